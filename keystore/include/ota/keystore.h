@@ -1,0 +1,120 @@
+/* keystore.h - keys enter once and are used by reference; nobody outside ever sees a key octet.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * At rest a card's keys are a *sealed keyset*: AES-256-GCM under the key-encryption key (KEK), bound to the ICCID and
+ * the key version, so that a record moved to another card or slot does not open.  Sealed keysets stand in the store
+ * beside their card and are opaque to everybody else: one transaction covers card, counter and keys.
+ *
+ * In use a sealed keyset is loaded into one of a bounded number of slots in locked memory (mlock, not dumped, wiped when
+ * given back) and named by a ks_ref.  The verbs are the two hooks of ota/crypt.h: mac and cipher.  Besides these there
+ * are four named ways out, each checked by policy and audited; later issues fill them: wrap for a partner, PUT KEY
+ * block, Milenage, emit to an HLR.
+ *
+ * All calls are for one thread (the core's).  Functions return 0 or a negative enum ks_err.
+ */
+#ifndef OTA_KEYSTORE_H
+#define OTA_KEYSTORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ota/crypt.h"
+
+enum ks_err {
+	KS_OK = 0,
+	KS_E_KEK_FILE = -101,	/* KEK file missing, unreadable, wrong length, or not mode 0600 */
+	KS_E_KEK_WRONG = -102,	/* the KEK does not open this state directory's check record */
+	KS_E_PASSPHRASE = -103,	/* no passphrase given, or too short */
+	KS_E_SEALED = -104,	/* sealed record damaged, or of another card or slot */
+	KS_E_SLOTS = -105,	/* all slots in use */
+	KS_E_REF = -106,	/* a reference that is not (or no longer) valid */
+	KS_E_POLICY = -107,	/* this key may not do that */
+	KS_E_CRYPTO = -108,	/* the cipher library refused */
+	KS_E_MEMORY = -109,	/* no locked memory */
+	KS_E_KEYLEN = -110,	/* key of wrong length for its algorithm */
+	KS_E_WEAK = -111,	/* 3DES with equal halves (degrades to DES), or all octets equal */
+	KS_E_HEX = -112,	/* not hexadecimal */
+	KS_E_UNAVAILABLE = -113, /* this way out is not open in this build */
+};
+const char *ks_strerror(int err);	/* never NULL; also understands enum ota_err */
+
+struct ks;
+
+#define KS_SLOTS_DEFAULT 4096
+#define KS_SEALED_MAX	 192	/* octets of one sealed keyset: header, nonce, three keys of up to 32 octets, tag */
+#define KS_CHECK_LEN	 64	/* octets of the record that tells a wrong KEK at start */
+#define KS_PASSPHRASE_MIN 12	/* characters */
+
+/* Where the key-encryption key comes from. */
+enum ks_kek_source { KS_KEK_FILE, KS_KEK_PASSPHRASE, KS_KEK_MEMORY };
+struct ks_open_params {
+	enum ks_kek_source source;
+	const char *path;		/* KS_KEK_FILE: 32 octets raw, mode 0600, owned by us */
+	const char *passphrase_path;	/* KS_KEK_PASSPHRASE: file of mode 0600 whose first line it is (scrypt, salt in check record) */
+	const uint8_t *kek;		/* KS_KEK_MEMORY: 32 octets (tests and simulation) */
+	unsigned slots;			/* 0: KS_SLOTS_DEFAULT */
+	/* Randomness for nonces and salts, handed in; NULL: OpenSSL's generator. */
+	int (*random)(void *ctx, uint8_t *buf, size_t len);
+	void *random_ctx;
+};
+
+/* Opens the keystore.  check/check_len is the check record that the store kept from the first start; with check_len 0 one
+ * is made into check_out (KS_CHECK_LEN octets), to be committed before anything is sealed.  A KEK that does not open the
+ * check record gives KS_E_KEK_WRONG.  err (may be NULL) gets a sentence that names what, where and what to do. */
+int ks_open(struct ks **out, const struct ks_open_params *p, const uint8_t *check, size_t check_len,
+	    uint8_t check_out[KS_CHECK_LEN], char *err, size_t err_cap);
+void ks_close(struct ks *ks);
+
+/* Makes a new KEK file of 32 random octets, mode 0600; refuses to overwrite. */
+int ks_kek_file_create(const char *path, char *err, size_t err_cap);
+
+/* ---- import: the keystore's own parser ----
+ * One card line's key columns come in as text, in place, and leave as sealed keysets.  The text is wiped. */
+
+struct ks_keyset_spec {
+	uint8_t kvn;			/* 1..15 */
+	enum ota_alg kic_alg, kid_alg;
+	uint8_t cc_len;			/* 8, or 4 for AES keysets with short CMAC */
+};
+
+/* "des3-2key"-like names on the command line: 3des2, 3des3, aes (length from the key), aes128, aes192, aes256, des.
+ * Returns OTA_ALG_* and, for aesNNN, the exact key length demanded in *len (0: any allowed); -1 when unknown. */
+int ks_alg_parse(const char *name, size_t *len);
+
+/* Parses hex keys, checks lengths against the algorithms (KS_E_KEYLEN), equal 3DES halves (KS_E_WEAK), seals them bound
+ * to iccid and kvn into sealed[].  kik_hex may be empty.  The three texts are wiped whatever happens.
+ * Returns the length of the sealed record, or an error with a reason in err that never contains key material. */
+int ks_keyset_import(struct ks *ks, const char *iccid, const struct ks_keyset_spec *spec, char *kic_hex, char *kid_hex,
+		     char *kik_hex, uint8_t sealed[KS_SEALED_MAX], char *err, size_t err_cap);
+
+/* ---- use by reference ---- */
+
+/* Loads a sealed keyset into a slot.  *set is the handle for ks_ref.set.  The same keyset may be loaded twice; a slot
+ * is kept until ks_unload().  Handles carry a generation, so that a stale one is refused and never names another key. */
+int ks_load(struct ks *ks, const char *iccid, uint8_t kvn, const uint8_t *sealed, size_t len, uint32_t *set);
+void ks_unload(struct ks *ks, uint32_t set);	/* wipes; 0 is allowed */
+
+/* The two verbs.  The hook pair stays valid until ks_close(). */
+struct ota_crypt ks_crypt(struct ks *ks);
+
+/* ---- the four other ways out: named here so that nobody invents a fifth ----
+ * Each asks policy for (who, key, purpose), counts, and writes an audit row.  They answer KS_E_UNAVAILABLE until the
+ * issue that needs them opens them. */
+int ks_wrap_for_partner(struct ks *ks, uint32_t set, const char *partner, uint8_t *out, size_t cap);
+int ks_put_key_block(struct ks *ks, uint32_t set, uint32_t under_set, uint8_t *out, size_t cap);
+int ks_milenage(struct ks *ks, uint32_t set, const uint8_t rand[16], const uint8_t sqn[6], uint8_t *out, size_t cap);
+int ks_emit_to_hlr(struct ks *ks, uint32_t set, const char *sink);
+
+/* ---- what is shown to operators ---- */
+struct ks_stats {
+	uint64_t macs, ciphers, loads, imports, refused;
+	unsigned slots, slots_used, slots_high;
+	bool locked_memory;		/* mlock succeeded */
+};
+void ks_stats(const struct ks *ks, struct ks_stats *out);
+
+/* Wipes text in a way the compiler keeps. */
+void ks_wipe(void *p, size_t len);
+
+#endif
