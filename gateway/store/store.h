@@ -1,0 +1,247 @@
+/* store.h - the seam to durable state: submit + completion, for reads and commits alike.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Requests are lent to the store until their done() is called, on the caller's thread, from store_ops.poll().  Each
+ * backend (SQLite, memory) passes the same contract test.  A batch is one transaction with its batch_no in it, so that
+ * "did it commit?" can always be answered after a crash.
+ */
+#ifndef OTAGW_STORE_H
+#define OTAGW_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rows.h"
+
+enum store_err {
+	STORE_OK = 0,
+	STORE_E_BUSY = -201,	/* try the same batch again */
+	STORE_E_FULL = -202,	/* disk full */
+	STORE_E_IO = -203,
+	STORE_E_CORRUPT = -204,	/* not our database, damaged, or a newer schema */
+	STORE_E_CLOSED = -205,
+	/* per operation, not failures of the batch: */
+	STORE_R_SAME = -211,	/* CARD_INSERT: already there with the same numbers */
+	STORE_R_DUP_ICCID = -212,
+	STORE_R_DUP_IMSI = -213,	/* IMSI in use by another card, or by another card's open transaction */
+	STORE_R_DUP_MSISDN = -214,
+	STORE_R_NO_CARD = -215,	/* ICCID unknown */
+	STORE_R_NO_KEYSET = -216,
+	STORE_R_OPEN_TXN = -217,	/* card has an open transaction (D7) */
+	STORE_R_DUP_NAME = -218,	/* campaign name taken */
+	STORE_R_NOT_FOUND = -219,
+};
+const char *store_strerror(int err);
+
+/* ---------------------------------------------------------------------------------------------- commits */
+
+enum store_op_kind {
+	ST_CARD_INSERT,		/* card (id 0: given here and written back), its keysets, its addresses; per-op rc */
+	ST_CARD_PUT,		/* whole row by id */
+	ST_KEYSET_CNTR,		/* cntr, cntr_proven of (card, kvn): never lowers either */
+	ST_ADDR_PUT,		/* insert or replace (type, digits, card) */
+	ST_CAMPAIGN_INSERT,	/* bytes: profile text; DUP_NAME in rc; id is the caller's */
+	ST_CAMPAIGN_PUT,
+	ST_CAMPAIGN_DROP,	/* a LOADING or READY campaign with all its txns; id in campaign.id */
+	ST_TXN_PLAN,		/* by ICCID; checks card, keyset kvn, open txn, IMSI; per-op rc; writes back txn.id and txn.card */
+	ST_TXN_PUT,
+	ST_CMD_PUT,		/* insert or replace */
+	ST_WIRE_PUT,		/* bytes: the packet of cmd.id; an existing one is NEVER overwritten with other octets (E_CORRUPT) */
+	ST_PART_PUT,
+	ST_PARTS_DROP,		/* all parts of (part.card, part.iei, part.ref) */
+	ST_STORY_ADD,		/* bytes: detail */
+	ST_OUTBOX_PUT,
+	ST_META_PUT,		/* key in meta.key, bytes: value ("ks-check", "epoch") */
+	_ST_OPS
+};
+
+struct store_card_insert {
+	struct card_row card;
+	uint8_t n_keysets;
+	struct keyset_row keyset[CARD_KEYSETS_MAX];
+};
+struct store_txn_plan {
+	struct txn_row txn;
+	char iccid[ICCID_DIGITS_MAX + 1];
+	uint8_t kvn;		/* key version the profile needs */
+	/* written back, for dry runs and estimates: */
+	uint8_t kic_alg, kid_alg, cc_len;
+};
+struct store_meta {
+	char key[32];
+};
+
+/* One operation.  `row` points into the batch's arena (store_batch_add), `bytes` too. */
+struct store_op {
+	uint8_t kind;		/* enum store_op_kind */
+	int16_t rc;		/* out, per-operation results STORE_R_* */
+	uint32_t bytes_len;
+	void *row;		/* struct of this kind: card_row, keyset_row, ..., store_card_insert, store_txn_plan */
+	uint8_t *bytes;
+};
+
+#define STORE_BATCH_OPS_MAX 65536
+
+struct store_batch {
+	uint64_t batch_no;	/* > 0: the core's, strictly ascending, recorded in the transaction; 0: an intake's */
+	bool dry_run;		/* do everything, report per-op rc, then roll back */
+	struct store_op *ops;
+	size_t n, ops_cap;
+	/* arena of fixed chunks, so that pointers into it stay valid */
+	struct store_chunk *chunk;
+	void (*done)(struct store_batch *b, int rc);	/* rc: STORE_OK or STORE_E_* */
+	void *ctx;
+};
+
+struct store_batch *store_batch_new(void);
+void store_batch_free(struct store_batch *b);	/* wipes: sealed keysets have passed through */
+void store_batch_reset(struct store_batch *b);	/* keeps the memory */
+/* Copies row (its size follows from kind) and bytes in.  Returns the op, whose rc and written-back fields are valid after
+ * done(); NULL when STORE_BATCH_OPS_MAX is reached. */
+struct store_op *store_batch_add(struct store_batch *b, enum store_op_kind kind, const void *row, const void *bytes,
+				 size_t bytes_len);
+size_t store_row_size(enum store_op_kind kind);
+
+/* ------------------------------------------------------------------------------- fetch: a card with all that is open */
+
+struct card_bundle {
+	struct card_row card;
+	uint8_t n_keysets, n_cmds, n_parts;
+	bool has_txn;
+	struct txn_row txn;			/* the open one, else the latest */
+	struct keyset_row keyset[CARD_KEYSETS_MAX];
+	struct cmd_row cmd[CARD_CMDS_MAX];	/* newest first */
+	struct part_row part[CARD_PARTS_MAX];
+	uint16_t packet_len;			/* stored packet of the newest command that is not at an end, else 0 */
+	uint64_t packet_cmd;
+	uint8_t packet[CMD_PACKET_MAX];
+};
+
+enum store_fetch_by { FETCH_BY_ID, FETCH_BY_ADDR, FETCH_CLAIM };
+struct store_fetch {
+	uint8_t by;		/* enum store_fetch_by */
+	uint64_t card;		/* BY_ID */
+	uint8_t addr_type;	/* BY_ADDR: enum addr_type */
+	char digits[IMSI_DIGITS_MAX + 1];
+	int64_t at_ms;		/* BY_ADDR: address valid at this time */
+	uint64_t campaign, after_txn;	/* CLAIM: PLANNED txns of this campaign with id > after_txn, ascending */
+	unsigned limit;		/* CLAIM: at most this many */
+	/* out: n bundles in the caller's array of `cap` */
+	struct card_bundle *out;
+	unsigned cap, n;
+	void (*done)(struct store_fetch *f, int rc);	/* STORE_OK with n = 0: no such card */
+	void *ctx;
+};
+
+/* ------------------------------------------------- queries: on a second, read-only connection, in short pages */
+
+enum store_query_kind {
+	Q_CAMPAIGNS,		/* campaign_row, id > after */
+	Q_CAMPAIGN_COUNTS,	/* store_count per (state, fail_class) of campaign */
+	Q_OPEN_CMDS,		/* store_stub of every command not at an end, cmd id > after: rebuilding the wheel */
+	Q_REPORT,		/* store_report of campaign, txn id > after */
+	Q_CARD,			/* card_bundle by iccid (digits), wire included */
+	Q_CARD_CMDS,		/* cmd_row of card, id > after (all of them, oldest first) */
+	Q_CARD_STORY,		/* store_story of card, id > after */
+	Q_CARDS,		/* card_row, id > after */
+	Q_PROFILE,		/* store_blob: the profile text of campaign */
+	Q_META,			/* store_blob: value of meta key (digits holds the key) */
+	Q_TOTALS,		/* store_totals */
+};
+struct store_count {
+	uint8_t state;		/* enum txn_state */
+	uint8_t fail_class;
+	uint64_t n;
+};
+struct store_stub {
+	uint64_t cmd, card, campaign;
+	uint8_t state;		/* enum cmd_state */
+	int64_t due_ms, deadline_ms;
+};
+struct store_report {
+	struct txn_row txn;
+	char iccid[ICCID_DIGITS_MAX + 1];
+	char imsi[IMSI_DIGITS_MAX + 1];
+};
+struct store_story {
+	struct story_row row;
+	uint8_t detail[STORY_DETAIL_MAX];
+};
+struct store_blob {
+	uint32_t len;
+	uint8_t bytes[PROFILE_TEXT_MAX];
+};
+struct store_totals {
+	uint64_t cards, campaigns, txns, cmds;
+	uint64_t max_campaign, max_cmd, max_batch;
+};
+size_t store_query_row_size(enum store_query_kind kind);
+
+struct store_query {
+	uint8_t kind;		/* enum store_query_kind */
+	uint64_t id;		/* campaign or card */
+	uint64_t after;		/* keyset paging: id of the last row of the page before */
+	char digits[33];
+	unsigned limit;
+	void *out;		/* caller's array of the kind's struct, `limit` long */
+	unsigned n;		/* out */
+	uint64_t last;		/* out: pass as `after` for the next page */
+	void (*done)(struct store_query *q, int rc);
+	void *ctx;
+};
+
+/* ------------------------------------------------------------------------------------------------ the backend */
+
+struct store;
+struct store_ops {
+	const char *kind;			/* "sqlite", "memory" */
+	void (*commit)(struct store *s, struct store_batch *b);
+	void (*fetch)(struct store *s, struct store_fetch *f);
+	void (*query)(struct store *s, struct store_query *q);
+	int (*fd)(struct store *s);		/* readable when poll() has something to do; -1: none */
+	void (*poll)(struct store *s);		/* calls done() of what is complete */
+	/* Stops taking requests, finishes what was submitted, calls its done(), frees. */
+	void (*close)(struct store *s);
+};
+struct store {
+	const struct store_ops *ops;
+};
+
+struct store_sqlite_cfg {
+	const char *dir;	/* state directory; the database is DIR/otagw.db, mode 0600; locked against a second gateway */
+	unsigned queue_max;	/* requests under way, 0: 4096 */
+	unsigned flush_extra_us; /* benchmarks only: added to every commit */
+};
+/* err gets a sentence that names what, where and what to do. */
+struct store *store_sqlite_open(const struct store_sqlite_cfg *cfg, char *err, size_t err_cap);
+
+/* Blocking helpers for start-up (main.c) and tests: submit, wait, return rc. */
+int store_commit_wait(struct store *s, struct store_batch *b);
+int store_query_wait(struct store *s, struct store_query *q);
+int store_fetch_wait(struct store *s, struct store_fetch *f);
+
+/* The in-memory backend: the same semantics; completions are delivered when told, so that a seed can schedule them. */
+struct store_mem_hooks {
+	/* Asked for each request as it is submitted; what = "commit", "fetch", "query".  Returns the delay in virtual ms
+	 * after which it completes, and may set *fault. */
+	int64_t (*delay)(void *ctx, const char *what, struct store_batch *b);
+	/* Asked when a commit is about to happen.  STORE_OK: do it; STORE_E_*: fail it, nothing happens.
+	 * A crash before, in or after the commit is the simulator's: it stops calling poll() and opens the same memory
+	 * again; a commit whose done() was not delivered either happened entirely or not at all. */
+	int (*fault)(void *ctx, struct store_batch *b);
+	int64_t (*now_ms)(void *ctx);
+	void *ctx;
+};
+struct store_mem_disk;				/* what survives a crash */
+struct store_mem_disk *store_mem_disk_new(void);
+void store_mem_disk_free(struct store_mem_disk *d);
+/* Opens the disk; hooks NULL: everything completes at the next poll(). */
+struct store *store_mem_open(struct store_mem_disk *d, const struct store_mem_hooks *hooks);
+/* When poll() next has something to do, INT64_MAX: nothing. */
+int64_t store_mem_due(struct store *s);
+/* Power failure: what was submitted and not done is lost (uncommitted) or kept (committed) as `keep` decides per commit;
+ * no done() is called any more.  Frees the store, not the disk. */
+void store_mem_crash(struct store *s, bool (*keep)(void *ctx, struct store_batch *b), void *ctx);
+
+#endif
