@@ -1,0 +1,152 @@
+/* gw.h - the core: takes what came in, fetches what is missing, decides, commits, then acts.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * No socket, no SQL, no cipher, no clock.  Everything outside is handed in (struct gw_deps) and time is an argument, so
+ * that the simulator runs the very same code.  One thread.
+ *
+ * The rhythm:  gw_post() events in;  gw_step() takes them, parks those whose card is not resident and asks the store for
+ * it, decides for the others, and hands one batch at a time to the store;  when the batch is durable its effects are let
+ * go: packets become available to gw_submit_next(), answers to gw_effect_next().  Nothing leaves before its commit.
+ */
+#ifndef OTAGW_GW_H
+#define OTAGW_GW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ota/keystore.h"
+#include "ota/link.h"
+#include "../env.h"
+#include "../store/store.h"
+#include "profile.h"
+#include "retry.h"
+
+/* ---- limits, each with its name ---- */
+struct gw_limits {
+	unsigned inbox_max;		/* events waiting to be taken; a quarter is kept for outcomes of our own submits */
+	unsigned resident_max;		/* cards in memory at a time */
+	unsigned step_events_max;	/* events taken per step */
+	unsigned batch_cards_max;	/* cards changed per commit, more or less */
+	unsigned prepared_max;		/* commands committed ahead of the window, per link */
+	unsigned fetch_max;		/* fetches under way */
+	unsigned open_max;		/* cards with a command under way (stubs, 64 octets each) */
+};
+void gw_limits_default(struct gw_limits *l);
+
+struct gw_cfg {
+	struct gw_limits limits;
+	struct retry_policy retry;
+	struct ota_addr src;		/* our address: PoR by SMS-SUBMIT comes back to it */
+	bool address_by_imsi;		/* submit to the IMSI (npi 6) instead of the MSISDN */
+	uint8_t pid, dcs;		/* 0x7f, 0xf6 */
+	bool want_report;		/* ask for delivery receipts */
+	unsigned n_links;
+};
+void gw_cfg_default(struct gw_cfg *c);
+
+struct gw_deps {
+	const struct env *env;
+	struct store *store;
+	struct ks *ks;
+	void (*log)(void *ctx, int level, const char *line);	/* levels as syslog */
+	void *log_ctx;
+};
+
+struct gw;
+struct gw *gw_new(const struct gw_cfg *cfg, const struct gw_deps *deps);
+void gw_free(struct gw *gw);	/* the store must have been closed before: no completion may come any more */
+
+/* Begins to read campaigns and open commands from the store; gw_ready() says when it is through.  Events may be posted
+ * before; links should be started after. */
+void gw_start(struct gw *gw, int64_t now_ms);
+bool gw_ready(const struct gw *gw);
+/* Set when the store answered what cannot be (corrupt): the shell stops with this sentence.  NULL otherwise. */
+const char *gw_fatal(const struct gw *gw);
+
+/* ---- in ---- */
+enum gw_event_kind { GW_EV_LINK, GW_EV_CAMPAIGN };
+enum gw_campaign_verb { CAMPAIGN_VERB_START, CAMPAIGN_VERB_PAUSE, CAMPAIGN_VERB_CANCEL };
+struct gw_event {
+	uint8_t kind;
+	unsigned link;			/* GW_EV_LINK: index */
+	struct link_event ev;		/* GW_EV_LINK */
+	uint64_t campaign;		/* GW_EV_CAMPAIGN */
+	uint8_t verb;
+	uint64_t request;		/* GW_EV_CAMPAIGN: comes back in the effect */
+};
+/* -ENOBUFS when full: an MO or REPORT must then be answered LINK_ANSWER_FULL by the caller. */
+int gw_post(struct gw *gw, const struct gw_event *ev);
+
+/* ---- turn ---- */
+/* Takes, fetches, decides, commits.  Returns the number of things it did: call again until 0 before sleeping. */
+int gw_step(struct gw *gw, int64_t now_ms);
+/* When to call again if nothing comes in; INT64_MAX: only events matter. */
+int64_t gw_next_due(const struct gw *gw);
+
+/* ---- out ---- */
+enum gw_effect_kind { GW_FX_ANSWER, GW_FX_REPLY };
+struct gw_effect {
+	uint8_t kind;
+	unsigned link;			/* ANSWER */
+	uint64_t token;
+	enum link_answer answer;
+	uint64_t request;		/* REPLY to a GW_EV_CAMPAIGN */
+	int rc;				/* 0, or -EINVAL/-ENOENT/-EALREADY with a reason */
+	char reason[120];
+};
+bool gw_effect_next(struct gw *gw, struct gw_effect *out);
+
+/* The next short message that may leave on this link, at most `room` segments for the whole packet: all segments of a
+ * packet follow one another on one link.  Re-checks campaign state and deadline as it drains: a command that may not go
+ * any more is withdrawn here.  False when there is none (or not enough room for the next packet). */
+bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms, struct link_submit *out,
+		    uint8_t ud[LINK_UD_MAX]);
+/* The link did not take what gw_submit_next() gave (went down, -EAGAIN): the rest of the packet is not handed out, the
+ * attempt ends UNKNOWN. */
+void gw_submit_refused(struct gw *gw, unsigned link, uint64_t token, int64_t now_ms);
+
+/* gw_act(): drains submits into the links and answers back to them; returns when rate tokens allow more.  Shared by the
+ * shell and the simulator (act.c). */
+struct gw_reply_sink {
+	void (*reply)(void *ctx, const struct gw_effect *fx);
+	void *ctx;
+};
+int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const struct gw_reply_sink *sink, int64_t now_ms);
+
+/* Turns a link's event into a posted one; answers FULL itself when the inbox is full. */
+void gw_on_link_event(struct gw *gw, struct link *l, const struct link_event *ev);
+
+/* A campaign that an intake has made READY in the store becomes known to the core. */
+int gw_campaign_adopt(struct gw *gw, const struct campaign_row *row, const char *profile_text, size_t len, char *err,
+		      size_t err_cap);
+
+/* ---- to look at ---- */
+struct gw_campaign_view {
+	struct campaign_row row;
+	uint64_t by_state[_TXN_STATES];
+	uint64_t by_class[_FAIL_CLASSES];	/* last obstacle of cards not done */
+	uint64_t sms_parts, attempts, probes;
+	uint64_t prepared, in_flight, waiting_timer, waiting_presence;	/* open commands by what they wait for */
+	double done_per_s;			/* smoothed */
+	int64_t eta_ms;				/* from now, -1 unknown */
+};
+bool gw_campaign_view(const struct gw *gw, uint64_t id, struct gw_campaign_view *out);
+bool gw_campaign_find(const struct gw *gw, const char *name, uint64_t *id);
+
+struct gw_stats {
+	uint64_t events, steps, commits, commit_failures, fetches, submits, por_ok, por_hint, por_bad_mac, por_stray,
+		por_duplicate, mo_other, alerts, timers, probes, withdrawn, inbox_full;
+	unsigned inbox, inbox_high, resident, resident_high, open, open_high, parked;
+	bool store_alarm;		/* the last commit failed and is being tried again */
+	uint64_t batch_no;
+};
+void gw_stats(const struct gw *gw, struct gw_stats *out);
+
+/* Names for every plane: states, evidence. */
+const char *txn_state_name(uint8_t s);
+const char *cmd_state_name(uint8_t s);
+const char *campaign_state_name(uint8_t s);
+const char *story_kind_name(uint8_t k);
+
+#endif

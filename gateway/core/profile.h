@@ -1,0 +1,101 @@
+/* profile.h - the card profile: which files an IMSI change writes, in which order, under which security.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * A readable text file (contrib/cfg/profiles/NAME.profile); a campaign keeps a copy of the text it was created with, so
+ * that editing the file later changes nothing under way.  The parser knows no file and no core.
+ */
+#ifndef OTAGW_PROFILE_H
+#define OTAGW_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ota/codec.h"
+#include "../store/rows.h"
+
+#define PROFILE_STEPS_MAX 48
+#define PROFILE_BYTES_MAX 96	/* octets of one literal or deleted value */
+#define PROFILE_MAP_MAX	  16
+
+/* What a PoR status means on this card, after the profile's own map ("por 06 means cntr-low"). */
+enum por_meaning {
+	POR_MEANS_OK,
+	POR_MEANS_CNTR_LOW,	/* accepted before, or our counter is behind: read back */
+	POR_MEANS_CNTR_HIGH,
+	POR_MEANS_CNTR_BLOCKED,
+	POR_MEANS_SECURITY,	/* keys or algorithms wrong */
+	POR_MEANS_TRANSIENT,	/* memory, more time */
+	POR_MEANS_CONFIG,	/* TAR, MSL: the profile is wrong for this card */
+	POR_MEANS_INTERIM,	/* the real answer follows by SMS-SUBMIT or USSD */
+	POR_MEANS_OTHER,
+};
+
+enum profile_step_kind { STEP_SELECT, STEP_UPDATE, STEP_UPDATE_RECORD, STEP_READ };
+enum profile_value {
+	VALUE_HEX,		/* octets given in the file */
+	VALUE_IMSI,		/* EF_IMSI of the new IMSI */
+	VALUE_ACC,		/* access class from the new IMSI's last digit */
+	VALUE_LOCI_DELETED,
+	VALUE_PSLOCI_DELETED,
+	VALUE_EPSLOCI_DELETED,
+	VALUE_KEYS_DELETED,
+};
+struct profile_step {
+	uint8_t kind;		/* enum profile_step_kind */
+	uint8_t value;		/* enum profile_value */
+	uint8_t record;		/* STEP_UPDATE_RECORD */
+	uint8_t len;		/* VALUE_HEX: octets; STEP_READ: octets asked for */
+	uint16_t fid;
+	uint8_t bytes[PROFILE_BYTES_MAX];
+};
+
+/* How the ME is made to read the card again. */
+enum profile_refresh {
+	REFRESH_CARD,		/* the card's OS issues REFRESH by itself after a script that changed files */
+	REFRESH_POWER_CYCLE,	/* nobody does: the next power cycle will */
+};
+
+struct profile {
+	char name[PROFILE_NAME_MAX];
+	char description[96];
+	uint8_t tar[3];
+	uint8_t spi[2];
+	uint8_t kvn;		/* key version; the algorithm nibbles come from the card's keyset */
+	uint8_t cla;		/* 00 UICC, a0 2G */
+	uint8_t concat;		/* enum ota_concat */
+	uint8_t segments_max;
+	uint8_t refresh;	/* enum profile_refresh */
+	uint16_t deleted_lac;	/* 0x0000 or 0xfffe */
+	uint8_t por_map[13];	/* enum por_meaning per status 00..0c */
+	bool repeatable;	/* SPI without counter check: absolute writes only, counted apart */
+	unsigned n_steps;
+	struct profile_step step[PROFILE_STEPS_MAX];
+};
+
+/* Parses and checks a profile: every rule of the file's own manual (contrib/cfg/profiles/README.md), and that IMSI is the
+ * last file written, its read-back the last command of all, and the security at least CC, ciphered, counter "higher".
+ * On failure returns -1 with "line N: what; did you mean X?" in err. */
+int profile_parse(struct profile *p, const char *text, size_t len, char *err, size_t err_cap);
+
+/* What the script writes on one card. */
+struct swap_values {
+	char imsi[IMSI_DIGITS_MAX + 1];
+	char msisdn[MSISDN_DIGITS_MAX + 1];
+};
+/* The script of an IMSI change: octets of secured data into buf, number of C-APDUs in *apdus.  Length or negative ota_err. */
+int profile_script(const struct profile *p, const struct swap_values *v, uint8_t *buf, size_t cap, uint16_t *apdus);
+/* SELECT and READ of EF_IMSI alone: the probe that settles what a card holds. */
+int profile_readback(const struct profile *p, uint8_t *buf, size_t cap, uint16_t *apdus);
+
+enum por_meaning profile_por_meaning(const struct profile *p, uint8_t status);
+/* Whether a status word is a success for this profile: 9000, 91xx, 9fxx/61xx after SELECT, 62xx/63xx as warnings. */
+bool profile_sw_ok(const struct profile *p, uint16_t sw);
+
+/* KIc and KID octets of a packet under this keyset. */
+uint8_t profile_kic(const struct profile *p, const struct keyset_row *k);
+uint8_t profile_kid(const struct profile *p, const struct keyset_row *k);
+/* Octets of the finished packet and short messages it takes, for dry runs; negative ota_err. */
+int profile_packet_len(const struct profile *p, const struct keyset_row *k, const struct swap_values *v, int *segments);
+
+#endif
