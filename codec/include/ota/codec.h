@@ -83,7 +83,7 @@ struct ota_cmd_params {
 	uint8_t kic, kid;	/* version in the high nibble, algorithm in the low one */
 	uint8_t tar[3];
 	uint64_t cntr;		/* 0..OTA_CNTR_MAX */
-	uint8_t cc_len;		/* octets of RC/CC: 0, 2 (CRC-16), 4 (CRC-32, CMAC-32), 8 */
+	uint8_t cc_len;		/* octets of RC/CC: 2 (CRC-16), 4 (CRC-32, CMAC-32), 8; 0: what ota_cc_len() says */
 	struct ks_ref kic_ref;	/* used when ciphered */
 	struct ks_ref kid_ref;	/* used with CC */
 	const uint8_t *data;	/* secured data, may be empty */
@@ -95,10 +95,12 @@ struct ota_cmd_params {
 int ota_cc_len(uint8_t spi1, uint8_t kid);
 
 /* All checks that need no key: SPI bits, DS, KVN of KIc against KID, cc_len, length, and a PoR with more security than
- * its command (refused: there would be no algorithm for it).  0 or an error. */
+ * its command (refused: there would be no algorithm for it).  0 or an error.
+ * Whoever decides that a command is to be built asks here first.  The functions below repeat all of it but the last
+ * rule, so that what a foreign server once sent (cards have answered 04 19 and 02 19) can be rebuilt octet by octet. */
 int ota_cmd_check(const struct ota_cmd_params *p);
 
-/* Length of the finished packet, CPL included, or an error. */
+/* Length of the finished packet, CPL included, or an error; OTA_E_LENGTH beyond OTA_PACKET_MAX. */
 int ota_cmd_len(const struct ota_cmd_params *p);
 
 /* Encode in three moves: lay out, run the jobs of many packets, finish.
@@ -132,8 +134,8 @@ struct ota_cmd {
 	bool opened;		/* deciphered and RC/CC found right */
 };
 
-/* Reads a command packet.  Without crypt only the clear header is filled in (TAR stays readable: ciphering starts at
- * CNTR).  With crypt the packet is deciphered IN PLACE and its RC/CC checked; kic_ref, kid_ref and cc_len (0: what
+/* Reads a command packet.  Without crypt only what stands in clear is filled in: SPI, KIc, KID, TAR (ciphering starts
+ * at CNTR), and all of it when SPI says that nothing is ciphered; `opened` stays false.  With crypt the packet is deciphered IN PLACE and its RC/CC checked; kic_ref, kid_ref and cc_len (0: what
  * ota_cc_len() says) come from `in`. */
 int ota_cmd_decode(struct ota_cmd *out, uint8_t *packet, size_t len, const struct ota_cmd_params *in,
 		   const struct ota_crypt *crypt);
@@ -178,7 +180,12 @@ struct ota_rsp {
 	size_t data_len;
 };
 
-/* Opens a response packet against the command that was sent: deciphers IN PLACE, checks RC/CC over
+/* A clear error is a response with RHL 0A, status other than 00 and no data where security was asked for; its CNTR is
+ * the command's or 0, its TAR the command's (TS 102 225 leaves the card no other way when it has no key to answer with).
+ * Correlation: TAR and CNTR of the command give OTA_ACCEPT.  Another TAR under a right RC/CC, or another CNTR, gives
+ * OTA_ACCEPT_UNCORRELATED; another TAR without RC/CC is rejected.
+ *
+ * Opens a response packet against the command that was sent: deciphers IN PLACE, checks RC/CC over
  * 02 71 00 || RPL .. padding, then TAR and CNTR.  Padding content is never checked, PCNTR is.
  * Always fills *out; returns 0 unless the verdict is OTA_REJECT, then out->why. */
 int ota_rsp_open(struct ota_rsp *out, uint8_t *packet, size_t len, const struct ota_cmd_params *sent,
@@ -204,7 +211,8 @@ struct ota_udh {
 	uint8_t pi;		/* 0x70 command, 0x71 response, 0 neither */
 	size_t len;		/* octets of UDH including UDHL */
 };
-/* Reads a UDH with any IEs in any order. */
+/* Reads a UDH with any IEs in any order.  Of a repeated IE the last one counts; a concatenation whose total or seq is 0,
+ * or whose seq is above its total, is ignored (TS 23.040, 9.2.3.24). */
 int ota_udh_parse(struct ota_udh *out, const uint8_t *tp_ud, size_t len);
 
 /* How many short messages `packet_len` octets take with the given concatenation: 1.. or OTA_E_SEGMENTS. */
@@ -217,7 +225,7 @@ int ota_segment(uint8_t out[OTA_TP_UD_MAX], const uint8_t *packet, size_t packet
 
 /* Joins the segments of one packet that came in any order.  Caller's memory, reusable after ota_join_init(). */
 struct ota_join {
-	uint8_t iei, total;
+	uint8_t iei, total;	/* iei ff: the message has no concatenation */
 	uint16_t ref;
 	uint32_t have;		/* bit seq-1 */
 	uint8_t pi;
@@ -225,8 +233,8 @@ struct ota_join {
 	uint8_t part[OTA_SEGMENTS_MAX][OTA_TP_UD_MAX];
 };
 void ota_join_init(struct ota_join *j);
-/* Takes one TP-UD.  1: complete, 0: more to come (a duplicate is taken silently), or an error (another reference, other
- * total, too many segments) that leaves j as it was.  A TP-UD without concatenation completes at once. */
+/* Takes one TP-UD.  1: complete, 0: more to come (a duplicate is taken silently, the first copy stays), or an error
+ * (OTA_E_UNMATCHED: another reference or total, OTA_E_SEGMENTS: too many) that leaves j as it was.  A TP-UD without concatenation completes at once. */
 int ota_join_add(struct ota_join *j, const uint8_t *tp_ud, size_t len);
 /* The packet of a complete join: its length or an error. */
 int ota_join_packet(const struct ota_join *j, uint8_t *buf, size_t cap);
@@ -241,7 +249,7 @@ struct ota_addr {
 struct ota_tpdu_deliver {
 	struct ota_addr oa;
 	uint8_t pid, dcs;
-	bool udhi, mms;
+	bool udhi, mms;		/* mms as on the wire: true when no more messages wait (TS 23.040, 9.2.3.2) */
 	uint8_t scts[7];
 	const uint8_t *ud;	/* 8-bit data */
 	uint8_t ud_len;
@@ -281,7 +289,8 @@ void ota_script_update_record(struct ota_script *s, uint8_t cla, uint8_t rec, co
 void ota_script_read_binary(struct ota_script *s, uint8_t cla, uint16_t offset, uint8_t le);
 int ota_script_len(const struct ota_script *s);
 
-/* Splits a compact script back into its C-APDUs: calls `each` for every one; stops on its non-zero return. */
+/* Splits a compact script back into its C-APDUs: calls `each` for every one; stops on its non-zero return and gives it
+ * back.  A single octet after the last one's data is its Le. */
 int ota_script_each(const uint8_t *script, size_t len, int (*each)(void *ctx, const uint8_t *apdu, size_t len), void *ctx);
 
 struct ota_compact_rsp {
@@ -318,7 +327,8 @@ void ota_apdu_describe(char *buf, size_t cap, const uint8_t *apdu, size_t len);
 #define USIM_EPSLOCI_LEN 18
 #define USIM_KEYS_LEN	 33
 
-/* EF_IMSI from 6..15 decimal digits. */
+/* The encoders give the octets written, the decoders 0, or an error.
+ * EF_IMSI from 6..15 decimal digits. */
 int usim_imsi_encode(uint8_t ef[USIM_IMSI_LEN], const char *imsi);
 int usim_imsi_decode(char imsi[16], const uint8_t *ef, size_t len);
 /* EF_ICCID, nibble-swapped, F filler; 18..20 digits. */
@@ -326,6 +336,7 @@ int usim_iccid_encode(uint8_t ef[USIM_ICCID_LEN], const char *iccid);
 int usim_iccid_decode(char iccid[21], const uint8_t *ef, size_t len);
 /* PLMN from MCC (3 digits) and MNC (2 or 3). */
 int usim_plmn_encode(uint8_t plmn[3], const char *mcc, const char *mnc);
+int usim_plmn_decode(char mcc[4], char mnc[4], const uint8_t plmn[3]);
 /* EF_ACC: class = last IMSI digit. */
 int usim_acc_from_imsi(uint8_t ef[2], const char *imsi);
 /* "Deleted" values (TS 31.102): each writes the whole file and returns its length.  lac is the value of "deleted LAC":
