@@ -504,7 +504,7 @@ struct out {
 	int err; /* why w is bad, where it is not space */
 };
 
-static void out_bad(struct out *o, int err)
+__attribute__((cold, noinline)) static void out_bad(struct out *o, int err)
 {
 	if (!o->w.bad)
 		o->err = err;
@@ -539,47 +539,78 @@ static void out_addr(struct out *o, const struct smpp_addr *a, size_t max)
 /* sm_length and short_message */
 static void out_message(struct out *o, const struct smpp_octets *sm)
 {
-	uint8_t *p;
-
 	if (sm->len > SMPP_SM_MAX) {
 		out_bad(o, SMPP_E_RANGE);
 		return;
 	}
-	p = wr_room(&o->w, 1 + sm->len);
-	if (!p)
-		return;
-	p[0] = (uint8_t)sm->len;
-	if (sm->len)
-		memcpy(p + 1, sm->p, sm->len);
+	wr_u8(&o->w, (uint8_t)sm->len);
+	wr_bytes(&o->w, sm->p, sm->len);
 }
 
-static void out_sm_tail(struct out *o, const struct smpp_sm *sm)
-{
-	uint8_t *p = wr_room(&o->w, 3);
+/* submit_sm and deliver_sm are the hot ones: every field is held to its own maximum, so that one check of room covers
+ * the body.  Where there is less room than the longest body takes, it goes through a buffer that has it. */
+#define SM_TAIL_MAX (3 + SMPP_TIME_MAX + SMPP_TIME_MAX + 5 + SMPP_SM_MAX)
+#define SM_BODY_MAX (SMPP_SERVICE_MAX + 2 * (2 + SMPP_ADDR_MAX) + SM_TAIL_MAX)
 
-	if (p) {
-		p[0] = sm->esm_class;
-		p[1] = sm->protocol_id;
-		p[2] = sm->priority_flag;
+static inline uint8_t *put_str(struct out *o, uint8_t *p, const char *s, size_t max)
+{
+	size_t len;
+
+	if (!s || !*s) {
+		*p = 0;
+		return p + 1;
 	}
-	out_str(o, sm->schedule_time, SMPP_TIME_MAX);
-	out_str(o, sm->validity_period, SMPP_TIME_MAX);
-	p = wr_room(&o->w, 4);
-	if (p) {
-		p[0] = sm->registered_delivery;
-		p[1] = sm->replace_if_present;
-		p[2] = sm->data_coding;
-		p[3] = sm->default_msg_id;
+	len = strlen(s) + 1;
+	if (len > max) {
+		out_bad(o, SMPP_E_STRING);
+		return p;
 	}
-	out_message(o, &sm->sm);
+	memcpy(p, s, len);
+	return p + len;
+}
+
+static inline uint8_t *put_addr(struct out *o, uint8_t *p, const struct smpp_addr *a)
+{
+	p[0] = a->ton;
+	p[1] = a->npi;
+	return put_str(o, p + 2, a->digits, SMPP_ADDR_MAX);
+}
+
+static uint8_t *put_sm_tail(struct out *o, uint8_t *p, const struct smpp_sm *sm)
+{
+	*p++ = sm->esm_class;
+	*p++ = sm->protocol_id;
+	*p++ = sm->priority_flag;
+	p = put_str(o, p, sm->schedule_time, SMPP_TIME_MAX);
+	p = put_str(o, p, sm->validity_period, SMPP_TIME_MAX);
+	*p++ = sm->registered_delivery;
+	*p++ = sm->replace_if_present;
+	*p++ = sm->data_coding;
+	*p++ = sm->default_msg_id;
+	if (sm->sm.len > SMPP_SM_MAX) {
+		out_bad(o, SMPP_E_RANGE);
+		return p;
+	}
+	*p++ = (uint8_t)sm->sm.len;
+	if (sm->sm.len)
+		memcpy(p, sm->sm.p, sm->sm.len);
+	return p + sm->sm.len;
 }
 
 static void out_sm(struct out *o, const struct smpp_sm *sm)
 {
-	out_str(o, sm->service_type, SMPP_SERVICE_MAX);
-	out_addr(o, &sm->src, SMPP_ADDR_MAX);
-	out_addr(o, &sm->dst, SMPP_ADDR_MAX);
-	out_sm_tail(o, sm);
+	uint8_t buf[SM_BODY_MAX], *start = buf, *p;
+
+	if ((size_t)(o->w.end - o->w.p) >= SM_BODY_MAX)
+		start = o->w.p;
+	p = put_str(o, start, sm->service_type, SMPP_SERVICE_MAX);
+	p = put_addr(o, p, &sm->src);
+	p = put_addr(o, p, &sm->dst);
+	p = put_sm_tail(o, p, sm);
+	if (start == buf)
+		wr_bytes(&o->w, buf, (size_t)(p - buf));
+	else
+		o->w.p = p;
 }
 
 static void out_data_sm(struct out *o, const struct smpp_sm *sm)
@@ -605,11 +636,13 @@ static void out_replace(struct out *o, const struct smpp_sm *sm)
 
 static void out_multi(struct out *o, const struct smpp_sm *sm)
 {
+	uint8_t tail[SM_TAIL_MAX];
+
 	out_str(o, sm->service_type, SMPP_SERVICE_MAX);
 	out_addr(o, &sm->src, SMPP_ADDR_MAX);
 	wr_u8(&o->w, sm->dest_count);
 	wr_bytes(&o->w, sm->dests.p, sm->dests.len);
-	out_sm_tail(o, sm);
+	wr_bytes(&o->w, tail, (size_t)(put_sm_tail(o, tail, sm) - tail));
 }
 
 static void out_bind(struct out *o, const struct smpp_bind *b)
@@ -666,14 +699,13 @@ static void out_tlv_octets(struct out *o, unsigned tag, const struct smpp_octets
 		wr_u8(&o->w, 0);
 }
 
-static void out_tlvs(struct out *o, const struct smpp_tlvs *t)
+/* Those that a submit_sm of ours never has. */
+__attribute__((noinline)) static void out_rare_tlvs(struct out *o, const struct smpp_tlvs *t)
 {
 	if (t->have & SMPP_TLV_STATUS_TEXT)
 		out_tlv_octets(o, SMPP_TAG_STATUS_TEXT, &t->status_text, SMPP_STATUS_TEXT_MAX, true);
 	if (t->have & SMPP_TLV_RECEIPTED_ID)
 		out_tlv_octets(o, SMPP_TAG_RECEIPTED_ID, &t->receipted_id, SMPP_MSGID_MAX, true);
-	if (t->have & SMPP_TLV_USER_REF)
-		out_tlv_be(o, SMPP_TAG_USER_REF, t->user_ref, 2);
 	if (t->have & SMPP_TLV_SAR_REF)
 		out_tlv_be(o, SMPP_TAG_SAR_REF, t->sar_ref, 2);
 	if (t->have & SMPP_TLV_SAR_TOTAL)
@@ -688,12 +720,20 @@ static void out_tlvs(struct out *o, const struct smpp_tlvs *t)
 		out_tlv_be(o, SMPP_TAG_NET_ERROR, (uint32_t)t->net_error_type << 16 | t->net_error_code, 3);
 	if (t->have & SMPP_TLV_FAILURE_REASON)
 		out_tlv_be(o, SMPP_TAG_FAILURE_REASON, t->failure_reason, 1);
-	if (t->have & SMPP_TLV_MORE_MESSAGES)
-		out_tlv_be(o, SMPP_TAG_MORE_MESSAGES, t->more_messages, 1);
 	if (t->have & SMPP_TLV_MESSAGE_STATE)
 		out_tlv_be(o, SMPP_TAG_MESSAGE_STATE, t->message_state, 1);
 	if (t->have & SMPP_TLV_PAYLOAD)
 		out_tlv_octets(o, SMPP_TAG_PAYLOAD, &t->payload, UINT16_MAX, false);
+}
+
+static void out_tlvs(struct out *o, const struct smpp_tlvs *t)
+{
+	if (t->have & SMPP_TLV_USER_REF)
+		out_tlv_be(o, SMPP_TAG_USER_REF, t->user_ref, 2);
+	if (t->have & SMPP_TLV_MORE_MESSAGES)
+		out_tlv_be(o, SMPP_TAG_MORE_MESSAGES, t->more_messages, 1);
+	if (t->have & ~(uint32_t)(SMPP_TLV_USER_REF | SMPP_TLV_MORE_MESSAGES))
+		out_rare_tlvs(o, t);
 }
 
 /* SMPP 4.4.2 and 4.1.2: with an error status the body of the response is left out. */
