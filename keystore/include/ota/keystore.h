@@ -36,6 +36,7 @@ enum ks_err {
 	KS_E_WEAK = -111,	/* 3DES with equal halves (degrades to DES), or all octets equal */
 	KS_E_HEX = -112,	/* not hexadecimal */
 	KS_E_UNAVAILABLE = -113, /* this way out is not open in this build */
+	KS_E_SPEC = -114,	/* keyset described out of range: KVN, algorithm, CC length, ICCID, or parameters missing */
 };
 const char *ks_strerror(int err);	/* never NULL; also understands enum ota_err */
 

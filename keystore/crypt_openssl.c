@@ -1,0 +1,423 @@
+/* crypt_openssl.c - 3DES, AES, CMAC, GCM and scrypt on OpenSSL; the only file in the tree that calls EVP for cards.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Ciphers are fetched once and contexts are kept for the life of the keystore: a fetch per packet costs more than AES
+ * itself.  A context is re-keyed with EVP_EncryptInit_ex2(ctx, NULL, key, iv).  Encrypting contexts keep their padding
+ * on: whole blocks come out at once either way, EncryptFinal is never called, and OpenSSL 3.0 spares itself a parameter
+ * call at each re-key.
+ */
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "ks_int.h"
+
+#define SCRYPT_MEM_MAX (192u << 20) /* octets; N = 2^17, r = 8 needs 128 MiB */
+
+enum ksc_dir { KSC_DEC, KSC_ENC, _KSC_DIRS };
+
+struct ksc_ctx {
+	EVP_CIPHER_CTX *evp;
+	uint32_t owner; /* whose key schedule is in it; 0: nobody's */
+};
+
+struct ksc {
+	EVP_CIPHER *cipher[_KSC_KINDS], *ecb, *gcm;
+	struct ksc_ctx cbc[_KSC_KINDS][_KSC_DIRS];
+	struct ksc_ctx ede_ecb[_KSC_DIRS];
+	EVP_CIPHER_CTX *seal, *open;
+	struct ksc_scratch *scratch;
+};
+
+static const struct {
+	const char *name;
+	uint8_t key_len, block;
+} kinds[_KSC_KINDS] = {
+	[KSC_EDE2] = { "DES-EDE-CBC", 16, 8 },	   [KSC_EDE3] = { "DES-EDE3-CBC", 24, 8 },
+	[KSC_AES128] = { "AES-128-CBC", 16, 16 }, [KSC_AES192] = { "AES-192-CBC", 24, 16 },
+	[KSC_AES256] = { "AES-256-CBC", 32, 16 },
+};
+
+static const uint8_t zeros[KS_KEY_MAX];
+
+static int ctx_new(EVP_CIPHER_CTX **out, const EVP_CIPHER *cipher, enum ksc_dir dir)
+{
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+
+	*out = ctx;
+	if (!ctx || EVP_CipherInit_ex2(ctx, cipher, NULL, NULL, dir == KSC_ENC, NULL) != 1)
+		return KS_E_CRYPTO;
+	/* A decrypting context holds its last block back unless it is told that there is no padding. */
+	if (dir == KSC_DEC && EVP_CIPHER_CTX_set_padding(ctx, 0) != 1)
+		return KS_E_CRYPTO;
+	return 0;
+}
+
+int ksc_new(struct ksc **out, struct ksc_scratch *scratch)
+{
+	struct ksc *c = OPENSSL_zalloc(sizeof(*c));
+	int rc = 0;
+
+	*out = c;
+	if (!c)
+		return KS_E_MEMORY;
+	c->scratch = scratch;
+	c->ecb = EVP_CIPHER_fetch(NULL, "DES-EDE-ECB", NULL);
+	c->gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	if (!c->ecb || !c->gcm)
+		return KS_E_CRYPTO;
+	for (int k = KSC_NONE + 1; k < _KSC_KINDS; k++) {
+		c->cipher[k] = EVP_CIPHER_fetch(NULL, kinds[k].name, NULL);
+		if (!c->cipher[k])
+			return KS_E_CRYPTO;
+	}
+	for (int d = 0; d < _KSC_DIRS && !rc; d++) {
+		for (int k = KSC_NONE + 1; k < _KSC_KINDS && !rc; k++)
+			rc = ctx_new(&c->cbc[k][d].evp, c->cipher[k], d);
+		if (!rc)
+			rc = ctx_new(&c->ede_ecb[d].evp, c->ecb, d);
+	}
+	if (!rc)
+		rc = ctx_new(&c->seal, c->gcm, KSC_ENC);
+	if (!rc)
+		rc = ctx_new(&c->open, c->gcm, KSC_DEC);
+	ERR_clear_error();
+	return rc;
+}
+
+void ksc_free(struct ksc *c)
+{
+	if (!c)
+		return;
+	/* EVP_CIPHER_CTX_free() cleanses the key schedules. */
+	for (int d = 0; d < _KSC_DIRS; d++) {
+		for (int k = 0; k < _KSC_KINDS; k++)
+			EVP_CIPHER_CTX_free(c->cbc[k][d].evp);
+		EVP_CIPHER_CTX_free(c->ede_ecb[d].evp);
+	}
+	EVP_CIPHER_CTX_free(c->seal);
+	EVP_CIPHER_CTX_free(c->open);
+	for (int k = 0; k < _KSC_KINDS; k++)
+		EVP_CIPHER_free(c->cipher[k]);
+	EVP_CIPHER_free(c->ecb);
+	EVP_CIPHER_free(c->gcm);
+	OPENSSL_clear_free(c, sizeof(*c));
+}
+
+/* Keys a context afresh, IV 0 (TS 102 225, 5.1.2: outer CBC with a zero initial chaining value). */
+static int ctx_key(struct ksc_ctx *x, enum ksc_dir dir, const uint8_t *key, uint32_t owner)
+{
+	x->owner = owner;
+	if (dir == KSC_ENC)
+		return EVP_EncryptInit_ex2(x->evp, NULL, key, zeros, NULL) == 1 ? 0 : KS_E_CRYPTO;
+	return EVP_DecryptInit_ex2(x->evp, NULL, key, zeros, NULL) == 1 ? 0 : KS_E_CRYPTO;
+}
+
+static void ctx_forget(struct ksc_ctx *x, enum ksc_dir dir, uint32_t owner)
+{
+	if (x->owner == owner)
+		ctx_key(x, dir, zeros, 0);
+}
+
+void ksc_forget(struct ksc *c, uint32_t owner)
+{
+	for (int d = 0; d < _KSC_DIRS; d++) {
+		for (int k = KSC_NONE + 1; k < _KSC_KINDS; k++)
+			ctx_forget(&c->cbc[k][d], d, owner);
+		ctx_forget(&c->ede_ecb[d], d, owner);
+	}
+}
+
+/* ---- checksums ---- */
+
+/* A message in parts, read front to back. */
+struct gather {
+	const struct ota_span *part;
+	unsigned left;
+	size_t off;
+};
+
+static size_t gather(struct gather *g, uint8_t *dst, size_t cap)
+{
+	size_t got = 0;
+
+	while (g->left && got < cap) {
+		size_t n = g->part->len - g->off;
+
+		if (n > cap - got)
+			n = cap - got;
+		if (n)
+			memcpy(dst + got, g->part->p + g->off, n);
+		got += n;
+		g->off += n;
+		if (g->off == g->part->len) {
+			g->part++;
+			g->left--;
+			g->off = 0;
+		}
+	}
+	return got;
+}
+
+static void xor16(uint8_t *dst, const uint8_t *src)
+{
+	uint64_t a[2], b[2];
+
+	memcpy(a, dst, 16);
+	memcpy(b, src, 16);
+	a[0] ^= b[0];
+	a[1] ^= b[1];
+	memcpy(dst, a, 16);
+}
+
+static uint64_t get_be64(const uint8_t *p)
+{
+	return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 | (uint64_t)p[3] << 32 |
+	       (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 | (uint64_t)p[6] << 8 | p[7];
+}
+
+static void put_be64(uint8_t *p, uint64_t v)
+{
+	for (int i = 0; i < 8; i++)
+		p[i] = (uint8_t)(v >> (56 - 8 * i));
+}
+
+/* Doubling in GF(2^128) (RFC 4493, 2.3), without a branch on key-dependent bits. */
+static void cmac_double(uint8_t out[16], const uint8_t in[16])
+{
+	uint64_t hi = get_be64(in), lo = get_be64(in + 8);
+	uint64_t carry = 0 - (hi >> 63);
+
+	put_be64(out, hi << 1 | lo >> 63);
+	put_be64(out + 8, lo << 1 ^ (carry & 0x87));
+}
+
+/* CMAC's subkeys from the keyed context: L = E(0) leaves L as the chaining value, so the first block of the message is
+ * XORed with L to cancel it and the context needs no second initialisation.  K1 or K2 ends up in s->k. */
+static int cmac_subkeys(EVP_CIPHER_CTX *ctx, struct ksc_scratch *s, bool whole_blocks)
+{
+	int n;
+
+	if (EVP_EncryptUpdate(ctx, s->l, &n, zeros, 16) != 1 || n != 16)
+		return KS_E_CRYPTO;
+	cmac_double(s->k, s->l);
+	if (!whole_blocks)
+		cmac_double(s->k, s->k);
+	return 0;
+}
+
+/* Runs the message through CBC; the last block is left at the returned place in s->buf. */
+static const uint8_t *mac_run(EVP_CIPHER_CTX *ctx, struct ksc_scratch *s, size_t block, const struct ota_mac_job *job,
+			      size_t total, bool cmac)
+{
+	struct gather g = { .part = job->part, .left = job->parts };
+	size_t padded = total ? (total + block - 1) & ~(block - 1) : block;
+	size_t n = 0;
+	int outl;
+
+	for (size_t done = 0; done < padded; done += n) {
+		size_t got;
+
+		n = padded - done < sizeof(s->buf) ? padded - done : sizeof(s->buf);
+		got = gather(&g, s->buf, n);
+		if (got < n) { /* only in the last chunk */
+			memset(s->buf + got, 0, n - got);
+			if (cmac)
+				s->buf[got] = 0x80;
+		}
+		if (cmac && done == 0)
+			xor16(s->buf, s->l);
+		if (cmac && done + n == padded)
+			xor16(s->buf + n - 16, s->k);
+		if (EVP_EncryptUpdate(ctx, s->buf, &outl, s->buf, (int)n) != 1 || (size_t)outl != n)
+			return NULL;
+	}
+	return s->buf + n - block;
+}
+
+int ksc_mac(struct ksc *c, enum ksc_kind kind, const uint8_t *key, uint32_t owner, struct ota_mac_job *job)
+{
+	struct ksc_ctx *x = &c->cbc[kind][KSC_ENC];
+	struct ksc_scratch *s = c->scratch;
+	const bool cmac = job->alg == OTA_ALG_AES_CBC;
+	const uint8_t *last = NULL;
+	size_t total = 0;
+	int rc;
+
+	for (unsigned i = 0; i < job->parts; i++)
+		total += job->part[i].len;
+	rc = ctx_key(x, KSC_ENC, key, owner);
+	if (!rc && cmac)
+		rc = cmac_subkeys(x->evp, s, total && total % 16 == 0);
+	if (!rc)
+		last = mac_run(x->evp, s, kinds[kind].block, job, total, cmac);
+	if (!last) {
+		ERR_clear_error();
+		return KS_E_CRYPTO;
+	}
+	/* AES: leftmost octets of CMAC; DES family: the last 8 octets are the whole last block (TS 102 225, 5.1.3). */
+	memcpy(job->mac, last, job->mac_len);
+	return 0;
+}
+
+int ksc_cipher(struct ksc *c, enum ksc_kind kind, const uint8_t *key, uint32_t owner, struct ota_cipher_job *job)
+{
+	const enum ksc_dir dir = job->decrypt ? KSC_DEC : KSC_ENC;
+	struct ksc_ctx *x = job->alg == OTA_ALG_DES_ECB ? &c->ede_ecb[dir] : &c->cbc[kind][dir];
+	int n = 0, rc;
+
+	rc = ctx_key(x, dir, key, owner);
+	if (!rc && dir == KSC_ENC)
+		rc = EVP_EncryptUpdate(x->evp, job->buf, &n, job->buf, (int)job->len) == 1 ? 0 : KS_E_CRYPTO;
+	else if (!rc)
+		rc = EVP_DecryptUpdate(x->evp, job->buf, &n, job->buf, (int)job->len) == 1 ? 0 : KS_E_CRYPTO;
+	if (!rc && (size_t)n != job->len)
+		rc = KS_E_CRYPTO;
+	if (rc)
+		ERR_clear_error();
+	return rc;
+}
+
+/* ---- sealing ---- */
+
+int ksc_kek(struct ksc *c, const uint8_t kek[KS_KEK_LEN])
+{
+	if (EVP_EncryptInit_ex2(c->seal, NULL, kek, zeros, NULL) == 1 &&
+	    EVP_DecryptInit_ex2(c->open, NULL, kek, zeros, NULL) == 1)
+		return 0;
+	ERR_clear_error();
+	return KS_E_CRYPTO;
+}
+
+int ksc_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_span *aad, size_t aads, const uint8_t *in,
+	     size_t len, uint8_t *out, uint8_t tag[KS_TAG_LEN])
+{
+	int n, ok = EVP_EncryptInit_ex2(c->seal, NULL, NULL, nonce, NULL);
+
+	for (size_t i = 0; i < aads && ok == 1; i++)
+		ok = EVP_EncryptUpdate(c->seal, NULL, &n, aad[i].p, (int)aad[i].len);
+	if (ok == 1)
+		ok = EVP_EncryptUpdate(c->seal, out, &n, in, (int)len);
+	if (ok == 1)
+		ok = EVP_EncryptFinal_ex(c->seal, out + len, &n);
+	if (ok == 1)
+		ok = EVP_CIPHER_CTX_ctrl(c->seal, EVP_CTRL_AEAD_GET_TAG, KS_TAG_LEN, tag);
+	if (ok == 1)
+		return 0;
+	ERR_clear_error();
+	return KS_E_CRYPTO;
+}
+
+int ksc_open(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_span *aad, size_t aads, const uint8_t *in,
+	     size_t len, const uint8_t tag[KS_TAG_LEN], uint8_t *out)
+{
+	int n, ok = EVP_DecryptInit_ex2(c->open, NULL, NULL, nonce, NULL);
+
+	for (size_t i = 0; i < aads && ok == 1; i++)
+		ok = EVP_DecryptUpdate(c->open, NULL, &n, aad[i].p, (int)aad[i].len);
+	if (ok == 1)
+		ok = EVP_DecryptUpdate(c->open, out, &n, in, (int)len);
+	if (ok == 1) /* the call takes no const; it only reads */
+		ok = EVP_CIPHER_CTX_ctrl(c->open, EVP_CTRL_AEAD_SET_TAG, KS_TAG_LEN, (void *)(uintptr_t)tag);
+	if (ok != 1) {
+		ERR_clear_error();
+		return KS_E_CRYPTO;
+	}
+	if (EVP_DecryptFinal_ex(c->open, out + len, &n) == 1)
+		return 0;
+	ERR_clear_error();
+	return KS_E_SEALED;
+}
+
+/* ---- the rest ---- */
+
+int ksc_scrypt(const char *pass, size_t pass_len, const uint8_t salt[KS_SALT_LEN], unsigned log_n, unsigned r, unsigned p,
+	       uint8_t out[KS_KEK_LEN])
+{
+	if (EVP_PBE_scrypt(pass, pass_len, salt, KS_SALT_LEN, 1ull << log_n, r, p, SCRYPT_MEM_MAX, out, KS_KEK_LEN) == 1)
+		return 0;
+	ERR_clear_error();
+	return KS_E_CRYPTO;
+}
+
+int ksc_random(void *ctx, uint8_t *buf, size_t len)
+{
+	if (len <= INT32_MAX && RAND_bytes(buf, (int)len) == 1)
+		return 0;
+	ERR_clear_error();
+	return KS_E_CRYPTO;
+}
+
+/* AES-CMAC: RFC 4493, 4, example 3 (leftmost 8 octets).  The others over the same message with IV 0, made with the
+ * openssl command line: `openssl enc -des-ede-cbc -nopad -K .. -iv 0000000000000000`, last block. */
+static const uint8_t kat_aes_key[16] = "\x2b\x7e\x15\x16\x28\xae\xd2\xa6\xab\xf7\x15\x88\x09\xcf\x4f\x3c";
+static const uint8_t kat_msg[40] = "\x6b\xc1\xbe\xe2\x2e\x40\x9f\x96\xe9\x3d\x7e\x11\x73\x93\x17\x2a"
+				   "\xae\x2d\x8a\x57\x1e\x03\xac\x9c\x9e\xb7\x6f\xac\x45\xaf\x8e\x51"
+				   "\x30\xc8\x1c\x46\xa3\x5c\xe4\x11";
+static const uint8_t kat_aes_cbc[16] = "\xb1\x48\xc1\x7f\x30\x9e\xe6\x92\x28\x7a\xe5\x7c\xf1\x2a\xdd\x49";
+static const uint8_t kat_des_key[24] = "\x01\x23\x45\x67\x89\xab\xcd\xef\x23\x45\x67\x89\xab\xcd\xef\x01"
+				       "\x45\x67\x89\xab\xcd\xef\x01\x23";
+
+static const struct {
+	const char *name;
+	enum ota_alg alg;
+	enum ksc_kind kind;
+	const uint8_t *key;
+	uint8_t msg_len, mac_len;
+	uint8_t mac[16];
+} kat_macs[] = {
+	{ "3DES (2 keys) CBC-MAC", OTA_ALG_3DES2_CBC, KSC_EDE2, kat_des_key, 37, 8,
+	  "\x8a\x9b\xa8\xdf\x58\x7b\x20\x4b" },
+	{ "3DES (3 keys) CBC-MAC", OTA_ALG_3DES3_CBC, KSC_EDE3, kat_des_key, 40, 8,
+	  "\x8b\xe4\x62\x28\x51\x12\x42\x58" },
+	{ "AES-CMAC", OTA_ALG_AES_CBC, KSC_AES128, kat_aes_key, 40, 8, "\xdf\xa6\x67\x47\xde\x9a\xe6\x30" },
+};
+
+static int kat_mac_run(struct ksc *c, size_t i)
+{
+	uint8_t mac[16];
+	struct ota_mac_job job = {
+		.alg = kat_macs[i].alg,
+		.part = { { kat_msg, 5 }, { kat_msg + 5, kat_macs[i].msg_len - 5u } },
+		.parts = 2,
+		.mac_len = kat_macs[i].mac_len,
+		.mac = mac,
+	};
+
+	if (ksc_mac(c, kat_macs[i].kind, kat_macs[i].key, 0, &job))
+		return KS_E_CRYPTO;
+	return memcmp(mac, kat_macs[i].mac, kat_macs[i].mac_len) ? KS_E_CRYPTO : 0;
+}
+
+/* There and back again. */
+static int kat_cipher_run(struct ksc *c, enum ota_alg alg, enum ksc_kind kind, const uint8_t *key, size_t len,
+			  const uint8_t *last, size_t last_len)
+{
+	uint8_t buf[sizeof(kat_msg)];
+	struct ota_cipher_job job = { .alg = alg, .buf = buf, .len = len };
+
+	memcpy(buf, kat_msg, len);
+	if (ksc_cipher(c, kind, key, 0, &job) || memcmp(buf + len - last_len, last, last_len) != 0)
+		return KS_E_CRYPTO;
+	job.decrypt = true;
+	if (ksc_cipher(c, kind, key, 0, &job) || memcmp(buf, kat_msg, len) != 0)
+		return KS_E_CRYPTO;
+	return 0;
+}
+
+int ksc_self_test(struct ksc *c, const char **which)
+{
+	for (size_t i = 0; i < sizeof(kat_macs) / sizeof(kat_macs[0]); i++) {
+		*which = kat_macs[i].name;
+		if (kat_mac_run(c, i))
+			return KS_E_CRYPTO;
+	}
+	*which = "AES-128-CBC";
+	if (kat_cipher_run(c, OTA_ALG_AES_CBC, KSC_AES128, kat_aes_key, 32, kat_aes_cbc, sizeof(kat_aes_cbc)))
+		return KS_E_CRYPTO;
+	*which = "3DES (3 keys) CBC";
+	return kat_cipher_run(c, OTA_ALG_3DES3_CBC, KSC_EDE3, kat_des_key, 40, kat_macs[1].mac, 8);
+}

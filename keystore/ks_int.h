@@ -1,0 +1,119 @@
+/* ks_int.h - what the files of the keystore share; never installed.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#ifndef OTA_KS_INT_H
+#define OTA_KS_INT_H
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "ota/codec.h"
+#include "ota/keystore.h"
+
+#define KS_KEY_MAX	32 /* octets of the longest key: AES-256 */
+#define KS_KEK_LEN	32
+#define KS_NONCE_LEN	12
+#define KS_TAG_LEN	16
+#define KS_SALT_LEN	16
+#define KS_KEYS	3 /* KIc, KID, KIK */
+#define KS_ICCID_MAX	32 /* characters of the name a keyset is bound to */
+#define KS_SLOTS_MAX	(1u << 20)
+#define KS_SECRET_FILE_MAX 1024 /* octets of a KEK or passphrase file that are looked at */
+
+/* Says why in words; a NULL err is allowed.  Callers never hand key material to it. */
+static inline __attribute__((format(printf, 3, 4))) void ks_say(char *err, size_t cap, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!err || !cap)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(err, cap, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- crypt_openssl.c: the only file that calls EVP ---- */
+
+/* A key's cipher: what `alg` and the length of the key make of it.  Single DES is EDE with equal halves, so that the
+ * legacy provider is never loaded. */
+enum ksc_kind { KSC_NONE, KSC_EDE2, KSC_EDE3, KSC_AES128, KSC_AES192, KSC_AES256, _KSC_KINDS };
+
+#define KSC_CHUNK 512 /* octets of a message gathered at a time: a one-segment packet goes in one call */
+
+/* Working memory of the cipher calls; stands in the locked arena, because CMAC subkeys pass through it. */
+struct ksc_scratch {
+	uint8_t l[16], k[16];
+	uint8_t buf[KSC_CHUNK];
+};
+
+struct ksc;
+int ksc_new(struct ksc **out, struct ksc_scratch *scratch);
+void ksc_free(struct ksc *c);
+
+/* `owner` names whose key it is, so that ksc_forget(owner) can take it out of the contexts again. */
+int ksc_mac(struct ksc *c, enum ksc_kind kind, const uint8_t *key, uint32_t owner, struct ota_mac_job *job);
+int ksc_cipher(struct ksc *c, enum ksc_kind kind, const uint8_t *key, uint32_t owner, struct ota_cipher_job *job);
+/* Overwrites the key schedules that were last set up for this owner. */
+void ksc_forget(struct ksc *c, uint32_t owner);
+
+/* AES-256-GCM under the KEK; the contexts keep it after ksc_kek(). */
+int ksc_kek(struct ksc *c, const uint8_t kek[KS_KEK_LEN]);
+int ksc_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_span *aad, size_t aads, const uint8_t *in,
+	     size_t len, uint8_t *out, uint8_t tag[KS_TAG_LEN]);
+int ksc_open(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_span *aad, size_t aads, const uint8_t *in,
+	     size_t len, const uint8_t tag[KS_TAG_LEN], uint8_t *out);
+
+int ksc_scrypt(const char *pass, size_t pass_len, const uint8_t salt[KS_SALT_LEN], unsigned log_n, unsigned r, unsigned p,
+	       uint8_t out[KS_KEK_LEN]);
+int ksc_random(void *ctx, uint8_t *buf, size_t len);
+/* Known answers; KS_E_CRYPTO and the name of the algorithm that failed. */
+int ksc_self_test(struct ksc *c, const char **which);
+
+/* ---- where the KEK comes from: ks_file.c, ks_mem.c ---- */
+
+/* How a KEK is made from what the operator holds; kept in the check record. */
+struct ks_kdf {
+	uint8_t kind; /* KS_KDF_* */
+	uint8_t log_n, r, p;
+	uint8_t salt[KS_SALT_LEN];
+};
+enum { KS_KDF_NONE = 0, KS_KDF_SCRYPT = 1 };
+
+/* work: KS_SECRET_FILE_MAX octets of locked memory. */
+struct ks_kek_ops {
+	const char *name;
+	uint8_t kdf;
+	int (*load)(const struct ks_open_params *p, const struct ks_kdf *kdf, uint8_t *work, uint8_t kek[KS_KEK_LEN],
+		    char *err, size_t err_cap);
+};
+extern const struct ks_kek_ops ks_kek_file, ks_kek_passphrase, ks_kek_memory;
+
+/* ---- ks_seal.c: records at rest ---- */
+
+/* A keyset in the clear; stands in the locked arena only. */
+struct ks_keyset {
+	struct ks_keyset_spec spec;
+	uint8_t len[KS_KEYS];
+	uint8_t key[KS_KEYS][KS_KEY_MAX];
+};
+
+/* Checks a spec that came from outside; 0 or KS_E_SPEC. */
+int ks_spec_check(const struct ks_keyset_spec *spec);
+/* KSC_NONE when no key of that length fits the algorithm. */
+enum ksc_kind ks_kind(enum ota_alg alg, size_t key_len);
+
+int ks_keyset_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const char *iccid, const struct ks_keyset *in,
+		   uint8_t *plain, uint8_t sealed[KS_SEALED_MAX]);
+int ks_keyset_open(struct ksc *c, const char *iccid, uint8_t kvn, const uint8_t *sealed, size_t len, uint8_t *plain,
+		   struct ks_keyset *out);
+/* plain: working memory of KS_KEYS * KS_KEY_MAX octets in the arena, wiped on return. */
+
+int ks_check_make(struct ksc *c, const struct ks_kdf *kdf, const uint8_t nonce[KS_NONCE_LEN], uint8_t out[KS_CHECK_LEN]);
+/* Reads how the KEK is made, before there is one. */
+int ks_check_kdf(const uint8_t *check, size_t len, struct ks_kdf *kdf);
+int ks_check_open(struct ksc *c, const uint8_t check[KS_CHECK_LEN]);
+
+/* ---- for tests: the locked arena as it is ---- */
+const uint8_t *ks_arena(const struct ks *ks, size_t *len);
+
+#endif
