@@ -1,0 +1,527 @@
+/* card_rfm.c - the files of a USIM and the compact remote commands on them.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * TS 102 226, 5.1: C-APDUs follow each other with nothing between; each script is a session of its own, starts at the
+ * application's DF without a current EF, stops at the first failing command; the answer is count, SW and data of the
+ * last executed one.  Files and sizes: TS 31.102, 4.2 and TS 51.011 for the SIM's view of them.
+ */
+#include <string.h>
+
+#include "ota/rd.h"
+#include "ota/wr.h"
+
+#include "card_int.h"
+
+#define FID_MF	 0x3f00
+#define FID_ADF	 0x7fff
+#define FID_IMSI 0x6f07
+
+enum df { DF_MF, DF_ADF, DF_5GS, DF_GSM, DF_TELECOM, DF_NONE };
+
+static const struct {
+	uint16_t fid;
+	uint8_t parent;
+} dfs[] = {
+	[DF_MF] = { FID_MF, DF_MF },	    [DF_ADF] = { FID_ADF, DF_MF },	[DF_5GS] = { 0x5fc0, DF_ADF },
+	[DF_GSM] = { 0x7f20, DF_MF }, [DF_TELECOM] = { 0x7f10, DF_MF },
+};
+
+/* Where a file's octets stand; the SIM's EFs that hold the same are links to them. */
+enum body {
+	B_ICCID, B_IMSI, B_LOCI, B_PSLOCI, B_EPSLOCI, B_KEYS, B_KEYSPS, B_EPSNSC, B_HFN, B_THRESHOLD, B_FPLMN, B_PLMNW,
+	B_OPLMNW, B_HPLMNW, B_EHPLMN, B_ACC, B_AD, B_SMSP, B_SPN, B_MSISDN, B_HPPLMN, B_UST, B_NETPAR, B_GID1, B_GID2,
+	B_5GSLOCI, B_5GSN3LOCI, B_KC, B_KCGPRS, B_LOCIGPRS, _BODIES
+};
+static const uint8_t body_len[_BODIES] = {
+	[B_ICCID] = 10,	 [B_IMSI] = 9,	      [B_LOCI] = 11,	[B_PSLOCI] = 14,    [B_EPSLOCI] = 18, [B_KEYS] = 33,
+	[B_KEYSPS] = 33, [B_EPSNSC] = 54,     [B_HFN] = 6,	[B_THRESHOLD] = 3,  [B_FPLMN] = 12,   [B_PLMNW] = 20,
+	[B_OPLMNW] = 20, [B_HPLMNW] = 20,     [B_EHPLMN] = 12,	[B_ACC] = 2,	    [B_AD] = 4,	      [B_SMSP] = 38,
+	[B_SPN] = 17,	 [B_MSISDN] = 24,     [B_HPPLMN] = 1,	[B_UST] = 17,	    [B_NETPAR] = 46,  [B_GID1] = 4,
+	[B_GID2] = 4,	 [B_5GSLOCI] = 20,    [B_5GSN3LOCI] = 20, [B_KC] = 9,	    [B_KCGPRS] = 9,   [B_LOCIGPRS] = 14,
+};
+
+struct ef {
+	uint16_t fid;
+	uint8_t df, body;
+	bool record;		/* linear fixed; one record, or as many as fit */
+	bool read_only;
+};
+static const struct ef efs[] = {
+	{ 0x2fe2, DF_MF, B_ICCID, false, true },
+	{ FID_IMSI, DF_ADF, B_IMSI },
+	{ 0x6f7e, DF_ADF, B_LOCI },
+	{ 0x6f73, DF_ADF, B_PSLOCI },
+	{ 0x6fe3, DF_ADF, B_EPSLOCI },
+	{ 0x6f08, DF_ADF, B_KEYS },
+	{ 0x6f09, DF_ADF, B_KEYSPS },
+	{ 0x6fe4, DF_ADF, B_EPSNSC, true },
+	{ 0x6f5b, DF_ADF, B_HFN },
+	{ 0x6f5c, DF_ADF, B_THRESHOLD },
+	{ 0x6f7b, DF_ADF, B_FPLMN },
+	{ 0x6f60, DF_ADF, B_PLMNW },
+	{ 0x6f61, DF_ADF, B_OPLMNW },
+	{ 0x6f62, DF_ADF, B_HPLMNW },
+	{ 0x6fd9, DF_ADF, B_EHPLMN },
+	{ 0x6f78, DF_ADF, B_ACC },
+	{ 0x6fad, DF_ADF, B_AD },
+	{ 0x6f42, DF_ADF, B_SMSP, true },
+	{ 0x6f46, DF_ADF, B_SPN },
+	{ 0x6f40, DF_ADF, B_MSISDN, true },
+	{ 0x6f31, DF_ADF, B_HPPLMN },
+	{ 0x6f38, DF_ADF, B_UST },
+	{ 0x6fc4, DF_ADF, B_NETPAR },
+	{ 0x6f3e, DF_ADF, B_GID1 },
+	{ 0x6f3f, DF_ADF, B_GID2 },
+	{ 0x4f01, DF_5GS, B_5GSLOCI },
+	{ 0x4f02, DF_5GS, B_5GSN3LOCI },
+	{ FID_IMSI, DF_GSM, B_IMSI },
+	{ 0x6f7e, DF_GSM, B_LOCI },
+	{ 0x6f20, DF_GSM, B_KC },
+	{ 0x6f52, DF_GSM, B_KCGPRS },
+	{ 0x6f53, DF_GSM, B_LOCIGPRS },
+	{ 0x6f7b, DF_GSM, B_FPLMN },
+	{ 0x6f78, DF_GSM, B_ACC },
+	{ 0x6fad, DF_GSM, B_AD },
+	{ 0x6f46, DF_GSM, B_SPN },
+	{ 0x6f31, DF_GSM, B_HPPLMN },
+	{ 0x6f40, DF_TELECOM, B_MSISDN, true },
+	{ 0x6f42, DF_TELECOM, B_SMSP, true },
+};
+#define EFS (sizeof(efs) / sizeof(efs[0]))
+
+static size_t body_at(enum body b)
+{
+	size_t at = 0;
+
+	for (int i = 0; i < (int)b; i++)
+		at += body_len[i];
+	return at;
+}
+
+static uint8_t *body(struct sim_card *c, enum body b)
+{
+	return c->fs + body_at(b);
+}
+
+const uint8_t *sim_card_file(const struct sim_card *c, uint16_t fid, size_t *len)
+{
+	for (size_t i = 0; i < EFS; i++) {
+		if (efs[i].fid == fid) {
+			*len = body_len[efs[i].body];
+			return c->fs + body_at(efs[i].body);
+		}
+	}
+	return NULL;
+}
+
+/* ---- contents of a card as delivered ---- */
+
+/* TS 31.102, 4.2.2: length, then digits in swapped nibbles behind a parity nibble (9: odd number of digits). */
+static void imsi_code(const char *imsi, uint8_t *f)
+{
+	size_t n = strlen(imsi);
+
+	memset(f, 0xff, 9);
+	f[0] = (uint8_t)(n / 2 + 1);
+	f[1] = (uint8_t)((imsi[0] - '0') << 4 | (n % 2 ? 9 : 1));
+	for (size_t i = 1; i < n; i++) {
+		uint8_t *o = &f[1 + (i + 1) / 2], d = (uint8_t)(imsi[i] - '0');
+
+		*o = i % 2 ? (uint8_t)(0xf0 | d) : (uint8_t)((*o & 0x0f) | d << 4);
+	}
+}
+
+void sim_fs_imsi(const struct sim_card *c, char imsi[SIM_IMSI_LEN])
+{
+	const uint8_t *f = c->fs + body_at(B_IMSI);
+	size_t n = 0, nibbles = f[0] * 2u;
+
+	imsi[0] = '\0';
+	if (f[0] < 1 || f[0] > 8 || ((f[1] & 0x07) != 1))
+		return;
+	if (!(f[1] & 0x08))	/* even: the last nibble is filler */
+		nibbles--;
+	for (size_t i = 1; i < nibbles && n < SIM_IMSI_LEN - 1; i++) {
+		uint8_t d = i % 2 ? f[1 + i / 2] >> 4 : f[1 + i / 2] & 0x0f;
+
+		if (d > 9) {
+			imsi[0] = '\0';
+			return;
+		}
+		imsi[n++] = (char)('0' + d);
+	}
+	imsi[n] = '\0';
+}
+
+/* Digits in swapped nibbles, filler F. */
+static void bcd(const char *digits, uint8_t *f, size_t len)
+{
+	memset(f, 0xff, len);
+	for (size_t i = 0; digits[i] && i < 2 * len; i++) {
+		uint8_t d = (uint8_t)(digits[i] - '0');
+
+		f[i / 2] = i % 2 ? (uint8_t)((f[i / 2] & 0x0f) | d << 4) : (uint8_t)(0xf0 | d);
+	}
+}
+
+void sim_fs_init(struct sim_card *c)
+{
+	const char *imsi = c->imsi_first;
+	uint8_t *f, plmn[3];
+	size_t n = strlen(imsi);
+
+	memset(c->fs, 0xff, sizeof(c->fs));
+	bcd(c->iccid, body(c, B_ICCID), body_len[B_ICCID]);
+	imsi_code(imsi, body(c, B_IMSI));
+	plmn[0] = (uint8_t)((imsi[1] - '0') << 4 | (imsi[0] - '0'));
+	plmn[1] = (uint8_t)(0xf0 | (imsi[2] - '0'));
+	plmn[2] = (uint8_t)((imsi[4] - '0') << 4 | (imsi[3] - '0'));
+	/* an attached card: TMSI, location area and keys in use */
+	f = body(c, B_LOCI);
+	memcpy(f, (uint8_t[]){ 0x12, 0x34, 0x56, 0x78, plmn[0], plmn[1], plmn[2], 0x00, 0x01, 0xff, 0x00 }, 11);
+	f = body(c, B_PSLOCI);
+	memcpy(f, (uint8_t[]){ 0xc1, 0x02, 0x03, 0x04, 0x55, 0x66, 0x77, plmn[0], plmn[1], plmn[2], 0x00, 0x01, 0x01, 0x00 }, 14);
+	f = body(c, B_EPSLOCI);
+	f[17] = 0x00;
+	body(c, B_KEYS)[0] = 0x02;
+	body(c, B_KEYSPS)[0] = 0x03;
+	memcpy(body(c, B_HFN), (uint8_t[]){ 0xf0, 0, 0, 0xf0, 0, 0 }, 6);
+	memcpy(body(c, B_EHPLMN), plmn, 3);
+	memcpy(body(c, B_HPLMNW), plmn, 3);
+	memcpy(body(c, B_HPLMNW) + 3, (uint8_t[]){ 0xc0, 0x80 }, 2);
+	f = body(c, B_ACC);
+	f[0] = imsi[n - 1] >= '8' ? (uint8_t)(1u << (imsi[n - 1] - '8')) : 0;
+	f[1] = imsi[n - 1] >= '8' ? 0 : (uint8_t)(1u << (imsi[n - 1] - '0'));
+	memcpy(body(c, B_AD), (uint8_t[]){ 0, 0, 0, 2 }, 4);
+	f = body(c, B_SMSP) + 10;	/* behind the alpha identifier */
+	f[0] = 0xfd;			/* only the service centre's address is present */
+	f[13] = 0x07;
+	f[14] = 0x91;
+	bcd("882990000001", f + 15, 6);
+	body(c, B_SPN)[0] = 0x01;
+	memcpy(body(c, B_SPN) + 1, "otasim", 6);
+	f = body(c, B_MSISDN) + 10;
+	f[0] = 0x08;
+	f[1] = 0x91;
+	bcd(c->msisdn, f + 2, 10);
+	body(c, B_HPPLMN)[0] = 0x05;
+	memset(body(c, B_UST), 0, body_len[B_UST]);
+	body(c, B_UST)[3] = 0x18;	/* services 28 and 29: data download by SMS-PP and SMS-CB */
+	body(c, B_5GSLOCI)[19] = 0x00;
+	body(c, B_5GSN3LOCI)[19] = 0x01;
+	body(c, B_KC)[8] = 0x01;
+	body(c, B_KCGPRS)[8] = 0x01;
+	body(c, B_LOCIGPRS)[13] = 0x00;
+}
+
+/* ---- a script ---- */
+
+struct session {
+	struct sim_card *c;
+	enum df home, df;
+	const struct ef *ef;
+	bool changed;
+	uint8_t fcp[32];	/* what GET RESPONSE fetches */
+	uint8_t fcp_len;
+	uint16_t sw;
+	uint8_t len;		/* data of this command */
+	uint8_t data[255];
+};
+
+struct apdu {
+	uint8_t cla, ins, p1, p2, p3;
+	const uint8_t *data;	/* p3 octets, NULL for commands without */
+};
+
+/* Does P3 stand for the length of data that follow? */
+static bool ins_has_data(uint8_t ins)
+{
+	return ins != 0xb0 && ins != 0xb2 && ins != 0xc0 && ins != 0xf2 && ins != 0xca && ins != 0x04 && ins != 0x44;
+}
+
+static bool apdu_read(struct rd *in, struct apdu *a)
+{
+	a->cla = rd_u8(in);
+	a->ins = rd_u8(in);
+	a->p1 = rd_u8(in);
+	a->p2 = rd_u8(in);
+	a->p3 = rd_u8(in);
+	a->data = ins_has_data(a->ins) ? rd_bytes(in, a->p3) : NULL;
+	return !in->bad;
+}
+
+static const struct ef *ef_find(const struct session *s, enum df df, uint16_t fid)
+{
+	for (size_t i = 0; i < EFS; i++) {
+		if (efs[i].df == df && efs[i].fid == fid)
+			return &efs[i];
+	}
+	return NULL;
+}
+
+/* TS 102 221, 8.4.1: a child, the parent, a sibling DF or the current DF itself; the MF and the ADF by their own names. */
+static enum df df_find(const struct session *s, enum df from, uint16_t fid)
+{
+	if (fid == FID_MF)
+		return DF_MF;
+	if (fid == FID_ADF)
+		return s->home == DF_ADF ? DF_ADF : DF_NONE;
+	for (int i = 0; i < DF_NONE; i++) {
+		if (dfs[i].fid != fid || (i == DF_5GS && s->c->profile.no_5gs))
+			continue;
+		if (i == (int)from || dfs[i].parent == from || i == dfs[from].parent || dfs[i].parent == dfs[from].parent)
+			return (enum df)i;
+	}
+	return DF_NONE;
+}
+
+/* The step from DF *df by one FID; an EF ends the walk. */
+static bool select_step(const struct session *s, enum df *df, const struct ef **ef, uint16_t fid)
+{
+	const struct ef *e = ef_find(s, *df, fid);
+	enum df d;
+
+	if (e) {
+		*ef = e;
+		return true;
+	}
+	d = df_find(s, *df, fid);
+	if (d == DF_NONE)
+		return false;
+	*df = d;
+	*ef = NULL;
+	return true;
+}
+
+static void fcp_build(struct session *s)
+{
+	uint16_t fid = s->ef ? s->ef->fid : dfs[s->df].fid;
+	uint16_t size = s->ef ? body_len[s->ef->body] : 0;
+	struct wr w = wr_init(s->fcp, sizeof(s->fcp));
+
+	wr_u8(&w, 0x62);
+	wr_u8(&w, s->ef ? (s->ef->record ? 15 : 12) : 8);
+	wr_u8(&w, 0x82);	/* file descriptor */
+	if (s->ef && s->ef->record) {
+		wr_u8(&w, 5);
+		wr_be(&w, 0x4221, 2);
+		wr_be(&w, size, 2);
+		wr_u8(&w, 1);
+	} else {
+		wr_u8(&w, 2);
+		wr_be(&w, s->ef ? 0x4121 : 0x7821, 2);
+	}
+	wr_be(&w, 0x8302, 2);	/* file identifier */
+	wr_be(&w, fid, 2);
+	if (s->ef) {
+		wr_be(&w, 0x8002, 2);	/* file size */
+		wr_be(&w, size, 2);
+	}
+	s->fcp_len = (uint8_t)wr_len(&w);
+}
+
+static uint16_t ins_select(struct session *s, const struct apdu *a)
+{
+	static const uint8_t usim_aid[] = { 0xa0, 0x00, 0x00, 0x00, 0x87, 0x10, 0x02 };
+	struct rd in = rd_init(a->data, a->p3);
+	const struct ef *ef = s->ef;
+	enum df df = s->df;
+	bool found = true;
+
+	switch (a->p1) {
+	case 0x00:
+		if (a->p3 != 2)
+			return 0x6700;
+		found = select_step(s, &df, &ef, (uint16_t)rd_be(&in, 2));
+		break;
+	case 0x04:
+		found = s->home == DF_ADF && a->p3 >= sizeof(usim_aid) && !memcmp(a->data, usim_aid, sizeof(usim_aid));
+		df = DF_ADF;
+		ef = NULL;
+		break;
+	case 0x08:
+	case 0x09:
+		if (a->p3 == 0 || a->p3 % 2)
+			return 0x6700;
+		if (a->p1 == 0x08)
+			df = DF_MF;
+		ef = NULL;
+		while (found && rd_left(&in))
+			found = !ef && select_step(s, &df, &ef, (uint16_t)rd_be(&in, 2));
+		break;
+	default:
+		return 0x6a86;
+	}
+	if (!found)
+		return a->cla == 0xa0 ? 0x9404 : 0x6a82;
+	s->df = df;
+	s->ef = ef;
+	if (a->cla == 0xa0) {
+		fcp_build(s);
+		return (uint16_t)(0x9f00 | s->fcp_len);
+	}
+	if ((a->p2 & 0x0c) == 0x0c)
+		return 0x9000;
+	fcp_build(s);
+	return (uint16_t)(0x6100 | s->fcp_len);
+}
+
+static uint16_t ins_binary(struct session *s, const struct apdu *a, bool update)
+{
+	size_t off = (size_t)a->p1 << 8 | a->p2, size, n = a->p3;
+	uint8_t *f;
+
+	if (a->p1 & 0x80)
+		return 0x6a82;	/* short file identifiers are not offered */
+	if (!s->ef)
+		return 0x6986;
+	if (s->ef->record)
+		return 0x6981;
+	size = body_len[s->ef->body];
+	f = body(s->c, s->ef->body);
+	if (off >= size)
+		return 0x6b00;
+	if (update) {
+		if (s->ef->read_only || s->ef->fid == s->c->profile.deny_update_fid)
+			return 0x6982;
+		if (n == 0 || n > size - off)
+			return 0x6700;
+		s->changed |= memcmp(f + off, a->data, n) != 0;
+		memcpy(f + off, a->data, n);
+		return 0x9000;
+	}
+	if (n == 0)
+		n = size - off;
+	if (n > size - off)
+		return (uint16_t)(0x6c00 | (size - off));
+	memcpy(s->data, f + off, n);
+	s->len = (uint8_t)n;
+	return 0x9000;
+}
+
+static uint16_t ins_record(struct session *s, const struct apdu *a, bool update)
+{
+	size_t size;
+	uint8_t *f;
+
+	if (a->p2 & 0xf8)
+		return 0x6a82;
+	if ((a->p2 & 0x07) != 0x04)
+		return 0x6a86;	/* absolute addressing only */
+	if (!s->ef)
+		return 0x6986;
+	if (!s->ef->record)
+		return 0x6981;
+	if (a->p1 != 1)
+		return 0x6a83;
+	size = body_len[s->ef->body];
+	f = body(s->c, s->ef->body);
+	if (update) {
+		if (s->ef->read_only || s->ef->fid == s->c->profile.deny_update_fid)
+			return 0x6982;
+		if (a->p3 != size)
+			return 0x6700;
+		s->changed |= memcmp(f, a->data, size) != 0;
+		memcpy(f, a->data, size);
+		return 0x9000;
+	}
+	if (a->p3 != 0 && a->p3 != size)
+		return (uint16_t)(0x6c00 | size);
+	memcpy(s->data, f, size);
+	s->len = (uint8_t)size;
+	return 0x9000;
+}
+
+static uint16_t ins_get_response(struct session *s, const struct apdu *a)
+{
+	if (s->fcp_len == 0)
+		return 0x6985;
+	if (a->p3 != 0 && a->p3 > s->fcp_len)
+		return (uint16_t)(0x6c00 | s->fcp_len);
+	s->len = a->p3 ? a->p3 : s->fcp_len;
+	memcpy(s->data, s->fcp, s->len);
+	return 0x9000;
+}
+
+/* CLA A0 for the SIM's file system; 00 for the USIM's, 80 for its STATUS. */
+static bool class_ok(const struct session *s, uint8_t cla, uint8_t ins)
+{
+	if (s->home == DF_MF)
+		return cla == 0xa0;
+	return cla == 0x00 || (cla == 0x80 && ins == 0xf2);
+}
+
+static uint16_t run(struct session *s, const struct apdu *a)
+{
+	switch (a->ins) {
+	case 0xa4:
+		return ins_select(s, a);
+	case 0xb0:
+	case 0xd6:
+		return ins_binary(s, a, a->ins == 0xd6);
+	case 0xb2:
+	case 0xdc:
+		return ins_record(s, a, a->ins == 0xdc);
+	case 0xc0:
+		return ins_get_response(s, a);
+	case 0xf2:
+		return 0x9000;	/* STATUS */
+	default:
+		return 0x6d00;
+	}
+}
+
+static bool sw_good(uint16_t sw)
+{
+	return sw == 0x9000 || sw >> 8 == 0x61 || sw >> 8 == 0x9f || sw >> 8 == 0x91;
+}
+
+void sim_script_run(struct sim_card *c, const uint8_t tar[3], const uint8_t *p, size_t len, struct script_result *res)
+{
+	bool sim = !memcmp(tar, (uint8_t[]){ 0xb0, 0x00, 0x10 }, 3);
+	struct session s = { .c = c, .home = sim ? DF_MF : DF_ADF, .df = sim ? DF_MF : DF_ADF, .sw = 0x9000 };
+	struct rd in = rd_init(p, len);
+	struct wr w = wr_init(res->resp, sizeof(res->resp));
+	uint8_t count = 0;
+	struct apdu a;
+
+	res->done = true;
+	while (rd_left(&in) && count < 255) {
+		if (count && rd_left(&in) == 1 && *in.p == 0)
+			break;	/* Le behind the last command */
+		count++;
+		s.len = 0;
+		if (rd_left(&in) >= 2 && !class_ok(&s, in.p[0], in.p[1]))
+			s.sw = 0x6e00;	/* nothing behind an unknown class can be read */
+		else if (!apdu_read(&in, &a))
+			s.sw = 0x6700;
+		else
+			s.sw = run(&s, &a);
+		if (!sw_good(s.sw)) {
+			res->done = false;
+			break;
+		}
+		if (a.ins != 0xa4)
+			s.fcp_len = 0;
+	}
+	wr_u8(&w, count);
+	wr_be(&w, s.sw, 2);
+	wr_bytes(&w, s.data, s.len);
+	res->len = wr_len(&w);
+	res->changed = s.changed;
+}
+
+bool sim_script_touches_imsi(const uint8_t *p, size_t len)
+{
+	struct rd in = rd_init(p, len);
+	bool imsi = false;
+	struct apdu a;
+
+	while (rd_left(&in) && apdu_read(&in, &a)) {
+		if (a.ins == 0xa4 && a.p3 >= 2 && a.p1 != 0x04)
+			imsi = a.data[a.p3 - 2] == FID_IMSI >> 8 && a.data[a.p3 - 1] == (FID_IMSI & 0xff);
+		else if (a.ins == 0xd6 && imsi)
+			return true;
+	}
+	return false;
+}
