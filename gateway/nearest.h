@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define NEAREST_WORD_MAX 40	/* longer words are not compared */
+#define NEAREST_WORD_MAX 40 /* longer words are not compared */
 
 /* Edit distance with a swap of neighbours as one step, or NEAREST_WORD_MAX when a word is too long to compare. */
 static inline unsigned nearest_distance(const char *a, const char *b)
@@ -32,7 +32,8 @@ static inline unsigned nearest_distance(const char *a, const char *b)
 				best = before[j] + 1;
 			if (now[j - 1] + 1 < best)
 				best = now[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && two_before[j - 2] + 1 < best)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    two_before[j - 2] + 1 < best)
 				best = two_before[j - 2] + 1;
 			now[j] = best;
 		}

@@ -15,8 +15,8 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define LINE_MAX_OCTETS 512
-#define LINE_WORDS_MAX	(8 + PROFILE_BYTES_MAX)	/* hex octets may stand apart */
-#define FPLMN_MIN	12			/* TS 31.102, 4.2.16: at least four entries of three octets */
+#define LINE_WORDS_MAX	(8 + PROFILE_BYTES_MAX) /* hex octets may stand apart */
+#define FPLMN_MIN	12 /* TS 31.102, 4.2.16: at least four entries of three octets */
 
 /* ------------------------------------------------------------------------------------------------ words */
 
@@ -36,10 +36,10 @@ static const struct {
 	uint8_t value;
 	uint16_t fid;
 } value_files[] = {
-	{ VALUE_IMSI, USIM_FID_IMSI },		     { VALUE_ACC, USIM_FID_ACC },
-	{ VALUE_LOCI_DELETED, USIM_FID_LOCI },	     { VALUE_PSLOCI_DELETED, USIM_FID_PSLOCI },
-	{ VALUE_PSLOCI_DELETED, 0x6f53 },	     { VALUE_EPSLOCI_DELETED, USIM_FID_EPSLOCI },
-	{ VALUE_KEYS_DELETED, USIM_FID_KEYS },	     { VALUE_KEYS_DELETED, USIM_FID_KEYSPS },
+	{VALUE_IMSI, USIM_FID_IMSI},	     {VALUE_ACC, USIM_FID_ACC},
+	{VALUE_LOCI_DELETED, USIM_FID_LOCI}, {VALUE_PSLOCI_DELETED, USIM_FID_PSLOCI},
+	{VALUE_PSLOCI_DELETED, 0x6f53},	     {VALUE_EPSLOCI_DELETED, USIM_FID_EPSLOCI},
+	{VALUE_KEYS_DELETED, USIM_FID_KEYS}, {VALUE_KEYS_DELETED, USIM_FID_KEYSPS},
 };
 
 /* "ok" is not among the words a profile may use: only status 00 is. */
@@ -47,9 +47,9 @@ static const struct {
 	const char *name;
 	uint8_t meaning;
 } meaning_names[] = {
-	{ "cntr-low", POR_MEANS_CNTR_LOW },   { "cntr-high", POR_MEANS_CNTR_HIGH }, { "cntr-blocked", POR_MEANS_CNTR_BLOCKED },
-	{ "security", POR_MEANS_SECURITY },   { "transient", POR_MEANS_TRANSIENT }, { "config", POR_MEANS_CONFIG },
-	{ "interim", POR_MEANS_INTERIM },     { "other", POR_MEANS_OTHER },
+	{"cntr-low", POR_MEANS_CNTR_LOW}, {"cntr-high", POR_MEANS_CNTR_HIGH}, {"cntr-blocked", POR_MEANS_CNTR_BLOCKED},
+	{"security", POR_MEANS_SECURITY}, {"transient", POR_MEANS_TRANSIENT}, {"config", POR_MEANS_CONFIG},
+	{"interim", POR_MEANS_INTERIM},	  {"other", POR_MEANS_OTHER},
 };
 
 /* TS 102 225, 5.2: what the statuses mean where a card keeps to the book. */
@@ -72,20 +72,29 @@ static const uint8_t por_map_default[13] = {
 /* ------------------------------------------------------------------------------------------------ a line */
 
 enum setting {
-	SET_TAR, SET_SPI, SET_KVN, SET_CLA, SET_CONCAT, SET_SEGMENTS_MAX, SET_REFRESH, SET_DELETED_LAC, SET_DESCRIPTION,
-	SET_SCRIPT, _SETTINGS
+	SET_TAR,
+	SET_SPI,
+	SET_KVN,
+	SET_CLA,
+	SET_CONCAT,
+	SET_SEGMENTS_MAX,
+	SET_REFRESH,
+	SET_DELETED_LAC,
+	SET_DESCRIPTION,
+	SET_SCRIPT,
+	_SETTINGS
 };
 
 struct parser {
 	struct profile *p;
 	unsigned line;
-	char text[LINE_MAX_OCTETS];	/* the line, cut into words */
+	char text[LINE_MAX_OCTETS]; /* the line, cut into words */
 	char *word[LINE_WORDS_MAX];
 	unsigned words;
 	unsigned indent;
-	const char *rest;		/* the line after its first word, uncut */
+	const char *rest; /* the line after its first word, uncut */
 	char rest_text[LINE_MAX_OCTETS];
-	unsigned named_line;		/* of "card-profile" */
+	unsigned named_line; /* of "card-profile" */
 	unsigned set_line[_SETTINGS];
 	unsigned step_line[PROFILE_STEPS_MAX];
 	bool in_script;
@@ -238,22 +247,27 @@ static int set_spi(struct parser *ps)
 	if (want_words(ps, 3, "spi 16 39"))
 		return -1;
 	if (!hex_octets(&spi[0], 1, ps->word[1]) || !hex_octets(&spi[1], 1, ps->word[2]))
-		return fail(ps, "SPI '%.10s %.10s' is not two octets in hex, as in 'spi 16 39'", ps->word[1], ps->word[2]);
+		return fail(ps, "SPI '%.10s %.10s' is not two octets in hex, as in 'spi 16 39'", ps->word[1],
+			    ps->word[2]);
 	if (spi[0] & 0xe0 || spi[1] & 0xc0)
 		return fail(ps, "spi %02x %02x sets reserved bits (TS 102 225, 5.1.1)", spi[0], spi[1]);
 	if (OTA_SPI1_INTEGRITY(spi[0]) != 2)
-		return fail(ps, "spi %02x %02x asks for no cryptographic checksum: the card would obey anybody; use 16", spi[0],
-			    spi[1]);
+		return fail(ps, "spi %02x %02x asks for no cryptographic checksum: the card would obey anybody; use 16",
+			    spi[0], spi[1]);
 	if (!OTA_SPI1_CIPHERED(spi[0]))
-		return fail(ps, "spi %02x %02x does not cipher: the new IMSI would travel in clear; use 16", spi[0], spi[1]);
+		return fail(ps, "spi %02x %02x does not cipher: the new IMSI would travel in clear; use 16", spi[0],
+			    spi[1]);
 	if (OTA_SPI1_COUNTER(spi[0]) < 2)
-		return fail(ps, "spi %02x %02x does not make the card check the counter: a retry could run twice; use 16",
+		return fail(ps,
+			    "spi %02x %02x does not make the card check the counter: a retry could run twice; use 16",
 			    spi[0], spi[1]);
 	if (OTA_SPI2_POR(spi[1]) != 1)
-		return fail(ps, "spi %02x %02x does not ask for a PoR in every case: success could not be proven; use 39",
+		return fail(ps,
+			    "spi %02x %02x does not ask for a PoR in every case: success could not be proven; use 39",
 			    spi[0], spi[1]);
 	if (OTA_SPI2_INTEGRITY(spi[1]) != 2)
-		return fail(ps, "spi %02x %02x asks for a PoR without checksum: anybody could send one; use 39", spi[0], spi[1]);
+		return fail(ps, "spi %02x %02x asks for a PoR without checksum: anybody could send one; use 39", spi[0],
+			    spi[1]);
 	return 0;
 }
 
@@ -281,7 +295,7 @@ static int set_cla(struct parser *ps)
 
 static int set_concat(struct parser *ps)
 {
-	static const char *const words[] = { "udh8", "udh16" };
+	static const char *const words[] = {"udh8", "udh16"};
 
 	if (want_words(ps, 2, "concat udh8"))
 		return -1;
@@ -302,14 +316,15 @@ static int set_segments_max(struct parser *ps)
 		return -1;
 	v = number(ps->word[1], 1, OTA_SEGMENTS_MAX);
 	if (v < 0)
-		return fail(ps, "'%.40s' is not a number of short messages from 1 to %d", ps->word[1], OTA_SEGMENTS_MAX);
+		return fail(ps, "'%.40s' is not a number of short messages from 1 to %d", ps->word[1],
+			    OTA_SEGMENTS_MAX);
 	ps->p->segments_max = (uint8_t)v;
 	return 0;
 }
 
 static int set_refresh(struct parser *ps)
 {
-	static const char *const words[] = { [REFRESH_CARD] = "card", [REFRESH_POWER_CYCLE] = "power-cycle" };
+	static const char *const words[] = {[REFRESH_CARD] = "card", [REFRESH_POWER_CYCLE] = "power-cycle"};
 
 	if (want_words(ps, 2, "refresh card"))
 		return -1;
@@ -359,16 +374,16 @@ static const struct {
 	int (*set)(struct parser *ps);
 	bool needed;
 } settings[] = {
-	[SET_TAR] = { "tar", set_tar, true },
-	[SET_SPI] = { "spi", set_spi, true },
-	[SET_KVN] = { "kvn", set_kvn, true },
-	[SET_CLA] = { "cla", set_cla, false },
-	[SET_CONCAT] = { "concat", set_concat, false },
-	[SET_SEGMENTS_MAX] = { "segments-max", set_segments_max, false },
-	[SET_REFRESH] = { "refresh", set_refresh, true },
-	[SET_DELETED_LAC] = { "deleted-lac", set_deleted_lac, false },
-	[SET_DESCRIPTION] = { "description", set_description, false },
-	[SET_SCRIPT] = { "script", set_script, true },
+	[SET_TAR] = {"tar", set_tar, true},
+	[SET_SPI] = {"spi", set_spi, true},
+	[SET_KVN] = {"kvn", set_kvn, true},
+	[SET_CLA] = {"cla", set_cla, false},
+	[SET_CONCAT] = {"concat", set_concat, false},
+	[SET_SEGMENTS_MAX] = {"segments-max", set_segments_max, false},
+	[SET_REFRESH] = {"refresh", set_refresh, true},
+	[SET_DELETED_LAC] = {"deleted-lac", set_deleted_lac, false},
+	[SET_DESCRIPTION] = {"description", set_description, false},
+	[SET_SCRIPT] = {"script", set_script, true},
 };
 _Static_assert(ARRAY_SIZE(settings) == _SETTINGS, "every setting has its row");
 
@@ -456,7 +471,8 @@ static int check_value_file(struct parser *ps, const struct profile_step *s)
 			return 0;
 	}
 	if (proposed)
-		return fail(ps, "'%s' is not the coding of %04x; did you mean '%s'?", value_names[s->value], s->fid, proposed);
+		return fail(ps, "'%s' is not the coding of %04x; did you mean '%s'?", value_names[s->value], s->fid,
+			    proposed);
 	return fail(ps, "'%s' is not the coding of %04x; give its octets with 'hex'", value_names[s->value], s->fid);
 }
 
@@ -467,14 +483,15 @@ static int parse_value(struct parser *ps, struct profile_step *s, unsigned at)
 			continue;
 		s->value = (uint8_t)i;
 		if (i != VALUE_HEX)
-			return ps->words > at + 1 ? fail(ps, "'%.40s' after '%s'", ps->word[at + 1], value_names[i]) :
-						    check_value_file(ps, s);
+			return ps->words > at + 1 ? fail(ps, "'%.40s' after '%s'", ps->word[at + 1], value_names[i])
+						  : check_value_file(ps, s);
 		if (s->fid == USIM_FID_IMSI)
 			return fail(ps, "every card has its own IMSI: 'update 6f07 imsi'");
 		if (parse_hex(ps, s, at + 1))
 			return -1;
 		if (s->fid == USIM_FID_FPLMN && (s->len < FPLMN_MIN || s->len % 3))
-			return fail(ps, "EF_FPLMN holds three octets per network, at least %d in all, not %u", FPLMN_MIN, s->len);
+			return fail(ps, "EF_FPLMN holds three octets per network, at least %d in all, not %u",
+				    FPLMN_MIN, s->len);
 		return 0;
 	}
 	return fail_word(ps, "value", ps->word[at], value_names, ARRAY_SIZE(value_names));
@@ -526,9 +543,9 @@ static int step_read(struct parser *ps, struct profile_step *s)
 
 static int parse_step(struct parser *ps)
 {
-	static const char *const words[] = { "select", "update", "update-record", "read" };
-	static int (*const parse[])(struct parser *, struct profile_step *) = { step_select, step_update,
-										step_update_record, step_read };
+	static const char *const words[] = {"select", "update", "update-record", "read"};
+	static int (*const parse[])(struct parser *, struct profile_step *) = {step_select, step_update,
+									       step_update_record, step_read};
 	struct profile *p = ps->p;
 
 	if (p->n_steps == PROFILE_STEPS_MAX)
@@ -554,7 +571,8 @@ static int check_steps(struct parser *ps)
 		const struct profile_step *s = &p->step[i];
 
 		if (s->kind == STEP_READ && i + 1 < p->n_steps)
-			return fail_line(ps, ps->step_line[i], "only the last command's data come back: 'read' must be the last step");
+			return fail_line(ps, ps->step_line[i],
+					 "only the last command's data come back: 'read' must be the last step");
 		if (s->kind == STEP_UPDATE && s->fid == USIM_FID_IMSI) {
 			if (imsi >= 0)
 				return fail_line(ps, ps->step_line[i], "EF_IMSI is written on line %u already",
@@ -565,22 +583,26 @@ static int check_steps(struct parser *ps)
 			last_write = (int)i;
 	}
 	if (imsi < 0)
-		return fail_line(ps, ps->set_line[SET_SCRIPT], "the script never writes EF_IMSI: add 'update 6f07 imsi'");
+		return fail_line(ps, ps->set_line[SET_SCRIPT],
+				 "the script never writes EF_IMSI: add 'update 6f07 imsi'");
 	if (last_write != imsi)
 		return fail_line(ps, ps->step_line[last_write],
-				 "EF_IMSI must be the last file written: if the script breaks off before, the old subscription still "
-				 "works; move this above line %u", ps->step_line[imsi]);
-	if ((unsigned)imsi + 2 != p->n_steps || p->step[imsi + 1].kind != STEP_READ || p->step[imsi + 1].fid != USIM_FID_IMSI ||
-	    p->step[imsi + 1].len != USIM_IMSI_LEN)
-		return fail_line(ps, ps->step_line[imsi], "the proof is missing: 'read 6f07 9' must follow as the last step");
+				 "EF_IMSI must be the last file written: if the script breaks off before, the old "
+				 "subscription still "
+				 "works; move this above line %u",
+				 ps->step_line[imsi]);
+	if ((unsigned)imsi + 2 != p->n_steps || p->step[imsi + 1].kind != STEP_READ ||
+	    p->step[imsi + 1].fid != USIM_FID_IMSI || p->step[imsi + 1].len != USIM_IMSI_LEN)
+		return fail_line(ps, ps->step_line[imsi],
+				 "the proof is missing: 'read 6f07 9' must follow as the last step");
 	return 0;
 }
 
 /* What no card of this profile could take is said here, not at the thousandth dry run. */
 static int check_size(struct parser *ps)
 {
-	const struct swap_values v = { .imsi = "999990123456789" };
-	const struct keyset_row k = { .kvn = ps->p->kvn, .kic_alg = OTA_ALG_3DES2_CBC, .kid_alg = OTA_ALG_3DES2_CBC };
+	const struct swap_values v = {.imsi = "999990123456789"};
+	const struct keyset_row k = {.kvn = ps->p->kvn, .kic_alg = OTA_ALG_3DES2_CBC, .kid_alg = OTA_ALG_3DES2_CBC};
 	int segments = 0, len = profile_packet_len(ps->p, &k, &v, &segments);
 
 	if (len == OTA_E_SPACE)
@@ -588,8 +610,9 @@ static int check_size(struct parser *ps)
 	if (len < 0)
 		return fail_line(ps, ps->set_line[SET_SCRIPT], "the script cannot be packed: %s", ota_strerror(len));
 	if (segments > ps->p->segments_max)
-		return fail_line(ps, ps->set_line[SET_SCRIPT], "the script takes %d short messages, segments-max allows %u",
-				 segments, ps->p->segments_max);
+		return fail_line(ps, ps->set_line[SET_SCRIPT],
+				 "the script takes %d short messages, segments-max allows %u", segments,
+				 ps->p->segments_max);
 	return 0;
 }
 
@@ -609,12 +632,12 @@ static int check_complete(struct parser *ps)
 
 static int parse_head(struct parser *ps)
 {
-	static const char *const words[] = { "card-profile" };
+	static const char *const words[] = {"card-profile"};
 	const char *name;
 
 	if (strcmp(ps->word[0], words[0]))
-		return ps->named_line ? fail(ps, "'%.40s' must be indented below 'card-profile'", ps->word[0]) :
-					fail_word(ps, "word", ps->word[0], words, 1);
+		return ps->named_line ? fail(ps, "'%.40s' must be indented below 'card-profile'", ps->word[0])
+				      : fail_word(ps, "word", ps->word[0], words, 1);
 	if (ps->named_line)
 		return fail(ps, "one profile per file; the first began on line %u", ps->named_line);
 	if (want_words(ps, 2, "card-profile NAME"))
@@ -644,10 +667,10 @@ static int parse_line(struct parser *ps)
 
 int profile_parse(struct profile *p, const char *text, size_t len, char *err, size_t err_cap)
 {
-	struct parser ps = { .p = p, .err = err, .err_cap = err_cap };
+	struct parser ps = {.p = p, .err = err, .err_cap = err_cap};
 	const char *end = text + len;
 
-	*p = (struct profile){ .concat = OTA_CONCAT_UDH8, .segments_max = 4, .deleted_lac = 0xfffe };
+	*p = (struct profile){.concat = OTA_CONCAT_UDH8, .segments_max = 4, .deleted_lac = 0xfffe};
 	memcpy(p->por_map, por_map_default, sizeof(p->por_map));
 	if (err_cap)
 		err[0] = '\0';

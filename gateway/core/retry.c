@@ -16,9 +16,9 @@ void retry_policy_default(struct retry_policy *p)
 		.max_ms = 6 * HOUR_MS,
 		.jitter_pct = 10,
 		.attempts_max = 40,
-		.busy_ms = 30 * SECOND_MS,	/* a toolkit session ends by itself */
+		.busy_ms = 30 * SECOND_MS, /* a toolkit session ends by itself */
 		.congest_ms = 5 * SECOND_MS,
-		.mem_ms = 30 * MINUTE_MS,	/* the alert for free memory usually comes first */
+		.mem_ms = 30 * MINUTE_MS, /* the alert for free memory usually comes first */
 		.hint_ms = 30 * SECOND_MS,
 		.probes_max = 8,
 		.scripts_max = 3,
@@ -47,7 +47,7 @@ static uint64_t delay_ms(const struct retry_policy *p, enum fail_class cls, unsi
 	case FAIL_MEM:
 		return p->mem_ms;
 	case FAIL_CONFIG:
-		return p->max_ms;	/* a person has to change something first */
+		return p->max_ms; /* a person has to change something first */
 	default:
 		return backoff_ms(p, attempt);
 	}

@@ -57,7 +57,7 @@ int profile_script(const struct profile *p, const struct swap_values *v, uint8_t
 		int n;
 
 		if (st->kind == STEP_SELECT)
-			current = FID_NONE;	/* asked for by name: a path through directories may repeat one */
+			current = FID_NONE; /* asked for by name: a path through directories may repeat one */
 		script_goto(&s, p, &current, st->fid);
 		if (st->kind == STEP_SELECT)
 			continue;
@@ -104,12 +104,12 @@ bool profile_sw_ok(const struct profile *p, uint16_t sw)
 	switch (sw >> 8) {
 	case 0x90:
 		return sw == 0x9000;
-	case 0x91:	/* a proactive command (REFRESH) is waiting */
+	case 0x91: /* a proactive command (REFRESH) is waiting */
 	case 0x61:
-	case 0x62:	/* TS 102 221, 10.2.1.3: warnings */
+	case 0x62: /* TS 102 221, 10.2.1.3: warnings */
 	case 0x63:
 		return true;
-	case 0x92:	/* TS 51.011, 9.4.3: done after so many internal retries; 9240 is a memory problem */
+	case 0x92: /* TS 51.011, 9.4.3: done after so many internal retries; 9240 is a memory problem */
 		return p->cla == 0xa0 && (sw & 0xf0) == 0;
 	case 0x9f:
 		return true;
@@ -138,10 +138,10 @@ int profile_packet_len(const struct profile *p, const struct keyset_row *k, cons
 	uint8_t script[OTA_SCRIPT_MAX];
 	int n = profile_script(p, v, script, sizeof(script), NULL);
 	struct ota_cmd_params cmd = {
-		.spi = { p->spi[0], p->spi[1] },
+		.spi = {p->spi[0], p->spi[1]},
 		.kic = profile_kic(p, k),
 		.kid = profile_kid(p, k),
-		.tar = { p->tar[0], p->tar[1], p->tar[2] },
+		.tar = {p->tar[0], p->tar[1], p->tar[2]},
 		.cc_len = k->cc_len,
 		.data = script,
 	};

@@ -45,7 +45,7 @@ static void classes_have_their_own_delay(void **state)
 
 static void jitter_stays_within_its_share(void **state)
 {
-	static const uint32_t dice[] = { 0, 1, 0x3fffffff, 0x7fffffff, 0x80000000, 0xfffffffe, UINT32_MAX };
+	static const uint32_t dice[] = {0, 1, 0x3fffffff, 0x7fffffff, 0x80000000, 0xfffffffe, UINT32_MAX};
 	struct retry_policy p;
 
 	retry_policy_default(&p);
@@ -71,8 +71,10 @@ static void jitter_stays_within_its_share(void **state)
 static void what_counts_and_what_wakes(void **state)
 {
 	for (int c = FAIL_NONE; c < _FAIL_CLASSES; c++) {
-		assert_int_equal(retry_counts((enum fail_class)c), c != FAIL_NONE && c != FAIL_CONGEST && c != FAIL_LINK);
-		assert_int_equal(retry_wakes((enum fail_class)c), c == FAIL_ABSENT || c == FAIL_MEM || c == FAIL_UNKNOWN);
+		assert_int_equal(retry_counts((enum fail_class)c),
+				 c != FAIL_NONE && c != FAIL_CONGEST && c != FAIL_LINK);
+		assert_int_equal(retry_wakes((enum fail_class)c),
+				 c == FAIL_ABSENT || c == FAIL_MEM || c == FAIL_UNKNOWN);
 	}
 }
 
