@@ -87,7 +87,9 @@ struct link_event {
 	uint8_t pid, dcs;
 	uint8_t ms_status;	/* ALERT: 0 available, 1 denied, 2 unavailable */
 	char stat[8];		/* REPORT: "DELIVRD", ...; "" when unknown */
-	uint32_t net_error;	/* REPORT: network_error_code as type<<16|code, 0 when none */
+	uint32_t net_error;	/* REPORT: network_error_code as type<<16|code (type 0: the text's err:), 0 when none */
+	bool has_ref;
+	uint16_t ref;		/* REPORT with has_ref: the low 16 bits of the submit's token (user_message_reference) */
 	uint16_t payload_len;
 	uint8_t payload[LINK_PAYLOAD_MAX];
 };
@@ -100,6 +102,7 @@ struct link_stats {
 	double rate_limit;	/* segments per second now allowed, 0: unlimited */
 	uint64_t submitted, accepted, rejected, unknown, throttled, received, late_responses, temp_answers, protocol_errors,
 		connects;
+	char last_error[96];	/* why it is or was down, "" when it never was */
 };
 
 /* What a link is made of.  Every backend (SMPP, the simulator's air) passes the same tests. */
@@ -115,6 +118,7 @@ struct link_ops {
 	int (*submit)(struct link *l, const struct link_submit *s, int64_t now_ms);
 	void (*answer)(struct link *l, uint64_t token, enum link_answer a);
 	void (*stats)(struct link *l, struct link_stats *out);
+	/* Not from inside on_event.  What is outstanding gets its UNKNOWN, then DOWN, before free() returns. */
 	void (*free)(struct link *l);
 };
 
@@ -134,12 +138,18 @@ struct link_credit {
 	unsigned window;	/* most unanswered PDUs */
 	unsigned in_use;
 	double rate_max;	/* PDUs per second, 0: unlimited */
-	double rate;		/* now allowed: halved on throttling, +5 % of rate_max per second back */
+	double rate;		/* now allowed: halved on throttling, +5 % of rate_max per second back; 0: unlimited */
+	double ceiling;		/* what the +5 % are taken of: rate_max, or without one the rate that was throttled */
 	double tokens;		/* may not exceed burst */
-	double burst;
+	double burst;		/* at least a whole packet: OTA_SEGMENTS_MAX, or a packet could wait for ever */
 	int64_t last_ms;
 	int64_t hold_until_ms;	/* after throttling nothing leaves before */
+	int64_t count_ms;	/* start of the second in which `taken` counts; the one before stands in taken_before */
+	unsigned taken, taken_before;
 };
+#define LINK_HOLD_MS	   500	/* pause after RTHROTTLED; several within one pause halve once */
+#define LINK_RECOVER	   0.05	/* of the ceiling per second */
+#define LINK_RATE_FLOOR	   64	/* never below ceiling / 64 */
 void link_credit_init(struct link_credit *c, unsigned window, double rate_max, int64_t now_ms);
 unsigned link_credit_room(struct link_credit *c, int64_t now_ms);
 int64_t link_credit_due(const struct link_credit *c, int64_t now_ms);

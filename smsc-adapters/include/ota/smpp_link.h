@@ -23,6 +23,8 @@ struct smpp_link_cfg {
 	double rate;			/* segments (PDUs) per second; 0 = unlimited, which the config must say in words */
 	uint32_t enquire_link_ms;	/* default 30000 */
 	uint32_t response_ms;		/* submit_sm without response becomes UNKNOWN; default 60000 */
+	uint32_t bind_ms;		/* for connect, for bind, and for the answer to enquire_link; default 10000 */
+	uint32_t answer_ms;		/* deliver_sm without answer() gets a temporary error; default LINK_ANSWER_MS */
 	uint32_t reconnect_ms;		/* first delay, default 1000; doubles up to reconnect_max_ms with jitter */
 	uint32_t reconnect_max_ms;	/* default 60000 */
 	uint8_t esm_mode;		/* low two bits of esm_class: 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
