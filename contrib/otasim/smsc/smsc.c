@@ -1,0 +1,679 @@
+/* smsc.c - SMPP sessions over byte buffers.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * A submit is known to the air by a token of session serial and sequence_number, so no table of open submits is needed;
+ * the same token, in hexadecimal, is the message_id.
+ */
+#include "smsc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "smpp_pdu.h"
+
+#define QUEUE_MAX	4096	/* deliver_sm that wait for a place in the window, per session */
+#define ENQUIRIES_MAX	2
+#define RATE_BURST	10.0	/* submit_sm above the rate that are let through at once */
+#define LOG_MAX		160
+
+enum { BOUND_TX = 1, BOUND_RX = 2 };
+
+struct sent {
+	uint32_t seq;		/* 0: free */
+	uint64_t up_id;
+	int64_t due_ms;
+};
+
+struct session {
+	bool open, over;
+	uint32_t serial;	/* never reused */
+	unsigned bound;
+	uint32_t seq;		/* of our own requests */
+	uint8_t in[SMSC_PDU_MAX];
+	size_t in_len;
+	uint8_t *out;
+	size_t out_at, out_len, out_cap;
+	struct sent sent[SMSC_WINDOW_MAX];
+	unsigned in_window;
+	struct sim_up *queue;	/* ring */
+	unsigned q_head, q_len;
+	double tokens;
+	int64_t tokens_ms, heard_ms;
+	unsigned enquiries;
+};
+
+struct smsc {
+	struct smsc_cfg cfg;
+	struct sim_air *air;
+	uint32_t serials;
+	int64_t now_ms;		/* of the call being served; the air's callbacks come without it */
+	struct smsc_stats stats;
+	struct session session[SMSC_SESSIONS_MAX];
+};
+
+void smsc_cfg_default(struct smsc_cfg *cfg)
+{
+	*cfg = (struct smsc_cfg){ .window = 100, .deliver_timeout_ms = 10000 };
+}
+
+struct smsc *smsc_new(const struct smsc_cfg *cfg, struct sim_air *air)
+{
+	struct smsc *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->cfg = *cfg;
+	s->air = air;
+	if (s->cfg.window < 1 || s->cfg.window > SMSC_WINDOW_MAX)
+		s->cfg.window = SMSC_WINDOW_MAX;
+	return s;
+}
+
+void smsc_free(struct smsc *s)
+{
+	if (!s)
+		return;
+	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
+		free(s->session[i].out);
+		free(s->session[i].queue);
+	}
+	free(s);
+}
+
+__attribute__((format(printf, 3, 4))) static void say(struct smsc *s, const struct session *se, const char *fmt, ...)
+{
+	char line[LOG_MAX];
+	va_list ap;
+	int n;
+
+	if (!s->cfg.log)
+		return;
+	n = snprintf(line, sizeof(line), "session %u: ", se->serial);
+	va_start(ap, fmt);
+	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
+	va_end(ap);
+	s->cfg.log(s->cfg.ctx, line);
+}
+
+/* ---- output ---- */
+
+static void put(struct smsc *s, struct session *se, const uint8_t *p, size_t len)
+{
+	if (se->out_at) {
+		memmove(se->out, se->out + se->out_at, se->out_len - se->out_at);
+		se->out_len -= se->out_at;
+		se->out_at = 0;
+	}
+	if (se->out_len + len > se->out_cap) {
+		size_t cap = se->out_cap ? se->out_cap : 4096;
+		uint8_t *grown;
+
+		while (cap < se->out_len + len)
+			cap *= 2;
+		grown = cap <= SMSC_OUT_MAX ? realloc(se->out, cap) : NULL;
+		if (!grown) {
+			say(s, se, "the peer does not read: ended");
+			se->over = true;
+			return;
+		}
+		se->out = grown;
+		se->out_cap = cap;
+	}
+	memcpy(se->out + se->out_len, p, len);
+	se->out_len += len;
+	s->stats.pdus_out++;
+}
+
+static bool put_pdu(struct smsc *s, struct session *se, const struct smpp_pdu *pdu)
+{
+	uint8_t buf[SMSC_PDU_MAX];
+	int n = smpp_pdu_pack(buf, sizeof(buf), pdu);
+
+	if (n < 0) {
+		say(s, se, "cannot pack %s: %s", smpp_command_name(pdu->id), smpp_strerror(n));
+		return false;
+	}
+	put(s, se, buf, (size_t)n);
+	return true;
+}
+
+/* A response without body. */
+static void respond(struct smsc *s, struct session *se, const struct smpp_pdu *req, uint32_t status)
+{
+	uint32_t word[4] = { 16, req->id | SMPP_RESP, status, req->seq };
+	uint8_t buf[SMPP_HEADER_LEN];
+
+	for (int i = 0; i < SMPP_HEADER_LEN; i++)
+		buf[i] = (uint8_t)(word[i / 4] >> (24 - 8 * (i % 4)));
+	put(s, se, buf, sizeof(buf));
+}
+
+static void nack(struct smsc *s, struct session *se, uint32_t seq, uint32_t status)
+{
+	struct smpp_pdu pdu = { .id = SMPP_GENERIC_NACK, .status = status, .seq = seq };
+
+	s->stats.nacks++;
+	put_pdu(s, se, &pdu);
+}
+
+static uint32_t next_seq(struct session *se)
+{
+	se->seq = se->seq >= SMPP_SEQ_MAX ? 1 : se->seq + 1;
+	return se->seq;
+}
+
+/* ---- towards the ESME ---- */
+
+static const char *message_id(char out[24], uint64_t token)
+{
+	snprintf(out, 24, "%016llx", (unsigned long long)token);
+	return out;
+}
+
+static uint8_t message_state(const char *stat)
+{
+	return !strcmp(stat, "DELIVRD") ? SMPP_STATE_DELIVERED : !strcmp(stat, "EXPIRED") ? SMPP_STATE_EXPIRED
+											  : SMPP_STATE_UNDELIVERABLE;
+}
+
+/* The usual text of a receipt (SMPP 3.4, Appendix B). */
+static int receipt_text(char *out, size_t cap, const char *id, const char *stat, int64_t now_ms)
+{
+	time_t t = (time_t)(now_ms / 1000);
+	char when[16] = "0000000000";
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm))
+		strftime(when, sizeof(when), "%y%m%d%H%M", &tm);
+	return snprintf(out, cap, "id:%s sub:001 dlvrd:%s submit date:%s done date:%s stat:%s err:000 text:", id,
+			strcmp(stat, "DELIVRD") ? "000" : "001", when, when, stat);
+}
+
+static bool deliver(struct smsc *s, struct session *se, const struct sim_up *up)
+{
+	struct smpp_pdu pdu = { .id = SMPP_DELIVER_SM, .seq = next_seq(se) };
+	struct smpp_sm *sm = &pdu.sm;
+	char text[200], id[24];
+	int n;
+
+	sm->src = (struct smpp_addr){ up->from.ton, up->from.npi, up->from.digits };
+	sm->dst = (struct smpp_addr){ up->to.ton, up->to.npi, up->to.digits };
+	sm->protocol_id = up->pid;
+	sm->data_coding = up->dcs;
+	sm->esm_class = up->udhi ? SMPP_ESM_UDHI : 0;
+	if (up->kind == SIM_UP_RECEIPT) {
+		sm->esm_class |= SMPP_ESM_RECEIPT;
+		message_id(id, up->token);
+		n = receipt_text(text, sizeof(text), id, up->stat, s->now_ms);
+		sm->sm = (struct smpp_octets){ (const uint8_t *)text, (size_t)n };
+		pdu.tlv.have = SMPP_TLV_RECEIPTED_ID | SMPP_TLV_MESSAGE_STATE | (up->ud_len ? SMPP_TLV_PAYLOAD : 0);
+		pdu.tlv.receipted_id = (struct smpp_octets){ (const uint8_t *)id, strlen(id) };
+		pdu.tlv.message_state = message_state(up->stat);
+		/* The TP-UD of the DELIVER-REPORT, as some SMSCs pass it on. */
+		pdu.tlv.payload = (struct smpp_octets){ up->ud, up->ud_len };
+	} else {
+		sm->sm = (struct smpp_octets){ up->ud, up->ud_len };
+	}
+	if (!put_pdu(s, se, &pdu))
+		return false;
+	for (unsigned i = 0; i < s->cfg.window; i++) {
+		if (se->sent[i].seq)
+			continue;
+		se->sent[i] = (struct sent){ pdu.seq, up->id, s->now_ms + s->cfg.deliver_timeout_ms };
+		break;
+	}
+	se->in_window++;
+	s->stats.delivers++;
+	return true;
+}
+
+static void deliver_queued(struct smsc *s, struct session *se)
+{
+	while (se->q_len && se->in_window < s->cfg.window && !se->over && se->out_len - se->out_at < SMSC_OUT_HIGH) {
+		struct sim_up *up = &se->queue[se->q_head];
+
+		if (!deliver(s, se, up))
+			sim_air_up_answer(s->air, up->id, SIM_UP_PERM, s->now_ms);
+		se->q_head = (se->q_head + 1) % QUEUE_MAX;
+		se->q_len--;
+	}
+}
+
+/* Receipts go to the session that submitted while it is there; others are spread by card over all that receive. */
+static struct session *route(struct smsc *s, const struct sim_up *up)
+{
+	struct session *rx[SMSC_SESSIONS_MAX];
+	unsigned n = 0;
+
+	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
+		struct session *se = &s->session[i];
+
+		if (!se->open || se->over || !(se->bound & BOUND_RX))
+			continue;
+		if (up->kind == SIM_UP_RECEIPT && se->serial == up->token >> 32)
+			return se;
+		rx[n++] = se;
+	}
+	return n ? rx[up->card % n] : NULL;
+}
+
+static bool on_up(void *ctx, const struct sim_up *up)
+{
+	struct smsc *s = ctx;
+	struct session *se = route(s, up);
+
+	if (!se)
+		return false;
+	if (!se->queue) {
+		se->queue = malloc(QUEUE_MAX * sizeof(*se->queue));
+		if (!se->queue)
+			return false;
+	}
+	if (se->q_len == QUEUE_MAX)
+		return false;
+	se->queue[(se->q_head + se->q_len++) % QUEUE_MAX] = *up;
+	deliver_queued(s, se);
+	return true;
+}
+
+static void on_result(void *ctx, uint64_t token, enum sim_submit_result r)
+{
+	static const uint32_t status[] = {
+		[SIM_SUBMIT_OK] = ESME_ROK,
+		[SIM_SUBMIT_ABSENT] = ESME_RINVDSTADR,		/* as OsmoMSC in transaction mode */
+		[SIM_SUBMIT_FAILED] = ESME_RDELIVERYFAILURE,
+		[SIM_SUBMIT_THROTTLED] = ESME_RTHROTTLED,
+		[SIM_SUBMIT_QUEUE_FULL] = ESME_RMSGQFUL,
+		[SIM_SUBMIT_BAD_ADDRESS] = ESME_RINVDSTADR,
+	};
+	struct smpp_pdu pdu = { .id = SMPP_SUBMIT_SM | SMPP_RESP, .status = status[r], .seq = (uint32_t)token };
+	struct smsc *s = ctx;
+	char id[24];
+
+	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
+		struct session *se = &s->session[i];
+
+		if (se->open && !se->over && se->serial == token >> 32) {
+			if (r == SIM_SUBMIT_OK)
+				pdu.resp.id = message_id(id, token);
+			put_pdu(s, se, &pdu);
+		}
+	}
+}
+
+static void on_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
+{
+	struct smsc *s = ctx;
+
+	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
+		struct session *se = &s->session[i];
+		struct smpp_pdu pdu = { .id = SMPP_ALERT_NOTIFICATION };
+
+		if (!se->open || se->over || !(se->bound & BOUND_RX) || se->out_len - se->out_at >= SMSC_OUT_HIGH)
+			continue;
+		pdu.seq = next_seq(se);
+		pdu.alert.src = (struct smpp_addr){ from->ton, from->npi, from->digits };
+		pdu.alert.esme.digits = "";
+		pdu.tlv.have = SMPP_TLV_MS_AVAILABILITY;
+		pdu.tlv.ms_availability = ms_status;
+		put_pdu(s, se, &pdu);
+		s->stats.alerts++;
+	}
+}
+
+static const struct sim_air_cb air_cb = { .result = on_result, .up = on_up, .alert = on_alert };
+
+/* ---- from the ESME ---- */
+
+static void on_bind(struct smsc *s, struct session *se, const struct smpp_pdu *pdu)
+{
+	struct smpp_pdu resp = { .id = pdu->id | SMPP_RESP, .seq = pdu->seq };
+	uint32_t status = ESME_ROK;
+
+	if (se->bound)
+		status = ESME_RALYBND;
+	else if (s->cfg.system_id[0] && strcmp(s->cfg.system_id, pdu->bind.system_id))
+		status = ESME_RINVSYSID;
+	else if (s->cfg.system_id[0] && strcmp(s->cfg.password, pdu->bind.password))
+		status = ESME_RINVPASWD;
+	if (status != ESME_ROK) {
+		s->stats.binds_refused++;
+		say(s, se, "%s by \"%s\" refused with status 0x%x", smpp_command_name(pdu->id), pdu->bind.system_id, status);
+		respond(s, se, pdu, status);
+		se->over |= status != ESME_RALYBND;
+		return;
+	}
+	se->bound = pdu->id == SMPP_BIND_RECEIVER ? BOUND_RX : pdu->id == SMPP_BIND_TRANSMITTER ? BOUND_TX : BOUND_TX | BOUND_RX;
+	s->stats.binds++;
+	say(s, se, "%s by \"%s\"", smpp_command_name(pdu->id), pdu->bind.system_id);
+	resp.resp.id = "otasim";
+	resp.tlv.have = SMPP_TLV_SC_VERSION;
+	resp.tlv.sc_version = SMPP_VERSION;
+	put_pdu(s, se, &resp);
+}
+
+static bool rate_ok(struct smsc *s, struct session *se)
+{
+	if (s->cfg.rate <= 0)
+		return true;
+	se->tokens += (double)(s->now_ms - se->tokens_ms) / 1000 * s->cfg.rate;
+	se->tokens_ms = s->now_ms;
+	if (se->tokens > RATE_BURST)
+		se->tokens = RATE_BURST;
+	if (se->tokens < 1)
+		return false;
+	se->tokens -= 1;
+	return true;
+}
+
+static uint32_t submit_check(struct smsc *s, struct session *se, const struct smpp_pdu *pdu, size_t ud_len)
+{
+	if (!(se->bound & BOUND_TX))
+		return ESME_RINVBNDSTS;
+	if (!pdu->sm.dst.digits[0])
+		return ESME_RINVDSTADR;
+	if (ud_len == 0 || ud_len > SIM_UD_MAX)
+		return ESME_RINVMSGLEN;
+	if (pdu->sm.schedule_time[0])
+		return ESME_RINVSCHED;
+	if (pdu->sm.validity_period[0] && strlen(pdu->sm.validity_period) != SMPP_TIME_MAX - 1)
+		return ESME_RINVEXPIRY;
+	if (!rate_ok(s, se)) {
+		s->stats.throttled++;
+		return ESME_RTHROTTLED;
+	}
+	return ESME_ROK;
+}
+
+static void addr_copy(struct sim_addr *to, const struct smpp_addr *from)
+{
+	to->ton = from->ton;
+	to->npi = from->npi;
+	snprintf(to->digits, sizeof(to->digits), "%s", from->digits);
+}
+
+static void on_submit(struct smsc *s, struct session *se, const struct smpp_pdu *pdu)
+{
+	struct smpp_octets ud = smpp_message(pdu);
+	uint32_t status = submit_check(s, se, pdu, ud.len);
+	struct sim_sm sm = { .token = (uint64_t)se->serial << 32 | pdu->seq };
+	int64_t validity_s;
+
+	s->stats.submits++;
+	if (status != ESME_ROK) {
+		respond(s, se, pdu, status);
+		return;
+	}
+	addr_copy(&sm.dst, &pdu->sm.dst);
+	addr_copy(&sm.src, &pdu->sm.src);
+	sm.pid = pdu->sm.protocol_id;
+	sm.dcs = pdu->sm.data_coding;
+	sm.udhi = pdu->sm.esm_class & SMPP_ESM_UDHI;
+	sm.want_receipt = (pdu->sm.registered_delivery & 3) == 1;
+	validity_s = smpp_time_relative_s(pdu->sm.validity_period);	/* an absolute time: the default */
+	sm.validity_ms = validity_s > 0 ? validity_s * 1000 : 0;
+	sm.ud_len = (uint8_t)ud.len;
+	memcpy(sm.ud, ud.p, ud.len);
+	sim_air_submit(s->air, &sm, s->now_ms);
+}
+
+static void on_deliver_resp(struct smsc *s, struct session *se, const struct smpp_pdu *pdu)
+{
+	enum sim_up_answer ans = SIM_UP_PERM;
+
+	for (unsigned i = 0; i < s->cfg.window; i++) {
+		struct sent *t = &se->sent[i];
+
+		if (!pdu->seq || t->seq != pdu->seq)
+			continue;
+		if (pdu->status == ESME_ROK) {
+			ans = SIM_UP_OK;
+			s->stats.deliver_ok++;
+		} else if (pdu->status == ESME_RX_T_APPN || pdu->status == ESME_RMSGQFUL ||
+			   pdu->status == ESME_RTHROTTLED || pdu->status == ESME_RSYSERR) {
+			ans = SIM_UP_TEMP;
+			s->stats.deliver_temp++;
+		} else {
+			s->stats.deliver_perm++;
+		}
+		t->seq = 0;
+		se->in_window--;
+		sim_air_up_answer(s->air, t->up_id, ans, s->now_ms);
+		deliver_queued(s, se);
+		return;
+	}
+}
+
+static void on_pdu(struct smsc *s, struct session *se, const struct smpp_pdu *pdu)
+{
+	bool bind = pdu->id == SMPP_BIND_RECEIVER || pdu->id == SMPP_BIND_TRANSMITTER || pdu->id == SMPP_BIND_TRANSCEIVER;
+
+	if (pdu->id & SMPP_RESP) {
+		if (pdu->id == (SMPP_DELIVER_SM | SMPP_RESP) || pdu->id == SMPP_GENERIC_NACK)
+			on_deliver_resp(s, se, pdu);
+		return;
+	}
+	if (bind) {
+		on_bind(s, se, pdu);
+		return;
+	}
+	if (!se->bound && pdu->id != SMPP_ENQUIRE_LINK && pdu->id != SMPP_UNBIND) {
+		respond(s, se, pdu, ESME_RINVBNDSTS);
+		return;
+	}
+	switch (pdu->id) {
+	case SMPP_SUBMIT_SM:
+		on_submit(s, se, pdu);
+		break;
+	case SMPP_ENQUIRE_LINK:
+		respond(s, se, pdu, ESME_ROK);
+		break;
+	case SMPP_UNBIND:
+		respond(s, se, pdu, ESME_ROK);
+		se->over = true;
+		break;
+	case SMPP_QUERY_SM:
+		respond(s, se, pdu, ESME_RQUERYFAIL);
+		break;
+	case SMPP_CANCEL_SM:
+		respond(s, se, pdu, ESME_RCANCELFAIL);
+		break;
+	case SMPP_REPLACE_SM:
+		respond(s, se, pdu, ESME_RREPLACEFAIL);
+		break;
+	default:	/* data_sm, submit_multi, and what an ESME never sends */
+		nack(s, se, pdu->seq, ESME_RINVCMDID);
+	}
+}
+
+/* One PDU off the head of what has come in.  False: nothing complete there. */
+static bool take_pdu(struct smsc *s, struct session *se, const uint8_t **p, size_t *len)
+{
+	struct smpp_pdu pdu;
+	int n = smpp_frame(*p, *len, SMSC_PDU_MAX), rc;
+
+	if (n == 0)
+		return false;
+	if (n < 0) {
+		/* The stream cannot be followed any further. */
+		say(s, se, "%s: ended", smpp_strerror(n));
+		nack(s, se, 0, ESME_RINVCMDLEN);
+		se->over = true;
+		return false;
+	}
+	s->stats.pdus_in++;
+	rc = smpp_pdu_unpack(&pdu, *p, (size_t)n, NULL);
+	if (rc == 0) {
+		on_pdu(s, se, &pdu);
+	} else {
+		say(s, se, "%s: %s", smpp_command_name(pdu.id), smpp_strerror(rc));
+		if (!(pdu.id & SMPP_RESP))
+			nack(s, se, pdu.seq, rc == SMPP_E_COMMAND ? ESME_RINVCMDID : ESME_RINVCMDLEN);
+	}
+	*p += n;
+	*len -= (size_t)n;
+	return true;
+}
+
+bool smsc_input(struct smsc *s, int session, const uint8_t *p, size_t len, int64_t now_ms)
+{
+	struct session *se = &s->session[session];
+
+	s->now_ms = now_ms;
+	se->heard_ms = now_ms;
+	se->enquiries = 0;
+	while (len && !se->over) {
+		size_t n = sizeof(se->in) - se->in_len;
+		const uint8_t *at = se->in;
+
+		if (n > len)
+			n = len;
+		memcpy(se->in + se->in_len, p, n);
+		se->in_len += n;
+		p += n;
+		len -= n;
+		while (!se->over && take_pdu(s, se, &at, &se->in_len))
+			;
+		memmove(se->in, at, se->in_len);
+	}
+	return !se->over;
+}
+
+/* ---- life of a session ---- */
+
+int smsc_open(struct smsc *s, int64_t now_ms)
+{
+	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
+		struct session *se = &s->session[i];
+
+		if (se->open)
+			continue;
+		memset(se, 0, sizeof(*se));
+		se->open = true;
+		se->serial = ++s->serials;
+		se->tokens = RATE_BURST;
+		se->tokens_ms = se->heard_ms = now_ms;
+		return i;
+	}
+	return -1;
+}
+
+const uint8_t *smsc_output(const struct smsc *s, int session, size_t *len)
+{
+	const struct session *se = &s->session[session];
+
+	*len = se->out_len - se->out_at;
+	return se->out + se->out_at;
+}
+
+void smsc_written(struct smsc *s, int session, size_t n)
+{
+	struct session *se = &s->session[session];
+
+	se->out_at += n;
+	if (se->out_at == se->out_len)
+		se->out_at = se->out_len = 0;
+	deliver_queued(s, se);
+}
+
+bool smsc_over(const struct smsc *s, int session)
+{
+	return s->session[session].over;
+}
+
+void smsc_close(struct smsc *s, int session, int64_t now_ms)
+{
+	struct session *se = &s->session[session];
+
+	se->open = false;	/* so that nothing is routed here while it is taken apart */
+	for (unsigned i = 0; i < s->cfg.window; i++) {
+		if (se->sent[i].seq)
+			sim_air_up_answer(s->air, se->sent[i].up_id, SIM_UP_TEMP, now_ms);
+	}
+	for (; se->q_len; se->q_len--) {
+		sim_air_up_answer(s->air, se->queue[se->q_head].id, SIM_UP_TEMP, now_ms);
+		se->q_head = (se->q_head + 1) % QUEUE_MAX;
+	}
+	free(se->out);
+	free(se->queue);
+	se->out = NULL;
+	se->queue = NULL;
+	se->out_at = se->out_len = se->out_cap = 0;
+}
+
+static void deliver_timeouts(struct smsc *s, struct session *se)
+{
+	for (unsigned i = 0; i < s->cfg.window && se->in_window; i++) {
+		struct sent *t = &se->sent[i];
+
+		if (!t->seq || t->due_ms > s->now_ms)
+			continue;
+		t->seq = 0;
+		se->in_window--;
+		s->stats.deliver_timeouts++;
+		sim_air_up_answer(s->air, t->up_id, SIM_UP_TEMP, s->now_ms);
+	}
+	deliver_queued(s, se);
+}
+
+static void enquire(struct smsc *s, struct session *se)
+{
+	struct smpp_pdu pdu = { .id = SMPP_ENQUIRE_LINK };
+
+	if (!s->cfg.enquire_link_ms || !se->bound || s->now_ms < se->heard_ms + s->cfg.enquire_link_ms)
+		return;
+	if (se->enquiries++ == ENQUIRIES_MAX) {
+		say(s, se, "no answer to enquire_link: ended");
+		se->over = true;
+		return;
+	}
+	se->heard_ms = s->now_ms;
+	pdu.seq = next_seq(se);
+	put_pdu(s, se, &pdu);
+}
+
+void smsc_step(struct smsc *s, int64_t now_ms)
+{
+	s->now_ms = now_ms;
+	sim_air_step(s->air, now_ms, &air_cb, s);
+	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
+		struct session *se = &s->session[i];
+
+		if (!se->open || se->over)
+			continue;
+		deliver_timeouts(s, se);
+		enquire(s, se);
+	}
+}
+
+int64_t smsc_next_due(const struct smsc *s)
+{
+	int64_t due = sim_air_next_due(s->air);
+
+	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
+		const struct session *se = &s->session[i];
+
+		if (!se->open || se->over)
+			continue;
+		for (unsigned w = 0; w < s->cfg.window && se->in_window; w++) {
+			if (se->sent[w].seq && se->sent[w].due_ms < due)
+				due = se->sent[w].due_ms;
+		}
+		if (s->cfg.enquire_link_ms && se->bound && se->heard_ms + s->cfg.enquire_link_ms < due)
+			due = se->heard_ms + s->cfg.enquire_link_ms;
+	}
+	return due;
+}
+
+void smsc_stats(const struct smsc *s, struct smsc_stats *out)
+{
+	*out = s->stats;
+	out->sessions = out->bound = 0;
+	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
+		out->sessions += s->session[i].open;
+		out->bound += s->session[i].open && s->session[i].bound;
+	}
+}
