@@ -91,8 +91,8 @@ int ota_segments(size_t packet_len, enum ota_concat concat)
 	return n > OTA_SEGMENTS_MAX ? OTA_E_SEGMENTS : (int)n;
 }
 
-int ota_segment(uint8_t out[OTA_TP_UD_MAX], const uint8_t *packet, size_t packet_len, uint8_t pi, enum ota_concat concat,
-		uint16_t ref, uint8_t seq, uint8_t total)
+int ota_segment(uint8_t out[OTA_TP_UD_MAX], const uint8_t *packet, size_t packet_len, uint8_t pi,
+		enum ota_concat concat, uint16_t ref, uint8_t seq, uint8_t total)
 {
 	size_t ie_len = concat_ie_len(concat), later = OTA_TP_UD_MAX - 1 - ie_len, off, n;
 	struct wr w = wr_init(out, OTA_TP_UD_MAX);

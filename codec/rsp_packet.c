@@ -246,7 +246,11 @@ int ota_rsp_encode(uint8_t *buf, size_t cap, const struct ota_cmd_params *sent, 
 	}
 	if (ciphered) {
 		struct ota_cipher_job job = {
-			.key = sent->kic_ref, .alg = alg, .buf = buf + CIPHER_OFF, .len = len - CIPHER_OFF, .rc = OTA_E_KEY,
+			.key = sent->kic_ref,
+			.alg = alg,
+			.buf = buf + CIPHER_OFF,
+			.len = len - CIPHER_OFF,
+			.rc = OTA_E_KEY,
 		};
 
 		if (crypt && crypt->cipher)

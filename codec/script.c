@@ -72,7 +72,8 @@ void ota_script_select(struct ota_script *s, uint8_t cla, uint16_t fid)
 
 void ota_script_update_binary(struct ota_script *s, uint8_t cla, uint16_t offset, const uint8_t *data, size_t len)
 {
-	const uint8_t head[APDU_HEAD] = { cla, INS_UPDATE_BINARY, (uint8_t)(offset >> 8), (uint8_t)offset, (uint8_t)len };
+	const uint8_t head[APDU_HEAD] = { cla, INS_UPDATE_BINARY, (uint8_t)(offset >> 8), (uint8_t)offset,
+					  (uint8_t)len };
 
 	if (offset > OFFSET_MAX || len == 0 || len > 255)
 		script_fail(s, OTA_E_RANGE);
@@ -125,7 +126,8 @@ static bool p3_is_le(uint8_t cla, uint8_t ins, uint8_t p1)
 	}
 }
 
-int ota_script_each(const uint8_t *script, size_t len, int (*each)(void *ctx, const uint8_t *apdu, size_t len), void *ctx)
+int ota_script_each(const uint8_t *script, size_t len, int (*each)(void *ctx, const uint8_t *apdu, size_t len),
+		    void *ctx)
 {
 	struct rd in = rd_init(script, len);
 
@@ -138,7 +140,7 @@ int ota_script_each(const uint8_t *script, size_t len, int (*each)(void *ctx, co
 		if (in.bad)
 			return OTA_E_SHORT;
 		n += APDU_HEAD;
-		/* One octet left over cannot start a command: it is the Le of a case 4 command, which may stand last. */
+		/* One octet left over cannot start a command: it is the Le of a case 4 command, which stands last. */
 		if (rd_left(&in) == 1 && n > APDU_HEAD) {
 			rd_u8(&in);
 			n++;

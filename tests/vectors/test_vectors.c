@@ -147,7 +147,8 @@ static int report(void)
 		const struct tally *t = &tallies[i];
 		unsigned want = t->present - t->skipped < KIND_MIN ? t->present - t->skipped : KIND_MIN;
 
-		printf("%-28s %-18s %8u %8u %8u %8u\n", t->file, t->kind, t->present, t->checked, t->passed, t->skipped);
+		printf("%-28s %-18s %8u %8u %8u %8u\n", t->file, t->kind, t->present, t->checked, t->passed,
+		       t->skipped);
 		failed += t->checked - t->passed;
 		if (t->checked < want) {
 			printf("  too few: at least %u are to be checked\n", want);

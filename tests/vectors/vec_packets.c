@@ -117,7 +117,8 @@ void vec_command(struct vec *vec, const json_t *v)
 	if (json_object_get(v, "tp_ud"))
 		check_tp_ud(vec, &packet, json_object_get(v, "tp_ud"), PI_COMMAND);
 	if (segments)
-		check_segments(vec, &packet, segments, OTA_CONCAT_UDH8, (uint16_t)json_hex(v, "concat_ref"), PI_COMMAND);
+		check_segments(vec, &packet, segments, OTA_CONCAT_UDH8, (uint16_t)json_hex(v, "concat_ref"),
+			       PI_COMMAND);
 	if (json_object_get(v, "segments_n"))
 		VEC(ota_segments(packet.len, OTA_CONCAT_UDH8) == json_integer_value(json_object_get(v, "segments_n")));
 	octets_free(&packet);

@@ -5,8 +5,8 @@
  * the caller; decoded structs borrow from the input octets and live as long as these.  All multi-octet numbers on the
  * wire are big-endian.  Functions return 0 (or a length) or a negative enum ota_err.
  *
- * "packet" means the octets from CPL (command) or RPL (response) on, without User Data Header; "tp_ud" is the whole TP-UD
- * of one short message with its UDH.
+ * "packet" means the octets from CPL (command) or RPL (response) on, without User Data Header; "tp_ud" is the whole
+ * TP-UD of one short message with its UDH.
  */
 #ifndef OTA_CODEC_H
 #define OTA_CODEC_H
@@ -117,8 +117,8 @@ struct ota_cmd_work {
 
 /* Writes every octet but RC/CC in clear into buf and describes what is to be done.  RC is computed here. */
 int ota_cmd_lay_out(struct ota_cmd_work *w, const struct ota_cmd_params *p, uint8_t *buf, size_t cap);
-/* Integrity first, ciphering second (TS 102 225, 5.1): all mac jobs, then all cipher jobs, of n work items.  n <= 256 is
- * handed over in as few calls as possible.  Items that fail keep their rc; the others are done. */
+/* Integrity first, ciphering second (TS 102 225, 5.1): all mac jobs, then all cipher jobs, of n work items, handed over
+ * in batches of up to 64 jobs.  Items that fail keep their rc and the others are done; gives 0 or the first failure. */
 int ota_cmd_run(struct ota_cmd_work *w, size_t n, const struct ota_crypt *crypt);
 /* Length of the finished packet, or the error of its jobs. */
 int ota_cmd_finish(const struct ota_cmd_work *w);
@@ -135,8 +135,8 @@ struct ota_cmd {
 };
 
 /* Reads a command packet.  Without crypt only what stands in clear is filled in: SPI, KIc, KID, TAR (ciphering starts
- * at CNTR), and all of it when SPI says that nothing is ciphered; `opened` stays false.  With crypt the packet is deciphered IN PLACE and its RC/CC checked; kic_ref, kid_ref and cc_len (0: what
- * ota_cc_len() says) come from `in`. */
+ * at CNTR), and all of it when SPI says that nothing is ciphered; `opened` stays false.  With crypt the packet is
+ * deciphered IN PLACE and its RC/CC checked; kic_ref, kid_ref and cc_len (0: what ota_cc_len() says) come from `in`. */
 int ota_cmd_decode(struct ota_cmd *out, uint8_t *packet, size_t len, const struct ota_cmd_params *in,
 		   const struct ota_crypt *crypt);
 
@@ -180,14 +180,14 @@ struct ota_rsp {
 	size_t data_len;
 };
 
-/* A clear error is a response with RHL 0A, status other than 00 and no data where security was asked for; its CNTR is
- * the command's or 0, its TAR the command's (TS 102 225 leaves the card no other way when it has no key to answer with).
- * Correlation: TAR and CNTR of the command give OTA_ACCEPT.  Another TAR under a right RC/CC, or another CNTR, gives
- * OTA_ACCEPT_UNCORRELATED; another TAR without RC/CC is rejected.
- *
- * Opens a response packet against the command that was sent: deciphers IN PLACE, checks RC/CC over
+/* Opens a response packet against the command that was sent: deciphers IN PLACE, checks RC/CC over
  * 02 71 00 || RPL .. padding, then TAR and CNTR.  Padding content is never checked, PCNTR is.
- * Always fills *out; returns 0 unless the verdict is OTA_REJECT, then out->why. */
+ * Always fills *out; returns 0 unless the verdict is OTA_REJECT, then out->why.
+ *
+ * A clear error is a response with RHL 0A, a status other than 00 and no data where security was asked for: a card
+ * without the key has no other way to answer (TS 102 225, 5.2).  Its TAR is the command's, its CNTR the command's or 0.
+ * The command's TAR and CNTR give OTA_ACCEPT.  Another TAR under a right RC/CC, or another CNTR, gives
+ * OTA_ACCEPT_UNCORRELATED; another TAR without RC/CC is rejected. */
 int ota_rsp_open(struct ota_rsp *out, uint8_t *packet, size_t len, const struct ota_cmd_params *sent,
 		 const struct ota_crypt *crypt);
 
@@ -211,8 +211,8 @@ struct ota_udh {
 	uint8_t pi;		/* 0x70 command, 0x71 response, 0 neither */
 	size_t len;		/* octets of UDH including UDHL */
 };
-/* Reads a UDH with any IEs in any order.  Of a repeated IE the last one counts; a concatenation whose total or seq is 0,
- * or whose seq is above its total, is ignored (TS 23.040, 9.2.3.24). */
+/* Reads a UDH with any IEs in any order.  Of a repeated IE the last one counts; a concatenation whose total or seq is
+ * 0, or whose seq is above its total, is ignored (TS 23.040, 9.2.3.24). */
 int ota_udh_parse(struct ota_udh *out, const uint8_t *tp_ud, size_t len);
 
 /* How many short messages `packet_len` octets take with the given concatenation: 1.. or OTA_E_SEGMENTS. */
@@ -220,8 +220,8 @@ int ota_segments(size_t packet_len, enum ota_concat concat);
 
 /* TP-UD number seq (from 1) of `total` for a packet.  `pi` is 0x70 or 0x71; the CPI/RPI stands in the first segment
  * only; ref must not be 0 (some cards take it for "not concatenated").  Returns the octets written (<= 140). */
-int ota_segment(uint8_t out[OTA_TP_UD_MAX], const uint8_t *packet, size_t packet_len, uint8_t pi, enum ota_concat concat,
-		uint16_t ref, uint8_t seq, uint8_t total);
+int ota_segment(uint8_t out[OTA_TP_UD_MAX], const uint8_t *packet, size_t packet_len, uint8_t pi,
+		enum ota_concat concat, uint16_t ref, uint8_t seq, uint8_t total);
 
 /* Joins the segments of one packet that came in any order.  Caller's memory, reusable after ota_join_init(). */
 struct ota_join {
@@ -234,7 +234,8 @@ struct ota_join {
 };
 void ota_join_init(struct ota_join *j);
 /* Takes one TP-UD.  1: complete, 0: more to come (a duplicate is taken silently, the first copy stays), or an error
- * (OTA_E_UNMATCHED: another reference or total, OTA_E_SEGMENTS: too many) that leaves j as it was.  A TP-UD without concatenation completes at once. */
+ * (OTA_E_UNMATCHED: another reference or total, OTA_E_SEGMENTS: too many) that leaves j as it was.  A TP-UD without
+ * concatenation completes at once. */
 int ota_join_add(struct ota_join *j, const uint8_t *tp_ud, size_t len);
 /* The packet of a complete join: its length or an error. */
 int ota_join_packet(const struct ota_join *j, uint8_t *buf, size_t cap);
@@ -291,7 +292,8 @@ int ota_script_len(const struct ota_script *s);
 
 /* Splits a compact script back into its C-APDUs: calls `each` for every one; stops on its non-zero return and gives it
  * back.  A single octet after the last one's data is its Le. */
-int ota_script_each(const uint8_t *script, size_t len, int (*each)(void *ctx, const uint8_t *apdu, size_t len), void *ctx);
+int ota_script_each(const uint8_t *script, size_t len, int (*each)(void *ctx, const uint8_t *apdu, size_t len),
+		    void *ctx);
 
 struct ota_compact_rsp {
 	uint8_t count;		/* commands executed, the failing one included */
