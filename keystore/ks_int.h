@@ -58,9 +58,9 @@ void ksc_forget(struct ksc *c, uint32_t owner);
 
 /* AES-256-GCM under the KEK; the contexts keep it after ksc_kek(). */
 int ksc_kek(struct ksc *c, const uint8_t kek[KS_KEK_LEN]);
-int ksc_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_span *aad, size_t aads, const uint8_t *in,
+int ksc_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_span *aad, const uint8_t *in,
 	     size_t len, uint8_t *out, uint8_t tag[KS_TAG_LEN]);
-int ksc_open(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_span *aad, size_t aads, const uint8_t *in,
+int ksc_open(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_span *aad, const uint8_t *in,
 	     size_t len, const uint8_t tag[KS_TAG_LEN], uint8_t *out);
 
 int ksc_scrypt(const char *pass, size_t pass_len, const uint8_t salt[KS_SALT_LEN], unsigned log_n, unsigned r, unsigned p,

@@ -37,8 +37,7 @@ _Static_assert(KS_SEALED_FIXED + KS_NONCE_LEN + KS_KEYS * KS_KEY_MAX + KS_TAG_LE
 _Static_assert(KS_CHECK_FIXED + KS_NONCE_LEN + KS_CHECK_TEXT_LEN + KS_TAG_LEN == KS_CHECK_LEN, "no octet is left over");
 
 static const uint8_t keyset_label[] = "otagw sealed keyset";
-static const uint8_t check_label[] = "otagw KEK check";
-static const uint8_t check_magic[4] = { 'o', 't', 'K', 'C' };
+static const uint8_t check_magic[4] = { 'o', 't', 'K', 'C' }; /* the label, too: no keyset's begins so */
 static const uint8_t check_text[KS_CHECK_TEXT_LEN] = "right key";
 
 /* ---- what fits what ---- */
@@ -91,6 +90,23 @@ static enum ota_alg alg_from_rest(unsigned nibble)
 
 /* ---- sealed keyset ---- */
 
+/* What the tag covers besides the keys.  The label ends in a NUL and the header has a fixed length: the three run
+ * together without ambiguity. */
+struct keyset_aad {
+	uint8_t buf[sizeof(keyset_label) + KS_SEALED_FIXED + KS_ICCID_MAX];
+	struct ota_span span;
+};
+
+static void aad_make(struct keyset_aad *a, const uint8_t *sealed, const char *iccid, size_t iccid_len)
+{
+	struct wr w = wr_init(a->buf, sizeof(a->buf));
+
+	wr_bytes(&w, keyset_label, sizeof(keyset_label));
+	wr_bytes(&w, sealed, KS_SEALED_FIXED);
+	wr_bytes(&w, iccid, iccid_len);
+	a->span = (struct ota_span){ a->buf, wr_len(&w) };
+}
+
 static bool iccid_fits(const char *iccid, size_t *len)
 {
 	*len = iccid ? strnlen(iccid, KS_ICCID_MAX + 1) : 0;
@@ -102,7 +118,7 @@ int ks_keyset_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const char 
 {
 	struct wr w = wr_init(sealed, KS_SEALED_MAX);
 	struct wr pw = wr_init(plain, KS_KEYS * KS_KEY_MAX);
-	struct ota_span aad[3];
+	struct keyset_aad aad;
 	size_t iccid_len;
 	uint8_t *text, *tag;
 	int rc;
@@ -119,11 +135,8 @@ int ks_keyset_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const char 
 	text = wr_room(&w, wr_len(&pw));
 	tag = wr_room(&w, KS_TAG_LEN);
 
-	/* The label ends in a NUL and the header has a fixed length: the three run together without ambiguity. */
-	aad[0] = (struct ota_span){ keyset_label, sizeof(keyset_label) };
-	aad[1] = (struct ota_span){ sealed, KS_SEALED_FIXED };
-	aad[2] = (struct ota_span){ (const uint8_t *)iccid, iccid_len };
-	rc = w.bad || pw.bad ? KS_E_KEYLEN : ksc_seal(c, nonce, aad, 3, plain, wr_len(&pw), text, tag);
+	aad_make(&aad, sealed, iccid, iccid_len);
+	rc = w.bad || pw.bad ? KS_E_KEYLEN : ksc_seal(c, nonce, &aad.span, plain, wr_len(&pw), text, tag);
 	ks_wipe(plain, KS_KEYS * KS_KEY_MAX);
 	return rc ? rc : (int)wr_len(&w);
 }
@@ -161,7 +174,7 @@ int ks_keyset_open(struct ksc *c, const char *iccid, uint8_t kvn, const uint8_t 
 {
 	struct rd r = rd_init(sealed, len);
 	const uint8_t *nonce, *text, *tag;
-	struct ota_span aad[3];
+	struct keyset_aad aad;
 	size_t iccid_len, text_len, off = 0;
 	int rc;
 
@@ -174,10 +187,8 @@ int ks_keyset_open(struct ksc *c, const char *iccid, uint8_t kvn, const uint8_t 
 	if (r.bad || rd_left(&r))
 		return KS_E_SEALED;
 
-	aad[0] = (struct ota_span){ keyset_label, sizeof(keyset_label) };
-	aad[1] = (struct ota_span){ sealed, KS_SEALED_FIXED };
-	aad[2] = (struct ota_span){ (const uint8_t *)iccid, iccid_len };
-	rc = ksc_open(c, nonce, aad, 3, text, text_len, tag, plain);
+	aad_make(&aad, sealed, iccid, iccid_len);
+	rc = ksc_open(c, nonce, &aad.span, text, text_len, tag, plain);
 	for (int i = 0; i < KS_KEYS && !rc; i++) {
 		memcpy(out->key[i], plain + off, out->len[i]);
 		off += out->len[i];
@@ -191,7 +202,7 @@ int ks_keyset_open(struct ksc *c, const char *iccid, uint8_t kvn, const uint8_t 
 int ks_check_make(struct ksc *c, const struct ks_kdf *kdf, const uint8_t nonce[KS_NONCE_LEN], uint8_t out[KS_CHECK_LEN])
 {
 	struct wr w = wr_init(out, KS_CHECK_LEN);
-	struct ota_span aad[2];
+	const struct ota_span aad = { out, KS_CHECK_FIXED };
 	uint8_t *text, *tag;
 
 	wr_bytes(&w, check_magic, sizeof(check_magic));
@@ -205,9 +216,7 @@ int ks_check_make(struct ksc *c, const struct ks_kdf *kdf, const uint8_t nonce[K
 	wr_bytes(&w, nonce, KS_NONCE_LEN);
 	text = wr_room(&w, KS_CHECK_TEXT_LEN);
 	tag = wr_room(&w, KS_TAG_LEN);
-	aad[0] = (struct ota_span){ check_label, sizeof(check_label) };
-	aad[1] = (struct ota_span){ out, KS_CHECK_FIXED };
-	return ksc_seal(c, nonce, aad, 2, check_text, KS_CHECK_TEXT_LEN, text, tag);
+	return ksc_seal(c, nonce, &aad, check_text, KS_CHECK_TEXT_LEN, text, tag);
 }
 
 int ks_check_kdf(const uint8_t *check, size_t len, struct ks_kdf *kdf)
@@ -238,13 +247,10 @@ int ks_check_kdf(const uint8_t *check, size_t len, struct ks_kdf *kdf)
 int ks_check_open(struct ksc *c, const uint8_t check[KS_CHECK_LEN])
 {
 	const uint8_t *nonce = check + KS_CHECK_FIXED, *text = nonce + KS_NONCE_LEN, *tag = text + KS_CHECK_TEXT_LEN;
-	const struct ota_span aad[2] = {
-		{ check_label, sizeof(check_label) },
-		{ check, KS_CHECK_FIXED },
-	};
+	const struct ota_span aad = { check, KS_CHECK_FIXED };
 	uint8_t plain[KS_CHECK_TEXT_LEN];
 
-	if (ksc_open(c, nonce, aad, 2, text, KS_CHECK_TEXT_LEN, tag, plain) ||
+	if (ksc_open(c, nonce, &aad, text, KS_CHECK_TEXT_LEN, tag, plain) ||
 	    memcmp(plain, check_text, KS_CHECK_TEXT_LEN) != 0)
 		return KS_E_KEK_WRONG;
 	return 0;
