@@ -24,8 +24,9 @@
 
 /* ---- limits, each with its name ---- */
 struct gw_limits {
-	unsigned inbox_max;		/* events waiting to be taken; a quarter is kept for outcomes of our own submits */
-	unsigned resident_max;		/* cards in memory at a time */
+	unsigned inbox_max;		/* messages from outside waiting to be taken */
+	unsigned outcomes_max;		/* segments at the links at a time; as many inbox places are kept for their outcomes */
+	unsigned resident_max;		/* cards in memory at a time; raised to what the other limits need */
 	unsigned step_events_max;	/* events taken per step */
 	unsigned batch_cards_max;	/* cards changed per commit, more or less */
 	unsigned prepared_max;		/* commands committed ahead of the window, per link */

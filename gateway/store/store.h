@@ -153,6 +153,7 @@ struct store_count {
 	uint8_t state;		/* enum txn_state */
 	uint8_t fail_class;
 	uint64_t n;
+	uint64_t sms_parts, attempts, probes;	/* sums */
 };
 struct store_stub {
 	uint64_t cmd, card, campaign;
@@ -201,6 +202,7 @@ struct store_ops {
 	void (*query)(struct store *s, struct store_query *q);
 	int (*fd)(struct store *s);		/* readable when poll() has something to do; -1: none */
 	void (*poll)(struct store *s);		/* calls done() of what is complete */
+	void (*wait)(struct store *s);		/* blocks until poll() has something to do; memory: makes the next due */
 	/* Stops taking requests, finishes what was submitted, calls its done(), frees. */
 	void (*close)(struct store *s);
 };

@@ -1,0 +1,42 @@
+/* act.c - let go what is durable: packets into the links, answers back to them, replies to who asked.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * The one loop between core and links; the shell and the simulator run the same.
+ */
+#include "gw_int.h"
+
+static void drain_link(struct gw *gw, struct link *l, int64_t now_ms)
+{
+	uint8_t ud[LINK_UD_MAX];
+	struct link_submit s;
+	unsigned room;
+
+	while ((room = l->ops->credit(l, now_ms)) > 0 && gw_submit_next(gw, l->id, room, now_ms, &s, ud)) {
+		if (l->ops->submit(l, &s, now_ms)) {
+			gw_submit_refused(gw, l->id, s.token, now_ms);
+			return;
+		}
+	}
+}
+
+int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const struct gw_reply_sink *sink, int64_t now_ms)
+{
+	int64_t due = INT64_MAX;
+	struct gw_effect fx;
+
+	while (gw_effect_next(gw, &fx)) {
+		if (fx.kind == GW_FX_ANSWER)
+			links[fx.link]->ops->answer(links[fx.link], fx.token, fx.answer);
+		else if (sink)
+			sink->reply(sink->ctx, &fx);
+	}
+	for (unsigned i = 0; i < n_links; i++) {
+		int64_t d;
+
+		drain_link(gw, links[i], now_ms);
+		d = gw->prepared ? links[i]->ops->credit_due(links[i], now_ms) : INT64_MAX;
+		if (d < due)
+			due = d;
+	}
+	return due;
+}

@@ -1,0 +1,324 @@
+/* campaign.c - which cards are next, what their campaign may do now, and how far it has come.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Millions of targets stay in the store as PLANNED rows; the core pulls a bounded number in id order whenever the prepared
+ * queue has room, taking running campaigns in turn.
+ */
+#include "gw_int.h"
+
+static const char *const campaign_names[] = {
+	[CAMPAIGN_LOADING] = "LOADING", [CAMPAIGN_READY] = "READY", [CAMPAIGN_RUNNING] = "RUNNING",
+	[CAMPAIGN_PAUSED] = "PAUSED",	[CAMPAIGN_DONE] = "DONE",   [CAMPAIGN_CANCELLED] = "CANCELLED",
+};
+_Static_assert(ARRAY_SIZE(campaign_names) == _CAMPAIGN_STATES, "every state has its name");
+
+const char *campaign_state_name(uint8_t s)
+{
+	return s < _CAMPAIGN_STATES ? campaign_names[s] : "?";
+}
+
+struct campaign *campaign_by_id(struct gw *gw, uint64_t id)
+{
+	for (unsigned i = 0; i < gw->n_campaigns; i++)
+		if (gw->campaign[i].row.id == id)
+			return &gw->campaign[i];
+	return NULL;
+}
+
+int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text, size_t len, char *err, size_t err_cap)
+{
+	struct campaign *c = campaign_by_id(gw, row->id);
+	struct profile p;
+
+	if (c)
+		return -EEXIST;
+	if (gw->n_campaigns == CAMPAIGNS_MAX)
+		return -ENOSPC;
+	if (profile_parse(&p, text, len, err, err_cap))
+		return -EINVAL;
+	c = &gw->campaign[gw->n_campaigns++];
+	*c = (struct campaign){ .row = *row, .profile = p, .rate_ms = gw->now_ms };
+	c->by_state[TXN_PLANNED] = row->targets;
+	return 0;
+}
+
+int gw_campaign_adopt(struct gw *gw, const struct campaign_row *row, const char *text, size_t len, char *err,
+		      size_t err_cap)
+{
+	return campaign_add(gw, row, text, len, err, err_cap);
+}
+
+bool gw_campaign_find(const struct gw *gw, const char *name, uint64_t *id)
+{
+	for (unsigned i = 0; i < gw->n_campaigns; i++)
+		if (!strcmp(gw->campaign[i].row.name, name)) {
+			*id = gw->campaign[i].row.id;
+			return true;
+		}
+	return false;
+}
+
+/* --------------------------------------------------------------------------------------------------------- claims */
+
+/* A claimed card: its transaction becomes active and gets its command, or ends here. */
+static struct card *claim_one(struct gw *gw, struct campaign *camp, const struct card_bundle *b)
+{
+	struct card *c = card_load(gw, b);
+	struct txn_row *t;
+
+	ota_assert(c);	/* room was kept when the claim was asked for */
+	if (c->b.has_txn && c->b.txn.id == b->txn.id && c->b.txn.state != TXN_PLANNED)
+		return NULL;	/* seen already, by another way */
+	if (c->b.has_txn && c->b.txn.state == TXN_ACTIVE)
+		return NULL;	/* one open transaction per card (D7): the plan refuses this, so only a race gets here */
+	c->b.txn = b->txn;
+	c->b.has_txn = true;
+	t = &c->b.txn;
+	t->evidence = t->por_status = 255;
+	card_index_addrs(gw, c);
+	if (camp->row.state == CAMPAIGN_CANCELLED) {
+		txn_state_set(gw, c, TXN_CANCELLED, "campaign cancelled before its turn");
+		return NULL;
+	}
+	txn_state_set(gw, c, TXN_ACTIVE, NULL);
+	return c;
+}
+
+void campaign_claimed(struct gw *gw, struct claim_slot *cl)
+{
+	struct campaign *camp = &gw->campaign[cl->campaign];
+	struct card *todo[CLAIM_MAX];
+	unsigned n = 0;
+
+	camp->claim_pending = false;
+	cl->used = false;
+	gw->fetches--;
+	if (!cl->f.n) {
+		camp->claimed_all = true;
+		campaign_check_done(gw, camp);
+		return;
+	}
+	for (unsigned i = 0; i < cl->f.n; i++) {
+		struct card *c = claim_one(gw, camp, &cl->out[i]);
+
+		camp->row.txn_cursor = cl->out[i].txn.id;
+		if (c)
+			todo[n++] = c;
+	}
+	camp->dirty = true;
+	if (n)
+		cmd_prepare(gw, todo, n, CMD_SCRIPT, 0);
+}
+
+static void claim_done(struct store_fetch *f, int rc)
+{
+	struct claim_slot *cl = f->ctx;
+	struct gw *gw = cl->gw;
+
+	if (rc == STORE_E_CLOSED)
+		return;
+	if (rc == STORE_E_CORRUPT) {
+		gw_set_fatal(gw, "the store cannot read a campaign's targets: %s", store_strerror(rc));
+		return;
+	}
+	if (rc) {
+		gw_log(gw, 4, "store: reading targets failed (%s), trying again", store_strerror(rc));
+		gw->deps.store->ops->fetch(gw->deps.store, f);
+		return;
+	}
+	campaign_claimed(gw, cl);
+}
+
+static unsigned claims_pending(const struct gw *gw)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < CLAIMS_MAX; i++)
+		n += gw->claim[i].used;
+	return n * CLAIM_MAX;
+}
+
+static bool claim_start(struct gw *gw, unsigned index)
+{
+	struct campaign *camp = &gw->campaign[index];
+	struct claim_slot *cl = NULL;
+	unsigned pending = claims_pending(gw);
+
+	for (unsigned i = 0; i < CLAIMS_MAX && !cl; i++)
+		if (!gw->claim[i].used)
+			cl = &gw->claim[i];
+	if (!cl || flight_room(gw) < pending + CLAIM_MAX || gw->open + pending + CLAIM_MAX > gw->cfg.limits.open_max ||
+	    cards_room(gw) < gw->fetches + pending + CLAIM_MAX)
+		return false;
+	cl->used = true;
+	cl->gw = gw;
+	cl->campaign = index;
+	cl->seq = gw->fetch_seq++;
+	cl->f = (struct store_fetch){
+		.by = FETCH_CLAIM, .campaign = camp->row.id, .after_txn = camp->row.txn_cursor, .limit = CLAIM_MAX,
+		.out = cl->out, .cap = CLAIM_MAX, .done = claim_done, .ctx = cl,
+	};
+	camp->claim_pending = true;
+	gw->fetches++;
+	gw->stats.fetches++;
+	gw->deps.store->ops->fetch(gw->deps.store, &cl->f);
+	return true;
+}
+
+void campaign_claims(struct gw *gw)
+{
+	for (unsigned i = 0; i < gw->n_campaigns; i++) {
+		unsigned at = (gw->claim_turn + i) % gw->n_campaigns;
+		struct campaign *c = &gw->campaign[at];
+
+		if ((c->row.state != CAMPAIGN_RUNNING && c->row.state != CAMPAIGN_CANCELLED) || c->claim_pending ||
+		    c->claimed_all)
+			continue;
+		if (!claim_start(gw, at))
+			return;
+		gw->claim_turn = at + 1;
+	}
+}
+
+/* ----------------------------------------------------------------------------------------------- verbs and ends */
+
+static void state_set(struct gw *gw, struct campaign *c, enum campaign_state to)
+{
+	gw_log(gw, 5, "campaign %s: %s", c->row.name, campaign_names[to]);
+	c->row.state = to;
+	c->dirty = true;
+}
+
+void campaign_check_done(struct gw *gw, struct campaign *c)
+{
+	if (!c->claimed_all || c->by_state[TXN_PLANNED] || c->by_state[TXN_ACTIVE] || c->row.ended_ms)
+		return;
+	c->row.ended_ms = gw->now_ms;
+	if (c->row.state == CAMPAIGN_CANCELLED)
+		c->dirty = true;
+	else
+		state_set(gw, c, CAMPAIGN_DONE);
+}
+
+static void wake_all(struct gw *gw, unsigned campaign)
+{
+	for (unsigned i = 1; i <= gw->cfg.limits.open_max; i++) {
+		struct stub *s = &gw->stub[i];
+
+		/* what is sent may still be answered: it ends when its PoR is overdue */
+		if (s->card && s->campaign == campaign && s->state != CMD_SENT && s->state != CMD_PREPARED)
+			stub_due(gw, s, gw->now_ms);
+	}
+}
+
+void campaign_verb(struct gw *gw, const struct gw_event *ev)
+{
+	struct campaign *c = campaign_by_id(gw, ev->campaign);
+	unsigned index;
+
+	if (!c) {
+		gw_reply(gw, ev->request, -ENOENT, "no such campaign");
+		return;
+	}
+	index = (unsigned)(c - gw->campaign);
+	switch (ev->verb) {
+	case CAMPAIGN_VERB_START:
+		if (c->row.state != CAMPAIGN_READY && c->row.state != CAMPAIGN_PAUSED) {
+			gw_reply(gw, ev->request, -EALREADY, "campaign is %s; only a READY or PAUSED one can be started",
+				 campaign_names[c->row.state]);
+			return;
+		}
+		if (!c->row.started_ms)
+			c->row.started_ms = gw->now_ms;
+		state_set(gw, c, CAMPAIGN_RUNNING);
+		wheel_release_held(gw, index);
+		break;
+	case CAMPAIGN_VERB_PAUSE:
+		if (c->row.state != CAMPAIGN_RUNNING) {
+			gw_reply(gw, ev->request, -EALREADY, "campaign is %s; only a RUNNING one can be paused",
+				 campaign_names[c->row.state]);
+			return;
+		}
+		state_set(gw, c, CAMPAIGN_PAUSED);
+		break;
+	case CAMPAIGN_VERB_CANCEL:
+		if (c->row.state == CAMPAIGN_DONE || c->row.state == CAMPAIGN_CANCELLED) {
+			gw_reply(gw, ev->request, -EALREADY, "campaign is %s already", campaign_names[c->row.state]);
+			return;
+		}
+		state_set(gw, c, CAMPAIGN_CANCELLED);
+		wheel_release_held(gw, index);
+		wake_all(gw, index);
+		break;
+	default:
+		gw_reply(gw, ev->request, -EINVAL, "unknown verb");
+		return;
+	}
+	gw_reply(gw, ev->request, 0, "%s", campaign_names[c->row.state]);
+}
+
+/* ---------------------------------------------------------------------------------------------------------- views */
+
+static uint64_t ended_count(const struct campaign *c)
+{
+	uint64_t n = 0;
+
+	for (unsigned s = 0; s < _TXN_STATES; s++)
+		if (txn_ended((uint8_t)s))
+			n += c->by_state[s];
+	return n;
+}
+
+/* Smoothed rate of cards that reach an end; looked at once a second at most. */
+void campaign_tick(struct gw *gw)
+{
+	for (unsigned i = 0; i < gw->n_campaigns; i++) {
+		struct campaign *c = &gw->campaign[i];
+		int64_t dt = gw->now_ms - c->rate_ms;
+		uint64_t ended;
+		double w;
+
+		if (dt < 1000 || c->row.state != CAMPAIGN_RUNNING)
+			continue;
+		ended = ended_count(c);
+		w = dt >= RATE_TAU_MS ? 1.0 : (double)dt / RATE_TAU_MS;
+		if (c->rate_ended || ended == 0)
+			c->done_per_s += w * ((double)(ended - c->rate_ended) * 1000.0 / (double)dt - c->done_per_s);
+		else
+			c->done_per_s = (double)ended * 1000.0 / (double)dt;
+		c->rate_ended = ended;
+		c->rate_ms = gw->now_ms;
+	}
+}
+
+void campaign_flush(struct gw *gw)
+{
+	for (unsigned i = 0; i < gw->n_campaigns; i++) {
+		struct campaign *c = &gw->campaign[i];
+
+		if (c->dirty)
+			gw_op(gw, ST_CAMPAIGN_PUT, &c->row, NULL, 0);
+		c->dirty = false;
+	}
+}
+
+bool gw_campaign_view(const struct gw *gw, uint64_t id, struct gw_campaign_view *out)
+{
+	const struct campaign *c = campaign_by_id((struct gw *)gw, id);
+	uint64_t left;
+
+	if (!c)
+		return false;
+	*out = (struct gw_campaign_view){
+		.row = c->row, .sms_parts = c->sms_parts, .attempts = c->attempts, .probes = c->probes,
+		.prepared = c->open[CMD_PREPARED], .in_flight = c->open[CMD_SENT],
+		.waiting_timer = c->open[CMD_WAIT_TIMER], .waiting_presence = c->open[CMD_WAIT_PRESENCE],
+		.done_per_s = c->done_per_s, .eta_ms = -1,
+	};
+	memcpy(out->by_state, c->by_state, sizeof(out->by_state));
+	memcpy(out->by_class, c->by_class, sizeof(out->by_class));
+	left = c->by_state[TXN_PLANNED] + c->by_state[TXN_ACTIVE];
+	if (c->row.state == CAMPAIGN_RUNNING && c->done_per_s > 0.001)
+		out->eta_ms = (int64_t)((double)left / c->done_per_s * 1000.0);
+	return true;
+}

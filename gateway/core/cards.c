@@ -1,0 +1,404 @@
+/* cards.c - which cards are in memory, how the others get there, and what of them must go into the next batch.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * An event that names a card which is not resident is parked, in order per card, until the store has read it.  The
+ * resident copy is ahead of the store by what is in unfinished batches, so a card leaves memory only when its last change
+ * is durable and no read older than that change is still under way (it would bring back the past).
+ */
+#include <stdlib.h>
+
+#include "gw_int.h"
+
+static unsigned digits_hash(uint8_t type, const char *digits)
+{
+	uint64_t h = type;
+
+	while (*digits)
+		h = h * 31 + (uint8_t)*digits++;
+	return (unsigned)hash_u64(h);
+}
+
+int cards_init(struct gw *gw)
+{
+	unsigned n = gw->cfg.limits.resident_max, buckets = pow2_at_least(n);
+
+	gw->cards = calloc(n, sizeof(*gw->cards));
+	gw->card_hash = calloc(buckets, sizeof(*gw->card_hash));
+	gw->addr_hash = calloc(buckets, sizeof(*gw->addr_hash));
+	gw->fetch = calloc(gw->cfg.limits.fetch_max, sizeof(*gw->fetch));
+	if (!gw->cards || !gw->card_hash || !gw->addr_hash || !gw->fetch)
+		return -ENOMEM;
+	gw->card_hash_mask = buckets - 1;
+	for (unsigned i = n; i-- > 0;) {
+		gw->cards[i].hash_next = gw->card_free;
+		gw->card_free = &gw->cards[i];
+	}
+	gw->lru.lru_next = gw->lru.lru_prev = &gw->lru;
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------- lookup and LRU */
+
+struct card *card_find(struct gw *gw, uint64_t id)
+{
+	struct card *c = gw->card_hash[hash_u64(id) & gw->card_hash_mask];
+
+	while (c && c->b.card.id != id)
+		c = c->hash_next;
+	return c;
+}
+
+struct card *card_by_addr(struct gw *gw, const struct ota_addr *a)
+{
+	uint8_t type = a->npi == 6 ? ADDR_IMSI : ADDR_MSISDN;
+	struct addr_ent *e = gw->addr_hash[digits_hash(type, a->digits) & gw->card_hash_mask];
+
+	while (e && (e->type != type || strcmp(e->digits, a->digits)))
+		e = e->next;
+	return e ? e->card : NULL;
+}
+
+static void addrs_forget(struct gw *gw, struct card *c)
+{
+	for (unsigned i = 0; i < CARD_ADDRS; i++) {
+		struct addr_ent *e = &c->addr[i], **link;
+
+		if (!e->type)
+			continue;
+		link = &gw->addr_hash[digits_hash(e->type, e->digits) & gw->card_hash_mask];
+		while (*link != e)
+			link = &(*link)->next;
+		*link = e->next;
+		e->type = 0;
+	}
+}
+
+static void addr_remember(struct gw *gw, struct card *c, unsigned i, uint8_t type, const char *digits)
+{
+	struct addr_ent *e = &c->addr[i], **bucket;
+
+	if (!digits[0])
+		return;
+	e->type = type;
+	e->card = c;
+	memcpy(e->digits, digits, sizeof(e->digits));
+	bucket = &gw->addr_hash[digits_hash(type, digits) & gw->card_hash_mask];
+	e->next = *bucket;
+	*bucket = e;
+}
+
+void card_index_addrs(struct gw *gw, struct card *c)
+{
+	addrs_forget(gw, c);
+	addr_remember(gw, c, 0, ADDR_MSISDN, c->b.card.msisdn);
+	addr_remember(gw, c, 1, ADDR_IMSI, c->b.card.imsi);
+	if (c->b.has_txn && strcmp(c->b.txn.new_imsi, c->b.card.imsi))
+		addr_remember(gw, c, 2, ADDR_IMSI, c->b.txn.new_imsi);
+}
+
+static void lru_unlink(struct card *c)
+{
+	c->lru_prev->lru_next = c->lru_next;
+	c->lru_next->lru_prev = c->lru_prev;
+}
+
+void card_touch(struct gw *gw, struct card *c)
+{
+	lru_unlink(c);
+	c->lru_prev = gw->lru.lru_prev;
+	c->lru_next = &gw->lru;
+	gw->lru.lru_prev->lru_next = c;
+	gw->lru.lru_prev = c;
+}
+
+/* A changed card may go when its change is durable and no read that was asked for before that commit is under way. */
+static bool evictable(const struct gw *gw, const struct card *c, uint64_t oldest)
+{
+	if (c->pins || c->in_dirty)
+		return false;
+	return !c->change_batch || (c->change_batch <= gw->committed && gw->committed_fetch_seq <= oldest);
+}
+
+static void card_evict(struct gw *gw, struct card *c)
+{
+	struct card **link = &gw->card_hash[hash_u64(c->b.card.id) & gw->card_hash_mask];
+
+	addrs_forget(gw, c);
+	while (*link != c)
+		link = &(*link)->hash_next;
+	*link = c->hash_next;
+	lru_unlink(c);
+	c->used = false;
+	c->hash_next = gw->card_free;
+	gw->card_free = c;
+	gw->resident--;
+}
+
+/* Places for cards that could be had now: free ones, and the cold end of the list as far as it may go. */
+unsigned cards_room(struct gw *gw)
+{
+	unsigned want = gw->cfg.limits.fetch_max + CLAIM_MAX, room = gw->cfg.limits.resident_max - gw->resident;
+	unsigned looks = 0;
+	uint64_t oldest;
+
+	if (room >= want)
+		return room;
+	oldest = fetch_oldest(gw);
+	for (struct card *c = gw->lru.lru_next, *next; room < want && c != &gw->lru && looks++ < EVICT_LOOKS; c = next) {
+		next = c->lru_next;
+		if (!evictable(gw, c, oldest))
+			continue;
+		card_evict(gw, c);
+		room++;
+	}
+	return room;
+}
+
+struct card *card_load(struct gw *gw, const struct card_bundle *b)
+{
+	struct card *c = card_find(gw, b->card.id), **bucket;
+
+	if (c) {
+		card_touch(gw, c);
+		return c;	/* the resident copy is ahead of the store */
+	}
+	if (!gw->card_free && !cards_room(gw))
+		return NULL;
+	c = gw->card_free;
+	gw->card_free = c->hash_next;
+	memset(c, 0, sizeof(*c));
+	c->b = *b;
+	c->used = true;
+	c->seen_written_ms = b->card.last_seen_ms;
+	bucket = &gw->card_hash[hash_u64(b->card.id) & gw->card_hash_mask];
+	c->hash_next = *bucket;
+	*bucket = c;
+	c->lru_prev = c->lru_next = c;
+	card_touch(gw, c);
+	card_index_addrs(gw, c);
+	if (++gw->resident > gw->resident_high)
+		gw->resident_high = gw->resident;
+	return c;
+}
+
+/* ---------------------------------------------------------------------------------------------------- dirt */
+
+void card_dirty(struct gw *gw, struct card *c, uint32_t what)
+{
+	c->dirty |= what;
+	c->change_batch = gw->batch_no;
+	if (c->in_dirty)
+		return;
+	c->in_dirty = true;
+	c->dirty_next = gw->dirty_head;
+	gw->dirty_head = c;
+	gw->dirty_n++;
+}
+
+static void card_flush(struct gw *gw, struct card *c)
+{
+	if (c->dirty & DIRTY_CARD) {
+		gw_op(gw, ST_CARD_PUT, &c->b.card, NULL, 0);
+		c->seen_written_ms = c->b.card.last_seen_ms;
+	}
+	for (unsigned i = 0; i < c->b.n_keysets; i++)
+		if (c->dirty & DIRTY_KEYSET(i))
+			gw_op(gw, ST_KEYSET_CNTR, &c->b.keyset[i], NULL, 0);
+	if (c->dirty & DIRTY_TXN)
+		gw_op(gw, ST_TXN_PUT, &c->b.txn, NULL, 0);
+	for (unsigned i = 0; i < c->b.n_cmds; i++)
+		if (c->dirty & DIRTY_CMD(i))
+			gw_op(gw, ST_CMD_PUT, &c->b.cmd[i], NULL, 0);
+	c->dirty = 0;
+}
+
+void cards_flush(struct gw *gw)
+{
+	while (gw->dirty_head) {
+		struct card *c = gw->dirty_head;
+
+		gw->dirty_head = c->dirty_next;
+		c->in_dirty = false;
+		card_flush(gw, c);
+	}
+	gw->dirty_n = 0;
+}
+
+/* --------------------------------------------------------------------------------------------------- fetches */
+
+uint64_t fetch_oldest(const struct gw *gw)
+{
+	uint64_t oldest = UINT64_MAX;
+
+	if (!gw->fetches)
+		return oldest;
+	for (unsigned i = 0; i < gw->cfg.limits.fetch_max; i++)
+		if (gw->fetch[i].used && gw->fetch[i].seq < oldest)
+			oldest = gw->fetch[i].seq;
+	for (unsigned i = 0; i < CLAIMS_MAX; i++)
+		if (gw->claim[i].used && gw->claim[i].seq < oldest)
+			oldest = gw->claim[i].seq;
+	return oldest;
+}
+
+static void ev_append(struct ev_list *l, struct ev_node *n)
+{
+	n->next = NULL;
+	if (!l->head)
+		l->tail = &l->head;
+	*l->tail = n;
+	l->tail = &n->next;
+}
+
+/* Runs what waited for this card; c is NULL when the store knows no such card. */
+static void run_parked(struct gw *gw, struct fetch_slot *s, struct card *c)
+{
+	while (s->events.head) {
+		struct ev_node *n = s->events.head;
+
+		s->events.head = n->next;
+		gw_card_event(gw, c, &n->ev);
+		gw_ev_free(gw, n);
+	}
+	if (s->timer) {
+		struct stub *st = stub_find(gw, s->f.card);
+
+		if (st)
+			st->fetching = false;
+		if (c)
+			cmd_timer(gw, c);
+		else if (st)
+			stub_remove(gw, s->f.card);
+	}
+	s->used = false;
+	gw->fetches--;
+}
+
+static void fetch_done(struct store_fetch *f, int rc)
+{
+	struct fetch_slot *s = f->ctx;
+	struct gw *gw = s->gw;
+	struct card *c = NULL;
+
+	if (rc == STORE_E_CORRUPT) {
+		gw_set_fatal(gw, "the store cannot read a card: %s", store_strerror(rc));
+		return;
+	}
+	if (rc == STORE_E_CLOSED)
+		return;
+	if (rc) {
+		/* nothing that came in is dropped: read again */
+		gw_log(gw, 4, "store: reading a card failed (%s), trying again", store_strerror(rc));
+		gw->deps.store->ops->fetch(gw->deps.store, f);
+		return;
+	}
+	if (f->n) {
+		c = card_load(gw, &s->out);
+		if (!c) {	/* no place now: keep the slot, read again when there is */
+			gw->deps.store->ops->fetch(gw->deps.store, f);
+			return;
+		}
+	}
+	run_parked(gw, s, c);
+}
+
+static bool same_key(const struct fetch_slot *s, uint64_t id, const struct ota_addr *a)
+{
+	if (!a)
+		return s->f.by == FETCH_BY_ID && s->f.card == id;
+	return s->f.by == FETCH_BY_ADDR && s->f.addr_type == (a->npi == 6 ? ADDR_IMSI : ADDR_MSISDN) &&
+	       !strcmp(s->f.digits, a->digits);
+}
+
+bool card_fetching(struct gw *gw, uint64_t id, const struct ota_addr *a, struct ev_node *ev)
+{
+	for (unsigned i = 0; gw->fetches && i < gw->cfg.limits.fetch_max; i++) {
+		struct fetch_slot *s = &gw->fetch[i];
+
+		if (s->used && same_key(s, id, a)) {
+			if (ev)
+				ev_append(&s->events, ev);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool card_fetch(struct gw *gw, uint64_t id, const struct ota_addr *a, struct ev_node *ev, bool timer)
+{
+	struct fetch_slot *s = NULL;
+
+	for (unsigned i = 0; i < gw->cfg.limits.fetch_max && !s; i++)
+		if (!gw->fetch[i].used)
+			s = &gw->fetch[i];
+	if (!s || gw->fetches >= cards_room(gw))
+		return false;
+	s->used = true;
+	s->timer = timer;
+	s->gw = gw;
+	s->seq = gw->fetch_seq++;
+	s->events = (struct ev_list){ 0 };
+	if (ev)
+		ev_append(&s->events, ev);
+	s->f = (struct store_fetch){
+		.by = a ? FETCH_BY_ADDR : FETCH_BY_ID, .card = id, .at_ms = gw->now_ms,
+		.out = &s->out, .cap = 1, .done = fetch_done, .ctx = s,
+	};
+	if (a) {
+		s->f.addr_type = a->npi == 6 ? ADDR_IMSI : ADDR_MSISDN;
+		memcpy(s->f.digits, a->digits, sizeof(s->f.digits) - 1);
+	}
+	gw->fetches++;
+	gw->stats.fetches++;
+	gw->deps.store->ops->fetch(gw->deps.store, &s->f);
+	return true;
+}
+
+/* -------------------------------------------------------------------------------------------------- a card's rows */
+
+struct keyset_row *card_keyset(struct card *c, uint8_t kvn)
+{
+	for (unsigned i = 0; i < c->b.n_keysets; i++)
+		if (c->b.keyset[i].kvn == kvn)
+			return &c->b.keyset[i];
+	return NULL;
+}
+
+struct cmd_row *card_cmd(struct card *c, uint64_t id, unsigned *slot)
+{
+	for (unsigned i = 0; i < c->b.n_cmds; i++)
+		if (c->b.cmd[i].id == id) {
+			if (slot)
+				*slot = i;
+			return &c->b.cmd[i];
+		}
+	return NULL;
+}
+
+struct cmd_row *card_open_cmd(struct card *c, unsigned *slot)
+{
+	for (unsigned i = 0; i < c->b.n_cmds; i++)
+		if (!cmd_ended(c->b.cmd[i].state)) {
+			if (slot)
+				*slot = i;
+			return &c->b.cmd[i];
+		}
+	return NULL;
+}
+
+struct cmd_row *card_add_cmd(struct gw *gw, struct card *c)
+{
+	uint32_t cmds = (DIRTY_CMD(CARD_CMDS_MAX) - 1) & ~(DIRTY_CMD(0) - 1);
+
+	if (c->b.n_cmds == CARD_CMDS_MAX) {
+		/* the oldest leaves memory (the store keeps it): write it now if it has changed */
+		if (c->dirty & DIRTY_CMD(CARD_CMDS_MAX - 1))
+			gw_op(gw, ST_CMD_PUT, &c->b.cmd[CARD_CMDS_MAX - 1], NULL, 0);
+		c->b.n_cmds--;
+	}
+	memmove(&c->b.cmd[1], &c->b.cmd[0], c->b.n_cmds * sizeof(c->b.cmd[0]));
+	c->b.n_cmds++;
+	c->dirty = (c->dirty & ~cmds) | ((c->dirty & cmds) << 1 & cmds);
+	memset(&c->b.cmd[0], 0, sizeof(c->b.cmd[0]));
+	return &c->b.cmd[0];
+}

@@ -1,0 +1,589 @@
+/* cmd.c - one secured packet: prepared, sent, answered, tried again with the same octets, fenced, ended.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * The rules this file keeps:
+ *  - counter and packet are in the batch before any attempt; an attempt never makes new octets;
+ *  - no answer is not failure: the same octets go again, the card refuses a second run by its counter;
+ *  - an answer that anybody could have sent (a hint) moves nothing: it only makes us ask the card with a fresh counter,
+ *    and that question fences the command before it;
+ *  - a fresh script goes out only after the card itself has shown, under its keys, that the one before did not run.
+ */
+#include <stdio.h>
+
+#include "gw_int.h"
+
+#define S(x) (1u << (x))
+#define S_ENDS (S(CMD_DONE) | S(CMD_FAILED) | S(CMD_EXPIRED) | S(CMD_FENCED) | S(CMD_CANCELLED))
+#define S_WAIT (S(CMD_WAIT_TIMER) | S(CMD_WAIT_PRESENCE))
+#define LAUNCH_RETRY_MS 1000
+
+static const struct {
+	const char *name;
+	uint32_t next;
+} cmd_states[] = {
+	[CMD_QUEUED] = { "QUEUED", S(CMD_PREPARED) | S(CMD_FAILED) | S(CMD_EXPIRED) | S(CMD_CANCELLED) },
+	[CMD_PREPARED] = { "PREPARED", S(CMD_PREPARED) | S(CMD_SENT) | S_WAIT | S_ENDS },
+	[CMD_SENT] = { "SENT", S(CMD_SENT) | S_WAIT | S_ENDS },
+	[CMD_WAIT_TIMER] = { "WAIT_TIMER", S(CMD_PREPARED) | S(CMD_SENT) | S_ENDS },
+	[CMD_WAIT_PRESENCE] = { "WAIT_PRESENCE", S(CMD_PREPARED) | S(CMD_SENT) | S_ENDS },
+	/* a late answer with a right MAC still counts for what has ended without one */
+	[CMD_DONE] = { "DONE", 0 },
+	[CMD_FAILED] = { "FAILED", S(CMD_DONE) | S(CMD_FAILED) },
+	[CMD_EXPIRED] = { "EXPIRED", S(CMD_DONE) | S(CMD_FAILED) },
+	[CMD_FENCED] = { "FENCED", S(CMD_DONE) | S(CMD_FAILED) },
+	[CMD_CANCELLED] = { "CANCELLED", S(CMD_DONE) | S(CMD_FAILED) },
+};
+_Static_assert(ARRAY_SIZE(cmd_states) == _CMD_STATES, "every state has its row");
+
+const char *cmd_state_name(uint8_t s)
+{
+	return s < _CMD_STATES ? cmd_states[s].name : "?";
+}
+
+bool cmd_ended(uint8_t state)
+{
+	return S(state) & S_ENDS;
+}
+
+void cmd_state_set(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd_state to)
+{
+	struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	struct stub *s;
+
+	ota_assert(cmd_states[cmd->state].next & S(to));
+	if (camp && !cmd_ended(cmd->state))
+		camp->open[cmd->state]--;
+	cmd->state = to;
+	if (cmd_ended(to)) {
+		if (!cmd->ended_ms)
+			cmd->ended_ms = gw->now_ms;
+		if (!card_open_cmd(c, NULL))
+			stub_remove(gw, c->b.card.id);
+	} else {
+		if (camp)
+			camp->open[to]++;
+		s = stub_find(gw, c->b.card.id);
+		ota_assert(s);
+		s->state = to;
+	}
+	card_dirty(gw, c, DIRTY_CMD(cmd - c->b.cmd));
+}
+
+static void cmd_due(struct gw *gw, struct card *c, struct cmd_row *cmd, int64_t due_ms)
+{
+	struct stub *s = stub_find(gw, c->b.card.id);
+
+	ota_assert(s);
+	cmd->due_ms = due_ms;
+	stub_due(gw, s, due_ms);
+	card_dirty(gw, c, DIRTY_CMD(cmd - c->b.cmd));
+}
+
+void cmd_params(const struct cmd_row *cmd, uint32_t set, struct ota_cmd_params *p)
+{
+	*p = (struct ota_cmd_params){
+		.spi = { cmd->spi[0], cmd->spi[1] }, .kic = cmd->kic, .kid = cmd->kid, .cntr = cmd->cntr,
+		.tar = { cmd->tar[0], cmd->tar[1], cmd->tar[2] }, .cc_len = cmd->cc_len,
+		.kic_ref = { set, KS_KEY_KIC }, .kid_ref = { set, KS_KEY_KID },
+	};
+}
+
+/* --------------------------------------------------------------------------------------------------- an attempt */
+
+/* The attempt is in the batch that is being filled; it leaves when that is durable. */
+static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd)
+{
+	struct txn_row *t = &c->b.txn;
+	struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+
+	cmd->attempt++;
+	t->attempts++;
+	t->last_try_ms = gw->now_ms;
+	if (!t->first_try_ms)
+		t->first_try_ms = gw->now_ms;
+	/* never 0 (some cards take it for "not concatenated"), another one for each attempt of each command */
+	cmd->concat_ref = (uint16_t)(1 + (cmd->cntr * 16 + t->attempts) % 255);
+	card_dirty(gw, c, DIRTY_TXN);
+	if (camp)
+		camp->attempts++;
+	if (flight_add(gw, c, cmd)) {
+		cmd_due(gw, c, cmd, INT64_MAX);
+	} else {	/* all places taken: it did not take place */
+		cmd->attempt--;
+		t->attempts--;
+		cmd_due(gw, c, cmd, gw->now_ms + LAUNCH_RETRY_MS);
+	}
+}
+
+static void give_up(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd_state cmd_to, enum txn_state to,
+		    const char *why)
+{
+	flight_abandon(gw, cmd->id);
+	cmd_state_set(gw, c, cmd, cmd_to);
+	gw_log(gw, 6, "cmd=%llu card=%llu tar=%02X%02X%02X cntr=%llu tries=%u status=%s reason=\"%s\"",
+	       (unsigned long long)cmd->id, (unsigned long long)cmd->card, cmd->tar[0], cmd->tar[1], cmd->tar[2],
+	       (unsigned long long)cmd->cntr, cmd->attempt, txn_state_name(to), why);
+	if (!txn_ended(c->b.txn.state))
+		txn_state_set(gw, c, to, "%s", why);
+}
+
+void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
+{
+	char why[64];
+
+	if (gw->now_ms >= cmd->deadline_ms) {
+		give_up(gw, c, cmd, CMD_EXPIRED, TXN_EXPIRED,
+			cmd->attempt ? "deadline passed without an authenticated answer" : "deadline passed, never sent");
+		return;
+	}
+	if (cmd->attempt >= gw->cfg.retry.attempts_max) {
+		snprintf(why, sizeof(why), "%u attempts without an authenticated answer", cmd->attempt);
+		give_up(gw, c, cmd, CMD_EXPIRED, TXN_EXPIRED, why);
+		return;
+	}
+	if (c->b.packet_cmd != cmd->id || !c->b.packet_len) {
+		give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, "the stored packet is missing");
+		return;
+	}
+	cmd_state_set(gw, c, cmd, CMD_PREPARED);
+	launch(gw, c, cmd);
+}
+
+/* -------------------------------------------------------------------------------------------------- new commands */
+
+struct prep {
+	struct card *c;
+	struct keyset_row *k;
+	uint16_t apdus;
+};
+
+static bool prep_fail(struct gw *gw, struct card *c, enum fail_class cls, const char *what, const char *detail)
+{
+	txn_obstacle(gw, c, cls, 0);
+	txn_state_set(gw, c, cls == FAIL_CARD_PERM ? TXN_QUARANTINED : TXN_FAILED, "%s%s%s", what, detail ? ": " : "",
+		      detail ? detail : "");
+	return false;
+}
+
+/* Everything of one packet that needs no cipher. */
+static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, enum cmd_kind kind, uint64_t cntr_step)
+{
+	struct prep_scratch *s = &gw->scratch;
+	const struct campaign *camp = campaign_by_id(gw, c->b.txn.campaign);
+	const struct profile *pr = &camp->profile;
+	struct swap_values v = { 0 };
+	struct ota_cmd_params *par = &s->params[i];
+	uint64_t cntr;
+	int n, rc;
+
+	p->c = c;
+	p->k = card_keyset(c, pr->kvn);
+	if (!p->k)
+		return prep_fail(gw, c, FAIL_CONFIG, "the card has no keyset of the profile's key version", NULL);
+	memcpy(v.imsi, c->b.txn.new_imsi, sizeof(v.imsi));
+	memcpy(v.msisdn, c->b.txn.new_msisdn, sizeof(v.msisdn));
+	n = kind == CMD_SCRIPT ? profile_script(pr, &v, s->script[i], OTA_SCRIPT_MAX, &p->apdus) :
+				 profile_readback(pr, s->script[i], OTA_SCRIPT_MAX, &p->apdus);
+	if (n < 0)
+		return prep_fail(gw, c, FAIL_CONFIG, "script", ota_strerror(n));
+	rc = ks_load(gw->deps.ks, c->b.card.iccid, p->k->kvn, p->k->sealed, p->k->sealed_len, &s->set[i]);
+	if (rc)
+		return prep_fail(gw, c, FAIL_CONFIG, "keys", ks_strerror(rc));
+	cntr = counter_take(p->k, cntr_step);
+	*par = (struct ota_cmd_params){
+		.spi = { pr->spi[0], pr->spi[1] }, .kic = profile_kic(pr, p->k), .kid = profile_kid(pr, p->k),
+		.tar = { pr->tar[0], pr->tar[1], pr->tar[2] }, .cntr = cntr, .cc_len = p->k->cc_len,
+		.kic_ref = { s->set[i], KS_KEY_KIC }, .kid_ref = { s->set[i], KS_KEY_KID },
+		.data = s->script[i], .data_len = (size_t)n,
+	};
+	rc = cntr ? ota_cmd_lay_out(&s->work[i], par, c->b.packet, sizeof(c->b.packet)) : OTA_E_RANGE;
+	if (rc >= 0)
+		return true;
+	ks_unload(gw->deps.ks, s->set[i]);
+	if (!cntr)
+		return prep_fail(gw, c, FAIL_CARD_PERM, "the counter of this key version is used up", NULL);
+	return prep_fail(gw, c, FAIL_CONFIG, "packet", ota_strerror(rc));
+}
+
+/* The finished packet becomes a row, a stored wire, a stub and an attempt. */
+static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind kind, int len)
+{
+	struct card *c = p->c;
+	struct txn_row *t = &c->b.txn;
+	struct campaign *camp = campaign_by_id(gw, t->campaign);
+	const struct ota_cmd_params *par = &gw->scratch.params[i];
+	struct cmd_row *cmd = card_add_cmd(gw, c);
+	struct stub *s = stub_add(gw, c->b.card.id);
+
+	ota_assert(s);
+	*cmd = (struct cmd_row){
+		.id = gw->next_cmd++, .txn = t->id, .card = c->b.card.id, .campaign = t->campaign, .kind = kind,
+		.state = CMD_QUEUED, .kvn = p->k->kvn, .kic = par->kic, .kid = par->kid,
+		.spi = { par->spi[0], par->spi[1] }, .tar = { par->tar[0], par->tar[1], par->tar[2] },
+		.cc_len = par->cc_len, .hint = 255, .por_status = 255, .apdus = p->apdus, .packet_len = (uint16_t)len,
+		.cntr = par->cntr, .born_ms = gw->now_ms, .prepared_ms = gw->now_ms,
+		.deadline_ms = (t->first_try_ms ? t->first_try_ms : gw->now_ms) + (int64_t)gw->cfg.retry.deadline_ms,
+	};
+	if (camp->row.deadline_ms && camp->row.deadline_ms < cmd->deadline_ms)
+		cmd->deadline_ms = camp->row.deadline_ms;
+	cmd->segs = (uint8_t)ota_segments((size_t)len, camp->profile.concat);
+	c->b.packet_len = (uint16_t)len;
+	c->b.packet_cmd = cmd->id;
+	s->cmd = cmd->id;
+	s->campaign = (uint16_t)(camp - gw->campaign);
+	s->state = CMD_QUEUED;
+	camp->open[CMD_QUEUED]++;
+	if (kind == CMD_SCRIPT) {
+		t->scripts++;
+	} else {
+		t->probes++;
+		camp->probes++;
+		gw->stats.probes++;
+	}
+	gw_op(gw, ST_WIRE_PUT, cmd, c->b.packet, (size_t)len);
+	card_dirty(gw, c, DIRTY_KEYSET(p->k - c->b.keyset) | DIRTY_TXN);
+	gw_story(gw, c->b.card.id, cmd->id, STORY_PREPARED, NULL, 0, "%s prepared: CNTR %llu, %d octets, %u SMS",
+		 kind == CMD_SCRIPT ? "script" : "read-back", (unsigned long long)cmd->cntr, len, cmd->segs);
+	cmd_state_set(gw, c, cmd, CMD_PREPARED);
+	launch(gw, c, cmd);
+}
+
+void cmd_prepare(struct gw *gw, struct card *const *cards, unsigned n, enum cmd_kind kind, uint64_t cntr_step)
+{
+	struct ota_crypt crypt = ks_crypt(gw->deps.ks);
+	struct prep p[CLAIM_MAX];
+	const struct campaign *camp;
+	unsigned m = 0;
+	int len;
+
+	ota_assert(n <= CLAIM_MAX);
+	for (unsigned i = 0; i < n; i++)
+		if (prep_one(gw, &p[m], cards[i], m, kind, cntr_step))
+			m++;
+	/* each work item keeps its own rc, ota_cmd_finish() tells it */
+	(void)ota_cmd_run(gw->scratch.work, m, &crypt);
+	for (unsigned i = 0; i < m; i++) {
+		ks_unload(gw->deps.ks, gw->scratch.set[i]);
+		camp = campaign_by_id(gw, p[i].c->b.txn.campaign);
+		len = ota_cmd_finish(&gw->scratch.work[i]);
+		if (len < 0)
+			prep_fail(gw, p[i].c, FAIL_CONFIG, "packet", ota_strerror(len));
+		else if (ota_segments((size_t)len, camp->profile.concat) > camp->profile.segments_max)
+			prep_fail(gw, p[i].c, FAIL_CONFIG, "packet takes more SMS than the profile's segments-max", NULL);
+		else
+			prep_commit(gw, &p[i], i, kind, len);
+	}
+}
+
+/* ------------------------------------------------------------------------------------------- waiting and settling */
+
+void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct fail *why)
+{
+	const struct retry_policy *rp = &gw->cfg.retry;
+	int64_t due;
+
+	txn_obstacle(gw, c, why->cls, why->code);
+	if (why->cls == FAIL_SUBS_PERM || why->cls == FAIL_CONFIG || why->cls == FAIL_CARD_PERM) {
+		/* the network will not take it.  If an earlier attempt got out, the card may have run it: a person must look */
+		if (cmd->attempt > 1 || cmd->sent_ms)
+			give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why->what ? why->what : "refused");
+		else
+			give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why->what ? why->what : "refused");
+		return;
+	}
+	if (!retry_counts(why->cls) && cmd->attempt)
+		cmd->attempt--;
+	due = retry_at(rp, why->cls, cmd->attempt ? cmd->attempt : 1, gw->now_ms, env_random_u32(gw->deps.env));
+	if (due > cmd->deadline_ms)
+		due = cmd->deadline_ms;
+	cmd_state_set(gw, c, cmd, retry_wakes(why->cls) ? CMD_WAIT_PRESENCE : CMD_WAIT_TIMER);
+	cmd_due(gw, c, cmd, due);
+}
+
+/* The state of things is not known and waiting will not tell: ask the card what it holds, under a fresh counter. */
+static void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_t status)
+{
+	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	enum por_meaning m = profile_por_meaning(&camp->profile, status);
+	bool behind = m == POR_MEANS_CNTR_LOW || m == POR_MEANS_OTHER;
+	uint64_t jump = 0;
+	char why[64];
+
+	if (cmd->kind == CMD_READBACK && behind)
+		jump = counter_jump(c->b.txn.probes);
+	if (c->b.txn.probes >= gw->cfg.retry.probes_max || (cmd->kind == CMD_READBACK && !behind && !jump)) {
+		txn_obstacle(gw, c, behind ? FAIL_CARD_RESYNC : FAIL_CARD_PERM, status);
+		snprintf(why, sizeof(why), "card answers %02X (%s) also to a read-back", status, ota_por_status_name(status));
+		give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);
+		return;
+	}
+	flight_abandon(gw, cmd->id);
+	cmd_state_set(gw, c, cmd, CMD_FENCED);
+	cmd_prepare(gw, &c, 1, CMD_READBACK, jump);
+}
+
+void cmd_timer(struct gw *gw, struct card *c)
+{
+	struct cmd_row *cmd = card_open_cmd(c, NULL);
+	struct stub *s = stub_find(gw, c->b.card.id);
+	const struct campaign *camp;
+
+	if (!cmd || !s) {
+		stub_remove(gw, c->b.card.id);
+		return;
+	}
+	if (flight_find(gw, cmd->id)) {	/* under way again: its end sets the next time */
+		stub_due(gw, s, INT64_MAX);
+		return;
+	}
+	camp = campaign_by_id(gw, cmd->campaign);
+	if (!camp || camp->row.state == CAMPAIGN_CANCELLED) {
+		give_up(gw, c, cmd, CMD_CANCELLED, TXN_CANCELLED,
+			cmd->attempt ? "campaign cancelled; the command may have run" : "campaign cancelled, never sent");
+		return;
+	}
+	if (camp->row.state == CAMPAIGN_PAUSED) {
+		stub_due(gw, s, INT64_MAX);
+		s->held = true;
+		return;
+	}
+	gw->stats.timers++;
+	if (cmd->state != CMD_SENT) {
+		/* WAIT_*: the next attempt.  PREPARED without a flight: we were restarted, it may have left; same octets */
+		cmd_attempt(gw, c, cmd);
+	} else if (cmd->hint != 255) {
+		cmd_settle(gw, c, cmd, cmd->hint);
+	} else {
+		const struct fail none = { FAIL_UNKNOWN, 0, "no PoR in time" };
+
+		cmd_wait(gw, c, cmd, &none);
+	}
+}
+
+void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
+{
+	struct cmd_row *cmd = card_cmd(c, f->cmd, NULL);
+	struct campaign *camp;
+	int64_t wait_ms = gw->cfg.retry.por_timeout_ms;
+
+	if (!cmd)
+		return;
+	camp = campaign_by_id(gw, cmd->campaign);
+	if (camp)
+		camp->sms_parts += f->next_seg;
+	if (cmd->txn == c->b.txn.id) {
+		c->b.txn.sms_parts += f->next_seg;
+		card_dirty(gw, c, DIRTY_TXN);
+	}
+	gw_story(gw, cmd->card, cmd->id, STORY_ATTEMPT, NULL, 0, "attempt %u, link %u, %u of %u SMS, ref %u: %s", f->attempt,
+		 f->link, f->next_seg, f->segs, cmd->concat_ref,
+		 f->fail.cls == FAIL_NONE ? "accepted" : f->fail.what ? f->fail.what : fail_class_name(f->fail.cls));
+	if (cmd->state != CMD_PREPARED)
+		return;	/* a PoR was faster than the answer to our submit */
+	if (f->fail.cls != FAIL_NONE && (f->next_seg < f->segs || f->accepted + f->unknown < f->segs)) {
+		cmd_wait(gw, c, cmd, &f->fail);
+		if (c->alert_ms >= f->first_ms)
+			cmd_on_presence(gw, c);	/* the card came back while we were being refused */
+		return;
+	}
+	if (f->accepted == f->segs && cmd->txn == c->b.txn.id)
+		txn_evidence(gw, c, 1);
+	if (f->unknown)
+		txn_obstacle(gw, c, FAIL_UNKNOWN, f->fail.code);
+	cmd->sent_ms = gw->now_ms;
+	cmd_state_set(gw, c, cmd, CMD_SENT);
+	if (cmd->hint != 255 && gw->cfg.retry.hint_ms < wait_ms)
+		wait_ms = gw->cfg.retry.hint_ms;
+	cmd_due(gw, c, cmd, gw->now_ms + wait_ms);
+}
+
+void cmd_on_presence(struct gw *gw, struct card *c)
+{
+	struct cmd_row *cmd = card_open_cmd(c, NULL);
+	int64_t due;
+
+	if (!cmd || cmd->state != CMD_WAIT_PRESENCE)
+		return;
+	/* OsmoMSC also alerts for the connection of our own failed delivery: not faster than the first delay */
+	due = c->b.txn.last_try_ms + gw->cfg.retry.first_ms;
+	if (due < gw->now_ms)
+		due = gw->now_ms;
+	if (due < cmd->due_ms)
+		cmd_due(gw, c, cmd, due);
+}
+
+/* ------------------------------------------------------------------------------------------------------- answers */
+
+void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status)
+{
+	struct cmd_row *cmd = card_open_cmd(c, NULL);
+	const struct campaign *camp = cmd ? campaign_by_id(gw, cmd->campaign) : NULL;
+	int64_t due;
+
+	if (!camp || !cmd->attempt)
+		return;
+	if (profile_por_meaning(&camp->profile, status) == POR_MEANS_INTERIM) {
+		/* the real answer follows in a message of its own */
+		if (cmd->state == CMD_SENT)
+			cmd_due(gw, c, cmd, gw->now_ms + gw->cfg.retry.por_timeout_ms);
+		return;
+	}
+	if (cmd->hint == 255)
+		cmd->hint = status;
+	card_dirty(gw, c, DIRTY_CMD(cmd - c->b.cmd));
+	if (cmd->state == CMD_PREPARED)
+		return;	/* looked at when the attempt is through */
+	due = gw->now_ms + gw->cfg.retry.hint_ms;
+	if (cmd->state == CMD_SENT && cmd->due_ms < due)
+		due = cmd->due_ms;
+	cmd_state_set(gw, c, cmd, CMD_SENT);
+	cmd_due(gw, c, cmd, due);
+}
+
+/* Evidence E4: the card has shown, under its keys, that it holds the new IMSI. */
+static void settle_done(struct gw *gw, struct card *c, struct cmd_row *cmd, const char *how)
+{
+	struct card_addr_row addr = { .type = ADDR_IMSI, .card = c->b.card.id, .valid_from_ms = gw->now_ms };
+	struct txn_row *t = &c->b.txn;
+	struct cmd_row *open;
+
+	cmd_state_set(gw, c, cmd, CMD_DONE);
+	while ((open = card_open_cmd(c, NULL))) {	/* a question whose answer has come another way */
+		flight_abandon(gw, open->id);
+		cmd_state_set(gw, c, open, CMD_CANCELLED);
+	}
+	txn_evidence(gw, c, 4);
+	gw_log(gw, 6, "cmd=%llu card=%llu tar=%02X%02X%02X cntr=%llu tries=%u delays=%lld/%lld status=DONE code=0 sw=%04X",
+	       (unsigned long long)cmd->id, (unsigned long long)cmd->card, cmd->tar[0], cmd->tar[1], cmd->tar[2],
+	       (unsigned long long)cmd->cntr, cmd->attempt, (long long)(cmd->sent_ms ? cmd->sent_ms - cmd->born_ms : 0),
+	       (long long)(cmd->sent_ms ? gw->now_ms - cmd->sent_ms : 0), cmd->sw);
+	if (t->state == TXN_DONE)
+		return;
+	memcpy(c->b.card.imsi, t->new_imsi, sizeof(c->b.card.imsi));
+	memcpy(addr.digits, t->new_imsi, sizeof(addr.digits));
+	gw_op(gw, ST_ADDR_PUT, &addr, NULL, 0);
+	if (t->new_msisdn[0]) {
+		memcpy(c->b.card.msisdn, t->new_msisdn, sizeof(c->b.card.msisdn));
+		addr.type = ADDR_MSISDN;
+		memcpy(addr.digits, t->new_msisdn, sizeof(addr.digits));
+		gw_op(gw, ST_ADDR_PUT, &addr, NULL, 0);
+	}
+	card_index_addrs(gw, c);
+	card_dirty(gw, c, DIRTY_CARD);
+	txn_state_set(gw, c, TXN_DONE, "%s", how);
+}
+
+static bool holds_new_imsi(const struct card *c, const struct ota_compact_rsp *r)
+{
+	uint8_t want[USIM_IMSI_LEN];
+
+	return usim_imsi_encode(want, c->b.txn.new_imsi) == 0 && r->data_len == sizeof(want) &&
+	       !memcmp(r->data, want, sizeof(want));
+}
+
+static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_compact_rsp *r, bool whole)
+{
+	bool was_open = !cmd_ended(cmd->state);
+	char why[64];
+
+	if (whole && holds_new_imsi(c, r)) {
+		settle_done(gw, c, cmd, "script ran, read-back matches");
+		return;
+	}
+	if (cmd->state == CMD_FAILED)
+		return;
+	txn_obstacle(gw, c, FAIL_CARD_PERM, r->sw);
+	if (whole)
+		snprintf(why, sizeof(why), "script ran, but the read-back shows another IMSI");
+	else
+		snprintf(why, sizeof(why), "command %u of %u answered %04X (%s)", r->count, cmd->apdus, r->sw,
+			 ota_sw_name(r->sw));
+	if (was_open) {
+		give_up(gw, c, cmd, CMD_FAILED, whole ? TXN_QUARANTINED : TXN_FAILED, why);
+		return;
+	}
+	/* it had been fenced or had expired: what it says is kept, the question under way decides */
+	cmd_state_set(gw, c, cmd, CMD_FAILED);
+}
+
+static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_compact_rsp *r, bool whole)
+{
+	char why[64];
+
+	if (whole && holds_new_imsi(c, r)) {
+		settle_done(gw, c, cmd, "proven by a read-back of its own");
+		return;
+	}
+	if (cmd_ended(cmd->state))
+		return;
+	if (!whole) {
+		txn_obstacle(gw, c, FAIL_CARD_PERM, r->sw);
+		snprintf(why, sizeof(why), "read-back: command %u of %u answered %04X", r->count, cmd->apdus, r->sw);
+		give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why);
+		return;
+	}
+	/* the card has accepted a higher counter and still holds the old IMSI: the script did not run and, fenced, never
+	 * will.  Only now may the same work go out under a fresh counter. */
+	if (c->b.txn.scripts >= gw->cfg.retry.scripts_max) {
+		snprintf(why, sizeof(why), "old IMSI still there after %u scripts", c->b.txn.scripts);
+		txn_obstacle(gw, c, FAIL_CARD_RESYNC, 0);
+		give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why);
+		return;
+	}
+	cmd_state_set(gw, c, cmd, CMD_DONE);
+	cmd_prepare(gw, &c, 1, CMD_SCRIPT, 0);
+}
+
+void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_rsp *rsp)
+{
+	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	struct keyset_row *k = card_keyset(c, cmd->kvn);
+	struct ota_compact_rsp r = { 0 };
+	bool open = !cmd_ended(cmd->state);
+	char why[64];
+
+	if (k) {
+		counter_prove(k, cmd->cntr);
+		card_dirty(gw, c, DIRTY_KEYSET(k - c->b.keyset));
+	}
+	if (cmd->state == CMD_DONE || cmd->txn != c->b.txn.id || !camp) {
+		gw->stats.por_duplicate++;
+		return;
+	}
+	cmd->por_status = rsp->status;
+	c->b.txn.por_status = rsp->status;
+	card_dirty(gw, c, DIRTY_TXN | DIRTY_CMD(cmd - c->b.cmd));
+	switch (profile_por_meaning(&camp->profile, rsp->status)) {
+	case POR_MEANS_OK:
+		gw->stats.por_ok++;
+		txn_evidence(gw, c, 3);
+		if (ota_compact_rsp_parse(&r, rsp->data, rsp->data_len)) {
+			if (open)
+				give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, "PoR says OK but carries no readable result");
+			return;
+		}
+		cmd->sw = r.sw;
+		c->b.txn.sw = r.sw;
+		if (cmd->kind == CMD_SCRIPT)
+			on_ok_script(gw, c, cmd, &r, r.count == cmd->apdus && profile_sw_ok(&camp->profile, r.sw));
+		else
+			on_ok_readback(gw, c, cmd, &r, r.count == cmd->apdus && profile_sw_ok(&camp->profile, r.sw));
+		return;
+	case POR_MEANS_INTERIM:
+		if (cmd->state == CMD_SENT)
+			cmd_due(gw, c, cmd, gw->now_ms + gw->cfg.retry.por_timeout_ms);
+		return;
+	case POR_MEANS_SECURITY:
+	case POR_MEANS_CONFIG:
+	case POR_MEANS_CNTR_BLOCKED:
+		if (!open)
+			return;
+		txn_obstacle(gw, c, FAIL_CONFIG, rsp->status);
+		snprintf(why, sizeof(why), "card refuses: %02X (%s)", rsp->status, ota_por_status_name(rsp->status));
+		give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why);
+		return;
+	default:	/* counter low or high, memory, more time: what does the card hold? */
+		if (open)
+			cmd_settle(gw, c, cmd, rsp->status);
+	}
+}

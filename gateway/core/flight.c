@@ -1,0 +1,279 @@
+/* flight.c - attempts on their way: the prepared queue, handing out segments, collecting outcomes.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * One queue feeds all links; a packet that has been started on a link is finished on it, segment after segment
+ * (TS 23.040: same originator and reference; lessons B3).  Places in a link's window are counted in short messages, so a
+ * packet starts only when there is room for all of its segments.
+ */
+#include <stdlib.h>
+
+#include "gw_int.h"
+
+/* Token of one segment: command (40 bits), attempt of the transaction (16), segment (8). */
+static uint64_t token_make(const struct flight *f, uint8_t seg)
+{
+	return f->cmd << 24 | (uint64_t)f->attempt << 8 | seg;
+}
+
+int flight_init(struct gw *gw)
+{
+	unsigned n = gw->cfg.limits.prepared_max + gw->cfg.limits.outcomes_max, buckets = pow2_at_least(n);
+
+	gw->flights = calloc(n, sizeof(*gw->flights));
+	gw->flight_hash = calloc(buckets, sizeof(*gw->flight_hash));
+	gw->link_current = calloc(gw->cfg.n_links, sizeof(*gw->link_current));
+	gw->link_flying = calloc(gw->cfg.n_links, sizeof(*gw->link_flying));
+	gw->link_up = calloc(gw->cfg.n_links, sizeof(*gw->link_up));
+	if (!gw->flights || !gw->flight_hash || !gw->link_current || !gw->link_flying || !gw->link_up)
+		return -ENOMEM;
+	gw->flight_hash_mask = buckets - 1;
+	for (unsigned i = n; i-- > 0;) {
+		gw->flights[i].next = gw->flight_free;
+		gw->flight_free = &gw->flights[i];
+	}
+	gw->prep_tail = &gw->prep_head;
+	return 0;
+}
+
+struct flight *flight_find(struct gw *gw, uint64_t cmd)
+{
+	struct flight *f = gw->flight_hash[hash_u64(cmd) & gw->flight_hash_mask];
+
+	while (f && f->cmd != cmd)
+		f = f->hash_next;
+	return f;
+}
+
+unsigned flight_room(const struct gw *gw)
+{
+	return gw->prepared < gw->cfg.limits.prepared_max ? gw->cfg.limits.prepared_max - gw->prepared : 0;
+}
+
+struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *cmd)
+{
+	struct flight *f = gw->flight_free, **bucket = &gw->flight_hash[hash_u64(cmd->id) & gw->flight_hash_mask];
+
+	if (!f)
+		return NULL;
+	gw->flight_free = f->next;
+	*f = (struct flight){
+		.cmd = cmd->id, .card = cmd->card, .batch_no = gw->batch_no, .attempt = c->b.txn.attempts,
+		.segs = cmd->segs, .hash_next = *bucket,
+	};
+	*bucket = f;
+	*gw->prep_tail = f;
+	gw->prep_tail = &f->next;
+	gw->prepared++;
+	c->pins++;
+	return f;
+}
+
+static void flight_free(struct gw *gw, struct flight *f)
+{
+	struct flight **link = &gw->flight_hash[hash_u64(f->cmd) & gw->flight_hash_mask];
+	struct card *c = card_find(gw, f->card);
+
+	while (*link != f)
+		link = &(*link)->hash_next;
+	*link = f->hash_next;
+	ota_assert(c && c->pins);
+	c->pins--;
+	f->next = gw->flight_free;
+	gw->flight_free = f;
+}
+
+/* All that was handed out has come back: tell the command. */
+static void flight_finish(struct gw *gw, struct flight *f)
+{
+	struct card *c = card_find(gw, f->card);
+	struct flight done = *f;
+
+	ota_assert(c);
+	if (gw->link_current[f->link] == f) {	/* aborted while it was being handed out */
+		gw->link_current[f->link] = NULL;
+		gw->prepared--;
+	}
+	flight_free(gw, f);
+	cmd_on_flight_done(gw, c, &done);
+}
+
+/* Takes the head off the prepared queue. */
+static struct flight *prep_pop(struct gw *gw)
+{
+	struct flight *f = gw->prep_head;
+
+	gw->prep_head = f->next;
+	if (!gw->prep_head)
+		gw->prep_tail = &gw->prep_head;
+	f->next = NULL;
+	return f;
+}
+
+/* May this attempt still leave?  What has happened since it was committed decides: the campaign may have been paused, the
+ * deadline passed, the command settled by a late answer.  Nothing has left, so a withdrawal costs nothing: the same octets
+ * wait for their next turn. */
+static bool still_wanted(struct gw *gw, const struct flight *f, struct card *c, struct cmd_row *cmd, int64_t now_ms)
+{
+	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+
+	return cmd->state == CMD_PREPARED && !f->aborted && camp && camp->row.state == CAMPAIGN_RUNNING &&
+	       now_ms < cmd->deadline_ms;
+}
+
+static void withdraw(struct gw *gw, struct flight *f, struct card *c, struct cmd_row *cmd)
+{
+	gw->prepared--;
+	gw->stats.withdrawn++;
+	flight_free(gw, f);
+	if (cmd->state != CMD_PREPARED)
+		return;
+	/* the attempt did not take place */
+	c->b.txn.attempts--;
+	cmd->attempt--;
+	cmd_state_set(gw, c, cmd, CMD_WAIT_TIMER);
+	cmd->due_ms = gw->now_ms;
+	stub_due(gw, stub_find(gw, c->b.card.id), gw->now_ms);
+}
+
+/* The flight whose next segment may leave on this link, or NULL. */
+static struct flight *pick(struct gw *gw, unsigned link, unsigned room, int64_t now_ms)
+{
+	struct flight *f = gw->link_current[link];
+
+	if (f && !f->aborted)
+		return f;
+	if (f) {	/* stopped half way: what is out comes back, the rest stays here */
+		gw->link_current[link] = NULL;
+		gw->prepared--;
+	}
+	while ((f = gw->prep_head) && f->batch_no <= gw->committed) {
+		struct card *c = card_find(gw, f->card);
+		struct cmd_row *cmd;
+
+		ota_assert(c);
+		cmd = card_cmd(c, f->cmd, NULL);
+		ota_assert(cmd);
+		if (!still_wanted(gw, f, c, cmd, now_ms)) {
+			withdraw(gw, prep_pop(gw), c, cmd);
+			continue;
+		}
+		/* room for all of it; a window smaller than the packet is the exception */
+		if (room < f->segs && gw->link_flying[link])
+			return NULL;
+		gw->link_current[link] = prep_pop(gw);
+		f->link = link;
+		f->first_ms = now_ms;
+		return f;
+	}
+	return NULL;
+}
+
+bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms, struct link_submit *out,
+		    uint8_t ud[LINK_UD_MAX])
+{
+	const struct campaign *camp;
+	struct flight *f;
+	struct card *c;
+	struct cmd_row *cmd;
+	int n;
+
+	if (!room || gw->commit_backoff_ms || !gw->link_up[link] || gw->outstanding >= gw->cfg.limits.outcomes_max)
+		return false;
+	gw->now_ms = now_ms;
+	f = pick(gw, link, room, now_ms);
+	if (!f)
+		return false;
+	c = card_find(gw, f->card);
+	cmd = card_cmd(c, f->cmd, NULL);
+	ota_assert(c->b.packet_cmd == cmd->id);
+	camp = campaign_by_id(gw, cmd->campaign);
+	n = ota_segment(ud, c->b.packet, c->b.packet_len, 0x70, camp->profile.concat, cmd->concat_ref,
+			(uint8_t)(f->next_seg + 1), f->segs);
+	ota_assert(n > 0);
+	*out = (struct link_submit){
+		.token = token_make(f, f->next_seg), .src = gw->cfg.src, .ud = ud, .ud_len = (uint8_t)n,
+		.pid = gw->cfg.pid, .dcs = gw->cfg.dcs, .more = f->next_seg + 1 < f->segs,
+		.want_report = gw->cfg.want_report,
+		/* a copy in some store must not outlive the attempt (D6) */
+		.validity_s = (gw->cfg.retry.por_timeout_ms + 999) / 1000,
+	};
+	if (gw->cfg.address_by_imsi) {
+		out->dst = (struct ota_addr){ .ton = 0, .npi = 6 };
+		memcpy(out->dst.digits, c->b.card.imsi, sizeof(c->b.card.imsi));
+	} else {
+		out->dst = (struct ota_addr){ .ton = 1, .npi = 1 };
+		memcpy(out->dst.digits, c->b.card.msisdn, sizeof(c->b.card.msisdn));
+	}
+	gw->outstanding++;
+	gw->link_flying[link]++;
+	gw->stats.submits++;
+	if (++f->next_seg == f->segs) {
+		gw->link_current[link] = NULL;
+		gw->prepared--;
+	}
+	return true;
+}
+
+void gw_submit_refused(struct gw *gw, unsigned link, uint64_t token, int64_t now_ms)
+{
+	struct gw_event ev = { .kind = GW_EV_LINK, .link = link };
+
+	/* the same road as any other outcome, so that there is one place where attempts end */
+	ev.ev.kind = LINK_EV_UNKNOWN;
+	ev.ev.token = token;
+	ev.ev.fail = (struct fail){ FAIL_LINK, 0, "link did not take it" };
+	gw->now_ms = now_ms;
+	if (gw_post(gw, &ev) < 0)
+		gw_set_fatal(gw, "no place for an outcome of our own submit: reserve too small");
+}
+
+void flight_abandon(struct gw *gw, uint64_t cmd)
+{
+	struct flight *f = flight_find(gw, cmd);
+
+	if (!f)
+		return;
+	f->aborted = true;
+	if (f->next_seg && f->next_seg < f->segs && f->outcomes == f->next_seg)
+		flight_finish(gw, f);	/* nothing is out any more: nobody else would end it */
+}
+
+static bool worse(enum fail_class a, enum fail_class b)
+{
+	/* a refusal that names the subscriber or our configuration says more than congestion */
+	static const uint8_t rank[_FAIL_CLASSES] = {
+		[FAIL_CONGEST] = 1, [FAIL_LINK] = 2, [FAIL_BUSY] = 3, [FAIL_MEM] = 4, [FAIL_ABSENT] = 5,
+		[FAIL_UNKNOWN] = 6, [FAIL_SUBS_PERM] = 7, [FAIL_CONFIG] = 8,
+	};
+
+	return rank[a] > rank[b];
+}
+
+void flight_on_outcome(struct gw *gw, const struct link_event *ev)
+{
+	struct flight *f = flight_find(gw, ev->token >> 24);
+	unsigned link;
+
+	if (!f || f->attempt != (uint16_t)(ev->token >> 8) || f->outcomes >= f->next_seg) {
+		gw_log(gw, 4, "outcome for cmd=%llu that is not under way: ignored", (unsigned long long)(ev->token >> 24));
+		return;
+	}
+	link = f->link;
+	f->outcomes++;
+	gw->outstanding--;
+	gw->link_flying[link]--;
+	if (ev->kind == LINK_EV_ACCEPTED) {
+		f->accepted++;
+	} else if (ev->kind == LINK_EV_UNKNOWN) {
+		f->unknown++;
+		if (f->fail.cls == FAIL_NONE)
+			f->fail = ev->fail;
+		f->aborted = f->aborted || ev->fail.cls == FAIL_LINK;
+	} else {
+		if (f->fail.cls == FAIL_NONE || worse(ev->fail.cls, f->fail.cls))
+			f->fail = ev->fail;
+		f->aborted = true;	/* the card cannot complete this packet any more */
+	}
+	if (f->outcomes == f->segs || (f->aborted && f->outcomes == f->next_seg))
+		flight_finish(gw, f);
+}

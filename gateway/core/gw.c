@@ -1,0 +1,668 @@
+/* gw.c - the rhythm: take, fetch, decide, commit; and what may be let go afterwards.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gw_int.h"
+
+void gw_assert_failed(const char *file, int line, const char *expr)
+{
+	fprintf(stderr, "otagw: assertion failed at %s:%d: %s\n", file, line, expr);
+	abort();
+}
+
+void gw_log(struct gw *gw, int level, const char *fmt, ...)
+{
+	char line[320];
+	va_list ap;
+
+	if (!gw->deps.log)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	gw->deps.log(gw->deps.log_ctx, level, line);
+}
+
+void gw_set_fatal(struct gw *gw, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (gw->fatal[0])
+		return;
+	va_start(ap, fmt);
+	vsnprintf(gw->fatal, sizeof(gw->fatal), fmt, ap);
+	va_end(ap);
+}
+
+const char *gw_fatal(const struct gw *gw)
+{
+	return gw->fatal[0] ? gw->fatal : NULL;
+}
+
+void gw_limits_default(struct gw_limits *l)
+{
+	*l = (struct gw_limits){
+		.inbox_max = 4096, .outcomes_max = 4096, .resident_max = 8192, .step_events_max = 512, .batch_cards_max = 2000,
+		.prepared_max = 2000, .fetch_max = 256, .open_max = 1000000,
+	};
+}
+
+void gw_cfg_default(struct gw_cfg *c)
+{
+	memset(c, 0, sizeof(*c));
+	gw_limits_default(&c->limits);
+	retry_policy_default(&c->retry);
+	c->pid = 0x7f;
+	c->dcs = 0xf6;
+	c->n_links = 1;
+}
+
+/* ------------------------------------------------------------------------------------------------- life of the core */
+
+static int events_init(struct gw *gw)
+{
+	gw->ev_total = gw->cfg.limits.inbox_max + gw->cfg.limits.outcomes_max + LINK_EVENTS * gw->cfg.n_links;
+	gw->ev_pool = calloc(gw->ev_total, sizeof(*gw->ev_pool));
+	gw->fx_cap = 2 * gw->ev_total + gw->cfg.limits.step_events_max;
+	gw->fx = calloc(gw->fx_cap, sizeof(*gw->fx));
+	if (!gw->ev_pool || !gw->fx)
+		return -ENOMEM;
+	for (unsigned i = gw->ev_total; i-- > 0;) {
+		gw->ev_pool[i].next = gw->ev_free;
+		gw->ev_free = &gw->ev_pool[i];
+	}
+	gw->inbox.tail = &gw->inbox.head;
+	return 0;
+}
+
+struct gw *gw_new(const struct gw_cfg *cfg, const struct gw_deps *deps)
+{
+	struct gw *gw = calloc(1, sizeof(*gw));
+	unsigned need;
+
+	if (!gw)
+		return NULL;
+	gw->cfg = *cfg;
+	gw->deps = *deps;
+	/* every flight pins its card; reads and claims must still find places, or nothing would ever move again */
+	need = cfg->limits.prepared_max + cfg->limits.outcomes_max + cfg->limits.fetch_max + (CLAIMS_MAX + 1) * CLAIM_MAX;
+	if (gw->cfg.limits.resident_max < need)
+		gw->cfg.limits.resident_max = need;
+	gw->batch = store_batch_new();
+	gw->flying = store_batch_new();
+	gw->load_buf = calloc(LOAD_PAGE, sizeof(struct store_stub) > sizeof(struct campaign_row) ?
+						  sizeof(struct store_stub) : sizeof(struct campaign_row));
+	if (!gw->batch || !gw->flying || !gw->load_buf || events_init(gw) || cards_init(gw) || wheel_init(gw) ||
+	    flight_init(gw)) {
+		gw_free(gw);
+		return NULL;
+	}
+	return gw;
+}
+
+void gw_free(struct gw *gw)
+{
+	if (!gw)
+		return;
+	free(gw->ev_pool);
+	free(gw->fx);
+	free(gw->cards);
+	free(gw->card_hash);
+	free(gw->addr_hash);
+	free(gw->fetch);
+	free(gw->stub);
+	free(gw->heap);
+	free(gw->stub_hash);
+	free(gw->flights);
+	free(gw->flight_hash);
+	free(gw->link_current);
+	free(gw->link_flying);
+	free(gw->link_up);
+	free(gw->load_buf);
+	if (gw->batch)
+		store_batch_free(gw->batch);
+	if (gw->flying)
+		store_batch_free(gw->flying);
+	free(gw);
+}
+
+/* --------------------------------------------------------------------------------------------------------- events in */
+
+void gw_ev_free(struct gw *gw, struct ev_node *n)
+{
+	n->next = gw->ev_free;
+	gw->ev_free = n;
+	gw->ev_used--;
+}
+
+static bool is_outcome(const struct gw_event *ev)
+{
+	return ev->kind == GW_EV_LINK && (ev->ev.kind == LINK_EV_ACCEPTED || ev->ev.kind == LINK_EV_REJECTED ||
+					  ev->ev.kind == LINK_EV_UNKNOWN || ev->ev.kind == LINK_EV_UP ||
+					  ev->ev.kind == LINK_EV_DOWN);
+}
+
+int gw_post(struct gw *gw, const struct gw_event *ev)
+{
+	struct ev_node *n = gw->ev_free;
+
+	/* places for outcomes of our own submits are reserved, so that back-pressure cannot deadlock */
+	if (!n || (!is_outcome(ev) && gw->ev_used >= gw->cfg.limits.inbox_max)) {
+		gw->stats.inbox_full++;
+		return -ENOBUFS;
+	}
+	gw->ev_free = n->next;
+	gw->ev_used++;
+	n->ev = *ev;
+	n->next = NULL;
+	*gw->inbox.tail = n;
+	gw->inbox.tail = &n->next;
+	if (++gw->inbox_n > gw->inbox_high)
+		gw->inbox_high = gw->inbox_n;
+	return 0;
+}
+
+void gw_on_link_event(struct gw *gw, struct link *l, const struct link_event *ev)
+{
+	struct gw_event g = { .kind = GW_EV_LINK, .link = l->id, .ev = *ev };
+
+	if (gw_post(gw, &g) == 0)
+		return;
+	if (ev->kind == LINK_EV_MO || ev->kind == LINK_EV_REPORT)
+		l->ops->answer(l, ev->token, LINK_ANSWER_FULL);
+	else if (is_outcome(&g))
+		gw_set_fatal(gw, "no place for an outcome of our own submit: reserve too small");
+	/* an alert that finds no place is lost: the timer finds the card */
+}
+
+/* ------------------------------------------------------------------------------------------------------- effects out */
+
+void gw_effect_add(struct gw *gw, const struct gw_effect *fx)
+{
+	struct fx_node *n = &gw->fx[(gw->fx_head + gw->fx_n) % gw->fx_cap];
+
+	ota_assert(gw->fx_n < gw->fx_cap);
+	gw->fx_n++;
+	n->fx = *fx;
+	n->batch_no = gw->batch_no;
+}
+
+bool gw_effect_next(struct gw *gw, struct gw_effect *out)
+{
+	struct fx_node *n = &gw->fx[gw->fx_head];
+
+	if (!gw->fx_n || n->batch_no > gw->committed)
+		return false;
+	*out = n->fx;
+	gw->fx_head = (gw->fx_head + 1) % gw->fx_cap;
+	gw->fx_n--;
+	return true;
+}
+
+void gw_answer(struct gw *gw, unsigned link, uint64_t token)
+{
+	const struct gw_effect fx = { .kind = GW_FX_ANSWER, .link = link, .token = token, .answer = LINK_ANSWER_OK };
+
+	gw_effect_add(gw, &fx);
+}
+
+void gw_reply(struct gw *gw, uint64_t request, int rc, const char *fmt, ...)
+{
+	struct gw_effect fx = { .kind = GW_FX_REPLY, .request = request, .rc = rc };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(fx.reason, sizeof(fx.reason), fmt, ap);
+	va_end(ap);
+	gw_effect_add(gw, &fx);
+}
+
+/* ------------------------------------------------------------------------------------------------ the batch being filled */
+
+struct store_op *gw_op(struct gw *gw, enum store_op_kind kind, const void *row, const void *bytes, size_t len)
+{
+	struct store_op *op = store_batch_add(gw->batch, kind, row, bytes, len);
+
+	ota_assert(op);	/* a step stops taking events long before STORE_BATCH_OPS_MAX */
+	return op;
+}
+
+void gw_story(struct gw *gw, uint64_t card, uint64_t cmd, enum story_kind kind, const void *detail, size_t len,
+	      const char *fmt, ...)
+{
+	struct story_row row = { .card = card, .cmd = cmd, .at_ms = gw->now_ms, .kind = kind };
+	va_list ap;
+
+	if (len > STORY_DETAIL_MAX)
+		len = STORY_DETAIL_MAX;
+	row.detail_len = (uint16_t)len;
+	va_start(ap, fmt);
+	vsnprintf(row.text, sizeof(row.text), fmt, ap);
+	va_end(ap);
+	gw_op(gw, ST_STORY_ADD, &row, detail, len);
+}
+
+/* While a commit takes long, decisions pile up only this far; then events wait in the inbox. */
+static bool batch_full(const struct gw *gw)
+{
+	return gw->dirty_n >= gw->cfg.limits.batch_cards_max || gw->batch->n >= STORE_BATCH_OPS_MAX / 4 ||
+	       gw->fx_n + gw->ev_used - gw->inbox_n + gw->cfg.limits.step_events_max >= gw->fx_cap;
+}
+
+static bool batch_empty(const struct gw *gw)
+{
+	if (gw->dirty_n || gw->batch->n)
+		return false;
+	for (unsigned i = 0; i < gw->n_campaigns; i++)
+		if (gw->campaign[i].dirty)
+			return false;
+	/* effects that wait for nothing but their number */
+	return !gw->fx_n || gw->fx[(gw->fx_head + gw->fx_n - 1) % gw->fx_cap].batch_no < gw->batch_no;
+}
+
+static void on_committed(struct store_batch *b, int rc);
+
+static void batch_submit(struct gw *gw)
+{
+	gw->committing = true;
+	gw->flying_fetch_seq = gw->fetch_seq;
+	gw->deps.store->ops->commit(gw->deps.store, gw->flying);
+}
+
+static void batch_close(struct gw *gw)
+{
+	struct store_batch *b = gw->batch;
+
+	cards_flush(gw);
+	campaign_flush(gw);
+	gw->batch = gw->flying;
+	gw->flying = b;
+	b->batch_no = gw->batch_no++;
+	b->dry_run = false;
+	b->done = on_committed;
+	b->ctx = gw;
+	batch_submit(gw);
+}
+
+static void on_committed(struct store_batch *b, int rc)
+{
+	struct gw *gw = b->ctx;
+
+	gw->committing = false;
+	if (rc == STORE_E_CLOSED)
+		return;
+	if (rc == STORE_E_CORRUPT) {
+		gw_set_fatal(gw, "the store refused batch %llu: %s", (unsigned long long)b->batch_no, store_strerror(rc));
+		return;
+	}
+	if (rc) {
+		/* the same batch is tried again; what came in with it is in it, so nothing is dropped */
+		gw->stats.commit_failures++;
+		if (!gw->commit_backoff_ms)
+			gw->commit_backoff_ms = COMMIT_RETRY_MS;
+		else if (gw->commit_backoff_ms * 2 <= COMMIT_RETRY_MAX_MS)
+			gw->commit_backoff_ms *= 2;
+		gw->commit_retry_ms = gw->now_ms + gw->commit_backoff_ms;
+		gw_log(gw, 3, "store: batch %llu not committed (%s); submits stopped, next try in %u ms",
+		       (unsigned long long)b->batch_no, store_strerror(rc), gw->commit_backoff_ms);
+		return;
+	}
+	if (gw->commit_backoff_ms)
+		gw_log(gw, 5, "store: batch %llu committed, submits go on", (unsigned long long)b->batch_no);
+	gw->commit_backoff_ms = 0;
+	gw->stats.commits++;
+	gw->committed = b->batch_no;
+	gw->committed_fetch_seq = gw->flying_fetch_seq;
+	store_batch_reset(b);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ starting */
+
+static void load_done(struct store_query *q, int rc);
+
+static void load_ask(struct gw *gw, enum store_query_kind kind, uint64_t id, uint64_t after, unsigned limit)
+{
+	gw->load_q = (struct store_query){
+		.kind = kind, .id = id, .after = after, .limit = limit, .out = gw->load_buf, .done = load_done, .ctx = gw,
+	};
+	gw->deps.store->ops->query(gw->deps.store, &gw->load_q);
+}
+
+static void load_next_campaign(struct gw *gw)
+{
+	if (gw->load_campaign < gw->n_campaigns) {
+		gw->phase = LOAD_COUNTS;
+		load_ask(gw, Q_CAMPAIGN_COUNTS, gw->campaign[gw->load_campaign].row.id, 0, LOAD_PAGE);
+	} else {
+		gw->phase = LOAD_STUBS;
+		load_ask(gw, Q_OPEN_CMDS, 0, 0, LOAD_PAGE);
+	}
+}
+
+static void load_counts(struct gw *gw, const struct store_count *n, unsigned rows)
+{
+	struct campaign *c = &gw->campaign[gw->load_campaign++];
+
+	memset(c->by_state, 0, sizeof(c->by_state));
+	for (unsigned i = 0; i < rows; i++) {
+		if (n[i].state >= _TXN_STATES || n[i].fail_class >= _FAIL_CLASSES)
+			continue;
+		c->by_state[n[i].state] += n[i].n;
+		c->sms_parts += n[i].sms_parts;
+		c->attempts += n[i].attempts;
+		c->probes += n[i].probes;
+		if (n[i].fail_class && n[i].state != TXN_DONE)
+			c->by_class[n[i].fail_class] += n[i].n;
+	}
+	c->rate_ended = 0;
+	for (unsigned s = 0; s < _TXN_STATES; s++)
+		if (txn_ended((uint8_t)s))
+			c->rate_ended += c->by_state[s];
+	c->rate_ms = gw->now_ms;
+	load_next_campaign(gw);
+}
+
+static void load_stubs(struct gw *gw, const struct store_stub *in, unsigned rows)
+{
+	for (unsigned i = 0; i < rows; i++) {
+		struct campaign *c = campaign_by_id(gw, in[i].campaign);
+		struct stub *s = c && in[i].state < _CMD_STATES ? stub_add(gw, in[i].card) : NULL;
+
+		if (!s) {
+			gw_set_fatal(gw, "more open commands in the store than limit open_max=%u (or of no campaign)",
+				     gw->cfg.limits.open_max);
+			return;
+		}
+		s->cmd = in[i].cmd;
+		s->campaign = (uint16_t)(c - gw->campaign);
+		s->state = in[i].state;
+		c->open[s->state]++;
+		/* PREPARED means: may have left before we died.  The same octets go again, the card's counter sorts it out. */
+		stub_due(gw, s, in[i].state == CMD_SENT || in[i].state == CMD_WAIT_TIMER ||
+						in[i].state == CMD_WAIT_PRESENCE ?
+					in[i].due_ms :
+					gw->now_ms);
+	}
+}
+
+static void load_campaigns(struct gw *gw, const struct campaign_row *rows, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (rows[i].state == CAMPAIGN_LOADING)
+			continue;	/* its intake never finished: the front drops it */
+		if (gw->n_campaigns == CAMPAIGNS_MAX) {
+			gw_set_fatal(gw, "more than %u campaigns in the store", CAMPAIGNS_MAX);
+			return;
+		}
+		gw->campaign[gw->n_campaigns++] = (struct campaign){ .row = rows[i] };
+	}
+}
+
+static bool load_profile(struct gw *gw, const struct store_blob *b)
+{
+	struct campaign *c = &gw->campaign[gw->load_campaign];
+	char err[160];
+
+	if (!profile_parse(&c->profile, (const char *)b->bytes, b->len, err, sizeof(err)))
+		return true;
+	gw_set_fatal(gw, "campaign %s: stored profile: %.80s", c->row.name, err);
+	return false;
+}
+
+static void load_done(struct store_query *q, int rc)
+{
+	struct gw *gw = q->ctx;
+	bool page_full = q->n == q->limit;
+
+	if (rc == STORE_E_CLOSED)
+		return;
+	if (rc) {
+		gw_set_fatal(gw, "the store cannot be read at start: %s", store_strerror(rc));
+		return;
+	}
+	switch (gw->phase) {
+	case LOAD_TOTALS:
+		gw->next_cmd = ((struct store_totals *)gw->load_buf)->max_cmd + 1;
+		gw->committed = ((struct store_totals *)gw->load_buf)->max_batch;
+		gw->batch_no = gw->committed + 1;
+		gw->phase = LOAD_CAMPAIGNS;
+		load_ask(gw, Q_CAMPAIGNS, 0, 0, LOAD_PAGE);
+		break;
+	case LOAD_CAMPAIGNS:
+		load_campaigns(gw, gw->load_buf, q->n);
+		if (page_full) {
+			load_ask(gw, Q_CAMPAIGNS, 0, q->last, LOAD_PAGE);
+		} else if (!gw->n_campaigns) {
+			load_next_campaign(gw);
+		} else {
+			gw->phase = LOAD_PROFILE;
+			load_ask(gw, Q_PROFILE, gw->campaign[0].row.id, 0, 1);
+		}
+		break;
+	case LOAD_PROFILE:
+		if (!q->n)
+			gw_set_fatal(gw, "campaign %s has no stored profile", gw->campaign[gw->load_campaign].row.name);
+		if (!q->n || !load_profile(gw, gw->load_buf))
+			break;
+		if (++gw->load_campaign < gw->n_campaigns) {
+			load_ask(gw, Q_PROFILE, gw->campaign[gw->load_campaign].row.id, 0, 1);
+		} else {
+			gw->load_campaign = 0;
+			load_next_campaign(gw);
+		}
+		break;
+	case LOAD_COUNTS:
+		load_counts(gw, gw->load_buf, q->n);
+		break;
+	case LOAD_STUBS:
+		load_stubs(gw, gw->load_buf, q->n);
+		if (page_full)
+			load_ask(gw, Q_OPEN_CMDS, 0, q->last, LOAD_PAGE);
+		else
+			gw->phase = LOAD_DONE;
+		break;
+	case LOAD_IDLE:
+	case LOAD_DONE:
+		break;
+	}
+}
+
+void gw_start(struct gw *gw, int64_t now_ms)
+{
+	gw->now_ms = now_ms;
+	gw->phase = LOAD_TOTALS;
+	load_ask(gw, Q_TOTALS, 0, 0, 1);
+}
+
+bool gw_ready(const struct gw *gw)
+{
+	return gw->phase == LOAD_DONE;
+}
+
+/* ------------------------------------------------------------------------------------------------------------ the turn */
+
+/* An event whose card is resident (or whose address is nobody's: c is NULL). */
+void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
+{
+	const struct link_event *e = &ev->ev;
+
+	if (e->kind == LINK_EV_ALERT) {
+		gw->stats.alerts++;
+		if (c && e->ms_status == 0) {
+			c->alert_ms = c->b.card.last_seen_ms = gw->now_ms;
+			if (gw->now_ms - c->seen_written_ms >= SEEN_WRITE_MS)
+				card_dirty(gw, c, DIRTY_CARD);
+			cmd_on_presence(gw, c);
+		}
+		return;
+	}
+	if (c) {
+		card_touch(gw, c);
+		por_on_rx(gw, c, e);
+	} else {
+		gw->stats.por_stray++;
+		gw_story(gw, 0, 0, STORY_STRAY, e->payload, e->payload_len, "message from an unknown sender (npi %u)",
+			 e->from.npi);
+	}
+	gw_answer(gw, ev->link, e->token);	/* let go when this batch is durable */
+}
+
+/* Takes one event; false when it must wait (no place for its card yet). */
+static bool take(struct gw *gw, struct ev_node *n)
+{
+	const struct gw_event *ev = &n->ev;
+	struct card *c;
+
+	if (ev->kind == GW_EV_CAMPAIGN) {
+		campaign_verb(gw, ev);
+		gw_ev_free(gw, n);
+		return true;
+	}
+	switch (ev->ev.kind) {
+	case LINK_EV_UP:
+	case LINK_EV_DOWN:
+		gw->link_up[ev->link] = ev->ev.kind == LINK_EV_UP;
+		gw_ev_free(gw, n);
+		return true;
+	case LINK_EV_ACCEPTED:
+	case LINK_EV_REJECTED:
+	case LINK_EV_UNKNOWN:
+		flight_on_outcome(gw, &ev->ev);
+		gw_ev_free(gw, n);
+		return true;
+	case LINK_EV_MO:
+	case LINK_EV_REPORT:
+	case LINK_EV_ALERT:
+		break;
+	}
+	/* a read for this sender is under way: queue behind it, or the order would be lost */
+	if (card_fetching(gw, 0, &ev->ev.from, n))
+		return true;
+	c = card_by_addr(gw, &ev->ev.from);
+	if (!c)
+		return card_fetch(gw, 0, &ev->ev.from, n, false);
+	gw_card_event(gw, c, ev);
+	gw_ev_free(gw, n);
+	return true;
+}
+
+static int take_events(struct gw *gw)
+{
+	int did = 0;
+
+	while (gw->inbox.head && did < (int)gw->cfg.limits.step_events_max && !batch_full(gw)) {
+		struct ev_node *n = gw->inbox.head;
+		struct ev_node *next = n->next;
+
+		if (!take(gw, n))
+			break;
+		gw->inbox.head = next;
+		if (!next)
+			gw->inbox.tail = &gw->inbox.head;
+		gw->inbox_n--;
+		did++;
+	}
+	gw->stats.events += (unsigned)did;
+	return did;
+}
+
+static int take_timers(struct gw *gw)
+{
+	struct stub *s;
+	int did = 0;
+
+	gw->timers_stalled = false;
+	while ((s = wheel_top(gw)) && s->due_ms <= gw->now_ms && did < (int)gw->cfg.limits.step_events_max &&
+	       !batch_full(gw)) {
+		struct card *c = card_find(gw, s->card);
+		uint64_t id = s->card;
+
+		if (c) {
+			stub_due(gw, s, INT64_MAX);
+			card_touch(gw, c);
+			cmd_timer(gw, c);
+		} else if (s->fetching) {
+			stub_due(gw, s, INT64_MAX);
+		} else if (card_fetch(gw, id, NULL, NULL, true)) {
+			s = stub_find(gw, id);
+			if (s) {
+				s->fetching = true;
+				stub_due(gw, s, INT64_MAX);
+			}
+		} else {
+			gw->timers_stalled = true;
+			break;
+		}
+		did++;
+	}
+	return did;
+}
+
+int gw_step(struct gw *gw, int64_t now_ms)
+{
+	int did = 0;
+
+	gw->now_ms = now_ms;
+	if (gw->fatal[0] || !gw_ready(gw))
+		return 0;
+	gw->stats.steps++;
+	if (gw->commit_retry_ms && now_ms >= gw->commit_retry_ms) {
+		gw->commit_retry_ms = 0;
+		batch_submit(gw);
+		did++;
+	}
+	did += take_events(gw);
+	did += take_timers(gw);
+	if (!batch_full(gw))
+		campaign_claims(gw);
+	campaign_tick(gw);
+	if (!gw->committing && !gw->commit_retry_ms && !batch_empty(gw)) {
+		batch_close(gw);
+		did++;
+	}
+	return did;
+}
+
+int64_t gw_next_due(const struct gw *gw)
+{
+	const struct stub *s = wheel_top((struct gw *)gw);
+	/* where a completion of the store must come first, time alone changes nothing */
+	int64_t due = s && !gw->timers_stalled && !batch_full(gw) ? s->due_ms : INT64_MAX;
+
+	if (!gw_ready(gw) || gw->fatal[0])
+		return INT64_MAX;
+	if (gw->commit_retry_ms)
+		return gw->commit_retry_ms < due ? gw->commit_retry_ms : due;
+	if (!gw->committing && !batch_empty(gw))
+		return gw->now_ms;
+	return due;
+}
+
+void gw_stats(const struct gw *gw, struct gw_stats *out)
+{
+	*out = gw->stats;
+	out->inbox = gw->inbox_n;
+	out->inbox_high = gw->inbox_high;
+	out->resident = gw->resident;
+	out->resident_high = gw->resident_high;
+	out->open = gw->open;
+	out->open_high = gw->open_high;
+	out->parked = gw->ev_used - gw->inbox_n;
+	out->store_alarm = gw->commit_backoff_ms != 0;
+	out->batch_no = gw->committed;
+}
+
+const char *story_kind_name(uint8_t k)
+{
+	static const char *const name[] = {
+		[STORY_IMPORTED] = "imported", [STORY_PREPARED] = "prepared", [STORY_ATTEMPT] = "attempt",
+		[STORY_OUTCOME] = "outcome", [STORY_POR] = "por", [STORY_STRAY] = "stray", [STORY_ALERT] = "alert",
+		[STORY_STATE] = "state", [STORY_NOTE] = "note",
+	};
+
+	_Static_assert(ARRAY_SIZE(name) == _STORY_KINDS, "every kind has its name");
+	return k < _STORY_KINDS && name[k] ? name[k] : "?";
+}

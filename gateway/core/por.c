@@ -1,0 +1,179 @@
+/* por.c - what comes back from a card: join the parts, find the command it answers, open it, believe what is proven.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * TAR is in clear; everything else is known only after deciphering under the key version the command was sent with.  The
+ * PoR of any of the card's last commands is still opened, so a late answer counts.  What matches nothing or fails its MAC
+ * is counted and kept in the card's story, and closes nothing.
+ */
+#include "gw_int.h"
+
+enum por_result { POR_NO_MATCH, POR_MATCHED, POR_HINT, POR_UNCORRELATED, POR_BAD_MAC };
+
+static void story_por(struct gw *gw, uint64_t card, uint64_t cmd, enum story_kind kind, const uint8_t *pkt, size_t len,
+		      const char *verdict, int status)
+{
+	if (status >= 0)
+		gw_story(gw, card, cmd, kind, pkt, len, "%s: %02X (%s)", verdict, status, ota_por_status_name((uint8_t)status));
+	else
+		gw_story(gw, card, cmd, kind, pkt, len, "%s", verdict);
+}
+
+/* Opens the packet against one command.  `scratch` holds a copy that is deciphered in place. */
+static enum por_result try_cmd(struct gw *gw, struct card *c, const struct cmd_row *cmd, const uint8_t *pkt, size_t len,
+			       uint8_t *scratch, struct ota_rsp *rsp)
+{
+	const struct keyset_row *k = card_keyset(c, cmd->kvn);
+	struct ota_crypt crypt = ks_crypt(gw->deps.ks);
+	struct ota_cmd_params p;
+	uint32_t set;
+	int rc;
+
+	if (!k || ks_load(gw->deps.ks, c->b.card.iccid, k->kvn, k->sealed, k->sealed_len, &set))
+		return POR_NO_MATCH;
+	cmd_params(cmd, set, &p);
+	memcpy(scratch, pkt, len);
+	rc = ota_rsp_open(rsp, scratch, len, &p, &crypt);
+	ks_unload(gw->deps.ks, set);
+	switch (rsp->verdict) {
+	case OTA_ACCEPT:
+		return POR_MATCHED;
+	case OTA_ACCEPT_UNAUTHENTICATED:
+		return POR_HINT;
+	case OTA_ACCEPT_UNCORRELATED:
+		return POR_UNCORRELATED;
+	case OTA_REJECT:
+		break;
+	}
+	return rc == OTA_E_CC || rc == OTA_E_PADDING || rc == OTA_E_LENGTH ? POR_BAD_MAC : POR_NO_MATCH;
+}
+
+static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t len)
+{
+	enum por_result best = POR_NO_MATCH, r;
+	uint8_t scratch[OTA_PACKET_MAX], tar[3], hint = 255;
+	struct ota_rsp rsp;
+	struct cmd_row *open;
+
+	if (len > sizeof(scratch) || ota_rsp_peek_tar(pkt, len, tar)) {
+		gw->stats.por_stray++;
+		story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len < STORY_DETAIL_MAX ? len : STORY_DETAIL_MAX,
+			  "malformed response packet", -1);
+		return;
+	}
+	for (unsigned i = 0; i < c->b.n_cmds; i++) {
+		struct cmd_row *cmd = &c->b.cmd[i];
+
+		if (memcmp(cmd->tar, tar, sizeof(tar)))
+			continue;
+		r = try_cmd(gw, c, cmd, pkt, len, scratch, &rsp);
+		if (r == POR_MATCHED) {
+			story_por(gw, c->b.card.id, cmd->id, STORY_POR, pkt, len, "PoR accepted", rsp.status);
+			cmd_on_por(gw, c, cmd, &rsp);
+			return;
+		}
+		if (r == POR_HINT)
+			hint = rsp.status;
+		if (r > best)
+			best = r;
+	}
+	open = card_open_cmd(c, NULL);
+	if (hint != 255 && open && !memcmp(open->tar, tar, sizeof(tar))) {
+		gw->stats.por_hint++;
+		story_por(gw, c->b.card.id, open->id, STORY_POR, pkt, len, "unauthenticated hint", hint);
+		cmd_on_hint(gw, c, hint);
+	} else if (best == POR_BAD_MAC) {
+		gw->stats.por_bad_mac++;
+		story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len, "response packet fails its MAC", -1);
+	} else {
+		gw->stats.por_stray++;
+		story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len,
+			  hint != 255 ? "error hint with no command open" : "response packet matches no command", -1);
+	}
+}
+
+/* A part of a concatenated response: joined with the stored ones, or stored with them.  Returns the packet's length when
+ * complete, 0 when more must come, or a negative error. */
+static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, const struct link_event *ev, uint8_t *pkt)
+{
+	struct part_row row = { .card = c->b.card.id, .ref = udh->ref, .iei = udh->iei, .total = udh->total, .seq = udh->seq,
+				.at_ms = gw->now_ms, .len = (uint8_t)ev->payload_len };
+	struct ota_join j;
+	unsigned kept = 0;
+	int rc;
+
+	ota_join_init(&j);
+	for (unsigned i = 0; i < c->b.n_parts; i++) {
+		struct part_row *p = &c->b.part[i];
+
+		if (p->ref == row.ref && p->iei == row.iei && p->total == row.total)
+			(void)ota_join_add(&j, p->ud, p->len);	/* was good when it was stored */
+	}
+	rc = ota_join_add(&j, ev->payload, ev->payload_len);
+	if (rc < 0)
+		return rc;
+	if (rc == 0) {
+		for (unsigned i = 0; i < c->b.n_parts; i++)
+			if (c->b.part[i].ref == row.ref && c->b.part[i].seq == row.seq && c->b.part[i].iei == row.iei)
+				return 0;	/* a repetition */
+		if (c->b.n_parts == CARD_PARTS_MAX) {	/* the oldest fragment gives way */
+			gw_op(gw, ST_PARTS_DROP, &c->b.part[0], NULL, 0);
+			row.ref = c->b.part[0].ref;
+			row.iei = c->b.part[0].iei;
+			for (unsigned i = 0; i < c->b.n_parts; i++)
+				if (c->b.part[i].ref != row.ref || c->b.part[i].iei != row.iei)
+					c->b.part[kept++] = c->b.part[i];
+			c->b.n_parts = (uint8_t)kept;
+			row.ref = udh->ref;
+			row.iei = udh->iei;
+		}
+		memcpy(row.ud, ev->payload, row.len);
+		c->b.part[c->b.n_parts++] = row;
+		gw_op(gw, ST_PART_PUT, &row, NULL, 0);
+		return 0;
+	}
+	gw_op(gw, ST_PARTS_DROP, &row, NULL, 0);
+	for (unsigned i = 0; i < c->b.n_parts; i++)
+		if (c->b.part[i].ref != row.ref || c->b.part[i].iei != row.iei)
+			c->b.part[kept++] = c->b.part[i];
+	c->b.n_parts = (uint8_t)kept;
+	return ota_join_packet(&j, pkt, OTA_PACKET_MAX);
+}
+
+void por_on_rx(struct gw *gw, struct card *c, const struct link_event *ev)
+{
+	uint8_t pkt[OTA_PACKET_MAX];
+	struct ota_udh udh;
+	int len;
+
+	c->b.card.last_seen_ms = gw->now_ms;
+	if (gw->now_ms - c->seen_written_ms >= SEEN_WRITE_MS)
+		card_dirty(gw, c, DIRTY_CARD);
+	if (!ev->payload_len || (ev->kind == LINK_EV_MO && !ev->udhi) ||
+	    ota_udh_parse(&udh, ev->payload, ev->payload_len) || (udh.pi != 0x71 && !udh.concat)) {
+		if (ev->kind == LINK_EV_MO) {
+			gw->stats.mo_other++;
+			cmd_on_presence(gw, c);
+		}
+		return;
+	}
+	if (ev->payload_len > OTA_TP_UD_MAX) {
+		/* message_payload with a whole packet behind one UDH */
+		len = (int)(ev->payload_len - udh.len);
+		if (udh.concat || (size_t)len > sizeof(pkt))
+			len = OTA_E_UDH;
+		else
+			memcpy(pkt, ev->payload + udh.len, (size_t)len);
+	} else if (udh.concat) {
+		len = por_part(gw, c, &udh, ev, pkt);
+	} else {
+		len = (int)(ev->payload_len - udh.len);
+		memcpy(pkt, ev->payload + udh.len, (size_t)len);
+	}
+	if (len > 0) {
+		por_packet(gw, c, pkt, (size_t)len);
+	} else if (len < 0) {
+		gw->stats.por_stray++;
+		story_por(gw, c->b.card.id, 0, STORY_STRAY, ev->payload, ev->payload_len, ota_strerror(len), -1);
+	}
+	cmd_on_presence(gw, c);
+}

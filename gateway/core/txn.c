@@ -1,0 +1,93 @@
+/* txn.c - a card in a campaign: its states, its evidence, its end.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "gw_int.h"
+
+#define S(x) (1u << (x))
+
+/* Ends can still become DONE: a PoR with a right MAC that says 00 overrides whatever was believed before. */
+static const struct {
+	const char *name;
+	uint32_t next;
+} txn_states[] = {
+	[TXN_PLANNED] = { "PLANNED", S(TXN_ACTIVE) | S(TXN_FAILED) | S(TXN_CANCELLED) },
+	[TXN_ACTIVE] = { "ACTIVE",
+			 S(TXN_DONE) | S(TXN_FAILED) | S(TXN_EXPIRED) | S(TXN_CANCELLED) | S(TXN_QUARANTINED) },
+	[TXN_DONE] = { "DONE", 0 },
+	[TXN_FAILED] = { "FAILED", S(TXN_DONE) },
+	[TXN_EXPIRED] = { "EXPIRED", S(TXN_DONE) },
+	[TXN_CANCELLED] = { "CANCELLED", S(TXN_DONE) },
+	[TXN_QUARANTINED] = { "QUARANTINED", S(TXN_DONE) },
+};
+_Static_assert(ARRAY_SIZE(txn_states) == _TXN_STATES, "every state has its row");
+
+const char *txn_state_name(uint8_t s)
+{
+	return s < _TXN_STATES ? txn_states[s].name : "?";
+}
+
+bool txn_ended(uint8_t state)
+{
+	return state != TXN_PLANNED && state != TXN_ACTIVE;
+}
+
+void txn_state_set(struct gw *gw, struct card *c, enum txn_state to, const char *fmt, ...)
+{
+	struct txn_row *t = &c->b.txn;
+	struct campaign *camp = campaign_by_id(gw, t->campaign);
+	va_list ap;
+
+	ota_assert(txn_states[t->state].next & S(to));
+	if (camp) {
+		camp->by_state[t->state]--;
+		camp->by_state[to]++;
+		if (to == TXN_DONE && t->fail_class)
+			camp->by_class[t->fail_class]--;
+	}
+	t->state = to;
+	if (to == TXN_DONE)
+		t->fail_class = FAIL_NONE, t->fail_code = 0;
+	t->reason[0] = '\0';
+	if (fmt) {
+		va_start(ap, fmt);
+		vsnprintf(t->reason, sizeof(t->reason), fmt, ap);
+		va_end(ap);
+	}
+	if (txn_ended(to)) {
+		t->ended_ms = gw->now_ms;
+		gw_story(gw, c->b.card.id, 0, STORY_STATE, NULL, 0, "%s%s%s", txn_states[to].name, t->reason[0] ? ": " : "",
+			 t->reason);
+	}
+	card_dirty(gw, c, DIRTY_TXN);
+	if (camp && txn_ended(to))
+		campaign_check_done(gw, camp);
+}
+
+void txn_obstacle(struct gw *gw, struct card *c, enum fail_class cls, uint32_t code)
+{
+	struct txn_row *t = &c->b.txn;
+	struct campaign *camp = campaign_by_id(gw, t->campaign);
+
+	if (camp && t->fail_class != cls) {
+		if (t->fail_class)
+			camp->by_class[t->fail_class]--;
+		if (cls)
+			camp->by_class[cls]++;
+	}
+	t->fail_class = cls;
+	t->fail_code = code;
+	card_dirty(gw, c, DIRTY_TXN);
+}
+
+void txn_evidence(struct gw *gw, struct card *c, uint8_t level)
+{
+	struct txn_row *t = &c->b.txn;
+
+	if (t->evidence == 255 || level > t->evidence) {
+		t->evidence = level;
+		card_dirty(gw, c, DIRTY_TXN);
+	}
+}
