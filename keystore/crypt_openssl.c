@@ -41,9 +41,9 @@ static const struct {
 	const char *name;
 	uint8_t key_len, block;
 } kinds[_KSC_KINDS] = {
-	[KSC_EDE2] = { "DES-EDE-CBC", 16, 8 },	   [KSC_EDE3] = { "DES-EDE3-CBC", 24, 8 },
-	[KSC_AES128] = { "AES-128-CBC", 16, 16 }, [KSC_AES192] = { "AES-192-CBC", 24, 16 },
-	[KSC_AES256] = { "AES-256-CBC", 32, 16 },
+	[KSC_EDE2] = {"DES-EDE-CBC", 16, 8},	[KSC_EDE3] = {"DES-EDE3-CBC", 24, 8},
+	[KSC_AES128] = {"AES-128-CBC", 16, 16}, [KSC_AES192] = {"AES-192-CBC", 24, 16},
+	[KSC_AES256] = {"AES-256-CBC", 32, 16},
 };
 
 static const uint8_t zeros[KS_KEY_MAX];
@@ -90,7 +90,8 @@ static int ctx_new(struct ksc_ctx *x, const EVP_CIPHER *cipher, enum ksc_dir dir
 	if (rc || ctx_key(x, dir, zeros, 0) || ctx_run(x, dir, first, in, sizeof(in)))
 		return KS_E_CRYPTO;
 	x->rekey_iv = NULL;
-	if (ctx_key(x, dir, zeros, 0) || ctx_run(x, dir, again, in, sizeof(in)) || memcmp(first, again, sizeof(in)) != 0)
+	if (ctx_key(x, dir, zeros, 0) || ctx_run(x, dir, again, in, sizeof(in)) ||
+	    memcmp(first, again, sizeof(in)) != 0)
 		x->rekey_iv = zeros;
 	return 0;
 }
@@ -247,7 +248,7 @@ static int cmac_subkeys(struct ksc_ctx *x, struct ksc_scratch *s, bool whole_blo
 static const uint8_t *mac_run(struct ksc_ctx *x, struct ksc_scratch *s, size_t block, const struct ota_mac_job *job,
 			      size_t total, bool cmac)
 {
-	struct gather g = { .part = job->part, .left = job->parts };
+	struct gather g = {.part = job->part, .left = job->parts};
 	size_t padded = total ? (total + block - 1) & ~(block - 1) : block;
 	size_t n = 0;
 
@@ -362,10 +363,11 @@ int ksc_open(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_
 
 /* ---- the rest ---- */
 
-int ksc_scrypt(const char *pass, size_t pass_len, const uint8_t salt[KS_SALT_LEN], unsigned log_n, unsigned r, unsigned p,
-	       uint8_t out[KS_KEK_LEN])
+int ksc_scrypt(const char *pass, size_t pass_len, const uint8_t salt[KS_SALT_LEN], unsigned log_n, unsigned r,
+	       unsigned p, uint8_t out[KS_KEK_LEN])
 {
-	if (EVP_PBE_scrypt(pass, pass_len, salt, KS_SALT_LEN, 1ull << log_n, r, p, SCRYPT_MEM_MAX, out, KS_KEK_LEN) == 1)
+	if (EVP_PBE_scrypt(pass, pass_len, salt, KS_SALT_LEN, 1ull << log_n, r, p, SCRYPT_MEM_MAX, out, KS_KEK_LEN) ==
+	    1)
 		return 0;
 	ERR_clear_error();
 	return KS_E_CRYPTO;
@@ -397,11 +399,9 @@ static const struct {
 	uint8_t msg_len, mac_len;
 	uint8_t mac[16];
 } kat_macs[] = {
-	{ "3DES (2 keys) CBC-MAC", OTA_ALG_3DES2_CBC, KSC_EDE2, kat_des_key, 37, 8,
-	  "\x8a\x9b\xa8\xdf\x58\x7b\x20\x4b" },
-	{ "3DES (3 keys) CBC-MAC", OTA_ALG_3DES3_CBC, KSC_EDE3, kat_des_key, 40, 8,
-	  "\x8b\xe4\x62\x28\x51\x12\x42\x58" },
-	{ "AES-CMAC", OTA_ALG_AES_CBC, KSC_AES128, kat_aes_key, 40, 8, "\xdf\xa6\x67\x47\xde\x9a\xe6\x30" },
+	{"3DES (2 keys) CBC-MAC", OTA_ALG_3DES2_CBC, KSC_EDE2, kat_des_key, 37, 8, "\x8a\x9b\xa8\xdf\x58\x7b\x20\x4b"},
+	{"3DES (3 keys) CBC-MAC", OTA_ALG_3DES3_CBC, KSC_EDE3, kat_des_key, 40, 8, "\x8b\xe4\x62\x28\x51\x12\x42\x58"},
+	{"AES-CMAC", OTA_ALG_AES_CBC, KSC_AES128, kat_aes_key, 40, 8, "\xdf\xa6\x67\x47\xde\x9a\xe6\x30"},
 };
 
 static int kat_mac_run(struct ksc *c, size_t i)
@@ -409,7 +409,7 @@ static int kat_mac_run(struct ksc *c, size_t i)
 	uint8_t mac[16];
 	struct ota_mac_job job = {
 		.alg = kat_macs[i].alg,
-		.part = { { kat_msg, 5 }, { kat_msg + 5, kat_macs[i].msg_len - 5u } },
+		.part = {{kat_msg, 5}, {kat_msg + 5, kat_macs[i].msg_len - 5u}},
 		.parts = 2,
 		.mac_len = kat_macs[i].mac_len,
 		.mac = mac,
@@ -425,7 +425,7 @@ static int kat_cipher_run(struct ksc *c, enum ota_alg alg, enum ksc_kind kind, c
 			  const uint8_t *last, size_t last_len)
 {
 	uint8_t buf[sizeof(kat_msg)];
-	struct ota_cipher_job job = { .alg = alg, .buf = buf, .len = len };
+	struct ota_cipher_job job = {.alg = alg, .buf = buf, .len = len};
 
 	memcpy(buf, kat_msg, len);
 	if (ksc_cipher(c, kind, key, 0, &job) || memcmp(buf + len - last_len, last, last_len) != 0)

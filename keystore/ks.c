@@ -14,8 +14,8 @@
 
 struct slot {
 	uint32_t handle; /* 0: free */
-	uint32_t gen;	 /* of the handle given out last */
-	uint32_t next;	 /* in the queue of free slots */
+	uint32_t gen; /* of the handle given out last */
+	uint32_t next; /* in the queue of free slots */
 	uint8_t kind[KS_KEYS]; /* enum ksc_kind; KSC_NONE: no such key */
 	struct ks_keyset set;
 };
@@ -159,7 +159,7 @@ static int arena_make(struct ks **out, unsigned slots)
 /* A first start: decides how the KEK is made. */
 static int kdf_new(struct ks *ks, const struct ks_kek_ops *ops, struct ks_kdf *kdf)
 {
-	*kdf = (struct ks_kdf){ .kind = ops->kdf };
+	*kdf = (struct ks_kdf){.kind = ops->kdf};
 	if (ops->kdf != KS_KDF_SCRYPT)
 		return 0;
 	kdf->log_n = 15;
@@ -174,8 +174,9 @@ static int kdf_find(struct ks *ks, const struct ks_kek_ops *ops, const uint8_t *
 	int rc = check_len ? ks_check_kdf(check, check_len, kdf) : kdf_new(ks, ops, kdf);
 
 	if (rc == KS_E_SEALED)
-		ks_say(err, err_cap, "keystore: the check record in the store is damaged or of a newer version; restore it from "
-				     "a backup");
+		ks_say(err, err_cap,
+		       "keystore: the check record in the store is damaged or of a newer version; restore it from "
+		       "a backup");
 	else if (rc)
 		ks_say(err, err_cap, "keystore: no randomness for the salt");
 	if (rc)
@@ -196,7 +197,8 @@ static int check_settle(struct ks *ks, const struct ks_kdf *kdf, const uint8_t *
 	if (check_len) {
 		if (!ks_check_open(ks->c, check))
 			return 0;
-		ks_say(err, err_cap, "keystore: wrong %s for this state directory: its keys were sealed under another one",
+		ks_say(err, err_cap,
+		       "keystore: wrong %s for this state directory: its keys were sealed under another one",
 		       kdf->kind == KS_KDF_SCRYPT ? "passphrase" : "key-encryption key");
 		return KS_E_KEK_WRONG;
 	}
@@ -234,12 +236,14 @@ static int crypto_start(struct ks *ks, char *err, size_t err_cap)
 	int rc = ksc_new(&ks->c, &ks->scratch);
 
 	if (rc) {
-		ks_say(err, err_cap, "keystore: OpenSSL's default provider does not offer 3DES, AES-CBC and AES-256-GCM");
+		ks_say(err, err_cap,
+		       "keystore: OpenSSL's default provider does not offer 3DES, AES-CBC and AES-256-GCM");
 		return rc;
 	}
 	rc = ksc_self_test(ks->c, &which);
 	if (rc)
-		ks_say(err, err_cap, "keystore: self test failed: %s gives a wrong answer; nothing is ciphered with it", which);
+		ks_say(err, err_cap, "keystore: self test failed: %s gives a wrong answer; nothing is ciphered with it",
+		       which);
 	return rc;
 }
 
@@ -310,9 +314,9 @@ int ks_alg_parse(const char *name, size_t *len)
 		enum ota_alg alg;
 		uint8_t len;
 	} names[] = {
-		{ "3des2", OTA_ALG_3DES2_CBC, 16 }, { "3des3", OTA_ALG_3DES3_CBC, 24 }, { "aes", OTA_ALG_AES_CBC, 0 },
-		{ "aes128", OTA_ALG_AES_CBC, 16 },  { "aes192", OTA_ALG_AES_CBC, 24 },	{ "aes256", OTA_ALG_AES_CBC, 32 },
-		{ "des", OTA_ALG_DES_CBC, 8 },	    { "des-ecb", OTA_ALG_DES_ECB, 8 },
+		{"3des2", OTA_ALG_3DES2_CBC, 16}, {"3des3", OTA_ALG_3DES3_CBC, 24}, {"aes", OTA_ALG_AES_CBC, 0},
+		{"aes128", OTA_ALG_AES_CBC, 16},  {"aes192", OTA_ALG_AES_CBC, 24},  {"aes256", OTA_ALG_AES_CBC, 32},
+		{"des", OTA_ALG_DES_CBC, 8},	  {"des-ecb", OTA_ALG_DES_ECB, 8},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -391,7 +395,7 @@ static int key_weak(const uint8_t *key, size_t len, bool des, const char *what, 
 	return 0;
 }
 
-static const char *const key_names[KS_KEYS] = { "KIC", "KID", "KIK" };
+static const char *const key_names[KS_KEYS] = {"KIC", "KID", "KIK"};
 
 /* KIK has no algorithm of its own in a keyset: it goes with KIc, in any length that a key can have. */
 static bool key_len_fits(const struct ks_keyset *k, int i)
@@ -420,15 +424,17 @@ static int key_import(struct ks_keyset *k, int i, const char *hex, char *err, si
 	return n ? key_weak(k->key[i], (size_t)n, is_des(alg), key_names[i], err, err_cap) : 0;
 }
 
-static int keyset_import(struct ks *ks, const char *iccid, const struct ks_keyset_spec *spec, const char *const hex[KS_KEYS],
-			 uint8_t *sealed, char *err, size_t err_cap)
+static int keyset_import(struct ks *ks, const char *iccid, const struct ks_keyset_spec *spec,
+			 const char *const hex[KS_KEYS], uint8_t *sealed, char *err, size_t err_cap)
 {
 	uint8_t nonce[KS_NONCE_LEN];
 	int rc = ks_spec_check(spec);
 
 	if (rc) {
-		ks_say(err, err_cap, "keyset: key version 1..15, algorithms that exist, and a CC of 8 octets (4: AES only) "
-				     "are needed; got version %u, CC %u", spec->kvn, spec->cc_len);
+		ks_say(err, err_cap,
+		       "keyset: key version 1..15, algorithms that exist, and a CC of 8 octets (4: AES only) "
+		       "are needed; got version %u, CC %u",
+		       spec->kvn, spec->cc_len);
 		return rc;
 	}
 	ks->import.spec = *spec;
@@ -455,7 +461,7 @@ static void wipe_text(char *text)
 int ks_keyset_import(struct ks *ks, const char *iccid, const struct ks_keyset_spec *spec, char *kic_hex, char *kid_hex,
 		     char *kik_hex, uint8_t sealed[KS_SEALED_MAX], char *err, size_t err_cap)
 {
-	const char *const hex[KS_KEYS] = { kic_hex, kid_hex, kik_hex };
+	const char *const hex[KS_KEYS] = {kic_hex, kid_hex, kik_hex};
 	int rc = keyset_import(ks, iccid, spec, hex, sealed, err, err_cap);
 
 	ks_wipe(&ks->import, sizeof(ks->import));
@@ -580,7 +586,7 @@ static int hook_cipher(void *ctx, struct ota_cipher_job *jobs, size_t n)
 
 struct ota_crypt ks_crypt(struct ks *ks)
 {
-	return (struct ota_crypt){ .ctx = ks, .mac = hook_mac, .cipher = hook_cipher };
+	return (struct ota_crypt){.ctx = ks, .mac = hook_mac, .cipher = hook_cipher};
 }
 
 /* ---- the four other ways out ---- */

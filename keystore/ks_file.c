@@ -31,11 +31,12 @@ static int secret_open(const char *path, const char *what, char *err, size_t err
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
 		ks_say(err, err_cap, "keystore: %s %s is not a regular file", what, path);
 	else if (st.st_mode & 0177)
-		ks_say(err, err_cap, "keystore: %s %s has mode %04o, which is more than its owner needs; run: chmod 600 %s",
-		       what, path, (unsigned)(st.st_mode & 07777), path);
+		ks_say(err, err_cap,
+		       "keystore: %s %s has mode %04o, which is more than its owner needs; run: chmod 600 %s", what,
+		       path, (unsigned)(st.st_mode & 07777), path);
 	else if (st.st_uid != geteuid())
-		ks_say(err, err_cap, "keystore: %s %s belongs to uid %u and we run as uid %u; change its owner", what, path,
-		       (unsigned)st.st_uid, (unsigned)geteuid());
+		ks_say(err, err_cap, "keystore: %s %s belongs to uid %u and we run as uid %u; change its owner", what,
+		       path, (unsigned)st.st_uid, (unsigned)geteuid());
 	else
 		return fd;
 	close(fd);
@@ -84,8 +85,9 @@ static int file_load(const struct ks_open_params *p, const struct ks_kdf *kdf, u
 	if (n < 0)
 		return KS_E_KEK_FILE;
 	if (n != KS_KEK_LEN) {
-		ks_say(err, err_cap, "keystore: KEK file %s has %zd%s octets, %d are needed: it holds the key itself, raw",
-		       p->path, n, n == KS_SECRET_FILE_MAX ? " or more" : "", KS_KEK_LEN);
+		ks_say(err, err_cap,
+		       "keystore: KEK file %s has %zd%s octets, %d are needed: it holds the key itself, raw", p->path,
+		       n, n == KS_SECRET_FILE_MAX ? " or more" : "", KS_KEK_LEN);
 		return KS_E_KEK_FILE;
 	}
 	for (int i = 1; i < KS_KEK_LEN; i++)
@@ -117,20 +119,21 @@ static int passphrase_load(const struct ks_open_params *p, const struct ks_kdf *
 		return KS_E_PASSPHRASE;
 	}
 	if (len < KS_PASSPHRASE_MIN) {
-		ks_say(err, err_cap, "keystore: first line of passphrase file %s has %zu characters, %d at least are needed",
+		ks_say(err, err_cap,
+		       "keystore: first line of passphrase file %s has %zu characters, %d at least are needed",
 		       p->passphrase_path, len, KS_PASSPHRASE_MIN);
 		return KS_E_PASSPHRASE;
 	}
 	if (ksc_scrypt((const char *)work, len, kdf->salt, kdf->log_n, kdf->r, kdf->p, kek)) {
-		ks_say(err, err_cap, "keystore: scrypt (N=2^%u, r=%u, p=%u) failed; is there %u MiB of memory?", kdf->log_n,
-		       kdf->r, kdf->p, (128u * kdf->r << kdf->log_n) >> 20);
+		ks_say(err, err_cap, "keystore: scrypt (N=2^%u, r=%u, p=%u) failed; is there %u MiB of memory?",
+		       kdf->log_n, kdf->r, kdf->p, (128u * kdf->r << kdf->log_n) >> 20);
 		return KS_E_CRYPTO;
 	}
 	return 0;
 }
 
-const struct ks_kek_ops ks_kek_file = { .name = "file", .kdf = KS_KDF_NONE, .load = file_load };
-const struct ks_kek_ops ks_kek_passphrase = { .name = "passphrase", .kdf = KS_KDF_SCRYPT, .load = passphrase_load };
+const struct ks_kek_ops ks_kek_file = {.name = "file", .kdf = KS_KDF_NONE, .load = file_load};
+const struct ks_kek_ops ks_kek_passphrase = {.name = "passphrase", .kdf = KS_KDF_SCRYPT, .load = passphrase_load};
 
 static int write_all(int fd, const uint8_t *p, size_t len)
 {

@@ -10,14 +10,14 @@
 #include "ota/codec.h"
 #include "ota/keystore.h"
 
-#define KS_KEY_MAX	32 /* octets of the longest key: AES-256 */
-#define KS_KEK_LEN	32
-#define KS_NONCE_LEN	12
-#define KS_TAG_LEN	16
-#define KS_SALT_LEN	16
-#define KS_KEYS	3 /* KIc, KID, KIK */
-#define KS_ICCID_MAX	32 /* characters of the name a keyset is bound to */
-#define KS_SLOTS_MAX	(1u << 20)
+#define KS_KEY_MAX	   32 /* octets of the longest key: AES-256 */
+#define KS_KEK_LEN	   32
+#define KS_NONCE_LEN	   12
+#define KS_TAG_LEN	   16
+#define KS_SALT_LEN	   16
+#define KS_KEYS		   3 /* KIc, KID, KIK */
+#define KS_ICCID_MAX	   32 /* characters of the name a keyset is bound to */
+#define KS_SLOTS_MAX	   (1u << 20)
 #define KS_SECRET_FILE_MAX 1024 /* octets of a KEK or passphrase file that are looked at */
 
 /* Says why in words; a NULL err is allowed.  Callers never hand key material to it. */
@@ -63,8 +63,8 @@ int ksc_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_
 int ksc_open(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_span *aad, const uint8_t *in,
 	     size_t len, const uint8_t tag[KS_TAG_LEN], uint8_t *out);
 
-int ksc_scrypt(const char *pass, size_t pass_len, const uint8_t salt[KS_SALT_LEN], unsigned log_n, unsigned r, unsigned p,
-	       uint8_t out[KS_KEK_LEN]);
+int ksc_scrypt(const char *pass, size_t pass_len, const uint8_t salt[KS_SALT_LEN], unsigned log_n, unsigned r,
+	       unsigned p, uint8_t out[KS_KEK_LEN]);
 int ksc_random(void *ctx, uint8_t *buf, size_t len);
 /* Known answers; KS_E_CRYPTO and the name of the algorithm that failed. */
 int ksc_self_test(struct ksc *c, const char **which);
@@ -108,7 +108,8 @@ int ks_keyset_open(struct ksc *c, const char *iccid, uint8_t kvn, const uint8_t 
 		   struct ks_keyset *out);
 /* plain: working memory of KS_KEYS * KS_KEY_MAX octets in the arena, wiped on return. */
 
-int ks_check_make(struct ksc *c, const struct ks_kdf *kdf, const uint8_t nonce[KS_NONCE_LEN], uint8_t out[KS_CHECK_LEN]);
+int ks_check_make(struct ksc *c, const struct ks_kdf *kdf, const uint8_t nonce[KS_NONCE_LEN],
+		  uint8_t out[KS_CHECK_LEN]);
 /* Reads how the KEK is made, before there is one. */
 int ks_check_kdf(const uint8_t *check, size_t len, struct ks_kdf *kdf);
 int ks_check_open(struct ksc *c, const uint8_t check[KS_CHECK_LEN]);

@@ -39,9 +39,9 @@ struct alg {
 };
 
 static const struct alg algs[] = {
-	{ "3des2", "DES-EDE-CBC", OTA_ALG_3DES2_CBC, 16, 8 },
-	{ "3des3", "DES-EDE3-CBC", OTA_ALG_3DES3_CBC, 24, 8 },
-	{ "aes", "AES-128-CBC", OTA_ALG_AES_CBC, 16, 16 },
+	{"3des2", "DES-EDE-CBC", OTA_ALG_3DES2_CBC, 16, 8},
+	{"3des3", "DES-EDE3-CBC", OTA_ALG_3DES3_CBC, 24, 8},
+	{"aes", "AES-128-CBC", OTA_ALG_AES_CBC, 16, 16},
 };
 
 struct bench {
@@ -74,14 +74,14 @@ static struct ota_cmd_params params_of(const struct bench *b, size_t i, uint32_t
 	const uint8_t octet = (uint8_t)(0x10 | ota_alg_nibble(b->alg->alg));
 
 	return (struct ota_cmd_params){
-		.spi = { 0x16, 0x39 },
+		.spi = {0x16, 0x39},
 		.kic = octet,
 		.kid = octet,
-		.tar = { 0xb0, 0x00, 0x10 },
+		.tar = {0xb0, 0x00, 0x10},
 		.cntr = i,
 		.cc_len = 8,
-		.kic_ref = { set, KS_KEY_KIC },
-		.kid_ref = { set, KS_KEY_KID },
+		.kic_ref = {set, KS_KEY_KIC},
+		.kid_ref = {set, KS_KEY_KID},
 		.data = b->data,
 		.data_len = sizeof(b->data),
 	};
@@ -219,8 +219,8 @@ static void raw_one(struct bench *b, size_t i, uint8_t *packet)
 	raw_key(b, b->key[i % KEYSETS][1]);
 	raw_mac(b, buf);
 	memcpy(packet, b->clear, b->clear_len);
-	memcpy(packet + OTA_CMD_HEAD + 1, buf + (b->mac_len + b->alg->block - 1) / b->alg->block * b->alg->block - b->alg->block,
-	       8);
+	memcpy(packet + OTA_CMD_HEAD + 1,
+	       buf + (b->mac_len + b->alg->block - 1) / b->alg->block * b->alg->block - b->alg->block, 8);
 	raw_key(b, b->key[i % KEYSETS][0]);
 	raw_update(b, packet + CIPHER_FROM, packet + CIPHER_FROM, b->clear_len - CIPHER_FROM);
 	b->sum += packet[b->clear_len - 1];
@@ -267,7 +267,7 @@ static void both_agree(struct bench *b)
 
 static void keyset_make(struct bench *b, size_t i, uint64_t *x)
 {
-	const struct ks_keyset_spec spec = { 1, b->alg->alg, b->alg->alg, 8 };
+	const struct ks_keyset_spec spec = {1, b->alg->alg, b->alg->alg, 8};
 	char hex[2][49], none[1] = "", err[200];
 	int n;
 
@@ -287,7 +287,7 @@ static void keyset_make(struct bench *b, size_t i, uint64_t *x)
 static void bench_init(struct bench *b, const struct alg *alg)
 {
 	static const uint8_t kek[32] = "a key-encryption key for a bench";
-	const struct ks_open_params p = { .source = KS_KEK_MEMORY, .kek = kek, .slots = KEYSETS + 1 };
+	const struct ks_open_params p = {.source = KS_KEK_MEMORY, .kek = kek, .slots = KEYSETS + 1};
 	uint64_t x = 42;
 	char err[200];
 
@@ -316,8 +316,8 @@ static const struct {
 	const char *name;
 	void (*run)(struct bench *b, size_t n);
 } modes[_MODES] = {
-	[RAW] = { "raw", run_raw },   [ENCODE] = { "encode", run_encode }, [IN_BATCH] = { "batch", run_batch },
-	[LOAD] = { "load", run_load }, [WHOLE] = { "whole", run_whole },
+	[RAW] = {"raw", run_raw},    [ENCODE] = {"encode", run_encode}, [IN_BATCH] = {"batch", run_batch},
+	[LOAD] = {"load", run_load}, [WHOLE] = {"whole", run_whole},
 };
 
 static double cpu_s(void)
@@ -357,15 +357,16 @@ static void measure(struct bench *b, size_t n, int rounds)
 	}
 	for (int k = 0; k < _MODES; k++)
 		m[k] = median(us[k], rounds);
-	printf("%-6s %7.2f %7.2f %7.2f %7.2f %9.0f %9.0f %9.0f %7.2f\n", b->alg->name, m[RAW], m[ENCODE], m[LOAD], m[WHOLE],
-	       1e6 / m[ENCODE], 1e6 / m[IN_BATCH], 1e6 / m[WHOLE], median(ratio, rounds));
+	printf("%-6s %7.2f %7.2f %7.2f %7.2f %9.0f %9.0f %9.0f %7.2f\n", b->alg->name, m[RAW], m[ENCODE], m[LOAD],
+	       m[WHOLE], 1e6 / m[ENCODE], 1e6 / m[IN_BATCH], 1e6 / m[WHOLE], median(ratio, rounds));
 }
 
 static void head_print(size_t n, int rounds)
 {
-	printf("%d octets of secured data, SPI 16 39, other keys for each packet; %zu packets, median of %d rounds\n", DATA_LEN,
-	       n, rounds);
-	printf("%-6s %31s %29s %7s\n", "", "------- us CPU per packet -----", "--------- packets/s ---------", "encode");
+	printf("%d octets of secured data, SPI 16 39, other keys for each packet; %zu packets, median of %d rounds\n",
+	       DATA_LEN, n, rounds);
+	printf("%-6s %31s %29s %7s\n", "", "------- us CPU per packet -----", "--------- packets/s ---------",
+	       "encode");
 	printf("%-6s %7s %7s %7s %7s %9s %9s %9s %7s\n", "alg", "openssl", "encode", "load", "whole", "encode", "batch",
 	       "whole", "/raw");
 #ifdef __SANITIZE_ADDRESS__
@@ -401,7 +402,8 @@ int main(int argc, char **argv)
 		else if (opt == 'r')
 			rounds = (int)number(optarg, ROUNDS_MAX);
 		else
-			die("usage: bench_encode [-a 3des2|3des3|aes] [-m all|raw|encode|batch|load|whole] [-n packets] "
+			die("usage: bench_encode [-a 3des2|3des3|aes] [-m all|raw|encode|batch|load|whole] [-n "
+			    "packets] "
 			    "[-r rounds]");
 	}
 	if (!strcmp(mode, "all"))

@@ -23,38 +23,39 @@
 
 enum ks_err {
 	KS_OK = 0,
-	KS_E_KEK_FILE = -101,	/* KEK file missing, unreadable, wrong length, or not mode 0600 */
-	KS_E_KEK_WRONG = -102,	/* the KEK does not open this state directory's check record */
-	KS_E_PASSPHRASE = -103,	/* no passphrase given, or too short */
-	KS_E_SEALED = -104,	/* sealed record damaged, or of another card or slot */
-	KS_E_SLOTS = -105,	/* all slots in use */
-	KS_E_REF = -106,	/* a reference that is not (or no longer) valid */
-	KS_E_POLICY = -107,	/* this key may not do that */
-	KS_E_CRYPTO = -108,	/* the cipher library refused */
-	KS_E_MEMORY = -109,	/* no locked memory */
-	KS_E_KEYLEN = -110,	/* key of wrong length for its algorithm */
-	KS_E_WEAK = -111,	/* 3DES with equal halves (degrades to DES), or all octets equal */
-	KS_E_HEX = -112,	/* not hexadecimal */
+	KS_E_KEK_FILE = -101, /* KEK file missing, unreadable, wrong length, or not mode 0600 */
+	KS_E_KEK_WRONG = -102, /* the KEK does not open this state directory's check record */
+	KS_E_PASSPHRASE = -103, /* no passphrase given, or too short */
+	KS_E_SEALED = -104, /* sealed record damaged, or of another card or slot */
+	KS_E_SLOTS = -105, /* all slots in use */
+	KS_E_REF = -106, /* a reference that is not (or no longer) valid */
+	KS_E_POLICY = -107, /* this key may not do that */
+	KS_E_CRYPTO = -108, /* the cipher library refused */
+	KS_E_MEMORY = -109, /* no locked memory */
+	KS_E_KEYLEN = -110, /* key of wrong length for its algorithm */
+	KS_E_WEAK = -111, /* 3DES with equal halves (degrades to DES), or all octets equal */
+	KS_E_HEX = -112, /* not hexadecimal */
 	KS_E_UNAVAILABLE = -113, /* this way out is not open in this build */
-	KS_E_SPEC = -114,	/* keyset described out of range: KVN, algorithm, CC length, ICCID, or parameters missing */
+	KS_E_SPEC = -114, /* keyset described out of range: KVN, algorithm, CC length, ICCID, or parameters missing */
 };
-const char *ks_strerror(int err);	/* never NULL; also understands enum ota_err */
+const char *ks_strerror(int err); /* never NULL; also understands enum ota_err */
 
 struct ks;
 
-#define KS_SLOTS_DEFAULT 4096
-#define KS_SEALED_MAX	 192	/* octets of one sealed keyset: header, nonce, three keys of up to 32 octets, tag */
-#define KS_CHECK_LEN	 64	/* octets of the record that tells a wrong KEK at start */
-#define KS_PASSPHRASE_MIN 12	/* characters */
+#define KS_SLOTS_DEFAULT  4096
+#define KS_SEALED_MAX	  192 /* octets of one sealed keyset: header, nonce, three keys of up to 32 octets, tag */
+#define KS_CHECK_LEN	  64 /* octets of the record that tells a wrong KEK at start */
+#define KS_PASSPHRASE_MIN 12 /* characters */
 
 /* Where the key-encryption key comes from. */
 enum ks_kek_source { KS_KEK_FILE, KS_KEK_PASSPHRASE, KS_KEK_MEMORY };
 struct ks_open_params {
 	enum ks_kek_source source;
-	const char *path;		/* KS_KEK_FILE: 32 octets raw, mode 0600, owned by us */
-	const char *passphrase_path;	/* KS_KEK_PASSPHRASE: file of mode 0600 whose first line it is (scrypt, salt in check record) */
-	const uint8_t *kek;		/* KS_KEK_MEMORY: 32 octets (tests and simulation) */
-	unsigned slots;			/* 0: KS_SLOTS_DEFAULT */
+	const char *path; /* KS_KEK_FILE: 32 octets raw, mode 0600, owned by us */
+	const char
+		*passphrase_path; /* KS_KEK_PASSPHRASE: file of mode 0600, first line; scrypt, salt in check record */
+	const uint8_t *kek; /* KS_KEK_MEMORY: 32 octets (tests and simulation) */
+	unsigned slots; /* 0: KS_SLOTS_DEFAULT */
 	/* Randomness for nonces and salts, handed in; NULL: OpenSSL's generator. */
 	int (*random)(void *ctx, uint8_t *buf, size_t len);
 	void *random_ctx;
@@ -74,9 +75,9 @@ int ks_kek_file_create(const char *path, char *err, size_t err_cap);
  * One card line's key columns come in as text, in place, and leave as sealed keysets.  The text is wiped. */
 
 struct ks_keyset_spec {
-	uint8_t kvn;			/* 1..15 */
+	uint8_t kvn; /* 1..15 */
 	enum ota_alg kic_alg, kid_alg;
-	uint8_t cc_len;			/* 8, or 4 for AES keysets with short CMAC */
+	uint8_t cc_len; /* 8, or 4 for AES keysets with short CMAC */
 };
 
 /* "des3-2key"-like names on the command line: 3des2, 3des3, aes (length from the key), aes128, aes192, aes256, des.
@@ -92,11 +93,13 @@ int ks_keyset_import(struct ks *ks, const char *iccid, const struct ks_keyset_sp
 /* ---- use by reference ---- */
 
 /* Loads a sealed keyset into a slot.  *set is the handle for ks_ref.set.  The same keyset may be loaded twice; a slot
- * is kept until ks_unload().  Handles carry a generation, so that a stale one is refused and never names another key. */
+ * is kept until ks_unload().  Handles carry a generation, so that a stale one is refused and never names another key
+ * (the same value comes back after 2^32 loads: a handle is not for keeping). */
 int ks_load(struct ks *ks, const char *iccid, uint8_t kvn, const uint8_t *sealed, size_t len, uint32_t *set);
-void ks_unload(struct ks *ks, uint32_t set);	/* wipes; 0 is allowed */
+void ks_unload(struct ks *ks, uint32_t set); /* wipes; 0 is allowed */
 
-/* The two verbs.  The hook pair stays valid until ks_close(). */
+/* The two verbs.  The hook pair stays valid until ks_close().  KIc ciphers, KID makes checksums, each in the algorithm it
+ * was imported for and no checksum shorter than cc_len: everything else is OTA_E_KEY in the job. */
 struct ota_crypt ks_crypt(struct ks *ks);
 
 /* ---- the four other ways out: named here so that nobody invents a fifth ----
@@ -111,7 +114,7 @@ int ks_emit_to_hlr(struct ks *ks, uint32_t set, const char *sink);
 struct ks_stats {
 	uint64_t macs, ciphers, loads, imports, refused;
 	unsigned slots, slots_used, slots_high;
-	bool locked_memory;		/* mlock succeeded */
+	bool locked_memory; /* mlock succeeded */
 };
 void ks_stats(const struct ks *ks, struct ks_stats *out);
 

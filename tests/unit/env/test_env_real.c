@@ -11,9 +11,9 @@
 
 #include "env_real.h"
 
-#define MS	   1000000LL
-#define START	   (1760000000000LL * MS)
-#define HOUR_MS	   3600000LL
+#define MS	1000000LL
+#define START	(1760000000000LL * MS)
+#define HOUR_MS 3600000LL
 
 /* A wall clock and a boot clock that somebody turns. */
 struct bench {
@@ -35,7 +35,7 @@ static int64_t tick(struct bench *b, int64_t wall_ms, int64_t boot_ms)
 
 static struct bench bench_start(void)
 {
-	struct bench b = { .wall = START, .boot = 777 * MS };
+	struct bench b = {.wall = START, .boot = 777 * MS};
 
 	assert_int_equal(tick(&b, 0, 0), START / MS);
 	assert_int_equal(b.step_ms, 0);
@@ -125,7 +125,7 @@ static void test_real(void **state)
 {
 	struct env *e = env_real();
 	int64_t a = e->utc_ms(e->ctx), b = e->utc_ms(e->ctx);
-	uint8_t r[32] = { 0 }, s[32] = { 0 };
+	uint8_t r[32] = {0}, s[32] = {0};
 
 	assert_true(a > 1700000000000LL);
 	assert_true(b >= a);
@@ -138,8 +138,9 @@ static void test_real(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_steady),	 cmocka_unit_test(test_sleep),		cmocka_unit_test(test_forward),
-		cmocka_unit_test(test_backward), cmocka_unit_test(test_back_and_forth), cmocka_unit_test(test_fine_grained),
+		cmocka_unit_test(test_steady),	       cmocka_unit_test(test_sleep),
+		cmocka_unit_test(test_forward),	       cmocka_unit_test(test_backward),
+		cmocka_unit_test(test_back_and_forth), cmocka_unit_test(test_fine_grained),
 		cmocka_unit_test(test_real),
 	};
 
