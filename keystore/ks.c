@@ -144,7 +144,8 @@ static int arena_make(struct ks **out, unsigned slots)
 		return KS_E_MEMORY;
 	ks->arena_len = len;
 	/* Both are best effort: RLIMIT_MEMLOCK may be small, and the operator sees in the statistics what came of it. */
-	ks->st.locked_memory = mlock(ks, len) == 0 && madvise(ks, len, MADV_DONTDUMP) == 0;
+	ks->st.locked_memory = mlock(ks, len) == 0;
+	ks->st.undumped = madvise(ks, len, MADV_DONTDUMP) == 0;
 	ks->st.slots = slots;
 	while ((1u << ks->index_bits) < slots)
 		ks->index_bits++;

@@ -115,6 +115,7 @@ struct ks_stats {
 	uint64_t macs, ciphers, loads, imports, refused;
 	unsigned slots, slots_used, slots_high;
 	bool locked_memory; /* mlock succeeded */
+	bool undumped; /* left out of core dumps */
 };
 void ks_stats(const struct ks *ks, struct ks_stats *out);
 

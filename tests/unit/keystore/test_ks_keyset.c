@@ -40,6 +40,7 @@ static void test_round_trip(void **state)
 	ks_stats(ks, &st);
 	assert_int_equal(st.slots_used, 0);
 	assert_int_equal(st.slots_high, 1);
+	assert_true(st.undumped);
 	ks_close(ks);
 	ks_close(NULL);
 }
