@@ -103,6 +103,7 @@ struct sim_card_truth {
 	uint32_t accepted;			/* packets that passed security */
 	uint32_t scripts_done;			/* executed to the last command */
 	uint32_t imsi_changes;			/* UPDATEs that gave EF_IMSI another value */
+	uint32_t imsi_writes;			/* scripts that wrote EF_IMSI, with whatever value */
 	uint32_t replays_refused;		/* counter too low */
 	uint32_t security_refused;		/* anything else refused before execution */
 	uint32_t executions_max;		/* of one identical packet with checked counter: never above 1 */

@@ -59,6 +59,7 @@ struct script_result {
 	uint8_t resp[RESPONSE_MAX];	/* TS 102 226, 5.1.2: count, SW, data of the last */
 	bool done;			/* to the last command, without an error */
 	bool changed;			/* the content of a file is another one now */
+	bool imsi_written;
 };
 void sim_script_run(struct sim_card *c, const uint8_t tar[3], const uint8_t *p, size_t len, struct script_result *res);
 /* Would this script UPDATE EF_IMSI?  Reads the text only. */

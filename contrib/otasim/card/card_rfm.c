@@ -220,7 +220,7 @@ struct session {
 	struct sim_card *c;
 	enum df home, df;
 	const struct ef *ef;
-	bool changed;
+	bool changed, imsi_written;
 	uint8_t fcp[32];	/* what GET RESPONSE fetches */
 	uint8_t fcp_len;
 	uint16_t sw;
@@ -387,6 +387,7 @@ static uint16_t ins_binary(struct session *s, const struct apdu *a, bool update)
 		if (n == 0 || n > size - off)
 			return 0x6700;
 		s->changed |= memcmp(f + off, a->data, n) != 0;
+		s->imsi_written |= s->ef->fid == FID_IMSI;
 		memcpy(f + off, a->data, n);
 		return 0x9000;
 	}
@@ -509,6 +510,7 @@ void sim_script_run(struct sim_card *c, const uint8_t tar[3], const uint8_t *p, 
 	wr_bytes(&w, s.data, s.len);
 	res->len = wr_len(&w);
 	res->changed = s.changed;
+	res->imsi_written = s.imsi_written;
 }
 
 bool sim_script_touches_imsi(const uint8_t *p, size_t len)

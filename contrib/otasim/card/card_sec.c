@@ -371,6 +371,8 @@ static void execute(struct sim_card *c, const struct sim_cmd *k, const struct si
 	sim_fs_imsi(c, after);
 	if (res.done)
 		c->truth.scripts_done++;
+	if (res.imsi_written)
+		c->truth.imsi_writes++;
 	if (strcmp(before, after))
 		c->truth.imsi_changes++;
 	por_send(c, k, oa, true, POR_OK, res.resp, res.len, out);

@@ -1,0 +1,307 @@
+/* control.c - the control socket: a line in, lines and "ok" (or "error ...") out.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+
+#include "server.h"
+#include "verify.h"
+
+#define CLIENTS_MAX 16
+#define LINE_MAX_IN 1024
+
+struct client {
+	struct control *ctl;
+	struct bufferevent *bev;	/* NULL: free */
+};
+
+struct control {
+	struct server *server;
+	struct event_base *base;
+	struct evconnlistener *listener;
+	char path[108];
+	bool bound;
+	struct client client[CLIENTS_MAX];
+};
+
+static void row_of(struct server *s, uint32_t card, struct truth_row *r)
+{
+	const struct sim_card *c = &server_fleet(s)->cards[card];
+
+	memset(r, 0, sizeof(*r));
+	sim_card_truth(c, &r->t);
+	memcpy(r->imsi_first, c->imsi_first, sizeof(r->imsi_first));
+	r->present = sim_air_present(server_air(s), card);
+}
+
+static void cmd_cards(struct server *s, struct evbuffer *out)
+{
+	char line[TRUTH_LINE_MAX];
+	struct truth_row r;
+
+	evbuffer_add_printf(out, "%s\n", TRUTH_HEADER);
+	for (uint32_t i = 0; i < server_fleet(s)->n; i++) {
+		row_of(s, i, &r);
+		truth_print(line, &r);
+		evbuffer_add_printf(out, "%s\n", line);
+	}
+	evbuffer_add_printf(out, "ok\n");
+}
+
+/* The card named by ICCID, or -1 after an error line. */
+static int64_t card_arg(struct server *s, const char *iccid, struct evbuffer *out)
+{
+	int64_t card = fleet_find(server_fleet(s), iccid);
+
+	if (card < 0)
+		evbuffer_add_printf(out, "error no card \"%s\"\n", iccid);
+	return card;
+}
+
+static void cmd_card(struct server *s, const char *iccid, struct evbuffer *out)
+{
+	int64_t card = card_arg(s, iccid, out);
+	const struct sim_card *c;
+	struct truth_row r;
+
+	if (card < 0)
+		return;
+	c = &server_fleet(s)->cards[card];
+	row_of(s, (uint32_t)card, &r);
+	evbuffer_add_printf(out, "iccid %s\nmsisdn %s\nimsi_first %s\nimsi_stored %s\nimsi_presented %s\n", c->iccid, c->msisdn,
+			    c->imsi_first, r.t.imsi_stored, r.t.imsi_presented);
+	evbuffer_add_printf(out, "coverage %s\nkvn %u\nalg %s\ncntr %" PRIu64 "\n", r.present ? "present" : "absent",
+			    c->ks[0].kvn, sim_alg_name(c->ks[0].kic_alg), c->ks[0].cntr);
+	evbuffer_add_printf(out, "messages %u\naccepted %u\nscripts_done %u\nimsi_changes %u\nimsi_writes %u\n", c->messages,
+			    r.t.accepted, r.t.scripts_done, r.t.imsi_changes, r.t.imsi_writes);
+	evbuffer_add_printf(out, "replays_refused %u\nsecurity_refused %u\nexecutions_max %u\nsame_cntr_other_packet %u\n",
+			    r.t.replays_refused, r.t.security_refused, r.t.executions_max, r.t.same_cntr_other_packet);
+	for (int i = 0; i < c->seen_count; i++)
+		evbuffer_add_printf(out, "seen cntr=%" PRIu64 " kvn=%u executed=%u imsi_update=%d packet=%016" PRIx64 "\n",
+				    c->seen[i].cntr, c->seen[i].kvn, c->seen[i].executions, c->seen[i].imsi_update,
+				    c->seen[i].packet_hash);
+	evbuffer_add_printf(out, "ok\n");
+}
+
+static void cmd_stats(struct server *s, struct evbuffer *out)
+{
+	struct sim_air_stats a;
+	struct smsc_stats m;
+	uint32_t present = 0;
+
+	sim_air_stats(server_air(s), &a);
+	smsc_stats(server_smsc(s), &m);
+	for (uint32_t i = 0; i < server_fleet(s)->n; i++)
+		present += sim_air_present(server_air(s), i);
+#define U(name, v) evbuffer_add_printf(out, name " %" PRIu64 "\n", (uint64_t)(v))
+	U("cards", server_fleet(s)->n);
+	U("cards_present", present);
+	U("in_flight", sim_air_in_flight(server_air(s)));
+	U("sessions", m.sessions);
+	U("bound", m.bound);
+	U("binds", m.binds);
+	U("binds_refused", m.binds_refused);
+	U("pdus_in", m.pdus_in);
+	U("pdus_out", m.pdus_out);
+	U("submits", m.submits);
+	U("submits_over_rate", m.throttled);
+	U("throttled", a.throttled);
+	U("delivered", a.delivered);
+	U("absent", a.absent);
+	U("stored", a.stored);
+	U("expired", a.expired);
+	U("lost_down", a.lost_down);
+	U("lost_up", a.lost_up);
+	U("lost_results", a.lost_results);
+	U("loss_high", a.loss_high);
+	U("duplicated", a.duplicated);
+	U("reordered", a.reordered);
+	U("corrupted", a.corrupted);
+	U("mo", a.mo);
+	U("receipts", a.receipts);
+	U("up_retries", a.up_retries);
+	U("deliver_sm", m.delivers);
+	U("deliver_ok", m.deliver_ok);
+	U("deliver_temporary", m.deliver_temp);
+	U("deliver_permanent", m.deliver_perm);
+	U("deliver_timeouts", m.deliver_timeouts);
+	U("alerts", a.alerts);
+	U("alerts_lost", a.alerts_lost);
+	U("refreshes", a.refreshes);
+	U("generic_nacks", m.nacks);
+#undef U
+	evbuffer_add_printf(out, "ok\n");
+}
+
+static void cmd_verify(struct server *s, const char *list, struct evbuffer *out)
+{
+	struct verify_job job = { .list = list, .times = 1, .n = server_fleet(s)->n };
+	char *text = NULL;
+	size_t len = 0;
+	FILE *mem = open_memstream(&text, &len);
+	enum verify_result rc = VERIFY_CANNOT;
+
+	job.rows = calloc(job.n, sizeof(*job.rows));
+	if (mem && job.rows) {
+		for (uint32_t i = 0; i < job.n; i++)
+			row_of(s, i, &job.rows[i]);
+		rc = verify_run(&job, mem);
+	}
+	if (mem)
+		fclose(mem);
+	if (text)
+		evbuffer_add(out, text, len);
+	evbuffer_add_printf(out, "%s\n", rc == VERIFY_HOLDS ? "ok" : rc == VERIFY_DIFFERS ? "error differs" : "error cannot verify");
+	free(text);
+	free(job.rows);
+}
+
+static void command(struct control *ctl, char *line, struct evbuffer *out)
+{
+	char *arg = strchr(line, ' ');
+	int64_t card;
+
+	if (arg)
+		*arg++ = '\0';
+	if (!strcmp(line, "cards")) {
+		cmd_cards(ctl->server, out);
+	} else if (!strcmp(line, "card") && arg) {
+		cmd_card(ctl->server, arg, out);
+	} else if (!strcmp(line, "stats")) {
+		cmd_stats(ctl->server, out);
+	} else if (!strcmp(line, "verify") && arg) {
+		cmd_verify(ctl->server, arg, out);
+	} else if (!strcmp(line, "power") && arg) {
+		card = card_arg(ctl->server, arg, out);
+		if (card >= 0) {
+			sim_air_power_cycle(server_air(ctl->server), (uint32_t)card);
+			evbuffer_add_printf(out, "ok\n");
+		}
+	} else if (!strcmp(line, "calm")) {
+		sim_air_calm(server_air(ctl->server));
+		evbuffer_add_printf(out, "ok\n");
+	} else if (!strcmp(line, "quit")) {
+		evbuffer_add_printf(out, "ok\n");
+		event_base_loopexit(ctl->base, NULL);
+	} else {
+		evbuffer_add_printf(out, "error commands are: cards, card ICCID, stats, verify FILE, power ICCID, calm, quit\n");
+	}
+}
+
+static void client_drop(struct client *c)
+{
+	bufferevent_free(c->bev);
+	c->bev = NULL;
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct client *c = arg;
+	struct evbuffer *in = bufferevent_get_input(bev);
+	size_t n;
+	char *line;
+
+	while ((line = evbuffer_readln(in, &n, EVBUFFER_EOL_CRLF))) {
+		command(c->ctl, line, bufferevent_get_output(bev));
+		free(line);
+	}
+	if (evbuffer_get_length(in) > LINE_MAX_IN)
+		client_drop(c);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+		client_drop(arg);
+}
+
+static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
+{
+	struct control *ctl = arg;
+
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &ctl->client[i];
+
+		if (c->bev)
+			continue;
+		c->ctl = ctl;
+		c->bev = bufferevent_socket_new(ctl->base, fd, BEV_OPT_CLOSE_ON_FREE);
+		if (!c->bev)
+			break;
+		bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+		bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+		return;
+	}
+	close(fd);
+}
+
+/* A socket nobody listens on is left over from a crash; one that answers belongs to somebody. */
+static bool path_free(const struct sockaddr_un *sa)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct stat st;
+	bool alive;
+
+	if (fd < 0)
+		return false;
+	alive = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0;
+	close(fd);
+	if (alive)
+		return false;
+	return lstat(sa->sun_path, &st) < 0 || (S_ISSOCK(st.st_mode) && unlink(sa->sun_path) == 0);
+}
+
+struct control *control_new(struct event_base *base, struct server *s, const char *path, char *err, size_t err_cap)
+{
+	struct control *ctl = calloc(1, sizeof(*ctl));
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	mode_t old;
+
+	if (!ctl)
+		return NULL;
+	ctl->server = s;
+	ctl->base = base;
+	snprintf(ctl->path, sizeof(ctl->path), "%s", path);
+	memcpy(sa.sun_path, ctl->path, sizeof(sa.sun_path));
+	if (!path_free(&sa)) {
+		snprintf(err, err_cap, "--control %s: something is already there", path);
+		control_free(ctl);
+		return NULL;
+	}
+	old = umask(0177);	/* the socket is the owner's alone from its first moment */
+	ctl->listener = evconnlistener_new_bind(base, on_accept, ctl, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
+						CLIENTS_MAX, (struct sockaddr *)&sa, sizeof(sa));
+	umask(old);
+	if (!ctl->listener) {
+		snprintf(err, err_cap, "cannot listen on %s: %s", path, strerror(errno));
+		control_free(ctl);
+		return NULL;
+	}
+	ctl->bound = true;
+	return ctl;
+}
+
+void control_free(struct control *ctl)
+{
+	if (!ctl)
+		return;
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		if (ctl->client[i].bev)
+			client_drop(&ctl->client[i]);
+	}
+	if (ctl->listener)
+		evconnlistener_free(ctl->listener);
+	if (ctl->bound)
+		unlink(ctl->path);
+	free(ctl);
+}

@@ -1,0 +1,186 @@
+/* fleet.c - the cards of one otasim, and the two files an operator would have of them.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include "fleet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#define PATH_CAP 512
+
+int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card_profile *p, const char *new_imsi_prefix,
+	       char *err, size_t err_cap)
+{
+	*f = (struct fleet){ .n = n };
+	if (strlen(new_imsi_prefix) != strlen(p->imsi_prefix) || strlen(new_imsi_prefix) >= sizeof(f->new_imsi_prefix) ||
+	    strspn(new_imsi_prefix, "0123456789") != strlen(new_imsi_prefix)) {
+		snprintf(err, err_cap, "new IMSI prefix \"%s\": wanted are as many digits as in \"%s\"", new_imsi_prefix,
+			 p->imsi_prefix);
+		return -1;
+	}
+	strcpy(f->new_imsi_prefix, new_imsi_prefix);
+	f->cards = calloc(n, sizeof(*f->cards));
+	if (!f->cards) {
+		snprintf(err, err_cap, "no memory for %u cards of %zu octets", n, sizeof(*f->cards));
+		return -1;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (sim_card_init(&f->cards[i], seed, i, p) < 0) {
+			snprintf(err, err_cap, "card %u: the profile makes no sense (IMSI prefix of 5 or 6 digits, key version "
+					       "1..15, counter below 2^40)", i);
+			fleet_free(f);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void fleet_free(struct fleet *f)
+{
+	if (f->cards)
+		OPENSSL_cleanse(f->cards, f->n * sizeof(*f->cards));
+	free(f->cards);
+	f->cards = NULL;
+}
+
+void fleet_new_imsi(const struct fleet *f, uint32_t card, char imsi[SIM_IMSI_LEN])
+{
+	memcpy(imsi, f->cards[card].imsi_first, SIM_IMSI_LEN);
+	memcpy(imsi, f->new_imsi_prefix, strlen(f->new_imsi_prefix));
+}
+
+/* ICCIDs are made in ascending order. */
+int64_t fleet_find(const struct fleet *f, const char *iccid)
+{
+	uint32_t lo = 0, hi = f->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		int cmp = strcmp(f->cards[mid].iccid, iccid);
+
+		if (cmp == 0)
+			return mid;
+		if (cmp < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return -1;
+}
+
+static void hex(char *out, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		sprintf(out + 2 * i, "%02X", p[i]);
+	out[2 * len] = '\0';
+}
+
+static FILE *open_private(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (fd >= 0 && !out)
+		close(fd);
+	if (out && fchmod(fd, 0600) < 0) {
+		fclose(out);
+		return NULL;
+	}
+	return out;
+}
+
+static int finish(FILE *out, const char *tmp, const char *path, char *err, size_t err_cap)
+{
+	bool bad = ferror(out);
+
+	bad |= fclose(out) != 0;
+	if (!bad && rename(tmp, path) == 0)
+		return 0;
+	snprintf(err, err_cap, "cannot write %s: %s", path, strerror(errno));
+	unlink(tmp);
+	return -1;
+}
+
+static void cards_csv(const struct fleet *f, FILE *out)
+{
+	fputs("ICCID,IMSI,MSISDN,ACC,KIC1,KID1,KIK1\n", out);
+	for (uint32_t i = 0; i < f->n; i++) {
+		const struct sim_card *c = &f->cards[i];
+		size_t klen = sim_alg_key_len(c->ks[0].kic_alg), len;
+		char acc[8], key[3][2 * SIM_KEY_MAX + 1];
+
+		hex(acc, sim_card_file(c, 0x6f78, &len), 2);
+		hex(key[0], c->ks[0].kic, klen);
+		hex(key[1], c->ks[0].kid, klen);
+		hex(key[2], c->ks[0].kik, klen);
+		fprintf(out, "%s,%s,%s,%s,%s,%s,%s\n", c->iccid, c->imsi_first, c->msisdn, acc, key[0], key[1], key[2]);
+		OPENSSL_cleanse(key, sizeof(key));
+	}
+}
+
+static void new_imsi_csv(const struct fleet *f, FILE *out)
+{
+	char imsi[SIM_IMSI_LEN];
+
+	fputs("ICCID,IMSI\n", out);
+	for (uint32_t i = 0; i < f->n; i++) {
+		fleet_new_imsi(f, i, imsi);
+		fprintf(out, "%s,%s\n", f->cards[i].iccid, imsi);
+	}
+}
+
+static int write_one(const struct fleet *f, const char *dir, const char *name,
+		     void (*content)(const struct fleet *f, FILE *out), char *err, size_t err_cap)
+{
+	char path[PATH_CAP], tmp[PATH_CAP];
+	FILE *out;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path) - 8) {
+		snprintf(err, err_cap, "%s: path too long", dir);
+		return -1;
+	}
+	snprintf(tmp, sizeof(tmp), "%s/.%s.tmp", dir, name);
+	out = open_private(tmp);
+	if (!out) {
+		snprintf(err, err_cap, "cannot write %s: %s", tmp, strerror(errno));
+		return -1;
+	}
+	content(f, out);
+	return finish(out, tmp, path, err, err_cap);
+}
+
+int fleet_write(const struct fleet *f, const char *dir, char *err, size_t err_cap)
+{
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
+		snprintf(err, err_cap, "cannot make %s: %s", dir, strerror(errno));
+		return -1;
+	}
+	if (write_one(f, dir, "cards.csv", cards_csv, err, err_cap) < 0)
+		return -1;
+	return write_one(f, dir, "new-imsi.csv", new_imsi_csv, err, err_cap);
+}
+
+int write_atomically(const char *path, const char *text, char *err, size_t err_cap)
+{
+	char tmp[PATH_CAP];
+	FILE *out;
+
+	if (snprintf(tmp, sizeof(tmp), "%s.tmp", path) >= (int)sizeof(tmp)) {
+		snprintf(err, err_cap, "%s: path too long", path);
+		return -1;
+	}
+	out = open_private(tmp);
+	if (!out) {
+		snprintf(err, err_cap, "cannot write %s: %s", tmp, strerror(errno));
+		return -1;
+	}
+	fputs(text, out);
+	return finish(out, tmp, path, err, err_cap);
+}

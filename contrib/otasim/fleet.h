@@ -1,0 +1,30 @@
+/* fleet.h - the cards of one otasim, and the two files an operator would have of them.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#ifndef OTASIM_FLEET_H
+#define OTASIM_FLEET_H
+
+#include "card/card.h"
+
+struct fleet {
+	struct sim_card *cards;
+	uint32_t n;
+	char new_imsi_prefix[8];
+};
+
+/* 0, or -1 with a sentence in err. */
+int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card_profile *p, const char *new_imsi_prefix,
+	       char *err, size_t err_cap);
+void fleet_free(struct fleet *f);	/* wipes the keys */
+
+/* The IMSI this card is to get. */
+void fleet_new_imsi(const struct fleet *f, uint32_t card, char imsi[SIM_IMSI_LEN]);
+int64_t fleet_find(const struct fleet *f, const char *iccid);	/* -1: none */
+
+/* DIR/cards.csv (ICCID,IMSI,MSISDN,ACC,KIC1,KID1,KIK1) and DIR/new-imsi.csv (ICCID,IMSI), mode 0600; DIR is made. */
+int fleet_write(const struct fleet *f, const char *dir, char *err, size_t err_cap);
+
+/* Writes a small file so that nobody ever sees half of it.  0, or -1 with a sentence in err. */
+int write_atomically(const char *path, const char *text, char *err, size_t err_cap);
+
+#endif
