@@ -1,0 +1,523 @@
+/* check.c - the rules, each as a checker that watches from outside: committed batches, the wire, and the cards themselves.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * None of them asks the core what it thinks it did, except where its own account is what is checked.  A checker that has
+ * never failed has not been tested: `sim --breaks` makes each one fail.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define KEY_WINDOW 8	/* octets of a key that count as the key */
+
+void check_fail(struct world *w, const char *checker, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->failed)
+		return;
+	w->failed = true;
+	w->checker = checker;
+	va_start(ap, fmt);
+	vsnprintf(w->why, sizeof(w->why), fmt, ap);
+	va_end(ap);
+	tell(w, "CHECK %s: %s", checker, w->why);
+}
+
+static uint64_t hash_octets(const uint8_t *p, size_t len)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;	/* FNV-1a */
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * 0x100000001b3ULL;
+	return h ? h : 1;
+}
+
+/* ------------------------------------------------------------------------------------------------ keys */
+
+int check_init(struct world *w)
+{
+	for (unsigned i = 0; i < w->sc.cards; i++) {
+		struct watched_card *c = &w->watch[i];
+
+		if (ks_load(w->audit, w->card[i].iccid, c->keyset.kvn, c->keyset.sealed, c->keyset.sealed_len, &c->set) < 0)
+			return -1;
+		for (unsigned k = 0; k < 3; k++)
+			for (size_t at = 0; at + KEY_WINDOW <= c->key_len; at += KEY_WINDOW) {
+				unsigned prefix = (unsigned)c->key[k][at] << 8 | c->key[k][at + 1];
+
+				w->key_prefix[prefix >> 5] |= (uint32_t)1 << (prefix & 31);
+			}
+	}
+	return 0;
+}
+
+void check_free(struct world *w)
+{
+	for (unsigned i = 0; i < w->sc.cards; i++) {
+		for (unsigned k = 0; k < w->watch[i].n_cmds; k++)
+			free(w->watch[i].cmd[k].packet);
+		free(w->watch[i].cmd);
+		free(w->watch[i].heard);
+	}
+}
+
+static bool prefix_known(const struct world *w, unsigned prefix)
+{
+	return w->key_prefix[prefix >> 5] >> (prefix & 31) & 1;
+}
+
+static void compare_keys(struct world *w, const char *where, const uint8_t *p)
+{
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		for (unsigned k = 0; k < 3; k++)
+			for (size_t at = 0; at + KEY_WINDOW <= w->watch[i].key_len; at += KEY_WINDOW)
+				if (!memcmp(p, w->watch[i].key[k] + at, KEY_WINDOW))
+					check_fail(w, "no-key-outside", "card %u: octets of a key in %s", i, where);
+}
+
+void check_octets(struct world *w, const char *where, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i + KEY_WINDOW <= len; i++)
+		if (prefix_known(w, (unsigned)p[i] << 8 | p[i + 1]))
+			compare_keys(w, where, p + i);
+}
+
+static int nibble(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Keys as hex, at either alignment. */
+void check_text(struct world *w, const char *where, const char *text)
+{
+	uint8_t b[KEY_WINDOW];
+	size_t run = 0;
+
+	for (size_t i = 0; text[i]; i++) {
+		run = nibble(text[i]) < 0 ? 0 : run + 1;
+		if (run < 2 * KEY_WINDOW)
+			continue;
+		for (size_t k = 0; k < KEY_WINDOW; k++) {
+			const char *at = text + i + 1 - 2 * KEY_WINDOW + 2 * k;
+
+			b[k] = (uint8_t)(nibble(at[0]) << 4 | nibble(at[1]));
+		}
+		if (prefix_known(w, (unsigned)b[0] << 8 | b[1]))
+			compare_keys(w, where, b);
+	}
+}
+
+/* ------------------------------------------------------------------------------------------------ what is durable */
+
+static struct watched_card *by_row(struct world *w, uint64_t id, unsigned *index)
+{
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		if (w->watch[i].id == id) {
+			*index = i;
+			return &w->watch[i];
+		}
+	return NULL;
+}
+
+static struct seen_cmd *seen_cmd(struct world *w, struct watched_card *c, uint64_t id, bool add)
+{
+	for (unsigned i = 0; i < c->n_cmds; i++)
+		if (c->cmd[i].id == id)
+			return &c->cmd[i];
+	if (!add)
+		return NULL;
+	if (c->n_cmds == c->cap_cmds) {
+		unsigned cap = c->cap_cmds ? 2 * c->cap_cmds : 8;
+		struct seen_cmd *p = realloc(c->cmd, cap * sizeof(*p));
+
+		if (!p) {
+			check_fail(w, "harness", "out of memory");
+			return NULL;
+		}
+		c->cmd = p;
+		c->cap_cmds = cap;
+	}
+	memset(&c->cmd[c->n_cmds], 0, sizeof(c->cmd[0]));
+	c->cmd[c->n_cmds].id = id;
+	return &c->cmd[c->n_cmds++];
+}
+
+static void hear(struct world *w, struct watched_card *c, const uint8_t *p, size_t len)
+{
+	uint64_t h = hash_octets(p, len);
+
+	for (unsigned i = 0; i < c->n_heard; i++)
+		if (c->heard[i] == h)
+			return;
+	if (c->n_heard == c->cap_heard) {
+		unsigned cap = c->cap_heard ? 2 * c->cap_heard : 16;
+		uint64_t *q = realloc(c->heard, cap * sizeof(*q));
+
+		if (!q) {
+			check_fail(w, "harness", "out of memory");
+			return;
+		}
+		c->heard = q;
+		c->cap_heard = cap;
+	}
+	c->heard[c->n_heard++] = h;
+}
+
+static bool open_state(uint8_t state)
+{
+	return state == CMD_QUEUED || state == CMD_PREPARED || state == CMD_SENT || state == CMD_WAIT_TIMER ||
+	       state == CMD_WAIT_PRESENCE;
+}
+
+/* One command of a card may still run; all older ones are ended or fenced. */
+static void check_one_open(struct world *w, const struct watched_card *c, unsigned index)
+{
+	unsigned open = 0;
+
+	for (unsigned i = 0; i < c->n_cmds; i++)
+		open += open_state(c->cmd[i].state);
+	if (open > 1)
+		check_fail(w, "one-unfenced", "card %u: %u commands are open at the same time", index, open);
+}
+
+static void committed_cmd(struct world *w, const struct cmd_row *row)
+{
+	unsigned index;
+	struct watched_card *c = by_row(w, row->card, &index);
+	struct seen_cmd *s;
+
+	if (!c) {
+		check_fail(w, "rows", "command %llu of a card that does not exist", (unsigned long long)row->id);
+		return;
+	}
+	s = seen_cmd(w, c, row->id, true);
+	if (!s)
+		return;
+	if (s->cntr && row->cntr != s->cntr)
+		check_fail(w, "one-cntr-one-packet", "card %u: command %llu changes its counter from %llu to %llu", index,
+			   (unsigned long long)row->id, (unsigned long long)s->cntr, (unsigned long long)row->cntr);
+	s->cntr = row->cntr;
+	s->kvn = row->kvn;
+	s->state = row->state;
+	for (unsigned i = 0; i < c->n_cmds; i++)
+		if (&c->cmd[i] != s && c->cmd[i].kvn == s->kvn && c->cmd[i].cntr == s->cntr)
+			check_fail(w, "one-cntr-one-packet", "card %u: commands %llu and %llu share counter %llu", index,
+				   (unsigned long long)c->cmd[i].id, (unsigned long long)s->id, (unsigned long long)s->cntr);
+}
+
+static void committed_wire(struct world *w, const struct store_op *op)
+{
+	const struct cmd_row *row = op->row;
+	unsigned index;
+	struct watched_card *c = by_row(w, row->card, &index);
+	struct seen_cmd *s = c ? seen_cmd(w, c, row->id, true) : NULL;
+	uint64_t h = hash_octets(op->bytes, op->bytes_len);
+
+	if (!s) {
+		check_fail(w, "rows", "packet of a card that does not exist");
+		return;
+	}
+	if (s->packet_hash && s->packet_hash != h)
+		check_fail(w, "one-cntr-one-packet", "card %u: the stored packet of command %llu changes", index,
+			   (unsigned long long)row->id);
+	if (s->packet)
+		return;
+	s->packet = malloc(op->bytes_len ? op->bytes_len : 1);
+	if (!s->packet) {
+		check_fail(w, "harness", "out of memory");
+		return;
+	}
+	memcpy(s->packet, op->bytes, op->bytes_len);
+	s->packet_len = (uint16_t)op->bytes_len;
+	s->packet_hash = h;
+}
+
+static bool holds_new_imsi(const struct world *w, unsigned index)
+{
+	struct sim_card_truth t;
+
+	sim_card_truth(&w->card[index], &t);
+	return !strcmp(t.imsi_stored, w->watch[index].new_imsi);
+}
+
+static void committed_txn(struct world *w, const struct txn_row *row)
+{
+	unsigned index;
+	struct watched_card *c = by_row(w, row->card, &index);
+
+	if (!c) {
+		check_fail(w, "rows", "transaction of a card that does not exist");
+		return;
+	}
+	if (c->txn_state == TXN_DONE && row->state != TXN_DONE)
+		check_fail(w, "done-is-final", "card %u: the transaction goes from DONE to %s", index, txn_state_name(row->state));
+	if (row->state == TXN_DONE && !holds_new_imsi(w, index))
+		check_fail(w, "done-means-ran", "card %u: recorded as DONE, but the card does not hold %s", index, c->new_imsi);
+	c->txn_state = row->state;
+}
+
+void check_committed(struct world *w, const struct store_batch *b)
+{
+	unsigned index;
+
+	w->stat_commits++;
+	for (size_t i = 0; i < b->n; i++) {
+		const struct store_op *op = &b->ops[i];
+
+		if (op->kind == ST_CMD_PUT) {
+			committed_cmd(w, op->row);
+		} else if (op->kind == ST_WIRE_PUT) {
+			committed_wire(w, op);
+		} else if (op->kind == ST_TXN_PUT) {
+			committed_txn(w, op->row);
+		} else if (op->kind == ST_PART_PUT) {
+			const struct part_row *p = op->row;
+			struct watched_card *c = by_row(w, p->card, &index);
+
+			if (c)
+				hear(w, c, p->ud, p->len);
+		} else if (op->kind == ST_STORY_ADD) {
+			const struct story_row *s = op->row;
+			struct watched_card *c = by_row(w, s->card, &index);
+
+			if (c && op->bytes_len)
+				hear(w, c, op->bytes, op->bytes_len);
+			check_text(w, "a story line", s->text);
+			check_octets(w, "a story line's octets", op->bytes, op->bytes_len);
+		}
+	}
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		check_one_open(w, &w->watch[i], i);
+}
+
+/* ------------------------------------------------------------------------------------------------ the wire */
+
+static struct watched_card *by_number(struct world *w, const struct ota_addr *a, unsigned *index)
+{
+	for (unsigned i = 0; i < w->sc.cards; i++) {
+		const char *own = a->npi == 6 ? w->card[i].imsi_first : w->card[i].msisdn;
+
+		*index = i;
+		if (!strcmp(a->digits, own) || (a->npi == 6 && !strcmp(a->digits, w->watch[i].new_imsi)))
+			return &w->watch[i];
+	}
+	return NULL;
+}
+
+/* The counter of a stored packet as the card will read it, not as the row says. */
+static void check_counter(struct world *w, struct watched_card *c, unsigned index, const struct seen_cmd *s)
+{
+	const struct ota_cmd_params in = { .kic_ref = { c->set, KS_KEY_KIC }, .kid_ref = { c->set, KS_KEY_KID },
+					   .cc_len = c->keyset.cc_len };
+	struct ota_crypt crypt = ks_crypt(w->audit);
+	uint8_t packet[OTA_PACKET_MAX];
+	struct ota_cmd cmd;
+	int rc;
+
+	memcpy(packet, s->packet, s->packet_len);
+	rc = ota_cmd_decode(&cmd, packet, s->packet_len, &in, &crypt);
+	if (rc < 0)
+		check_fail(w, "wire", "card %u: a packet leaves that its own keys do not open: %s", index, ota_strerror(rc));
+	else if (cmd.p.cntr != s->cntr)
+		check_fail(w, "one-cntr-one-packet", "card %u: the packet says counter %llu, its row %llu", index,
+			   (unsigned long long)cmd.p.cntr, (unsigned long long)s->cntr);
+}
+
+static bool contains(const uint8_t *hay, size_t n, const uint8_t *needle, size_t len)
+{
+	for (size_t i = 0; len <= n && i <= n - len; i++)
+		if (!memcmp(hay + i, needle, len))
+			return true;
+	return false;
+}
+
+void check_submit(struct world *w, const struct link_submit *sub)
+{
+	struct ota_udh udh;
+	unsigned index;
+	struct watched_card *c = by_number(w, &sub->dst, &index);
+	struct seen_cmd *s = NULL;
+
+	check_octets(w, "a short message", sub->ud, sub->ud_len);
+	if (!c) {
+		check_fail(w, "wire", "a message for %s, who is nobody", sub->dst.digits);
+		return;
+	}
+	if (ota_udh_parse(&udh, sub->ud, sub->ud_len) < 0 || udh.len >= sub->ud_len) {
+		check_fail(w, "wire", "card %u: a message without header or without content", index);
+		return;
+	}
+	c->submits++;
+	for (unsigned i = c->n_cmds; i-- > 0 && !s;)
+		if (c->cmd[i].packet && contains(c->cmd[i].packet, c->cmd[i].packet_len, sub->ud + udh.len, sub->ud_len - udh.len))
+			s = &c->cmd[i];
+	if (!s) {
+		check_fail(w, "durable-first", "card %u: octets leave that are not durable in any packet", index);
+		return;
+	}
+	if (!s->cntr) {
+		check_fail(w, "durable-first", "card %u: a packet leaves whose counter is not durable", index);
+		return;
+	}
+	if (s->cntr < c->sent_cntr) {
+		check_fail(w, "fenced", "card %u: counter %llu leaves after %llu has left", index, (unsigned long long)s->cntr,
+			   (unsigned long long)c->sent_cntr);
+		return;
+	}
+	c->sent_cntr = s->cntr;
+	if (udh.seq <= 1)
+		check_counter(w, c, index, s);
+}
+
+/* Answered positively: from now on nobody but us knows it, so its trace must be durable. */
+void check_answered(struct world *w, uint32_t card, const uint8_t *ud, size_t len)
+{
+	struct watched_card *c = &w->watch[card];
+	struct ota_udh udh;
+	uint64_t h, whole;
+
+	/* a corrupted message need not be recognisable as a PoR */
+	if (!len || w->sc.air.corrupt_ppm || ota_udh_parse(&udh, ud, len) < 0)
+		return;
+	if (!udh.concat && udh.pi != 0x71)
+		return;
+	h = hash_octets(ud + udh.len, len - udh.len);
+	whole = hash_octets(ud, len);
+	for (unsigned i = 0; i < c->n_heard; i++)
+		if (c->heard[i] == h || c->heard[i] == whole)
+			return;
+	check_fail(w, "answered-is-durable", "card %u: its message was answered positively and nothing of it is durable", card);
+}
+
+/* ------------------------------------------------------------------------------------------------ the cards */
+
+void check_cards(struct world *w)
+{
+	for (unsigned i = 0; i < w->sc.cards; i++) {
+		const struct sim_card *c = &w->card[i];
+		unsigned runs = 0;
+
+		for (unsigned k = 0; k < c->seen_count; k++)
+			if (c->seen[k].imsi_update)
+				runs += c->seen[k].executions;
+		if (runs > 1)
+			check_fail(w, "at-most-once", "card %u: the script has run %u times", i, runs);
+		if (c->truth.executions_max > 1)
+			check_fail(w, "at-most-once", "card %u: one packet has run %u times", i, c->truth.executions_max);
+		if (c->truth.same_cntr_other_packet)
+			check_fail(w, "one-cntr-one-packet", "card %u has met two packets under one counter", i);
+	}
+}
+
+/* ------------------------------------------------------------------------------------------------ accounts */
+
+static void durable_counts(const struct world *w, unsigned campaign, uint64_t n[_TXN_STATES])
+{
+	memset(n, 0, _TXN_STATES * sizeof(n[0]));
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		if (w->watch[i].campaign == campaign)
+			n[w->watch[i].txn_state]++;
+}
+
+static void compare_view(struct world *w, const char *when)
+{
+	for (unsigned k = 0; k < w->sc.campaigns; k++) {
+		struct gw_campaign_view v;
+		uint64_t n[_TXN_STATES];
+
+		if (!gw_campaign_view(w->gw, w->campaign[k].id, &v)) {
+			check_fail(w, "store-equals-core", "%s: campaign %s is unknown", when, w->campaign[k].name);
+			return;
+		}
+		durable_counts(w, k, n);
+		for (unsigned s = 0; s < _TXN_STATES; s++)
+			if (v.by_state[s] != n[s])
+				check_fail(w, "store-equals-core", "%s: campaign %s: the core counts %llu %s, durable are %llu", when,
+					   w->campaign[k].name, (unsigned long long)v.by_state[s], txn_state_name((uint8_t)s),
+					   (unsigned long long)n[s]);
+	}
+}
+
+/* Just started and ready: nothing has been decided since, so core and store must agree. */
+void check_ready(struct world *w)
+{
+	if (!w->life_commits)
+		compare_view(w, "after a restart");
+}
+
+static void check_report_row(struct world *w, const struct store_report *r)
+{
+	unsigned index;
+	struct watched_card *c = by_row(w, r->txn.card, &index);
+
+	if (!c || strcmp(r->iccid, w->card[index].iccid)) {
+		check_fail(w, "report", "a line for a card that is not in the list");
+		return;
+	}
+	if (c->txn_state != r->txn.state)
+		check_fail(w, "report", "card %u: the report says %s, durable is %s", index, txn_state_name(r->txn.state),
+			   txn_state_name(c->txn_state));
+	if (strcmp(r->txn.new_imsi, c->new_imsi))
+		check_fail(w, "report", "card %u: the report names another IMSI", index);
+	if (r->txn.state == TXN_DONE && (strcmp(r->imsi, c->new_imsi) || r->txn.evidence < 3 || r->txn.evidence > 6))
+		check_fail(w, "report", "card %u: DONE with IMSI %s and evidence %u", index, r->imsi, r->txn.evidence);
+	if (!w->after_crash_lossy && r->txn.sms_parts != c->submits)
+		check_fail(w, "report", "card %u: %u short messages in the report, %llu on the wire", index, r->txn.sms_parts,
+			   (unsigned long long)c->submits);
+}
+
+static void check_report(struct world *w, unsigned campaign)
+{
+	struct store_report *rows = calloc(SIM_CARDS_MAX, sizeof(*rows));
+	struct store_query q = { .kind = Q_REPORT, .id = w->campaign[campaign].id, .limit = 7, .out = rows };
+	unsigned lines = 0, want = 0;
+	int rc;
+
+	do {
+		rc = rows ? store_query_wait(w->store, &q) : -1;
+		for (unsigned i = 0; !rc && i < q.n; i++)
+			check_report_row(w, &rows[i]);
+		lines += rc ? 0 : q.n;
+		q.after = q.last;
+	} while (!rc && q.n == q.limit && lines < 2 * SIM_CARDS_MAX);
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		want += w->watch[i].campaign == campaign;
+	if (rc || lines != want)
+		check_fail(w, "report", "campaign %s: %u lines for %u cards (%d)", w->campaign[campaign].name, lines, want, rc);
+	free(rows);
+}
+
+static void check_outcome(struct world *w, unsigned i)
+{
+	const struct watched_card *c = &w->watch[i];
+
+	if (c->txn_state == TXN_PLANNED || c->txn_state == TXN_ACTIVE)
+		check_fail(w, "all-finish", "card %u is still %s %lld s after the last fault", i, txn_state_name(c->txn_state),
+			   (long long)(w->now_ms - SIM_START_MS - w->sc.calm_ms) / 1000);
+	else if (c->sick && c->txn_state == TXN_DONE)
+		check_fail(w, "done-means-ran", "card %u cannot have obeyed and is DONE", i);
+	else if (w->sc.patient && !c->sick && c->txn_state != TXN_DONE)
+		check_fail(w, "all-finish", "card %u is %s, and nothing was wrong with it", i, txn_state_name(c->txn_state));
+}
+
+void check_end(struct world *w)
+{
+	struct gw_stats st;
+
+	check_cards(w);
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		check_outcome(w, i);
+	if (w->failed || w->dead)
+		return;
+	compare_view(w, "at the end");
+	gw_stats(w->gw, &st);
+	if (st.inbox || st.open || st.parked || st.store_alarm)
+		check_fail(w, "all-finish", "at the end the core still has %u events, %u open commands, %u parked, alarm %d", st.inbox,
+			   st.open, st.parked, st.store_alarm);
+	for (unsigned k = 0; k < w->sc.campaigns && !w->failed; k++)
+		check_report(w, k);
+}

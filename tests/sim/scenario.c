@@ -1,0 +1,251 @@
+/* scenario.c - what a seed means: the fleet, the weather, the limits, and how long the bad time lasts.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim.h"
+
+static int64_t pick(struct sim_rng *r, int64_t lo, int64_t hi)
+{
+	return sim_rng_range(r, (struct sim_range){ lo, hi });
+}
+
+static bool chance(struct sim_rng *r, unsigned percent)
+{
+	return sim_rng_chance(r, percent * (SIM_PPM / 100));
+}
+
+/* A fault is absent in some runs, mild in most and heavy in a few. */
+static uint32_t weather(struct sim_rng *r, uint32_t heavy_ppm)
+{
+	switch (pick(r, 0, 5)) {
+	case 0:
+	case 1:
+		return 0;
+	case 5:
+		return (uint32_t)pick(r, heavy_ppm / 4, heavy_ppm);
+	default:
+		return (uint32_t)pick(r, 0, heavy_ppm / 8);
+	}
+}
+
+static void draw_cards(struct scenario *sc, struct sim_rng *r)
+{
+	static const enum sim_alg algs[] = { SIM_ALG_3DES2, SIM_ALG_3DES2, SIM_ALG_3DES3, SIM_ALG_AES128, SIM_ALG_AES128,
+					     SIM_ALG_AES256 };
+	struct sim_card_profile *p = &sc->card;
+
+	sc->alg = algs[pick(r, 0, ARRAY_SIZE(algs) - 1)];
+	sc->mac_len = sc->alg >= SIM_ALG_AES128 && chance(r, 25) ? 4 : 8;
+	sc->kvn = (uint8_t)pick(r, 1, 15);
+	sc->spi[0] = chance(r, 20) ? 0x1e : 0x16;	/* counter exactly one higher, or higher */
+	sc->spi[1] = chance(r, 30) ? 0x19 : 0x39;	/* PoR by DELIVER-REPORT, or by SMS-SUBMIT */
+	if (chance(r, 20))
+		sc->spi[1] &= (uint8_t)~0x10;		/* PoR not ciphered */
+
+	sim_card_profile_default(p);
+	p->alg = sc->alg;
+	p->mac_len = sc->mac_len;
+	p->kvn = sc->kvn;
+	p->cntr = chance(r, 10) ? (uint64_t)pick(r, 0, SIM_CNTR_MAX / 2) : (uint64_t)pick(r, 0, 5000);
+	p->replay = (enum sim_replay)pick(r, SIM_REPLAY_02, SIM_REPLAY_SILENT);
+	p->silent_errors = chance(r, 15);
+	p->pad_80 = chance(r, 20);
+	p->interim_0b = (sc->spi[1] & 0x20) && chance(r, 20);
+	p->no_refresh = chance(r, 15);
+	if (chance(r, 12))
+		sc->wrong_keys = (unsigned)pick(r, 1, 3);
+	if (chance(r, 8))
+		sc->denied = (unsigned)pick(r, 1, 2);
+}
+
+static void draw_air(struct scenario *sc, struct sim_rng *r, uint64_t seed)
+{
+	struct sim_air_cfg *a = &sc->air;
+
+	sim_air_cfg_default(a);
+	a->seed = seed * 0x9e3779b97f4a7c15ULL + 1;
+	a->mode = chance(r, 30) ? SIM_AIR_STORE : SIM_AIR_TRANSACTION;
+	a->alert = (enum sim_alert_mode)pick(r, SIM_ALERT_ALWAYS, SIM_ALERT_OFF);
+	a->absent_ppm = weather(r, 700000);
+	a->absent_ms = (struct sim_range){ 1000, pick(r, 2000, 60000) };
+	a->gap_ppm = weather(r, 600000);
+	a->gap_after_ms = (struct sim_range){ 0, pick(r, 1000, 30000) };
+	a->gap_ms = (struct sim_range){ 500, pick(r, 1000, 30000) };
+	a->gaps_per_card_max = (uint32_t)pick(r, 1, 3);
+	a->latency_ms = (struct sim_range){ pick(r, 1, 20), pick(r, 20, 1500) };
+	a->loss_ppm = weather(r, 400000);
+	a->dup_ppm = weather(r, 300000);
+	a->reorder_ppm = weather(r, 300000);
+	a->reorder_ms = (struct sim_range){ 100, pick(r, 200, 8000) };
+	a->corrupt_ppm = weather(r, 100000);
+	a->throttle_ppm = weather(r, 300000);
+	a->no_result_ppm = weather(r, 200000);
+	a->alert_loss_ppm = weather(r, 500000);
+	a->loss_per_card_max = (uint32_t)pick(r, 1, 12);
+	a->paging_ms = pick(r, 1000, 6000);
+	a->validity_ms = pick(r, 5000, 60000);
+	a->up_retry_ms = pick(r, 500, 5000);
+	a->up_tries_max = (uint32_t)pick(r, 3, 30);
+	a->refresh_ms = (struct sim_range){ 50, pick(r, 100, 5000) };
+	a->from_imsi = chance(r, 20);
+	a->report_payload = true;
+	sc->by_imsi = chance(r, 15);
+}
+
+static void draw_links(struct scenario *sc, struct sim_rng *r)
+{
+	static const enum fail_class failed_as[] = { FAIL_UNKNOWN, FAIL_ABSENT, FAIL_BUSY };
+
+	sc->links = chance(r, 30) ? 2 : 1;
+	sc->window = (unsigned)pick(r, 1, SIM_WINDOW_MAX);
+	sc->rate = chance(r, 30) ? 0 : (double)pick(r, 5, 200);
+	sc->response_ms = pick(r, 3000, 12000);
+	sc->refuse_ppm = weather(r, 50000);
+	sc->failed_as = failed_as[pick(r, 0, ARRAY_SIZE(failed_as) - 1)];
+}
+
+static void draw_store(struct scenario *sc, struct sim_rng *r)
+{
+	sc->commit_ms = (struct sim_range){ 0, pick(r, 0, 60) };
+	sc->read_ms = (struct sim_range){ 0, pick(r, 0, 30) };
+	sc->slow_ppm = weather(r, 200000);
+	sc->slow_ms = (struct sim_range){ 100, pick(r, 200, 6000) };
+	sc->fail_ppm = weather(r, 200000);
+}
+
+static void draw_gateway(struct scenario *sc, struct sim_rng *r)
+{
+	struct gw_cfg *g = &sc->gw;
+	struct retry_policy *p = &g->retry;
+
+	gw_cfg_default(g);
+	g->src = (struct ota_addr){ .ton = 1, .npi = 1, .digits = "99999000001" };
+	g->address_by_imsi = sc->by_imsi;
+	g->pid = 0x7f;
+	g->dcs = 0xf6;
+	sc->wide_ref = chance(r, 20);
+	g->want_report = !(sc->spi[1] & 0x20) || chance(r, 30);
+	g->n_links = sc->links;
+
+	sc->patient = !sc->wrong_keys && chance(r, 85);
+	p->por_timeout_ms = (uint32_t)pick(r, 3000, 20000);
+	p->first_ms = (uint32_t)pick(r, 300, 3000);
+	p->max_ms = (uint32_t)pick(r, 3000, 20000);
+	p->jitter_pct = (uint8_t)pick(r, 0, 30);
+	p->busy_ms = (uint32_t)pick(r, 300, 5000);
+	p->congest_ms = (uint32_t)pick(r, 300, 5000);
+	p->mem_ms = (uint32_t)pick(r, 1000, 10000);
+	p->hint_ms = (uint32_t)pick(r, 300, 5000);
+	p->attempts_max = sc->patient ? 5000 : (uint16_t)pick(r, 2, 12);
+	p->probes_max = sc->patient ? 250 : (uint8_t)pick(r, 1, 5);
+	p->scripts_max = sc->patient ? 250 : (uint8_t)pick(r, 1, 3);
+	p->deadline_ms = sc->patient ? 24 * 3600 * 1000 : (uint64_t)pick(r, 30000, 600000);
+
+	if (chance(r, 40)) {	/* a gateway that is always short of room */
+		g->limits.fetch_max = (unsigned)pick(r, 1, 4);
+		g->limits.step_events_max = (unsigned)pick(r, 1, 8);
+		g->limits.batch_cards_max = (unsigned)pick(r, 1, 8);
+		g->limits.inbox_max = (unsigned)pick(r, 4, 64);
+	} else {
+		g->limits.fetch_max = 16;
+		g->limits.inbox_max = 1024;
+	}
+	g->limits.prepared_max = 128;	/* two claims' worth */
+	g->limits.outcomes_max = 2 * SIM_WINDOW_MAX + OTA_SEGMENTS_MAX;
+	g->limits.resident_max = 1;	/* raised to what the other limits need */
+	g->limits.open_max = 256;
+}
+
+/* Each breakage needs weather in which it shows. */
+static void provoke(struct scenario *sc, enum sim_break broken)
+{
+	switch (broken) {
+	case BREAK_DOUBLE_RUN:
+		sc->air.dup_ppm = SIM_PPM / 2;
+		sc->spi[0] = 0x16;
+		break;
+	case BREAK_ACT_EARLY:
+	case BREAK_LOSE_ANSWERED:
+		sc->commit_ms = (struct sim_range){ 200, 500 };
+		break;
+	case BREAK_LOSE_COUNTER:
+		sc->crashes = 4;
+		sc->air.loss_ppm = SIM_PPM / 4;
+		sc->air.loss_per_card_max = 8;
+		break;
+	case BREAK_LINK_RESENDS:
+		sc->air.loss_ppm = SIM_PPM / 4;
+		sc->air.loss_per_card_max = 8;
+		sc->card.replay = SIM_REPLAY_02;
+		break;
+	case BREAK_OVER_RATE:
+		sc->rate = 5;
+		break;
+	case BREAK_OVER_WINDOW:
+		sc->window = 3;
+		sc->rate = 0;
+		break;
+	default:
+		break;
+	}
+	if (broken != BREAK_NONE) {
+		sc->by_imsi = sc->gw.address_by_imsi = false;
+		sc->wrong_keys = sc->denied = 0;
+	}
+}
+
+void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
+{
+	struct sim_rng rng = { seed ^ 0x5ca1ab1e0ddba11ULL }, *r = &rng;
+
+	memset(sc, 0, sizeof(*sc));
+	sc->cards = (unsigned)pick(r, 5, SIM_CARDS_MAX);
+	sc->campaigns = chance(r, 25) ? 2 : 1;
+	draw_cards(sc, r);
+	draw_air(sc, r, seed);
+	draw_links(sc, r);
+	draw_store(sc, r);
+	draw_gateway(sc, r);
+	sc->crashes = chance(r, 60) ? (unsigned)pick(r, 1, 5) : 0;
+	sc->link_downs = chance(r, 50) ? (unsigned)pick(r, 1, 4) : 0;
+	sc->store_outages = chance(r, 40) ? (unsigned)pick(r, 1, 3) : 0;
+	sc->pauses = chance(r, 15) ? 1 : 0;
+	sc->calm_ms = pick(r, 10000, 120000);
+	provoke(sc, broken);
+	if (sc->wrong_keys + sc->denied > sc->cards)
+		sc->wrong_keys = sc->denied = 1;
+	/* After the last fault: who is absent returns, then a few full rounds of waiting at the slowest pace. */
+	sc->bound_ms = sc->calm_ms + sc->air.absent_ms.hi + sc->air.gap_ms.hi + 20LL * (sc->gw.retry.max_ms + sc->gw.retry.por_timeout_ms +
+		       sc->gw.retry.hint_ms + sc->response_ms + sc->air.validity_ms) + 60000;
+	if (!sc->patient)
+		sc->bound_ms += (int64_t)sc->gw.retry.deadline_ms + 600000;
+}
+
+int scenario_profile(const struct scenario *sc, char *text, size_t cap)
+{
+	int n = snprintf(text, cap,
+			 "card-profile sim\n"
+			 " tar b00011\n"
+			 " spi %02x %02x\n"
+			 " kvn %u\n"
+			 " concat %s\n"
+			 " segments-max 5\n"
+			 " refresh %s\n"
+			 " por 06 means cntr-low\n"
+			 " script\n"
+			 "  update 6f7e loci-deleted\n"
+			 "  update 6f73 psloci-deleted\n"
+			 "  update 6fe3 epsloci-deleted\n"
+			 "  update 6f08 keys-deleted\n"
+			 "  update 6f09 keys-deleted\n"
+			 "  update 6f7b hex ffffff ffffff ffffff ffffff\n"
+			 "  update 6f78 acc\n"
+			 "  update 6f07 imsi\n"
+			 "  read 6f07 9\n",
+			 sc->spi[0], sc->spi[1], sc->kvn, sc->wide_ref ? "udh16" : "udh8",
+			 sc->card.no_refresh ? "power-cycle" : "card");
+
+	return n < 0 || (size_t)n >= cap ? -1 : n;
+}

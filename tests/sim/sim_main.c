@@ -1,0 +1,258 @@
+/* sim_main.c - the command: one seed, many seeds, kept seeds, and the proof that the checkers can fail.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sim.h"
+
+#define JOBS_MAX     16
+#define FAILURES_MAX 20		/* then enough is known */
+#define BREAK_SEEDS  200	/* a breakage that does not show in so many runs is not noticed */
+
+/* Each breakage and the checker that must name it. */
+static const struct {
+	const char *name, *checker;
+} breaks[] = {
+	[BREAK_NONE] = { "none", NULL },
+	[BREAK_LOSE_ANSWERED] = { "lose-answered", "answered-is-durable" },
+	[BREAK_ACT_EARLY] = { "act-early", "durable-first" },
+	[BREAK_DOUBLE_RUN] = { "double-run", "at-most-once" },
+	[BREAK_FORGET_WRITE] = { "forget-write", "done-means-ran" },
+	[BREAK_LOSE_COUNTER] = { "lose-counter", "one-cntr-one-packet" },
+	[BREAK_LINK_RESENDS] = { "link-resends", "fenced" },
+	[BREAK_OVER_RATE] = { "over-rate", "rate" },
+	[BREAK_OVER_WINDOW] = { "over-window", "window" },
+	[BREAK_SPLIT_PACKET] = { "split-packet", "order" },
+	[BREAK_LOSE_END] = { "lose-end", "store-equals-core" },
+	[BREAK_LEAK_KEY] = { "leak-key", "no-key-outside" },
+	[BREAK_MUTE_CARD] = { "mute-card", "all-finish" },
+};
+_Static_assert(ARRAY_SIZE(breaks) == _SIM_BREAKS, "every breakage has its row");
+
+struct shared {
+	volatile uint64_t seed;		/* being run */
+	volatile unsigned runs, failures;
+};
+
+static int usage(void)
+{
+	fputs("usage: sim --seed S [--trace] [--break NAME]\n"
+	      "       sim --seeds N [--from S] [--jobs J] [--break NAME]\n"
+	      "       sim --file FILE      seeds that once failed, one per line, with their story\n"
+	      "       sim --breaks         every deliberate breakage must be noticed by its checker\n", stderr);
+	return 1;
+}
+
+static bool run_seed(uint64_t seed, enum sim_break broken, bool trace, char checker[32])
+{
+	struct world *w = calloc(1, sizeof(*w));
+	bool ok;
+
+	if (!w) {
+		fputs("sim: out of memory\n", stderr);
+		exit(1);
+	}
+	w->seed = seed;
+	w->broken = broken;
+	w->trace = trace;
+	world_run(w);
+	ok = !w->failed;
+	checker[0] = '\0';
+	if (!ok) {
+		snprintf(checker, 32, "%s", w->checker);
+		if (broken == BREAK_NONE || trace)
+			printf("seed %llu: %s: at %+.3f s: %s\n    replay: sim --seed %llu --trace\n", (unsigned long long)seed,
+			       w->checker, (double)(w->now_ms - SIM_START_MS) / 1000, w->why, (unsigned long long)seed);
+	} else if (trace) {
+		printf("seed %llu: passed; %llu turns, %llu submits, %llu messages, %llu commits, %u lives, %.3f s\n",
+		       (unsigned long long)seed, (unsigned long long)w->stat_turns, (unsigned long long)w->stat_submits,
+		       (unsigned long long)w->stat_ups, (unsigned long long)w->stat_commits, w->lives,
+		       (double)(w->now_ms - SIM_START_MS) / 1000);
+	}
+	fflush(stdout);
+	free(w);
+	return ok;
+}
+
+/* Seeds from, from + step, ... below end, in a process of their own: one that dies takes only itself along. */
+static pid_t start_job(struct shared *sh, uint64_t from, uint64_t end, unsigned step, enum sim_break broken)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid)
+		return pid;
+	for (uint64_t s = from; s < end && sh->failures < FAILURES_MAX; s += step) {
+		char checker[32];
+
+		sh->seed = s;
+		if (!run_seed(s, broken, false, checker))
+			sh->failures++;
+		sh->runs++;
+	}
+	exit(0);
+}
+
+static int run_many(uint64_t from, uint64_t n, unsigned jobs, enum sim_break broken)
+{
+	struct shared *sh = mmap(NULL, JOBS_MAX * sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid[JOBS_MAX];
+	unsigned runs = 0, failures = 0, alive = jobs;
+
+	if (sh == MAP_FAILED) {
+		perror("sim: mmap");
+		return 1;
+	}
+	for (unsigned i = 0; i < jobs; i++)
+		pid[i] = start_job(&sh[i], from + i, from + n, jobs, broken);
+	while (alive) {
+		int status;
+		pid_t p = wait(&status);
+		unsigned i;
+
+		for (i = 0; i < jobs && pid[i] != p; i++)
+			;
+		if (p < 0 || i == jobs) {
+			perror("sim: wait");
+			return 1;
+		}
+		alive--;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+			continue;
+		printf("seed %llu: the process died (%s %d)\n    replay: sim --seed %llu --trace\n", (unsigned long long)sh[i].seed,
+		       WIFSIGNALED(status) ? "signal" : "exit", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+		       (unsigned long long)sh[i].seed);
+		sh[i].failures++;
+		sh[i].runs++;
+		pid[i] = start_job(&sh[i], sh[i].seed + jobs, from + n, jobs, broken);
+		alive++;
+	}
+	for (unsigned i = 0; i < jobs; i++) {
+		runs += sh[i].runs;
+		failures += sh[i].failures;
+	}
+	printf("sim: %u seeds, %u failed%s\n", runs, failures, runs < n ? "; stopped early" : "");
+	return failures ? 1 : 0;
+}
+
+static int run_file(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char line[512], checker[32];
+	unsigned n = 0, failures = 0;
+
+	if (!f) {
+		fprintf(stderr, "sim: %s: %s\n", path, strerror(errno));
+		return 1;
+	}
+	while (fgets(line, sizeof(line), f)) {
+		char *end;
+		uint64_t seed = strtoull(line, &end, 10);
+
+		if (end == line)
+			continue;	/* a comment */
+		n++;
+		if (!run_seed(seed, BREAK_NONE, false, checker)) {
+			printf("    its story:%s", end);
+			failures++;
+		}
+	}
+	fclose(f);
+	printf("sim: %u kept seeds, %u failed\n", n, failures);
+	return failures ? 1 : 0;
+}
+
+/* In a child: a breakage may also trip the core's own assertions. */
+static bool break_noticed(enum sim_break b)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		for (uint64_t s = 1; s <= BREAK_SEEDS; s++) {
+			char checker[32];
+
+			if (!run_seed(s, b, false, checker) && !strcmp(checker, breaks[b].checker)) {
+				printf("%-14s noticed by %s at seed %llu\n", breaks[b].name, breaks[b].checker, (unsigned long long)s);
+				exit(0);
+			}
+		}
+		exit(1);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static int run_breaks(void)
+{
+	int rc = 0;
+
+	for (unsigned b = BREAK_NONE + 1; b < _SIM_BREAKS; b++)
+		if (!break_noticed((enum sim_break)b)) {
+			printf("%-14s NOT noticed by %s in %d seeds: the checker proves nothing\n", breaks[b].name,
+			       breaks[b].checker, BREAK_SEEDS);
+			rc = 1;
+		}
+	return rc;
+}
+
+static bool number(const char *text, uint64_t *out)
+{
+	char *end;
+
+	if (!text)
+		return false;
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	return !errno && *text && !*end;
+}
+
+static int find_break(const char *name)
+{
+	for (unsigned i = 0; name && i < _SIM_BREAKS; i++)
+		if (!strcmp(name, breaks[i].name))
+			return (int)i;
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seed = 0, seeds = 0, from = 1, jobs = 1;
+	bool one = false, trace = false;
+	int broken = BREAK_NONE;
+	char checker[32];
+
+	for (int i = 1; i < argc; i++) {
+		const char *arg = argv[i], *val = argv[i + 1];
+
+		if (!strcmp(arg, "--trace")) {
+			trace = true;
+			continue;
+		}
+		if (!strcmp(arg, "--breaks"))
+			return run_breaks();
+		if (!strcmp(arg, "--file") && val)
+			return run_file(val);
+		if (!strcmp(arg, "--seed") && number(val, &seed))
+			one = true;
+		else if (!strcmp(arg, "--break") && (broken = find_break(val)) >= 0)
+			;
+		else if (!(!strcmp(arg, "--seeds") && number(val, &seeds)) && !(!strcmp(arg, "--from") && number(val, &from)) &&
+			 !(!strcmp(arg, "--jobs") && number(val, &jobs)))
+			return usage();
+		i++;
+	}
+	if (one == (seeds > 0) || jobs < 1 || jobs > JOBS_MAX)
+		return usage();
+	if (one)
+		return run_seed(seed, (enum sim_break)broken, trace, checker) ? 0 : 1;
+	return run_many(from, seeds, (unsigned)jobs, (enum sim_break)broken);
+}

@@ -1,0 +1,661 @@
+/* world.c - everything outside the core: sets a seed's world up, turns it, kills the gateway and starts it again.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define STEPS_PER_TURN 64
+#define REST_MS	       5000	/* after the last card has ended: whatever is still in the air may come */
+#define LINK_START_MS  500
+
+/* ------------------------------------------------------------------------------------------------ telling */
+
+void tell(struct world *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!w->trace)
+		return;
+	printf("%+10.3f  ", (double)(w->now_ms - SIM_START_MS) / 1000);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static void on_log(void *ctx, int level, const char *line)
+{
+	struct world *w = ctx;
+	char leak[2 * SIM_KEY_MAX + 8] = "key=";
+
+	check_text(w, "a log line", line);
+	if (w->broken == BREAK_LEAK_KEY) {
+		for (size_t i = 0; i < w->watch[0].key_len; i++)
+			snprintf(leak + 4 + 2 * i, 3, "%02x", w->watch[0].key[1][i]);
+		check_text(w, "a log line", leak);
+	}
+	tell(w, "log %d %s", level, line);
+}
+
+/* ------------------------------------------------------------------------------------------------ plan */
+
+void world_plan(struct world *w, int64_t at_ms, enum plan_kind kind, unsigned arg)
+{
+	unsigned i;
+
+	if (w->n_plan == SIM_PLAN_MAX) {
+		check_fail(w, "harness", "more than %d things planned", SIM_PLAN_MAX);
+		return;
+	}
+	for (i = w->n_plan++; i && w->plan[i - 1].at_ms > at_ms; i--)
+		w->plan[i] = w->plan[i - 1];
+	w->plan[i] = (struct plan){ at_ms, kind, arg };
+}
+
+static int64_t within(struct world *w, int64_t lo, int64_t hi)
+{
+	return sim_rng_range(&w->dice, (struct sim_range){ lo, hi });
+}
+
+static void plan_all(struct world *w)
+{
+	const int64_t calm = SIM_START_MS + w->sc.calm_ms;
+
+	for (unsigned i = 0; i < w->sc.crashes; i++)
+		if (within(w, 0, 1))
+			world_plan(w, within(w, SIM_START_MS, calm), PLAN_CRASH, 0);
+		else
+			w->crashes_left++;
+	for (unsigned i = 0; i < w->sc.link_downs; i++) {
+		int64_t at = within(w, SIM_START_MS, calm);
+		unsigned link = (unsigned)within(w, 0, w->sc.links - 1);
+
+		world_plan(w, at, PLAN_LINK_DOWN, link);
+		world_plan(w, at + within(w, 0, 20000), PLAN_LINK_UP, link);
+	}
+	for (unsigned i = 0; i < w->sc.store_outages; i++) {
+		int64_t at = within(w, SIM_START_MS, calm);
+
+		world_plan(w, at, PLAN_STORE_BAD, (unsigned)within(w, 0, 2));
+		world_plan(w, at + within(w, 100, 15000), PLAN_STORE_GOOD, 0);
+	}
+	for (unsigned i = 0; i < w->sc.pauses; i++) {
+		int64_t at = within(w, SIM_START_MS, calm);
+
+		world_plan(w, at, PLAN_PAUSE, (unsigned)within(w, 0, w->sc.campaigns - 1));
+		world_plan(w, at + within(w, 100, 20000), PLAN_START, 0);
+	}
+	world_plan(w, calm, PLAN_CALM, 0);
+	world_plan(w, SIM_START_MS + w->sc.bound_ms, PLAN_DEADLINE, 0);
+}
+
+/* ------------------------------------------------------------------------------------------------ crash */
+
+void world_crash(struct world *w)
+{
+	if (!w->dead && w->gw) {
+		w->dead = true;
+		tell(w, "KILL");
+	}
+}
+
+void world_crash_point(struct world *w, enum crash_at at)
+{
+	if (w->crash_at != at || w->dead || w->calm || !w->crash_count)
+		return;
+	if (--w->crash_count == 0)
+		world_crash(w);
+}
+
+static void arm_crash(struct world *w)
+{
+	w->crash_at = CRASH_NEVER;
+	if (!w->crashes_left || w->calm)
+		return;
+	w->crashes_left--;
+	w->crash_at = (enum crash_at)within(w, CRASH_COMMIT_BEFORE, _CRASH_AT - 1);
+	w->crash_count = (unsigned)within(w, 1, 40);
+}
+
+static void take_down(struct world *w)
+{
+	if (!w->gw)
+		return;
+	store_mem_crash(w->store, sstore_keep, w);
+	if (w->store_seen != w->store)
+		sstore_tamper_free(w->store_seen);
+	w->store = w->store_seen = NULL;
+	gw_free(w->gw);
+	w->gw = NULL;
+	ks_close(w->ks);
+	w->ks = NULL;
+	for (unsigned i = 0; i < w->sc.links; i++) {
+		slink_free(w->slink[i]);
+		w->slink[i] = NULL;
+		w->link[i] = NULL;
+	}
+}
+
+static void die(struct world *w)
+{
+	take_down(w);
+	w->after_crash_lossy = true;
+	w->store_bad = false;
+	sim_air_up_lost(w->air, w->now_ms);
+	world_plan(w, w->now_ms + within(w, 0, 20000), PLAN_RESTART, 0);
+}
+
+/* ------------------------------------------------------------------------------------------------ start */
+
+static int random_octets(void *ctx, uint8_t *buf, size_t len)
+{
+	struct world *w = ctx;
+
+	for (size_t i = 0; i < len; i++)
+		buf[i] = (uint8_t)(sim_rng_next(&w->gw_dice) >> 24);
+	return 0;
+}
+
+static int64_t utc_ms(void *ctx)
+{
+	return ((struct world *)ctx)->now_ms;
+}
+
+static int open_keys(struct world *w, struct ks **ks, bool first)
+{
+	struct ks_open_params p = { .source = KS_KEK_MEMORY, .kek = w->kek, .slots = 128, .random = random_octets, .random_ctx = w };
+	char err[160];
+	int rc = ks_open(ks, &p, first ? NULL : w->ks_check, first ? 0 : sizeof(w->ks_check), first ? w->ks_check : NULL, err,
+			 sizeof(err));
+
+	if (rc)
+		check_fail(w, "harness", "keystore: %s", err);
+	return rc;
+}
+
+static bool boot(struct world *w)
+{
+	struct gw_deps deps = { .env = &w->env, .log = on_log, .log_ctx = w };
+
+	w->lives++;
+	w->dead = w->ready_seen = false;
+	w->life_commits = 0;
+	tell(w, "START, life %u", w->lives);
+	arm_crash(w);
+	if (open_keys(w, &w->ks, false))
+		return false;
+	w->store = store_mem_open(w->disk, &w->hooks);
+	w->store_seen = w->store ? sstore_tamper(w, w->store) : NULL;
+	deps.store = w->store_seen;
+	deps.ks = w->ks;
+	w->gw = w->store_seen ? gw_new(&w->sc.gw, &deps) : NULL;
+	for (unsigned i = 0; i < w->sc.links; i++) {
+		w->slink[i] = slink_new(w, i);
+		w->link[i] = w->slink[i] ? slink_link(w->slink[i]) : NULL;
+	}
+	if (!w->gw || !w->link[w->sc.links - 1]) {
+		check_fail(w, "harness", "the gateway does not start");
+		return false;
+	}
+	w->act_due_ms = INT64_MAX;
+	gw_start(w->gw, w->now_ms);
+	return true;
+}
+
+static void post_verb(struct world *w, unsigned campaign, enum gw_campaign_verb verb)
+{
+	struct gw_event ev = { .kind = GW_EV_CAMPAIGN, .campaign = w->campaign[campaign].id, .verb = verb, .request = 1 };
+
+	if (w->gw && !w->dead && gw_post(w->gw, &ev))
+		world_plan(w, w->now_ms + 100, verb == CAMPAIGN_VERB_PAUSE ? PLAN_PAUSE : PLAN_START, campaign);
+}
+
+/* Whatever is not running and not at its end. */
+static void start_campaigns(struct world *w)
+{
+	struct gw_campaign_view v;
+
+	for (unsigned i = 0; i < w->sc.campaigns; i++)
+		if (w->gw && gw_campaign_view(w->gw, w->campaign[i].id, &v) &&
+		    (v.row.state == CAMPAIGN_READY || v.row.state == CAMPAIGN_PAUSED))
+			post_verb(w, i, CAMPAIGN_VERB_START);
+}
+
+static void on_ready(struct world *w)
+{
+	w->ready_seen = true;
+	tell(w, "ready");
+	check_ready(w);
+	start_campaigns(w);
+	for (unsigned i = 0; i < w->sc.links; i++)
+		world_plan(w, w->now_ms + within(w, 0, LINK_START_MS), PLAN_LINK_UP, i);
+}
+
+/* ------------------------------------------------------------------------------------------------ the fleet */
+
+static void key_hex(char *out, const uint8_t *key, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		snprintf(out + 2 * i, 3, "%02x", key[i]);
+}
+
+static int seal(struct world *w, unsigned i)
+{
+	struct watched_card *c = &w->watch[i];
+	struct keyset_row *k = &c->keyset;
+	enum ota_alg alg = w->sc.alg == SIM_ALG_3DES2 ? OTA_ALG_3DES2_CBC : w->sc.alg == SIM_ALG_3DES3 ? OTA_ALG_3DES3_CBC :
+											     OTA_ALG_AES_CBC;
+	struct ks_keyset_spec spec = { .kvn = w->sc.kvn, .kic_alg = alg, .kid_alg = alg, .cc_len = w->sc.mac_len };
+	char hex[3][2 * SIM_KEY_MAX + 1], err[160];
+	int n;
+
+	for (unsigned j = 0; j < 3; j++)
+		key_hex(hex[j], c->key[j], c->key_len);
+	n = ks_keyset_import(w->audit, w->card[i].iccid, &spec, hex[0], hex[1], hex[2], k->sealed, err, sizeof(err));
+	if (n < 0) {
+		check_fail(w, "harness", "card %u: keys: %s", i, err);
+		return -1;
+	}
+	k->kvn = spec.kvn;
+	k->kic_alg = k->kid_alg = (uint8_t)alg;
+	k->cc_len = spec.cc_len;
+	k->cntr = w->sc.card.cntr;
+	k->sealed_len = (uint16_t)n;
+	return 0;
+}
+
+static int make_card(struct world *w, unsigned i)
+{
+	struct sim_card *c = &w->card[i];
+	struct watched_card *v = &w->watch[i];
+	struct sim_card_profile p = w->sc.card;
+
+	if (i >= w->sc.wrong_keys && i < w->sc.wrong_keys + w->sc.denied) {
+		p.deny_update_fid = USIM_FID_FPLMN;
+		v->sick = true;
+	}
+	if (sim_card_init(c, w->seed, i, &p))
+		return -1;
+	v->key_len = sim_alg_key_len(w->sc.alg);
+	memcpy(v->key[0], c->ks[0].kic, v->key_len);
+	memcpy(v->key[1], c->ks[0].kid, v->key_len);
+	memcpy(v->key[2], c->ks[0].kik, v->key_len);
+	if (i < w->sc.wrong_keys) {
+		v->key[i & 1][0] ^= 0x10;
+		v->sick = true;
+	}
+	snprintf(v->new_imsi, sizeof(v->new_imsi), "99981%06u%04u", (unsigned)(w->seed % 1000000), i % 10000);
+	v->campaign = i % w->sc.campaigns;
+	return seal(w, i);
+}
+
+static int commit(struct world *w, struct store *s, struct store_batch *b)
+{
+	int rc = store_commit_wait(s, b);
+
+	for (size_t i = 0; !rc && i < b->n; i++)
+		if (b->ops[i].rc)
+			rc = b->ops[i].rc;
+	if (rc)
+		check_fail(w, "harness", "intake: %s", store_strerror(rc));
+	return rc;
+}
+
+static int intake_cards(struct world *w, struct store *s, struct store_batch *b)
+{
+	int rc;
+
+	for (unsigned i = 0; i < w->sc.cards; i++) {
+		struct store_card_insert in = { .n_keysets = 1, .keyset = { w->watch[i].keyset } };
+
+		memcpy(in.card.iccid, w->card[i].iccid, SIM_ICCID_LEN);
+		memcpy(in.card.imsi, w->card[i].imsi_first, SIM_IMSI_LEN);
+		memcpy(in.card.msisdn, w->card[i].msisdn, SIM_IMSI_LEN);
+		in.card.created_ms = w->now_ms;
+		store_batch_add(b, ST_CARD_INSERT, &in, NULL, 0);
+	}
+	rc = commit(w, s, b);
+	for (unsigned i = 0; !rc && i < w->sc.cards; i++)
+		w->watch[i].id = ((struct store_card_insert *)b->ops[i].row)->card.id;
+	store_batch_reset(b);
+	return rc;
+}
+
+static int intake_campaigns(struct world *w, struct store *s, struct store_batch *b)
+{
+	for (unsigned i = 0; i < w->sc.campaigns; i++) {
+		struct campaign_row *c = &w->campaign[i];
+
+		*c = (struct campaign_row){ .id = i + 1, .state = CAMPAIGN_READY, .profile = "sim", .created_ms = w->now_ms };
+		snprintf(c->name, sizeof(c->name), "swap%u", i + 1);
+		for (unsigned k = i; k < w->sc.cards; k += w->sc.campaigns)
+			c->targets++;
+		store_batch_add(b, ST_CAMPAIGN_INSERT, c, w->profile_text, strlen(w->profile_text));
+	}
+	for (unsigned i = 0; i < w->sc.cards; i++) {
+		struct store_txn_plan p = { .txn = { .campaign = w->watch[i].campaign + 1, .evidence = 255, .por_status = 255 },
+					    .kvn = w->sc.kvn };
+
+		memcpy(p.txn.new_imsi, w->watch[i].new_imsi, sizeof(p.txn.new_imsi));
+		memcpy(p.iccid, w->card[i].iccid, SIM_ICCID_LEN);
+		store_batch_add(b, ST_TXN_PLAN, &p, NULL, 0);
+	}
+	return commit(w, s, b);
+}
+
+static int intake(struct world *w)
+{
+	struct store *s = store_mem_open(w->disk, &w->hooks);
+	struct store_batch *b = store_batch_new();
+	int rc = s && b ? 0 : -ENOMEM;
+
+	w->setup = true;
+	if (!rc)
+		rc = intake_cards(w, s, b);
+	if (!rc)
+		rc = intake_campaigns(w, s, b);
+	w->setup = false;
+	if (b)
+		store_batch_free(b);
+	if (s)
+		s->ops->close(s);
+	return rc;
+}
+
+/* ------------------------------------------------------------------------------------------------ the air's callbacks */
+
+static void air_result(void *ctx, uint64_t token, enum sim_submit_result r)
+{
+	struct world *w = ctx;
+
+	for (unsigned i = 0; w->gw && !w->dead && i < w->sc.links; i++)
+		if (slink_result(w->slink[i], token, r))
+			return;
+	/* of an earlier life, or told too late */
+}
+
+static bool air_up(void *ctx, const struct sim_up *up)
+{
+	struct world *w = ctx;
+	unsigned first;
+
+	if (!w->gw || w->dead)
+		return false;
+	first = (unsigned)(sim_rng_next(&w->link_dice) % w->sc.links);
+	for (unsigned i = 0; i < w->sc.links; i++)
+		if (slink_up_message(w->slink[(first + i) % w->sc.links], up))
+			return true;
+	return false;
+}
+
+static void air_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
+{
+	struct world *w = ctx;
+
+	if (w->gw && !w->dead)
+		slink_alert(w->slink[sim_rng_next(&w->link_dice) % w->sc.links], from, ms_status);
+}
+
+static void air_card_out(void *ctx, uint32_t card, const struct sim_card_out *out)
+{
+	struct world *w = ctx;
+	struct sim_card *c = &w->card[card];
+
+	if (out->complete)
+		tell(w, "card %u: status %d sw %04x %s%s", card, out->status, out->sw, out->accepted ? "accepted" : "refused",
+		     out->refresh ? ", REFRESH" : "");
+	if (w->broken == BREAK_DOUBLE_RUN)
+		c->ks[0].cntr = c->profile.cntr;
+	if (w->broken == BREAK_FORGET_WRITE && out->accepted) {
+		struct sim_card fresh;
+
+		if (!sim_card_init(&fresh, w->seed, card, &c->profile))
+			memcpy(c->fs, fresh.fs, sizeof(c->fs));
+	}
+	if (out->accepted)
+		check_cards(w);
+}
+
+static const struct sim_air_cb air_cb = {
+	.result = air_result,
+	.up = air_up,
+	.alert = air_alert,
+	.card_out = air_card_out,
+};
+
+/* ------------------------------------------------------------------------------------------------ turning */
+
+static void go_calm(struct world *w)
+{
+	tell(w, "no more faults from here on");
+	w->calm = true;
+	w->store_bad = false;
+	w->crash_at = CRASH_NEVER;
+	sim_air_calm(w->air);
+	for (unsigned i = 0; i < w->sc.links; i++)
+		world_plan(w, w->now_ms + 1, PLAN_LINK_UP, i);
+	start_campaigns(w);
+}
+
+static void run_plan(struct world *w, const struct plan *p)
+{
+	static const int errors[] = { STORE_E_BUSY, STORE_E_FULL, STORE_E_IO };
+
+	switch (p->kind) {
+	case PLAN_CRASH:
+		world_crash(w);
+		break;
+	case PLAN_RESTART:
+		boot(w);
+		break;
+	case PLAN_LINK_DOWN:
+	case PLAN_LINK_UP:
+		if (w->gw && !w->dead && w->ready_seen)
+			slink_set_up(w->slink[p->arg], p->kind == PLAN_LINK_UP);
+		break;
+	case PLAN_STORE_BAD:
+		w->store_error = errors[p->arg];
+		w->store_bad = !w->calm;
+		tell(w, "commits fail from now on: %s", store_strerror(w->store_error));
+		break;
+	case PLAN_STORE_GOOD:
+		w->store_bad = false;
+		tell(w, "commits work again");
+		break;
+	case PLAN_PAUSE:
+		if (!w->calm)
+			post_verb(w, p->arg, CAMPAIGN_VERB_PAUSE);
+		break;
+	case PLAN_START:
+		if (w->ready_seen)
+			start_campaigns(w);
+		break;
+	case PLAN_CALM:
+		go_calm(w);
+		break;
+	case PLAN_DEADLINE:
+		tell(w, "the bound is reached");
+		check_end(w);
+		w->ended_ms = w->now_ms;
+		break;
+	}
+}
+
+static void on_reply(void *ctx, const struct gw_effect *fx)
+{
+	struct world *w = ctx;
+
+	tell(w, "reply %d %s", fx->rc, fx->reason);
+	if (fx->rc && fx->rc != -EALREADY)
+		check_fail(w, "reply", "a campaign verb was refused: %s", fx->reason);
+}
+
+static void turn_gateway(struct world *w)
+{
+	const struct gw_reply_sink sink = { .reply = on_reply, .ctx = w };
+
+	if (store_mem_due(w->store) <= w->now_ms || sstore_tamper_due(w->store_seen))
+		w->store_seen->ops->poll(w->store_seen);
+	for (unsigned i = 0; i < w->sc.links && !w->dead; i++)
+		slink_step(w->slink[i]);
+	for (unsigned i = 0; i < STEPS_PER_TURN && !w->dead && gw_step(w->gw, w->now_ms) > 0; i++)
+		;
+	if (w->dead)
+		return;
+	if (!w->ready_seen && gw_ready(w->gw))
+		on_ready(w);
+	w->act_due_ms = gw_act(w->gw, w->link, w->sc.links, &sink, w->now_ms);
+	if (gw_fatal(w->gw))
+		check_fail(w, "fatal", "the core gives up: %s", gw_fatal(w->gw));
+}
+
+static void turn(struct world *w)
+{
+	w->stat_turns++;
+	while (w->n_plan && w->plan[0].at_ms <= w->now_ms && !w->ended_ms) {
+		struct plan p = w->plan[0];
+
+		memmove(&w->plan[0], &w->plan[1], --w->n_plan * sizeof(w->plan[0]));
+		run_plan(w, &p);
+	}
+	if (w->ended_ms || w->failed)
+		return;
+	if (w->gw && !w->dead)
+		turn_gateway(w);
+	sim_air_step(w->air, w->now_ms, &air_cb, w);
+	if (w->dead && w->gw)
+		die(w);
+}
+
+static void earlier(int64_t *due, int64_t t)
+{
+	if (t < *due)
+		*due = t;
+}
+
+static int64_t next_due(const struct world *w)
+{
+	int64_t due = w->n_plan ? w->plan[0].at_ms : INT64_MAX;
+
+	earlier(&due, sim_air_next_due(w->air));
+	if (!w->gw)
+		return due;
+	earlier(&due, store_mem_due(w->store));
+	if (sstore_tamper_due(w->store_seen))
+		return w->now_ms;
+	earlier(&due, gw_next_due(w->gw));
+	earlier(&due, w->act_due_ms);
+	for (unsigned i = 0; i < w->sc.links; i++)
+		earlier(&due, slink_due(w->slink[i]));
+	return due;
+}
+
+/* Everything has ended, has been quiet for a while, and nothing bad is planned any more. */
+static bool finished(struct world *w)
+{
+	struct gw_campaign_view v;
+
+	if (!w->calm || !w->gw || !w->ready_seen)
+		return false;
+	for (unsigned i = 0; i < w->sc.campaigns; i++)
+		if (!gw_campaign_view(w->gw, w->campaign[i].id, &v) || v.row.state != CAMPAIGN_DONE)
+			return false;
+	return true;
+}
+
+static void turn_until_end(struct world *w)
+{
+	unsigned here = 0;
+	int64_t rest_ms = 0;
+
+	while (!w->failed && !w->ended_ms) {
+		int64_t due;
+
+		turn(w);
+		if (w->failed || w->ended_ms)
+			break;
+		if (!rest_ms && finished(w)) {
+			rest_ms = w->now_ms + REST_MS;
+			tell(w, "all campaigns are done");
+			world_plan(w, rest_ms, PLAN_DEADLINE, 0);
+		}
+		due = next_due(w);
+		if (due > w->now_ms) {
+			w->now_ms = due;
+			here = 0;
+		} else if (++here > SIM_TURNS_MAX) {
+			check_fail(w, "no-spinning", "the core wants to be called again and again at the same time");
+		}
+	}
+}
+
+/* ------------------------------------------------------------------------------------------------ a run */
+
+static int prepare(struct world *w)
+{
+	char text[PROFILE_TEXT_MAX], err[160];
+
+	w->sc.gw.n_links = w->sc.links;
+	w->card = calloc(w->sc.cards, sizeof(*w->card));
+	w->watch = calloc(w->sc.cards, sizeof(*w->watch));
+	w->disk = store_mem_disk_new();
+	if (!w->card || !w->watch || !w->disk || scenario_profile(&w->sc, text, sizeof(text)) < 0)
+		return -1;
+	w->profile_text = strdup(text);
+	if (!w->profile_text)
+		return -1;
+	if (profile_parse(&w->profile, text, strlen(text), err, sizeof(err))) {
+		check_fail(w, "harness", "profile: %s", err);
+		return -1;
+	}
+	w->env = (struct env){ .utc_ms = utc_ms, .random = random_octets, .ctx = w };
+	sstore_hooks(w);
+	random_octets(w, w->kek, sizeof(w->kek));
+	if (open_keys(w, &w->audit, true))
+		return -1;
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		if (make_card(w, i))
+			return -1;
+	w->air = sim_air_new(&w->sc.air, w->card, w->sc.cards, w->now_ms);
+	if (!w->air || check_init(w) || intake(w))
+		return -1;
+	return 0;
+}
+
+void world_run(struct world *w)
+{
+	w->now_ms = SIM_START_MS;
+	w->dice.s = w->seed * 4 + 1;
+	w->gw_dice.s = w->seed * 4 + 2;
+	w->store_dice.s = w->seed * 4 + 3;
+	w->link_dice.s = w->seed * 4 + 4;
+	scenario_draw(&w->sc, w->seed, w->broken);
+	tell(w, "seed %llu: %u cards (%u wrong keys, %u denied), spi %02x %02x, %s, mac %u, replay %d, window %u, rate %.0f, "
+		"%s, %u crashes, calm at %lld s", (unsigned long long)w->seed, w->sc.cards, w->sc.wrong_keys, w->sc.denied,
+	     w->sc.spi[0], w->sc.spi[1], sim_alg_name(w->sc.alg), w->sc.mac_len, w->sc.card.replay, w->sc.window, w->sc.rate,
+	     w->sc.patient ? "patient" : "impatient", w->sc.crashes, (long long)w->sc.calm_ms / 1000);
+	if (prepare(w)) {
+		check_fail(w, "harness", "the world cannot be set up");
+	} else {
+		plan_all(w);
+		if (boot(w))
+			turn_until_end(w);
+	}
+	take_down(w);
+	if (w->air)
+		sim_air_free(w->air);
+	if (w->watch)
+		check_free(w);
+	if (w->audit)
+		ks_close(w->audit);
+	if (w->disk)
+		store_mem_disk_free(w->disk);
+	free(w->card);
+	free(w->watch);
+	free(w->profile_text);
+}
