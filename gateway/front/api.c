@@ -1,0 +1,253 @@
+/* api.c - the only door: life, waiting calls, the gateway's own status.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include "api_int.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define START_PAGE 64 /* campaigns read at a time when starting */
+
+/* ------------------------------------------------------------------------------------------------- small */
+
+int64_t api_now(const struct api *a)
+{
+	return a->deps.env->utc_ms(a->deps.env->ctx);
+}
+
+void api_log(const struct api *a, int level, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	if (!a->deps.log)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	a->deps.log(a->deps.log_ctx, level, line);
+}
+
+void api_fail(struct api_to to, enum api_status status, const char *code, const char *fmt, ...)
+{
+	struct api_reply r = { .status = status, .code = code };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(r.message, sizeof(r.message), fmt, ap);
+	va_end(ap);
+	to.done(to.ctx, &r);
+}
+
+void api_fail_store(const struct api *a, struct api_to to, int rc)
+{
+	api_log(a, 4, "store: %s (%d)", store_strerror(rc), rc);
+	api_fail(to, API_NOT_READY, "store",
+		 "the store could not do it: %s; nothing of this request was written, send it again later", store_strerror(rc));
+}
+
+/* ------------------------------------------------------------------------------------------------- calls */
+
+void *call_new(struct api *a, size_t size, struct api_to to, void (*drop)(struct call *c))
+{
+	struct call *c;
+
+	if (a->stopping || a->n_calls >= API_CALLS_MAX) {
+		api_fail(to, API_NOT_READY, a->stopping ? "stopping" : "busy", "%s",
+			 a->stopping ? "the gateway is stopping" : "too many requests are waiting: try again in a moment");
+		return NULL;
+	}
+	c = calloc(1, size);
+	if (!c) {
+		api_fail(to, API_NOT_READY, "no-memory", "out of memory: try again later");
+		return NULL;
+	}
+	c->a = a;
+	c->to = to;
+	c->drop = drop;
+	c->next = &a->calls;
+	c->prev = a->calls.prev;
+	c->prev->next = c->next->prev = c;
+	a->n_calls++;
+	return c;
+}
+
+void call_free(struct call *c)
+{
+	c->prev->next = c->next;
+	c->next->prev = c->prev;
+	c->a->n_calls--;
+	if (c->drop)
+		c->drop(c);
+	free(c);
+}
+
+/* -------------------------------------------------------------------------------------------------- life */
+
+struct api *api_new(const struct api_deps *deps)
+{
+	struct api *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->deps = *deps;
+	a->calls.next = a->calls.prev = &a->calls;
+	a->next_campaign = 1;
+	return a;
+}
+
+void api_free(struct api *a)
+{
+	if (!a)
+		return;
+	a->stopping = true;
+	while (a->calls.next != &a->calls) {
+		struct call *c = a->calls.next;
+
+		api_fail(c->to, API_NOT_READY, "stopping", "the gateway is stopping");
+		call_free(c);
+	}
+	for (size_t i = 0; i < API_SESSIONS_MAX; i++) {
+		if (a->session[i])
+			session_drop(a, a->session[i]);
+	}
+	free(a);
+}
+
+static int drop_unfinished(struct api *a, const struct campaign_row *row, char *err, size_t cap)
+{
+	struct store_batch *b = store_batch_new();
+	int rc = STORE_E_IO;
+
+	if (b && store_batch_add(b, ST_CAMPAIGN_DROP, row, NULL, 0))
+		rc = store_commit_wait(a->deps.store, b);
+	store_batch_free(b);
+	if (rc)
+		snprintf(err, cap, "cannot drop campaign %s, whose list never finished coming in: %s", row->name,
+			 store_strerror(rc));
+	else
+		api_log(a, 5, "campaign %s: its list never finished coming in, dropped; create it again", row->name);
+	return rc ? -1 : 0;
+}
+
+int api_start_cleanup(struct api *a, char *err, size_t err_cap)
+{
+	struct campaign_row page[START_PAGE];
+	struct store_totals totals = { 0 };
+	struct store_query q = { .kind = Q_TOTALS, .out = &totals, .limit = 1 };
+	int rc = store_query_wait(a->deps.store, &q);
+
+	a->next_campaign = totals.max_campaign + 1;
+	q = (struct store_query){ .kind = Q_CAMPAIGNS, .out = page, .limit = START_PAGE };
+	do {
+		if (!rc)
+			rc = store_query_wait(a->deps.store, &q);
+		if (rc) {
+			snprintf(err, err_cap, "cannot read the campaigns: %s", store_strerror(rc));
+			return -1;
+		}
+		for (unsigned i = 0; i < q.n; i++) {
+			if (page[i].state == CAMPAIGN_LOADING && drop_unfinished(a, &page[i], err, err_cap))
+				return -1;
+		}
+		q.after = q.last;
+	} while (q.n == START_PAGE);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------ status */
+
+struct status_call {
+	struct call call;
+	struct store_query q;
+	struct store_totals totals;
+	struct campaign_row row[API_CAMPAIGNS_MAX];
+};
+
+static void status_answer(struct status_call *c)
+{
+	struct api *a = c->call.a;
+	const struct api_deps *d = &a->deps;
+	struct api_link_status *link = calloc(d->n_links + 1, sizeof(*link));
+	struct api_campaign *view = calloc(c->q.n + 1, sizeof(*view));
+	struct api_gw_status st = { .version = d->version, .link = link, .totals = c->totals };
+	struct api_reply r = { .status = API_OK, .gw = &st };
+
+	if (link && view) {
+		for (unsigned i = 0; i < d->n_links; i++) {
+			link[i].name = d->links[i]->name;
+			d->links[i]->ops->stats(d->links[i], &link[i].stats);
+		}
+		st.n_links = d->n_links;
+		for (unsigned i = 0; i < c->q.n; i++)
+			campaign_view(a, &c->row[i], &view[i]);
+		st.campaigns = (struct api_campaigns){ .campaign = view, .n = c->q.n };
+		st.ready = gw_ready(d->gw);
+		gw_stats(d->gw, &st.core);
+		ks_stats(d->ks, &st.keystore);
+		st.alarm = gw_fatal(d->gw);
+		if (!st.alarm && st.core.store_alarm)
+			st.alarm = "the store does not take commits: see the log; nothing is lost, the same batch is tried again";
+		c->call.to.done(c->call.to.ctx, &r);
+	} else {
+		api_fail(c->call.to, API_NOT_READY, "no-memory", "out of memory: try again later");
+	}
+	free(link);
+	free(view);
+	call_free(&c->call);
+}
+
+static void status_campaigns(struct store_query *q, int rc)
+{
+	struct status_call *c = q->ctx;
+
+	/* a store that answers nothing is itself the news: show the rest */
+	if (rc)
+		c->q.n = 0;
+	status_answer(c);
+}
+
+static void status_totals(struct store_query *q, int rc)
+{
+	struct status_call *c = q->ctx;
+
+	if (rc)
+		c->totals = (struct store_totals){ 0 };
+	c->q = (struct store_query){ .kind = Q_CAMPAIGNS, .out = c->row, .limit = API_CAMPAIGNS_MAX, .done = status_campaigns,
+				     .ctx = c };
+	c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
+}
+
+void api_status(struct api *a, struct api_to to)
+{
+	struct status_call *c = call_new(a, sizeof(*c), to, NULL);
+
+	if (!c)
+		return;
+	c->q = (struct store_query){ .kind = Q_TOTALS, .out = &c->totals, .limit = 1, .done = status_totals, .ctx = c };
+	a->deps.store->ops->query(a->deps.store, &c->q);
+}
+
+/* ----------------------------------------------------------------------------------------------- explain */
+
+void api_explain(struct api *a, const char *packet_hex, struct api_to to)
+{
+	uint8_t octets[OTA_PACKET_MAX + 8];
+	struct decoded d;
+	struct api_reply r = { .status = API_OK, .decoded = &d };
+	int n = hex_decode(octets, sizeof(octets), packet_hex);
+
+	(void)a;
+	if (n <= 0) {
+		api_fail(to, API_BAD, "bad-hex", "packet: not hexadecimal, or longer than %zu octets", sizeof(octets));
+		return;
+	}
+	decode_clear(&d, octets, (size_t)n);
+	if (d.kind == DECODED_NOTHING) {
+		api_fail(to, API_BAD, "bad-packet", "packet: %s", d.note);
+		return;
+	}
+	to.done(to.ctx, &r);
+}

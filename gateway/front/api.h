@@ -1,0 +1,217 @@
+/* api.h - the only door: typed requests, every check once, answers by callback.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * HTTP and, later, VTY and CTRL put what they read into these calls and print what comes back.  Each call answers exactly
+ * once through its `done`, at once or when the store has completed; what the reply points to lives until done() returns.
+ * The caller may go away meanwhile: that is its own affair, the api never asks.  One thread, the core's.
+ */
+#ifndef OTAGW_API_H
+#define OTAGW_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ota/keystore.h"
+#include "ota/link.h"
+#include "../core/gw.h"
+#include "../env.h"
+#include "../store/store.h"
+#include "decode.h"
+
+#define API_CHUNK_LINES_MAX   5000	/* lines in one chunk of a list */
+#define API_CHUNK_BYTES_MAX   (1024 * 1024)
+#define API_SESSIONS_MAX      16	/* intakes under way */
+#define API_SESSION_IDLE_MS   600000	/* an intake that was left alone this long makes room for a new one */
+#define API_LIST_LINES_MAX    20000000	/* lines of one list */
+#define API_CALLS_MAX	      256	/* requests waiting for the store or the core */
+#define API_TEXT_MAX	      512
+#define API_REASON_MAX	      200
+#define API_REPORT_ROWS_MAX   1000
+#define API_CARDS_MAX	      1000
+#define API_CAMPAIGNS_MAX     1000
+#define API_CARD_CMDS_MAX     256	/* commands shown of one card */
+#define API_CARD_STORY_MAX    2000	/* entries shown of one card's story */
+
+enum api_status {
+	API_OK = 200,
+	API_BAD = 400,		/* malformed */
+	API_NOT_FOUND = 404,
+	API_REFUSED = 409,	/* by a rule */
+	API_TOO_LARGE = 413,
+	API_NOT_READY = 503,	/* starting, stopping, store in alarm: try again */
+};
+
+struct api_reject {
+	uint64_t line;
+	char reason[API_REASON_MAX];
+};
+
+/* Of one chunk, or of the whole list after finish. */
+struct api_lines {
+	uint64_t accepted, unchanged, rejected;
+	uint64_t packets, sms_parts;		/* campaigns: what would be or will be sent when every first attempt works */
+	uint64_t next_line;			/* `first` of the next chunk */
+	const struct api_reject *reject;	/* n_reject of them, of this chunk only */
+	size_t n_reject;
+	bool total;				/* of the whole list: after finish */
+	const char *state;			/* campaign state after finish, else NULL */
+};
+
+struct api_created {
+	const char *id;		/* imports: the session.  campaigns: NULL */
+	const char *name;	/* campaigns */
+	uint64_t campaign;	/* 0: dry run */
+	const char *session;	/* dry run of a campaign, else NULL */
+};
+
+struct api_campaign {
+	struct campaign_row row;
+	bool counted;			/* view is filled in */
+	struct gw_campaign_view view;
+};
+struct api_campaigns {
+	const struct api_campaign *campaign;
+	size_t n;
+};
+struct api_verb {
+	const char *name;
+	const char *state;		/* "RUNNING", ...; "DELETED" */
+};
+
+struct api_report {
+	const struct store_report *row;
+	size_t n;
+	uint64_t next;			/* `after` of the next page, 0: that was all */
+};
+struct api_cards {
+	const struct card_row *card;
+	size_t n;
+	uint64_t next;
+};
+
+struct api_cmd_view {
+	struct cmd_row row;
+	const uint8_t *packet;		/* NULL: not kept */
+	size_t packet_len;
+	struct decoded decoded;
+};
+struct api_story_view {
+	struct store_story story;
+	bool has_decoded;
+	struct decoded decoded;
+};
+struct api_card {
+	struct card_bundle bundle;
+	struct api_cmd_view *cmd;	/* oldest first */
+	size_t n_cmds;
+	struct api_story_view *story;	/* oldest first */
+	size_t n_story;
+	bool cut;			/* there is more than is shown */
+};
+
+struct api_link_status {
+	const char *name;
+	struct link_stats stats;
+};
+struct api_gw_status {
+	const char *version;
+	bool ready;
+	const char *alarm;		/* NULL: none */
+	const struct api_link_status *link;
+	unsigned n_links;
+	struct store_totals totals;
+	struct api_campaigns campaigns;
+	struct gw_stats core;
+	struct ks_stats keystore;
+};
+
+struct api_reply {
+	enum api_status status;
+	const char *code;		/* status != OK: "no-such-campaign" */
+	char message[API_TEXT_MAX];	/* status != OK: what, where, what to do; never key material */
+	/* of the call that was made; NULL otherwise */
+	const struct api_created *created;
+	const struct api_lines *lines;
+	const struct api_campaigns *campaigns;
+	const struct api_campaign *campaign;
+	const struct api_verb *verb;
+	const struct api_report *report;
+	const struct api_cards *cards;
+	const struct api_card *card;
+	const struct api_gw_status *gw;
+	const struct decoded *decoded;
+};
+
+/* Who is to be answered. */
+struct api_to {
+	void (*done)(void *ctx, const struct api_reply *r);
+	void *ctx;
+};
+
+struct api_deps {
+	struct gw *gw;
+	struct store *store;
+	struct ks *ks;
+	const struct env *env;
+	const char *profile_dir;
+	struct link *const *links;
+	unsigned n_links;
+	const char *version;
+	void (*log)(void *ctx, int level, const char *line);	/* levels as syslog; may be NULL */
+	void *log_ctx;
+};
+
+struct api;
+struct api *api_new(const struct api_deps *deps);
+/* Before gw_start(): drops campaigns whose list never finished coming in and learns the last campaign id.  Waits for the
+ * store.  0, or -1 with a sentence. */
+int api_start_cleanup(struct api *a, char *err, size_t err_cap);
+/* Answers what is still open with "stopping".  The store must have been closed before. */
+void api_free(struct api *a);
+
+/* GW_FX_REPLY effects go here. */
+void api_on_effect(struct api *a, const struct gw_effect *fx);
+
+/* ---- cards ---- */
+struct api_import_req {
+	unsigned n_keysets;
+	struct {
+		unsigned kvn;
+		char alg[16];		/* as ks_alg_parse() knows them */
+		uint64_t cntr;		/* the value the first command takes, 1.. */
+		unsigned cc_len;	/* 0: 8 */
+	} keyset[CARD_KEYSETS_MAX];
+	bool dry_run;
+};
+void api_import_create(struct api *a, const struct api_import_req *r, struct api_to to);
+/* text[len] is writable; the text is wiped before this returns: it holds keys. */
+void api_import_lines(struct api *a, const char *id, uint64_t first, char *text, size_t len, struct api_to to);
+void api_import_finish(struct api *a, const char *id, struct api_to to);
+
+/* Pages of all cards. */
+void api_cards(struct api *a, uint64_t after, unsigned limit, struct api_to to);
+void api_card_show(struct api *a, const char *iccid, struct api_to to);
+
+/* ---- campaigns ---- */
+struct api_campaign_req {
+	char name[CAMPAIGN_NAME_MAX];
+	char profile[PROFILE_NAME_MAX];
+	bool dry_run;
+};
+void api_campaign_create(struct api *a, const struct api_campaign_req *r, struct api_to to);
+/* session NULL: the campaign's real intake. */
+void api_campaign_lines(struct api *a, const char *name, const char *session, uint64_t first, char *text, size_t len,
+			struct api_to to);
+void api_campaign_finish(struct api *a, const char *name, const char *session, struct api_to to);
+void api_campaign_verb(struct api *a, const char *name, enum gw_campaign_verb verb, struct api_to to);
+void api_campaign_delete(struct api *a, const char *name, struct api_to to);
+void api_campaign_list(struct api *a, struct api_to to);
+void api_campaign_show(struct api *a, const char *name, struct api_to to);
+void api_campaign_report(struct api *a, const char *name, uint64_t after, unsigned limit, struct api_to to);
+
+/* ---- the gateway ---- */
+void api_status(struct api *a, struct api_to to);
+void api_explain(struct api *a, const char *packet_hex, struct api_to to);
+
+#endif

@@ -1,0 +1,254 @@
+/* api_card.c - one card's whole story, every packet decoded; and the list of cards.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Three steps through the store, each a short page on the read-only connection: the card with all that is open, its
+ * commands, its story.  Packets are opened through the keystore by reference, on copies.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api_int.h"
+
+#define STORY_PAGE 100
+
+struct card_call {
+	struct call call;
+	struct store_query q;
+	struct api_card card;
+	struct cmd_row cmd[API_CARD_CMDS_MAX];
+	struct store_story *story;
+	size_t n_story;
+};
+
+static void card_drop(struct call *c)
+{
+	struct card_call *cc = (struct card_call *)c;
+
+	ks_wipe(&cc->card.bundle, sizeof(cc->card.bundle));
+	free(cc->story);
+	free(cc->card.cmd);
+	free(cc->card.story);
+}
+
+static const struct keyset_row *keyset_of(const struct card_bundle *b, uint8_t kvn)
+{
+	for (unsigned i = 0; i < b->n_keysets; i++) {
+		if (b->keyset[i].kvn == kvn)
+			return &b->keyset[i];
+	}
+	return NULL;
+}
+
+static const struct cmd_row *cmd_of(const struct card_call *c, uint64_t id)
+{
+	for (size_t i = 0; i < c->card.n_cmds; i++) {
+		if (c->cmd[i].id == id)
+			return &c->cmd[i];
+	}
+	return NULL;
+}
+
+static struct decode_keys keys_of(const struct card_call *c, const struct cmd_row *cmd)
+{
+	return (struct decode_keys){ .ks = c->call.a->deps.ks, .iccid = c->card.bundle.card.iccid,
+				     .keyset = keyset_of(&c->card.bundle, cmd->kvn) };
+}
+
+/* The packet of a command: the one that may still leave stands in the bundle, earlier ones in the story. */
+static void cmd_decode(struct card_call *c, struct api_cmd_view *v)
+{
+	const struct card_bundle *b = &c->card.bundle;
+	const struct decode_keys keys = keys_of(c, &v->row);
+
+	if (b->packet_len && b->packet_cmd == v->row.id) {
+		v->packet = b->packet;
+		v->packet_len = b->packet_len;
+	}
+	for (size_t i = 0; i < c->n_story && !v->packet; i++) {
+		const struct store_story *s = &c->story[i];
+
+		/* a detail longer than the story keeps is cut: then it is not the packet */
+		if (s->row.cmd == v->row.id && s->row.kind == STORY_PREPARED && s->row.detail_len &&
+		    s->row.detail_len == v->row.packet_len) {
+			v->packet = s->detail;
+			v->packet_len = s->row.detail_len;
+		}
+	}
+	if (v->packet)
+		decode_command(&v->decoded, v->packet, v->packet_len, v->row.cc_len, &keys);
+	else
+		snprintf(v->decoded.note, sizeof(v->decoded.note), "its packet is not kept");
+}
+
+/* A PoR is opened against the command it was matched to; a stray one against each, newest first, until one fits. */
+static void story_decode(struct card_call *c, struct api_story_view *v)
+{
+	const struct store_story *s = &v->story;
+	const struct cmd_row *cmd = cmd_of(c, s->row.cmd);
+
+	if ((s->row.kind != STORY_POR && s->row.kind != STORY_STRAY) || !s->row.detail_len)
+		return;
+	if (cmd) {
+		const struct decode_keys keys = keys_of(c, cmd);
+
+		decode_response(&v->decoded, s->detail, s->row.detail_len, cmd, &keys);
+		v->has_decoded = true;
+		return;
+	}
+	for (size_t i = c->card.n_cmds; i-- > 0 && !v->decoded.opened;) {
+		const struct decode_keys keys = keys_of(c, &c->cmd[i]);
+
+		decode_response(&v->decoded, s->detail, s->row.detail_len, &c->cmd[i], &keys);
+		v->has_decoded = true;
+	}
+}
+
+static void card_answer(struct card_call *c)
+{
+	struct api_to to = c->call.to;
+	struct api_reply r = { .status = API_OK, .card = &c->card };
+
+	c->card.cmd = calloc(c->card.n_cmds + 1, sizeof(*c->card.cmd));
+	c->card.story = calloc(c->n_story + 1, sizeof(*c->card.story));
+	if (!c->card.cmd || !c->card.story) {
+		api_fail(to, API_NOT_READY, "no-memory", "out of memory: try again later");
+		call_free(&c->call);
+		return;
+	}
+	for (size_t i = 0; i < c->card.n_cmds; i++) {
+		c->card.cmd[i].row = c->cmd[i];
+		cmd_decode(c, &c->card.cmd[i]);
+	}
+	c->card.n_story = c->n_story;
+	for (size_t i = 0; i < c->n_story; i++) {
+		c->card.story[i].story = c->story[i];
+		story_decode(c, &c->card.story[i]);
+	}
+	to.done(to.ctx, &r);
+	call_free(&c->call);
+}
+
+static void card_fail(struct card_call *c, int rc)
+{
+	api_fail_store(c->call.a, c->call.to, rc);
+	call_free(&c->call);
+}
+
+static void card_story(struct store_query *q, int rc);
+
+static void card_story_ask(struct card_call *c, uint64_t after)
+{
+	struct store_story *more = realloc(c->story, (c->n_story + STORY_PAGE) * sizeof(*more));
+
+	if (!more) {
+		api_fail(c->call.to, API_NOT_READY, "no-memory", "out of memory: try again later");
+		call_free(&c->call);
+		return;
+	}
+	c->story = more;
+	c->q = (struct store_query){ .kind = Q_CARD_STORY, .id = c->card.bundle.card.id, .after = after, .limit = STORY_PAGE,
+				     .out = c->story + c->n_story, .done = card_story, .ctx = c };
+	c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
+}
+
+static void card_story(struct store_query *q, int rc)
+{
+	struct card_call *c = q->ctx;
+
+	if (rc) {
+		card_fail(c, rc);
+		return;
+	}
+	c->n_story += q->n;
+	if (q->n == STORY_PAGE && c->n_story + STORY_PAGE <= API_CARD_STORY_MAX) {
+		card_story_ask(c, q->last);
+		return;
+	}
+	c->card.cut |= q->n == STORY_PAGE;
+	card_answer(c);
+}
+
+static void card_cmds(struct store_query *q, int rc)
+{
+	struct card_call *c = q->ctx;
+
+	if (rc) {
+		card_fail(c, rc);
+		return;
+	}
+	c->card.n_cmds = q->n;
+	c->card.cut = q->n == q->limit;
+	card_story_ask(c, 0);
+}
+
+static void card_got(struct store_query *q, int rc)
+{
+	struct card_call *c = q->ctx;
+
+	if (rc) {
+		card_fail(c, rc);
+		return;
+	}
+	if (!q->n) {
+		api_fail(c->call.to, API_NOT_FOUND, "no-such-card", "there is no card with ICCID %s: import it first", q->digits);
+		call_free(&c->call);
+		return;
+	}
+	c->q = (struct store_query){ .kind = Q_CARD_CMDS, .id = c->card.bundle.card.id, .limit = API_CARD_CMDS_MAX, .out = c->cmd,
+				     .done = card_cmds, .ctx = c };
+	c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
+}
+
+void api_card_show(struct api *a, const char *iccid, struct api_to to)
+{
+	char digits[ICCID_DIGITS_MAX + 1], why[API_REASON_MAX];
+	struct card_call *c;
+
+	if (check_number(NUM_ICCID, iccid, digits, why, sizeof(why))) {
+		api_fail(to, API_BAD, "bad-iccid", "%s", why);
+		return;
+	}
+	c = call_new(a, sizeof(*c), to, card_drop);
+	if (!c)
+		return;
+	c->q = (struct store_query){ .kind = Q_CARD, .limit = 1, .out = &c->card.bundle, .done = card_got, .ctx = c };
+	memcpy(c->q.digits, digits, sizeof(digits));
+	a->deps.store->ops->query(a->deps.store, &c->q);
+}
+
+/* ------------------------------------------------------------------------------------------------- list */
+
+struct cards_call {
+	struct call call;
+	struct store_query q;
+	struct card_row row[];
+};
+
+static void cards_done(struct store_query *q, int rc)
+{
+	struct cards_call *c = q->ctx;
+	struct api_cards page = { .card = c->row, .n = q->n, .next = q->n == q->limit ? q->last : 0 };
+	struct api_reply r = { .status = API_OK, .cards = &page };
+
+	if (rc)
+		api_fail_store(c->call.a, c->call.to, rc);
+	else
+		c->call.to.done(c->call.to.ctx, &r);
+	call_free(&c->call);
+}
+
+void api_cards(struct api *a, uint64_t after, unsigned limit, struct api_to to)
+{
+	struct cards_call *c;
+
+	if (limit < 1 || limit > API_CARDS_MAX) {
+		api_fail(to, API_BAD, "bad-limit", "limit must be 1 to %d", API_CARDS_MAX);
+		return;
+	}
+	c = call_new(a, sizeof(*c) + limit * sizeof(c->row[0]), to, NULL);
+	if (!c)
+		return;
+	c->q = (struct store_query){ .kind = Q_CARDS, .after = after, .limit = limit, .out = c->row, .done = cards_done, .ctx = c };
+	a->deps.store->ops->query(a->deps.store, &c->q);
+}

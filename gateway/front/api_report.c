@@ -1,0 +1,186 @@
+/* api_report.c - campaigns as they run: verbs, views, the report.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api_int.h"
+
+/* ------------------------------------------------------------------------------------------------- views */
+
+bool campaign_view(const struct api *a, const struct campaign_row *row, struct api_campaign *out)
+{
+	*out = (struct api_campaign){ .row = *row };
+	out->counted = gw_campaign_view(a->deps.gw, row->id, &out->view);
+	if (out->counted)
+		out->row = out->view.row;
+	return out->counted;
+}
+
+struct list_call {
+	struct call call;
+	struct store_query q;
+	struct campaign_row row[API_CAMPAIGNS_MAX];
+};
+
+static void list_done(struct store_query *q, int rc)
+{
+	struct list_call *c = q->ctx;
+	struct api_to to = c->call.to;
+	struct api_campaign *view = calloc(q->n + 1, sizeof(*view));
+	struct api_campaigns all = { .campaign = view, .n = q->n };
+	struct api_reply r = { .status = API_OK, .campaigns = &all };
+
+	if (rc) {
+		api_fail_store(c->call.a, to, rc);
+	} else if (!view) {
+		api_fail(to, API_NOT_READY, "no-memory", "out of memory: try again later");
+	} else {
+		for (unsigned i = 0; i < q->n; i++)
+			campaign_view(c->call.a, &c->row[i], &view[i]);
+		to.done(to.ctx, &r);
+	}
+	free(view);
+	call_free(&c->call);
+}
+
+void api_campaign_list(struct api *a, struct api_to to)
+{
+	struct list_call *c = call_new(a, sizeof(*c), to, NULL);
+
+	if (!c)
+		return;
+	c->q = (struct store_query){ .kind = Q_CAMPAIGNS, .out = c->row, .limit = API_CAMPAIGNS_MAX, .done = list_done, .ctx = c };
+	a->deps.store->ops->query(a->deps.store, &c->q);
+}
+
+/* Finds the id the core knows, or answers. */
+static int find(struct api *a, const char *name, uint64_t *id, struct api_to to)
+{
+	if (gw_campaign_find(a->deps.gw, name, id))
+		return 0;
+	if (!gw_ready(a->deps.gw))
+		api_fail(to, API_NOT_READY, "starting", "the gateway is still reading its state: try again in a moment");
+	else
+		api_fail(to, API_NOT_FOUND, "no-such-campaign", "there is no campaign %.47s; see the list of campaigns", name);
+	return -1;
+}
+
+void api_campaign_show(struct api *a, const char *name, struct api_to to)
+{
+	struct api_campaign one = { 0 };
+	struct api_reply r = { .status = API_OK, .campaign = &one };
+	uint64_t id;
+
+	for (size_t i = 0; i < API_SESSIONS_MAX; i++) {
+		struct session *s = a->session[i];
+
+		/* still coming in: what the intake knows */
+		if (s && s->kind == SESSION_CAMPAIGN && !s->dry_run && !strcmp(s->campaign.name, name)) {
+			one.row = s->campaign;
+			to.done(to.ctx, &r);
+			return;
+		}
+	}
+	if (find(a, name, &id, to))
+		return;
+	one.row.id = id;
+	campaign_view(a, &one.row, &one);
+	to.done(to.ctx, &r);
+}
+
+/* ------------------------------------------------------------------------------------------------- verbs */
+
+struct verb_call {
+	struct call call;
+	uint64_t campaign;
+};
+
+void api_campaign_verb(struct api *a, const char *name, enum gw_campaign_verb verb, struct api_to to)
+{
+	struct verb_call *c;
+	struct gw_event ev = { .kind = GW_EV_CAMPAIGN, .verb = (uint8_t)verb };
+
+	if (find(a, name, &ev.campaign, to))
+		return;
+	c = call_new(a, sizeof(*c), to, NULL);
+	if (!c)
+		return;
+	c->campaign = ev.campaign;
+	c->call.request = ev.request = ++a->next_request;
+	if (gw_post(a->deps.gw, &ev)) {
+		api_fail(to, API_NOT_READY, "busy", "the core's inbox is full: try again in a moment");
+		call_free(&c->call);
+	}
+}
+
+void api_on_effect(struct api *a, const struct gw_effect *fx)
+{
+	struct call *c = a->calls.next;
+	struct gw_campaign_view *view;
+
+	if (fx->kind != GW_FX_REPLY || !fx->request)
+		return;
+	while (c != &a->calls && c->request != fx->request)
+		c = c->next;
+	if (c == &a->calls)
+		return;
+	view = calloc(1, sizeof(*view));
+	if (fx->rc) {
+		api_fail(c->to, fx->rc == -ENOENT ? API_NOT_FOUND : API_REFUSED,
+			 fx->rc == -ENOENT ? "no-such-campaign" : fx->rc == -EALREADY ? "already" : "refused", "%s",
+			 *fx->reason ? fx->reason : "the core refused it");
+	} else if (!view || !gw_campaign_view(a->deps.gw, ((struct verb_call *)c)->campaign, view)) {
+		api_fail(c->to, API_NOT_FOUND, "no-such-campaign", "the campaign is gone");
+	} else {
+		struct api_verb v = { .name = view->row.name, .state = campaign_state_name(view->row.state) };
+		struct api_reply r = { .status = API_OK, .verb = &v };
+
+		api_log(a, 5, "campaign %s is %s", v.name, v.state);
+		c->to.done(c->to.ctx, &r);
+	}
+	free(view);
+	call_free(c);
+}
+
+/* ------------------------------------------------------------------------------------------------ report */
+
+struct report_call {
+	struct call call;
+	struct store_query q;
+	struct store_report row[];
+};
+
+static void report_done(struct store_query *q, int rc)
+{
+	struct report_call *c = q->ctx;
+	struct api_report page = { .row = c->row, .n = q->n, .next = q->n == q->limit ? q->last : 0 };
+	struct api_reply r = { .status = API_OK, .report = &page };
+
+	if (rc)
+		api_fail_store(c->call.a, c->call.to, rc);
+	else
+		c->call.to.done(c->call.to.ctx, &r);
+	call_free(&c->call);
+}
+
+void api_campaign_report(struct api *a, const char *name, uint64_t after, unsigned limit, struct api_to to)
+{
+	struct report_call *c;
+	uint64_t id;
+
+	if (limit < 1 || limit > API_REPORT_ROWS_MAX) {
+		api_fail(to, API_BAD, "bad-limit", "limit must be 1 to %d", API_REPORT_ROWS_MAX);
+		return;
+	}
+	if (find(a, name, &id, to))
+		return;
+	c = call_new(a, sizeof(*c) + limit * sizeof(c->row[0]), to, NULL);
+	if (!c)
+		return;
+	c->q = (struct store_query){ .kind = Q_REPORT, .id = id, .after = after, .limit = limit, .out = c->row, .done = report_done,
+				     .ctx = c };
+	a->deps.store->ops->query(a->deps.store, &c->q);
+}

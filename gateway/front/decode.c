@@ -1,0 +1,235 @@
+/* decode.c - a stored packet as people read it.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include "decode.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "words.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static void spi_describe(struct decoded *d)
+{
+	static const char *const integrity[] = { "no integrity", "RC", "CC", "DS" };
+	static const char *const counter[] = { "no counter", "counter unchecked", "counter higher", "counter one higher" };
+	static const char *const por[] = { "no PoR", "PoR always", "PoR on error", "PoR reserved" };
+	uint8_t s1 = d->spi[0], s2 = d->spi[1];
+
+	/* TS 102 225, 5.1.1 */
+	snprintf(d->spi_text[0], sizeof(d->spi_text[0]), "%s, %s, %s", integrity[OTA_SPI1_INTEGRITY(s1)],
+		 OTA_SPI1_CIPHERED(s1) ? "ciphered" : "in clear", counter[OTA_SPI1_COUNTER(s1)]);
+	snprintf(d->spi_text[1], sizeof(d->spi_text[1]), "%s, %s, %s, by %s", por[OTA_SPI2_POR(s2)],
+		 integrity[OTA_SPI2_INTEGRITY(s2)], OTA_SPI2_CIPHERED(s2) ? "ciphered" : "in clear",
+		 OTA_SPI2_SUBMIT(s2) ? "SMS-SUBMIT" : "DELIVER-REPORT");
+	snprintf(d->kic_text, sizeof(d->kic_text), "version %u, %s", d->kic >> 4, ota_alg_name(ota_kic_alg(d->kic)));
+	snprintf(d->kid_text, sizeof(d->kid_text), "version %u, %s", d->kid >> 4, ota_alg_name(ota_kid_alg(d->kid)));
+}
+
+static void head_of(struct decoded *d, const struct ota_cmd_params *p)
+{
+	memcpy(d->spi, p->spi, sizeof(d->spi));
+	memcpy(d->tar, p->tar, sizeof(d->tar));
+	d->kic = p->kic;
+	d->kid = p->kid;
+	spi_describe(d);
+}
+
+static int add_apdu(void *ctx, const uint8_t *apdu, size_t len)
+{
+	struct decoded *d = ctx;
+
+	if (d->n_apdus == DECODE_APDUS_MAX) {
+		d->apdus_cut = true;
+		return 1;
+	}
+	ota_apdu_describe(d->apdu[d->n_apdus++], DECODE_TEXT_MAX, apdu, len);
+	return 0;
+}
+
+static void add_script(struct decoded *d, const uint8_t *data, size_t len)
+{
+	int rc = ota_script_each(data, len, add_apdu, d);
+
+	if (rc < 0)
+		snprintf(d->note, sizeof(d->note), "the secured data is no compact script: %s", ota_strerror(rc));
+	else if (d->apdus_cut)
+		snprintf(d->note, sizeof(d->note), "only the first %d commands are shown", DECODE_APDUS_MAX);
+}
+
+/* Lends the keyset's reference for one decode. */
+static int keys_load(const struct decode_keys *k, uint32_t *set, char *note, size_t cap)
+{
+	int rc;
+
+	*set = 0;
+	if (!k || !k->ks || !k->keyset) {
+		snprintf(note, cap, "not opened: the card has no keys of this version");
+		return -1;
+	}
+	rc = ks_load(k->ks, k->iccid, k->keyset->kvn, k->keyset->sealed, k->keyset->sealed_len, set);
+	if (rc)
+		snprintf(note, cap, "not opened: %s", ks_strerror(rc));
+	return rc;
+}
+
+void decode_command(struct decoded *d, const uint8_t *packet, size_t len, uint8_t cc_len, const struct decode_keys *k)
+{
+	uint8_t copy[OTA_PACKET_MAX];
+	struct ota_cmd cmd;
+	uint32_t set;
+	int rc;
+
+	*d = (struct decoded){ .kind = DECODED_NOTHING, .packet_len = len };
+	if (len > sizeof(copy) || !len) {
+		snprintf(d->note, sizeof(d->note), "%s", ota_strerror(len ? OTA_E_LENGTH : OTA_E_SHORT));
+		return;
+	}
+	memcpy(copy, packet, len);
+	rc = ota_cmd_decode(&cmd, copy, len, NULL, NULL);
+	if (rc) {
+		snprintf(d->note, sizeof(d->note), "not a command packet: %s", ota_strerror(rc));
+		return;
+	}
+	d->kind = DECODED_COMMAND;
+	head_of(d, &cmd.p);
+	if (!OTA_SPI1_CIPHERED(d->spi[0])) {
+		d->cntr_known = true;
+		d->cntr = cmd.p.cntr;
+		d->pcntr = cmd.pcntr;
+	}
+	if (!k) {
+		if (OTA_SPI1_CIPHERED(d->spi[0]))
+			snprintf(d->note, sizeof(d->note), "ciphered from the counter on: the rest needs the card's keys");
+		else
+			add_script(d, cmd.p.data, cmd.p.data_len);
+		return;
+	}
+	if (keys_load(k, &set, d->note, sizeof(d->note)))
+		return;
+	{
+		const struct ota_crypt crypt = ks_crypt(k->ks);
+		const struct ota_cmd_params in = { .kic_ref = { set, KS_KEY_KIC }, .kid_ref = { set, KS_KEY_KID }, .cc_len = cc_len };
+
+		memcpy(copy, packet, len);
+		rc = ota_cmd_decode(&cmd, copy, len, &in, &crypt);
+	}
+	ks_unload(k->ks, set);
+	if (rc) {
+		snprintf(d->note, sizeof(d->note), "not opened: the card's keys do not fit this packet (%s)", ota_strerror(rc));
+	} else {
+		d->opened = d->cntr_known = true;
+		d->cntr = cmd.p.cntr;
+		d->pcntr = cmd.pcntr;
+		add_script(d, cmd.p.data, cmd.p.data_len);
+	}
+	ks_wipe(copy, sizeof(copy));
+}
+
+/* The answer of a compact script (TS 102 226, 5.1.3), and what its last READ brought when it is a file we know. */
+static void add_run(struct decoded *d, const uint8_t *data, size_t len)
+{
+	struct ota_compact_rsp run;
+	char imsi[16];
+
+	if (!len)
+		return;
+	if (ota_compact_rsp_parse(&run, data, len)) {
+		snprintf(d->note, sizeof(d->note), "the additional response data is not a compact script's");
+		d->data_len = len < sizeof(d->data) ? len : sizeof(d->data);
+		memcpy(d->data, data, d->data_len);
+		return;
+	}
+	d->has_run = true;
+	d->executed = run.count;
+	d->sw = run.sw;
+	d->sw_text = ota_sw_name(run.sw);
+	d->data_len = run.data_len < sizeof(d->data) ? run.data_len : sizeof(d->data);
+	memcpy(d->data, run.data, d->data_len);
+	if (run.data_len == USIM_IMSI_LEN && !usim_imsi_decode(imsi, run.data, run.data_len))
+		snprintf(d->data_text, sizeof(d->data_text), "as EF_IMSI: %s", imsi);
+}
+
+static void verdict_note(struct decoded *d, const struct ota_rsp *rsp)
+{
+	switch (rsp->verdict) {
+	case OTA_ACCEPT:
+		break;
+	case OTA_ACCEPT_UNAUTHENTICATED:
+		snprintf(d->note, sizeof(d->note), "in clear although security was asked for: a hint only, anybody could have sent it");
+		break;
+	case OTA_ACCEPT_UNCORRELATED:
+		snprintf(d->note, sizeof(d->note), "integrity is right, but it answers another command (CNTR or TAR differ)");
+		break;
+	default:
+		snprintf(d->note, sizeof(d->note), "not an answer to this command: %s", ota_strerror(rsp->why));
+	}
+}
+
+void decode_response(struct decoded *d, const uint8_t *packet, size_t len, const struct cmd_row *cmd,
+		     const struct decode_keys *k)
+{
+	struct ota_cmd_params sent = { .kic = cmd->kic, .kid = cmd->kid, .cntr = cmd->cntr, .cc_len = cmd->cc_len };
+	uint8_t copy[OTA_PACKET_MAX];
+	struct ota_crypt crypt;
+	struct ota_rsp rsp;
+	uint32_t set;
+
+	*d = (struct decoded){ .kind = DECODED_NOTHING, .packet_len = len };
+	if (len > sizeof(copy) || ota_rsp_peek_tar(packet, len, d->tar)) {
+		snprintf(d->note, sizeof(d->note), "not a response packet");
+		return;
+	}
+	d->kind = DECODED_RESPONSE;
+	memcpy(sent.spi, cmd->spi, sizeof(sent.spi));
+	memcpy(sent.tar, cmd->tar, sizeof(sent.tar));
+	head_of(d, &sent);
+	ota_rsp_peek_tar(packet, len, d->tar);
+	if (keys_load(k, &set, d->note, sizeof(d->note)))
+		return;
+	sent.kic_ref = (struct ks_ref){ set, KS_KEY_KIC };
+	sent.kid_ref = (struct ks_ref){ set, KS_KEY_KID };
+	crypt = ks_crypt(k->ks);
+	memcpy(copy, packet, len);
+	ota_rsp_open(&rsp, copy, len, &sent, &crypt);
+	ks_unload(k->ks, set);
+	d->verdict = ota_verdict_name(rsp.verdict);
+	d->opened = rsp.secured;
+	verdict_note(d, &rsp);
+	if (rsp.verdict != OTA_REJECT) {
+		d->cntr_known = true;
+		d->cntr = rsp.cntr;
+		d->pcntr = rsp.pcntr;
+		d->status = rsp.status;
+		d->status_text = ota_por_status_name(rsp.status);
+		add_run(d, rsp.data, rsp.data_len);
+	}
+	ks_wipe(copy, sizeof(copy));
+}
+
+void decode_clear(struct decoded *d, const uint8_t *octets, size_t len)
+{
+	struct ota_udh udh;
+
+	/* A TP-UD begins with a UDH that names a command (70) or response (71) packet: TS 31.115, 4.2. */
+	if (!ota_udh_parse(&udh, octets, len) && (udh.pi == 0x70 || udh.pi == 0x71) && (!udh.concat || udh.total == 1)) {
+		octets += udh.len;
+		len -= udh.len;
+		if (udh.pi == 0x71) {
+			*d = (struct decoded){ .kind = DECODED_NOTHING, .packet_len = len };
+			if (ota_rsp_peek_tar(octets, len, d->tar)) {
+				snprintf(d->note, sizeof(d->note), "not a response packet");
+				return;
+			}
+			d->kind = DECODED_RESPONSE;
+			snprintf(d->note, sizeof(d->note), "a response is opened against its command: see card show");
+			return;
+		}
+	} else if (!ota_udh_parse(&udh, octets, len) && udh.concat && udh.total > 1) {
+		*d = (struct decoded){ .kind = DECODED_NOTHING };
+		snprintf(d->note, sizeof(d->note), "segment %u of %u: give the joined packet", udh.seq, udh.total);
+		return;
+	}
+	decode_command(d, octets, len, 0, NULL);
+}

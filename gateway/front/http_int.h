@@ -1,0 +1,17 @@
+/* http_int.h - what the files of the HTTP door share.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#ifndef OTAGW_HTTP_INT_H
+#define OTAGW_HTTP_INT_H
+
+#include <jansson.h>
+
+#include "http.h"
+
+/* http_json.c: requests read strictly (an unknown member is an error), replies written. */
+int json_import_req(struct api_import_req *out, const char *body, size_t len, char *why, size_t cap);
+int json_campaign_req(struct api_campaign_req *out, const char *body, size_t len, char *why, size_t cap);
+/* NULL only without memory. */
+json_t *json_reply(const struct api_reply *r);
+
+#endif

@@ -1,0 +1,683 @@
+/* http_json.c - JSON in and out of the api's structs; the names here are the contract (contrib/doc/api.md).
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../nearest.h"
+#include "http_int.h"
+#include "words.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ------------------------------------------------------------------------------------------------ input */
+
+static json_t *load(const char *body, size_t len, char *why, size_t cap)
+{
+	json_error_t e;
+	json_t *j = json_loadb(body, len, JSON_REJECT_DUPLICATES, &e);
+
+	if (!j) {
+		/* the library's text may quote the body: place alone is repeated */
+		snprintf(why, cap, "the body is no JSON: error at line %d, column %d", e.line, e.column);
+		return NULL;
+	}
+	if (!json_is_object(j)) {
+		snprintf(why, cap, "the body must be a JSON object");
+		json_decref(j);
+		return NULL;
+	}
+	return j;
+}
+
+static int members(json_t *j, const char *const *known, size_t n, char *why, size_t cap)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(j, key, v) {
+		size_t i;
+
+		for (i = 0; i < n && strcmp(key, known[i]); i++)
+			;
+		if (i == n) {
+			const char *near = nearest_word(key, known, n);
+
+			snprintf(why, cap, "unknown member \"%.40s\"%s%s%s", key, near ? "; did you mean \"" : "", near ? near : "",
+				 near ? "\"?" : "");
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int get_string(json_t *j, const char *key, char *out, size_t out_cap, char *why, size_t cap)
+{
+	json_t *v = json_object_get(j, key);
+
+	if (!json_is_string(v) || json_string_length(v) >= out_cap || strlen(json_string_value(v)) != json_string_length(v)) {
+		snprintf(why, cap, "\"%s\" must be a text of at most %zu octets", key, out_cap - 1);
+		return -1;
+	}
+	memcpy(out, json_string_value(v), json_string_length(v) + 1);
+	return 0;
+}
+
+static int get_number(json_t *j, const char *key, int64_t fallback, int64_t max, int64_t *out, char *why, size_t cap)
+{
+	json_t *v = json_object_get(j, key);
+
+	*out = fallback;
+	if (!v && fallback >= 0)
+		return 0;
+	if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > max) {
+		snprintf(why, cap, "\"%s\" must be a number from 0 to %" PRId64, key, max);
+		return -1;
+	}
+	*out = json_integer_value(v);
+	return 0;
+}
+
+static int get_bool(json_t *j, const char *key, bool *out, char *why, size_t cap)
+{
+	json_t *v = json_object_get(j, key);
+
+	if (v && !json_is_boolean(v)) {
+		snprintf(why, cap, "\"%s\" must be true or false", key);
+		return -1;
+	}
+	*out = json_is_true(v);
+	return 0;
+}
+
+static int import_keyset(struct api_import_req *out, unsigned i, json_t *k, char *why, size_t cap)
+{
+	static const char *const known[] = { "kvn", "alg", "cntr", "cc_len" };
+	int64_t kvn, cntr, cc_len;
+
+	if (!json_is_object(k)) {
+		snprintf(why, cap, "each of \"keysets\" must be an object");
+		return -1;
+	}
+	if (members(k, known, ARRAY_SIZE(known), why, cap) || get_number(k, "kvn", -1, 255, &kvn, why, cap) ||
+	    get_string(k, "alg", out->keyset[i].alg, sizeof(out->keyset[i].alg), why, cap) ||
+	    get_number(k, "cntr", 1, (int64_t)OTA_CNTR_MAX, &cntr, why, cap) ||
+	    get_number(k, "cc_len", 8, 255, &cc_len, why, cap))
+		return -1;
+	out->keyset[i].kvn = (unsigned)kvn;
+	out->keyset[i].cntr = (uint64_t)cntr;
+	out->keyset[i].cc_len = (unsigned)cc_len;
+	return 0;
+}
+
+int json_import_req(struct api_import_req *out, const char *body, size_t len, char *why, size_t cap)
+{
+	static const char *const known[] = { "keysets", "dry_run" };
+	json_t *j = load(body, len, why, cap), *keysets;
+	int rc = -1;
+
+	memset(out, 0, sizeof(*out));
+	if (!j)
+		return -1;
+	keysets = json_object_get(j, "keysets");
+	if (members(j, known, ARRAY_SIZE(known), why, cap) || get_bool(j, "dry_run", &out->dry_run, why, cap))
+		goto out;
+	if (!json_is_array(keysets) || !json_array_size(keysets) || json_array_size(keysets) > CARD_KEYSETS_MAX) {
+		snprintf(why, cap, "\"keysets\" must be a list of 1 to %d key versions", CARD_KEYSETS_MAX);
+		goto out;
+	}
+	for (; out->n_keysets < json_array_size(keysets); out->n_keysets++) {
+		if (import_keyset(out, out->n_keysets, json_array_get(keysets, out->n_keysets), why, cap))
+			goto out;
+	}
+	rc = 0;
+out:
+	json_decref(j);
+	return rc;
+}
+
+int json_campaign_req(struct api_campaign_req *out, const char *body, size_t len, char *why, size_t cap)
+{
+	static const char *const known[] = { "name", "profile", "dry_run" };
+	json_t *j = load(body, len, why, cap);
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if (!j)
+		return -1;
+	rc = members(j, known, ARRAY_SIZE(known), why, cap) || get_string(j, "name", out->name, sizeof(out->name), why, cap) ||
+	     get_string(j, "profile", out->profile, sizeof(out->profile), why, cap) ||
+	     get_bool(j, "dry_run", &out->dry_run, why, cap);
+	json_decref(j);
+	return rc ? -1 : 0;
+}
+
+/* ----------------------------------------------------------------------------------------------- output */
+
+static void set(json_t *o, const char *key, json_t *v)
+{
+	json_object_set_new(o, key, v ? v : json_null());
+}
+
+static void set_n(json_t *o, const char *key, uint64_t n)
+{
+	set(o, key, json_integer((json_int_t)n));
+}
+
+/* Text from a row or a peer: what is not UTF-8 would be no JSON. */
+static void set_s(json_t *o, const char *key, const char *s)
+{
+	json_t *v = s ? json_string(s) : NULL;
+
+	set(o, key, v || !s ? v : json_string("(not UTF-8)"));
+}
+
+static void set_b(json_t *o, const char *key, bool b)
+{
+	set(o, key, json_boolean(b));
+}
+
+static void set_time(json_t *o, const char *key, int64_t ms)
+{
+	char t[RFC3339_MAX];
+
+	set(o, key, ms ? json_string(rfc3339(t, ms)) : NULL);
+}
+
+static void set_hex(json_t *o, const char *key, const uint8_t *p, size_t len)
+{
+	char hex[2 * OTA_PACKET_MAX + 1];
+
+	if (len > OTA_PACKET_MAX)
+		len = OTA_PACKET_MAX;
+	hex_encode(hex, p, len);
+	set(o, key, json_string(hex));
+}
+
+/* 255: none */
+static void set_octet(json_t *o, const char *key, uint8_t v, bool have)
+{
+	char hex[3];
+
+	snprintf(hex, sizeof(hex), "%02x", v);
+	set(o, key, have ? json_string(hex) : NULL);
+}
+
+static void set_sw(json_t *o, const char *key, uint16_t sw)
+{
+	char hex[5];
+
+	snprintf(hex, sizeof(hex), "%04x", sw);
+	set(o, key, sw ? json_string(hex) : NULL);
+}
+
+static void set_evidence(json_t *o, uint8_t e)
+{
+	char t[5];
+
+	snprintf(t, sizeof(t), "E%u", e);
+	set(o, "evidence", e != 255 ? json_string(t) : NULL);
+}
+
+static json_t *out_lines(const struct api_lines *l)
+{
+	json_t *o = json_object(), *a = json_array();
+
+	set_n(o, "accepted", l->accepted);
+	set_n(o, "unchanged", l->unchanged);
+	set_n(o, "packets", l->packets);
+	set_n(o, "sms_parts", l->sms_parts);
+	set_n(o, "next", l->next_line);
+	set_n(o, "rejected_count", l->rejected);
+	for (size_t i = 0; i < l->n_reject; i++) {
+		json_t *r = json_object();
+
+		set_n(r, "line", l->reject[i].line);
+		set_s(r, "reason", l->reject[i].reason);
+		json_array_append_new(a, r);
+	}
+	set(o, "rejected", a);
+	if (l->state)
+		set_s(o, "state", l->state);
+	return o;
+}
+
+/* After finish the lines were told chunk by chunk: their number is left. */
+static json_t *out_totals(const struct api_lines *l)
+{
+	json_t *o = out_lines(l);
+
+	set_n(o, "rejected", l->rejected);
+	return o;
+}
+
+static json_t *out_campaign(const struct api_campaign *c)
+{
+	const struct gw_campaign_view *v = &c->view;
+	json_t *o = json_object(), *states = json_object(), *classes = json_object();
+
+	set_n(o, "id", c->row.id);
+	set_s(o, "name", c->row.name);
+	set_s(o, "profile", c->row.profile);
+	set_s(o, "state", campaign_state_name(c->row.state));
+	set_n(o, "targets", c->row.targets);
+	set_time(o, "created", c->row.created_ms);
+	set_time(o, "started", c->row.started_ms);
+	set_time(o, "ended", c->row.ended_ms);
+	for (unsigned i = 0; i < _TXN_STATES; i++) {
+		if (v->by_state[i])
+			set_n(states, txn_state_name((uint8_t)i), v->by_state[i]);
+	}
+	for (unsigned i = 0; i < _FAIL_CLASSES; i++) {
+		if (v->by_class[i] && i != FAIL_NONE)
+			set_n(classes, fail_class_name(i), v->by_class[i]);
+	}
+	set(o, "states", states);
+	set(o, "classes", classes);
+	set_n(o, "sms_parts", v->sms_parts);
+	set_n(o, "attempts", v->attempts);
+	set_n(o, "probes", v->probes);
+	set_n(o, "prepared", v->prepared);
+	set_n(o, "in_flight", v->in_flight);
+	set_n(o, "waiting_timer", v->waiting_timer);
+	set_n(o, "waiting_presence", v->waiting_presence);
+	set(o, "done_per_s", json_real(v->done_per_s));
+	set(o, "eta_s", c->counted && v->eta_ms >= 0 ? json_integer(v->eta_ms / 1000) : NULL);
+	return o;
+}
+
+static json_t *out_campaigns(const struct api_campaigns *c)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < c->n; i++)
+		json_array_append_new(a, out_campaign(&c->campaign[i]));
+	return a;
+}
+
+static json_t *out_report_row(const struct store_report *row)
+{
+	const struct txn_row *t = &row->txn;
+	json_t *o = json_object();
+
+	set_s(o, "iccid", row->iccid);
+	set_s(o, "state", txn_state_name(t->state));
+	set_evidence(o, t->evidence);
+	set_octet(o, "por_status", t->por_status, t->por_status != 255);
+	set_sw(o, "sw", t->sw);
+	set_n(o, "attempts", t->attempts);
+	set_n(o, "sms_parts", t->sms_parts);
+	set_n(o, "probes", t->probes);
+	set_time(o, "first_try", t->first_try_ms);
+	set_time(o, "last_try", t->last_try_ms);
+	set_time(o, "ended", t->ended_ms);
+	set_s(o, "new_imsi", t->new_imsi);
+	set_s(o, "class", fail_class_name(t->fail_class));
+	set_s(o, "reason", t->reason);
+	return o;
+}
+
+static json_t *out_report(const struct api_report *rep)
+{
+	json_t *o = json_object(), *a = json_array();
+
+	for (size_t i = 0; i < rep->n; i++)
+		json_array_append_new(a, out_report_row(&rep->row[i]));
+	set(o, "rows", a);
+	set(o, "next", rep->next ? json_integer((json_int_t)rep->next) : NULL);
+	return o;
+}
+
+static json_t *out_cards(const struct api_cards *c)
+{
+	json_t *o = json_object(), *a = json_array();
+
+	for (size_t i = 0; i < c->n; i++) {
+		json_t *k = json_object();
+
+		set_s(k, "iccid", c->card[i].iccid);
+		set_s(k, "imsi", c->card[i].imsi);
+		set_s(k, "msisdn", c->card[i].msisdn);
+		json_array_append_new(a, k);
+	}
+	set(o, "cards", a);
+	set(o, "next", c->next ? json_integer((json_int_t)c->next) : NULL);
+	return o;
+}
+
+static json_t *out_response(json_t *o, const struct decoded *d)
+{
+	if (d->verdict)
+		set_s(o, "verdict", d->verdict);
+	if (d->status_text) {
+		set_octet(o, "por_status", d->status, true);
+		set_s(o, "por_status_text", d->status_text);
+	}
+	if (d->has_run) {
+		set_n(o, "executed", d->executed);
+		set_sw(o, "sw", d->sw);
+		set_s(o, "sw_text", d->sw_text);
+	}
+	if (d->data_len)
+		set_hex(o, "data", d->data, d->data_len);
+	if (*d->data_text)
+		set_s(o, "data_text", d->data_text);
+	return o;
+}
+
+static json_t *out_decoded(const struct decoded *d)
+{
+	json_t *o, *a;
+
+	if (d->kind == DECODED_NOTHING) {
+		o = json_object();
+		set_s(o, "note", d->note);
+		return o;
+	}
+	o = json_object();
+	set_s(o, "type", d->kind == DECODED_COMMAND ? "command" : "response");
+	set_b(o, "opened", d->opened);
+	set_n(o, "octets", d->packet_len);
+	set_hex(o, "tar", d->tar, sizeof(d->tar));
+	if (*d->spi_text[0]) {
+		set_hex(o, "spi", d->spi, sizeof(d->spi));
+		set_s(o, "spi1_text", d->spi_text[0]);
+		set_s(o, "spi2_text", d->spi_text[1]);
+		set_octet(o, "kic", d->kic, true);
+		set_s(o, "kic_text", d->kic_text);
+		set_octet(o, "kid", d->kid, true);
+		set_s(o, "kid_text", d->kid_text);
+	}
+	if (d->cntr_known) {
+		set_n(o, "cntr", d->cntr);
+		set_n(o, "pcntr", d->pcntr);
+	}
+	if (d->kind == DECODED_COMMAND) {
+		a = json_array();
+		for (unsigned i = 0; i < d->n_apdus; i++)
+			json_array_append_new(a, json_string(d->apdu[i]));
+		set(o, "apdus", a);
+	} else {
+		out_response(o, d);
+	}
+	if (*d->note)
+		set_s(o, "note", d->note);
+	return o;
+}
+
+static json_t *out_cmd(const struct api_cmd_view *v)
+{
+	const struct cmd_row *c = &v->row;
+	json_t *o = json_object();
+
+	set_n(o, "id", c->id);
+	set_s(o, "kind", c->kind == CMD_SCRIPT ? "SCRIPT" : c->kind == CMD_READBACK ? "READBACK" : "?");
+	set_s(o, "state", cmd_state_name(c->state));
+	set_n(o, "cntr", c->cntr);
+	set_n(o, "kvn", c->kvn);
+	set_hex(o, "spi", c->spi, sizeof(c->spi));
+	set_octet(o, "kic", c->kic, true);
+	set_octet(o, "kid", c->kid, true);
+	set_hex(o, "tar", c->tar, sizeof(c->tar));
+	set_n(o, "apdus", c->apdus);
+	set_n(o, "attempt", c->attempt);
+	set_n(o, "segs", c->segs);
+	set_octet(o, "hint", c->hint, c->hint != 255);
+	set_octet(o, "por_status", c->por_status, c->por_status != 255);
+	set_sw(o, "sw", c->sw);
+	set_time(o, "born", c->born_ms);
+	set_time(o, "prepared", c->prepared_ms);
+	set_time(o, "sent", c->sent_ms);
+	set_time(o, "due", c->due_ms);
+	set_time(o, "deadline", c->deadline_ms);
+	set_time(o, "ended", c->ended_ms);
+	if (v->packet)
+		set_hex(o, "packet", v->packet, v->packet_len);
+	else
+		set(o, "packet", NULL);
+	set(o, "decoded", out_decoded(&v->decoded));
+	return o;
+}
+
+static json_t *out_story(const struct api_story_view *v)
+{
+	const struct story_row *s = &v->story.row;
+	json_t *o = json_object();
+
+	set_time(o, "at", s->at_ms);
+	set_s(o, "kind", story_kind_name(s->kind));
+	set_s(o, "text", s->text);
+	set(o, "command", s->cmd ? json_integer((json_int_t)s->cmd) : NULL);
+	if (s->detail_len && s->detail_len <= STORY_DETAIL_MAX)
+		set_hex(o, "octets", v->story.detail, s->detail_len);
+	else
+		set(o, "octets", NULL);
+	set(o, "decoded", v->has_decoded ? out_decoded(&v->decoded) : NULL);
+	return o;
+}
+
+static json_t *out_txn(const struct txn_row *t)
+{
+	json_t *o = json_object();
+
+	set_n(o, "id", t->id);
+	set_n(o, "campaign", t->campaign);
+	set_s(o, "state", txn_state_name(t->state));
+	set_evidence(o, t->evidence);
+	set_octet(o, "por_status", t->por_status, t->por_status != 255);
+	set_sw(o, "sw", t->sw);
+	set_s(o, "class", fail_class_name(t->fail_class));
+	set_n(o, "attempts", t->attempts);
+	set_n(o, "sms_parts", t->sms_parts);
+	set_n(o, "probes", t->probes);
+	set_n(o, "scripts", t->scripts);
+	set_s(o, "new_imsi", t->new_imsi);
+	set_s(o, "new_msisdn", t->new_msisdn);
+	set_time(o, "first_try", t->first_try_ms);
+	set_time(o, "last_try", t->last_try_ms);
+	set_time(o, "ended", t->ended_ms);
+	set_s(o, "reason", t->reason);
+	return o;
+}
+
+/* The first line of every story; it costs no row. */
+static json_t *out_imported(const struct card_row *c)
+{
+	json_t *o = json_object();
+
+	set_time(o, "at", c->created_ms);
+	set_s(o, "kind", story_kind_name(STORY_IMPORTED));
+	set_s(o, "text", "card imported, keys sealed");
+	set(o, "command", NULL);
+	set(o, "octets", NULL);
+	set(o, "decoded", NULL);
+	return o;
+}
+
+static json_t *out_card(const struct api_card *c)
+{
+	const struct card_bundle *b = &c->bundle;
+	json_t *o = json_object(), *card = json_object(), *keysets = json_array(), *cmds = json_array(), *story = json_array();
+
+	set_n(card, "id", b->card.id);
+	set_s(card, "iccid", b->card.iccid);
+	set_s(card, "imsi", b->card.imsi);
+	set_s(card, "msisdn", b->card.msisdn);
+	set_time(card, "created", b->card.created_ms);
+	set_time(card, "last_seen", b->card.last_seen_ms);
+	set(o, "card", card);
+	for (unsigned i = 0; i < b->n_keysets; i++) {
+		json_t *k = json_object();
+
+		set_n(k, "kvn", b->keyset[i].kvn);
+		set_s(k, "kic_alg", ota_alg_name(b->keyset[i].kic_alg));
+		set_s(k, "kid_alg", ota_alg_name(b->keyset[i].kid_alg));
+		set_n(k, "cc_len", b->keyset[i].cc_len);
+		set_n(k, "cntr", b->keyset[i].cntr);
+		set_n(k, "cntr_proven", b->keyset[i].cntr_proven);
+		json_array_append_new(keysets, k);
+	}
+	set(o, "keysets", keysets);
+	set(o, "txn", b->has_txn ? out_txn(&b->txn) : NULL);
+	for (size_t i = 0; i < c->n_cmds; i++)
+		json_array_append_new(cmds, out_cmd(&c->cmd[i]));
+	set(o, "commands", cmds);
+	json_array_append_new(story, out_imported(&b->card));
+	for (size_t i = 0; i < c->n_story; i++)
+		json_array_append_new(story, out_story(&c->story[i]));
+	set(o, "story", story);
+	set_b(o, "cut", c->cut);
+	return o;
+}
+
+static json_t *out_link(const struct api_link_status *l)
+{
+	json_t *o = json_object();
+
+	set_s(o, "name", l->name);
+	set_b(o, "up", l->stats.up);
+	set_n(o, "window", l->stats.window);
+	set_n(o, "in_window", l->stats.in_window);
+	set_n(o, "window_high", l->stats.window_high);
+	set(o, "rate", l->stats.rate_limit > 0 ? json_real(l->stats.rate_limit) : NULL);
+	set_n(o, "submitted", l->stats.submitted);
+	set_n(o, "accepted", l->stats.accepted);
+	set_n(o, "rejected", l->stats.rejected);
+	set_n(o, "unknown", l->stats.unknown);
+	set_n(o, "received", l->stats.received);
+	set_n(o, "throttled", l->stats.throttled);
+	set_n(o, "late_responses", l->stats.late_responses);
+	set_n(o, "temp_answers", l->stats.temp_answers);
+	set_n(o, "protocol_errors", l->stats.protocol_errors);
+	set_n(o, "connects", l->stats.connects);
+	return o;
+}
+
+static json_t *out_core(const struct gw_stats *s)
+{
+	json_t *o = json_object();
+
+	set_n(o, "events", s->events);
+	set_n(o, "steps", s->steps);
+	set_n(o, "commits", s->commits);
+	set_n(o, "commit_failures", s->commit_failures);
+	set_n(o, "fetches", s->fetches);
+	set_n(o, "submits", s->submits);
+	set_n(o, "por_ok", s->por_ok);
+	set_n(o, "por_hint", s->por_hint);
+	set_n(o, "por_bad_mac", s->por_bad_mac);
+	set_n(o, "por_stray", s->por_stray);
+	set_n(o, "por_duplicate", s->por_duplicate);
+	set_n(o, "mo_other", s->mo_other);
+	set_n(o, "alerts", s->alerts);
+	set_n(o, "timers", s->timers);
+	set_n(o, "probes", s->probes);
+	set_n(o, "withdrawn", s->withdrawn);
+	set_n(o, "inbox_full", s->inbox_full);
+	set_n(o, "inbox", s->inbox);
+	set_n(o, "inbox_high", s->inbox_high);
+	set_n(o, "resident", s->resident);
+	set_n(o, "resident_high", s->resident_high);
+	set_n(o, "open", s->open);
+	set_n(o, "open_high", s->open_high);
+	set_n(o, "parked", s->parked);
+	set_b(o, "store_alarm", s->store_alarm);
+	set_n(o, "batch_no", s->batch_no);
+	return o;
+}
+
+static json_t *out_keystore(const struct ks_stats *s)
+{
+	json_t *o = json_object();
+
+	set_n(o, "macs", s->macs);
+	set_n(o, "ciphers", s->ciphers);
+	set_n(o, "loads", s->loads);
+	set_n(o, "imports", s->imports);
+	set_n(o, "refused", s->refused);
+	set_n(o, "slots", s->slots);
+	set_n(o, "slots_used", s->slots_used);
+	set_n(o, "slots_high", s->slots_high);
+	set_b(o, "locked_memory", s->locked_memory);
+	return o;
+}
+
+static json_t *out_gw(const struct api_gw_status *g)
+{
+	json_t *o = json_object(), *links = json_array();
+
+	set_s(o, "version", g->version);
+	set_b(o, "ready", g->ready);
+	set_s(o, "alarm", g->alarm);
+	for (unsigned i = 0; i < g->n_links; i++)
+		json_array_append_new(links, out_link(&g->link[i]));
+	set(o, "links", links);
+	set_n(o, "cards", g->totals.cards);
+	set(o, "campaigns", out_campaigns(&g->campaigns));
+	set(o, "core", out_core(&g->core));
+	set(o, "keystore", out_keystore(&g->keystore));
+	return o;
+}
+
+static json_t *out_created(const struct api_created *c)
+{
+	json_t *o = json_object();
+
+	if (c->id) {
+		set_s(o, "id", c->id);
+		return o;
+	}
+	set_s(o, "name", c->name);
+	set_n(o, "id", c->campaign);
+	if (c->session)
+		set_s(o, "session", c->session);
+	return o;
+}
+
+static json_t *out_verb(const struct api_verb *v)
+{
+	json_t *o = json_object();
+
+	set_s(o, "name", v->name);
+	set_s(o, "state", v->state);
+	return o;
+}
+
+json_t *json_reply(const struct api_reply *r)
+{
+	json_t *o, *e;
+
+	if (r->status != API_OK) {
+		o = json_object();
+		e = json_object();
+		set_s(e, "code", r->code);
+		set_s(e, "message", r->message);
+		set(o, "error", e);
+		return o;
+	}
+	if (r->lines)
+		return r->lines->total ? out_totals(r->lines) : out_lines(r->lines);
+	if (r->created)
+		return out_created(r->created);
+	if (r->campaign)
+		return out_campaign(r->campaign);
+	if (r->campaigns) {
+		o = json_object();
+		set(o, "campaigns", out_campaigns(r->campaigns));
+		return o;
+	}
+	if (r->verb)
+		return out_verb(r->verb);
+	if (r->report)
+		return out_report(r->report);
+	if (r->cards)
+		return out_cards(r->cards);
+	if (r->card)
+		return out_card(r->card);
+	if (r->gw)
+		return out_gw(r->gw);
+	if (r->decoded)
+		return out_decoded(r->decoded);
+	return json_object();
+}
