@@ -1,0 +1,355 @@
+/* campaign.c - create, start, pause, cancel, delete, list, show, report.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+/* A card in any other state has reached its end. */
+static const char *const states_open[] = {"PLANNED", "ACTIVE"};
+
+uint64_t campaign_ended(const json_t *view)
+{
+	uint64_t n = 0;
+	const char *state;
+	json_t *count;
+
+	json_object_foreach(json_object_get((json_t *)view, "states"), state, count)
+	{
+		if (strcmp(state, states_open[0]) && strcmp(state, states_open[1]))
+			n += (uint64_t)json_integer_value(count);
+	}
+	return n;
+}
+
+/* ------------------------------------------------------------------------------------------------ create */
+
+static void create_print(const struct ctl *c, const struct ctl_upload *u, const char *name, const char *profile,
+			 const char *state, bool dry_run)
+{
+	if (c->format == CTL_JSON) {
+		json_t *v = json_pack("{s:s,s:s,s:b,s:s,s:I,s:I,s:I,s:I,s:O}", "name", name, "profile", profile,
+				      "dry_run", dry_run, "state", state, "accepted", (json_int_t)u->accepted,
+				      "packets", (json_int_t)u->packets, "sms_parts", (json_int_t)u->sms_parts,
+				      "rejected", (json_int_t)u->rejected, "rejects", u->kept);
+
+		ctl_print_json(v);
+		json_decref(v);
+	} else if (c->format == CTL_CSV) {
+		printf("name,profile,dry_run,accepted,packets,sms_parts,rejected\n%s,%s,%s,%" PRIu64 ",%" PRIu64
+		       ",%" PRIu64 ",%" PRIu64 "\n",
+		       name, profile, dry_run ? "yes" : "no", u->accepted, u->packets, u->sms_parts, u->rejected);
+	} else {
+		printf("campaign    %s%s%s\n", name, dry_run ? "  (dry run: nothing was kept)" : "  ",
+		       dry_run ? "" : state);
+		printf("profile     %s\n", profile);
+		printf("cards       %" PRIu64 "\n", u->accepted);
+		printf("packets     %" PRIu64 "\n", u->packets);
+		printf("SMS parts   %" PRIu64 "  when every first attempt arrives\n", u->sms_parts);
+		printf("rejected    %" PRIu64 " lines\n", u->rejected);
+	}
+}
+
+/* The list of a campaign that could not be finished must not stand in the way of the next attempt. */
+static void create_undo(struct ctl *c, const char *name)
+{
+	char path[CTL_PATH_MAX], err[256];
+
+	ctl_path(path, "campaigns", name, (char *)NULL);
+	if (ctl_try(c, "DELETE", path, "application/json", NULL, 0, NULL, err, sizeof(err)))
+		ctl_error("campaign %s was left unfinished; delete it before the next attempt: otactl campaign delete "
+			  "%s --yes",
+			  name, name);
+	else
+		ctl_error("campaign %s was not created", name);
+}
+
+static int create_fill(struct ctl *c, struct ctl_upload *u, const struct ctl_args *a, const char *session,
+		       json_t **totals)
+{
+	char path[CTL_PATH_MAX + 80], base[CTL_PATH_MAX], query[80] = "";
+	int rc;
+
+	if (*session)
+		snprintf(query, sizeof(query), "&session=%s", session);
+	ctl_path(u->path, "campaigns", a->pos[0], "lines", (char *)NULL);
+	u->query = query;
+	rc = ctl_upload(u);
+	u->query = "";
+	ctl_upload_done(u);
+	if (rc)
+		return rc;
+	if (u->rejected && !*session && ctl_arg(a, "strict", 0)) {
+		ctl_error("%s: %" PRIu64 " lines rejected and --strict given", u->file, u->rejected);
+		return CTL_REFUSED;
+	}
+	ctl_path(base, "campaigns", a->pos[0], "finish", (char *)NULL);
+	snprintf(path, sizeof(path), "%s%s%s", base, *session ? "?session=" : "", session);
+	return ctl_call(c, "POST", path, "application/json", NULL, 0, totals);
+}
+
+static int create_run(struct ctl *c, struct ctl_upload *u, const struct ctl_args *a)
+{
+	const char *name = a->pos[0], *profile = ctl_arg(a, "profile", 0);
+	bool dry_run = ctl_arg(a, "dry-run", 0);
+	json_t *made, *totals = NULL;
+	char path[CTL_PATH_MAX];
+	int rc;
+
+	ctl_path(path, "campaigns", (char *)NULL);
+	rc = ctl_post_json(c, path, json_pack("{s:s,s:s,s:b}", "name", name, "profile", profile, "dry_run", dry_run),
+			   &made);
+	if (rc)
+		return rc;
+	rc = create_fill(c, u, a, js_text(made, "session"), &totals);
+	if (rc && !dry_run)
+		create_undo(c, name);
+	if (!rc)
+		create_print(c, u, name, profile, js_text(totals, "state"), dry_run);
+	json_decref(totals);
+	json_decref(made);
+	return rc;
+}
+
+int cmd_campaign_create(struct ctl *c, const struct ctl_args *a)
+{
+	struct ctl_upload u = {.c = c, .file = ctl_arg(a, "imsi-list", 0), .label = "reading list"};
+	int rc;
+
+	if (!u.file || !ctl_arg(a, "profile", 0)) {
+		ctl_error("campaign create needs --imsi-list FILE and --profile NAME");
+		return CTL_USAGE;
+	}
+	if (!ctl_rejects_open(&u, a))
+		return CTL_USAGE;
+	u.kept = json_array();
+	rc = create_run(c, &u, a);
+	if (u.rejects && fclose(u.rejects))
+		ctl_error("cannot write %s", ctl_arg(a, "rejects", 0));
+	json_decref(u.kept);
+	return rc ? rc : u.rejected ? CTL_PARTIAL : CTL_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------ verbs */
+
+static int verb_print(const struct ctl *c, json_t *answer)
+{
+	if (c->format == CTL_JSON)
+		ctl_print_json(answer);
+	else if (c->format == CTL_CSV)
+		printf("name,state\n%s,%s\n", js_text(answer, "name"), js_text(answer, "state"));
+	else
+		printf("campaign %s is %s\n", js_text(answer, "name"), js_text(answer, "state"));
+	json_decref(answer);
+	return CTL_OK;
+}
+
+static int campaign_verb(struct ctl *c, const struct ctl_args *a, const char *verb)
+{
+	char path[CTL_PATH_MAX];
+	json_t *answer;
+	int rc;
+
+	ctl_path(path, "campaigns", a->pos[0], verb, (char *)NULL);
+	rc = ctl_call(c, "POST", path, "application/json", NULL, 0, &answer);
+	return rc ? rc : verb_print(c, answer);
+}
+
+int cmd_campaign_start(struct ctl *c, const struct ctl_args *a)
+{
+	return campaign_verb(c, a, "start");
+}
+
+int cmd_campaign_pause(struct ctl *c, const struct ctl_args *a)
+{
+	return campaign_verb(c, a, "pause");
+}
+
+int cmd_campaign_cancel(struct ctl *c, const struct ctl_args *a)
+{
+	if (!ctl_confirmed(a, "cancel ends the campaign for every card that has not finished"))
+		return CTL_USAGE;
+	return campaign_verb(c, a, "cancel");
+}
+
+int cmd_campaign_delete(struct ctl *c, const struct ctl_args *a)
+{
+	char path[CTL_PATH_MAX];
+	json_t *answer;
+	int rc;
+
+	if (!ctl_confirmed(a, "delete removes the campaign and its list"))
+		return CTL_USAGE;
+	ctl_path(path, "campaigns", a->pos[0], (char *)NULL);
+	rc = ctl_call(c, "DELETE", path, "application/json", NULL, 0, &answer);
+	if (rc)
+		return rc;
+	json_decref(answer);
+	return verb_print(c, json_pack("{s:s,s:s}", "name", a->pos[0], "state", "DELETED"));
+}
+
+/* ------------------------------------------------------------------------------------------------ list and show */
+
+/* What a list shows of a view: its counts as columns of their own. */
+static json_t *list_row(const json_t *v)
+{
+	const json_t *states = json_object_get(v, "states");
+	uint64_t targets = js_count(v, "targets"), ended = campaign_ended(v);
+	json_t *eta = json_object_get(v, "eta_s");
+	char text[32] = "";
+
+	if (json_is_number(eta))
+		ctl_duration(text, sizeof(text), json_number_value(eta));
+	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:s,s:s,s:s}", "name", js_text(v, "name"), "state",
+			 js_text(v, "state"), "profile", js_text(v, "profile"), "targets", (json_int_t)targets, "ended",
+			 (json_int_t)ended, "done", (json_int_t)js_count(states, "DONE"), "percent",
+			 targets ? 100.0 * (double)ended / (double)targets : 0.0, "started", js_text(v, "started"),
+			 "finished", js_text(v, "ended"), "eta", text);
+}
+
+int cmd_campaign_list(struct ctl *c, const struct ctl_args *a)
+{
+	static const struct ctl_column columns[] = {
+		{"name", "NAME", false},       {"state", "STATE", false},    {"profile", "PROFILE", false},
+		{"targets", "CARDS", true},    {"done", "DONE", true},	     {"percent", "ENDED %", true},
+		{"started", "STARTED", false}, {"finished", "ENDED", false}, {"eta", "ETA", false},
+	};
+	json_t *answer, *rows, *v;
+	struct ctl_list l;
+	char path[CTL_PATH_MAX];
+	size_t i;
+	int rc;
+
+	ctl_path(path, "campaigns", (char *)NULL);
+	rc = ctl_get(c, path, &answer);
+	if (rc)
+		return rc;
+	if (c->format == CTL_JSON) {
+		ctl_print_json(answer);
+	} else {
+		rows = json_array();
+		json_array_foreach(json_object_get(answer, "campaigns"), i, v)
+		{
+			json_array_append_new(rows, list_row(v));
+		}
+		ctl_list_begin(&l, c->format, columns, sizeof(columns) / sizeof(columns[0]));
+		ctl_list_page(&l, rows);
+		ctl_list_end(&l);
+		json_decref(rows);
+	}
+	json_decref(answer);
+	return CTL_OK;
+}
+
+static void show_counts(const char *title, const json_t *counts)
+{
+	const char *key;
+	json_t *v;
+	bool any = false;
+
+	json_object_foreach((json_t *)counts, key, v)
+	{
+		if (!json_integer_value(v))
+			continue;
+		printf("%-12s%-14s %10" JSON_INTEGER_FORMAT "\n", any ? "" : title, key, json_integer_value(v));
+		any = true;
+	}
+}
+
+static void show_table(const json_t *v)
+{
+	uint64_t targets = js_count(v, "targets"), ended = campaign_ended(v);
+	char bar[64], eta[32];
+
+	printf("campaign    %s  %s\n", js_text(v, "name"), js_text(v, "state"));
+	printf("profile     %s\n", js_text(v, "profile"));
+	printf("created     %s\nstarted     %s\nended       %s\n", js_text(v, "created"), js_text(v, "started"),
+	       js_text(v, "ended"));
+	printf("progress    %s %.1f %%  %" PRIu64 " of %" PRIu64 " cards\n",
+	       ctl_bar(bar, sizeof(bar), targets ? (double)ended / (double)targets : 0, 40),
+	       targets ? 100.0 * (double)ended / (double)targets : 0, ended, targets);
+	show_counts("cards", json_object_get(v, "states"));
+	show_counts("obstacles", json_object_get(v, "classes"));
+	printf("commands    prepared %" PRIu64 ", in flight %" PRIu64 ", waiting for a timer %" PRIu64
+	       ", for presence %" PRIu64 "\n",
+	       js_count(v, "prepared"), js_count(v, "in_flight"), js_count(v, "waiting_timer"),
+	       js_count(v, "waiting_presence"));
+	printf("sent        %" PRIu64 " short messages, %" PRIu64 " attempts, %" PRIu64 " read-backs\n",
+	       js_count(v, "sms_parts"), js_count(v, "attempts"), js_count(v, "probes"));
+	printf("rate        %.1f cards/s", js_real(v, "done_per_s"));
+	if (json_is_number(json_object_get(v, "eta_s")))
+		printf(", done in about %s", ctl_duration(eta, sizeof(eta), js_real(v, "eta_s")));
+	putchar('\n');
+}
+
+int cmd_campaign_show(struct ctl *c, const struct ctl_args *a)
+{
+	char path[CTL_PATH_MAX];
+	json_t *v, *rows;
+	int rc;
+
+	ctl_path(path, "campaigns", a->pos[0], (char *)NULL);
+	rc = ctl_get(c, path, &v);
+	if (rc)
+		return rc;
+	if (c->format == CTL_JSON) {
+		ctl_print_json(v);
+	} else if (c->format == CTL_CSV) {
+		static const struct ctl_column columns[] = {
+			{"name", "", false},   {"state", "", false},   {"profile", "", false},
+			{"targets", "", true}, {"ended", "", true},    {"done", "", true},
+			{"percent", "", true}, {"started", "", false}, {"finished", "", false},
+		};
+		struct ctl_list l;
+
+		rows = json_pack("[o]", list_row(v));
+		ctl_list_begin(&l, CTL_CSV, columns, sizeof(columns) / sizeof(columns[0]));
+		ctl_list_page(&l, rows);
+		ctl_list_end(&l);
+		json_decref(rows);
+	} else {
+		show_table(v);
+	}
+	json_decref(v);
+	return CTL_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------ report */
+
+int cmd_campaign_report(struct ctl *c, const struct ctl_args *a)
+{
+	/* the order of contrib/doc/api.md: stable for those who parse it */
+	static const struct ctl_column columns[] = {
+		{"iccid", "ICCID", false},	 {"state", "STATE", false}, {"evidence", "EV", false},
+		{"por_status", "POR", false},	 {"sw", "SW", false},	    {"attempts", "ATT", true},
+		{"sms_parts", "SMS", true},	 {"probes", "PRB", true},   {"first_try", "FIRST TRY", false},
+		{"last_try", "LAST TRY", false}, {"ended", "ENDED", false}, {"new_imsi", "NEW IMSI", false},
+		{"reason", "REASON", false},
+	};
+	enum ctl_format f = c->format_given ? c->format : isatty(STDOUT_FILENO) ? CTL_TABLE : CTL_CSV;
+	char base[CTL_PATH_MAX], path[CTL_PATH_MAX + 64];
+	struct ctl_list l;
+	uint64_t after = 0;
+	bool more = true;
+
+	ctl_path(base, "campaigns", a->pos[0], "report", (char *)NULL);
+	while (more) {
+		json_t *page;
+		int rc;
+
+		snprintf(path, sizeof(path), "%s?after=%" PRIu64 "&limit=%d", base, after, CTL_PAGE);
+		rc = ctl_get(c, path, &page);
+		if (rc)
+			return rc; /* a half-written report announces itself by the exit code */
+		if (!after)
+			ctl_list_begin(&l, f, columns, sizeof(columns) / sizeof(columns[0]));
+		ctl_list_page(&l, json_object_get(page, "rows"));
+		more = js_count(page, "next") > after;
+		after = js_count(page, "next");
+		json_decref(page);
+	}
+	ctl_list_end(&l);
+	return CTL_OK;
+}

@@ -1,0 +1,26 @@
+/* http.h - one HTTP/1.1 request over a Unix socket, blocking, with a limit on everything.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#ifndef OTACTL_HTTP_H
+#define OTACTL_HTTP_H
+
+#include <stddef.h>
+
+#define HTTP_ANSWER_MAX (64u << 20) /* octets of an answer's body */
+#define HTTP_HEAD_MAX	(64u << 10)
+#define HTTP_TARGET_MAX 8192
+#define HTTP_WAIT_MS	300000 /* without an octet from the gateway */
+
+struct http_answer {
+	int status; /* 200, ... */
+	char *raw; /* malloc'ed; */
+	const char *body; /* inside raw, NUL-terminated */
+	size_t len;
+};
+
+/* 0 with *out (free it with http_free()), or a negative errno with a sentence in err. */
+int http_call(const char *socket_path, const char *method, const char *target, const char *type, const void *body,
+	      size_t len, struct http_answer *out, char *err, size_t err_cap);
+void http_free(struct http_answer *a);
+
+#endif

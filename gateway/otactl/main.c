@@ -1,0 +1,415 @@
+/* main.c - otactl: which command, which arguments, and what to say when they are wrong.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../nearest.h"
+#include "ctl.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct ctl_option global_options[] = {
+	{"socket", 's', "SOCKET", "the gateway's socket; else $" CTL_SOCKET_ENV ", else " CTL_SOCKET_DEFAULT},
+	{"output", 'o', "FORMAT", "table, json or csv"},
+	{"help", 'h', NULL, "this text"},
+	{NULL},
+};
+
+static const struct ctl_option import_options[] = {
+	{"keyset", 'k', "VERSION=ALG,cntr=FIRST[,cc_len=N]",
+	 "algorithm and first counter of a key version; repeat for more versions\n"
+	 "algorithms: 3des2, 3des3, aes (any length) or aes128, aes192, aes256"},
+	{"strict", 0, NULL, "import nothing when any line is rejected (reads the file twice)"},
+	{"dry-run", 'n', NULL, "check every line, keep nothing"},
+	{"rejects", 0, "FILE", "write all rejected lines there, as CSV line,reason"},
+	{NULL},
+};
+static const struct ctl_option create_options[] = {
+	{"imsi-list", 'i', "FILE", "CSV with the columns ICCID,IMSI[,MSISDN]; - reads standard input"},
+	{"profile", 'p', "NAME", "card profile"},
+	{"dry-run", 'n', NULL, "tell what would be sent, keep nothing"},
+	{"strict", 0, NULL, "create nothing when any line is rejected"},
+	{"rejects", 0, "FILE", "write all rejected lines there, as CSV line,reason"},
+	{NULL},
+};
+static const struct ctl_option watch_options[] = {
+	{"until", 'u', "PERCENT", "stop as soon as so many cards have reached their end"},
+	{"interval", 0, "SECONDS", "between two looks (1)"},
+	{"patience", 0, "SECONDS", "how long to wait for a gateway that went away (60)"},
+	{"json-lines", 0, NULL, "one JSON object per change"},
+	{NULL},
+};
+static const struct ctl_option yes_options[] = {
+	{"yes", 'y', NULL, "really"},
+	{NULL},
+};
+static const struct ctl_option no_options[] = {{NULL}};
+
+struct command {
+	const char *group, *verb; /* verb NULL: the group alone */
+	const char *args;
+	unsigned n_args;
+	const char *brief, *more;
+	const struct ctl_option *options;
+	int (*run)(struct ctl *c, const struct ctl_args *a);
+};
+
+static const struct command commands[] = {
+	{"status", NULL, "", 0, "links, campaigns, store and keystore at a glance", NULL, no_options, cmd_status},
+	{"card", "import", "FILE", 1, "take cards and their keys in",
+	 "FILE is CSV with the column names of sysmocom and pySim: ICCID, IMSI, MSISDN, KIC1, KID1, KIK1, ...  Keys "
+	 "are sealed by\n"
+	 "the gateway on arrival.  Rejected lines are listed with number and reason, the others are imported; the exit "
+	 "code is\n"
+	 "then 3.  A card that is in already with the same data counts as unchanged, so that the command can be "
+	 "repeated.",
+	 import_options, cmd_card_import},
+	{"card", "list", "", 0, "all cards", NULL, no_options, cmd_card_list},
+	{"card", "show", "ICCID", 1, "a card's whole story, every packet decoded", NULL, no_options, cmd_card_show},
+	{"campaign", "create", "NAME", 1, "make a campaign from a list of new IMSIs",
+	 "Nothing is sent before 'campaign start'.  --dry-run shows cards, packets, short messages and rejected lines.",
+	 create_options, cmd_campaign_create},
+	{"campaign", "start", "NAME", 1, "start it, or go on after a pause", NULL, no_options, cmd_campaign_start},
+	{"campaign", "pause", "NAME", 1, "send nothing new; answers are still taken", NULL, no_options,
+	 cmd_campaign_pause},
+	{"campaign", "cancel", "NAME", 1, "end it for every card that has not finished", NULL, yes_options,
+	 cmd_campaign_cancel},
+	{"campaign", "delete", "NAME", 1, "remove one that was never started", NULL, yes_options, cmd_campaign_delete},
+	{"campaign", "list", "", 0, "all campaigns", NULL, no_options, cmd_campaign_list},
+	{"campaign", "show", "NAME", 1, "one campaign in numbers", NULL, no_options, cmd_campaign_show},
+	{"campaign", "watch", "NAME", 1, "live progress until it ends",
+	 "Exit code 0 when every card is DONE, 3 when some are not.  On a terminal the display is redrawn in place, "
+	 "otherwise a\n"
+	 "line is printed per change.  A restart of the gateway is waited for.",
+	 watch_options, cmd_campaign_watch},
+	{"campaign", "report", "NAME", 1, "exactly one line per card",
+	 "CSV when the output is redirected, a table on a terminal; -o decides otherwise.", no_options,
+	 cmd_campaign_report},
+	{"explain", NULL, "HEX", 1, "the header fields of a packet, without any key", NULL, no_options, cmd_explain},
+};
+
+/* ------------------------------------------------------------------------------------------------ messages */
+
+void ctl_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("otactl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+void ctl_error_word(const char *what, const char *word, const char *const *words, size_t n)
+{
+	const char *near = nearest_word(word, words, n);
+
+	if (near)
+		ctl_error("unknown %s '%s'; did you mean '%s'?", what, word, near);
+	else
+		ctl_error("unknown %s '%s'; 'otactl --help' lists them", what, word);
+}
+
+bool ctl_confirmed(const struct ctl_args *a, const char *what)
+{
+	if (ctl_arg(a, "yes", 0))
+		return true;
+	ctl_error("%s; repeat with --yes", what);
+	return false;
+}
+
+/* ------------------------------------------------------------------------------------------------ help */
+
+static void print_options(const struct ctl_option *o)
+{
+	for (; o->name; o++) {
+		char left[80];
+		const char *help = o->help;
+
+		if (o->letter)
+			snprintf(left, sizeof(left), "-%c, --%s%s%s", o->letter, o->name, o->arg ? " " : "",
+				 o->arg ? o->arg : "");
+		else
+			snprintf(left, sizeof(left), "    --%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+		printf("  %-26s", left);
+		if (strlen(left) > 25)
+			printf("\n%28s", "");
+		for (; *help; help++) {
+			putchar(*help);
+			if (*help == '\n')
+				printf("%28s", "");
+		}
+		putchar('\n');
+	}
+}
+
+static void help_command(const struct command *cmd)
+{
+	printf("usage: otactl %s%s%s%s%s%s\n\n%s\n", cmd->group, cmd->verb ? " " : "", cmd->verb ? cmd->verb : "",
+	       *cmd->args ? " " : "", cmd->args, cmd->options->name ? " [options]" : "", cmd->brief);
+	if (cmd->more)
+		printf("\n%s\n", cmd->more);
+	putchar('\n');
+	print_options(cmd->options);
+	print_options(global_options);
+}
+
+static void help_all(void)
+{
+	printf("usage: otactl [options] COMMAND ...\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		char left[64];
+
+		snprintf(left, sizeof(left), "%s%s%s%s%s", commands[i].group, commands[i].verb ? " " : "",
+			 commands[i].verb ? commands[i].verb : "", *commands[i].args ? " " : "", commands[i].args);
+		printf("  %-26s%s\n", left, commands[i].brief);
+	}
+	printf("\n");
+	print_options(global_options);
+	printf("\n'otactl COMMAND --help' tells more.  Exit codes: 0 ok, 1 usage, 2 refused, 3 partial, 4 gateway "
+	       "down.\n");
+}
+
+/* ------------------------------------------------------------------------------------------------ arguments */
+
+const char *ctl_arg(const struct ctl_args *a, const char *name, unsigned i)
+{
+	for (unsigned k = 0; k < a->n_given; k++)
+		if (!strcmp(a->given[k].option->name, name) && i-- == 0)
+			return a->given[k].value;
+	return NULL;
+}
+
+bool ctl_arg_number(const struct ctl_args *a, const char *name, double lo, double hi, double otherwise, double *out)
+{
+	const char *s = ctl_arg(a, name, 0);
+	char *end;
+
+	*out = otherwise;
+	if (!s)
+		return true;
+	*out = strtod(s, &end);
+	if (end != s && !*end && *out >= lo && *out <= hi)
+		return true;
+	ctl_error("--%s '%s' is not a number from %g to %g", name, s, lo, hi);
+	return false;
+}
+
+static const struct ctl_option *option_of(const struct ctl_option *o, const char *name, size_t len, char letter)
+{
+	for (; o->name; o++)
+		if (letter ? o->letter == letter : strlen(o->name) == len && !memcmp(o->name, name, len))
+			return o;
+	return NULL;
+}
+
+static void unknown_option(const char *word, const struct ctl_option *own)
+{
+	const char *words[CTL_OPTIONS_MAX];
+	char name[NEAREST_WORD_MAX + 1];
+	size_t n = 0;
+
+	for (const struct ctl_option *o = own; o->name; o++)
+		words[n++] = o->name;
+	for (const struct ctl_option *o = global_options; o->name; o++)
+		words[n++] = o->name;
+	word += strspn(word, "-");
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+	if (nearest_word(name, words, n))
+		ctl_error("unknown option '%s'; did you mean '--%s'?", name, nearest_word(name, words, n));
+	else
+		ctl_error("unknown option '%s'; --help lists them", name);
+}
+
+/* One option at argv[*i]: "--name value", "--name=value", "-n value", "-nvalue". */
+static bool take_option(struct ctl_args *a, const struct ctl_option *own, int argc, char **argv, int *i)
+{
+	const char *word = argv[*i], *value = NULL;
+	bool is_long = word[1] == '-';
+	size_t len = is_long ? strcspn(word + 2, "=") : 1;
+	const struct ctl_option *o = option_of(own, word + 2, len, is_long ? 0 : word[1]);
+
+	if (!o)
+		o = option_of(global_options, word + 2, len, is_long ? 0 : word[1]);
+	if (!o || (!o->arg && !is_long && word[2])) {
+		unknown_option(word, own);
+		return false;
+	}
+	if (is_long && word[2 + len])
+		value = word + 3 + len;
+	else if (!is_long && word[2])
+		value = word + 2;
+	if (!o->arg && value) {
+		ctl_error("--%s takes no value", o->name);
+		return false;
+	}
+	if (o->arg && !value && *i + 1 < argc)
+		value = argv[++*i];
+	if (o->arg && !value) {
+		ctl_error("--%s needs %s", o->name, o->arg);
+		return false;
+	}
+	if (a->n_given == CTL_OPTIONS_MAX) {
+		ctl_error("more than %d options", CTL_OPTIONS_MAX);
+		return false;
+	}
+	a->given[a->n_given].option = o;
+	a->given[a->n_given++].value = value ? value : "";
+	return true;
+}
+
+/* ------------------------------------------------------------------------------------------------ commands */
+
+static const struct command *command_of(const char *group, const char *verb, bool *group_known)
+{
+	*group_known = false;
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].group, group))
+			continue;
+		*group_known = true;
+		if (!commands[i].verb || (verb && !strcmp(commands[i].verb, verb)))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static void unknown_command(const char *group, const char *verb, bool group_known)
+{
+	const char *words[ARRAY_SIZE(commands)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (!group_known)
+			words[n++] = commands[i].group;
+		else if (!strcmp(commands[i].group, group))
+			words[n++] = commands[i].verb;
+	}
+	if (!group_known) {
+		ctl_error_word("command", group, words, n);
+		return;
+	}
+	if (verb) {
+		ctl_error_word("command", verb, words, n);
+		return;
+	}
+	fprintf(stderr, "otactl: %s what?  One of:", group);
+	for (size_t i = 0; i < n; i++)
+		fprintf(stderr, " %s", words[i]);
+	fputc('\n', stderr);
+}
+
+/* The words that are neither options nor their values, to find the command before its options are known. */
+static unsigned plain_words(int argc, char **argv, const char *out[2])
+{
+	unsigned n = 0;
+
+	for (int i = 1; i < argc && n < 2; i++) {
+		if (argv[i][0] != '-' || !argv[i][1]) {
+			out[n++] = argv[i];
+			continue;
+		}
+		if (!strcmp(argv[i], "-s") || !strcmp(argv[i], "-o") || !strcmp(argv[i], "--socket") ||
+		    !strcmp(argv[i], "--output"))
+			i++; /* its value */
+	}
+	return n;
+}
+
+static bool set_format(struct ctl *c, const char *word)
+{
+	static const char *const words[] = {[CTL_TABLE] = "table", [CTL_JSON] = "json", [CTL_CSV] = "csv"};
+
+	for (size_t i = 0; word && i < ARRAY_SIZE(words); i++) {
+		if (!strcmp(word, words[i])) {
+			c->format = (enum ctl_format)i;
+			c->format_given = true;
+			return true;
+		}
+	}
+	if (word)
+		ctl_error_word("output format", word, words, ARRAY_SIZE(words));
+	return !word;
+}
+
+static int run_command(const struct command *cmd, struct ctl_args *a)
+{
+	struct ctl c = {.socket = ctl_arg(a, "socket", 0)};
+	int rc;
+
+	if (!set_format(&c, ctl_arg(a, "output", 0)))
+		return CTL_USAGE;
+	if (!c.socket)
+		c.socket = getenv(CTL_SOCKET_ENV);
+	if (!c.socket || !*c.socket)
+		c.socket = CTL_SOCKET_DEFAULT;
+	rc = cmd->run(&c, a);
+	if (fflush(stdout) || ferror(stdout)) {
+		ctl_error("cannot write the output: %s", strerror(errno));
+		return rc ? rc : CTL_USAGE;
+	}
+	return rc;
+}
+
+static int parse_and_run(const struct command *cmd, int argc, char **argv)
+{
+	struct ctl_args a = {.n_pos = 0};
+	unsigned skip = cmd->verb ? 2 : 1;
+
+	for (int i = 1; i < argc; i++) {
+		if (argv[i][0] == '-' && argv[i][1]) {
+			if (!take_option(&a, cmd->options, argc, argv, &i))
+				return CTL_USAGE;
+		} else if (skip) {
+			skip--;
+		} else if (a.n_pos < CTL_POSITIONS_MAX) {
+			a.pos[a.n_pos++] = argv[i];
+		}
+	}
+	if (ctl_arg(&a, "help", 0)) {
+		help_command(cmd);
+		return CTL_OK;
+	}
+	if (a.n_pos != cmd->n_args) {
+		ctl_error("usage: otactl %s%s%s%s%s; --help tells more", cmd->group, cmd->verb ? " " : "",
+			  cmd->verb ? cmd->verb : "", *cmd->args ? " " : "", cmd->args);
+		return CTL_USAGE;
+	}
+	return run_command(cmd, &a);
+}
+
+int main(int argc, char **argv)
+{
+	const char *word[2] = {NULL, NULL};
+	unsigned n = plain_words(argc, argv, word);
+	const struct command *cmd;
+	bool group_known;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (n == 0) {
+		struct ctl_args a = {.n_pos = 0};
+
+		for (int i = 1; i < argc; i++)
+			if (!take_option(&a, no_options, argc, argv, &i))
+				return CTL_USAGE;
+		if (!ctl_arg(&a, "help", 0))
+			ctl_error("which command?");
+		help_all();
+		return ctl_arg(&a, "help", 0) ? CTL_OK : CTL_USAGE;
+	}
+	cmd = command_of(word[0], word[1], &group_known);
+	if (cmd)
+		return parse_and_run(cmd, argc, argv);
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+			help_all();
+			return CTL_OK;
+		}
+	unknown_command(word[0], word[1], group_known);
+	return CTL_USAGE;
+}

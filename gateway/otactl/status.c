@@ -1,0 +1,89 @@
+/* status.c - how the gateway is, and what a packet is.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "ctl.h"
+
+static void print_numbers(const char *title, const json_t *o)
+{
+	const char *key;
+	json_t *v;
+	unsigned n = 0;
+
+	json_object_foreach((json_t *)o, key, v)
+	{
+		char buf[64];
+
+		if (json_is_object(v) || json_is_array(v) || json_is_null(v))
+			continue;
+		if (n % 4 == 0)
+			printf("%s%-12s", n ? "\n" : "", n ? "" : title);
+		printf("%-18s %-10s", key, js_word(buf, sizeof(buf), v));
+		n++;
+	}
+	if (n)
+		putchar('\n');
+}
+
+static void print_status(const json_t *s)
+{
+	static const struct ctl_column columns[] = {
+		{"name", "LINK", false},	  {"up", "UP", false},
+		{"in_window", "IN WINDOW", true}, {"window", "OF", true},
+		{"rate", "RATE/S", true},	  {"submitted", "SUBMITTED", true},
+		{"accepted", "ACCEPTED", true},	  {"rejected", "REJECTED", true},
+		{"unknown", "UNKNOWN", true},	  {"received", "RECEIVED", true},
+	};
+	struct ctl_list l;
+	size_t i;
+	json_t *c;
+
+	printf("otagwd      %s, %s\n", js_text(s, "version"),
+	       js_true(s, "ready") ? "ready" : "NOT READY: still reading its store");
+	if (*js_text(s, "alarm"))
+		printf("ALARM       %s\n", js_text(s, "alarm"));
+	printf("cards       %" PRIu64 "\n", js_count(s, "cards"));
+	json_array_foreach(json_object_get(s, "campaigns"), i, c)
+	{
+		printf("%-12s%s  %s  %" PRIu64 " of %" PRIu64 " cards ended\n", i ? "" : "campaigns",
+		       js_text(c, "name"), js_text(c, "state"), campaign_ended(c), js_count(c, "targets"));
+	}
+	print_numbers("core", json_object_get(s, "core"));
+	print_numbers("keystore", json_object_get(s, "keystore"));
+	putchar('\n');
+	ctl_list_begin(&l, CTL_TABLE, columns, sizeof(columns) / sizeof(columns[0]));
+	ctl_list_page(&l, json_object_get(s, "links"));
+	ctl_list_end(&l);
+}
+
+int cmd_status(struct ctl *c, const struct ctl_args *a)
+{
+	static const struct ctl_column columns[] = {
+		{"name", "", false},   {"up", "", false},	{"window", "", true},	{"in_window", "", true},
+		{"rate", "", true},    {"submitted", "", true}, {"accepted", "", true}, {"rejected", "", true},
+		{"unknown", "", true}, {"received", "", true},
+	};
+	struct ctl_list l;
+	char path[CTL_PATH_MAX];
+	json_t *s;
+	int rc;
+
+	(void)a;
+	ctl_path(path, "status", (char *)NULL);
+	rc = ctl_get(c, path, &s);
+	if (rc)
+		return rc;
+	if (c->format == CTL_JSON) {
+		ctl_print_json(s);
+	} else if (c->format == CTL_CSV) {
+		ctl_list_begin(&l, CTL_CSV, columns, sizeof(columns) / sizeof(columns[0]));
+		ctl_list_page(&l, json_object_get(s, "links"));
+		ctl_list_end(&l);
+	} else {
+		print_status(s);
+	}
+	json_decref(s);
+	return CTL_OK;
+}

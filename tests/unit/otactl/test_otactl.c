@@ -1,0 +1,733 @@
+/* test_otactl.c - the real otactl against canned answers: exit codes, requests, chunks, output formats.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+
+#include "fake_server.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define OUTPUT_MAX    (256 << 10)
+
+extern char **environ;
+
+static char dir[] = "/tmp/test_otactl.XXXXXX";
+static char sock[64], file[64], rejects[64];
+static char out[OUTPUT_MAX], err[OUTPUT_MAX];
+static struct fake_server server;
+static bool serving;
+
+/* ------------------------------------------------------------------------------------------------ helpers */
+
+static void slurp(const char *path, char *buf)
+{
+	FILE *f = fopen(path, "r");
+	size_t n;
+
+	assert_non_null(f);
+	n = fread(buf, 1, OUTPUT_MAX - 1, f);
+	assert_true(n < OUTPUT_MAX - 1);
+	buf[n] = '\0';
+	fclose(f);
+}
+
+static void write_file(const char *text)
+{
+	FILE *f = fopen(file, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Runs otactl with these arguments (NULL-terminated); its output in out and err; its exit code. */
+static int run(const char *arg, ...)
+{
+	char *argv[24] = {(char *)OTACTL}, path_out[80], path_err[80];
+	posix_spawn_file_actions_t fa;
+	unsigned n = 1;
+	int status;
+	va_list ap;
+	pid_t pid;
+
+	va_start(ap, arg);
+	for (; arg && n < ARRAY_SIZE(argv) - 1; arg = va_arg(ap, const char *))
+		argv[n++] = (char *)arg;
+	va_end(ap);
+	snprintf(path_out, sizeof(path_out), "%s/out", dir);
+	snprintf(path_err, sizeof(path_err), "%s/err", dir);
+	posix_spawn_file_actions_init(&fa);
+	posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&fa, 1, path_out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	posix_spawn_file_actions_addopen(&fa, 2, path_err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_int_equal(posix_spawn(&pid, OTACTL, &fa, NULL, argv, environ), 0);
+	posix_spawn_file_actions_destroy(&fa);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	slurp(path_out, out);
+	slurp(path_err, err);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* A test that failed leaves its server behind. */
+static void stop_left_over(void)
+{
+	if (serving) {
+		fake_stop(&server);
+		fake_free(&server);
+	}
+	serving = false;
+}
+
+static void serve(const struct fake_answer *a, unsigned n)
+{
+	stop_left_over();
+	serving = true;
+	fake_start(&server, sock, a, n);
+}
+#define SERVE(...)                                                \
+	static const struct fake_answer canned[] = {__VA_ARGS__}; \
+	serve(canned, ARRAY_SIZE(canned))
+
+static void assert_request(unsigned i, const char *line)
+{
+	assert_true(i < server.requests);
+	assert_string_equal(server.request[i].line, line);
+}
+
+static void assert_body(unsigned i, const char *key, const char *compact)
+{
+	json_t *root = json_loads(server.request[i].body, 0, NULL), *v = json_object_get(root, key);
+	char *got = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	assert_non_null(got);
+	assert_string_equal(got, compact);
+	free(got);
+	json_decref(root);
+}
+
+static void done(unsigned requests)
+{
+	fake_stop(&server);
+	serving = false;
+	assert_int_equal(server.requests, requests);
+	fake_free(&server);
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("'%s' is not in:\n%s", part, text);
+}
+
+/* ------------------------------------------------------------------------------------------------ exit codes */
+
+static void server_down_is_4_and_says_what_to_do(void **state)
+{
+	char far[200];
+
+	assert_int_equal(run("status", NULL), 4);
+	assert_has(err, "cannot reach the gateway at ");
+	assert_has(err, sock);
+	assert_has(err, "Is otagwd running?");
+	assert_int_equal(run("status", "-s", "/nonexistent/x.sock", NULL), 4);
+	assert_has(err, "/nonexistent/x.sock: No such file or directory");
+	memset(far, 'x', sizeof(far) - 1);
+	far[sizeof(far) - 1] = '\0';
+	assert_int_equal(run("status", "-s", far, NULL), 4);
+	assert_has(err, "the socket's path is longer than 107 octets");
+}
+
+static void usage_is_1(void **state)
+{
+	assert_int_equal(run(NULL), 1);
+	assert_has(err, "which command?");
+	assert_int_equal(run("campain", "list", NULL), 1);
+	assert_has(err, "unknown command 'campain'; did you mean 'campaign'?");
+	assert_int_equal(run("campaign", "pasue", "x", NULL), 1);
+	assert_has(err, "unknown command 'pasue'; did you mean 'pause'?");
+	assert_int_equal(run("campaign", NULL), 1);
+	assert_has(err, "campaign what?");
+	assert_int_equal(run("campaign", "show", NULL), 1);
+	assert_int_equal(run("campaign", "show", "a", "b", NULL), 1);
+	assert_int_equal(run("status", "--outptu", "json", NULL), 1);
+	assert_has(err, "did you mean '--output'?");
+	assert_int_equal(run("status", "-o", "jsn", NULL), 1);
+	assert_has(err, "unknown output format 'jsn'; did you mean 'json'?");
+	assert_int_equal(run("status", "-o", NULL), 1);
+	assert_has(err, "--output needs FORMAT");
+	assert_int_equal(run("campaign", "cancel", "x", NULL), 1);
+	assert_has(err, "repeat with --yes");
+	assert_int_equal(run("campaign", "delete", "x", NULL), 1);
+	assert_int_equal(run("campaign", "cancel", "x", "--yes=1", NULL), 1);
+	assert_has(err, "--yes takes no value");
+	assert_int_equal(run("campaign", "create", "x", NULL), 1);
+	assert_has(err, "--imsi-list FILE and --profile NAME");
+	assert_int_equal(run("campaign", "watch", "x", "--until", "half", NULL), 1);
+	assert_int_equal(run("card", "import", file, NULL), 1);
+	assert_has(err, "--keyset 1=3des2,cntr=100");
+	assert_int_equal(run("card", "import", "/nonexistent", "--keyset", "1=3des2", NULL), 1);
+	assert_has(err, "is not VERSION=ALGORITHM,cntr=FIRST");
+	assert_int_equal(run("card", "import", file, "--keyset", "1=3des2,cntr=1,cctr=4", NULL), 1);
+	assert_int_equal(run("card", "import", file, "--keyset", "0=3des2,cntr=1", NULL), 1);
+	assert_int_equal(run("card", "import", file, "--keyset", "1=3des2,cntr=1099511627776", NULL), 1);
+	assert_int_equal(run("explain", "xyz", NULL), 1);
+}
+
+static void help_is_0(void **state)
+{
+	assert_int_equal(run("--help", NULL), 0);
+	assert_has(out, "campaign report NAME");
+	assert_int_equal(run("card", "import", "--help", NULL), 0);
+	assert_has(out, "usage: otactl card import FILE [options]");
+	assert_has(out, "--rejects FILE");
+	assert_int_equal(run("campaign", "-h", NULL), 0);
+}
+
+static void refusals_are_2_and_not_ready_is_4(void **state)
+{
+	SERVE({409, "{\"error\":{\"code\":\"no\",\"message\":\"campaign x is DONE: nothing to start\"}}"},
+	      {404, "{\"error\":{\"code\":\"no-such-campaign\",\"message\":\"there is no campaign a/../b\"}}"},
+	      {503, "{\"error\":{\"code\":\"starting\",\"message\":\"the store is still being read: try again\"}}"},
+	      {400, "nonsense"}, {200, "nonsense"}, {0, ""}, {-1, "SSH-2.0-OpenSSH\r\n\r\n"},
+	      {-1, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"cut\":"});
+
+	assert_int_equal(run("campaign", "start", "x", NULL), 2);
+	assert_string_equal(err, "otactl: campaign x is DONE: nothing to start\n");
+	assert_int_equal(run("campaign", "show", "a/../b?", NULL), 2);
+	assert_has(err, "there is no campaign");
+	assert_int_equal(run("campaign", "list", NULL), 4);
+	assert_has(err, "the store is still being read");
+	assert_int_equal(run("campaign", "list", NULL), 2);
+	assert_has(err, "HTTP status 400");
+	assert_int_equal(run("campaign", "list", NULL), 4);
+	assert_has(err, "not JSON");
+	assert_int_equal(run("campaign", "list", NULL), 4);
+	assert_has(err, "closed the connection before its answer was complete");
+	assert_int_equal(run("campaign", "list", NULL), 4);
+	assert_has(err, "does not speak HTTP");
+	assert_int_equal(run("campaign", "list", NULL), 4);
+	assert_request(0, "POST /api/v1/campaigns/x/start");
+	assert_request(1, "GET /api/v1/campaigns/a%2F..%2Fb%3F");
+	done(8);
+}
+
+static void every_framing_of_an_answer_is_read(void **state)
+{
+	SERVE({-1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+		   "chunked\r\n\r\n4\r\n{\"na\r\n1B;x=y\r\nme\":\"swap1\",\"state\":\"READY\"\r\n1\r\n}"
+		   "\r\n0\r\n\r\n"},
+	      {-1, "HTTP/1.0 200 OK\r\n\r\n{\"name\":\"swap1\",\"state\":\"READY\"}"},
+	      {-1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{\"name\":"});
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(run("campaign", "pause", "swap1", NULL), 0);
+		assert_string_equal(out, "campaign swap1 is READY\n");
+	}
+	assert_int_equal(run("campaign", "pause", "swap1", NULL), 4);
+	done(3);
+}
+
+/* ------------------------------------------------------------------------------------------------ import */
+
+static void import_reports_rejected_lines(void **state)
+{
+	SERVE({200, "{\"id\":\"im1\"}"},
+	      {200, "{\"accepted\":1,\"unchanged\":1,\"rejected\":[{\"line\":3,\"reason\":\"ICCID: \\\"quoted\\\", and "
+		    "more\"}]}"},
+	      {200, "{\"accepted\":1,\"unchanged\":1,\"rejected\":1}"});
+
+	write_file("ICCID,IMSI,KIC1,KID1\na,b,c,d\ne,f,g,h\ni,j,k,l");
+	assert_int_equal(run("card", "import", file, "--keyset", "1=3des2,cntr=100", "-k", "2=aes,cntr=7,cc_len=4",
+			     "--rejects", rejects, NULL),
+			 3);
+	assert_has(out, "1 cards imported, 1 unchanged, 1 lines rejected");
+	assert_has(err, "line 3: ICCID: \"quoted\", and more\n");
+	slurp(rejects, out);
+	assert_string_equal(out, "line,reason\n3,\"ICCID: \"\"quoted\"\", and more\"\n");
+	assert_request(0, "POST /api/v1/imports");
+	assert_body(0, "keysets",
+		    "[{\"kvn\":1,\"alg\":\"3des2\",\"cntr\":100},{\"kvn\":2,\"alg\":\"aes\",\"cntr\":7,\"cc_len\":4}]");
+	assert_body(0, "dry_run", "false");
+	assert_request(1, "POST /api/v1/imports/im1/lines?first=1");
+	assert_string_equal(server.request[1].body, "ICCID,IMSI,KIC1,KID1\na,b,c,d\ne,f,g,h\ni,j,k,l");
+	assert_request(2, "POST /api/v1/imports/im1/finish");
+	done(3);
+}
+
+static void import_formats(void **state)
+{
+	SERVE({200, "{\"id\":\"im1\"}"}, {200, "{\"accepted\":2,\"unchanged\":0,\"rejected\":[]}"}, {200, "{}"},
+	      {200, "{\"id\":\"im2\"}"}, {200, "{\"accepted\":2,\"unchanged\":0,\"rejected\":[]}"}, {200, "{}"});
+
+	write_file("ICCID,IMSI\na,b\n");
+	assert_int_equal(run("-o", "csv", "card", "import", file, "--keyset=1=3des2,cntr=1", NULL), 0);
+	assert_string_equal(out, "accepted,unchanged,rejected\n2,0,0\n");
+	assert_int_equal(run("card", "import", file, "-ojson", "-k1=3des2,cntr=1", "--dry-run", NULL), 0);
+	assert_has(out, "\"accepted\": 2");
+	assert_has(out, "\"dry_run\": true");
+	assert_body(3, "dry_run", "true");
+	done(6);
+}
+
+static void strict_checks_before_it_changes(void **state)
+{
+	SERVE({200, "{\"id\":\"im1\"}"},
+	      {200, "{\"accepted\":1,\"unchanged\":0,\"rejected\":[{\"line\":2,\"reason\":\"bad\"}]}"}, {200, "{}"},
+	      {200, "{\"id\":\"im2\"}"}, {200, "{\"accepted\":1,\"unchanged\":0,\"rejected\":[]}"}, {200, "{}"},
+	      {200, "{\"id\":\"im3\"}"}, {200, "{\"accepted\":1,\"unchanged\":0,\"rejected\":[]}"}, {200, "{}"});
+
+	write_file("ICCID,IMSI\na,b\n");
+	assert_int_equal(run("card", "import", file, "-k", "1=3des2,cntr=1", "--strict", NULL), 2);
+	assert_has(err, "line 2: bad");
+	assert_has(err, "nothing was imported");
+	assert_body(0, "dry_run", "true");
+	assert_int_equal(server.requests, 3);
+	assert_int_equal(run("card", "import", file, "-k", "1=3des2,cntr=1", "--strict", NULL), 0);
+	assert_body(3, "dry_run", "true");
+	assert_body(6, "dry_run", "false");
+	assert_int_equal(run("card", "import", "-", "-k", "1=3des2,cntr=1", "--strict", NULL), 1);
+	assert_has(err, "reads the list twice");
+	done(9);
+}
+
+static void many_rejects_are_bounded(void **state)
+{
+	static char answer[8192];
+	static struct fake_answer canned[] = {{200, "{\"id\":\"im1\"}"}, {200, answer}, {200, "{}"}};
+	size_t n = (size_t)snprintf(answer, sizeof(answer), "{\"accepted\":0,\"unchanged\":0,\"rejected\":[");
+
+	for (int i = 2; i < 52; i++)
+		n += (size_t)snprintf(answer + n, sizeof(answer) - n, "%s{\"line\":%d,\"reason\":\"bad\"}",
+				      i > 2 ? "," : "", i);
+	snprintf(answer + n, sizeof(answer) - n, "]}");
+	serve(canned, 3);
+	write_file("ICCID,IMSI\na,b\n");
+	assert_int_equal(run("card", "import", file, "-k", "1=3des2,cntr=1", NULL), 3);
+	assert_has(err, "line 21: bad");
+	assert_null(strstr(err, "line 22: bad"));
+	assert_has(err, "... and 30 more (--rejects FILE writes all)");
+	done(3);
+}
+
+/* What the chunks carry, put together again, is the file; each says where it begins. */
+static void assert_chunks(unsigned from, unsigned n, const char *prefix)
+{
+	FILE *f = fopen(file, "r");
+	unsigned long line = 1;
+
+	assert_non_null(f);
+	for (unsigned i = from; i < from + n; i++) {
+		const struct fake_request *r = &server.request[i];
+		char want[200], *copy = malloc(r->len + 1);
+		unsigned long lines = 0;
+
+		assert_non_null(copy);
+		snprintf(want, sizeof(want), "%s?first=%lu", prefix, line);
+		assert_string_equal(r->line, want);
+		assert_true(r->len <= 1 << 20);
+		assert_int_equal(fread(copy, 1, r->len, f), r->len);
+		assert_memory_equal(copy, r->body, r->len);
+		for (size_t k = 0; k < r->len; k++)
+			lines += copy[k] == '\n';
+		assert_true(lines <= 5000);
+		assert_true(i + 1 == from + n || copy[r->len - 1] == '\n');
+		line += lines;
+		free(copy);
+	}
+	assert_int_equal(fgetc(f), EOF);
+	fclose(f);
+}
+
+static void long_files_go_in_numbered_chunks(void **state)
+{
+	SERVE({200, "{\"id\":\"im1\"}"}, {200, "{\"accepted\":4999}"}, {200, "{\"accepted\":5000}"},
+	      {200, "{\"accepted\":2001}"}, {200, "{}"});
+	FILE *f = fopen(file, "w");
+
+	assert_non_null(f);
+	fputs("ICCID,IMSI\n", f);
+	for (int i = 0; i < 12000; i++)
+		fprintf(f, "%019d,%015d\n", i, i);
+	fclose(f);
+	assert_int_equal(run("card", "import", file, "-k", "1=3des2,cntr=1", NULL), 0);
+	assert_has(out, "12000 cards imported");
+	assert_chunks(1, 3, "POST /api/v1/imports/im1/lines");
+	done(5);
+}
+
+static void wide_files_stay_below_a_mebibyte(void **state)
+{
+	SERVE({200, "{\"id\":\"im1\"}"}, {200, "{\"accepted\":1}"}, {200, "{\"accepted\":1}"},
+	      {200, "{\"accepted\":1}"}, {200, "{}"});
+	FILE *f = fopen(file, "w");
+
+	assert_non_null(f);
+	for (int i = 0; i < 2500; i++)
+		fprintf(f, "%01000d\n", i);
+	fclose(f);
+	assert_int_equal(run("card", "import", file, "-k", "1=3des2,cntr=1", NULL), 0);
+	assert_chunks(1, 3, "POST /api/v1/imports/im1/lines");
+	done(5);
+}
+
+static void what_is_no_list_is_refused_here(void **state)
+{
+	SERVE({200, "{\"id\":\"im1\"}"}, {200, "{\"id\":\"im2\"}"});
+	FILE *f = fopen(file, "w");
+
+	assert_non_null(f);
+	for (int i = 0; i < 2100; i++)
+		fprintf(f, "%0500d", i);
+	fclose(f);
+	assert_int_equal(run("card", "import", file, "-k", "1=3des2,cntr=1", NULL), 1);
+	assert_has(err, "line 1 is longer than 1048576 octets");
+	write_file("");
+	assert_int_equal(run("card", "import", file, "-k", "1=3des2,cntr=1", NULL), 1);
+	assert_has(err, "is empty");
+	done(2);
+}
+
+static void interrupted_import_says_where(void **state)
+{
+	SERVE({200, "{\"id\":\"im1\"}"}, {0, ""});
+
+	write_file("ICCID,IMSI\na,b\n");
+	assert_int_equal(run("card", "import", file, "-k", "1=3des2,cntr=1", NULL), 4);
+	assert_has(err, "stopped at line 1");
+	done(2);
+}
+
+/* ------------------------------------------------------------------------------------------------ campaigns */
+
+static void create_and_dry_run(void **state)
+{
+	SERVE({200, "{\"name\":\"swap1\",\"id\":0,\"session\":\"dr1\"}"},
+	      {200, "{\"accepted\":2,\"packets\":2,\"sms_parts\":4,\"rejected\":[{\"line\":4,\"reason\":\"twice\"}]}"},
+	      {200, "{\"state\":\"READY\"}"}, {200, "{\"name\":\"swap1\",\"id\":3}"},
+	      {200, "{\"accepted\":2,\"packets\":2,\"sms_parts\":4,\"rejected\":[]}"}, {200, "{\"state\":\"READY\"}"});
+
+	write_file("ICCID,IMSI\na,b\nc,d\n");
+	assert_int_equal(run("campaign", "create", "swap1", "--imsi-list", file, "--profile", "usim-rfm", "--dry-run",
+			     NULL),
+			 3);
+	assert_has(out, "dry run: nothing was kept");
+	assert_has(out, "SMS parts   4");
+	assert_has(err, "line 4: twice");
+	assert_body(0, "dry_run", "true");
+	assert_body(0, "profile", "\"usim-rfm\"");
+	assert_request(1, "POST /api/v1/campaigns/swap1/lines?first=1&session=dr1");
+	assert_request(2, "POST /api/v1/campaigns/swap1/finish?session=dr1");
+	assert_int_equal(run("campaign", "create", "swap1", "-i", file, "-p", "usim-rfm", "-o", "csv", NULL), 0);
+	assert_string_equal(out,
+			    "name,profile,dry_run,accepted,packets,sms_parts,rejected\nswap1,usim-rfm,no,2,2,4,0\n");
+	assert_request(4, "POST /api/v1/campaigns/swap1/lines?first=1");
+	assert_request(5, "POST /api/v1/campaigns/swap1/finish");
+	done(6);
+}
+
+static void failed_create_leaves_nothing(void **state)
+{
+	SERVE({200, "{\"name\":\"swap1\",\"id\":3}"},
+	      {400, "{\"error\":{\"message\":\"line 1: unknown column 'ICID'\"}}"}, {200, "{}"},
+	      {200, "{\"name\":\"swap1\",\"id\":4}"},
+	      {200, "{\"accepted\":0,\"rejected\":[{\"line\":2,\"reason\":\"bad\"}]}"}, {200, "{}"});
+
+	write_file("ICID,IMSI\na,b\n");
+	assert_int_equal(run("campaign", "create", "swap1", "-i", file, "-p", "usim-rfm", NULL), 2);
+	assert_has(err, "unknown column 'ICID'");
+	assert_has(err, "campaign swap1 was not created");
+	assert_request(2, "DELETE /api/v1/campaigns/swap1");
+	assert_int_equal(run("campaign", "create", "swap1", "-i", file, "-p", "usim-rfm", "--strict", NULL), 2);
+	assert_request(5, "DELETE /api/v1/campaigns/swap1");
+	done(6);
+}
+
+static void verbs(void **state)
+{
+	SERVE({200, "{\"name\":\"a\",\"state\":\"RUNNING\"}"}, {200, "{\"name\":\"a\",\"state\":\"CANCELLED\"}"},
+	      {200, "{}"});
+
+	assert_int_equal(run("campaign", "start", "a", "-o", "json", NULL), 0);
+	assert_has(out, "\"state\": \"RUNNING\"");
+	assert_int_equal(run("campaign", "cancel", "--yes", "a", "-o", "csv", NULL), 0);
+	assert_string_equal(out, "name,state\na,CANCELLED\n");
+	assert_int_equal(run("campaign", "delete", "a", "-y", NULL), 0);
+	assert_string_equal(out, "campaign a is DELETED\n");
+	assert_request(2, "DELETE /api/v1/campaigns/a");
+	done(3);
+}
+
+#define VIEW(state, planned, active, done, failed, rate)                                                        \
+	"{\"id\":1,\"name\":\"swap1\",\"profile\":\"usim-rfm\",\"state\":\"" state                              \
+	"\",\"targets\":10,\"created\":\"2026-01-01T00:00:00.000Z\","                                           \
+	"\"started\":\"2026-01-01T00:00:01.000Z\",\"ended\":null,\"states\":{\"PLANNED\":" planned              \
+	",\"ACTIVE\":" active ",\"DONE\":" done ",\"FAILED\":" failed                                           \
+	"},\"classes\":{\"ABSENT\":2,\"BUSY\":0},\"sms_parts\":30,\"attempts\":15,\"probes\":1,\"prepared\":1," \
+	"\"in_flight\":2,\"waiting_timer\":3,\"waiting_presence\":4,\"done_per_s\":" rate ",\"eta_s\":65}"
+#define STATUS                                                                                                       \
+	"{\"version\":\"0.1.0\",\"ready\":true,\"alarm\":null,\"links\":[{\"name\":\"smsc\",\"up\":true,\"window\":" \
+	"16}],\"cards\":10,\"campaigns\":[" VIEW(                                                                    \
+		"RUNNING", "0", "5", "5", "0",                                                                       \
+		"1.5") "],\"core\":{\"events\":5,\"store_alarm\":false},\"keystore\":{\"macs\":7}}"
+
+static void lists_and_views(void **state)
+{
+	SERVE({200, "{\"campaigns\":[" VIEW("RUNNING", "2", "3", "4", "1", "1.5") "]}"},
+	      {200, "{\"campaigns\":[" VIEW("RUNNING", "2", "3", "4", "1", "1.5") "]}"},
+	      {200, VIEW("RUNNING", "2", "3", "4", "1", "1.5")}, {200, STATUS}, {200, STATUS}, {200, STATUS});
+
+	assert_int_equal(run("campaign", "list", NULL), 0);
+	assert_string_equal(
+		out, "NAME   STATE    PROFILE   CARDS  DONE  ENDED %  STARTED                   ENDED  ETA\n"
+		     "swap1  RUNNING  usim-rfm     10     4     50.0  2026-01-01T00:00:01.000Z         1 min 05 s\n");
+	assert_int_equal(run("campaign", "list", "-o", "csv", NULL), 0);
+	assert_string_equal(out, "name,state,profile,targets,done,percent,started,finished,eta\n"
+				 "swap1,RUNNING,usim-rfm,10,4,50.0,2026-01-01T00:00:01.000Z,,1 min 05 s\n");
+	assert_int_equal(run("campaign", "show", "swap1", NULL), 0);
+	assert_has(out, "50.0 %  5 of 10 cards");
+	assert_has(out, "obstacles   ABSENT                  2\n");
+	assert_has(out, "in flight 2");
+	assert_int_equal(run("status", NULL), 0);
+	assert_has(out, "otagwd      0.1.0, ready");
+	assert_has(out, "swap1  RUNNING  5 of 10 cards ended");
+	assert_has(out, "smsc  yes");
+	assert_int_equal(run("status", "-o", "csv", NULL), 0);
+	assert_has(out, "smsc,yes,16,");
+	assert_int_equal(run("status", "-o", "json", NULL), 0);
+	assert_has(out, "\"version\": \"0.1.0\"");
+	done(6);
+}
+
+static void watch_ends_with_the_campaign(void **state)
+{
+	SERVE({200, VIEW("RUNNING", "8", "2", "0", "0", "0")}, {200, STATUS},
+	      {200, VIEW("RUNNING", "8", "2", "0", "0", "0")}, {200, STATUS},
+	      {200, VIEW("RUNNING", "0", "5", "5", "0", "2")}, {200, STATUS},
+	      {200, VIEW("DONE", "0", "0", "10", "0", "2")}, {200, STATUS},
+	      {200, VIEW("DONE", "0", "0", "9", "1", "2")}, {200, STATUS});
+	char *nl;
+
+	assert_int_equal(run("campaign", "watch", "swap1", "--interval", "0.05", NULL), 0);
+	assert_has(out, "swap1 RUNNING 0/10 (0.0 %)  PLANNED 8  ACTIVE 2  links 1/1 up");
+	assert_has(out, "swap1 RUNNING 5/10 (50.0 %)  ACTIVE 5  DONE 5  links 1/1 up  2.0/s  ETA 1 min 05 s\n");
+	assert_has(out, "swap1 DONE 10/10 (100.0 %)  DONE 10");
+	/* what did not change is not told again */
+	nl = strchr(strchr(strchr(out, '\n') + 1, '\n') + 1, '\n');
+	assert_non_null(nl);
+	assert_int_equal(nl[1], '\0');
+	assert_int_equal(run("campaign", "watch", "swap1", NULL), 3);
+	done(10);
+}
+
+static void watch_until_and_json_lines(void **state)
+{
+	SERVE({200, VIEW("RUNNING", "8", "2", "0", "0", "0")}, {200, STATUS},
+	      {200, VIEW("RUNNING", "0", "5", "5", "0", "2")}, {200, STATUS});
+	json_t *v;
+
+	assert_int_equal(run("campaign", "watch", "swap1", "--interval=0.05", "--until", "40", "--json-lines", NULL),
+			 0);
+	v = json_loads(out, JSON_DISABLE_EOF_CHECK, NULL);
+	assert_non_null(v);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(v, "states"), "PLANNED")), 8);
+	assert_int_equal(json_array_size(json_object_get(v, "links")), 1);
+	json_decref(v);
+	done(4);
+}
+
+static void watch_outlives_a_restart(void **state)
+{
+	SERVE({200, VIEW("RUNNING", "8", "2", "0", "0", "0")}, {200, STATUS}, {0, ""},
+	      {503, "{\"error\":{\"message\":\"starting\"}}"}, {200, VIEW("DONE", "0", "0", "10", "0", "2")},
+	      {200, STATUS}, {404, "{\"error\":{\"message\":\"there is no campaign nix\"}}"});
+
+	assert_int_equal(run("campaign", "watch", "swap1", "--interval", "0.05", NULL), 0);
+	assert_has(err, "trying again for up to 60 s");
+	assert_has(err, "the gateway answers again");
+	assert_int_equal(run("campaign", "watch", "nix", NULL), 2);
+	done(7);
+	assert_int_equal(run("campaign", "watch", "swap1", "--patience", "0", NULL), 4);
+	assert_int_equal(run("campaign", "watch", "swap1", "--patience", "0.1", "--interval", "0.05", NULL), 4);
+}
+
+static void report_pages_and_formats(void **state)
+{
+#define ROW(iccid, state, reason)                                                                                     \
+	"{\"iccid\":\"" iccid "\",\"state\":\"" state                                                                 \
+	"\",\"evidence\":\"E4\",\"por_status\":\"00\",\"sw\":\"9000\",\"attempts\":1,"                                \
+	"\"sms_parts\":2,\"probes\":0,\"first_try\":\"2026-01-01T00:00:01.000Z\",\"last_try\":\"2026-01-01T00:00:01." \
+	"000Z\","                                                                                                     \
+	"\"ended\":\"2026-01-01T00:00:02.000Z\",\"new_imsi\":\"001010000000001\",\"reason\":" reason "}"
+#define PAGES                                                                                               \
+	{200, "{\"rows\":[" ROW("89881", "DONE", "null") "," ROW("89882", "DONE", "null") "],\"next\":2}"}, \
+		{200, "{\"rows\":[" ROW("89883", "FAILED", "\"wrong, \\u001b[2Jkeys\"") "],\"next\":null}"}
+	SERVE(PAGES, PAGES, PAGES, {200, "{\"rows\":[],\"next\":null}"}, {200, "{\"rows\":[],\"next\":null}"},
+	      {200, "{\"rows\":[" ROW("89881", "DONE", "null") "],\"next\":2}"}, {0, ""});
+	json_t *v;
+
+	assert_int_equal(run("campaign", "report", "swap1", NULL), 0);
+	assert_string_equal(out, "iccid,state,evidence,por_status,sw,attempts,sms_parts,probes,first_try,last_try,"
+				 "ended,new_imsi,reason\n"
+				 "89881,DONE,E4,00,9000,1,2,0,2026-01-01T00:00:01.000Z,2026-01-01T00:00:01.000Z,2026-"
+				 "01-01T00:00:02.000Z,001010000000001,\n"
+				 "89882,DONE,E4,00,9000,1,2,0,2026-01-01T00:00:01.000Z,2026-01-01T00:00:01.000Z,2026-"
+				 "01-01T00:00:02.000Z,001010000000001,\n"
+				 "89883,FAILED,E4,00,9000,1,2,0,2026-01-01T00:00:01.000Z,2026-01-01T00:00:01.000Z,2026-"
+				 "01-01T00:00:02.000Z,"
+				 "001010000000001,\"wrong, \033[2Jkeys\"\n");
+	assert_request(0, "GET /api/v1/campaigns/swap1/report?after=0&limit=1000");
+	assert_request(1, "GET /api/v1/campaigns/swap1/report?after=2&limit=1000");
+	assert_int_equal(run("campaign", "report", "swap1", "-o", "json", NULL), 0);
+	v = json_loads(out, 0, NULL);
+	assert_int_equal(json_array_size(v), 3);
+	json_decref(v);
+	assert_int_equal(run("campaign", "report", "swap1", "-o", "table", NULL), 0);
+	assert_has(out, "ICCID  STATE");
+	assert_has(out, "wrong, ?[2Jkeys"); /* the network does not drive the terminal */
+	assert_int_equal(run("campaign", "report", "empty", "-o", "json", NULL), 0);
+	v = json_loads(out, 0, NULL);
+	assert_true(json_is_array(v));
+	json_decref(v);
+	assert_int_equal(run("campaign", "report", "empty", NULL), 0);
+	assert_has(out, "iccid,state");
+	/* cut off in the middle: the exit code says so */
+	assert_int_equal(run("campaign", "report", "swap1", NULL), 4);
+	done(10);
+}
+
+/* ------------------------------------------------------------------------------------------------ cards */
+
+static void card_list_and_show(void **state)
+{
+#define CARD                                                                                                           \
+	"{\"card\":{\"id\":1,\"iccid\":\"89881\",\"imsi\":\"001010000000001\",\"msisdn\":\"\",\"last_seen\":\"2026-"   \
+	"01-01T00:00:03.000Z\"},"                                                                                      \
+	"\"keysets\":[{\"kvn\":1,\"kic_alg\":\"3des2\",\"kid_alg\":\"3des2\",\"cntr\":105,\"cntr_proven\":104}],"      \
+	"\"txn\":{\"state\":\"DONE\",\"evidence\":\"E4\",\"reason\":\"\"},"                                            \
+	"\"commands\":[{\"id\":7,\"kind\":\"SCRIPT\",\"state\":\"DONE\",\"cntr\":104,\"spi\":\"1639\",\"kic\":\"15\"," \
+	"\"kid\":\"15\","                                                                                              \
+	"\"tar\":\"b00011\",\"attempt\":1,\"segs\":2,\"hint\":null,\"por_status\":\"00\",\"sw\":\"9000\"}],"           \
+	"\"story\":[{\"at\":\"2026-01-01T00:00:01.000Z\",\"kind\":\"PREPARED\",\"text\":\"script under counter "       \
+	"104\",\"command\":7,"                                                                                         \
+	"\"octets\":\"00ff\",\"decoded\":{\"kind\":\"command\",\"opened\":true,\"spi\":\"1639\",\"spi_text\":[\"CC, "  \
+	"ciphered\",\"PoR\"],"                                                                                         \
+	"\"tar\":\"b00011\",\"apdus\":[\"SELECT 6F07\",\"UPDATE BINARY 9 octets\"],\"note\":\"\",\"sw\":\"9000\","     \
+	"\"sw_text\":\"normal "                                                                                        \
+	"ending\"}},{\"at\":\"2026-01-01T00:00:02.000Z\",\"kind\":\"STATE\",\"text\":\"DONE\\u0007\"}]}"
+	SERVE({200, "{\"cards\":[{\"iccid\":\"89881\",\"imsi\":\"1\",\"msisdn\":\"\"}],\"next\":null}"}, {200, CARD},
+	      {200, CARD}, {200, CARD});
+
+	assert_int_equal(run("card", "list", NULL), 0);
+	assert_string_equal(out, "ICCID  IMSI  MSISDN\n89881  1     \n");
+	assert_int_equal(run("card", "show", "89881", NULL), 0);
+	assert_has(out, "card 89881\n");
+	assert_has(out, "version 1: KIc 3des2, KID 3des2, last counter 105, proven 104");
+	assert_has(out, "SCRIPT  DONE    104  1639");
+	assert_has(out, "2026-01-01T00:00:01.000Z  PREPARED  #7  script under counter 104\n");
+	assert_has(out, "SPI         1639  CC, ciphered; PoR\n");
+	assert_has(out, "commands     1  SELECT 6F07\n");
+	assert_has(out, " 2  UPDATE BINARY 9 octets\n");
+	assert_has(out, "SW          9000  normal ending\n");
+	assert_has(out, "DONE?\n");
+	assert_null(strstr(out, "note"));
+	assert_int_equal(run("card", "show", "89881", "-o", "csv", NULL), 0);
+	assert_has(out,
+		   "at,kind,command,text,octets\n2026-01-01T00:00:01.000Z,PREPARED,7,script under counter 104,00ff\n");
+	assert_int_equal(run("card", "show", "89881", "-o", "json", NULL), 0);
+	assert_has(out, "\"cntr_proven\": 104");
+	done(4);
+}
+
+static void explain_a_packet(void **state)
+{
+	SERVE({200, "{\"kind\":\"command\",\"tar\":\"b00011\"}"});
+
+	assert_int_equal(run("explain", "02700000", NULL), 0);
+	assert_has(out, "TAR         b00011");
+	assert_request(0, "GET /api/v1/explain?packet=02700000");
+	done(1);
+}
+
+static void output_that_cannot_be_written_is_an_error(void **state)
+{
+	SERVE({200, STATUS});
+	char cmd[300];
+	int rc;
+
+	snprintf(cmd, sizeof(cmd), "%s status >/dev/full 2>%s/err", OTACTL, dir);
+	rc = system(cmd);
+	assert_int_equal(WEXITSTATUS(rc), 1);
+	done(1);
+}
+
+/* ------------------------------------------------------------------------------------------------ main */
+
+static int setup(void **state)
+{
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(sock, sizeof(sock), "%s/api.sock", dir);
+	snprintf(file, sizeof(file), "%s/list.csv", dir);
+	snprintf(rejects, sizeof(rejects), "%s/rejects.csv", dir);
+	return setenv("OTAGW_SOCKET", sock, 1);
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {"out", "err", "list.csv", "rejects.csv", "api.sock"};
+
+	stop_left_over();
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char path[80];
+
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(server_down_is_4_and_says_what_to_do),
+		cmocka_unit_test(usage_is_1),
+		cmocka_unit_test(help_is_0),
+		cmocka_unit_test(refusals_are_2_and_not_ready_is_4),
+		cmocka_unit_test(every_framing_of_an_answer_is_read),
+		cmocka_unit_test(import_reports_rejected_lines),
+		cmocka_unit_test(import_formats),
+		cmocka_unit_test(strict_checks_before_it_changes),
+		cmocka_unit_test(many_rejects_are_bounded),
+		cmocka_unit_test(long_files_go_in_numbered_chunks),
+		cmocka_unit_test(wide_files_stay_below_a_mebibyte),
+		cmocka_unit_test(what_is_no_list_is_refused_here),
+		cmocka_unit_test(interrupted_import_says_where),
+		cmocka_unit_test(create_and_dry_run),
+		cmocka_unit_test(failed_create_leaves_nothing),
+		cmocka_unit_test(verbs),
+		cmocka_unit_test(lists_and_views),
+		cmocka_unit_test(watch_ends_with_the_campaign),
+		cmocka_unit_test(watch_until_and_json_lines),
+		cmocka_unit_test(watch_outlives_a_restart),
+		cmocka_unit_test(report_pages_and_formats),
+		cmocka_unit_test(card_list_and_show),
+		cmocka_unit_test(explain_a_packet),
+		cmocka_unit_test(output_that_cannot_be_written_is_an_error),
+	};
+
+	return cmocka_run_group_tests_name("otactl", tests, setup, teardown);
+}
