@@ -13,26 +13,26 @@
 #include "ota/codec.h"
 #include "ota/keystore.h"
 
-#define ICCID_DIGITS_MAX    20
-#define IMSI_DIGITS_MAX	    15
-#define MSISDN_DIGITS_MAX   15
-#define CAMPAIGN_NAME_MAX   48	/* incl. NUL; [A-Za-z0-9._-] */
-#define PROFILE_NAME_MAX    48
-#define PROFILE_TEXT_MAX    8192
-#define CARD_KEYSETS_MAX    4	/* key versions per card we keep */
-#define CARD_CMDS_MAX	    8	/* commands whose PoR is still opened: the open one and its predecessors */
-#define CARD_PARTS_MAX	    8	/* stored parts of unfinished concatenated PoRs per card */
-#define CMD_PACKET_MAX	    OTA_PACKET_MAX
-#define STORY_DETAIL_MAX    1100 /* octets of one story entry's detail */
+#define ICCID_DIGITS_MAX  20
+#define IMSI_DIGITS_MAX	  15
+#define MSISDN_DIGITS_MAX 15
+#define CAMPAIGN_NAME_MAX 48 /* incl. NUL; [A-Za-z0-9._-] */
+#define PROFILE_NAME_MAX  48
+#define PROFILE_TEXT_MAX  8192
+#define CARD_KEYSETS_MAX  4 /* key versions per card we keep */
+#define CARD_CMDS_MAX	  8 /* commands whose PoR is still opened: the open one and its predecessors */
+#define CARD_PARTS_MAX	  8 /* stored parts of unfinished concatenated PoRs per card */
+#define CMD_PACKET_MAX	  OTA_PACKET_MAX
+#define STORY_DETAIL_MAX  1100 /* octets of one story entry's detail */
 
 /* ---- a card ---- */
 struct card_row {
 	uint64_t id;
 	char iccid[ICCID_DIGITS_MAX + 1];
-	char imsi[IMSI_DIGITS_MAX + 1];		/* what we believe it holds: import, then proven read-back */
+	char imsi[IMSI_DIGITS_MAX + 1]; /* what we believe it holds: import, then proven read-back */
 	char msisdn[MSISDN_DIGITS_MAX + 1];
-	uint16_t concat_ref;			/* last concatenation reference used for this card, 1..255 */
-	int64_t last_seen_ms;			/* presence: alert, PoR, card-originated message */
+	uint16_t concat_ref; /* last concatenation reference used for this card, 1..255 */
+	int64_t last_seen_ms; /* presence: alert, PoR, card-originated message */
 	int64_t created_ms;
 };
 
@@ -40,11 +40,11 @@ struct card_row {
 struct keyset_row {
 	uint64_t card;
 	uint8_t kvn;
-	uint8_t kic_alg, kid_alg;		/* enum ota_alg */
+	uint8_t kic_alg, kid_alg; /* enum ota_alg */
 	uint8_t cc_len;
 	uint32_t generation;
-	uint64_t cntr;				/* last value taken; the next command takes cntr + 1 */
-	uint64_t cntr_proven;			/* highest value an authenticated PoR has echoed */
+	uint64_t cntr; /* last value taken; the next command takes cntr + 1 */
+	uint64_t cntr_proven; /* highest value an authenticated PoR has echoed */
 	uint16_t sealed_len;
 	uint8_t sealed[KS_SEALED_MAX];
 };
@@ -52,99 +52,99 @@ struct keyset_row {
 /* ---- addresses: who is speaking? old and pending numbers stay valid through the grace time ---- */
 enum addr_type { ADDR_MSISDN = 1, ADDR_IMSI = 2 };
 struct card_addr_row {
-	uint8_t type;				/* enum addr_type */
+	uint8_t type; /* enum addr_type */
 	char digits[IMSI_DIGITS_MAX + 1];
 	uint64_t card;
-	int64_t valid_from_ms, valid_to_ms;	/* valid_to_ms 0: open-ended */
+	int64_t valid_from_ms, valid_to_ms; /* valid_to_ms 0: open-ended */
 };
 
 /* ---- a campaign ---- */
 enum campaign_state {
-	CAMPAIGN_LOADING,	/* its list is still coming in; dropped at start if it never finished */
+	CAMPAIGN_LOADING, /* its list is still coming in; dropped at start if it never finished */
 	CAMPAIGN_READY,
 	CAMPAIGN_RUNNING,
 	CAMPAIGN_PAUSED,
-	CAMPAIGN_DONE,		/* every card has reached an end state */
+	CAMPAIGN_DONE, /* every card has reached an end state */
 	CAMPAIGN_CANCELLED,
 	_CAMPAIGN_STATES
 };
 struct campaign_row {
 	uint64_t id;
 	char name[CAMPAIGN_NAME_MAX];
-	uint8_t state;				/* enum campaign_state */
+	uint8_t state; /* enum campaign_state */
 	char profile[PROFILE_NAME_MAX];
-	uint64_t targets;			/* number of txns */
-	uint64_t txn_cursor;			/* the last txn id claimed */
+	uint64_t targets; /* number of txns */
+	uint64_t txn_cursor; /* the last txn id claimed */
 	int64_t created_ms, started_ms, ended_ms, deadline_ms;
 };
 
 /* ---- txn: a card in a campaign ---- */
 enum txn_state {
-	TXN_PLANNED,		/* in the list */
-	TXN_ACTIVE,		/* has an open command */
-	TXN_DONE,		/* evidence reached what the profile asks for */
+	TXN_PLANNED, /* in the list */
+	TXN_ACTIVE, /* has an open command */
+	TXN_DONE, /* evidence reached what the profile asks for */
 	TXN_FAILED,
 	TXN_EXPIRED,
 	TXN_CANCELLED,
-	TXN_QUARANTINED,	/* a person must look */
+	TXN_QUARANTINED, /* a person must look */
 	_TXN_STATES
 };
 struct txn_row {
 	uint64_t id;
 	uint64_t campaign;
 	uint64_t card;
-	uint8_t state;				/* enum txn_state */
-	uint8_t evidence;			/* 0..6: E0..E6 of mission.md 3.0; 255 none */
-	uint8_t por_status;			/* last authenticated one; 255 none */
-	uint8_t fail_class;			/* enum fail_class of the end, or of the last obstacle */
-	uint16_t sw;				/* last status word of the script, 0 none */
+	uint8_t state; /* enum txn_state */
+	uint8_t evidence; /* 0..6: E0..E6 of mission.md 3.0; 255 none */
+	uint8_t por_status; /* last authenticated one; 255 none */
+	uint8_t fail_class; /* enum fail_class of the end, or of the last obstacle */
+	uint16_t sw; /* last status word of the script, 0 none */
 	uint32_t fail_code;
 	uint16_t attempts;
-	uint16_t sms_parts;			/* short messages handed to links */
-	uint8_t probes;				/* read-backs sent */
-	uint8_t scripts;			/* scripts issued under a fresh counter; 2nd only after proof of not run */
+	uint16_t sms_parts; /* short messages handed to links */
+	uint8_t probes; /* read-backs sent */
+	uint8_t scripts; /* scripts issued under a fresh counter; 2nd only after proof of not run */
 	char new_imsi[IMSI_DIGITS_MAX + 1];
 	char new_msisdn[MSISDN_DIGITS_MAX + 1];
 	int64_t first_try_ms, last_try_ms, ended_ms;
-	char reason[64];			/* why it ended so, in words */
+	char reason[64]; /* why it ended so, in words */
 };
 
 /* ---- cmd: one secured packet ---- */
 enum cmd_kind { CMD_SCRIPT = 1, CMD_READBACK = 2 };
 enum cmd_state {
 	CMD_QUEUED,
-	CMD_PREPARED,		/* counter taken, packet stored: may leave at any moment after the commit */
-	CMD_SENT,		/* all segments have an outcome, none was a clear refusal: a PoR may come until due_ms */
-	CMD_WAIT_TIMER,		/* next attempt with the same octets at due_ms */
-	CMD_WAIT_PRESENCE,	/* as WAIT_TIMER, but presence wakes it earlier */
-	CMD_DONE,		/* authenticated PoR, all status words good */
-	CMD_FAILED,		/* authenticated refusal, or attempts used up */
+	CMD_PREPARED, /* counter taken, packet stored: may leave at any moment after the commit */
+	CMD_SENT, /* all segments have an outcome, none was a clear refusal: a PoR may come until due_ms */
+	CMD_WAIT_TIMER, /* next attempt with the same octets at due_ms */
+	CMD_WAIT_PRESENCE, /* as WAIT_TIMER, but presence wakes it earlier */
+	CMD_DONE, /* authenticated PoR, all status words good */
+	CMD_FAILED, /* authenticated refusal, or attempts used up */
 	CMD_EXPIRED,
-	CMD_FENCED,		/* a later command with a higher counter has left: never sent again */
+	CMD_FENCED, /* a later command with a higher counter has left: never sent again */
 	CMD_CANCELLED,
 	_CMD_STATES
 };
 struct cmd_row {
 	uint64_t id;
 	uint64_t txn, card, campaign;
-	uint8_t kind;				/* enum cmd_kind */
-	uint8_t state;				/* enum cmd_state */
+	uint8_t kind; /* enum cmd_kind */
+	uint8_t state; /* enum cmd_state */
 	uint8_t kvn, kic, kid;
 	uint8_t spi[2];
 	uint8_t tar[3];
 	uint8_t cc_len;
-	uint8_t segs;				/* short messages per attempt */
-	uint8_t hint;				/* unauthenticated PoR status seen, 255 none */
-	uint8_t por_status;			/* authenticated, 255 none */
-	uint16_t apdus;				/* C-APDUs in the script: the count a complete run answers */
+	uint8_t segs; /* short messages per attempt */
+	uint8_t hint; /* unauthenticated PoR status seen, 255 none */
+	uint8_t por_status; /* authenticated, 255 none */
+	uint16_t apdus; /* C-APDUs in the script: the count a complete run answers */
 	uint16_t sw;
-	uint16_t attempt;			/* attempts made */
-	uint16_t concat_ref;			/* of the last attempt */
+	uint16_t attempt; /* attempts made */
+	uint16_t concat_ref; /* of the last attempt */
 	uint16_t packet_len;
 	uint64_t cntr;
 	int64_t born_ms, prepared_ms, sent_ms, ended_ms;
-	int64_t due_ms;				/* SENT: PoR deadline; WAIT_*: next attempt */
-	int64_t deadline_ms;			/* no attempt after this */
+	int64_t due_ms; /* SENT: PoR deadline; WAIT_*: next attempt */
+	int64_t deadline_ms; /* no attempt after this */
 };
 
 /* ---- what came in parts and is not complete yet ---- */
@@ -160,23 +160,23 @@ struct part_row {
 /* ---- the card's story, append only ---- */
 enum story_kind {
 	STORY_IMPORTED = 1,
-	STORY_PREPARED,		/* detail: the command packet */
-	STORY_ATTEMPT,		/* text: attempt n, link, segments, reference */
-	STORY_OUTCOME,		/* text: accepted, rejected with what, unknown */
-	STORY_POR,		/* detail: response packet as received (from RPL); text: verdict */
-	STORY_STRAY,		/* a PoR that matched nothing or failed its MAC: kept, closes nothing */
+	STORY_PREPARED, /* detail: the command packet */
+	STORY_ATTEMPT, /* text: attempt n, link, segments, reference */
+	STORY_OUTCOME, /* text: accepted, rejected with what, unknown */
+	STORY_POR, /* detail: response packet as received (from RPL); text: verdict */
+	STORY_STRAY, /* a PoR that matched nothing or failed its MAC: kept, closes nothing */
 	STORY_ALERT,
-	STORY_STATE,		/* text: txn or cmd state change worth telling */
+	STORY_STATE, /* text: txn or cmd state change worth telling */
 	STORY_NOTE,
 	_STORY_KINDS
 };
 struct story_row {
-	uint64_t id;				/* given by the store */
+	uint64_t id; /* given by the store */
 	uint64_t card, cmd;
 	int64_t at_ms;
-	uint8_t kind;				/* enum story_kind */
+	uint8_t kind; /* enum story_kind */
 	char text[120];
-	uint16_t detail_len;			/* octets that follow in the op's bytes */
+	uint16_t detail_len; /* octets that follow in the op's bytes */
 };
 
 /* ---- what must survive a crash and is carried out after the commit ---- */

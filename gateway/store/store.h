@@ -16,20 +16,20 @@
 
 enum store_err {
 	STORE_OK = 0,
-	STORE_E_BUSY = -201,	/* try the same batch again */
-	STORE_E_FULL = -202,	/* disk full */
+	STORE_E_BUSY = -201, /* try the same batch again */
+	STORE_E_FULL = -202, /* disk full */
 	STORE_E_IO = -203,
-	STORE_E_CORRUPT = -204,	/* not our database, damaged, or a newer schema */
+	STORE_E_CORRUPT = -204, /* not our database, damaged, or a newer schema */
 	STORE_E_CLOSED = -205,
 	/* per operation, not failures of the batch: */
-	STORE_R_SAME = -211,	/* CARD_INSERT: already there with the same numbers */
+	STORE_R_SAME = -211, /* CARD_INSERT: already there with the same numbers */
 	STORE_R_DUP_ICCID = -212,
-	STORE_R_DUP_IMSI = -213,	/* IMSI in use by another card, or by another card's open transaction */
+	STORE_R_DUP_IMSI = -213, /* IMSI in use by another card, or by another card's open transaction */
 	STORE_R_DUP_MSISDN = -214,
-	STORE_R_NO_CARD = -215,	/* ICCID unknown */
+	STORE_R_NO_CARD = -215, /* ICCID unknown */
 	STORE_R_NO_KEYSET = -216,
-	STORE_R_OPEN_TXN = -217,	/* card has an open transaction (D7) */
-	STORE_R_DUP_NAME = -218,	/* campaign name taken */
+	STORE_R_OPEN_TXN = -217, /* card has an open transaction (D7) */
+	STORE_R_DUP_NAME = -218, /* campaign name taken */
 	STORE_R_NOT_FOUND = -219,
 };
 const char *store_strerror(int err);
@@ -37,22 +37,22 @@ const char *store_strerror(int err);
 /* ---------------------------------------------------------------------------------------------- commits */
 
 enum store_op_kind {
-	ST_CARD_INSERT,		/* card (id 0: given here and written back), its keysets, its addresses; per-op rc */
-	ST_CARD_PUT,		/* whole row by id */
-	ST_KEYSET_CNTR,		/* cntr, cntr_proven of (card, kvn): never lowers either */
-	ST_ADDR_PUT,		/* insert or replace (type, digits, card) */
-	ST_CAMPAIGN_INSERT,	/* bytes: profile text; DUP_NAME in rc; id is the caller's */
+	ST_CARD_INSERT, /* card (id 0: given here and written back), its keysets, its addresses; per-op rc */
+	ST_CARD_PUT, /* whole row by id */
+	ST_KEYSET_CNTR, /* cntr, cntr_proven of (card, kvn): never lowers either */
+	ST_ADDR_PUT, /* insert or replace (type, digits, card) */
+	ST_CAMPAIGN_INSERT, /* bytes: profile text; DUP_NAME in rc; id is the caller's */
 	ST_CAMPAIGN_PUT,
-	ST_CAMPAIGN_DROP,	/* a LOADING or READY campaign with all its txns; id in campaign.id */
-	ST_TXN_PLAN,		/* by ICCID; checks card, keyset kvn, open txn, IMSI; per-op rc; writes back txn.id and txn.card */
+	ST_CAMPAIGN_DROP, /* a LOADING or READY campaign with all its txns; id in campaign.id */
+	ST_TXN_PLAN, /* by ICCID; checks card, keyset kvn, open txn, IMSI; per-op rc; writes back txn.id and txn.card */
 	ST_TXN_PUT,
-	ST_CMD_PUT,		/* insert or replace */
-	ST_WIRE_PUT,		/* bytes: the packet of cmd.id; an existing one is NEVER overwritten with other octets (E_CORRUPT) */
+	ST_CMD_PUT, /* insert or replace */
+	ST_WIRE_PUT, /* bytes: the packet of cmd.id; an existing one is NEVER overwritten with other octets (E_CORRUPT) */
 	ST_PART_PUT,
-	ST_PARTS_DROP,		/* all parts of (part.card, part.iei, part.ref) */
-	ST_STORY_ADD,		/* bytes: detail */
+	ST_PARTS_DROP, /* all parts of (part.card, part.iei, part.ref) */
+	ST_STORY_ADD, /* bytes: detail */
 	ST_OUTBOX_PUT,
-	ST_META_PUT,		/* key in meta.key, bytes: value ("ks-check", "epoch") */
+	ST_META_PUT, /* key in meta.key, bytes: value ("ks-check", "epoch") */
 	_ST_OPS
 };
 
@@ -64,7 +64,7 @@ struct store_card_insert {
 struct store_txn_plan {
 	struct txn_row txn;
 	char iccid[ICCID_DIGITS_MAX + 1];
-	uint8_t kvn;		/* key version the profile needs */
+	uint8_t kvn; /* key version the profile needs */
 	/* written back, for dry runs and estimates: */
 	uint8_t kic_alg, kid_alg, cc_len;
 };
@@ -74,29 +74,29 @@ struct store_meta {
 
 /* One operation.  `row` points into the batch's arena (store_batch_add), `bytes` too. */
 struct store_op {
-	uint8_t kind;		/* enum store_op_kind */
-	int16_t rc;		/* out, per-operation results STORE_R_* */
+	uint8_t kind; /* enum store_op_kind */
+	int16_t rc; /* out, per-operation results STORE_R_* */
 	uint32_t bytes_len;
-	void *row;		/* struct of this kind: card_row, keyset_row, ..., store_card_insert, store_txn_plan */
+	void *row; /* struct of this kind: card_row, keyset_row, ..., store_card_insert, store_txn_plan */
 	uint8_t *bytes;
 };
 
 #define STORE_BATCH_OPS_MAX 65536
 
 struct store_batch {
-	uint64_t batch_no;	/* > 0: the core's, strictly ascending, recorded in the transaction; 0: an intake's */
-	bool dry_run;		/* do everything, report per-op rc, then roll back */
+	uint64_t batch_no; /* > 0: the core's, strictly ascending, recorded in the transaction; 0: an intake's */
+	bool dry_run; /* do everything, report per-op rc, then roll back */
 	struct store_op *ops;
 	size_t n, ops_cap;
 	/* arena of fixed chunks, so that pointers into it stay valid */
 	struct store_chunk *chunk;
-	void (*done)(struct store_batch *b, int rc);	/* rc: STORE_OK or STORE_E_* */
+	void (*done)(struct store_batch *b, int rc); /* rc: STORE_OK or STORE_E_* */
 	void *ctx;
 };
 
 struct store_batch *store_batch_new(void);
-void store_batch_free(struct store_batch *b);	/* wipes: sealed keysets have passed through */
-void store_batch_reset(struct store_batch *b);	/* keeps the memory */
+void store_batch_free(struct store_batch *b); /* wipes: sealed keysets have passed through */
+void store_batch_reset(struct store_batch *b); /* keeps the memory */
 /* Copies row (its size follows from kind) and bytes in.  Returns the op, whose rc and written-back fields are valid after
  * done(); NULL when STORE_BATCH_OPS_MAX is reached. */
 struct store_op *store_batch_add(struct store_batch *b, enum store_op_kind kind, const void *row, const void *bytes,
@@ -109,55 +109,55 @@ struct card_bundle {
 	struct card_row card;
 	uint8_t n_keysets, n_cmds, n_parts;
 	bool has_txn;
-	struct txn_row txn;			/* the open one, else the latest */
+	struct txn_row txn; /* the open one, else the latest */
 	struct keyset_row keyset[CARD_KEYSETS_MAX];
-	struct cmd_row cmd[CARD_CMDS_MAX];	/* newest first */
+	struct cmd_row cmd[CARD_CMDS_MAX]; /* newest first */
 	struct part_row part[CARD_PARTS_MAX];
-	uint16_t packet_len;			/* stored packet of the newest command that is not at an end, else 0 */
+	uint16_t packet_len; /* stored packet of the newest command that is not at an end, else 0 */
 	uint64_t packet_cmd;
 	uint8_t packet[CMD_PACKET_MAX];
 };
 
 enum store_fetch_by { FETCH_BY_ID, FETCH_BY_ADDR, FETCH_CLAIM };
 struct store_fetch {
-	uint8_t by;		/* enum store_fetch_by */
-	uint64_t card;		/* BY_ID */
-	uint8_t addr_type;	/* BY_ADDR: enum addr_type */
+	uint8_t by; /* enum store_fetch_by */
+	uint64_t card; /* BY_ID */
+	uint8_t addr_type; /* BY_ADDR: enum addr_type */
 	char digits[IMSI_DIGITS_MAX + 1];
-	int64_t at_ms;		/* BY_ADDR: address valid at this time */
-	uint64_t campaign, after_txn;	/* CLAIM: PLANNED txns of this campaign with id > after_txn, ascending */
-	unsigned limit;		/* CLAIM: at most this many */
+	int64_t at_ms; /* BY_ADDR: address valid at this time */
+	uint64_t campaign, after_txn; /* CLAIM: PLANNED txns of this campaign with id > after_txn, ascending */
+	unsigned limit; /* CLAIM: at most this many */
 	/* out: n bundles in the caller's array of `cap` */
 	struct card_bundle *out;
 	unsigned cap, n;
-	void (*done)(struct store_fetch *f, int rc);	/* STORE_OK with n = 0: no such card */
+	void (*done)(struct store_fetch *f, int rc); /* STORE_OK with n = 0: no such card */
 	void *ctx;
 };
 
 /* ------------------------------------------------- queries: on a second, read-only connection, in short pages */
 
 enum store_query_kind {
-	Q_CAMPAIGNS,		/* campaign_row, id > after */
-	Q_CAMPAIGN_COUNTS,	/* store_count per (state, fail_class) of campaign */
-	Q_OPEN_CMDS,		/* store_stub of every command not at an end, cmd id > after: rebuilding the wheel */
-	Q_REPORT,		/* store_report of campaign, txn id > after */
-	Q_CARD,			/* card_bundle by iccid (digits), wire included */
-	Q_CARD_CMDS,		/* cmd_row of card, id > after (all of them, oldest first) */
-	Q_CARD_STORY,		/* store_story of card, id > after */
-	Q_CARDS,		/* card_row, id > after */
-	Q_PROFILE,		/* store_blob: the profile text of campaign */
-	Q_META,			/* store_blob: value of meta key (digits holds the key) */
-	Q_TOTALS,		/* store_totals */
+	Q_CAMPAIGNS, /* campaign_row, id > after */
+	Q_CAMPAIGN_COUNTS, /* store_count per (state, fail_class) of campaign */
+	Q_OPEN_CMDS, /* store_stub of every command not at an end, cmd id > after: rebuilding the wheel */
+	Q_REPORT, /* store_report of campaign, txn id > after */
+	Q_CARD, /* card_bundle by iccid (digits), wire included */
+	Q_CARD_CMDS, /* cmd_row of card, id > after (all of them, oldest first) */
+	Q_CARD_STORY, /* store_story of card, id > after */
+	Q_CARDS, /* card_row, id > after */
+	Q_PROFILE, /* store_blob: the profile text of campaign */
+	Q_META, /* store_blob: value of meta key (digits holds the key) */
+	Q_TOTALS, /* store_totals */
 };
 struct store_count {
-	uint8_t state;		/* enum txn_state */
+	uint8_t state; /* enum txn_state */
 	uint8_t fail_class;
 	uint64_t n;
-	uint64_t sms_parts, attempts, probes;	/* sums */
+	uint64_t sms_parts, attempts, probes; /* sums */
 };
 struct store_stub {
 	uint64_t cmd, card, campaign;
-	uint8_t state;		/* enum cmd_state */
+	uint8_t state; /* enum cmd_state */
 	int64_t due_ms, deadline_ms;
 };
 struct store_report {
@@ -180,14 +180,14 @@ struct store_totals {
 size_t store_query_row_size(enum store_query_kind kind);
 
 struct store_query {
-	uint8_t kind;		/* enum store_query_kind */
-	uint64_t id;		/* campaign or card */
-	uint64_t after;		/* keyset paging: id of the last row of the page before */
+	uint8_t kind; /* enum store_query_kind */
+	uint64_t id; /* campaign or card */
+	uint64_t after; /* keyset paging: id of the last row of the page before */
 	char digits[33];
 	unsigned limit;
-	void *out;		/* caller's array of the kind's struct, `limit` long */
-	unsigned n;		/* out */
-	uint64_t last;		/* out: pass as `after` for the next page */
+	void *out; /* caller's array of the kind's struct, `limit` long */
+	unsigned n; /* out */
+	uint64_t last; /* out: pass as `after` for the next page */
 	void (*done)(struct store_query *q, int rc);
 	void *ctx;
 };
@@ -196,13 +196,13 @@ struct store_query {
 
 struct store;
 struct store_ops {
-	const char *kind;			/* "sqlite", "memory" */
+	const char *kind; /* "sqlite", "memory" */
 	void (*commit)(struct store *s, struct store_batch *b);
 	void (*fetch)(struct store *s, struct store_fetch *f);
 	void (*query)(struct store *s, struct store_query *q);
-	int (*fd)(struct store *s);		/* readable when poll() has something to do; -1: none */
-	void (*poll)(struct store *s);		/* calls done() of what is complete */
-	void (*wait)(struct store *s);		/* blocks until poll() has something to do; memory: makes the next due */
+	int (*fd)(struct store *s); /* readable when poll() has something to do; -1: none */
+	void (*poll)(struct store *s); /* calls done() of what is complete */
+	void (*wait)(struct store *s); /* blocks until poll() has something to do; memory: makes the next due */
 	/* Stops taking requests, finishes what was submitted, calls its done(), frees. */
 	void (*close)(struct store *s);
 };
@@ -211,8 +211,8 @@ struct store {
 };
 
 struct store_sqlite_cfg {
-	const char *dir;	/* state directory; the database is DIR/otagw.db, mode 0600; locked against a second gateway */
-	unsigned queue_max;	/* requests under way, 0: 4096 */
+	const char *dir; /* state directory; the database is DIR/otagw.db, mode 0600; locked against a second gateway */
+	unsigned queue_max; /* requests under way, 0: 4096 */
 	unsigned flush_extra_us; /* benchmarks only: added to every commit */
 };
 /* err gets a sentence that names what, where and what to do. */
@@ -235,7 +235,7 @@ struct store_mem_hooks {
 	int64_t (*now_ms)(void *ctx);
 	void *ctx;
 };
-struct store_mem_disk;				/* what survives a crash */
+struct store_mem_disk; /* what survives a crash */
 struct store_mem_disk *store_mem_disk_new(void);
 void store_mem_disk_free(struct store_mem_disk *d);
 /* Opens the disk; hooks NULL: everything completes at the next poll(). */

@@ -1,0 +1,181 @@
+-- 0001: the tables of a gateway.  SPDX-License-Identifier: AGPL-3.0-or-later
+--
+-- Column names are the field names of rows.h, so that one word greps from struct to table.  Times are UTC milliseconds,
+-- 0 = not yet.  Numbers of cards are text, as people read them.
+--
+-- Indexes stand on columns that never change after the row is written (card.imsi and msisdn change once per swap): an
+-- index on a column that moves with every attempt costs more than all the rest of the write.  There is no index on due
+-- times; the core keeps these in memory and rebuilds them from cmd_open at start.
+
+CREATE TABLE meta (
+	key TEXT PRIMARY KEY,			-- "ks-check", "epoch"
+	value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row: the number of the last batch of the core, written in the batch's own transaction.
+CREATE TABLE batch (
+	id INTEGER PRIMARY KEY CHECK (id = 1),
+	batch_no INTEGER NOT NULL
+) STRICT;
+INSERT INTO batch VALUES (1, 0);
+
+CREATE TABLE card (
+	id INTEGER PRIMARY KEY,
+	iccid TEXT NOT NULL,
+	imsi TEXT NOT NULL,
+	msisdn TEXT NOT NULL,			-- '' none
+	concat_ref INTEGER NOT NULL,
+	last_seen_ms INTEGER NOT NULL,
+	created_ms INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX card_iccid ON card (iccid);
+-- Not unique: what a card really holds is a fact from outside, and a fact must never make a commit fail.  Import and
+-- planning refuse duplicates instead.
+CREATE INDEX card_imsi ON card (imsi);
+CREATE INDEX card_msisdn ON card (msisdn) WHERE msisdn <> '';
+
+-- One key version of a card; sealed by the keystore, opaque here.
+CREATE TABLE keyset (
+	id INTEGER PRIMARY KEY,			-- card * 16 + kvn
+	card INTEGER NOT NULL,
+	kvn INTEGER NOT NULL,			-- 1..15
+	kic_alg INTEGER NOT NULL,		-- enum ota_alg
+	kid_alg INTEGER NOT NULL,
+	cc_len INTEGER NOT NULL,
+	generation INTEGER NOT NULL,
+	cntr INTEGER NOT NULL,			-- last value taken; never lowered
+	cntr_proven INTEGER NOT NULL,		-- highest value an authenticated PoR has echoed
+	sealed BLOB NOT NULL
+) STRICT;
+
+-- Who is speaking?  Old and pending numbers stay valid through the grace time.
+CREATE TABLE card_addr (
+	type INTEGER NOT NULL,			-- 1 MSISDN, 2 IMSI
+	digits TEXT NOT NULL,
+	card INTEGER NOT NULL,
+	valid_from_ms INTEGER NOT NULL,
+	valid_to_ms INTEGER NOT NULL,		-- 0 open-ended
+	PRIMARY KEY (type, digits, card)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE campaign (
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL,
+	state INTEGER NOT NULL,			-- 0 LOADING 1 READY 2 RUNNING 3 PAUSED 4 DONE 5 CANCELLED
+	profile TEXT NOT NULL,			-- name of the card profile
+	targets INTEGER NOT NULL,		-- number of txns
+	txn_cursor INTEGER NOT NULL,		-- last txn claimed
+	created_ms INTEGER NOT NULL,
+	started_ms INTEGER NOT NULL,
+	ended_ms INTEGER NOT NULL,
+	deadline_ms INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX campaign_name ON campaign (name);
+
+-- The card profile as it was when the campaign was made.
+CREATE TABLE campaign_profile (
+	id INTEGER PRIMARY KEY,			-- campaign.id
+	profile_text BLOB NOT NULL
+) STRICT;
+
+-- A card in a campaign.
+CREATE TABLE txn (
+	id INTEGER PRIMARY KEY,
+	campaign INTEGER NOT NULL,
+	card INTEGER NOT NULL,
+	state INTEGER NOT NULL,			-- 0 PLANNED 1 ACTIVE 2 DONE 3 FAILED 4 EXPIRED 5 CANCELLED 6 QUARANTINED
+	evidence INTEGER NOT NULL,		-- 0..6 for E0..E6, 255 none
+	por_status INTEGER NOT NULL,		-- last authenticated one, 255 none
+	fail_class INTEGER NOT NULL,
+	sw INTEGER NOT NULL,
+	fail_code INTEGER NOT NULL,
+	attempts INTEGER NOT NULL,
+	sms_parts INTEGER NOT NULL,
+	probes INTEGER NOT NULL,
+	scripts INTEGER NOT NULL,
+	new_imsi TEXT NOT NULL,
+	new_msisdn TEXT NOT NULL,		-- '' keeps the old one
+	first_try_ms INTEGER NOT NULL,
+	last_try_ms INTEGER NOT NULL,
+	ended_ms INTEGER NOT NULL,
+	reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX txn_campaign ON txn (campaign);
+CREATE INDEX txn_card ON txn (card);
+CREATE INDEX txn_new_imsi ON txn (new_imsi) WHERE new_imsi <> '';
+CREATE INDEX txn_new_msisdn ON txn (new_msisdn) WHERE new_msisdn <> '';
+
+-- One secured packet.
+CREATE TABLE cmd (
+	id INTEGER PRIMARY KEY,
+	txn INTEGER NOT NULL,
+	card INTEGER NOT NULL,
+	campaign INTEGER NOT NULL,
+	kind INTEGER NOT NULL,			-- 1 SCRIPT 2 READBACK
+	state INTEGER NOT NULL,			-- 0 QUEUED 1 PREPARED 2 SENT 3 WAIT_TIMER 4 WAIT_PRESENCE
+						-- 5 DONE 6 FAILED 7 EXPIRED 8 FENCED 9 CANCELLED
+	kvn INTEGER NOT NULL,
+	kic INTEGER NOT NULL,
+	kid INTEGER NOT NULL,
+	spi BLOB NOT NULL,			-- 2 octets
+	tar BLOB NOT NULL,			-- 3 octets
+	cc_len INTEGER NOT NULL,
+	segs INTEGER NOT NULL,
+	hint INTEGER NOT NULL,			-- unauthenticated PoR status seen, 255 none
+	por_status INTEGER NOT NULL,		-- authenticated, 255 none
+	apdus INTEGER NOT NULL,
+	sw INTEGER NOT NULL,
+	attempt INTEGER NOT NULL,
+	concat_ref INTEGER NOT NULL,
+	packet_len INTEGER NOT NULL,
+	cntr INTEGER NOT NULL,
+	born_ms INTEGER NOT NULL,
+	prepared_ms INTEGER NOT NULL,
+	sent_ms INTEGER NOT NULL,
+	ended_ms INTEGER NOT NULL,
+	due_ms INTEGER NOT NULL,		-- SENT: PoR deadline; WAIT_*: next attempt
+	deadline_ms INTEGER NOT NULL		-- no attempt after this
+) STRICT;
+CREATE INDEX cmd_card ON cmd (card);
+CREATE INDEX cmd_open ON cmd (id) WHERE state < 5;
+
+-- The packet, once and for all attempts: other octets under the same CNTR must never leave.
+CREATE TABLE cmd_wire (
+	cmd_id INTEGER PRIMARY KEY,
+	packet BLOB NOT NULL
+) STRICT;
+
+-- Parts of a concatenated PoR that is not complete yet.
+CREATE TABLE por_part (
+	card INTEGER NOT NULL,
+	ref INTEGER NOT NULL,
+	iei INTEGER NOT NULL,
+	total INTEGER NOT NULL,
+	seq INTEGER NOT NULL,
+	at_ms INTEGER NOT NULL,
+	ud BLOB NOT NULL,
+	PRIMARY KEY (card, iei, ref, seq)
+) STRICT, WITHOUT ROWID;
+
+-- A card's story, append only.
+CREATE TABLE story (
+	id INTEGER PRIMARY KEY,
+	card INTEGER NOT NULL,
+	cmd INTEGER NOT NULL,			-- 0 none
+	at_ms INTEGER NOT NULL,
+	kind INTEGER NOT NULL,			-- 1 IMPORTED 2 PREPARED 3 ATTEMPT 4 OUTCOME 5 POR 6 STRAY 7 ALERT 8 STATE 9 NOTE
+	text TEXT NOT NULL,
+	detail BLOB NOT NULL
+) STRICT;
+CREATE INDEX story_card ON story (card);
+
+-- What must survive a crash and is carried out after the commit.
+CREATE TABLE outbox (
+	id INTEGER PRIMARY KEY,
+	kind TEXT NOT NULL,
+	target TEXT NOT NULL,
+	idem_key TEXT NOT NULL,
+	attempt INTEGER NOT NULL,
+	due_ms INTEGER NOT NULL,
+	done_ms INTEGER NOT NULL		-- 0 open
+) STRICT;

@@ -1,0 +1,503 @@
+/* sqlite_commit.c - a batch as one transaction.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Rows of a card stand close together in every table, and cards in random order are what makes SQLite slow (ten times):
+ * so operations between two that look at the whole are carried out sorted by card.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sqlite_int.h"
+
+#define KVN_MAX 15 /* a nibble in KIc and KID (TS 102 225, 5.1.2); keyset.id is card * 16 + kvn */
+
+static void bind_text(sqlite3_stmt *st, int i, const char *text)
+{
+	sqlite3_bind_text(st, i, text, -1, SQLITE_STATIC);
+}
+
+static void bind_blob(sqlite3_stmt *st, int i, const uint8_t *bytes, size_t len)
+{
+	/* A NULL pointer would bind NULL: an empty blob is what is meant. */
+	sqlite3_bind_blob(st, i, len ? bytes : (const uint8_t *)"", (int)len, SQLITE_STATIC);
+}
+
+static int put_row(struct conn *c, enum stmt_id id, const struct table *t, const void *row)
+{
+	row_bind(t, c->st[id], row);
+	return st_run(c->st[id]);
+}
+
+/* As put_row for an update: says in *rc whether the row was there. */
+static int update_row(struct conn *c, enum stmt_id id, const struct table *t, const void *row, int16_t *rc)
+{
+	int err = put_row(c, id, t, row);
+
+	*rc = !err && !sqlite3_changes(c->db) ? STORE_R_NOT_FOUND : 0;
+	return err;
+}
+
+/* Does a query with one text and one optional number find anything?  1, 0 or an error. */
+static int found(struct conn *c, enum stmt_id id, const char *text, uint64_t number)
+{
+	sqlite3_stmt *st = c->st[id];
+	int rc;
+
+	bind_text(st, 1, text);
+	if (sqlite3_bind_parameter_count(st) > 1)
+		sqlite3_bind_int64(st, 2, (sqlite3_int64)number);
+	rc = st_row(st);
+	sqlite3_reset(st);
+	return rc;
+}
+
+/* May `card` (0: a new one) hold these numbers?  *rc: STORE_R_DUP_*. */
+static int numbers_check(struct conn *c, uint64_t card, const char *imsi, const char *msisdn, int16_t *rc)
+{
+	int hit = 0;
+
+	if (*imsi) {
+		hit = found(c, S_CARD_IMSI, imsi, card);
+		if (!hit)
+			hit = found(c, S_TXN_OPEN_IMSI, imsi, 0);
+		if (hit > 0)
+			*rc = STORE_R_DUP_IMSI;
+	}
+	if (!hit && *msisdn) {
+		hit = found(c, S_CARD_MSISDN, msisdn, card);
+		if (!hit)
+			hit = found(c, S_TXN_OPEN_MSISDN, msisdn, 0);
+		if (hit > 0)
+			*rc = STORE_R_DUP_MSISDN;
+	}
+	return hit < 0 ? hit : 0;
+}
+
+static int addr_put(struct conn *c, const struct card_row *card, enum addr_type type, const char *digits)
+{
+	struct card_addr_row a = {.type = (uint8_t)type, .card = card->id, .valid_from_ms = card->created_ms};
+
+	if (!*digits)
+		return 0;
+	memcpy(a.digits, digits, strnlen(digits, sizeof(a.digits) - 1));
+	return put_row(c, S_ADDR_PUT, &t_addr, &a);
+}
+
+/* The ICCID is known already: the same card once more, or another one?  1 known (rc set), 0 new. */
+static int card_known(struct conn *c, struct card_row *card, int16_t *rc)
+{
+	sqlite3_stmt *st = c->st[S_CARD_BY_ICCID];
+	int got;
+
+	bind_text(st, 1, card->iccid);
+	got = st_row(st);
+	if (got > 0) {
+		const char *imsi = (const char *)sqlite3_column_text(st, 1);
+		const char *msisdn = (const char *)sqlite3_column_text(st, 2);
+
+		if (imsi && msisdn && !strcmp(imsi, card->imsi) && !strcmp(msisdn, card->msisdn)) {
+			card->id = (uint64_t)sqlite3_column_int64(st, 0);
+			*rc = STORE_R_SAME;
+		} else {
+			*rc = STORE_R_DUP_ICCID;
+		}
+	}
+	sqlite3_reset(st);
+	return got;
+}
+
+static int op_card_insert(struct conn *c, struct store_op *op)
+{
+	struct store_card_insert *in = op->row;
+	sqlite3_stmt *st = c->st[S_CARD_INSERT];
+	int err = card_known(c, &in->card, &op->rc);
+
+	if (err)
+		return err < 0 ? err : 0;
+	err = numbers_check(c, 0, in->card.imsi, in->card.msisdn, &op->rc);
+	if (err || op->rc)
+		return err;
+	if (in->n_keysets > CARD_KEYSETS_MAX)
+		return STORE_E_CORRUPT;
+	row_bind(&t_card, st, &in->card);
+	sqlite3_bind_null(st, 1); /* whatever a try before this one has left there */
+	err = st_run(st);
+	if (err)
+		return err;
+	in->card.id = (uint64_t)sqlite3_last_insert_rowid(c->db);
+	for (unsigned i = 0; i < in->n_keysets && !err; i++) {
+		struct keyset_row *k = &in->keyset[i];
+
+		k->card = in->card.id;
+		if (!k->kvn || k->kvn > KVN_MAX || k->sealed_len > KS_SEALED_MAX)
+			return STORE_E_CORRUPT;
+		err = put_row(c, S_KEYSET_INSERT, &t_keyset, k);
+	}
+	if (!err)
+		err = addr_put(c, &in->card, ADDR_MSISDN, in->card.msisdn);
+	if (!err)
+		err = addr_put(c, &in->card, ADDR_IMSI, in->card.imsi);
+	return err;
+}
+
+static int op_card_put(struct conn *c, struct store_op *op)
+{
+	int err = update_row(c, S_CARD_TOUCH, &t_card, op->row, &op->rc);
+
+	if (!err && op->rc)
+		err = update_row(c, S_CARD_UPDATE, &t_card, op->row, &op->rc);
+	return err;
+}
+
+static int op_keyset_cntr(struct conn *c, struct store_op *op)
+{
+	const struct keyset_row *k = op->row;
+	sqlite3_stmt *st = c->st[S_KEYSET_CNTR];
+	int err;
+
+	if (k->kvn > KVN_MAX) {
+		op->rc = STORE_R_NOT_FOUND;
+		return 0;
+	}
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)(k->card * 16 + k->kvn));
+	sqlite3_bind_int64(st, 2, (sqlite3_int64)k->cntr);
+	sqlite3_bind_int64(st, 3, (sqlite3_int64)k->cntr_proven);
+	err = st_run(st);
+	if (!err && !sqlite3_changes(c->db))
+		op->rc = STORE_R_NOT_FOUND;
+	return err;
+}
+
+/* State of a campaign, -1 when there is none, or an error. */
+static int campaign_state(struct conn *c, uint64_t id, int *state)
+{
+	sqlite3_stmt *st = c->st[S_CAMPAIGN_STATE];
+	int got;
+
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)id);
+	got = st_row(st);
+	*state = got > 0 ? sqlite3_column_int(st, 0) : -1;
+	sqlite3_reset(st);
+	return got < 0 ? got : 0;
+}
+
+static int op_campaign_insert(struct conn *c, struct store_op *op)
+{
+	const struct campaign_row *row = op->row;
+	sqlite3_stmt *st = c->st[S_PROFILE_INSERT];
+	int err = found(c, S_CAMPAIGN_BY_NAME, row->name, 0);
+
+	if (err) {
+		op->rc = err > 0 ? STORE_R_DUP_NAME : 0;
+		return err < 0 ? err : 0;
+	}
+	if (!row->id || op->bytes_len > PROFILE_TEXT_MAX)
+		return STORE_E_CORRUPT;
+	err = put_row(c, S_CAMPAIGN_INSERT, &t_campaign, row);
+	if (err)
+		return err;
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)row->id);
+	bind_blob(st, 2, op->bytes, op->bytes_len);
+	return st_run(st);
+}
+
+static int op_campaign_drop(struct conn *c, struct store_op *op)
+{
+	static const enum stmt_id parts[] = {S_TXNS_DELETE, S_PROFILE_DELETE, S_CAMPAIGN_DELETE};
+	const struct campaign_row *row = op->row;
+	int state, err = campaign_state(c, row->id, &state);
+
+	/* Once it has run its transactions are history, and history is not dropped. */
+	if (!err && state != CAMPAIGN_LOADING && state != CAMPAIGN_READY) {
+		op->rc = STORE_R_NOT_FOUND;
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(parts) && !err; i++) {
+		sqlite3_bind_int64(c->st[parts[i]], 1, (sqlite3_int64)row->id);
+		err = st_run(c->st[parts[i]]);
+	}
+	return err;
+}
+
+/* Card and keyset of a plan.  *rc: NO_CARD, NO_KEYSET. */
+static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
+{
+	sqlite3_stmt *st = c->st[S_CARD_ID];
+	int got;
+
+	bind_text(st, 1, p->iccid);
+	got = st_row(st);
+	p->txn.card = got > 0 ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
+	sqlite3_reset(st);
+	if (got <= 0) {
+		*rc = STORE_R_NO_CARD;
+		return got;
+	}
+	st = c->st[S_KEYSET_ALGS];
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)(p->txn.card * 16 + p->kvn));
+	got = p->kvn && p->kvn <= KVN_MAX ? st_row(st) : 0;
+	if (got > 0) {
+		p->kic_alg = (uint8_t)sqlite3_column_int(st, 0);
+		p->kid_alg = (uint8_t)sqlite3_column_int(st, 1);
+		p->cc_len = (uint8_t)sqlite3_column_int(st, 2);
+	} else {
+		*rc = STORE_R_NO_KEYSET;
+	}
+	sqlite3_reset(st);
+	return got < 0 ? got : 0;
+}
+
+static int op_txn_plan(struct conn *c, struct store_op *op)
+{
+	struct store_txn_plan *p = op->row;
+	sqlite3_stmt *st = c->st[S_TXN_OPEN_CARD];
+	int state, got, err = campaign_state(c, p->txn.campaign, &state);
+
+	if (!err && state < 0)
+		op->rc = STORE_R_NOT_FOUND;
+	if (!err && !op->rc)
+		err = plan_card(c, p, &op->rc);
+	if (err || op->rc)
+		return err;
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)p->txn.card);
+	got = st_row(st);
+	sqlite3_reset(st);
+	if (got) {
+		op->rc = got > 0 ? STORE_R_OPEN_TXN : 0;
+		return got < 0 ? got : 0;
+	}
+	err = numbers_check(c, p->txn.card, p->txn.new_imsi, p->txn.new_msisdn, &op->rc);
+	if (err || op->rc)
+		return err;
+	st = c->st[S_TXN_INSERT];
+	row_bind(&t_txn, st, &p->txn);
+	sqlite3_bind_null(st, 1);
+	err = st_run(st);
+	p->txn.id = (uint64_t)sqlite3_last_insert_rowid(c->db);
+	return err;
+}
+
+static int op_wire_put(struct conn *c, struct store_op *op)
+{
+	const struct cmd_row *cmd = op->row;
+	sqlite3_stmt *st = c->st[S_WIRE_INSERT];
+	int err;
+
+	if (op->bytes_len > CMD_PACKET_MAX)
+		return STORE_E_CORRUPT;
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)cmd->id);
+	bind_blob(st, 2, op->bytes, op->bytes_len);
+	err = st_run(st);
+	if (err || sqlite3_changes(c->db))
+		return err;
+	/* There already: the same octets are fine, others under the same CNTR must never leave. */
+	st = c->st[S_WIRE];
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)cmd->id);
+	err = st_row(st);
+	if (err > 0) {
+		size_t len = (size_t)sqlite3_column_bytes(st, 0);
+
+		err = len == op->bytes_len && (!len || !memcmp(sqlite3_column_blob(st, 0), op->bytes, len))
+			      ? 0
+			      : STORE_E_CORRUPT;
+	}
+	sqlite3_reset(st);
+	return err;
+}
+
+static int op_parts_drop(struct conn *c, struct store_op *op)
+{
+	const struct part_row *part = op->row;
+	sqlite3_stmt *st = c->st[S_PARTS_DROP];
+
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)part->card);
+	sqlite3_bind_int64(st, 2, part->iei);
+	sqlite3_bind_int64(st, 3, part->ref);
+	return st_run(st);
+}
+
+static int op_story_add(struct conn *c, struct store_op *op)
+{
+	struct story_row *row = op->row;
+	sqlite3_stmt *st = c->st[S_STORY_ADD];
+	int err;
+
+	row->detail_len = op->bytes_len < STORY_DETAIL_MAX ? (uint16_t)op->bytes_len : STORY_DETAIL_MAX;
+	row_bind(&t_story, st, row);
+	sqlite3_bind_null(st, 1);
+	bind_blob(st, 7, op->bytes, row->detail_len);
+	err = st_run(st);
+	row->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
+	return err;
+}
+
+static int op_outbox_put(struct conn *c, struct store_op *op, bool *id_given)
+{
+	struct outbox_row *row = op->row;
+	sqlite3_stmt *st = c->st[S_OUTBOX_PUT];
+	int err;
+
+	*id_given = !row->id;
+	row_bind(&t_outbox, st, row);
+	if (!row->id)
+		sqlite3_bind_null(st, 1);
+	err = st_run(st);
+	row->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
+	return err;
+}
+
+static int op_meta_put(struct conn *c, struct store_op *op)
+{
+	const struct store_meta *meta = op->row;
+	sqlite3_stmt *st = c->st[S_META_PUT];
+
+	if (op->bytes_len > PROFILE_TEXT_MAX)
+		return STORE_E_CORRUPT;
+	bind_text(st, 1, meta->key);
+	bind_blob(st, 2, op->bytes, op->bytes_len);
+	return st_run(st);
+}
+
+static int op_run(struct conn *c, struct store_op *op, bool *id_given)
+{
+	op->rc = 0;
+	switch ((enum store_op_kind)op->kind) {
+	case ST_CARD_INSERT:
+		return op_card_insert(c, op);
+	case ST_CARD_PUT:
+		return op_card_put(c, op);
+	case ST_KEYSET_CNTR:
+		return op_keyset_cntr(c, op);
+	case ST_ADDR_PUT:
+		return put_row(c, S_ADDR_PUT, &t_addr, op->row);
+	case ST_CAMPAIGN_INSERT:
+		return op_campaign_insert(c, op);
+	case ST_CAMPAIGN_PUT:
+		return update_row(c, S_CAMPAIGN_UPDATE, &t_campaign, op->row, &op->rc);
+	case ST_CAMPAIGN_DROP:
+		return op_campaign_drop(c, op);
+	case ST_TXN_PLAN:
+		return op_txn_plan(c, op);
+	case ST_TXN_PUT:
+		return update_row(c, S_TXN_UPDATE, &t_txn, op->row, &op->rc);
+	case ST_CMD_PUT:
+		return put_row(c, S_CMD_PUT, &t_cmd, op->row);
+	case ST_WIRE_PUT:
+		return op_wire_put(c, op);
+	case ST_PART_PUT:
+		return put_row(c, S_PART_PUT, &t_part, op->row);
+	case ST_PARTS_DROP:
+		return op_parts_drop(c, op);
+	case ST_STORY_ADD:
+		return op_story_add(c, op);
+	case ST_OUTBOX_PUT:
+		return op_outbox_put(c, op, id_given);
+	case ST_META_PUT:
+		return op_meta_put(c, op);
+	case _ST_OPS:
+		break;
+	}
+	return STORE_E_CORRUPT;
+}
+
+/* ---- order ---- */
+
+/* The card an operation belongs to, 0 for none. */
+static uint64_t op_card(const struct store_op *op)
+{
+	switch ((enum store_op_kind)op->kind) {
+	case ST_CARD_PUT:
+		return ((const struct card_row *)op->row)->id;
+	case ST_KEYSET_CNTR:
+		return ((const struct keyset_row *)op->row)->card;
+	case ST_ADDR_PUT:
+		return ((const struct card_addr_row *)op->row)->card;
+	case ST_TXN_PUT:
+		return ((const struct txn_row *)op->row)->card;
+	case ST_CMD_PUT:
+	case ST_WIRE_PUT:
+		return ((const struct cmd_row *)op->row)->card;
+	case ST_PART_PUT:
+	case ST_PARTS_DROP:
+		return ((const struct part_row *)op->row)->card;
+	case ST_STORY_ADD:
+		return ((const struct story_row *)op->row)->card;
+	default:
+		return 0;
+	}
+}
+
+/* These look at many rows, and at what stands before them in the batch: nothing is moved across them. */
+static bool op_is_barrier(const struct store_op *op)
+{
+	return op->kind == ST_CARD_INSERT || op->kind == ST_TXN_PLAN || op->kind == ST_CAMPAIGN_INSERT ||
+	       op->kind == ST_CAMPAIGN_DROP;
+}
+
+static int key_cmp(const void *a, const void *b)
+{
+	const struct sort_key *x = a, *y = b;
+
+	if (x->card != y->card)
+		return x->card < y->card ? -1 : 1;
+	return x->at < y->at ? -1 : 1;
+}
+
+static void order_make(struct sort_key *order, const struct store_batch *b)
+{
+	size_t start = 0;
+	bool sorted = true;
+
+	for (size_t i = 0; i <= b->n; i++) {
+		if (i == b->n || op_is_barrier(&b->ops[i])) {
+			if (!sorted)
+				qsort(order + start, i - start, sizeof(*order), key_cmp);
+			start = i + 1;
+			sorted = true;
+		}
+		if (i == b->n)
+			break;
+		order[i] = (struct sort_key){.card = op_card(&b->ops[i]), .at = (uint32_t)i};
+		if (i > start && order[i].card < order[i - 1].card)
+			sorted = false;
+	}
+}
+
+/* ---- the transaction ---- */
+
+/* What was rolled back may be tried again: ids given in it belong to nobody. */
+static void ids_take_back(const struct committer *w, const struct store_batch *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (w->order[i].id_given)
+			((struct outbox_row *)b->ops[w->order[i].at].row)->id = 0;
+}
+
+int sqlite_commit(struct committer *w, struct store_batch *b)
+{
+	struct conn *c = w->c;
+	int err;
+
+	if (b->batch_no && b->batch_no <= w->last_batch)
+		return b->batch_no == w->last_batch ? STORE_OK : STORE_E_CORRUPT;
+	order_make(w->order, b);
+	err = st_run(c->st[S_BEGIN_WRITE]);
+	if (err)
+		return err;
+	for (size_t i = 0; i < b->n && !err; i++)
+		err = op_run(c, &b->ops[w->order[i].at], &w->order[i].id_given);
+	if (!err && b->batch_no) {
+		sqlite3_bind_int64(c->st[S_BATCH_PUT], 1, (sqlite3_int64)b->batch_no);
+		err = st_run(c->st[S_BATCH_PUT]);
+	}
+	if (!err && !b->dry_run)
+		err = st_run(c->st[S_COMMIT]);
+	/* FULL and I/O errors may have rolled back already, a failed COMMIT may not. */
+	if (!sqlite3_get_autocommit(c->db) && st_run(c->st[S_ROLLBACK]) && !err)
+		err = STORE_E_IO;
+	if (err || b->dry_run)
+		ids_take_back(w, b);
+	else if (b->batch_no)
+		w->last_batch = b->batch_no;
+	return err;
+}

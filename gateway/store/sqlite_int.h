@@ -1,0 +1,156 @@
+/* sqlite_int.h - what the files of the SQLite backend share.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#ifndef OTAGW_SQLITE_INT_H
+#define OTAGW_SQLITE_INT_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "store.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- schema ---- */
+
+#define SQLITE_APP_ID 0x4f544757 /* "OTGW", in the file's header: file(1) and we can tell whose database it is */
+
+struct schema_step {
+	const char *name, *sql;
+};
+extern const struct schema_step store_schema_steps[]; /* generated from schema/ */
+extern const int store_schema_version;
+
+/* Opens DIR/otagw.db, makes or lifts its schema.  NULL with a sentence in err. */
+sqlite3 *sqlite_open_writer(const char *path, char *err, size_t err_cap);
+sqlite3 *sqlite_open_reader(const char *path, char *err, size_t err_cap);
+
+/* ---- rows: one description per struct drives SQL text, binding and reading ---- */
+
+enum col_type { COL_UINT, COL_INT, COL_TEXT, COL_BLOB, COL_VBLOB };
+
+struct col {
+	const char *name;
+	uint16_t off, size;
+	uint8_t type; /* enum col_type */
+	bool key; /* names the row: not in {table=} */
+	uint8_t max; /* COL_UINT: highest value we know, 0: what fits */
+	uint16_t len_off; /* COL_VBLOB: where its length stands */
+	uint8_t len_size;
+};
+
+struct table {
+	const char *name;
+	const struct col *cols;
+	int n;
+};
+extern const struct table t_card, t_keyset, t_addr, t_campaign, t_txn, t_cmd, t_part, t_story, t_outbox;
+
+/* Column i becomes parameter ?i+1.  The row must stay until the statement is reset. */
+void row_bind(const struct table *t, sqlite3_stmt *st, const void *row);
+/* Reads columns first.. into row.  STORE_E_CORRUPT when a value cannot be what we wrote. */
+int row_read(const struct table *t, sqlite3_stmt *st, int first, void *row);
+int text_read(sqlite3_stmt *st, int i, char *out, size_t cap);
+/* Blob of at most cap octets; its length, or STORE_E_CORRUPT. */
+int blob_read(sqlite3_stmt *st, int i, uint8_t *out, size_t cap);
+
+/* {txn} "txn.id,txn.campaign,.."  {txn:} "id,campaign,.."  {txn?} "?1,?2,.."  {txn=} "state=?4,.." without key columns */
+#define SQL_TEXT_MAX 2048
+void sql_expand(char out[SQL_TEXT_MAX], const char *tmpl);
+
+/* ---- statements ---- */
+
+enum stmt_id {
+	S_BEGIN,
+	S_BEGIN_WRITE,
+	S_COMMIT,
+	S_ROLLBACK,
+	/* writing */
+	S_BATCH_PUT,
+	S_CARD_BY_ICCID,
+	S_CARD_IMSI,
+	S_CARD_MSISDN,
+	S_TXN_OPEN_IMSI,
+	S_TXN_OPEN_MSISDN,
+	S_TXN_OPEN_CARD,
+	S_CARD_INSERT,
+	S_CARD_TOUCH,
+	S_CARD_UPDATE,
+	S_KEYSET_INSERT,
+	S_KEYSET_CNTR,
+	S_KEYSET_ALGS,
+	S_ADDR_PUT,
+	S_CAMPAIGN_STATE,
+	S_CAMPAIGN_BY_NAME,
+	S_CAMPAIGN_INSERT,
+	S_CAMPAIGN_UPDATE,
+	S_CAMPAIGN_DELETE,
+	S_PROFILE_INSERT,
+	S_PROFILE_DELETE,
+	S_TXNS_DELETE,
+	S_TXN_INSERT,
+	S_TXN_UPDATE,
+	S_CMD_PUT,
+	S_WIRE_INSERT,
+	S_PART_PUT,
+	S_PARTS_DROP,
+	S_STORY_ADD,
+	S_OUTBOX_PUT,
+	S_META_PUT,
+	/* reading, on both connections */
+	S_CARD,
+	S_KEYSETS,
+	S_TXN_OF_CARD,
+	S_CMDS_NEWEST,
+	S_PARTS,
+	S_WIRE,
+	S_ADDR,
+	S_CLAIM,
+	S_CAMPAIGNS,
+	S_COUNTS,
+	S_OPEN_CMDS,
+	S_REPORT,
+	S_CARD_ID,
+	S_CARD_CMDS,
+	S_STORY,
+	S_CARDS,
+	S_PROFILE,
+	S_META,
+	S_TOTALS,
+	_STMTS
+};
+#define S_FIRST_READ S_CARD
+
+/* One connection with its statements: used by one thread at a time. */
+struct conn {
+	sqlite3 *db;
+	sqlite3_stmt *st[_STMTS];
+	bool reading; /* a read transaction is open */
+};
+int conn_prepare(struct conn *c, bool writer);
+void conn_close(struct conn *c);
+int conn_err(int rc); /* SQLite result to STORE_OK or STORE_E_* */
+/* One row there: 1, none: 0, else STORE_E_*.  The caller resets the statement. */
+int st_row(sqlite3_stmt *st);
+/* Runs a statement that gives no rows and resets it. */
+int st_run(sqlite3_stmt *st);
+int conn_read_begin(struct conn *c);
+int conn_read_end(struct conn *c);
+
+/* ---- work ---- */
+
+struct sort_key {
+	uint64_t card;
+	uint32_t at;
+	bool id_given; /* the row's id was 0 and was written here */
+};
+struct committer {
+	struct conn *c;
+	uint64_t last_batch;
+	struct sort_key *order; /* STORE_BATCH_OPS_MAX long */
+};
+int sqlite_commit(struct committer *w, struct store_batch *b);
+int sqlite_fetch(struct conn *c, struct store_fetch *f);
+int sqlite_query(struct conn *c, struct store_query *q);
+
+#endif

@@ -1,0 +1,380 @@
+/* sqlite_read.c - fetches (on the writing connection, behind all commits) and queries (on the reading one).
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <string.h>
+
+#include "sqlite_int.h"
+
+static void bind_id(sqlite3_stmt *st, int i, uint64_t id)
+{
+	/* A page after the end of all ids is empty, not the first one again. */
+	sqlite3_bind_int64(st, i, id > INT64_MAX ? INT64_MAX : (sqlite3_int64)id);
+}
+
+/* Reads the rows of a prepared and bound statement into an array.  The number of rows, or an error. */
+static int rows_read(sqlite3_stmt *st, const struct table *t, void *out, size_t size, unsigned cap)
+{
+	uint8_t *p = out;
+	unsigned n = 0;
+	int rc = 0;
+
+	while (n < cap && (rc = st_row(st)) > 0) {
+		rc = row_read(t, st, 0, p + n * size);
+		if (rc)
+			break;
+		n++;
+	}
+	sqlite3_reset(st);
+	return rc < 0 ? rc : (int)n;
+}
+
+/* ---- a card with all that is open ---- */
+
+/* The open transaction, else the latest. */
+static int bundle_txn(struct conn *c, struct card_bundle *out)
+{
+	sqlite3_stmt *st = c->st[S_TXN_OF_CARD];
+	bool open = false;
+	int rc;
+
+	bind_id(st, 1, out->card.id);
+	while (!open && (rc = st_row(st)) > 0) {
+		open = sqlite3_column_int(st, t_txn.n) == 1;
+		if (out->has_txn && !open)
+			continue;
+		rc = row_read(&t_txn, st, 0, &out->txn);
+		if (rc)
+			break;
+		out->has_txn = true;
+	}
+	sqlite3_reset(st);
+	return rc < 0 ? rc : 0;
+}
+
+static int bundle_packet(struct conn *c, struct card_bundle *out)
+{
+	sqlite3_stmt *st = c->st[S_WIRE];
+	int rc = 0, len = 0;
+
+	for (unsigned i = 0; i < out->n_cmds; i++) {
+		if (out->cmd[i].state > CMD_WAIT_PRESENCE)
+			continue;
+		bind_id(st, 1, out->cmd[i].id);
+		rc = st_row(st);
+		if (rc > 0)
+			len = blob_read(st, 0, out->packet, sizeof(out->packet));
+		sqlite3_reset(st);
+		if (len > 0) {
+			out->packet_cmd = out->cmd[i].id;
+			out->packet_len = (uint16_t)len;
+		}
+		break;
+	}
+	return rc < 0 ? rc : len < 0 ? len : 0;
+}
+
+/* What belongs to out->card; the transaction is read here unless the caller has it. */
+static int bundle_fill(struct conn *c, struct card_bundle *out)
+{
+	int n;
+
+	bind_id(c->st[S_KEYSETS], 1, out->card.id);
+	n = rows_read(c->st[S_KEYSETS], &t_keyset, out->keyset, sizeof(out->keyset[0]), CARD_KEYSETS_MAX);
+	if (n < 0)
+		return n;
+	out->n_keysets = (uint8_t)n;
+
+	bind_id(c->st[S_CMDS_NEWEST], 1, out->card.id);
+	sqlite3_bind_int(c->st[S_CMDS_NEWEST], 2, CARD_CMDS_MAX);
+	n = rows_read(c->st[S_CMDS_NEWEST], &t_cmd, out->cmd, sizeof(out->cmd[0]), CARD_CMDS_MAX);
+	if (n < 0)
+		return n;
+	out->n_cmds = (uint8_t)n;
+
+	bind_id(c->st[S_PARTS], 1, out->card.id);
+	sqlite3_bind_int(c->st[S_PARTS], 2, CARD_PARTS_MAX);
+	n = rows_read(c->st[S_PARTS], &t_part, out->part, sizeof(out->part[0]), CARD_PARTS_MAX);
+	if (n < 0)
+		return n;
+	out->n_parts = (uint8_t)n;
+
+	n = out->has_txn ? 0 : bundle_txn(c, out);
+	return n < 0 ? n : bundle_packet(c, out);
+}
+
+/* 1 there, 0 no such card, or an error. */
+static int bundle_read(struct conn *c, uint64_t card, const struct txn_row *txn, struct card_bundle *out)
+{
+	int n;
+
+	memset(out, 0, sizeof(*out));
+	bind_id(c->st[S_CARD], 1, card);
+	n = rows_read(c->st[S_CARD], &t_card, &out->card, sizeof(out->card), 1);
+	if (n <= 0)
+		return n;
+	if (txn) {
+		out->txn = *txn;
+		out->has_txn = true;
+	}
+	n = bundle_fill(c, out);
+	return n < 0 ? n : 1;
+}
+
+static int card_of_text(struct conn *c, const char *iccid, uint64_t *card)
+{
+	sqlite3_stmt *st = c->st[S_CARD_ID];
+	int rc;
+
+	sqlite3_bind_text(st, 1, iccid, -1, SQLITE_STATIC);
+	rc = st_row(st);
+	*card = rc > 0 ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
+	sqlite3_reset(st);
+	return rc;
+}
+
+static int card_of_addr(struct conn *c, const struct store_fetch *f, uint64_t *card)
+{
+	sqlite3_stmt *st = c->st[S_ADDR];
+	int rc;
+
+	sqlite3_bind_int(st, 1, f->addr_type);
+	sqlite3_bind_text(st, 2, f->digits, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 3, f->at_ms);
+	rc = st_row(st);
+	*card = rc > 0 ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
+	sqlite3_reset(st);
+	return rc;
+}
+
+static int fetch_claim(struct conn *c, struct store_fetch *f)
+{
+	sqlite3_stmt *st = c->st[S_CLAIM];
+	unsigned limit = f->limit < f->cap ? f->limit : f->cap;
+	int rc = 0;
+
+	bind_id(st, 1, f->campaign);
+	bind_id(st, 2, f->after_txn);
+	sqlite3_bind_int64(st, 3, limit);
+	while (f->n < limit && (rc = st_row(st)) > 0) {
+		struct txn_row txn;
+
+		rc = row_read(&t_txn, st, 0, &txn);
+		if (!rc)
+			rc = bundle_read(c, txn.card, &txn, &f->out[f->n]);
+		if (rc < 0)
+			break;
+		f->n += (unsigned)rc;
+	}
+	sqlite3_reset(st);
+	return rc < 0 ? rc : 0;
+}
+
+int sqlite_fetch(struct conn *c, struct store_fetch *f)
+{
+	uint64_t card = f->card;
+	int rc = conn_read_begin(c);
+
+	f->n = 0;
+	if (!rc && f->by == FETCH_CLAIM) {
+		rc = fetch_claim(c, f);
+	} else if (!rc && f->cap) {
+		if (f->by == FETCH_BY_ADDR)
+			rc = card_of_addr(c, f, &card);
+		if (rc >= 0 && card)
+			rc = bundle_read(c, card, NULL, &f->out[0]);
+		f->n = rc > 0;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- queries ---- */
+
+/* Each reader fills one element of q->out from the current row and says the id to page on by. */
+typedef int read_fn(sqlite3_stmt *st, void *out, uint64_t *last);
+
+static int read_campaign(sqlite3_stmt *st, void *out, uint64_t *last)
+{
+	struct campaign_row *row = out;
+	int rc = row_read(&t_campaign, st, 0, row);
+
+	*last = row->id;
+	return rc;
+}
+
+static int read_count(sqlite3_stmt *st, void *out, uint64_t *last)
+{
+	struct store_count *row = out;
+	int state = sqlite3_column_int(st, 0), fail_class = sqlite3_column_int(st, 1);
+
+	if (state < 0 || state >= _TXN_STATES || fail_class < 0 || fail_class > UINT8_MAX)
+		return STORE_E_CORRUPT;
+	row->state = (uint8_t)state;
+	row->fail_class = (uint8_t)fail_class;
+	row->n = (uint64_t)sqlite3_column_int64(st, 2);
+	row->sms_parts = (uint64_t)sqlite3_column_int64(st, 3);
+	row->attempts = (uint64_t)sqlite3_column_int64(st, 4);
+	row->probes = (uint64_t)sqlite3_column_int64(st, 5);
+	return 0;
+}
+
+static int read_stub(sqlite3_stmt *st, void *out, uint64_t *last)
+{
+	struct store_stub *row = out;
+
+	row->cmd = *last = (uint64_t)sqlite3_column_int64(st, 0);
+	row->card = (uint64_t)sqlite3_column_int64(st, 1);
+	row->campaign = (uint64_t)sqlite3_column_int64(st, 2);
+	row->state = (uint8_t)sqlite3_column_int(st, 3);
+	row->due_ms = sqlite3_column_int64(st, 4);
+	row->deadline_ms = sqlite3_column_int64(st, 5);
+	return row->state < CMD_DONE ? 0 : STORE_E_CORRUPT;
+}
+
+static int read_report(sqlite3_stmt *st, void *out, uint64_t *last)
+{
+	struct store_report *row = out;
+	int rc = row_read(&t_txn, st, 0, &row->txn);
+
+	if (!rc)
+		rc = text_read(st, t_txn.n, row->iccid, sizeof(row->iccid));
+	if (!rc)
+		rc = text_read(st, t_txn.n + 1, row->imsi, sizeof(row->imsi));
+	*last = row->txn.id;
+	return rc;
+}
+
+static int read_cmd(sqlite3_stmt *st, void *out, uint64_t *last)
+{
+	struct cmd_row *row = out;
+	int rc = row_read(&t_cmd, st, 0, row);
+
+	*last = row->id;
+	return rc;
+}
+
+static int read_story(sqlite3_stmt *st, void *out, uint64_t *last)
+{
+	struct store_story *row = out;
+	int rc = row_read(&t_story, st, 0, &row->row);
+
+	*last = row->row.id;
+	if (rc)
+		return rc;
+	rc = blob_read(st, t_story.n, row->detail, sizeof(row->detail));
+	if (rc >= 0)
+		row->row.detail_len = (uint16_t)rc;
+	return rc < 0 ? rc : 0;
+}
+
+static int read_card(sqlite3_stmt *st, void *out, uint64_t *last)
+{
+	struct card_row *row = out;
+	int rc = row_read(&t_card, st, 0, row);
+
+	*last = row->id;
+	return rc;
+}
+
+static int read_blob(sqlite3_stmt *st, void *out, uint64_t *last)
+{
+	struct store_blob *row = out;
+	int rc = blob_read(st, 0, row->bytes, sizeof(row->bytes));
+
+	row->len = rc > 0 ? (uint32_t)rc : 0;
+	return rc < 0 ? rc : 0;
+}
+
+static int read_totals(sqlite3_stmt *st, void *out, uint64_t *last)
+{
+	struct store_totals *row = out;
+
+	row->cards = (uint64_t)sqlite3_column_int64(st, 0);
+	row->campaigns = (uint64_t)sqlite3_column_int64(st, 1);
+	row->txns = (uint64_t)sqlite3_column_int64(st, 2);
+	row->cmds = (uint64_t)sqlite3_column_int64(st, 3);
+	row->max_campaign = (uint64_t)sqlite3_column_int64(st, 4);
+	row->max_cmd = (uint64_t)sqlite3_column_int64(st, 5);
+	row->max_batch = (uint64_t)sqlite3_column_int64(st, 6);
+	return 0;
+}
+
+/* Which statement answers, what is bound to it in which order, how a row is read. */
+enum bind_how { B_NOTHING, B_ID, B_DIGITS, B_AFTER_LIMIT, B_ID_LIMIT, B_ID_AFTER_LIMIT };
+static const struct {
+	enum stmt_id st;
+	enum bind_how bind;
+	read_fn *read;
+} queries[] = {
+	[Q_CAMPAIGNS] = {S_CAMPAIGNS, B_AFTER_LIMIT, read_campaign},
+	[Q_CAMPAIGN_COUNTS] = {S_COUNTS, B_ID_LIMIT, read_count},
+	[Q_OPEN_CMDS] = {S_OPEN_CMDS, B_AFTER_LIMIT, read_stub},
+	[Q_REPORT] = {S_REPORT, B_ID_AFTER_LIMIT, read_report},
+	[Q_CARD_CMDS] = {S_CARD_CMDS, B_ID_AFTER_LIMIT, read_cmd},
+	[Q_CARD_STORY] = {S_STORY, B_ID_AFTER_LIMIT, read_story},
+	[Q_CARDS] = {S_CARDS, B_AFTER_LIMIT, read_card},
+	[Q_PROFILE] = {S_PROFILE, B_ID, read_blob},
+	[Q_META] = {S_META, B_DIGITS, read_blob},
+	[Q_TOTALS] = {S_TOTALS, B_NOTHING, read_totals},
+};
+
+static void query_bind(sqlite3_stmt *st, const struct store_query *q, enum bind_how how)
+{
+	int i = 1;
+
+	if (how == B_DIGITS)
+		sqlite3_bind_text(st, i++, q->digits, -1, SQLITE_STATIC);
+	if (how == B_ID || how == B_ID_LIMIT || how == B_ID_AFTER_LIMIT)
+		bind_id(st, i++, q->id);
+	if (how == B_AFTER_LIMIT || how == B_ID_AFTER_LIMIT)
+		bind_id(st, i++, q->after);
+	if (how == B_AFTER_LIMIT || how == B_ID_AFTER_LIMIT || how == B_ID_LIMIT)
+		sqlite3_bind_int64(st, i++, q->limit);
+}
+
+static int query_card(struct conn *c, struct store_query *q)
+{
+	uint64_t card = q->id;
+	int rc = *q->digits ? card_of_text(c, q->digits, &card) : 0;
+
+	if (rc >= 0 && card)
+		rc = bundle_read(c, card, NULL, q->out);
+	q->n = rc > 0;
+	return rc;
+}
+
+static int query_rows(struct conn *c, struct store_query *q)
+{
+	sqlite3_stmt *st = c->st[queries[q->kind].st];
+	size_t size = store_query_row_size((enum store_query_kind)q->kind);
+	uint8_t *out = q->out;
+	int rc = 0;
+
+	query_bind(st, q, queries[q->kind].bind);
+	while (q->n < q->limit && (rc = st_row(st)) > 0) {
+		uint64_t last = q->last;
+
+		memset(out + q->n * size, 0, size);
+		rc = queries[q->kind].read(st, out + q->n * size, &last);
+		if (rc < 0)
+			break;
+		q->last = last;
+		q->n++;
+	}
+	sqlite3_reset(st);
+	return rc;
+}
+
+int sqlite_query(struct conn *c, struct store_query *q)
+{
+	int rc, end;
+
+	q->n = 0;
+	q->last = q->after;
+	if (!q->limit || q->kind > Q_TOTALS)
+		return 0;
+	rc = conn_read_begin(c);
+	if (!rc)
+		rc = q->kind == Q_CARD ? query_card(c, q) : query_rows(c, q);
+	end = conn_read_end(c);
+	return rc < 0 ? rc : end;
+}

@@ -1,0 +1,360 @@
+/* sqlite_schema.c - opening the database: whose is it, which schema, and our two connections to it.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * WAL with synchronous=FULL: a commit that was reported has been flushed.  NORMAL would lose reported commits at a power
+ * failure, and with them counters that have already left.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sqlite_int.h"
+
+#define BUSY_MS		 1000 /* a backup tool may hold the database for a moment */
+#define WRITER_CACHE_KIB 65536
+#define READER_CACHE_KIB 8192
+#define WAL_KEEP_OCTETS	 (256 << 20) /* the WAL file is cut back to this after a checkpoint */
+
+__attribute__((format(printf, 3, 4))) static void say(char *err, size_t cap, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!err || !cap)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(err, cap, fmt, ap);
+	va_end(ap);
+}
+
+int conn_err(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return STORE_OK;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_NOMEM:
+	case SQLITE_INTERRUPT:
+	case SQLITE_PROTOCOL:
+		return STORE_E_BUSY;
+	case SQLITE_FULL:
+		return STORE_E_FULL;
+	case SQLITE_IOERR:
+		return rc == SQLITE_IOERR_NOMEM ? STORE_E_BUSY : STORE_E_IO;
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return STORE_E_IO;
+	default:
+		return STORE_E_CORRUPT;
+	}
+}
+
+/* First column of the first row as a number. */
+static int number_get(sqlite3 *db, const char *sql, sqlite3_int64 *out)
+{
+	sqlite3_stmt *st;
+	int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		*out = sqlite3_column_int64(st, 0);
+		rc = SQLITE_OK;
+	} else if (rc == SQLITE_DONE) {
+		rc = SQLITE_CORRUPT;
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int db_refused(sqlite3 *db, const char *path, int rc, const char *doing, char *err, size_t cap)
+{
+	if ((rc & 0xff) == SQLITE_NOTADB)
+		say(err, cap, "%s: not a database: restore it from a backup, or use another state directory", path);
+	else if ((rc & 0xff) == SQLITE_CORRUPT)
+		say(err, cap, "%s: database damaged (%s while %s): restore it from a backup", path, sqlite3_errmsg(db),
+		    doing);
+	else if ((rc & 0xff) == SQLITE_FULL)
+		say(err, cap, "%s: disk full while %s: make room and start again", path, doing);
+	else
+		say(err, cap, "%s: %s while %s", path, sqlite3_errmsg(db), doing);
+	return -1;
+}
+
+/* One step, one transaction: a crash leaves the schema before it or after it. */
+static int step_run(sqlite3 *db, const char *path, int to, char *err, size_t cap)
+{
+	const struct schema_step *step = &store_schema_steps[to - 1];
+	char sql[128], doing[96];
+	int rc;
+
+	snprintf(doing, sizeof(doing), "applying schema step %s", step->name);
+	rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db, step->sql, NULL, NULL, NULL);
+	snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", SQLITE_APP_ID, to);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		return 0;
+	db_refused(db, path, rc, doing, err, cap);
+	if (!sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return -1;
+}
+
+static int schema_lift(sqlite3 *db, const char *path, char *err, size_t cap)
+{
+	sqlite3_int64 app = 0, version = 0, objects = 0;
+	int rc = number_get(db, "PRAGMA application_id", &app);
+
+	if (rc == SQLITE_OK)
+		rc = number_get(db, "PRAGMA user_version", &version);
+	if (rc == SQLITE_OK)
+		rc = number_get(db, "SELECT count(*) FROM sqlite_schema", &objects);
+	if (rc != SQLITE_OK)
+		return db_refused(db, path, rc, "reading its header", err, cap);
+	if (app != SQLITE_APP_ID && (app || version || objects)) {
+		say(err, cap, "%s: an SQLite database, but not one of otagw's: use another state directory", path);
+		return -1;
+	}
+	if (version > store_schema_version) {
+		say(err, cap,
+		    "%s: schema %lld is newer than this program knows (%d): install the newer otagw, or restore "
+		    "the backup made before the upgrade",
+		    path, (long long)version, store_schema_version);
+		return -1;
+	}
+	if (version < 0 || (app == SQLITE_APP_ID && !version)) {
+		say(err, cap, "%s: schema version %lld makes no sense: restore it from a backup", path,
+		    (long long)version);
+		return -1;
+	}
+	for (int to = (int)version + 1; to <= store_schema_version; to++)
+		if (step_run(db, path, to, err, cap) < 0)
+			return -1;
+	return 0;
+}
+
+static sqlite3 *db_open(const char *path, int flags, const char *pragmas, char *err, size_t cap)
+{
+	sqlite3 *db = NULL;
+	int rc = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+
+	if (rc == SQLITE_OK) {
+		sqlite3_busy_timeout(db, BUSY_MS);
+		sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+		sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+		rc = sqlite3_exec(db, pragmas, NULL, NULL, NULL);
+	}
+	if (rc == SQLITE_OK)
+		return db;
+	db_refused(db, path, rc, "opening it", err, cap);
+	sqlite3_close(db);
+	return NULL;
+}
+
+/* SQLite would make the file with the umask's mode: sealed keys lie in it, so it is ours alone from its first octet
+ * (the -wal and -shm files take over its mode). */
+static int file_prepare(const char *path, char *err, size_t cap)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	struct stat sb;
+	int rc = -1;
+
+	if (fd < 0) {
+		say(err, cap, "%s: cannot open: %s", path, strerror(errno));
+		return -1;
+	}
+	if (fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode))
+		say(err, cap, "%s: not a regular file", path);
+	else if ((sb.st_mode & 077) && fchmod(fd, 0600) < 0)
+		say(err, cap, "%s: readable by others and cannot be made 0600: %s", path, strerror(errno));
+	else
+		rc = 0;
+	close(fd);
+	return rc;
+}
+
+sqlite3 *sqlite_open_writer(const char *path, char *err, size_t cap)
+{
+	char pragmas[256];
+	sqlite3 *db;
+	int rc;
+
+	if (file_prepare(path, err, cap) < 0)
+		return NULL;
+	/* Checkpoints are run between batches by the writer itself (store_sqlite.c), never inside a commit. */
+	snprintf(pragmas, sizeof(pragmas),
+		 "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d; PRAGMA cell_size_check=ON;"
+		 "PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=0",
+		 WRITER_CACHE_KIB, WAL_KEEP_OCTETS);
+	db = db_open(path, SQLITE_OPEN_READWRITE, pragmas, err, cap);
+	if (!db)
+		return NULL;
+	/* Look before anything is written: another program's database is not to be changed, not even to WAL. */
+	if (schema_lift(db, path, err, cap) == 0) {
+		rc = sqlite3_exec(db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+		if (rc == SQLITE_OK)
+			return db;
+		db_refused(db, path, rc, "switching to WAL", err, cap);
+	}
+	sqlite3_close(db);
+	return NULL;
+}
+
+sqlite3 *sqlite_open_reader(const char *path, char *err, size_t cap)
+{
+	char pragmas[128];
+
+	snprintf(pragmas, sizeof(pragmas), "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d",
+		 READER_CACHE_KIB);
+	return db_open(path, SQLITE_OPEN_READONLY, pragmas, err, cap);
+}
+
+/* ---- statements ---- */
+
+static const char *const stmts[_STMTS] = {
+	[S_BEGIN] = "BEGIN",
+	[S_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+	[S_COMMIT] = "COMMIT",
+	[S_ROLLBACK] = "ROLLBACK",
+
+	[S_BATCH_PUT] = "UPDATE batch SET batch_no=?1 WHERE id=1",
+	[S_CARD_BY_ICCID] = "SELECT id,imsi,msisdn FROM card WHERE iccid=?1",
+	[S_CARD_IMSI] = "SELECT 1 FROM card WHERE imsi=?1 AND id<>?2 LIMIT 1",
+	[S_CARD_MSISDN] = "SELECT 1 FROM card WHERE msisdn=?1 AND msisdn<>'' AND id<>?2 LIMIT 1",
+	[S_TXN_OPEN_IMSI] = "SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
+			    "WHERE new_imsi=?1 AND new_imsi<>'' AND txn.state<=1 AND campaign.state<>5 LIMIT 1",
+	[S_TXN_OPEN_MSISDN] = "SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
+			      "WHERE new_msisdn=?1 AND new_msisdn<>'' AND txn.state<=1 AND campaign.state<>5 LIMIT 1",
+	[S_TXN_OPEN_CARD] = "SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
+			    "WHERE card=?1 AND txn.state<=1 AND campaign.state<>5 LIMIT 1",
+	[S_CARD_INSERT] = "INSERT INTO card({card:}) VALUES({card?})",
+	/* The usual change of a card is its reference and presence: leaves the indexes alone. */
+	[S_CARD_TOUCH] = "UPDATE card SET concat_ref=?5,last_seen_ms=?6,created_ms=?7 "
+			 "WHERE id=?1 AND imsi=?3 AND msisdn=?4",
+	[S_CARD_UPDATE] = "UPDATE card SET {card=} WHERE id=?1",
+	[S_KEYSET_INSERT] = "INSERT INTO keyset(id,{keyset:}) VALUES(?1*16+?2,{keyset?})",
+	[S_KEYSET_CNTR] = "UPDATE keyset SET cntr=max(cntr,?2),cntr_proven=max(cntr_proven,?3) WHERE id=?1",
+	[S_KEYSET_ALGS] = "SELECT kic_alg,kid_alg,cc_len FROM keyset WHERE id=?1",
+	[S_ADDR_PUT] = "INSERT OR REPLACE INTO card_addr({card_addr:}) VALUES({card_addr?})",
+	[S_CAMPAIGN_STATE] = "SELECT state FROM campaign WHERE id=?1",
+	[S_CAMPAIGN_BY_NAME] = "SELECT 1 FROM campaign WHERE name=?1",
+	[S_CAMPAIGN_INSERT] = "INSERT INTO campaign({campaign:}) VALUES({campaign?})",
+	[S_CAMPAIGN_UPDATE] = "UPDATE campaign SET {campaign=} WHERE id=?1",
+	[S_CAMPAIGN_DELETE] = "DELETE FROM campaign WHERE id=?1",
+	[S_PROFILE_INSERT] = "INSERT INTO campaign_profile VALUES(?1,?2)",
+	[S_PROFILE_DELETE] = "DELETE FROM campaign_profile WHERE id=?1",
+	[S_TXNS_DELETE] = "DELETE FROM txn WHERE campaign=?1",
+	[S_TXN_INSERT] = "INSERT INTO txn({txn:}) VALUES({txn?})",
+	[S_TXN_UPDATE] = "UPDATE txn SET {txn=} WHERE id=?1",
+	[S_CMD_PUT] = "INSERT INTO cmd({cmd:}) VALUES({cmd?}) ON CONFLICT(id) DO UPDATE SET {cmd=}",
+	[S_WIRE_INSERT] = "INSERT INTO cmd_wire VALUES(?1,?2) ON CONFLICT(cmd_id) DO NOTHING",
+	[S_PART_PUT] = "INSERT OR REPLACE INTO por_part({por_part:}) VALUES({por_part?})",
+	[S_PARTS_DROP] = "DELETE FROM por_part WHERE card=?1 AND iei=?2 AND ref=?3",
+	[S_STORY_ADD] = "INSERT INTO story({story:},detail) VALUES({story?},?7)",
+	[S_OUTBOX_PUT] = "INSERT OR REPLACE INTO outbox({outbox:}) VALUES({outbox?})",
+	[S_META_PUT] = "INSERT OR REPLACE INTO meta VALUES(?1,?2)",
+
+	[S_CARD] = "SELECT {card} FROM card WHERE id=?1",
+	[S_KEYSETS] = "SELECT {keyset} FROM keyset WHERE id>=?1*16 AND id<?1*16+16 ORDER BY id",
+	[S_TXN_OF_CARD] = "SELECT {txn},txn.state<=1 AND (SELECT state FROM campaign WHERE id=txn.campaign)<>5 "
+			  "FROM txn WHERE card=?1 ORDER BY id DESC",
+	[S_CMDS_NEWEST] = "SELECT {cmd} FROM cmd WHERE card=?1 ORDER BY id DESC LIMIT ?2",
+	[S_PARTS] = "SELECT {por_part} FROM por_part WHERE card=?1 ORDER BY at_ms DESC,iei,ref,seq LIMIT ?2",
+	[S_WIRE] = "SELECT packet FROM cmd_wire WHERE cmd_id=?1",
+	[S_ADDR] = "SELECT card FROM card_addr WHERE type=?1 AND digits=?2 AND valid_from_ms<=?3 "
+		   "AND (valid_to_ms=0 OR valid_to_ms>?3) ORDER BY valid_from_ms DESC,card DESC LIMIT 1",
+	[S_CLAIM] = "SELECT {txn} FROM txn WHERE campaign=?1 AND id>?2 AND state=0 ORDER BY id LIMIT ?3",
+	[S_CAMPAIGNS] = "SELECT {campaign} FROM campaign WHERE id>?1 ORDER BY id LIMIT ?2",
+	[S_COUNTS] = "SELECT state,fail_class,count(*),sum(sms_parts),sum(attempts),sum(probes) FROM txn WHERE "
+		     "campaign=?1 GROUP BY state,fail_class "
+		     "ORDER BY state,fail_class LIMIT ?2",
+	[S_OPEN_CMDS] = "SELECT id,card,campaign,state,due_ms,deadline_ms FROM cmd "
+			"WHERE id>?1 AND state<5 ORDER BY id LIMIT ?2",
+	[S_REPORT] = "SELECT {txn},card.iccid,card.imsi FROM txn JOIN card ON card.id=txn.card "
+		     "WHERE txn.campaign=?1 AND txn.id>?2 ORDER BY txn.id LIMIT ?3",
+	[S_CARD_ID] = "SELECT id FROM card WHERE iccid=?1",
+	[S_CARD_CMDS] = "SELECT {cmd} FROM cmd WHERE card=?1 AND id>?2 ORDER BY id LIMIT ?3",
+	[S_STORY] = "SELECT {story},detail FROM story WHERE card=?1 AND id>?2 ORDER BY id LIMIT ?3",
+	[S_CARDS] = "SELECT {card} FROM card WHERE id>?1 ORDER BY id LIMIT ?2",
+	[S_PROFILE] = "SELECT profile_text FROM campaign_profile WHERE id=?1",
+	[S_META] = "SELECT value FROM meta WHERE key=?1",
+	[S_TOTALS] = "SELECT (SELECT count(*) FROM card),(SELECT count(*) FROM campaign),(SELECT count(*) FROM txn),"
+		     "(SELECT count(*) FROM cmd),(SELECT coalesce(max(id),0) FROM campaign),"
+		     "(SELECT coalesce(max(id),0) FROM cmd),(SELECT batch_no FROM batch)",
+};
+
+/* The numbers in the SQL above are these. */
+_Static_assert(CAMPAIGN_CANCELLED == 5 && TXN_PLANNED == 0 && TXN_ACTIVE == 1 && CMD_WAIT_PRESENCE == 4,
+	       "states in SQL");
+
+int conn_prepare(struct conn *c, bool writer)
+{
+	char sql[SQL_TEXT_MAX];
+
+	for (int i = 0; i < _STMTS; i++) {
+		int rc;
+
+		if (!writer && i >= S_BATCH_PUT && i < S_FIRST_READ)
+			continue;
+		sql_expand(sql, stmts[i]);
+		rc = sqlite3_prepare_v3(c->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &c->st[i], NULL);
+		if (rc != SQLITE_OK)
+			return rc;
+	}
+	return SQLITE_OK;
+}
+
+void conn_close(struct conn *c)
+{
+	for (int i = 0; i < _STMTS; i++)
+		sqlite3_finalize(c->st[i]);
+	sqlite3_close(c->db);
+	*c = (struct conn){0};
+}
+
+int st_row(sqlite3_stmt *st)
+{
+	int rc = sqlite3_step(st);
+
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : conn_err(rc);
+}
+
+int st_run(sqlite3_stmt *st)
+{
+	int rc = sqlite3_step(st);
+
+	sqlite3_reset(st);
+	return conn_err(rc);
+}
+
+int conn_read_begin(struct conn *c)
+{
+	int rc;
+
+	if (c->reading)
+		return 0;
+	rc = st_run(c->st[S_BEGIN]);
+	c->reading = rc == 0;
+	return rc;
+}
+
+int conn_read_end(struct conn *c)
+{
+	if (!c->reading)
+		return 0;
+	c->reading = false;
+	return st_run(c->st[S_COMMIT]);
+}
