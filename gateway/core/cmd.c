@@ -477,7 +477,7 @@ static bool holds_new_imsi(const struct card *c, const struct ota_compact_rsp *r
 {
 	uint8_t want[USIM_IMSI_LEN];
 
-	return usim_imsi_encode(want, c->b.txn.new_imsi) == 0 && r->data_len == sizeof(want) &&
+	return usim_imsi_encode(want, c->b.txn.new_imsi) > 0 && r->data_len == sizeof(want) &&
 	       !memcmp(r->data, want, sizeof(want));
 }
 
