@@ -14,22 +14,10 @@
 static const struct {
 	const char *key, *label;
 } labels[] = {
-	{"spi", "SPI"},
-	{"kic", "KIc"},
-	{"kid", "KID"},
-	{"tar", "TAR"},
-	{"cntr", "CNTR"},
-	{"pcntr", "PCNTR"},
-	{"apdus", "commands"},
-	{"status", "PoR status"},
-	{"executed", "executed"},
-	{"sw", "SW"},
-	{"data", "data"},
-	{"verdict", "verdict"},
-	{"por_status", "PoR status"},
-	{"segs", "SMS parts"},
-	{"packet_len", "octets"},
-	{"hint", "hint"},
+	{"spi", "SPI"},	       {"kic", "KIc"},		 {"kid", "KID"},	 {"tar", "TAR"},
+	{"cntr", "CNTR"},      {"pcntr", "PCNTR"},	 {"apdus", "commands"},	 {"executed", "executed"},
+	{"sw", "SW"},	       {"data", "data"},	 {"verdict", "verdict"}, {"por_status", "PoR status"},
+	{"segs", "SMS parts"}, {"packet_len", "octets"}, {"hint", "hint"},
 };
 
 static const char *label_of(const char *key)
@@ -64,25 +52,20 @@ static bool worth_printing(const json_t *v)
 	return v && !json_is_null(v);
 }
 
-/* "spi" with "spi_text" beside it, which may be a list of two */
+/* "sw" with "sw_text" beside it; "spi" is two octets with a text each. */
 static void print_with_text(const json_t *o, const char *key, const json_t *v)
 {
 	char partner[80], buf[WORD_MAX];
-	const json_t *text;
-	json_t *part;
-	size_t i;
 
 	print_safe(js_word(buf, sizeof(buf), v));
 	snprintf(partner, sizeof(partner), "%s_text", key);
-	text = json_object_get(o, partner);
-	if (json_is_string(text) && *json_string_value(text)) {
-		fputs("  ", stdout);
-		print_safe(json_string_value(text));
-	}
-	json_array_foreach(text, i, part)
-	{
-		fputs(i ? "; " : "  ", stdout);
-		print_safe(js_word(buf, sizeof(buf), part));
+	for (int i = 0; i <= 2; i++) {
+		if (i)
+			snprintf(partner, sizeof(partner), "%s%d_text", key, i);
+		if (*js_text(o, partner)) {
+			fputs(i == 2 ? "; " : "  ", stdout);
+			print_safe(js_text(o, partner));
+		}
 	}
 	putchar('\n');
 }
@@ -169,7 +152,7 @@ static void print_commands(const json_t *commands)
 
 static void print_story(const json_t *answer)
 {
-	static const char *const skip[] = {"kind", NULL};
+	static const char *const skip[] = {"opened", "octets", NULL};
 	char buf[WORD_MAX];
 	json_t *s;
 	size_t i;

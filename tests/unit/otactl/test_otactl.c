@@ -623,8 +623,8 @@ static void card_list_and_show(void **state)
 	"\"tar\":\"b00011\",\"attempt\":1,\"segs\":2,\"hint\":null,\"por_status\":\"00\",\"sw\":\"9000\"}],"           \
 	"\"story\":[{\"at\":\"2026-01-01T00:00:01.000Z\",\"kind\":\"PREPARED\",\"text\":\"script under counter "       \
 	"104\",\"command\":7,"                                                                                         \
-	"\"octets\":\"00ff\",\"decoded\":{\"kind\":\"command\",\"opened\":true,\"spi\":\"1639\",\"spi_text\":[\"CC, "  \
-	"ciphered\",\"PoR\"],"                                                                                         \
+	"\"octets\":\"00ff\",\"decoded\":{\"type\":\"command\",\"opened\":true,\"spi\":\"1639\",\"spi1_text\":\"CC, "  \
+	"ciphered\",\"spi2_text\":\"PoR\","                                                                            \
 	"\"tar\":\"b00011\",\"apdus\":[\"SELECT 6F07\",\"UPDATE BINARY 9 octets\"],\"note\":\"\",\"sw\":\"9000\","     \
 	"\"sw_text\":\"normal "                                                                                        \
 	"ending\"}},{\"at\":\"2026-01-01T00:00:02.000Z\",\"kind\":\"STATE\",\"text\":\"DONE\\u0007\"}]}"
