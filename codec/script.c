@@ -120,7 +120,7 @@ static bool p3_is_le(uint8_t cla, uint8_t ins, uint8_t p1)
 	case 0xca: /* GET DATA */
 		return true;
 	case 0xf2: /* STATUS (TS 102 221) has P1 00..02; GET STATUS (GlobalPlatform) 10, 20, 40, 80, and data */
-		return !(cla & 0x80) || cla == CLA_2G || p1 < 0x10;
+		return !(cla & 0x80) || p1 < 0x10;
 	default:
 		return false;
 	}

@@ -222,6 +222,13 @@ static void no_crypt_no_packet(void **state)
 	assert_int_equal(ota_cmd_lay_out(&w, &p, buf, sizeof(buf)), 0);
 	assert_int_equal(ota_cmd_finish(&w), OTA_E_KEY);
 	assert_int_equal(ota_cmd_decode(&cmd, buf, w.len, &p, &empty), OTA_E_KEY);
+	/* nor one that wants a MAC alone, or ciphering alone */
+	for (unsigned spi1 = 0x12; spi1 <= 0x14; spi1 += 2) {
+		p = params((uint8_t)spi1, 0x01, 0x15, 0x15);
+		assert_int_equal(ota_cmd_lay_out(&w, &p, buf, sizeof(buf)), 0);
+		assert_int_equal(ota_cmd_run(&w, 1, &empty), OTA_E_KEY);
+		assert_int_equal(ota_cmd_finish(&w), OTA_E_KEY);
+	}
 }
 
 /* 150 packets of mixed kinds: gathered into few calls, each as if made alone; a key that fails spoils its own only. */

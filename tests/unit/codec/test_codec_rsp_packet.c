@@ -210,6 +210,10 @@ static void refusals(void **state)
 
 	assert_int_equal(open_copy(good, len, &s, NULL).why, OTA_E_KEY);
 	assert_int_equal(open_copy(good, len, &s, &empty).why, OTA_E_KEY);
+	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &s, 0, NULL, 0, &empty), OTA_E_KEY);
+	s.spi[1] = 0x11;
+	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &s, 0, NULL, 0, &empty), OTA_E_KEY);
+	s.spi[1] = 0x19;
 	s.kic = 0x13;
 	assert_int_equal(open_copy(good, len, &s, &crypt).why, OTA_E_ALG);
 	s.kid = 0x13;

@@ -91,6 +91,7 @@ static void luhn(void **state)
 	assert_false(ota_luhn_ok("79927398710"));
 	assert_false(ota_luhn_ok("97927398713"));
 	assert_true(ota_luhn_ok("0"));
+	assert_true(ota_luhn_ok("59")); /* 5 doubled is 10, and counts 1 */
 	assert_false(ota_luhn_ok(""));
 	assert_false(ota_luhn_ok("7992739871x"));
 	assert_false(ota_luhn_ok("799273987130000000000"));
