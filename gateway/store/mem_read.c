@@ -296,6 +296,15 @@ static void q_meta(const struct store_mem_disk *d, struct store_query *q)
 	}
 }
 
+static void q_wire(const struct store_mem_disk *d, struct store_query *q)
+{
+	uint32_t i = otab_find(&d->wire, q->id);
+	const struct m_wire *w = i != NONE ? vec_at(&d->wire.v, i) : NULL;
+
+	if (w)
+		out_blob(d, q, w->off, w->len);
+}
+
 static uint64_t max_id(const struct otab *t)
 {
 	uint64_t id = 0;
@@ -327,7 +336,7 @@ int mem_query(const struct store_mem_disk *d, struct store_query *q)
 		[Q_CARD] = q_card,	     [Q_CARD_CMDS] = q_card_cmds,
 		[Q_CARD_STORY] = q_story,    [Q_CARDS] = q_cards,
 		[Q_PROFILE] = q_profile,     [Q_META] = q_meta,
-		[Q_TOTALS] = q_totals,
+		[Q_WIRE] = q_wire,	     [Q_TOTALS] = q_totals,
 	};
 
 	q->n = 0;

@@ -314,6 +314,7 @@ static const struct {
 	[Q_CARDS] = {S_CARDS, B_AFTER_LIMIT, read_card},
 	[Q_PROFILE] = {S_PROFILE, B_ID, read_blob},
 	[Q_META] = {S_META, B_DIGITS, read_blob},
+	[Q_WIRE] = {S_WIRE, B_ID, read_blob},
 	[Q_TOTALS] = {S_TOTALS, B_NOTHING, read_totals},
 };
 

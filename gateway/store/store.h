@@ -147,6 +147,7 @@ enum store_query_kind {
 	Q_CARDS, /* card_row, id > after */
 	Q_PROFILE, /* store_blob: the profile text of campaign */
 	Q_META, /* store_blob: value of meta key (digits holds the key) */
+	Q_WIRE, /* store_blob: the packet of command id, as long as it is kept */
 	Q_TOTALS, /* store_totals */
 };
 struct store_count {

@@ -93,6 +93,7 @@ size_t store_query_row_size(enum store_query_kind kind)
 		return sizeof(struct card_row);
 	case Q_PROFILE:
 	case Q_META:
+	case Q_WIRE:
 		return sizeof(struct store_blob);
 	case Q_TOTALS:
 		return sizeof(struct store_totals);

@@ -607,10 +607,15 @@ static void test_wire_once(void **state)
 	uint64_t card = card_in(f, 1);
 	struct cmd_row c = cmd_make(1, card, CMD_PREPARED);
 	struct card_row row;
+	static struct store_blob blob;
 
 	assert_int_equal(one(f, ST_CMD_PUT, &c, NULL, 0), 0);
 	assert_int_equal(one(f, ST_WIRE_PUT, &c, "abc", 3), 0);
 	assert_int_equal(one(f, ST_WIRE_PUT, &c, "abc", 3), 0);
+	assert_int_equal(query(f, Q_WIRE, 1, NULL, &blob, 1), 1);
+	assert_int_equal(blob.len, 3);
+	assert_memory_equal(blob.bytes, "abc", 3);
+	assert_int_equal(query(f, Q_WIRE, 2, NULL, &blob, 1), 0);
 	row = fetch(f, card)->card;
 	row.concat_ref = 77;
 	for (int longer = 0; longer < 2; longer++) {
