@@ -79,6 +79,7 @@ static void refused_segments(void **state)
 	assert_int_equal(ota_segment(ud, packet, 200, 0x70, OTA_CONCAT_UDH8, 1, 0, 2), OTA_E_SEGMENTS);
 	assert_int_equal(ota_segment(ud, packet, 200, 0x70, OTA_CONCAT_UDH8, 1, 3, 2), OTA_E_SEGMENTS);
 	assert_int_equal(ota_segment(ud, packet, 200, 0x70, OTA_CONCAT_UDH8, 1, 1, 3), OTA_E_SEGMENTS);
+	assert_int_equal(ota_segment(ud, packet, 0, 0x70, OTA_CONCAT_UDH8, 1, 1, 1), OTA_E_RANGE);
 	assert_true(ota_segment(ud, packet, 20, 0x70, OTA_CONCAT_UDH8, 0, 1, 1) > 0);
 }
 

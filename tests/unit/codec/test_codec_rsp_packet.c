@@ -223,6 +223,24 @@ static void refusals(void **state)
 	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &s, 0, NULL, 0, &crypt), OTA_E_DS);
 }
 
+/* A card that cannot compute its checksum or cipher has no answer; nor has one with more to say than segments carry. */
+static void no_answer(void **state)
+{
+	static uint8_t big[OTA_PACKET_MAX + 64], buf[OTA_PACKET_MAX + 64];
+	struct ota_cmd_params s = sent(0x12, 0x09, 0x15, 0x15);
+	struct ota_crypt crypt = crypt_16();
+	const struct ota_crypt empty = { 0 };
+	int len = ota_rsp_encode(buf, sizeof(buf), &s, 0, body, sizeof(body), &crypt);
+
+	assert_int_equal(open_copy(buf, (size_t)len, &s, &empty).why, OTA_E_KEY);
+	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &s, 0, big, OTA_PACKET_MAX - 21, &crypt), OTA_PACKET_MAX);
+	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &s, 0, big, OTA_PACKET_MAX - 20, &crypt), OTA_E_LENGTH);
+	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &s, 0, big, SIZE_MAX, &crypt), OTA_E_LENGTH);
+	s.spi[1] = 0x11;
+	s.kic = 0x13;
+	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &s, 0, NULL, 0, &crypt), OTA_E_ALG);
+}
+
 /* Padding octets may be anything; how many there are may not. */
 static void padding(void **state)
 {
@@ -260,7 +278,7 @@ int main(void)
 		cmocka_unit_test(round_trip),	    cmocka_unit_test(clear_answers),
 		cmocka_unit_test(clear_error_without_counter), cmocka_unit_test(whose_answer),
 		cmocka_unit_test(cmac_length),	    cmocka_unit_test(refusals),
-		cmocka_unit_test(padding),
+		cmocka_unit_test(no_answer),	    cmocka_unit_test(padding),
 	};
 
 	return cmocka_run_group_tests_name("response packet", tests, NULL, done);
