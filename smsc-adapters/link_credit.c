@@ -100,8 +100,8 @@ int64_t link_credit_due(const struct link_credit *c, int64_t now_ms)
 	tokens = tokens_at(c, now_ms);
 	if (tokens >= room || tokens >= c->burst)
 		return INT64_MAX;
-	wait_ms = (int64_t)(((double)(unsigned)tokens + 1 - tokens) * 1000 / c->rate);
-	return now_ms + wait_ms + 1;
+	wait_ms = (int64_t)(((double)(unsigned)tokens + 1 - tokens) * 1000 / c->rate + 0.999);
+	return now_ms + (wait_ms > 1 ? wait_ms : 1);
 }
 
 void link_credit_take(struct link_credit *c, int64_t now_ms)

@@ -418,7 +418,10 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 	setsockopt(l->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
 	l->in_len += (size_t)n;
 	l->rx_ms = smpp_now(l);
-	l->enquiring = false;
+	if (l->enquiring) {
+		l->enquiring = false;
+		smpp_timer(l->conn_ev, l->cfg.enquire_link_ms);
+	}
 	take_input(l);
 	if (l->fd >= 0 && smpp_out_room(l) < SMPP_OUT_PAUSE && !l->read_paused) {
 		l->read_paused = true;
@@ -677,6 +680,7 @@ void smpp_conn_stop(struct smpp_link *l)
 		return;
 	}
 	send_plain(l, SMPP_UNBIND, ESME_ROK, smpp_next_seq(l));
+	l->enquiring = false;	/* the timer is unbind's now */
 	state_set(l, SMPP_UNBINDING);
 	smpp_timer(l->conn_ev, SMPP_UNBIND_MS);
 }
