@@ -158,6 +158,8 @@ struct api_deps {
 	struct link *const *links;
 	unsigned n_links;
 	const char *version;
+	void (*kick)(void *ctx);	/* something was posted to the core: take a turn soon; may be NULL */
+	void *kick_ctx;
 	void (*log)(void *ctx, int level, const char *line);	/* levels as syslog; may be NULL */
 	void *log_ctx;
 };

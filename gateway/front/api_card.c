@@ -1,8 +1,8 @@
 /* api_card.c - one card's whole story, every packet decoded; and the list of cards.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Three steps through the store, each a short page on the read-only connection: the card with all that is open, its
- * commands, its story.  Packets are opened through the keystore by reference, on copies.
+ * Steps through the store, each a short page on the read-only connection: the card with all that is open, its commands,
+ * their packets, its story.  Packets are opened through the keystore by reference, on copies.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +17,12 @@ struct card_call {
 	struct store_query q;
 	struct api_card card;
 	struct cmd_row cmd[API_CARD_CMDS_MAX];
+	struct {
+		uint8_t *packet;
+		size_t len;
+	} wire[API_CARD_CMDS_MAX];
+	size_t n_wires;			/* commands whose packet has been asked for */
+	struct store_blob blob;
 	struct store_story *story;
 	size_t n_story;
 };
@@ -26,6 +32,8 @@ static void card_drop(struct call *c)
 	struct card_call *cc = (struct card_call *)c;
 
 	ks_wipe(&cc->card.bundle, sizeof(cc->card.bundle));
+	for (size_t i = 0; i < cc->n_wires; i++)
+		free(cc->wire[i].packet);
 	free(cc->story);
 	free(cc->card.cmd);
 	free(cc->card.story);
@@ -55,26 +63,14 @@ static struct decode_keys keys_of(const struct card_call *c, const struct cmd_ro
 				     .keyset = keyset_of(&c->card.bundle, cmd->kvn) };
 }
 
-/* The packet of a command: the one that may still leave stands in the bundle, earlier ones in the story. */
-static void cmd_decode(struct card_call *c, struct api_cmd_view *v)
+static void cmd_decode(struct card_call *c, size_t i)
 {
-	const struct card_bundle *b = &c->card.bundle;
-	const struct decode_keys keys = keys_of(c, &v->row);
+	struct api_cmd_view *v = &c->card.cmd[i];
+	const struct decode_keys keys = keys_of(c, &c->cmd[i]);
 
-	if (b->packet_len && b->packet_cmd == v->row.id) {
-		v->packet = b->packet;
-		v->packet_len = b->packet_len;
-	}
-	for (size_t i = 0; i < c->n_story && !v->packet; i++) {
-		const struct store_story *s = &c->story[i];
-
-		/* a detail longer than the story keeps is cut: then it is not the packet */
-		if (s->row.cmd == v->row.id && s->row.kind == STORY_PREPARED && s->row.detail_len &&
-		    s->row.detail_len == v->row.packet_len) {
-			v->packet = s->detail;
-			v->packet_len = s->row.detail_len;
-		}
-	}
+	v->row = c->cmd[i];
+	v->packet = c->wire[i].packet;
+	v->packet_len = c->wire[i].len;
 	if (v->packet)
 		decode_command(&v->decoded, v->packet, v->packet_len, v->row.cc_len, &keys);
 	else
@@ -116,10 +112,8 @@ static void card_answer(struct card_call *c)
 		call_free(&c->call);
 		return;
 	}
-	for (size_t i = 0; i < c->card.n_cmds; i++) {
-		c->card.cmd[i].row = c->cmd[i];
-		cmd_decode(c, &c->card.cmd[i]);
-	}
+	for (size_t i = 0; i < c->card.n_cmds; i++)
+		cmd_decode(c, i);
 	c->card.n_story = c->n_story;
 	for (size_t i = 0; i < c->n_story; i++) {
 		c->card.story[i].story = c->story[i];
@@ -169,6 +163,41 @@ static void card_story(struct store_query *q, int rc)
 	card_answer(c);
 }
 
+static void card_wire(struct store_query *q, int rc);
+
+/* The packet of one command after the other; then the story. */
+static void card_wire_ask(struct card_call *c)
+{
+	if (c->n_wires == c->card.n_cmds) {
+		card_story_ask(c, 0);
+		return;
+	}
+	c->q = (struct store_query){ .kind = Q_WIRE, .id = c->cmd[c->n_wires].id, .limit = 1, .out = &c->blob, .done = card_wire,
+				     .ctx = c };
+	c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
+}
+
+static void card_wire(struct store_query *q, int rc)
+{
+	struct card_call *c = q->ctx;
+
+	if (rc) {
+		card_fail(c, rc);
+		return;
+	}
+	if (q->n && c->blob.len && c->blob.len <= CMD_PACKET_MAX) {
+		uint8_t *packet = malloc(c->blob.len);
+
+		if (packet) {
+			memcpy(packet, c->blob.bytes, c->blob.len);
+			c->wire[c->n_wires].packet = packet;
+			c->wire[c->n_wires].len = c->blob.len;
+		}
+	}
+	c->n_wires++;
+	card_wire_ask(c);
+}
+
 static void card_cmds(struct store_query *q, int rc)
 {
 	struct card_call *c = q->ctx;
@@ -179,7 +208,7 @@ static void card_cmds(struct store_query *q, int rc)
 	}
 	c->card.n_cmds = q->n;
 	c->card.cut = q->n == q->limit;
-	card_story_ask(c, 0);
+	card_wire_ask(c);
 }
 
 static void card_got(struct store_query *q, int rc)

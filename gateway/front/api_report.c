@@ -113,6 +113,8 @@ void api_campaign_verb(struct api *a, const char *name, enum gw_campaign_verb ve
 	if (gw_post(a->deps.gw, &ev)) {
 		api_fail(to, API_NOT_READY, "busy", "the core's inbox is full: try again in a moment");
 		call_free(&c->call);
+	} else if (a->deps.kick) {
+		a->deps.kick(a->deps.kick_ctx);
 	}
 }
 

@@ -182,7 +182,8 @@ static void set_time(json_t *o, const char *key, int64_t ms)
 {
 	char t[RFC3339_MAX];
 
-	set(o, key, ms ? json_string(rfc3339(t, ms)) : NULL);
+	/* 0: not yet; INT64_MAX: not before something happens */
+	set(o, key, ms && ms != INT64_MAX ? json_string(rfc3339(t, ms)) : NULL);
 }
 
 static void set_hex(json_t *o, const char *key, const uint8_t *p, size_t len)
