@@ -261,6 +261,10 @@ static int set_spi(struct parser *ps)
 		return fail(ps,
 			    "spi %02x %02x does not make the card check the counter: a retry could run twice; use 16",
 			    spi[0], spi[1]);
+	/* A read-back under a fresh counter fences the script before it; a card in mode 11 would refuse it for the gap. */
+	if (OTA_SPI1_COUNTER(spi[0]) == 3)
+		return fail(ps, "spi %02x %02x demands a counter exactly one higher: a gap would end the card; use 16",
+			    spi[0], spi[1]);
 	if (OTA_SPI2_POR(spi[1]) != 1)
 		return fail(ps,
 			    "spi %02x %02x does not ask for a PoR in every case: success could not be proven; use 39",

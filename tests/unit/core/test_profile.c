@@ -283,6 +283,8 @@ static const struct {
 	 "line 2: spi 06 39 does not make the card check the counter: a retry could run twice; use 16"},
 	{"card-profile t\n spi 0e 39\n",
 	 "line 2: spi 0e 39 does not make the card check the counter: a retry could run twice; use 16"},
+	{"card-profile t\n spi 1e 39\n",
+	 "line 2: spi 1e 39 demands a counter exactly one higher: a gap would end the card; use 16"},
 	{"card-profile t\n spi 16 38\n",
 	 "line 2: spi 16 38 does not ask for a PoR in every case: success could not be proven; use 39"},
 	{"card-profile t\n spi 16 31\n",
