@@ -14,6 +14,7 @@
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,7 +90,8 @@ static void wiping_free(void *p)
 int http_global_init(void)
 {
 	event_set_mem_functions(malloc, wiping_realloc, wiping_free);
-	return 0;
+	/* a client that goes away before its answer must not take the process with it */
+	return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -1 : 0;
 }
 
 /* ---------------------------------------------------------------------------------------------- answers */

@@ -19,7 +19,7 @@
 struct event_base;
 struct http;
 
-/* Before anything of libevent is used: what libevent frees is wiped first, because bodies carry keys. */
+/* Before anything of libevent is used: what libevent frees is wiped first, because bodies carry keys; SIGPIPE is ignored. */
 int http_global_init(void);
 
 /* Binds and listens.  A socket file that nobody answers on is replaced, one that somebody answers on is refused.  NULL with
