@@ -127,6 +127,8 @@ static void give_up(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd
 		txn_state_set(gw, c, to, "%s", why);
 }
 
+static void cmd_fence(struct gw *gw, struct card *c, struct cmd_row *cmd, uint64_t jump);
+
 void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 {
 	char why[64];
@@ -136,9 +138,15 @@ void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 			cmd->attempt ? "deadline passed without an authenticated answer" : "deadline passed, never sent");
 		return;
 	}
-	if (cmd->attempt >= gw->cfg.retry.attempts_max) {
-		snprintf(why, sizeof(why), "%u attempts without an authenticated answer", cmd->attempt);
+	/* every packet before this one has used up its share */
+	if ((c->b.txn.scripts + c->b.txn.probes - 1u) * gw->cfg.retry.silent_max + cmd->attempt >= gw->cfg.retry.attempts_max) {
+		snprintf(why, sizeof(why), "%u attempts without an authenticated answer", c->b.txn.attempts);
 		give_up(gw, c, cmd, CMD_EXPIRED, TXN_EXPIRED, why);
+		return;
+	}
+	if (cmd->attempt >= gw->cfg.retry.silent_max) {
+		/* some cards say nothing to a packet they have seen: the same octets for ever would never tell */
+		cmd_fence(gw, c, cmd, 0);
 		return;
 	}
 	if (c->b.packet_cmd != cmd->id || !c->b.packet_len) {
@@ -196,7 +204,9 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 		.kic_ref = { s->set[i], KS_KEY_KIC }, .kid_ref = { s->set[i], KS_KEY_KID },
 		.data = s->script[i], .data_len = (size_t)n,
 	};
-	rc = cntr ? ota_cmd_lay_out(&s->work[i], par, c->b.packet, sizeof(c->b.packet)) : OTA_E_RANGE;
+	rc = cntr ? ota_cmd_check(par) : OTA_E_RANGE;
+	if (rc >= 0)
+		rc = ota_cmd_lay_out(&s->work[i], par, c->b.packet, sizeof(c->b.packet));
 	if (rc >= 0)
 		return true;
 	ks_unload(gw->deps.ks, s->set[i]);
@@ -300,26 +310,53 @@ void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct f
 	cmd_due(gw, c, cmd, due);
 }
 
-/* The state of things is not known and waiting will not tell: ask the card what it holds, under a fresh counter. */
-static void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_t status)
+/* Asks the card what it holds, under a fresh counter.  From here on the command before is never sent again, and a card that
+ * has answered the question will never run it. */
+static void cmd_fence(struct gw *gw, struct card *c, struct cmd_row *cmd, uint64_t jump)
 {
-	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
-	enum por_meaning m = profile_por_meaning(&camp->profile, status);
-	bool behind = m == POR_MEANS_CNTR_LOW || m == POR_MEANS_OTHER;
-	uint64_t jump = 0;
-	char why[64];
-
-	if (cmd->kind == CMD_READBACK && behind)
-		jump = counter_jump(c->b.txn.probes);
-	if (c->b.txn.probes >= gw->cfg.retry.probes_max || (cmd->kind == CMD_READBACK && !behind && !jump)) {
-		txn_obstacle(gw, c, behind ? FAIL_CARD_RESYNC : FAIL_CARD_PERM, status);
-		snprintf(why, sizeof(why), "card answers %02X (%s) also to a read-back", status, ota_por_status_name(status));
-		give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);
+	if (c->b.txn.probes == UINT8_MAX) {
+		give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, "asked 255 times what the card holds, no answer");
 		return;
 	}
 	flight_abandon(gw, cmd->id);
 	cmd_state_set(gw, c, cmd, CMD_FENCED);
 	cmd_prepare(gw, &c, 1, CMD_READBACK, jump);
+}
+
+/* Read-backs of this transaction, newest first, that the card has refused one after the other. */
+static unsigned refused_probes(const struct card *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->b.n_cmds; i++) {
+		const struct cmd_row *cmd = &c->b.cmd[i];
+
+		if (cmd->txn != c->b.txn.id || cmd->kind != CMD_READBACK || (cmd->hint == 255 && cmd->por_status == 255))
+			break;
+		n++;
+	}
+	return n;
+}
+
+/* The card has refused, in a way that does not say whether the script has run.  To a script: ask.  To a question: our counter
+ * may be behind, so ask again with a bounded jump; a card that refuses for other reasons, or for too long, needs a person. */
+static void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_t status)
+{
+	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	enum por_meaning m = profile_por_meaning(&camp->profile, status);
+	bool behind = m == POR_MEANS_CNTR_LOW || m == POR_MEANS_OTHER || m == POR_MEANS_TRANSIENT;
+	unsigned refused = refused_probes(c);
+	char why[64];
+
+	if (cmd->kind == CMD_SCRIPT) {
+		cmd_fence(gw, c, cmd, 0);
+	} else if (behind && refused < gw->cfg.retry.probes_max) {
+		cmd_fence(gw, c, cmd, counter_jump(refused));
+	} else {
+		txn_obstacle(gw, c, behind ? FAIL_CARD_RESYNC : FAIL_CARD_PERM, status);
+		snprintf(why, sizeof(why), "card answers %02X (%s) also to a read-back", status, ota_por_status_name(status));
+		give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);
+	}
 }
 
 void cmd_timer(struct gw *gw, struct card *c)

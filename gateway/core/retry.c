@@ -20,7 +20,8 @@ void retry_policy_default(struct retry_policy *p)
 		.congest_ms = 5 * SECOND_MS,
 		.mem_ms = 30 * MINUTE_MS, /* the alert for free memory usually comes first */
 		.hint_ms = 30 * SECOND_MS,
-		.probes_max = 8,
+		.silent_max = 4,
+		.probes_max = 4,
 		.scripts_max = 3,
 		.deadline_ms = 21 * DAY_MS,
 	};

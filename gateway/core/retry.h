@@ -17,7 +17,8 @@ struct retry_policy {
 	uint16_t attempts_max;		/* attempts that count (congestion and link failures do not) */
 	uint32_t busy_ms, congest_ms, mem_ms;
 	uint32_t hint_ms;		/* after a clear error: how long the authenticated answer may still come before a probe */
-	uint8_t probes_max;		/* read-backs per card and campaign */
+	uint8_t silent_max;		/* attempts of one packet without any answer before the card is asked what it holds */
+	uint8_t probes_max;		/* read-backs in a row that the card refuses, before a person must look */
 	uint8_t scripts_max;		/* fresh scripts after proof that the one before did not run */
 	uint64_t deadline_ms;		/* of a transaction, from its first try */
 };
