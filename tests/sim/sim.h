@@ -27,47 +27,47 @@
 #define SIM_UPS_MAX	  256
 #define SIM_PLAN_MAX	  64
 #define SIM_START_MS	  1700000000000LL
-#define SIM_TURNS_MAX	  20000	/* turns at one instant: more is a core that spins */
+#define SIM_TURNS_MAX	  20000 /* turns at one instant: more is a core that spins */
 
 /* Deliberate breakages: each must make its checker fire, or the checker proves nothing. */
 enum sim_break {
 	BREAK_NONE,
-	BREAK_LOSE_ANSWERED,	/* the link answers a card's message positively at once: commit comes after */
-	BREAK_ACT_EARLY,	/* the store says "durable" before it is: submits leave before their commit */
-	BREAK_DOUBLE_RUN,	/* cards forget the counters they have seen */
-	BREAK_FORGET_WRITE,	/* cards answer well and write nothing */
-	BREAK_LOSE_COUNTER,	/* the store does not keep counters, so a restart takes one twice */
-	BREAK_LINK_RESENDS,	/* the link sends an old packet again by itself */
-	BREAK_OVER_RATE,	/* the link claims more rate than it has */
-	BREAK_OVER_WINDOW,	/* the link claims more window than it has */
-	BREAK_SPLIT_PACKET,	/* the link turns the order of segments round */
-	BREAK_LOSE_END,		/* the store does not keep the end of a transaction */
-	BREAK_LEAK_KEY,		/* somebody logs a key */
-	BREAK_MUTE_CARD,	/* one card is never reached again */
+	BREAK_LOSE_ANSWERED, /* the link answers a card's message positively at once: commit comes after */
+	BREAK_ACT_EARLY, /* the store says "durable" before it is: submits leave before their commit */
+	BREAK_DOUBLE_RUN, /* cards forget the counters they have seen */
+	BREAK_FORGET_WRITE, /* cards answer well and write nothing */
+	BREAK_LOSE_COUNTER, /* the store does not keep counters, so a restart takes one twice */
+	BREAK_LINK_RESENDS, /* the link sends an old packet again by itself */
+	BREAK_OVER_RATE, /* the link claims more rate than it has */
+	BREAK_OVER_WINDOW, /* the link claims more window than it has */
+	BREAK_SPLIT_PACKET, /* the link turns the order of segments round */
+	BREAK_LOSE_END, /* the store does not keep the end of a transaction */
+	BREAK_LEAK_KEY, /* somebody logs a key */
+	BREAK_MUTE_CARD, /* one card is never reached again */
 	_SIM_BREAKS
 };
 
 /* Chance in ppm, times in ms. */
 struct scenario {
 	unsigned cards, links, campaigns;
-	bool patient;			/* retries last longer than all faults: every healthy card must end DONE */
+	bool patient; /* retries last longer than all faults: every healthy card must end DONE */
 	/* cards */
 	enum sim_alg alg;
 	uint8_t mac_len, kvn;
 	uint8_t spi[2];
 	struct sim_card_profile card;
-	unsigned wrong_keys;		/* the first so many cards have other keys than the gateway was told */
-	unsigned denied;		/* the next so many refuse the update of EF_FPLMN */
+	unsigned wrong_keys; /* the first so many cards have other keys than the gateway was told */
+	unsigned denied; /* the next so many refuse the update of EF_FPLMN */
 	/* air */
 	struct sim_air_cfg air;
 	bool by_imsi;
-	bool wide_ref;			/* concatenation with 16-bit reference */
+	bool wide_ref; /* concatenation with 16-bit reference */
 	/* link */
 	unsigned window;
 	double rate;
 	int64_t response_ms;
-	uint32_t refuse_ppm;		/* submit() refuses although credit said yes */
-	enum fail_class failed_as;	/* what this SMSC calls "no answer, maybe executed" */
+	uint32_t refuse_ppm; /* submit() refuses although credit said yes */
+	enum fail_class failed_as; /* what this SMSC calls "no answer, maybe executed" */
 	/* store */
 	struct sim_range commit_ms, read_ms, slow_ms;
 	uint32_t slow_ppm, fail_ppm;
@@ -78,8 +78,18 @@ struct scenario {
 	unsigned crashes, link_downs, store_outages, pauses;
 };
 
-enum plan_kind { PLAN_CRASH, PLAN_RESTART, PLAN_LINK_DOWN, PLAN_LINK_UP, PLAN_STORE_BAD, PLAN_STORE_GOOD, PLAN_PAUSE,
-		 PLAN_START, PLAN_CALM, PLAN_DEADLINE };
+enum plan_kind {
+	PLAN_CRASH,
+	PLAN_RESTART,
+	PLAN_LINK_DOWN,
+	PLAN_LINK_UP,
+	PLAN_STORE_BAD,
+	PLAN_STORE_GOOD,
+	PLAN_PAUSE,
+	PLAN_START,
+	PLAN_CALM,
+	PLAN_DEADLINE
+};
 struct plan {
 	int64_t at_ms;
 	enum plan_kind kind;
@@ -87,36 +97,44 @@ struct plan {
 };
 
 /* Where a crash strikes, besides a mere moment: at the Nth of these in a life of the gateway. */
-enum crash_at { CRASH_NEVER, CRASH_COMMIT_BEFORE, CRASH_COMMIT_AFTER, CRASH_COMMIT_DONE, CRASH_SUBMIT, CRASH_ANSWER,
-		CRASH_FETCH, _CRASH_AT };
+enum crash_at {
+	CRASH_NEVER,
+	CRASH_COMMIT_BEFORE,
+	CRASH_COMMIT_AFTER,
+	CRASH_COMMIT_DONE,
+	CRASH_SUBMIT,
+	CRASH_ANSWER,
+	CRASH_FETCH,
+	_CRASH_AT
+};
 
 /* ---- what the checkers know of a card, learnt only from committed batches and from the wire ---- */
 struct seen_cmd {
 	uint64_t id, cntr;
-	uint64_t packet_hash;		/* 0: no packet committed yet */
+	uint64_t packet_hash; /* 0: no packet committed yet */
 	uint8_t kvn, state;
 	uint16_t packet_len;
 	uint8_t *packet;
 };
 struct watched_card {
-	uint64_t id;			/* row id in the store */
+	uint64_t id; /* row id in the store */
 	char new_imsi[IMSI_DIGITS_MAX + 1];
-	uint8_t key[3][SIM_KEY_MAX];	/* as the gateway was told */
+	uint8_t key[3][SIM_KEY_MAX]; /* as the gateway was told */
 	size_t key_len;
 	struct keyset_row keyset;
-	uint32_t set;			/* in the checkers' own keystore */
+	uint32_t set; /* in the checkers' own keystore */
 	struct seen_cmd *cmd;
 	unsigned n_cmds, cap_cmds;
-	uint64_t *heard;		/* hashes of what came from the card and is durable */
+	uint64_t *heard; /* hashes of what came from the card and is durable */
 	unsigned n_heard, cap_heard;
-	uint64_t sent_cntr;		/* highest counter that has left */
-	uint8_t txn_state;		/* durable */
+	uint64_t sent_cntr; /* highest counter that has left */
+	uint8_t txn_state; /* durable */
 	uint64_t submits;
 	unsigned campaign;
-	bool sick;			/* wrong keys or denied: must not end DONE */
+	bool sick; /* wrong keys or denied: must not end DONE */
 };
 
-struct slink;				/* sim_link.c */
+struct slink; /* sim_link.c */
 
 struct world {
 	uint64_t seed;
@@ -132,25 +150,25 @@ struct world {
 
 	struct env env;
 	struct store_mem_disk *disk;
-	struct store *store;		/* the memory store */
-	struct store *store_seen;	/* what the core gets: the same, or a tampering one in front */
+	struct store *store; /* the memory store */
+	struct store *store_seen; /* what the core gets: the same, or a tampering one in front */
 	struct store_mem_hooks hooks;
-	struct ks *ks, *audit;		/* the gateway's, the checkers' own */
+	struct ks *ks, *audit; /* the gateway's, the checkers' own */
 	uint8_t kek[32], ks_check[KS_CHECK_LEN];
 	struct gw *gw;
 	struct slink *slink[SIM_LINKS_MAX];
 	struct link *link[SIM_LINKS_MAX];
 
-	bool setup;			/* no faults, nothing watched */
-	bool dead;			/* the gateway was killed: nothing of it reaches the world any more */
+	bool setup; /* no faults, nothing watched */
+	bool dead; /* the gateway was killed: nothing of it reaches the world any more */
 	bool ready_seen, calm, store_bad;
 	unsigned lives, crashes_left;
 	enum crash_at crash_at;
-	unsigned crash_count;		/* how many of that kind until it strikes */
-	uint64_t life_commits;		/* commits submitted in this life */
-	int store_error;		/* while store_bad */
+	unsigned crash_count; /* how many of that kind until it strikes */
+	uint64_t life_commits; /* commits submitted in this life */
+	int store_error; /* while store_bad */
 	int64_t act_due_ms, ended_ms;
-	bool after_crash_lossy;		/* a crash has happened: counts of submits may be behind */
+	bool after_crash_lossy; /* a crash has happened: counts of submits may be behind */
 
 	struct campaign_row campaign[SIM_CAMPAIGNS_MAX];
 	char *profile_text;
@@ -159,7 +177,7 @@ struct world {
 	struct plan plan[SIM_PLAN_MAX];
 	unsigned n_plan;
 
-	uint32_t key_prefix[2048];	/* bit map over the first two octets of every key */
+	uint32_t key_prefix[2048]; /* bit map over the first two octets of every key */
 	uint64_t stat_turns, stat_submits, stat_ups, stat_commits;
 
 	bool failed;
@@ -168,8 +186,8 @@ struct world {
 };
 
 /* world.c */
-void world_run(struct world *w);		/* w->seed, broken, trace set; everything else zero */
-void world_crash(struct world *w);		/* takes effect when the present call into the core has returned */
+void world_run(struct world *w); /* w->seed, broken, trace set; everything else zero */
+void world_crash(struct world *w); /* takes effect when the present call into the core has returned */
 void world_crash_point(struct world *w, enum crash_at at);
 void world_plan(struct world *w, int64_t at_ms, enum plan_kind kind, unsigned arg);
 int64_t world_iccid_find(struct world *w, const char *digits);
@@ -186,14 +204,14 @@ void slink_free(struct slink *s);
 void slink_set_up(struct slink *s, bool up);
 bool slink_is_up(const struct slink *s);
 int64_t slink_due(const struct slink *s);
-void slink_step(struct slink *s);		/* timers, queued events */
-bool slink_result(struct slink *s, uint64_t air_token, enum sim_submit_result r);	/* true: it was ours */
+void slink_step(struct slink *s); /* timers, queued events */
+bool slink_result(struct slink *s, uint64_t air_token, enum sim_submit_result r); /* true: it was ours */
 bool slink_up_message(struct slink *s, const struct sim_up *up);
 void slink_alert(struct slink *s, const struct sim_addr *from, uint8_t ms_status);
 
 /* sim_store.c */
 void sstore_hooks(struct world *w);
-struct store *sstore_tamper(struct world *w, struct store *under);	/* for the breakages; or `under` itself */
+struct store *sstore_tamper(struct world *w, struct store *under); /* for the breakages; or `under` itself */
 bool sstore_tamper_due(struct store *s);
 void sstore_tamper_free(struct store *s);
 bool sstore_keep(void *ctx, struct store_batch *b);
@@ -204,6 +222,7 @@ int check_init(struct world *w);
 void check_free(struct world *w);
 void check_committed(struct world *w, const struct store_batch *b);
 void check_submit(struct world *w, const struct link_submit *s);
+void check_refused(struct world *w, const struct link_submit *s);
 void check_answered(struct world *w, uint32_t card, const uint8_t *ud, size_t len);
 void check_text(struct world *w, const char *where, const char *text);
 void check_octets(struct world *w, const char *where, const uint8_t *p, size_t len);

@@ -10,8 +10,8 @@
 
 #include "sim.h"
 
-#define QUEUE_MAX 512	/* events waiting to be told */
-#define HELD_MAX  64	/* packets kept by the link that resends */
+#define QUEUE_MAX 512 /* events waiting to be told */
+#define HELD_MAX  64 /* packets kept by the link that resends */
 
 struct outstanding {
 	uint64_t token, air_token;
@@ -42,9 +42,9 @@ struct slink {
 	struct queued *queue;
 	unsigned n_queue;
 	/* the watcher's own books */
-	double tat_ms;			/* earliest time by which all that was sent would be due at the agreed rate */
+	double tat_ms; /* earliest time by which all that was sent would be due at the agreed rate */
 	int64_t held_until_ms;
-	bool in_packet, excused;	/* a segment of it was refused or lost: the rest need not follow */
+	bool in_packet, excused; /* a segment of it was refused or lost: the rest need not follow */
 	uint16_t ref;
 	uint8_t next_seq, total;
 	/* breakages */
@@ -54,7 +54,7 @@ struct slink {
 	uint8_t late_ud[LINK_UD_MAX];
 };
 
-static uint64_t next_air_token;		/* one process runs one world at a time */
+static uint64_t next_air_token; /* one process runs one world at a time */
 
 static struct slink *self(struct link *l)
 {
@@ -67,7 +67,7 @@ static void push(struct slink *s, int64_t at_ms, const struct link_event *ev)
 		check_fail(s->w, "harness", "link %u: more than %d events wait", s->l.id, QUEUE_MAX);
 		return;
 	}
-	s->queue[s->n_queue++] = (struct queued){ at_ms, *ev };
+	s->queue[s->n_queue++] = (struct queued){at_ms, *ev};
 }
 
 static void give(struct slink *s, const struct link_event *ev)
@@ -84,8 +84,8 @@ static void watch_rate(struct slink *s, int64_t now_ms)
 	double burst = rate / 10 > OTA_SEGMENTS_MAX ? rate / 10 : OTA_SEGMENTS_MAX;
 
 	if (now_ms < s->held_until_ms)
-		check_fail(s->w, "rate", "link %u: a segment leaves %lld ms before the pause after throttling is over", s->l.id,
-			   (long long)(s->held_until_ms - now_ms));
+		check_fail(s->w, "rate", "link %u: a segment leaves %lld ms before the pause after throttling is over",
+			   s->l.id, (long long)(s->held_until_ms - now_ms));
 	if (!(rate > 0))
 		return;
 	if (s->tat_ms < (double)now_ms)
@@ -104,16 +104,17 @@ static void watch_order(struct slink *s, const struct link_submit *sub)
 		return;
 	}
 	if (!udh.concat)
-		udh = (struct ota_udh){ .ref = 0, .seq = 1, .total = 1 };
+		udh = (struct ota_udh){.ref = 0, .seq = 1, .total = 1};
 	if (s->in_packet && s->excused && udh.seq == 1)
 		s->in_packet = false;
 	if (s->in_packet && (udh.ref != s->ref || udh.seq != s->next_seq || udh.total != s->total))
-		check_fail(s->w, "order", "link %u: segment %u/%u of reference %u where %u/%u of %u was due", s->l.id, udh.seq,
-			   udh.total, udh.ref, s->next_seq, s->total, s->ref);
+		check_fail(s->w, "order", "link %u: segment %u/%u of reference %u where %u/%u of %u was due", s->l.id,
+			   udh.seq, udh.total, udh.ref, s->next_seq, s->total, s->ref);
 	else if (!s->in_packet && udh.seq != 1)
 		check_fail(s->w, "order", "link %u: a packet begins with segment %u", s->l.id, udh.seq);
 	if (sub->more != (udh.seq < udh.total))
-		check_fail(s->w, "order", "link %u: `more` is %d on segment %u of %u", s->l.id, sub->more, udh.seq, udh.total);
+		check_fail(s->w, "order", "link %u: `more` is %d on segment %u of %u", s->l.id, sub->more, udh.seq,
+			   udh.total);
 	if (!s->in_packet)
 		s->excused = false;
 	s->in_packet = udh.seq < udh.total;
@@ -139,7 +140,9 @@ static void misbehave(struct slink *s, const struct sim_sm *sm)
 
 	if (w->broken == BREAK_LINK_RESENDS) {
 		struct sim_sm old = s->kept[sim_rng_next(&w->link_dice) % HELD_MAX];
-		struct link_submit sub = { .ud = old.ud, .ud_len = old.ud_len, .dst = { .ton = old.dst.ton, .npi = old.dst.npi } };
+		struct link_submit sub = {.ud = old.ud,
+					  .ud_len = old.ud_len,
+					  .dst = {.ton = old.dst.ton, .npi = old.dst.npi}};
 
 		memcpy(sub.dst.digits, old.dst.digits, sizeof(sub.dst.digits));
 		if (old.ud_len) {
@@ -171,14 +174,15 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 	struct slink *s = self(l);
 	struct world *w = s->w;
 	struct outstanding *o = NULL;
-	struct sim_sm sm = { 0 };
+	struct sim_sm sm = {0};
 
 	if (w->dead)
-		return 0;	/* the process is gone: this octet never left */
+		return 0; /* the process is gone: this octet never left */
 	if (!s->up)
 		return -ENOTCONN;
 	if (sim_rng_chance(&w->link_dice, w->calm ? 0 : w->sc.refuse_ppm)) {
 		tell(w, "link %u refuses a segment", l->id);
+		check_refused(w, sub);
 		s->in_packet = false;
 		return -EAGAIN;
 	}
@@ -198,7 +202,7 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 	}
 	check_submit(w, sub);
 	link_credit_take(&s->credit, now_ms);
-	*o = (struct outstanding){ sub->token, ++next_air_token, now_ms + w->sc.response_ms, true };
+	*o = (struct outstanding){sub->token, ++next_air_token, now_ms + w->sc.response_ms, true};
 	s->n_out++;
 	sm.token = o->air_token;
 	sm.dst.ton = sub->dst.ton;
@@ -214,7 +218,8 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 	sm.validity_ms = 1000LL * sub->validity_s;
 	sm.ud_len = sub->ud_len;
 	memcpy(sm.ud, sub->ud, sub->ud_len);
-	tell(w, "submit link=%u to=%s token=%llx more=%d", l->id, sub->dst.digits, (unsigned long long)sub->token, sub->more);
+	tell(w, "submit link=%u to=%s cmd=%llu token=%llx more=%d", l->id, sub->dst.digits,
+	     (unsigned long long)(sub->token >> 24), (unsigned long long)sub->token, sub->more);
 	to_air(s, &sm);
 	misbehave(s, &sm);
 	world_crash_point(w, CRASH_SUBMIT);
@@ -223,7 +228,7 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 
 static void finish(struct slink *s, struct outstanding *o, enum link_event_kind kind, struct fail fail, int64_t at_ms)
 {
-	struct link_event ev = { .kind = kind, .token = o->token, .fail = fail };
+	struct link_event ev = {.kind = kind, .token = o->token, .fail = fail};
 
 	o->used = false;
 	s->n_out--;
@@ -236,7 +241,7 @@ static void finish(struct slink *s, struct outstanding *o, enum link_event_kind 
 bool slink_result(struct slink *s, uint64_t air_token, enum sim_submit_result r)
 {
 	struct world *w = s->w;
-	struct fail fail = { 0 };
+	struct fail fail = {0};
 	enum link_event_kind kind = LINK_EV_REJECTED;
 
 	for (size_t i = 0; i < ARRAY_SIZE(s->out); i++) {
@@ -249,23 +254,24 @@ bool slink_result(struct slink *s, uint64_t air_token, enum sim_submit_result r)
 			kind = LINK_EV_ACCEPTED;
 			break;
 		case SIM_SUBMIT_ABSENT:
-			fail = (struct fail){ FAIL_ABSENT, 1, "absent" };
+			fail = (struct fail){FAIL_ABSENT, 1, "absent"};
 			break;
 		case SIM_SUBMIT_FAILED:
-			fail = (struct fail){ w->sc.failed_as, 2, "no answer from the phone" };
+			fail = (struct fail){w->sc.failed_as, 2, "no answer from the phone"};
 			break;
 		case SIM_SUBMIT_THROTTLED:
 		case SIM_SUBMIT_QUEUE_FULL:
-			fail = (struct fail){ FAIL_CONGEST, 3, "throttled" };
+			fail = (struct fail){FAIL_CONGEST, 3, "throttled"};
 			if (w->now_ms >= s->held_until_ms)
 				s->held_until_ms = w->now_ms + LINK_HOLD_MS;
 			link_credit_throttled(&s->credit, w->now_ms);
 			break;
 		case SIM_SUBMIT_BAD_ADDRESS:
-			fail = (struct fail){ FAIL_SUBS_PERM, 4, "no such subscriber" };
+			fail = (struct fail){FAIL_SUBS_PERM, 4, "no such subscriber"};
 			break;
 		}
-		tell(w, "result link=%u token=%llx %s", s->l.id, (unsigned long long)o->token, r == SIM_SUBMIT_OK ? "ok" : fail.what);
+		tell(w, "result link=%u token=%llx %s", s->l.id, (unsigned long long)o->token,
+		     r == SIM_SUBMIT_OK ? "ok" : fail.what);
 		finish(s, o, kind, fail, w->now_ms);
 		return true;
 	}
@@ -311,7 +317,9 @@ static void answer(struct link *l, uint64_t token, enum link_answer a)
 			continue;
 		p->used = false;
 		tell(w, "answer link=%u token=%llu %s", l->id, (unsigned long long)token,
-		     a == LINK_ANSWER_OK ? "ok" : a == LINK_ANSWER_TEMP ? "later" : "full");
+		     a == LINK_ANSWER_OK     ? "ok"
+		     : a == LINK_ANSWER_TEMP ? "later"
+					     : "full");
 		if (a == LINK_ANSWER_OK)
 			check_answered(w, p->card, p->ud, p->ud_len);
 		answer_air(s, p, a == LINK_ANSWER_OK ? SIM_UP_OK : SIM_UP_TEMP);
@@ -332,7 +340,7 @@ bool slink_up_message(struct slink *s, const struct sim_up *up)
 {
 	struct world *w = s->w;
 	struct pending_up *p = NULL;
-	struct link_event ev = { .kind = up->kind == SIM_UP_MO ? LINK_EV_MO : LINK_EV_REPORT };
+	struct link_event ev = {.kind = up->kind == SIM_UP_MO ? LINK_EV_MO : LINK_EV_REPORT};
 
 	if (!s->up || w->dead)
 		return false;
@@ -341,8 +349,12 @@ bool slink_up_message(struct slink *s, const struct sim_up *up)
 			p = &s->in[i];
 	if (!p)
 		return false;
-	*p = (struct pending_up){ .token = ++s->up_token, .id = up->id, .card = up->card, .ud_len = up->ud_len,
-				  .expires_ms = w->now_ms + LINK_ANSWER_MS, .used = true };
+	*p = (struct pending_up){.token = ++s->up_token,
+				 .id = up->id,
+				 .card = up->card,
+				 .ud_len = up->ud_len,
+				 .expires_ms = w->now_ms + LINK_ANSWER_MS,
+				 .used = true};
 	memcpy(p->ud, up->ud, up->ud_len);
 	w->stat_ups++;
 	ev.token = p->token;
@@ -356,8 +368,8 @@ bool slink_up_message(struct slink *s, const struct sim_up *up)
 	memcpy(ev.stat, up->stat, sizeof(ev.stat));
 	ev.payload_len = up->ud_len;
 	memcpy(ev.payload, up->ud, up->ud_len);
-	tell(w, "%s link=%u card=%u token=%llu from=%s %u octets", up->kind == SIM_UP_MO ? "MO" : "receipt", s->l.id, up->card,
-	     (unsigned long long)p->token, up->from.digits, up->ud_len);
+	tell(w, "%s link=%u card=%u token=%llu from=%s %u octets", up->kind == SIM_UP_MO ? "MO" : "receipt", s->l.id,
+	     up->card, (unsigned long long)p->token, up->from.digits, up->ud_len);
 	if (w->broken == BREAK_LOSE_ANSWERED) {
 		check_answered(w, p->card, p->ud, p->ud_len);
 		answer_air(s, p, SIM_UP_OK);
@@ -369,7 +381,7 @@ bool slink_up_message(struct slink *s, const struct sim_up *up)
 
 void slink_alert(struct slink *s, const struct sim_addr *from, uint8_t ms_status)
 {
-	struct link_event ev = { .kind = LINK_EV_ALERT, .ms_status = ms_status };
+	struct link_event ev = {.kind = LINK_EV_ALERT, .ms_status = ms_status};
 
 	if (!s->up)
 		return;
@@ -403,7 +415,8 @@ void slink_step(struct slink *s)
 	for (size_t i = 0; i < ARRAY_SIZE(s->out); i++)
 		if (s->out[i].used && s->out[i].expires_ms <= w->now_ms) {
 			tell(w, "no answer in time link=%u token=%llx", s->l.id, (unsigned long long)s->out[i].token);
-			finish(s, &s->out[i], LINK_EV_UNKNOWN, (struct fail){ FAIL_UNKNOWN, 0, "no answer in time" }, w->now_ms);
+			finish(s, &s->out[i], LINK_EV_UNKNOWN, (struct fail){FAIL_UNKNOWN, 0, "no answer in time"},
+			       w->now_ms);
 		}
 	for (size_t i = 0; i < ARRAY_SIZE(s->in); i++)
 		if (s->in[i].used && s->in[i].expires_ms <= w->now_ms) {
@@ -434,7 +447,7 @@ int64_t slink_due(const struct slink *s)
 void slink_set_up(struct slink *s, bool up)
 {
 	struct world *w = s->w;
-	struct link_event ev = { .kind = up ? LINK_EV_UP : LINK_EV_DOWN, .fail = { FAIL_LINK, 0, "connection closed" } };
+	struct link_event ev = {.kind = up ? LINK_EV_UP : LINK_EV_DOWN, .fail = {FAIL_LINK, 0, "connection closed"}};
 
 	if (s->up == up)
 		return;
@@ -443,7 +456,8 @@ void slink_set_up(struct slink *s, bool up)
 	s->in_packet = false;
 	for (size_t i = 0; !up && i < ARRAY_SIZE(s->out); i++)
 		if (s->out[i].used)
-			finish(s, &s->out[i], LINK_EV_UNKNOWN, (struct fail){ FAIL_LINK, 0, "connection lost" }, w->now_ms);
+			finish(s, &s->out[i], LINK_EV_UNKNOWN, (struct fail){FAIL_LINK, 0, "connection lost"},
+			       w->now_ms);
 	for (size_t i = 0; !up && i < ARRAY_SIZE(s->in); i++)
 		if (s->in[i].used) {
 			s->in[i].used = false;
@@ -470,7 +484,7 @@ static void stop(struct link *l)
 
 static void stats(struct link *l, struct link_stats *out)
 {
-	*out = (struct link_stats){ .up = self(l)->up, .window = self(l)->w->sc.window, .in_window = self(l)->n_out };
+	*out = (struct link_stats){.up = self(l)->up, .window = self(l)->w->sc.window, .in_window = self(l)->n_out};
 }
 
 static void free_link(struct link *l)

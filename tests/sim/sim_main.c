@@ -12,31 +12,31 @@
 #include "sim.h"
 
 #define JOBS_MAX     16
-#define FAILURES_MAX 20		/* then enough is known */
-#define BREAK_SEEDS  200	/* a breakage that does not show in so many runs is not noticed */
+#define FAILURES_MAX 20 /* then enough is known */
+#define BREAK_SEEDS  200 /* a breakage that does not show in so many runs is not noticed */
 
 /* Each breakage and the checker that must name it. */
 static const struct {
 	const char *name, *checker;
 } breaks[] = {
-	[BREAK_NONE] = { "none", NULL },
-	[BREAK_LOSE_ANSWERED] = { "lose-answered", "answered-is-durable" },
-	[BREAK_ACT_EARLY] = { "act-early", "durable-first" },
-	[BREAK_DOUBLE_RUN] = { "double-run", "at-most-once" },
-	[BREAK_FORGET_WRITE] = { "forget-write", "done-means-ran" },
-	[BREAK_LOSE_COUNTER] = { "lose-counter", "one-cntr-one-packet" },
-	[BREAK_LINK_RESENDS] = { "link-resends", "fenced" },
-	[BREAK_OVER_RATE] = { "over-rate", "rate" },
-	[BREAK_OVER_WINDOW] = { "over-window", "window" },
-	[BREAK_SPLIT_PACKET] = { "split-packet", "order" },
-	[BREAK_LOSE_END] = { "lose-end", "store-equals-core" },
-	[BREAK_LEAK_KEY] = { "leak-key", "no-key-outside" },
-	[BREAK_MUTE_CARD] = { "mute-card", "all-finish" },
+	[BREAK_NONE] = {"none", NULL},
+	[BREAK_LOSE_ANSWERED] = {"lose-answered", "answered-is-durable"},
+	[BREAK_ACT_EARLY] = {"act-early", "durable-first"},
+	[BREAK_DOUBLE_RUN] = {"double-run", "at-most-once"},
+	[BREAK_FORGET_WRITE] = {"forget-write", "done-means-ran"},
+	[BREAK_LOSE_COUNTER] = {"lose-counter", "one-cntr-one-packet"},
+	[BREAK_LINK_RESENDS] = {"link-resends", "fenced"},
+	[BREAK_OVER_RATE] = {"over-rate", "rate"},
+	[BREAK_OVER_WINDOW] = {"over-window", "window"},
+	[BREAK_SPLIT_PACKET] = {"split-packet", "order"},
+	[BREAK_LOSE_END] = {"lose-end", "store-equals-core"},
+	[BREAK_LEAK_KEY] = {"leak-key", "no-key-outside"},
+	[BREAK_MUTE_CARD] = {"mute-card", "all-finish"},
 };
 _Static_assert(ARRAY_SIZE(breaks) == _SIM_BREAKS, "every breakage has its row");
 
 struct shared {
-	volatile uint64_t seed;		/* being run */
+	volatile uint64_t seed; /* being run */
 	volatile unsigned runs, failures;
 };
 
@@ -45,7 +45,8 @@ static int usage(void)
 	fputs("usage: sim --seed S [--trace] [--break NAME]\n"
 	      "       sim --seeds N [--from S] [--jobs J] [--break NAME]\n"
 	      "       sim --file FILE      seeds that once failed, one per line, with their story\n"
-	      "       sim --breaks         every deliberate breakage must be noticed by its checker\n", stderr);
+	      "       sim --breaks         every deliberate breakage must be noticed by its checker\n",
+	      stderr);
 	return 1;
 }
 
@@ -67,8 +68,9 @@ static bool run_seed(uint64_t seed, enum sim_break broken, bool trace, char chec
 	if (!ok) {
 		snprintf(checker, 32, "%s", w->checker);
 		if (broken == BREAK_NONE || trace)
-			printf("seed %llu: %s: at %+.3f s: %s\n    replay: sim --seed %llu --trace\n", (unsigned long long)seed,
-			       w->checker, (double)(w->now_ms - SIM_START_MS) / 1000, w->why, (unsigned long long)seed);
+			printf("seed %llu: %s: at %+.3f s: %s\n    replay: sim --seed %llu --trace\n",
+			       (unsigned long long)seed, w->checker, (double)(w->now_ms - SIM_START_MS) / 1000, w->why,
+			       (unsigned long long)seed);
 	} else if (trace) {
 		printf("seed %llu: passed; %llu turns, %llu submits, %llu messages, %llu commits, %u lives, %.3f s\n",
 		       (unsigned long long)seed, (unsigned long long)w->stat_turns, (unsigned long long)w->stat_submits,
@@ -102,7 +104,8 @@ static pid_t start_job(struct shared *sh, uint64_t from, uint64_t end, unsigned 
 
 static int run_many(uint64_t from, uint64_t n, unsigned jobs, enum sim_break broken)
 {
-	struct shared *sh = mmap(NULL, JOBS_MAX * sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *sh =
+		mmap(NULL, JOBS_MAX * sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid[JOBS_MAX];
 	unsigned runs = 0, failures = 0, alive = jobs;
 
@@ -126,9 +129,9 @@ static int run_many(uint64_t from, uint64_t n, unsigned jobs, enum sim_break bro
 		alive--;
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 			continue;
-		printf("seed %llu: the process died (%s %d)\n    replay: sim --seed %llu --trace\n", (unsigned long long)sh[i].seed,
-		       WIFSIGNALED(status) ? "signal" : "exit", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-		       (unsigned long long)sh[i].seed);
+		printf("seed %llu: the process died (%s %d)\n    replay: sim --seed %llu --trace\n",
+		       (unsigned long long)sh[i].seed, WIFSIGNALED(status) ? "signal" : "exit",
+		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), (unsigned long long)sh[i].seed);
 		sh[i].failures++;
 		sh[i].runs++;
 		pid[i] = start_job(&sh[i], sh[i].seed + jobs, from + n, jobs, broken);
@@ -157,7 +160,7 @@ static int run_file(const char *path)
 		uint64_t seed = strtoull(line, &end, 10);
 
 		if (end == line)
-			continue;	/* a comment */
+			continue; /* a comment */
 		n++;
 		if (!run_seed(seed, BREAK_NONE, false, checker)) {
 			printf("    its story:%s", end);
@@ -182,7 +185,8 @@ static bool break_noticed(enum sim_break b)
 			char checker[32];
 
 			if (!run_seed(s, b, false, checker) && !strcmp(checker, breaks[b].checker)) {
-				printf("%-14s noticed by %s at seed %llu\n", breaks[b].name, breaks[b].checker, (unsigned long long)s);
+				printf("%-14s noticed by %s at seed %llu\n", breaks[b].name, breaks[b].checker,
+				       (unsigned long long)s);
 				exit(0);
 			}
 		}
@@ -245,7 +249,8 @@ int main(int argc, char **argv)
 			one = true;
 		else if (!strcmp(arg, "--break") && (broken = find_break(val)) >= 0)
 			;
-		else if (!(!strcmp(arg, "--seeds") && number(val, &seeds)) && !(!strcmp(arg, "--from") && number(val, &from)) &&
+		else if (!(!strcmp(arg, "--seeds") && number(val, &seeds)) &&
+			 !(!strcmp(arg, "--from") && number(val, &from)) &&
 			 !(!strcmp(arg, "--jobs") && number(val, &jobs)))
 			return usage();
 		i++;

@@ -31,7 +31,7 @@ static int64_t delay(void *ctx, const char *what, struct store_batch *b)
 
 static int fault(void *ctx, struct store_batch *b)
 {
-	static const int errors[] = { STORE_E_BUSY, STORE_E_FULL, STORE_E_IO };
+	static const int errors[] = {STORE_E_BUSY, STORE_E_FULL, STORE_E_IO};
 	struct world *w = ctx;
 
 	if (!w->setup && w->store_bad) {
@@ -57,7 +57,7 @@ static int64_t now(void *ctx)
 
 void sstore_hooks(struct world *w)
 {
-	w->hooks = (struct store_mem_hooks){ .delay = delay, .fault = fault, .now_ms = now, .ctx = w };
+	w->hooks = (struct store_mem_hooks){.delay = delay, .fault = fault, .now_ms = now, .ctx = w};
 }
 
 /* What of an unfinished commit the power cut keeps: all or nothing. */
@@ -67,7 +67,7 @@ bool sstore_keep(void *ctx, struct store_batch *b)
 	bool kept = w->crash_at == CRASH_COMMIT_AFTER;
 
 	if (w->store_bad)
-		kept = false;	/* a disk that refuses does not change its mind */
+		kept = false; /* a disk that refuses does not change its mind */
 	else if (w->crash_at != CRASH_COMMIT_BEFORE && w->crash_at != CRASH_COMMIT_AFTER)
 		kept = sim_rng_next(&w->store_dice) & 1;
 	tell(w, "the power cut %s commit %llu", kept ? "keeps" : "loses", (unsigned long long)b->batch_no);
@@ -86,7 +86,7 @@ struct tamper {
 	struct store s;
 	struct world *w;
 	struct store *under;
-	struct store_batch *early;	/* told "durable" at the next poll */
+	struct store_batch *early; /* told "durable" at the next poll */
 	struct clone *clones;
 };
 
@@ -127,7 +127,7 @@ static void spoil(struct tamper *t, struct store_batch *b)
 		if (t->w->broken == BREAK_LOSE_COUNTER && op->kind == ST_KEYSET_CNTR) {
 			struct keyset_row *k = op->row;
 
-			k->cntr = k->cntr_proven = 0;	/* never lowers: the row stays as it was */
+			k->cntr = k->cntr_proven = 0; /* never lowers: the row stays as it was */
 		}
 		if (t->w->broken == BREAK_LOSE_END && op->kind == ST_TXN_PUT) {
 			struct txn_row *txn = op->row;

@@ -10,7 +10,7 @@
 #include "sim.h"
 
 #define STEPS_PER_TURN 64
-#define REST_MS	       5000	/* after the last card has ended: whatever is still in the air may come */
+#define REST_MS	       5000 /* after the last card has ended: whatever is still in the air may come */
 #define LINK_START_MS  500
 
 /* ------------------------------------------------------------------------------------------------ telling */
@@ -54,12 +54,12 @@ void world_plan(struct world *w, int64_t at_ms, enum plan_kind kind, unsigned ar
 	}
 	for (i = w->n_plan++; i && w->plan[i - 1].at_ms > at_ms; i--)
 		w->plan[i] = w->plan[i - 1];
-	w->plan[i] = (struct plan){ at_ms, kind, arg };
+	w->plan[i] = (struct plan){at_ms, kind, arg};
 }
 
 static int64_t within(struct world *w, int64_t lo, int64_t hi)
 {
-	return sim_rng_range(&w->dice, (struct sim_range){ lo, hi });
+	return sim_rng_range(&w->dice, (struct sim_range){lo, hi});
 }
 
 static void plan_all(struct world *w)
@@ -168,10 +168,11 @@ static int64_t utc_ms(void *ctx)
 
 static int open_keys(struct world *w, struct ks **ks, bool first)
 {
-	struct ks_open_params p = { .source = KS_KEK_MEMORY, .kek = w->kek, .slots = 128, .random = random_octets, .random_ctx = w };
+	struct ks_open_params p = {
+		.source = KS_KEK_MEMORY, .kek = w->kek, .slots = 128, .random = random_octets, .random_ctx = w};
 	char err[160];
-	int rc = ks_open(ks, &p, first ? NULL : w->ks_check, first ? 0 : sizeof(w->ks_check), first ? w->ks_check : NULL, err,
-			 sizeof(err));
+	int rc = ks_open(ks, &p, first ? NULL : w->ks_check, first ? 0 : sizeof(w->ks_check),
+			 first ? w->ks_check : NULL, err, sizeof(err));
 
 	if (rc)
 		check_fail(w, "harness", "keystore: %s", err);
@@ -180,7 +181,7 @@ static int open_keys(struct world *w, struct ks **ks, bool first)
 
 static bool boot(struct world *w)
 {
-	struct gw_deps deps = { .env = &w->env, .log = on_log, .log_ctx = w };
+	struct gw_deps deps = {.env = &w->env, .log = on_log, .log_ctx = w};
 
 	w->lives++;
 	w->dead = w->ready_seen = false;
@@ -209,7 +210,7 @@ static bool boot(struct world *w)
 
 static void post_verb(struct world *w, unsigned campaign, enum gw_campaign_verb verb)
 {
-	struct gw_event ev = { .kind = GW_EV_CAMPAIGN, .campaign = w->campaign[campaign].id, .verb = verb, .request = 1 };
+	struct gw_event ev = {.kind = GW_EV_CAMPAIGN, .campaign = w->campaign[campaign].id, .verb = verb, .request = 1};
 
 	if (w->gw && !w->dead && gw_post(w->gw, &ev))
 		world_plan(w, w->now_ms + 100, verb == CAMPAIGN_VERB_PAUSE ? PLAN_PAUSE : PLAN_START, campaign);
@@ -248,9 +249,10 @@ static int seal(struct world *w, unsigned i)
 {
 	struct watched_card *c = &w->watch[i];
 	struct keyset_row *k = &c->keyset;
-	enum ota_alg alg = w->sc.alg == SIM_ALG_3DES2 ? OTA_ALG_3DES2_CBC : w->sc.alg == SIM_ALG_3DES3 ? OTA_ALG_3DES3_CBC :
-											     OTA_ALG_AES_CBC;
-	struct ks_keyset_spec spec = { .kvn = w->sc.kvn, .kic_alg = alg, .kid_alg = alg, .cc_len = w->sc.mac_len };
+	enum ota_alg alg = w->sc.alg == SIM_ALG_3DES2	? OTA_ALG_3DES2_CBC
+			   : w->sc.alg == SIM_ALG_3DES3 ? OTA_ALG_3DES3_CBC
+							: OTA_ALG_AES_CBC;
+	struct ks_keyset_spec spec = {.kvn = w->sc.kvn, .kic_alg = alg, .kid_alg = alg, .cc_len = w->sc.mac_len};
 	char hex[3][2 * SIM_KEY_MAX + 1], err[160];
 	int n;
 
@@ -311,7 +313,7 @@ static int intake_cards(struct world *w, struct store *s, struct store_batch *b)
 	int rc;
 
 	for (unsigned i = 0; i < w->sc.cards; i++) {
-		struct store_card_insert in = { .n_keysets = 1, .keyset = { w->watch[i].keyset } };
+		struct store_card_insert in = {.n_keysets = 1, .keyset = {w->watch[i].keyset}};
 
 		memcpy(in.card.iccid, w->card[i].iccid, SIM_ICCID_LEN);
 		memcpy(in.card.imsi, w->card[i].imsi_first, SIM_IMSI_LEN);
@@ -331,15 +333,20 @@ static int intake_campaigns(struct world *w, struct store *s, struct store_batch
 	for (unsigned i = 0; i < w->sc.campaigns; i++) {
 		struct campaign_row *c = &w->campaign[i];
 
-		*c = (struct campaign_row){ .id = i + 1, .state = CAMPAIGN_READY, .profile = "sim", .created_ms = w->now_ms };
+		*c = (struct campaign_row){.id = i + 1,
+					   .state = CAMPAIGN_READY,
+					   .profile = "sim",
+					   .created_ms = w->now_ms};
 		snprintf(c->name, sizeof(c->name), "swap%u", i + 1);
 		for (unsigned k = i; k < w->sc.cards; k += w->sc.campaigns)
 			c->targets++;
 		store_batch_add(b, ST_CAMPAIGN_INSERT, c, w->profile_text, strlen(w->profile_text));
 	}
 	for (unsigned i = 0; i < w->sc.cards; i++) {
-		struct store_txn_plan p = { .txn = { .campaign = w->watch[i].campaign + 1, .evidence = 255, .por_status = 255 },
-					    .kvn = w->sc.kvn };
+		struct store_txn_plan p = {.txn = {.campaign = w->watch[i].campaign + 1,
+						   .evidence = 255,
+						   .por_status = 255},
+					   .kvn = w->sc.kvn};
 
 		memcpy(p.txn.new_imsi, w->watch[i].new_imsi, sizeof(p.txn.new_imsi));
 		memcpy(p.iccid, w->card[i].iccid, SIM_ICCID_LEN);
@@ -407,8 +414,8 @@ static void air_card_out(void *ctx, uint32_t card, const struct sim_card_out *ou
 	struct sim_card *c = &w->card[card];
 
 	if (out->complete)
-		tell(w, "card %u: status %d sw %04x %s%s", card, out->status, out->sw, out->accepted ? "accepted" : "refused",
-		     out->refresh ? ", REFRESH" : "");
+		tell(w, "card %u: status %d sw %04x %s%s", card, out->status, out->sw,
+		     out->accepted ? "accepted" : "refused", out->refresh ? ", REFRESH" : "");
 	if (w->broken == BREAK_DOUBLE_RUN)
 		c->ks[0].cntr = c->profile.cntr;
 	if (w->broken == BREAK_FORGET_WRITE && out->accepted) {
@@ -444,7 +451,7 @@ static void go_calm(struct world *w)
 
 static void run_plan(struct world *w, const struct plan *p)
 {
-	static const int errors[] = { STORE_E_BUSY, STORE_E_FULL, STORE_E_IO };
+	static const int errors[] = {STORE_E_BUSY, STORE_E_FULL, STORE_E_IO};
 
 	switch (p->kind) {
 	case PLAN_CRASH:
@@ -497,7 +504,7 @@ static void on_reply(void *ctx, const struct gw_effect *fx)
 
 static void turn_gateway(struct world *w)
 {
-	const struct gw_reply_sink sink = { .reply = on_reply, .ctx = w };
+	const struct gw_reply_sink sink = {.reply = on_reply, .ctx = w};
 
 	if (store_mem_due(w->store) <= w->now_ms || sstore_tamper_due(w->store_seen))
 		w->store_seen->ops->poll(w->store_seen);
@@ -525,9 +532,9 @@ static void turn(struct world *w)
 	}
 	if (w->ended_ms || w->failed)
 		return;
+	sim_air_step(w->air, w->now_ms, &air_cb, w);
 	if (w->gw && !w->dead)
 		turn_gateway(w);
-	sim_air_step(w->air, w->now_ms, &air_cb, w);
 	if (w->dead && w->gw)
 		die(w);
 }
@@ -613,7 +620,7 @@ static int prepare(struct world *w)
 		check_fail(w, "harness", "profile: %s", err);
 		return -1;
 	}
-	w->env = (struct env){ .utc_ms = utc_ms, .random = random_octets, .ctx = w };
+	w->env = (struct env){.utc_ms = utc_ms, .random = random_octets, .ctx = w};
 	sstore_hooks(w);
 	random_octets(w, w->kek, sizeof(w->kek));
 	if (open_keys(w, &w->audit, true))
@@ -635,9 +642,12 @@ void world_run(struct world *w)
 	w->store_dice.s = w->seed * 4 + 3;
 	w->link_dice.s = w->seed * 4 + 4;
 	scenario_draw(&w->sc, w->seed, w->broken);
-	tell(w, "seed %llu: %u cards (%u wrong keys, %u denied), spi %02x %02x, %s, mac %u, replay %d, window %u, rate %.0f, "
-		"%s, %u crashes, calm at %lld s", (unsigned long long)w->seed, w->sc.cards, w->sc.wrong_keys, w->sc.denied,
-	     w->sc.spi[0], w->sc.spi[1], sim_alg_name(w->sc.alg), w->sc.mac_len, w->sc.card.replay, w->sc.window, w->sc.rate,
+	tell(w,
+	     "seed %llu: %u cards (%u wrong keys, %u denied), spi %02x %02x, %s, mac %u, replay %d, window %u, rate "
+	     "%.0f, "
+	     "%s, %u crashes, calm at %lld s",
+	     (unsigned long long)w->seed, w->sc.cards, w->sc.wrong_keys, w->sc.denied, w->sc.spi[0], w->sc.spi[1],
+	     sim_alg_name(w->sc.alg), w->sc.mac_len, w->sc.card.replay, w->sc.window, w->sc.rate,
 	     w->sc.patient ? "patient" : "impatient", w->sc.crashes, (long long)w->sc.calm_ms / 1000);
 	if (prepare(w)) {
 		check_fail(w, "harness", "the world cannot be set up");
