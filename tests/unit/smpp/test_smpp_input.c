@@ -474,11 +474,10 @@ static void test_answers_pile_up(void **state)
 	int small = 4096;
 	unsigned asked = 0;
 
+	smsc_narrow(&b->smsc);
 	bed_up(b);
 	l = (struct smpp_link *)b->link;
 	setsockopt(l->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-	setsockopt(l->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-	setsockopt(b->smsc.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	b->smsc.deaf = true;
 	while (asked < 40000)
 		smsc_send(&b->smsc, &(struct smpp_pdu){ .id = SMPP_ENQUIRE_LINK, .seq = ++asked });

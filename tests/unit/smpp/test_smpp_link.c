@@ -583,10 +583,10 @@ static void test_partial_writes(void **state)
 
 	b->cfg.window = SMPP_WINDOW_MAX;
 	b->smsc.auto_submit = true;
+	smsc_narrow(&b->smsc);
 	bed_up(b);
 	l = (struct smpp_link *)b->link;
 	setsockopt(l->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-	setsockopt(b->smsc.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	b->smsc.deaf = true;
 	for (uint64_t i = 1; i <= SMPP_WINDOW_MAX; i++)
 		assert_int_equal(bed_submit(b, i), 0);

@@ -34,6 +34,13 @@ void smsc_close(struct smsc *s)
 	drop(s);
 }
 
+void smsc_narrow(struct smsc *s)
+{
+	int small = 8192;
+
+	assert_int_equal(setsockopt(evconnlistener_get_fd(s->listener), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+}
+
 static void push(struct smsc *s)
 {
 	size_t len = s->one_octet && s->out_len ? 1 : s->out_len;

@@ -96,6 +96,8 @@ void smsc_send(struct smsc *s, const struct smpp_pdu *p);
 void smsc_raw(struct smsc *s, const void *octets, size_t len);
 void smsc_answer(struct smsc *s, uint32_t seq, uint32_t status, const char *id);
 void smsc_close(struct smsc *s);
+/* Connections from now on have a small receive buffer: set before they are made, or TCP waits for its timers. */
+void smsc_narrow(struct smsc *s);
 unsigned smsc_count(struct smsc *s, uint32_t id);
 /* The answer that carries seq and id; NULL when it did not come (yet). */
 const struct smsc_seen *smsc_find(struct smsc *s, uint32_t id, uint32_t seq);
