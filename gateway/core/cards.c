@@ -181,6 +181,29 @@ struct card *card_load(struct gw *gw, const struct card_bundle *b)
 	return c;
 }
 
+/* Under which IMSI is the card reached?  Once a script has left, the card may live under either: what was last heard from it
+ * decides, and where nothing was, attempts take turns.  True: the new one. */
+bool card_address_turn(const struct gw *gw, const struct card *c)
+{
+	const struct txn_row *t = &c->b.txn;
+
+	if (!gw->cfg.address_by_imsi || txn_ended(t->state) || !strcmp(t->new_imsi, c->b.card.imsi))
+		return false;
+	if (c->heard == HEARD_OLD || c->heard == HEARD_NEW)
+		return c->heard == HEARD_NEW;
+	return t->attempts > 1 && t->attempts % 2 == 0;
+}
+
+void card_heard(struct card *c, const struct ota_addr *from)
+{
+	if (from->npi != 6)
+		return;
+	if (!strcmp(from->digits, c->b.txn.new_imsi))
+		c->heard = HEARD_NEW;
+	else if (!strcmp(from->digits, c->b.card.imsi))
+		c->heard = HEARD_OLD;
+}
+
 /* ---------------------------------------------------------------------------------------------------- dirt */
 
 void card_dirty(struct gw *gw, struct card *c, uint32_t what)

@@ -292,6 +292,13 @@ void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct f
 	const struct retry_policy *rp = &gw->cfg.retry;
 	int64_t due;
 
+	if (why->cls == FAIL_SUBS_PERM && card_address_turn(gw, c)) {
+		/* not a word about the card: it was tried under the IMSI it may have by now */
+		const struct fail absent = { FAIL_ABSENT, why->code, why->what };
+
+		cmd_wait(gw, c, cmd, &absent);
+		return;
+	}
 	txn_obstacle(gw, c, why->cls, why->code);
 	if (why->cls == FAIL_SUBS_PERM || why->cls == FAIL_CONFIG || why->cls == FAIL_CARD_PERM) {
 		/* the network will not take it.  If an earlier attempt got out, the card may have run it: a person must look */
@@ -338,8 +345,9 @@ static unsigned refused_probes(const struct card *c)
 	return n;
 }
 
-/* The card has refused, in a way that does not say whether the script has run.  To a script: ask.  To a question: our counter
- * may be behind, so ask again with a bounded jump; a card that refuses for other reasons, or for too long, needs a person. */
+/* The card (or somebody who can send such a message) has refused, in a way that does not say whether the script has run.  To a
+ * script: ask.  To a question: ask again, with a bounded jump where our counter may be behind; a card that goes on refusing
+ * needs a person. */
 static void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_t status)
 {
 	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
@@ -350,8 +358,8 @@ static void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8
 
 	if (cmd->kind == CMD_SCRIPT) {
 		cmd_fence(gw, c, cmd, 0);
-	} else if (behind && refused < gw->cfg.retry.probes_max) {
-		cmd_fence(gw, c, cmd, counter_jump(refused));
+	} else if (refused < gw->cfg.retry.probes_max) {
+		cmd_fence(gw, c, cmd, behind ? counter_jump(refused) : 0);
 	} else {
 		txn_obstacle(gw, c, behind ? FAIL_CARD_RESYNC : FAIL_CARD_PERM, status);
 		snprintf(why, sizeof(why), "card answers %02X (%s) also to a read-back", status, ota_por_status_name(status));
@@ -393,6 +401,7 @@ void cmd_timer(struct gw *gw, struct card *c)
 	} else {
 		const struct fail none = { FAIL_UNKNOWN, 0, "no PoR in time" };
 
+		c->heard = HEARD_NOTHING;
 		cmd_wait(gw, c, cmd, &none);
 	}
 }
@@ -419,6 +428,8 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 		return;	/* a PoR was faster than the answer to our submit */
 	if (f->fail.cls != FAIL_NONE && (f->next_seg < f->segs || f->accepted + f->unknown < f->segs)) {
 		cmd_wait(gw, c, cmd, &f->fail);
+		if (c->alert_ms < f->first_ms)
+			c->heard = HEARD_NOTHING;
 		if (c->alert_ms >= f->first_ms)
 			cmd_on_presence(gw, c);	/* the card came back while we were being refused */
 		return;

@@ -199,7 +199,8 @@ bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms,
 	};
 	if (gw->cfg.address_by_imsi) {
 		out->dst = (struct ota_addr){ .ton = 0, .npi = 6 };
-		memcpy(out->dst.digits, c->b.card.imsi, sizeof(c->b.card.imsi));
+		memcpy(out->dst.digits, card_address_turn(gw, c) ? c->b.txn.new_imsi : c->b.card.imsi,
+		       sizeof(c->b.card.imsi));
 	} else {
 		out->dst = (struct ota_addr){ .ton = 1, .npi = 1 };
 		memcpy(out->dst.digits, c->b.card.msisdn, sizeof(c->b.card.msisdn));
@@ -217,7 +218,10 @@ bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms,
 void gw_submit_refused(struct gw *gw, unsigned link, uint64_t token, int64_t now_ms)
 {
 	struct gw_event ev = { .kind = GW_EV_LINK, .link = link };
+	struct flight *f = flight_find(gw, token >> 24);
 
+	if (f)
+		f->aborted = true;	/* the rest stays here */
 	/* the same road as any other outcome, so that there is one place where attempts end */
 	ev.ev.kind = LINK_EV_UNKNOWN;
 	ev.ev.token = token;

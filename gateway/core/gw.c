@@ -489,6 +489,8 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 {
 	const struct link_event *e = &ev->ev;
 
+	if (c && e->kind != LINK_EV_REPORT)	/* a receipt comes from the SMSC */
+		card_heard(c, &e->from);
 	if (e->kind == LINK_EV_ALERT) {
 		gw->stats.alerts++;
 		if (c && e->ms_status == 0) {

@@ -66,6 +66,7 @@ struct card {
 	unsigned pins;			/* flights */
 	uint64_t change_batch;		/* batch with its last change; evicted only when that is durable */
 	int64_t alert_ms;		/* last alert_notification, this process life only */
+	enum { HEARD_NOTHING, HEARD_OLD, HEARD_NEW } heard;	/* under which IMSI; until an attempt there fails */
 	int64_t seen_written_ms;
 	struct card *hash_next, *dirty_next;
 	struct card *lru_prev, *lru_next;
@@ -224,6 +225,8 @@ int cards_init(struct gw *gw);
 struct card *card_find(struct gw *gw, uint64_t id);
 struct card *card_by_addr(struct gw *gw, const struct ota_addr *a);
 struct card *card_load(struct gw *gw, const struct card_bundle *b);	/* NULL: no room now */
+bool card_address_turn(const struct gw *gw, const struct card *c);
+void card_heard(struct card *c, const struct ota_addr *from);
 void card_index_addrs(struct gw *gw, struct card *c);
 void card_touch(struct gw *gw, struct card *c);
 void card_dirty(struct gw *gw, struct card *c, uint32_t what);
