@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "smpp_pdu.h"
 
@@ -179,15 +178,24 @@ static uint8_t message_state(const char *stat)
 											  : SMPP_STATE_UNDELIVERABLE;
 }
 
+/* YYMMDDhhmm in UTC; the calendar is counted from 1 March 0000, so that leap days come last. */
+static void date_text(char out[11], int64_t now_ms)
+{
+	int64_t minutes = now_ms / 60000, days = minutes / 1440 + 719468, era = days / 146097, doe = days % 146097;
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int64_t mp = (5 * doy + 2) / 153, day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9;
+	int64_t year = yoe + era * 400 + (month <= 2);
+
+	snprintf(out, 11, "%02u%02u%02u%02u%02u", (unsigned)(year % 100), (unsigned)(month % 100), (unsigned)(day % 100),
+		 (unsigned)(minutes / 60 % 24), (unsigned)(minutes % 60));
+}
+
 /* The usual text of a receipt (SMPP 3.4, Appendix B). */
 static int receipt_text(char *out, size_t cap, const char *id, const char *stat, int64_t now_ms)
 {
-	time_t t = (time_t)(now_ms / 1000);
-	char when[16] = "0000000000";
-	struct tm tm;
+	char when[11];
 
-	if (gmtime_r(&t, &tm))
-		strftime(when, sizeof(when), "%y%m%d%H%M", &tm);
+	date_text(when, now_ms);
 	return snprintf(out, cap, "id:%s sub:001 dlvrd:%s submit date:%s done date:%s stat:%s err:000 text:", id,
 			strcmp(stat, "DELIVRD") ? "000" : "001", when, when, stat);
 }
