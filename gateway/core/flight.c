@@ -231,15 +231,32 @@ void gw_submit_refused(struct gw *gw, unsigned link, uint64_t token, int64_t now
 		gw_set_fatal(gw, "no place for an outcome of our own submit: reserve too small");
 }
 
+/* Hands nothing more out of this attempt. */
+static void flight_abort(struct gw *gw, struct flight *f)
+{
+	f->aborted = true;
+	if (f->next_seg && f->next_seg < f->segs && f->outcomes == f->next_seg)
+		flight_finish(gw, f);	/* nothing is out any more: nobody else would end it */
+}
+
 void flight_abandon(struct gw *gw, uint64_t cmd)
 {
 	struct flight *f = flight_find(gw, cmd);
 
+	if (f)
+		flight_abort(gw, f);
+}
+
+/* A packet is not finished on another connection than the one it was started on. */
+void flight_link_down(struct gw *gw, unsigned link)
+{
+	struct flight *f = gw->link_current[link];
+
 	if (!f)
 		return;
-	f->aborted = true;
-	if (f->next_seg && f->next_seg < f->segs && f->outcomes == f->next_seg)
-		flight_finish(gw, f);	/* nothing is out any more: nobody else would end it */
+	if (f->fail.cls == FAIL_NONE)
+		f->fail = (struct fail){ FAIL_LINK, 0, "link went down" };
+	flight_abort(gw, f);
 }
 
 static bool worse(enum fail_class a, enum fail_class b)

@@ -527,6 +527,8 @@ static bool take(struct gw *gw, struct ev_node *n)
 	case LINK_EV_UP:
 	case LINK_EV_DOWN:
 		gw->link_up[ev->link] = ev->ev.kind == LINK_EV_UP;
+		if (!gw->link_up[ev->link])
+			flight_link_down(gw, ev->link);
 		gw_ev_free(gw, n);
 		return true;
 	case LINK_EV_ACCEPTED:
