@@ -634,6 +634,24 @@ static int prepare(struct world *w)
 	return 0;
 }
 
+static void scenario_tell(struct world *w)
+{
+	const struct scenario *sc = &w->sc;
+
+	tell(w, "seed %llu: %u cards (%u wrong keys, %u denied) of %s, mac %u, spi %02x %02x, replay %d%s%s",
+	     (unsigned long long)w->seed, sc->cards, sc->wrong_keys, sc->denied, sim_alg_name(sc->alg), sc->mac_len,
+	     sc->spi[0], sc->spi[1], sc->card.replay, sc->card.silent_errors ? ", silent errors" : "",
+	     sc->card.interim_0b ? ", interim 0B" : "");
+	tell(w,
+	     "%s mode, loss %u dup %u reorder %u corrupt %u ppm; %u links by %s, window %u, rate %.0f, refusals %u ppm",
+	     sc->air.mode == SIM_AIR_STORE ? "store" : "transaction", sc->air.loss_ppm, sc->air.dup_ppm,
+	     sc->air.reorder_ppm, sc->air.corrupt_ppm, sc->links, sc->by_imsi ? "IMSI" : "MSISDN", sc->window, sc->rate,
+	     sc->refuse_ppm);
+	tell(w, "%s, %u campaigns; %u crashes, %u link losses, %u store outages, %u pauses; calm at %lld s",
+	     sc->patient ? "patient" : "impatient", sc->campaigns, sc->crashes, sc->link_downs, sc->store_outages,
+	     sc->pauses, (long long)sc->calm_ms / 1000);
+}
+
 void world_run(struct world *w)
 {
 	w->now_ms = SIM_START_MS;
@@ -642,13 +660,7 @@ void world_run(struct world *w)
 	w->store_dice.s = w->seed * 4 + 3;
 	w->link_dice.s = w->seed * 4 + 4;
 	scenario_draw(&w->sc, w->seed, w->broken);
-	tell(w,
-	     "seed %llu: %u cards (%u wrong keys, %u denied), spi %02x %02x, %s, mac %u, replay %d, window %u, rate "
-	     "%.0f, "
-	     "%s, %u crashes, calm at %lld s",
-	     (unsigned long long)w->seed, w->sc.cards, w->sc.wrong_keys, w->sc.denied, w->sc.spi[0], w->sc.spi[1],
-	     sim_alg_name(w->sc.alg), w->sc.mac_len, w->sc.card.replay, w->sc.window, w->sc.rate,
-	     w->sc.patient ? "patient" : "impatient", w->sc.crashes, (long long)w->sc.calm_ms / 1000);
+	scenario_tell(w);
 	if (prepare(w)) {
 		check_fail(w, "harness", "the world cannot be set up");
 	} else {
