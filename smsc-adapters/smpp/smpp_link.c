@@ -195,6 +195,9 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 		return;
 	}
 	why = smpp_status_fail(status);
+	/* in transaction mode the SMSC speaks for the network: OsmoMSC says 0B for "not attached now" and "unknown" alike */
+	if (status == ESME_RINVDSTADR && l->cfg.esm_mode == SMPP_MODE_TRANSACTION)
+		why = (struct fail){ FAIL_ABSENT, status, "SMSC: destination not reachable now" };
 	submit_outcome(l, why.cls == FAIL_UNKNOWN ? LINK_EV_UNKNOWN : LINK_EV_REJECTED, token, why);
 }
 

@@ -12,6 +12,8 @@
 #define SMPP_PDU_MAX	   4096		/* octets; a longer command_length closes the connection */
 #define SMPP_RECEIVED_MAX  256		/* deliver_sm waiting for answer(); beyond it RMSGQFUL */
 
+#define SMPP_MODE_TRANSACTION 2		/* esm_class: the response comes after the network's answer */
+
 struct smpp_link_cfg {
 	char name[LINK_NAME_MAX];
 	char host[64];
