@@ -36,10 +36,10 @@ static const struct {
 	uint8_t value;
 	uint16_t fid;
 } value_files[] = {
-	{VALUE_IMSI, USIM_FID_IMSI},	     {VALUE_ACC, USIM_FID_ACC},
-	{VALUE_LOCI_DELETED, USIM_FID_LOCI}, {VALUE_PSLOCI_DELETED, USIM_FID_PSLOCI},
-	{VALUE_PSLOCI_DELETED, 0x6f53},	     {VALUE_EPSLOCI_DELETED, USIM_FID_EPSLOCI},
-	{VALUE_KEYS_DELETED, USIM_FID_KEYS}, {VALUE_KEYS_DELETED, USIM_FID_KEYSPS},
+	{ VALUE_IMSI, USIM_FID_IMSI },	       { VALUE_ACC, USIM_FID_ACC },
+	{ VALUE_LOCI_DELETED, USIM_FID_LOCI }, { VALUE_PSLOCI_DELETED, USIM_FID_PSLOCI },
+	{ VALUE_PSLOCI_DELETED, 0x6f53 },      { VALUE_EPSLOCI_DELETED, USIM_FID_EPSLOCI },
+	{ VALUE_KEYS_DELETED, USIM_FID_KEYS }, { VALUE_KEYS_DELETED, USIM_FID_KEYSPS },
 };
 
 /* "ok" is not among the words a profile may use: only status 00 is. */
@@ -47,9 +47,10 @@ static const struct {
 	const char *name;
 	uint8_t meaning;
 } meaning_names[] = {
-	{"cntr-low", POR_MEANS_CNTR_LOW}, {"cntr-high", POR_MEANS_CNTR_HIGH}, {"cntr-blocked", POR_MEANS_CNTR_BLOCKED},
-	{"security", POR_MEANS_SECURITY}, {"transient", POR_MEANS_TRANSIENT}, {"config", POR_MEANS_CONFIG},
-	{"interim", POR_MEANS_INTERIM},	  {"other", POR_MEANS_OTHER},
+	{ "cntr-low", POR_MEANS_CNTR_LOW },	    { "cntr-high", POR_MEANS_CNTR_HIGH },
+	{ "cntr-blocked", POR_MEANS_CNTR_BLOCKED }, { "security", POR_MEANS_SECURITY },
+	{ "transient", POR_MEANS_TRANSIENT },	    { "config", POR_MEANS_CONFIG },
+	{ "interim", POR_MEANS_INTERIM },	    { "other", POR_MEANS_OTHER },
 };
 
 /* TS 102 225, 5.2: what the statuses mean where a card keeps to the book. */
@@ -299,7 +300,7 @@ static int set_cla(struct parser *ps)
 
 static int set_concat(struct parser *ps)
 {
-	static const char *const words[] = {"udh8", "udh16"};
+	static const char *const words[] = { "udh8", "udh16" };
 
 	if (want_words(ps, 2, "concat udh8"))
 		return -1;
@@ -328,7 +329,7 @@ static int set_segments_max(struct parser *ps)
 
 static int set_refresh(struct parser *ps)
 {
-	static const char *const words[] = {[REFRESH_CARD] = "card", [REFRESH_POWER_CYCLE] = "power-cycle"};
+	static const char *const words[] = { [REFRESH_CARD] = "card", [REFRESH_POWER_CYCLE] = "power-cycle" };
 
 	if (want_words(ps, 2, "refresh card"))
 		return -1;
@@ -378,16 +379,16 @@ static const struct {
 	int (*set)(struct parser *ps);
 	bool needed;
 } settings[] = {
-	[SET_TAR] = {"tar", set_tar, true},
-	[SET_SPI] = {"spi", set_spi, true},
-	[SET_KVN] = {"kvn", set_kvn, true},
-	[SET_CLA] = {"cla", set_cla, false},
-	[SET_CONCAT] = {"concat", set_concat, false},
-	[SET_SEGMENTS_MAX] = {"segments-max", set_segments_max, false},
-	[SET_REFRESH] = {"refresh", set_refresh, true},
-	[SET_DELETED_LAC] = {"deleted-lac", set_deleted_lac, false},
-	[SET_DESCRIPTION] = {"description", set_description, false},
-	[SET_SCRIPT] = {"script", set_script, true},
+	[SET_TAR] = { "tar", set_tar, true },
+	[SET_SPI] = { "spi", set_spi, true },
+	[SET_KVN] = { "kvn", set_kvn, true },
+	[SET_CLA] = { "cla", set_cla, false },
+	[SET_CONCAT] = { "concat", set_concat, false },
+	[SET_SEGMENTS_MAX] = { "segments-max", set_segments_max, false },
+	[SET_REFRESH] = { "refresh", set_refresh, true },
+	[SET_DELETED_LAC] = { "deleted-lac", set_deleted_lac, false },
+	[SET_DESCRIPTION] = { "description", set_description, false },
+	[SET_SCRIPT] = { "script", set_script, true },
 };
 _Static_assert(ARRAY_SIZE(settings) == _SETTINGS, "every setting has its row");
 
@@ -547,9 +548,9 @@ static int step_read(struct parser *ps, struct profile_step *s)
 
 static int parse_step(struct parser *ps)
 {
-	static const char *const words[] = {"select", "update", "update-record", "read"};
-	static int (*const parse[])(struct parser *, struct profile_step *) = {step_select, step_update,
-									       step_update_record, step_read};
+	static const char *const words[] = { "select", "update", "update-record", "read" };
+	static int (*const parse[])(struct parser *, struct profile_step *) = { step_select, step_update,
+										step_update_record, step_read };
 	struct profile *p = ps->p;
 
 	if (p->n_steps == PROFILE_STEPS_MAX)
@@ -605,8 +606,8 @@ static int check_steps(struct parser *ps)
 /* What no card of this profile could take is said here, not at the thousandth dry run. */
 static int check_size(struct parser *ps)
 {
-	const struct swap_values v = {.imsi = "999990123456789"};
-	const struct keyset_row k = {.kvn = ps->p->kvn, .kic_alg = OTA_ALG_3DES2_CBC, .kid_alg = OTA_ALG_3DES2_CBC};
+	const struct swap_values v = { .imsi = "999990123456789" };
+	const struct keyset_row k = { .kvn = ps->p->kvn, .kic_alg = OTA_ALG_3DES2_CBC, .kid_alg = OTA_ALG_3DES2_CBC };
 	int segments = 0, len = profile_packet_len(ps->p, &k, &v, &segments);
 
 	if (len == OTA_E_SPACE)
@@ -636,7 +637,7 @@ static int check_complete(struct parser *ps)
 
 static int parse_head(struct parser *ps)
 {
-	static const char *const words[] = {"card-profile"};
+	static const char *const words[] = { "card-profile" };
 	const char *name;
 
 	if (strcmp(ps->word[0], words[0]))
@@ -671,10 +672,10 @@ static int parse_line(struct parser *ps)
 
 int profile_parse(struct profile *p, const char *text, size_t len, char *err, size_t err_cap)
 {
-	struct parser ps = {.p = p, .err = err, .err_cap = err_cap};
+	struct parser ps = { .p = p, .err = err, .err_cap = err_cap };
 	const char *end = text + len;
 
-	*p = (struct profile){.concat = OTA_CONCAT_UDH8, .segments_max = 4, .deleted_lac = 0xfffe};
+	*p = (struct profile){ .concat = OTA_CONCAT_UDH8, .segments_max = 4, .deleted_lac = 0xfffe };
 	memcpy(p->por_map, por_map_default, sizeof(p->por_map));
 	if (err_cap)
 		err[0] = '\0';

@@ -138,10 +138,10 @@ int profile_packet_len(const struct profile *p, const struct keyset_row *k, cons
 	uint8_t script[OTA_SCRIPT_MAX];
 	int n = profile_script(p, v, script, sizeof(script), NULL);
 	struct ota_cmd_params cmd = {
-		.spi = {p->spi[0], p->spi[1]},
+		.spi = { p->spi[0], p->spi[1] },
 		.kic = profile_kic(p, k),
 		.kid = profile_kid(p, k),
-		.tar = {p->tar[0], p->tar[1], p->tar[2]},
+		.tar = { p->tar[0], p->tar[1], p->tar[2] },
 		.cc_len = k->cc_len,
 		.data = script,
 	};

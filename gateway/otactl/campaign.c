@@ -8,7 +8,7 @@
 #include "ctl.h"
 
 /* A card in any other state has reached its end. */
-static const char *const states_open[] = {"PLANNED", "ACTIVE"};
+static const char *const states_open[] = { "PLANNED", "ACTIVE" };
 
 uint64_t campaign_ended(const json_t *view)
 {
@@ -115,7 +115,7 @@ static int create_run(struct ctl *c, struct ctl_upload *u, const struct ctl_args
 
 int cmd_campaign_create(struct ctl *c, const struct ctl_args *a)
 {
-	struct ctl_upload u = {.c = c, .file = ctl_arg(a, "imsi-list", 0), .label = "reading list"};
+	struct ctl_upload u = { .c = c, .file = ctl_arg(a, "imsi-list", 0), .label = "reading list" };
 	int rc;
 
 	if (!u.file || !ctl_arg(a, "profile", 0)) {
@@ -212,9 +212,9 @@ static json_t *list_row(const json_t *v)
 int cmd_campaign_list(struct ctl *c, const struct ctl_args *a)
 {
 	static const struct ctl_column columns[] = {
-		{"name", "NAME", false},       {"state", "STATE", false},    {"profile", "PROFILE", false},
-		{"targets", "CARDS", true},    {"done", "DONE", true},	     {"percent", "ENDED %", true},
-		{"started", "STARTED", false}, {"finished", "ENDED", false}, {"eta", "ETA", false},
+		{ "name", "NAME", false },	 { "state", "STATE", false },	 { "profile", "PROFILE", false },
+		{ "targets", "CARDS", true },	 { "done", "DONE", true },	 { "percent", "ENDED %", true },
+		{ "started", "STARTED", false }, { "finished", "ENDED", false }, { "eta", "ETA", false },
 	};
 	json_t *answer, *rows, *v;
 	struct ctl_list l;
@@ -298,9 +298,9 @@ int cmd_campaign_show(struct ctl *c, const struct ctl_args *a)
 		ctl_print_json(v);
 	} else if (c->format == CTL_CSV) {
 		static const struct ctl_column columns[] = {
-			{"name", "", false},   {"state", "", false},   {"profile", "", false},
-			{"targets", "", true}, {"ended", "", true},    {"done", "", true},
-			{"percent", "", true}, {"started", "", false}, {"finished", "", false},
+			{ "name", "", false },	 { "state", "", false },   { "profile", "", false },
+			{ "targets", "", true }, { "ended", "", true },	   { "done", "", true },
+			{ "percent", "", true }, { "started", "", false }, { "finished", "", false },
 		};
 		struct ctl_list l;
 
@@ -322,11 +322,11 @@ int cmd_campaign_report(struct ctl *c, const struct ctl_args *a)
 {
 	/* the order of contrib/doc/api.md: stable for those who parse it */
 	static const struct ctl_column columns[] = {
-		{"iccid", "ICCID", false},	 {"state", "STATE", false}, {"evidence", "EV", false},
-		{"por_status", "POR", false},	 {"sw", "SW", false},	    {"attempts", "ATT", true},
-		{"sms_parts", "SMS", true},	 {"probes", "PRB", true},   {"first_try", "FIRST TRY", false},
-		{"last_try", "LAST TRY", false}, {"ended", "ENDED", false}, {"new_imsi", "NEW IMSI", false},
-		{"reason", "REASON", false},
+		{ "iccid", "ICCID", false },	   { "state", "STATE", false }, { "evidence", "EV", false },
+		{ "por_status", "POR", false },	   { "sw", "SW", false },	{ "attempts", "ATT", true },
+		{ "sms_parts", "SMS", true },	   { "probes", "PRB", true },	{ "first_try", "FIRST TRY", false },
+		{ "last_try", "LAST TRY", false }, { "ended", "ENDED", false }, { "new_imsi", "NEW IMSI", false },
+		{ "reason", "REASON", false },
 	};
 	enum ctl_format f = c->format_given ? c->format : isatty(STDOUT_FILENO) ? CTL_TABLE : CTL_CSV;
 	char base[CTL_PATH_MAX], path[CTL_PATH_MAX + 64];

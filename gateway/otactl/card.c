@@ -158,14 +158,14 @@ static int import_strict(struct ctl *c, struct ctl_upload *u, json_t *keysets)
 
 int cmd_card_import(struct ctl *c, const struct ctl_args *a)
 {
-	struct ctl_upload u = {.c = c, .file = a->pos[0], .label = "importing"};
+	struct ctl_upload u = { .c = c, .file = a->pos[0], .label = "importing" };
 	bool dry_run = ctl_arg(a, "dry-run", 0);
 	json_t *keysets = keysets_of(a);
 	int rc = CTL_OK;
 
 	if (!keysets)
 		return CTL_USAGE;
-	(void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* key octets pass through this process */
+	(void)setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); /* key octets pass through this process */
 	u.kept = json_array();
 	if (!ctl_rejects_open(&u, a))
 		rc = CTL_USAGE;
@@ -188,9 +188,9 @@ int cmd_card_import(struct ctl *c, const struct ctl_args *a)
 
 int cmd_card_list(struct ctl *c, const struct ctl_args *a)
 {
-	static const struct ctl_column columns[] = {{"iccid", "ICCID", false},
-						    {"imsi", "IMSI", false},
-						    {"msisdn", "MSISDN", false}};
+	static const struct ctl_column columns[] = { { "iccid", "ICCID", false },
+						     { "imsi", "IMSI", false },
+						     { "msisdn", "MSISDN", false } };
 	struct ctl_list l;
 	uint64_t after = 0;
 	bool more = true;

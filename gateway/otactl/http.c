@@ -23,7 +23,7 @@ struct answer_buf {
 
 static int connect_to(const char *path, char *err, size_t err_cap)
 {
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	int fd, e;
 
 	if (strlen(path) >= sizeof(sa.sun_path)) {
@@ -44,7 +44,7 @@ static int connect_to(const char *path, char *err, size_t err_cap)
 
 static int wait_for(int fd, short events)
 {
-	struct pollfd pfd = {.fd = fd, .events = events};
+	struct pollfd pfd = { .fd = fd, .events = events };
 	int n;
 
 	do
@@ -198,11 +198,11 @@ static const char *explain(int rc)
 int http_call(const char *socket_path, const char *method, const char *target, const char *type, const void *body,
 	      size_t len, struct http_answer *out, char *err, size_t err_cap)
 {
-	struct answer_buf b = {0};
+	struct answer_buf b = { 0 };
 	char head[HTTP_TARGET_MAX + 512];
 	int fd, n, rc;
 
-	*out = (struct http_answer){0};
+	*out = (struct http_answer){ 0 };
 	n = snprintf(
 		head, sizeof(head),
 		"%s %s HTTP/1.1\r\nHost: otagw\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
@@ -228,7 +228,7 @@ int http_call(const char *socket_path, const char *method, const char *target, c
 	close(fd);
 	if (rc) {
 		free(b.p);
-		*out = (struct http_answer){0};
+		*out = (struct http_answer){ 0 };
 		snprintf(err, err_cap, "%s", explain(rc));
 	}
 	return rc;
@@ -237,5 +237,5 @@ int http_call(const char *socket_path, const char *method, const char *target, c
 void http_free(struct http_answer *a)
 {
 	free(a->raw);
-	*a = (struct http_answer){0};
+	*a = (struct http_answer){ 0 };
 }

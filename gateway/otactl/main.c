@@ -13,41 +13,41 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct ctl_option global_options[] = {
-	{"socket", 's', "SOCKET", "the gateway's socket; else $" CTL_SOCKET_ENV ", else " CTL_SOCKET_DEFAULT},
-	{"output", 'o', "FORMAT", "table, json or csv"},
-	{"help", 'h', NULL, "this text"},
-	{NULL},
+	{ "socket", 's', "SOCKET", "the gateway's socket; else $" CTL_SOCKET_ENV ", else " CTL_SOCKET_DEFAULT },
+	{ "output", 'o', "FORMAT", "table, json or csv" },
+	{ "help", 'h', NULL, "this text" },
+	{ NULL },
 };
 
 static const struct ctl_option import_options[] = {
-	{"keyset", 'k', "VERSION=ALG,cntr=FIRST[,cc_len=N]",
-	 "algorithm and first counter of a key version; repeat for more versions\n"
-	 "algorithms: 3des2, 3des3, aes (any length) or aes128, aes192, aes256"},
-	{"strict", 0, NULL, "import nothing when any line is rejected (reads the file twice)"},
-	{"dry-run", 'n', NULL, "check every line, keep nothing"},
-	{"rejects", 0, "FILE", "write all rejected lines there, as CSV line,reason"},
-	{NULL},
+	{ "keyset", 'k', "VERSION=ALG,cntr=FIRST[,cc_len=N]",
+	  "algorithm and first counter of a key version; repeat for more versions\n"
+	  "algorithms: 3des2, 3des3, aes (any length) or aes128, aes192, aes256" },
+	{ "strict", 0, NULL, "import nothing when any line is rejected (reads the file twice)" },
+	{ "dry-run", 'n', NULL, "check every line, keep nothing" },
+	{ "rejects", 0, "FILE", "write all rejected lines there, as CSV line,reason" },
+	{ NULL },
 };
 static const struct ctl_option create_options[] = {
-	{"imsi-list", 'i', "FILE", "CSV with the columns ICCID,IMSI[,MSISDN]; - reads standard input"},
-	{"profile", 'p', "NAME", "card profile"},
-	{"dry-run", 'n', NULL, "tell what would be sent, keep nothing"},
-	{"strict", 0, NULL, "create nothing when any line is rejected"},
-	{"rejects", 0, "FILE", "write all rejected lines there, as CSV line,reason"},
-	{NULL},
+	{ "imsi-list", 'i', "FILE", "CSV with the columns ICCID,IMSI[,MSISDN]; - reads standard input" },
+	{ "profile", 'p', "NAME", "card profile" },
+	{ "dry-run", 'n', NULL, "tell what would be sent, keep nothing" },
+	{ "strict", 0, NULL, "create nothing when any line is rejected" },
+	{ "rejects", 0, "FILE", "write all rejected lines there, as CSV line,reason" },
+	{ NULL },
 };
 static const struct ctl_option watch_options[] = {
-	{"until", 'u', "PERCENT", "stop as soon as so many cards have reached their end"},
-	{"interval", 0, "SECONDS", "between two looks (1)"},
-	{"patience", 0, "SECONDS", "how long to wait for a gateway that went away (60)"},
-	{"json-lines", 0, NULL, "one JSON object per change"},
-	{NULL},
+	{ "until", 'u', "PERCENT", "stop as soon as so many cards have reached their end" },
+	{ "interval", 0, "SECONDS", "between two looks (1)" },
+	{ "patience", 0, "SECONDS", "how long to wait for a gateway that went away (60)" },
+	{ "json-lines", 0, NULL, "one JSON object per change" },
+	{ NULL },
 };
 static const struct ctl_option yes_options[] = {
-	{"yes", 'y', NULL, "really"},
-	{NULL},
+	{ "yes", 'y', NULL, "really" },
+	{ NULL },
 };
-static const struct ctl_option no_options[] = {{NULL}};
+static const struct ctl_option no_options[] = { { NULL } };
 
 struct command {
 	const char *group, *verb; /* verb NULL: the group alone */
@@ -59,37 +59,40 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{"status", NULL, "", 0, "links, campaigns, store and keystore at a glance", NULL, no_options, cmd_status},
-	{"card", "import", "FILE", 1, "take cards and their keys in",
-	 "FILE is CSV with the column names of sysmocom and pySim: ICCID, IMSI, MSISDN, KIC1, KID1, KIK1, ...  Keys "
-	 "are sealed by\n"
-	 "the gateway on arrival.  Rejected lines are listed with number and reason, the others are imported; the exit "
-	 "code is\n"
-	 "then 3.  A card that is in already with the same data counts as unchanged, so that the command can be "
-	 "repeated.",
-	 import_options, cmd_card_import},
-	{"card", "list", "", 0, "all cards", NULL, no_options, cmd_card_list},
-	{"card", "show", "ICCID", 1, "a card's whole story, every packet decoded", NULL, no_options, cmd_card_show},
-	{"campaign", "create", "NAME", 1, "make a campaign from a list of new IMSIs",
-	 "Nothing is sent before 'campaign start'.  --dry-run shows cards, packets, short messages and rejected lines.",
-	 create_options, cmd_campaign_create},
-	{"campaign", "start", "NAME", 1, "start it, or go on after a pause", NULL, no_options, cmd_campaign_start},
-	{"campaign", "pause", "NAME", 1, "send nothing new; answers are still taken", NULL, no_options,
-	 cmd_campaign_pause},
-	{"campaign", "cancel", "NAME", 1, "end it for every card that has not finished", NULL, yes_options,
-	 cmd_campaign_cancel},
-	{"campaign", "delete", "NAME", 1, "remove one that was never started", NULL, yes_options, cmd_campaign_delete},
-	{"campaign", "list", "", 0, "all campaigns", NULL, no_options, cmd_campaign_list},
-	{"campaign", "show", "NAME", 1, "one campaign in numbers", NULL, no_options, cmd_campaign_show},
-	{"campaign", "watch", "NAME", 1, "live progress until it ends",
-	 "Exit code 0 when every card is DONE, 3 when some are not.  On a terminal the display is redrawn in place, "
-	 "otherwise a\n"
-	 "line is printed per change.  A restart of the gateway is waited for.",
-	 watch_options, cmd_campaign_watch},
-	{"campaign", "report", "NAME", 1, "exactly one line per card",
-	 "CSV when the output is redirected, a table on a terminal; -o decides otherwise.", no_options,
-	 cmd_campaign_report},
-	{"explain", NULL, "HEX", 1, "the header fields of a packet, without any key", NULL, no_options, cmd_explain},
+	{ "status", NULL, "", 0, "links, campaigns, store and keystore at a glance", NULL, no_options, cmd_status },
+	{ "card", "import", "FILE", 1, "take cards and their keys in",
+	  "FILE is CSV with the column names of sysmocom and pySim: ICCID, IMSI, MSISDN, KIC1, KID1, KIK1, ...  Keys "
+	  "are sealed by\n"
+	  "the gateway on arrival.  Rejected lines are listed with number and reason, the others are imported; the "
+	  "exit "
+	  "code is\n"
+	  "then 3.  A card that is in already with the same data counts as unchanged, so that the command can be "
+	  "repeated.",
+	  import_options, cmd_card_import },
+	{ "card", "list", "", 0, "all cards", NULL, no_options, cmd_card_list },
+	{ "card", "show", "ICCID", 1, "a card's whole story, every packet decoded", NULL, no_options, cmd_card_show },
+	{ "campaign", "create", "NAME", 1, "make a campaign from a list of new IMSIs",
+	  "Nothing is sent before 'campaign start'.  --dry-run shows cards, packets, short messages and rejected "
+	  "lines.",
+	  create_options, cmd_campaign_create },
+	{ "campaign", "start", "NAME", 1, "start it, or go on after a pause", NULL, no_options, cmd_campaign_start },
+	{ "campaign", "pause", "NAME", 1, "send nothing new; answers are still taken", NULL, no_options,
+	  cmd_campaign_pause },
+	{ "campaign", "cancel", "NAME", 1, "end it for every card that has not finished", NULL, yes_options,
+	  cmd_campaign_cancel },
+	{ "campaign", "delete", "NAME", 1, "remove one that was never started", NULL, yes_options,
+	  cmd_campaign_delete },
+	{ "campaign", "list", "", 0, "all campaigns", NULL, no_options, cmd_campaign_list },
+	{ "campaign", "show", "NAME", 1, "one campaign in numbers", NULL, no_options, cmd_campaign_show },
+	{ "campaign", "watch", "NAME", 1, "live progress until it ends",
+	  "Exit code 0 when every card is DONE, 3 when some are not.  On a terminal the display is redrawn in place, "
+	  "otherwise a\n"
+	  "line is printed per change.  A restart of the gateway is waited for.",
+	  watch_options, cmd_campaign_watch },
+	{ "campaign", "report", "NAME", 1, "exactly one line per card",
+	  "CSV when the output is redirected, a table on a terminal; -o decides otherwise.", no_options,
+	  cmd_campaign_report },
+	{ "explain", NULL, "HEX", 1, "the header fields of a packet, without any key", NULL, no_options, cmd_explain },
 };
 
 /* ------------------------------------------------------------------------------------------------ messages */
@@ -323,7 +326,7 @@ static unsigned plain_words(int argc, char **argv, const char *out[2])
 
 static bool set_format(struct ctl *c, const char *word)
 {
-	static const char *const words[] = {[CTL_TABLE] = "table", [CTL_JSON] = "json", [CTL_CSV] = "csv"};
+	static const char *const words[] = { [CTL_TABLE] = "table", [CTL_JSON] = "json", [CTL_CSV] = "csv" };
 
 	for (size_t i = 0; word && i < ARRAY_SIZE(words); i++) {
 		if (!strcmp(word, words[i])) {
@@ -339,7 +342,7 @@ static bool set_format(struct ctl *c, const char *word)
 
 static int run_command(const struct command *cmd, struct ctl_args *a)
 {
-	struct ctl c = {.socket = ctl_arg(a, "socket", 0)};
+	struct ctl c = { .socket = ctl_arg(a, "socket", 0) };
 	int rc;
 
 	if (!set_format(&c, ctl_arg(a, "output", 0)))
@@ -358,7 +361,7 @@ static int run_command(const struct command *cmd, struct ctl_args *a)
 
 static int parse_and_run(const struct command *cmd, int argc, char **argv)
 {
-	struct ctl_args a = {.n_pos = 0};
+	struct ctl_args a = { .n_pos = 0 };
 	unsigned skip = cmd->verb ? 2 : 1;
 
 	for (int i = 1; i < argc; i++) {
@@ -385,14 +388,14 @@ static int parse_and_run(const struct command *cmd, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	const char *word[2] = {NULL, NULL};
+	const char *word[2] = { NULL, NULL };
 	unsigned n = plain_words(argc, argv, word);
 	const struct command *cmd;
 	bool group_known;
 
 	signal(SIGPIPE, SIG_IGN);
 	if (n == 0) {
-		struct ctl_args a = {.n_pos = 0};
+		struct ctl_args a = { .n_pos = 0 };
 
 		for (int i = 1; i < argc; i++)
 			if (!take_option(&a, no_options, argc, argv, &i))

@@ -64,7 +64,7 @@ void ctl_print_json(const json_t *v)
 
 void ctl_list_begin(struct ctl_list *l, enum ctl_format f, const struct ctl_column *col, unsigned cols)
 {
-	*l = (struct ctl_list){.format = f, .col = col, .cols = cols};
+	*l = (struct ctl_list){ .format = f, .col = col, .cols = cols };
 	for (unsigned i = 0; i < cols; i++)
 		l->width[i] = text_width(col[i].title);
 	if (f == CTL_JSON)

@@ -30,11 +30,11 @@ static void print_numbers(const char *title, const json_t *o)
 static void print_status(const json_t *s)
 {
 	static const struct ctl_column columns[] = {
-		{"name", "LINK", false},	  {"up", "UP", false},
-		{"in_window", "IN WINDOW", true}, {"window", "OF", true},
-		{"rate", "RATE/S", true},	  {"submitted", "SUBMITTED", true},
-		{"accepted", "ACCEPTED", true},	  {"rejected", "REJECTED", true},
-		{"unknown", "UNKNOWN", true},	  {"received", "RECEIVED", true},
+		{ "name", "LINK", false },	    { "up", "UP", false },
+		{ "in_window", "IN WINDOW", true }, { "window", "OF", true },
+		{ "rate", "RATE/S", true },	    { "submitted", "SUBMITTED", true },
+		{ "accepted", "ACCEPTED", true },   { "rejected", "REJECTED", true },
+		{ "unknown", "UNKNOWN", true },	    { "received", "RECEIVED", true },
 	};
 	struct ctl_list l;
 	size_t i;
@@ -61,9 +61,9 @@ static void print_status(const json_t *s)
 int cmd_status(struct ctl *c, const struct ctl_args *a)
 {
 	static const struct ctl_column columns[] = {
-		{"name", "", false},   {"up", "", false},	{"window", "", true},	{"in_window", "", true},
-		{"rate", "", true},    {"submitted", "", true}, {"accepted", "", true}, {"rejected", "", true},
-		{"unknown", "", true}, {"received", "", true},
+		{ "name", "", false },	 { "up", "", false },	    { "window", "", true },   { "in_window", "", true },
+		{ "rate", "", true },	 { "submitted", "", true }, { "accepted", "", true }, { "rejected", "", true },
+		{ "unknown", "", true }, { "received", "", true },
 	};
 	struct ctl_list l;
 	char path[CTL_PATH_MAX];

@@ -14,10 +14,10 @@
 static const struct {
 	const char *key, *label;
 } labels[] = {
-	{"spi", "SPI"},	       {"kic", "KIc"},		 {"kid", "KID"},	 {"tar", "TAR"},
-	{"cntr", "CNTR"},      {"pcntr", "PCNTR"},	 {"apdus", "commands"},	 {"executed", "executed"},
-	{"sw", "SW"},	       {"data", "data"},	 {"verdict", "verdict"}, {"por_status", "PoR status"},
-	{"segs", "SMS parts"}, {"packet_len", "octets"}, {"hint", "hint"},
+	{ "spi", "SPI" },	 { "kic", "KIc" },	     { "kid", "KID" },	       { "tar", "TAR" },
+	{ "cntr", "CNTR" },	 { "pcntr", "PCNTR" },	     { "apdus", "commands" },  { "executed", "executed" },
+	{ "sw", "SW" },		 { "data", "data" },	     { "verdict", "verdict" }, { "por_status", "PoR status" },
+	{ "segs", "SMS parts" }, { "packet_len", "octets" }, { "hint", "hint" },
 };
 
 static const char *label_of(const char *key)
@@ -106,8 +106,8 @@ static void print_fields(const json_t *o, unsigned indent, const char *const *sk
 
 static void print_head(const json_t *answer)
 {
-	static const char *const skip[] = {"iccid", "imsi", "msisdn", "id", NULL};
-	static const char *const skip_txn[] = {"id", NULL};
+	static const char *const skip[] = { "iccid", "imsi", "msisdn", "id", NULL };
+	static const char *const skip_txn[] = { "id", NULL };
 	const json_t *card = json_object_get(answer, "card"), *txn = json_object_get(answer, "txn");
 	char buf[WORD_MAX], proven[WORD_MAX];
 	json_t *k;
@@ -134,11 +134,11 @@ static void print_head(const json_t *answer)
 static void print_commands(const json_t *commands)
 {
 	static const struct ctl_column columns[] = {
-		{"id", "COMMAND", true}, {"kind", "KIND", false}, {"state", "STATE", false},
-		{"cntr", "CNTR", true},	 {"spi", "SPI", false},	  {"kic", "KIC", false},
-		{"kid", "KID", false},	 {"tar", "TAR", false},	  {"attempt", "ATTEMPTS", true},
-		{"segs", "SMS", true},	 {"hint", "HINT", false}, {"por_status", "POR", false},
-		{"sw", "SW", false},
+		{ "id", "COMMAND", true }, { "kind", "KIND", false }, { "state", "STATE", false },
+		{ "cntr", "CNTR", true },  { "spi", "SPI", false },   { "kic", "KIC", false },
+		{ "kid", "KID", false },   { "tar", "TAR", false },   { "attempt", "ATTEMPTS", true },
+		{ "segs", "SMS", true },   { "hint", "HINT", false }, { "por_status", "POR", false },
+		{ "sw", "SW", false },
 	};
 	struct ctl_list l;
 
@@ -152,7 +152,7 @@ static void print_commands(const json_t *commands)
 
 static void print_story(const json_t *answer)
 {
-	static const char *const skip[] = {"opened", "octets", NULL};
+	static const char *const skip[] = { "opened", "octets", NULL };
 	char buf[WORD_MAX];
 	json_t *s;
 	size_t i;
@@ -178,11 +178,11 @@ static void print_story(const json_t *answer)
 /* The story as CSV: one line per entry, packets in hex. */
 static void csv_story(const json_t *answer)
 {
-	static const struct ctl_column columns[] = {{"at", "", false},
-						    {"kind", "", false},
-						    {"command", "", false},
-						    {"text", "", false},
-						    {"octets", "", false}};
+	static const struct ctl_column columns[] = { { "at", "", false },
+						     { "kind", "", false },
+						     { "command", "", false },
+						     { "text", "", false },
+						     { "octets", "", false } };
 	struct ctl_list l;
 
 	ctl_list_begin(&l, CTL_CSV, columns, sizeof(columns) / sizeof(columns[0]));

@@ -27,7 +27,7 @@ static bool source_open(struct source *s, const char *file)
 {
 	struct stat st;
 
-	*s = (struct source){.fd = STDIN_FILENO};
+	*s = (struct source){ .fd = STDIN_FILENO };
 	if (strcmp(file, "-"))
 		s->fd = open(file, O_RDONLY | O_CLOEXEC);
 	if (s->fd < 0 || fstat(s->fd, &st)) {

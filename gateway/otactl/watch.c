@@ -30,7 +30,7 @@ struct watch {
 
 static void wait_s(double s)
 {
-	struct timespec t = {.tv_sec = (time_t)s, .tv_nsec = (long)((s - (double)(time_t)s) * 1e9)};
+	struct timespec t = { .tv_sec = (time_t)s, .tv_nsec = (long)((s - (double)(time_t)s) * 1e9) };
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &t, &t) == EINTR)
 		;
@@ -95,7 +95,7 @@ static double percent_of(const json_t *v)
 
 static void print_plain(struct watch *w, const json_t *v, const json_t *status)
 {
-	struct text t = {.len = 0};
+	struct text t = { .len = 0 };
 	char now[16], eta[32];
 	time_t at = time(NULL);
 	struct tm tm;
@@ -148,23 +148,21 @@ static void draw_line(struct watch *w, const char *text)
 
 static void draw_link(struct watch *w, const json_t *l)
 {
-	struct text t = {.len = 0};
+	struct text t = { .len = 0 };
 
 	add(&t, " link %s: %s", js_text(l, "name"), js_true(l, "up") ? "up" : "DOWN");
 	add(&t, "  window %" PRIu64 "/%" PRIu64, js_count(l, "in_window"), js_count(l, "window"));
 	if (js_real(l, "rate") > 0)
 		add(&t, "  %.0f/s allowed", js_real(l, "rate"));
-	add(&t,
-	    "  submitted %" PRIu64 "  accepted %" PRIu64 "  rejected %" PRIu64 "  unknown %" PRIu64
-	    "  received %" PRIu64,
-	    js_count(l, "submitted"), js_count(l, "accepted"), js_count(l, "rejected"), js_count(l, "unknown"),
-	    js_count(l, "received"));
+	add(&t, "  sent %" PRIu64 "  ok %" PRIu64 "  rejected %" PRIu64, js_count(l, "submitted"),
+	    js_count(l, "accepted"), js_count(l, "rejected"));
+	add(&t, "  unknown %" PRIu64 "  in %" PRIu64, js_count(l, "unknown"), js_count(l, "received"));
 	draw_line(w, t.buf);
 }
 
 static void draw(struct watch *w, const json_t *v, const json_t *status)
 {
-	struct text t = {.len = 0};
+	struct text t = { .len = 0 };
 	char bar[128], eta[32];
 	size_t i;
 	json_t *l;
@@ -287,7 +285,7 @@ static int watch_loop(struct watch *w)
 
 int cmd_campaign_watch(struct ctl *c, const struct ctl_args *a)
 {
-	struct watch w = {.c = c, .name = a->pos[0]};
+	struct watch w = { .c = c, .name = a->pos[0] };
 
 	w.json_lines = ctl_arg(a, "json-lines", 0) || c->format == CTL_JSON;
 	if (!ctl_arg_number(a, "interval", 0.05, 3600, INTERVAL_S_DEFAULT, &w.interval_s) ||

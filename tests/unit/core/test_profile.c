@@ -82,8 +82,8 @@ static void shipped_profiles_are_sound(void **state)
 
 static void script_of_usim_rfm(void **state)
 {
-	const struct swap_values v = {.imsi = "234567890123456"};
-	struct keyset_row k = {.kvn = 1, .kic_alg = OTA_ALG_3DES2_CBC, .kid_alg = OTA_ALG_3DES2_CBC, .cc_len = 8};
+	const struct swap_values v = { .imsi = "234567890123456" };
+	struct keyset_row k = { .kvn = 1, .kic_alg = OTA_ALG_3DES2_CBC, .kid_alg = OTA_ALG_3DES2_CBC, .cc_len = 8 };
 	uint8_t buf[OTA_SCRIPT_MAX];
 	struct profile p;
 	uint16_t apdus = 0;
@@ -163,7 +163,7 @@ static void same_file_is_selected_once(void **state)
 	static const char text[] =
 		HEAD " cla 00\n script\n  select 7f10\n  update-record 6f42 1 hex ff ff\n"
 		     "  update-record 6f42 2 hex fe\n  select 7f10\n  update 6f07 imsi\n  read 6f07 9\n";
-	const struct swap_values v = {.imsi = "001011234567895"};
+	const struct swap_values v = { .imsi = "001011234567895" };
 	uint8_t buf[128];
 	struct profile p;
 	char err[200];
@@ -182,13 +182,13 @@ static void same_file_is_selected_once(void **state)
 
 static void bad_digits_make_no_script(void **state)
 {
-	static const char *const bad[] = {"", "12345", "1234567890123a5", "12 4567890"};
+	static const char *const bad[] = { "", "12345", "1234567890123a5", "12 4567890" };
 	uint8_t buf[OTA_SCRIPT_MAX];
 	struct profile p;
 
 	load(&p, "usim-rfm");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct swap_values v = {0};
+		struct swap_values v = { 0 };
 
 		strcpy(v.imsi, bad[i]);
 		assert_int_equal(profile_script(&p, &v, buf, sizeof(buf), NULL), OTA_E_DIGITS);
@@ -216,87 +216,87 @@ static void comments_blank_lines_crlf_and_tabs(void **state)
 static const struct {
 	const char *text, *err;
 } refusals[] = {
-	{"", "line 1: 'card-profile NAME' is missing"},
-	{"card-profil x\n", "line 1: unknown word 'card-profil'; did you mean 'card-profile'?"},
-	{"card-profile\n", "line 1: 'card-profile' is written 'card-profile NAME'"},
-	{"card-profile a/b\n", "line 1: the name 'a/b' has other characters than letters, digits, '.', '_' and '-'"},
-	{" tar b00011\n", "line 1: 'card-profile NAME' must stand first"},
-	{HEAD HEAD, "line 6: one profile per file; the first began on line 1"},
-	{HEAD "script\n", "line 6: 'script' must be indented below 'card-profile'"},
-	{"card-profile t\n spi 16 39\n kvn 1\n refresh card\n" TAIL, "line 7: the profile ends without 'tar'"},
-	{HEAD, "line 5: the profile ends without 'script'"},
-	{HEAD " script\n", "line 6: the script is empty"},
-	{HEAD " tar b00011\n", "line 6: 'tar' stands on line 2 already"},
-	{HEAD " segment-max 4\n" TAIL, "line 6: unknown word 'segment-max'; did you mean 'segments-max'?"},
-	{HEAD " segments-max 17\n", "line 6: '17' is not a number of short messages from 1 to 16"},
-	{HEAD " segments-max 4 5\n", "line 6: 'segments-max' is written 'segments-max 4'"},
-	{HEAD " concat udh9\n", "line 6: unknown concatenation 'udh9'; did you mean 'udh8'?"},
-	{HEAD " cla 80\n", "line 6: class '80' is neither 00 (UICC) nor a0 (2G SIM)"},
-	{HEAD " deleted-lac ffff\n", "line 6: 'ffff' is no deleted LAC: 0000 or fffe"},
-	{HEAD " deleted-lac fff\n", "line 6: 'fff' is no deleted LAC: 0000 or fffe"},
-	{HEAD " por 00 means cntr-low\n", "line 6: PoR status '00' is not 01 to 0c (00 always means success)"},
-	{HEAD " por 06 means cntrlow\n", "line 6: unknown meaning 'cntrlow'; did you mean 'cntr-low'?"},
-	{HEAD " por 06 is cntr-low\n", "line 6: 'por' is written 'por 06 means cntr-low'"},
-	{HEAD " por 06 means ok\n",
-	 "line 6: unknown meaning 'ok'; one of: cntr-low, cntr-high, cntr-blocked, security, "
-	 "transient, config, interim, other"},
-	{HEAD " script\n  updat 6f07 imsi\n", "line 7: unknown word 'updat'; did you mean 'update'?"},
-	{HEAD " script\n  update 6f07\n",
-	 "line 7: 'update' is written 'update 6f7b hex ffffff..' or 'update 6f07 imsi'"},
-	{HEAD " script\n  update 6g07 imsi\n", "line 7: file '6g07' is not four hex digits, as in '6f07'"},
-	{HEAD " script\n  update 6f07 imsy\n", "line 7: unknown value 'imsy'; did you mean 'imsi'?"},
-	{HEAD " script\n  update 6f07 imsi 2\n", "line 7: '2' after 'imsi'"},
-	{HEAD " script\n  update 6f07 hex 08\n", "line 7: every card has its own IMSI: 'update 6f07 imsi'"},
-	{HEAD " script\n  update 6f73 loci-deleted\n",
-	 "line 7: 'loci-deleted' is not the coding of 6f73; did you mean 'psloci-deleted'?"},
-	{HEAD " script\n  update 6f46 acc\n", "line 7: 'acc' is not the coding of 6f46; give its octets with 'hex'"},
-	{HEAD " script\n  update 6f7b hex fff\n", "line 7: 'fff' is not octets in hex"},
-	{HEAD " script\n  update 6f7b hex\n", "line 7: 'hex' without octets"},
-	{HEAD " script\n  update 6f7b hex ffffff\n",
-	 "line 7: EF_FPLMN holds three octets per network, at least 12 in all, not 3"},
-	{HEAD " script\n  update-record 6f42 0 hex ff\n", "line 7: record '0' is not a number from 1 to 254"},
-	{HEAD " script\n  read 6f07 0\n", "line 7: '0' is not a number of octets from 1 to 255"},
-	{HEAD " script\n  read 6f07 9\n  update 6f07 imsi\n",
-	 "line 7: only the last command's data come back: 'read' must be the last step"},
-	{HEAD " script\n  update 6f78 acc\n  read 6f07 9\n",
-	 "line 6: the script never writes EF_IMSI: add 'update 6f07 imsi'"},
-	{HEAD " script\n  update 6f07 imsi\n  update 6f07 imsi\n  read 6f07 9\n",
-	 "line 8: EF_IMSI is written on line 7 already"},
-	{HEAD " script\n  update 6f07 imsi\n  update 6f78 acc\n  read 6f07 9\n",
-	 "line 8: EF_IMSI must be the last file written: if the script breaks off before, the old subscription still "
-	 "works; "
-	 "move this above line 7"},
-	{HEAD " script\n  update 6f07 imsi\n",
-	 "line 7: the proof is missing: 'read 6f07 9' must follow as the last step"},
-	{HEAD " script\n  update 6f07 imsi\n  read 6f07 8\n",
-	 "line 7: the proof is missing: 'read 6f07 9' must follow as the last step"},
-	{HEAD " script\n  update 6f07 imsi\n  select 7f20\n  read 6f07 9\n",
-	 "line 7: the proof is missing: 'read 6f07 9' must follow as the last step"},
-	{HEAD " segments-max 1\n script\n  update 6f08 keys-deleted\n  update 6f09 keys-deleted\n  update 6f7b hex "
-	      "ffffffffffffffffffffffff\n  update 6f07 imsi\n  read 6f07 9\n",
-	 "line 7: the script takes 2 short messages, segments-max allows 1"},
-	{"card-profile t\n spi 12 39\n",
-	 "line 2: spi 12 39 does not cipher: the new IMSI would travel in clear; use 16"},
-	{"card-profile t\n spi 15 39\n",
-	 "line 2: spi 15 39 asks for no cryptographic checksum: the card would obey anybody; use 16"},
-	{"card-profile t\n spi 06 39\n",
-	 "line 2: spi 06 39 does not make the card check the counter: a retry could run twice; use 16"},
-	{"card-profile t\n spi 0e 39\n",
-	 "line 2: spi 0e 39 does not make the card check the counter: a retry could run twice; use 16"},
-	{"card-profile t\n spi 1e 39\n",
-	 "line 2: spi 1e 39 demands a counter exactly one higher: a gap would end the card; use 16"},
-	{"card-profile t\n spi 16 38\n",
-	 "line 2: spi 16 38 does not ask for a PoR in every case: success could not be proven; use 39"},
-	{"card-profile t\n spi 16 31\n",
-	 "line 2: spi 16 31 asks for a PoR without checksum: anybody could send one; use 39"},
-	{"card-profile t\n spi 36 39\n", "line 2: spi 36 39 sets reserved bits (TS 102 225, 5.1.1)"},
-	{"card-profile t\n spi 16\n", "line 2: 'spi' is written 'spi 16 39'"},
-	{"card-profile t\n tar b0001\n", "line 2: TAR 'b0001' is not six hex digits, as in 'tar b00011'"},
-	{"card-profile t\n tar b0001100\n", "line 2: TAR 'b0001100' is not six hex digits, as in 'tar b00011'"},
-	{"card-profile t\n kvn 0\n", "line 2: key version '0' is not a number from 1 to 15"},
-	{"card-profile t\n kvn 1x\n", "line 2: key version '1x' is not a number from 1 to 15"},
-	{"card-profile t\n description\n", "line 2: 'description' is written 'description TEXT'"},
-	{"card-profile t\n description a\x01z\n", "line 2: control character 0x01"},
+	{ "", "line 1: 'card-profile NAME' is missing" },
+	{ "card-profil x\n", "line 1: unknown word 'card-profil'; did you mean 'card-profile'?" },
+	{ "card-profile\n", "line 1: 'card-profile' is written 'card-profile NAME'" },
+	{ "card-profile a/b\n", "line 1: the name 'a/b' has other characters than letters, digits, '.', '_' and '-'" },
+	{ " tar b00011\n", "line 1: 'card-profile NAME' must stand first" },
+	{ HEAD HEAD, "line 6: one profile per file; the first began on line 1" },
+	{ HEAD "script\n", "line 6: 'script' must be indented below 'card-profile'" },
+	{ "card-profile t\n spi 16 39\n kvn 1\n refresh card\n" TAIL, "line 7: the profile ends without 'tar'" },
+	{ HEAD, "line 5: the profile ends without 'script'" },
+	{ HEAD " script\n", "line 6: the script is empty" },
+	{ HEAD " tar b00011\n", "line 6: 'tar' stands on line 2 already" },
+	{ HEAD " segment-max 4\n" TAIL, "line 6: unknown word 'segment-max'; did you mean 'segments-max'?" },
+	{ HEAD " segments-max 17\n", "line 6: '17' is not a number of short messages from 1 to 16" },
+	{ HEAD " segments-max 4 5\n", "line 6: 'segments-max' is written 'segments-max 4'" },
+	{ HEAD " concat udh9\n", "line 6: unknown concatenation 'udh9'; did you mean 'udh8'?" },
+	{ HEAD " cla 80\n", "line 6: class '80' is neither 00 (UICC) nor a0 (2G SIM)" },
+	{ HEAD " deleted-lac ffff\n", "line 6: 'ffff' is no deleted LAC: 0000 or fffe" },
+	{ HEAD " deleted-lac fff\n", "line 6: 'fff' is no deleted LAC: 0000 or fffe" },
+	{ HEAD " por 00 means cntr-low\n", "line 6: PoR status '00' is not 01 to 0c (00 always means success)" },
+	{ HEAD " por 06 means cntrlow\n", "line 6: unknown meaning 'cntrlow'; did you mean 'cntr-low'?" },
+	{ HEAD " por 06 is cntr-low\n", "line 6: 'por' is written 'por 06 means cntr-low'" },
+	{ HEAD " por 06 means ok\n",
+	  "line 6: unknown meaning 'ok'; one of: cntr-low, cntr-high, cntr-blocked, security, "
+	  "transient, config, interim, other" },
+	{ HEAD " script\n  updat 6f07 imsi\n", "line 7: unknown word 'updat'; did you mean 'update'?" },
+	{ HEAD " script\n  update 6f07\n",
+	  "line 7: 'update' is written 'update 6f7b hex ffffff..' or 'update 6f07 imsi'" },
+	{ HEAD " script\n  update 6g07 imsi\n", "line 7: file '6g07' is not four hex digits, as in '6f07'" },
+	{ HEAD " script\n  update 6f07 imsy\n", "line 7: unknown value 'imsy'; did you mean 'imsi'?" },
+	{ HEAD " script\n  update 6f07 imsi 2\n", "line 7: '2' after 'imsi'" },
+	{ HEAD " script\n  update 6f07 hex 08\n", "line 7: every card has its own IMSI: 'update 6f07 imsi'" },
+	{ HEAD " script\n  update 6f73 loci-deleted\n",
+	  "line 7: 'loci-deleted' is not the coding of 6f73; did you mean 'psloci-deleted'?" },
+	{ HEAD " script\n  update 6f46 acc\n", "line 7: 'acc' is not the coding of 6f46; give its octets with 'hex'" },
+	{ HEAD " script\n  update 6f7b hex fff\n", "line 7: 'fff' is not octets in hex" },
+	{ HEAD " script\n  update 6f7b hex\n", "line 7: 'hex' without octets" },
+	{ HEAD " script\n  update 6f7b hex ffffff\n",
+	  "line 7: EF_FPLMN holds three octets per network, at least 12 in all, not 3" },
+	{ HEAD " script\n  update-record 6f42 0 hex ff\n", "line 7: record '0' is not a number from 1 to 254" },
+	{ HEAD " script\n  read 6f07 0\n", "line 7: '0' is not a number of octets from 1 to 255" },
+	{ HEAD " script\n  read 6f07 9\n  update 6f07 imsi\n",
+	  "line 7: only the last command's data come back: 'read' must be the last step" },
+	{ HEAD " script\n  update 6f78 acc\n  read 6f07 9\n",
+	  "line 6: the script never writes EF_IMSI: add 'update 6f07 imsi'" },
+	{ HEAD " script\n  update 6f07 imsi\n  update 6f07 imsi\n  read 6f07 9\n",
+	  "line 8: EF_IMSI is written on line 7 already" },
+	{ HEAD " script\n  update 6f07 imsi\n  update 6f78 acc\n  read 6f07 9\n",
+	  "line 8: EF_IMSI must be the last file written: if the script breaks off before, the old subscription still "
+	  "works; "
+	  "move this above line 7" },
+	{ HEAD " script\n  update 6f07 imsi\n",
+	  "line 7: the proof is missing: 'read 6f07 9' must follow as the last step" },
+	{ HEAD " script\n  update 6f07 imsi\n  read 6f07 8\n",
+	  "line 7: the proof is missing: 'read 6f07 9' must follow as the last step" },
+	{ HEAD " script\n  update 6f07 imsi\n  select 7f20\n  read 6f07 9\n",
+	  "line 7: the proof is missing: 'read 6f07 9' must follow as the last step" },
+	{ HEAD " segments-max 1\n script\n  update 6f08 keys-deleted\n  update 6f09 keys-deleted\n  update 6f7b hex "
+	       "ffffffffffffffffffffffff\n  update 6f07 imsi\n  read 6f07 9\n",
+	  "line 7: the script takes 2 short messages, segments-max allows 1" },
+	{ "card-profile t\n spi 12 39\n",
+	  "line 2: spi 12 39 does not cipher: the new IMSI would travel in clear; use 16" },
+	{ "card-profile t\n spi 15 39\n",
+	  "line 2: spi 15 39 asks for no cryptographic checksum: the card would obey anybody; use 16" },
+	{ "card-profile t\n spi 06 39\n",
+	  "line 2: spi 06 39 does not make the card check the counter: a retry could run twice; use 16" },
+	{ "card-profile t\n spi 0e 39\n",
+	  "line 2: spi 0e 39 does not make the card check the counter: a retry could run twice; use 16" },
+	{ "card-profile t\n spi 1e 39\n",
+	  "line 2: spi 1e 39 demands a counter exactly one higher: a gap would end the card; use 16" },
+	{ "card-profile t\n spi 16 38\n",
+	  "line 2: spi 16 38 does not ask for a PoR in every case: success could not be proven; use 39" },
+	{ "card-profile t\n spi 16 31\n",
+	  "line 2: spi 16 31 asks for a PoR without checksum: anybody could send one; use 39" },
+	{ "card-profile t\n spi 36 39\n", "line 2: spi 36 39 sets reserved bits (TS 102 225, 5.1.1)" },
+	{ "card-profile t\n spi 16\n", "line 2: 'spi' is written 'spi 16 39'" },
+	{ "card-profile t\n tar b0001\n", "line 2: TAR 'b0001' is not six hex digits, as in 'tar b00011'" },
+	{ "card-profile t\n tar b0001100\n", "line 2: TAR 'b0001100' is not six hex digits, as in 'tar b00011'" },
+	{ "card-profile t\n kvn 0\n", "line 2: key version '0' is not a number from 1 to 15" },
+	{ "card-profile t\n kvn 1x\n", "line 2: key version '1x' is not a number from 1 to 15" },
+	{ "card-profile t\n description\n", "line 2: 'description' is written 'description TEXT'" },
+	{ "card-profile t\n description a\x01z\n", "line 2: control character 0x01" },
 };
 
 static void refusals_name_line_and_remedy(void **state)
@@ -352,7 +352,7 @@ static void cut_and_damaged_texts_are_survived(void **state)
 	n = fread(text, 1, sizeof(text), f);
 	fclose(f);
 	for (size_t i = 0; i < n; i++) {
-		static const char other[] = {' ', '\n', '\0', 'f', (char)0xff};
+		static const char other[] = { ' ', '\n', '\0', 'f', (char)0xff };
 
 		if (parse(&p, text, i, err, sizeof(err)))
 			assert_memory_equal(err, "line ", 5);
@@ -380,11 +380,12 @@ static void status_words(void **state)
 	static const struct {
 		uint16_t sw;
 		bool uicc, sim;
-	} t[] = {{0x9000, true, true},	 {0x9001, false, false}, {0x910b, true, true},	 {0x6110, true, true},
-		 {0x6282, true, true},	 {0x63c1, true, true},	 {0x9f0f, true, true},	 {0x9203, false, true},
-		 {0x9240, false, false}, {0x6982, false, false}, {0x6a82, false, false}, {0x6c09, false, false},
-		 {0x9804, false, false}, {0x0000, false, false}};
-	struct profile p = {0};
+	} t[] = { { 0x9000, true, true },   { 0x9001, false, false }, { 0x910b, true, true },
+		  { 0x6110, true, true },   { 0x6282, true, true },   { 0x63c1, true, true },
+		  { 0x9f0f, true, true },   { 0x9203, false, true },  { 0x9240, false, false },
+		  { 0x6982, false, false }, { 0x6a82, false, false }, { 0x6c09, false, false },
+		  { 0x9804, false, false }, { 0x0000, false, false } };
+	struct profile p = { 0 };
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		p.cla = 0x00;

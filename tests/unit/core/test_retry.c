@@ -45,7 +45,7 @@ static void classes_have_their_own_delay(void **state)
 
 static void jitter_stays_within_its_share(void **state)
 {
-	static const uint32_t dice[] = {0, 1, 0x3fffffff, 0x7fffffff, 0x80000000, 0xfffffffe, UINT32_MAX};
+	static const uint32_t dice[] = { 0, 1, 0x3fffffff, 0x7fffffff, 0x80000000, 0xfffffffe, UINT32_MAX };
 	struct retry_policy p;
 
 	retry_policy_default(&p);

@@ -82,7 +82,7 @@ static void answer(int fd, const struct fake_answer *a)
 
 static void *serve(void *arg)
 {
-	static const struct fake_answer too_many = {500, "{\"error\":{\"message\":\"one request too many\"}}"};
+	static const struct fake_answer too_many = { 500, "{\"error\":{\"message\":\"one request too many\"}}" };
 	struct fake_server *s = arg;
 
 	for (;;) {
@@ -100,9 +100,9 @@ static void *serve(void *arg)
 
 void fake_start(struct fake_server *s, const char *path, const struct fake_answer *a, unsigned answers)
 {
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 
-	*s = (struct fake_server){.answer = a, .answers = answers};
+	*s = (struct fake_server){ .answer = a, .answers = answers };
 	snprintf(s->path, sizeof(s->path), "%s", path);
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -56,7 +56,7 @@ static void write_file(const char *text)
 /* Runs otactl with these arguments (NULL-terminated); its output in out and err; its exit code. */
 static int run(const char *arg, ...)
 {
-	char *argv[24] = {(char *)OTACTL}, path_out[80], path_err[80];
+	char *argv[24] = { (char *)OTACTL }, path_out[80], path_err[80];
 	posix_spawn_file_actions_t fa;
 	unsigned n = 1;
 	int status;
@@ -98,8 +98,8 @@ static void serve(const struct fake_answer *a, unsigned n)
 	serving = true;
 	fake_start(&server, sock, a, n);
 }
-#define SERVE(...)                                                \
-	static const struct fake_answer canned[] = {__VA_ARGS__}; \
+#define SERVE(...)                                                  \
+	static const struct fake_answer canned[] = { __VA_ARGS__ }; \
 	serve(canned, ARRAY_SIZE(canned))
 
 static void assert_request(unsigned i, const char *line)
@@ -199,11 +199,11 @@ static void help_is_0(void **state)
 
 static void refusals_are_2_and_not_ready_is_4(void **state)
 {
-	SERVE({409, "{\"error\":{\"code\":\"no\",\"message\":\"campaign x is DONE: nothing to start\"}}"},
-	      {404, "{\"error\":{\"code\":\"no-such-campaign\",\"message\":\"there is no campaign a/../b\"}}"},
-	      {503, "{\"error\":{\"code\":\"starting\",\"message\":\"the store is still being read: try again\"}}"},
-	      {400, "nonsense"}, {200, "nonsense"}, {0, ""}, {-1, "SSH-2.0-OpenSSH\r\n\r\n"},
-	      {-1, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"cut\":"});
+	SERVE({ 409, "{\"error\":{\"code\":\"no\",\"message\":\"campaign x is DONE: nothing to start\"}}" },
+	      { 404, "{\"error\":{\"code\":\"no-such-campaign\",\"message\":\"there is no campaign a/../b\"}}" },
+	      { 503, "{\"error\":{\"code\":\"starting\",\"message\":\"the store is still being read: try again\"}}" },
+	      { 400, "nonsense" }, { 200, "nonsense" }, { 0, "" }, { -1, "SSH-2.0-OpenSSH\r\n\r\n" },
+	      { -1, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"cut\":" });
 
 	assert_int_equal(run("campaign", "start", "x", NULL), 2);
 	assert_string_equal(err, "otactl: campaign x is DONE: nothing to start\n");
@@ -227,11 +227,11 @@ static void refusals_are_2_and_not_ready_is_4(void **state)
 
 static void every_framing_of_an_answer_is_read(void **state)
 {
-	SERVE({-1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
-		   "chunked\r\n\r\n4\r\n{\"na\r\n1B;x=y\r\nme\":\"swap1\",\"state\":\"READY\"\r\n1\r\n}"
-		   "\r\n0\r\n\r\n"},
-	      {-1, "HTTP/1.0 200 OK\r\n\r\n{\"name\":\"swap1\",\"state\":\"READY\"}"},
-	      {-1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{\"name\":"});
+	SERVE({ -1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+		    "chunked\r\n\r\n4\r\n{\"na\r\n1B;x=y\r\nme\":\"swap1\",\"state\":\"READY\"\r\n1\r\n}"
+		    "\r\n0\r\n\r\n" },
+	      { -1, "HTTP/1.0 200 OK\r\n\r\n{\"name\":\"swap1\",\"state\":\"READY\"}" },
+	      { -1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{\"name\":" });
 
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(run("campaign", "pause", "swap1", NULL), 0);
@@ -245,10 +245,11 @@ static void every_framing_of_an_answer_is_read(void **state)
 
 static void import_reports_rejected_lines(void **state)
 {
-	SERVE({200, "{\"id\":\"im1\"}"},
-	      {200, "{\"accepted\":1,\"unchanged\":1,\"rejected\":[{\"line\":3,\"reason\":\"ICCID: \\\"quoted\\\", and "
-		    "more\"}]}"},
-	      {200, "{\"accepted\":1,\"unchanged\":1,\"rejected\":1}"});
+	SERVE({ 200, "{\"id\":\"im1\"}" },
+	      { 200,
+		"{\"accepted\":1,\"unchanged\":1,\"rejected\":[{\"line\":3,\"reason\":\"ICCID: \\\"quoted\\\", and "
+		"more\"}]}" },
+	      { 200, "{\"accepted\":1,\"unchanged\":1,\"rejected\":1}" });
 
 	write_file("ICCID,IMSI,KIC1,KID1\na,b,c,d\ne,f,g,h\ni,j,k,l");
 	assert_int_equal(run("card", "import", file, "--keyset", "1=3des2,cntr=100", "-k", "2=aes,cntr=7,cc_len=4",
@@ -270,8 +271,8 @@ static void import_reports_rejected_lines(void **state)
 
 static void import_formats(void **state)
 {
-	SERVE({200, "{\"id\":\"im1\"}"}, {200, "{\"accepted\":2,\"unchanged\":0,\"rejected\":[]}"}, {200, "{}"},
-	      {200, "{\"id\":\"im2\"}"}, {200, "{\"accepted\":2,\"unchanged\":0,\"rejected\":[]}"}, {200, "{}"});
+	SERVE({ 200, "{\"id\":\"im1\"}" }, { 200, "{\"accepted\":2,\"unchanged\":0,\"rejected\":[]}" }, { 200, "{}" },
+	      { 200, "{\"id\":\"im2\"}" }, { 200, "{\"accepted\":2,\"unchanged\":0,\"rejected\":[]}" }, { 200, "{}" });
 
 	write_file("ICCID,IMSI\na,b\n");
 	assert_int_equal(run("-o", "csv", "card", "import", file, "--keyset=1=3des2,cntr=1", NULL), 0);
@@ -285,10 +286,10 @@ static void import_formats(void **state)
 
 static void strict_checks_before_it_changes(void **state)
 {
-	SERVE({200, "{\"id\":\"im1\"}"},
-	      {200, "{\"accepted\":1,\"unchanged\":0,\"rejected\":[{\"line\":2,\"reason\":\"bad\"}]}"}, {200, "{}"},
-	      {200, "{\"id\":\"im2\"}"}, {200, "{\"accepted\":1,\"unchanged\":0,\"rejected\":[]}"}, {200, "{}"},
-	      {200, "{\"id\":\"im3\"}"}, {200, "{\"accepted\":1,\"unchanged\":0,\"rejected\":[]}"}, {200, "{}"});
+	SERVE({ 200, "{\"id\":\"im1\"}" },
+	      { 200, "{\"accepted\":1,\"unchanged\":0,\"rejected\":[{\"line\":2,\"reason\":\"bad\"}]}" }, { 200, "{}" },
+	      { 200, "{\"id\":\"im2\"}" }, { 200, "{\"accepted\":1,\"unchanged\":0,\"rejected\":[]}" }, { 200, "{}" },
+	      { 200, "{\"id\":\"im3\"}" }, { 200, "{\"accepted\":1,\"unchanged\":0,\"rejected\":[]}" }, { 200, "{}" });
 
 	write_file("ICCID,IMSI\na,b\n");
 	assert_int_equal(run("card", "import", file, "-k", "1=3des2,cntr=1", "--strict", NULL), 2);
@@ -307,7 +308,7 @@ static void strict_checks_before_it_changes(void **state)
 static void many_rejects_are_bounded(void **state)
 {
 	static char answer[8192];
-	static struct fake_answer canned[] = {{200, "{\"id\":\"im1\"}"}, {200, answer}, {200, "{}"}};
+	static struct fake_answer canned[] = { { 200, "{\"id\":\"im1\"}" }, { 200, answer }, { 200, "{}" } };
 	size_t n = (size_t)snprintf(answer, sizeof(answer), "{\"accepted\":0,\"unchanged\":0,\"rejected\":[");
 
 	for (int i = 2; i < 52; i++)
@@ -354,8 +355,8 @@ static void assert_chunks(unsigned from, unsigned n, const char *prefix)
 
 static void long_files_go_in_numbered_chunks(void **state)
 {
-	SERVE({200, "{\"id\":\"im1\"}"}, {200, "{\"accepted\":4999}"}, {200, "{\"accepted\":5000}"},
-	      {200, "{\"accepted\":2001}"}, {200, "{}"});
+	SERVE({ 200, "{\"id\":\"im1\"}" }, { 200, "{\"accepted\":4999}" }, { 200, "{\"accepted\":5000}" },
+	      { 200, "{\"accepted\":2001}" }, { 200, "{}" });
 	FILE *f = fopen(file, "w");
 
 	assert_non_null(f);
@@ -371,8 +372,8 @@ static void long_files_go_in_numbered_chunks(void **state)
 
 static void wide_files_stay_below_a_mebibyte(void **state)
 {
-	SERVE({200, "{\"id\":\"im1\"}"}, {200, "{\"accepted\":1}"}, {200, "{\"accepted\":1}"},
-	      {200, "{\"accepted\":1}"}, {200, "{}"});
+	SERVE({ 200, "{\"id\":\"im1\"}" }, { 200, "{\"accepted\":1}" }, { 200, "{\"accepted\":1}" },
+	      { 200, "{\"accepted\":1}" }, { 200, "{}" });
 	FILE *f = fopen(file, "w");
 
 	assert_non_null(f);
@@ -386,7 +387,7 @@ static void wide_files_stay_below_a_mebibyte(void **state)
 
 static void what_is_no_list_is_refused_here(void **state)
 {
-	SERVE({200, "{\"id\":\"im1\"}"}, {200, "{\"id\":\"im2\"}"});
+	SERVE({ 200, "{\"id\":\"im1\"}" }, { 200, "{\"id\":\"im2\"}" });
 	FILE *f = fopen(file, "w");
 
 	assert_non_null(f);
@@ -403,7 +404,7 @@ static void what_is_no_list_is_refused_here(void **state)
 
 static void interrupted_import_says_where(void **state)
 {
-	SERVE({200, "{\"id\":\"im1\"}"}, {0, ""});
+	SERVE({ 200, "{\"id\":\"im1\"}" }, { 0, "" });
 
 	write_file("ICCID,IMSI\na,b\n");
 	assert_int_equal(run("card", "import", file, "-k", "1=3des2,cntr=1", NULL), 4);
@@ -415,10 +416,12 @@ static void interrupted_import_says_where(void **state)
 
 static void create_and_dry_run(void **state)
 {
-	SERVE({200, "{\"name\":\"swap1\",\"id\":0,\"session\":\"dr1\"}"},
-	      {200, "{\"accepted\":2,\"packets\":2,\"sms_parts\":4,\"rejected\":[{\"line\":4,\"reason\":\"twice\"}]}"},
-	      {200, "{\"state\":\"READY\"}"}, {200, "{\"name\":\"swap1\",\"id\":3}"},
-	      {200, "{\"accepted\":2,\"packets\":2,\"sms_parts\":4,\"rejected\":[]}"}, {200, "{\"state\":\"READY\"}"});
+	SERVE({ 200, "{\"name\":\"swap1\",\"id\":0,\"session\":\"dr1\"}" },
+	      { 200,
+		"{\"accepted\":2,\"packets\":2,\"sms_parts\":4,\"rejected\":[{\"line\":4,\"reason\":\"twice\"}]}" },
+	      { 200, "{\"state\":\"READY\"}" }, { 200, "{\"name\":\"swap1\",\"id\":3}" },
+	      { 200, "{\"accepted\":2,\"packets\":2,\"sms_parts\":4,\"rejected\":[]}" },
+	      { 200, "{\"state\":\"READY\"}" });
 
 	write_file("ICCID,IMSI\na,b\nc,d\n");
 	assert_int_equal(run("campaign", "create", "swap1", "--imsi-list", file, "--profile", "usim-rfm", "--dry-run",
@@ -441,10 +444,10 @@ static void create_and_dry_run(void **state)
 
 static void failed_create_leaves_nothing(void **state)
 {
-	SERVE({200, "{\"name\":\"swap1\",\"id\":3}"},
-	      {400, "{\"error\":{\"message\":\"line 1: unknown column 'ICID'\"}}"}, {200, "{}"},
-	      {200, "{\"name\":\"swap1\",\"id\":4}"},
-	      {200, "{\"accepted\":0,\"rejected\":[{\"line\":2,\"reason\":\"bad\"}]}"}, {200, "{}"});
+	SERVE({ 200, "{\"name\":\"swap1\",\"id\":3}" },
+	      { 400, "{\"error\":{\"message\":\"line 1: unknown column 'ICID'\"}}" }, { 200, "{}" },
+	      { 200, "{\"name\":\"swap1\",\"id\":4}" },
+	      { 200, "{\"accepted\":0,\"rejected\":[{\"line\":2,\"reason\":\"bad\"}]}" }, { 200, "{}" });
 
 	write_file("ICID,IMSI\na,b\n");
 	assert_int_equal(run("campaign", "create", "swap1", "-i", file, "-p", "usim-rfm", NULL), 2);
@@ -458,8 +461,8 @@ static void failed_create_leaves_nothing(void **state)
 
 static void verbs(void **state)
 {
-	SERVE({200, "{\"name\":\"a\",\"state\":\"RUNNING\"}"}, {200, "{\"name\":\"a\",\"state\":\"CANCELLED\"}"},
-	      {200, "{}"});
+	SERVE({ 200, "{\"name\":\"a\",\"state\":\"RUNNING\"}" }, { 200, "{\"name\":\"a\",\"state\":\"CANCELLED\"}" },
+	      { 200, "{}" });
 
 	assert_int_equal(run("campaign", "start", "a", "-o", "json", NULL), 0);
 	assert_has(out, "\"state\": \"RUNNING\"");
@@ -486,9 +489,9 @@ static void verbs(void **state)
 
 static void lists_and_views(void **state)
 {
-	SERVE({200, "{\"campaigns\":[" VIEW("RUNNING", "2", "3", "4", "1", "1.5") "]}"},
-	      {200, "{\"campaigns\":[" VIEW("RUNNING", "2", "3", "4", "1", "1.5") "]}"},
-	      {200, VIEW("RUNNING", "2", "3", "4", "1", "1.5")}, {200, STATUS}, {200, STATUS}, {200, STATUS});
+	SERVE({ 200, "{\"campaigns\":[" VIEW("RUNNING", "2", "3", "4", "1", "1.5") "]}" },
+	      { 200, "{\"campaigns\":[" VIEW("RUNNING", "2", "3", "4", "1", "1.5") "]}" },
+	      { 200, VIEW("RUNNING", "2", "3", "4", "1", "1.5") }, { 200, STATUS }, { 200, STATUS }, { 200, STATUS });
 
 	assert_int_equal(run("campaign", "list", NULL), 0);
 	assert_string_equal(
@@ -514,11 +517,11 @@ static void lists_and_views(void **state)
 
 static void watch_ends_with_the_campaign(void **state)
 {
-	SERVE({200, VIEW("RUNNING", "8", "2", "0", "0", "0")}, {200, STATUS},
-	      {200, VIEW("RUNNING", "8", "2", "0", "0", "0")}, {200, STATUS},
-	      {200, VIEW("RUNNING", "0", "5", "5", "0", "2")}, {200, STATUS},
-	      {200, VIEW("DONE", "0", "0", "10", "0", "2")}, {200, STATUS},
-	      {200, VIEW("DONE", "0", "0", "9", "1", "2")}, {200, STATUS});
+	SERVE({ 200, VIEW("RUNNING", "8", "2", "0", "0", "0") }, { 200, STATUS },
+	      { 200, VIEW("RUNNING", "8", "2", "0", "0", "0") }, { 200, STATUS },
+	      { 200, VIEW("RUNNING", "0", "5", "5", "0", "2") }, { 200, STATUS },
+	      { 200, VIEW("DONE", "0", "0", "10", "0", "2") }, { 200, STATUS },
+	      { 200, VIEW("DONE", "0", "0", "9", "1", "2") }, { 200, STATUS });
 	char *nl;
 
 	assert_int_equal(run("campaign", "watch", "swap1", "--interval", "0.05", NULL), 0);
@@ -535,8 +538,8 @@ static void watch_ends_with_the_campaign(void **state)
 
 static void watch_until_and_json_lines(void **state)
 {
-	SERVE({200, VIEW("RUNNING", "8", "2", "0", "0", "0")}, {200, STATUS},
-	      {200, VIEW("RUNNING", "0", "5", "5", "0", "2")}, {200, STATUS});
+	SERVE({ 200, VIEW("RUNNING", "8", "2", "0", "0", "0") }, { 200, STATUS },
+	      { 200, VIEW("RUNNING", "0", "5", "5", "0", "2") }, { 200, STATUS });
 	json_t *v;
 
 	assert_int_equal(run("campaign", "watch", "swap1", "--interval=0.05", "--until", "40", "--json-lines", NULL),
@@ -551,9 +554,9 @@ static void watch_until_and_json_lines(void **state)
 
 static void watch_outlives_a_restart(void **state)
 {
-	SERVE({200, VIEW("RUNNING", "8", "2", "0", "0", "0")}, {200, STATUS}, {0, ""},
-	      {503, "{\"error\":{\"message\":\"starting\"}}"}, {200, VIEW("DONE", "0", "0", "10", "0", "2")},
-	      {200, STATUS}, {404, "{\"error\":{\"message\":\"there is no campaign nix\"}}"});
+	SERVE({ 200, VIEW("RUNNING", "8", "2", "0", "0", "0") }, { 200, STATUS }, { 0, "" },
+	      { 503, "{\"error\":{\"message\":\"starting\"}}" }, { 200, VIEW("DONE", "0", "0", "10", "0", "2") },
+	      { 200, STATUS }, { 404, "{\"error\":{\"message\":\"there is no campaign nix\"}}" });
 
 	assert_int_equal(run("campaign", "watch", "swap1", "--interval", "0.05", NULL), 0);
 	assert_has(err, "trying again for up to 60 s");
@@ -572,11 +575,11 @@ static void report_pages_and_formats(void **state)
 	"\"sms_parts\":2,\"probes\":0,\"first_try\":\"2026-01-01T00:00:01.000Z\",\"last_try\":\"2026-01-01T00:00:01." \
 	"000Z\","                                                                                                     \
 	"\"ended\":\"2026-01-01T00:00:02.000Z\",\"new_imsi\":\"001010000000001\",\"reason\":" reason "}"
-#define PAGES                                                                                               \
-	{200, "{\"rows\":[" ROW("89881", "DONE", "null") "," ROW("89882", "DONE", "null") "],\"next\":2}"}, \
-		{200, "{\"rows\":[" ROW("89883", "FAILED", "\"wrong, \\u001b[2Jkeys\"") "],\"next\":null}"}
-	SERVE(PAGES, PAGES, PAGES, {200, "{\"rows\":[],\"next\":null}"}, {200, "{\"rows\":[],\"next\":null}"},
-	      {200, "{\"rows\":[" ROW("89881", "DONE", "null") "],\"next\":2}"}, {0, ""});
+#define PAGES                                                                                                 \
+	{ 200, "{\"rows\":[" ROW("89881", "DONE", "null") "," ROW("89882", "DONE", "null") "],\"next\":2}" }, \
+		{ 200, "{\"rows\":[" ROW("89883", "FAILED", "\"wrong, \\u001b[2Jkeys\"") "],\"next\":null}" }
+	SERVE(PAGES, PAGES, PAGES, { 200, "{\"rows\":[],\"next\":null}" }, { 200, "{\"rows\":[],\"next\":null}" },
+	      { 200, "{\"rows\":[" ROW("89881", "DONE", "null") "],\"next\":2}" }, { 0, "" });
 	json_t *v;
 
 	assert_int_equal(run("campaign", "report", "swap1", NULL), 0);
@@ -628,8 +631,8 @@ static void card_list_and_show(void **state)
 	"\"tar\":\"b00011\",\"apdus\":[\"SELECT 6F07\",\"UPDATE BINARY 9 octets\"],\"note\":\"\",\"sw\":\"9000\","     \
 	"\"sw_text\":\"normal "                                                                                        \
 	"ending\"}},{\"at\":\"2026-01-01T00:00:02.000Z\",\"kind\":\"STATE\",\"text\":\"DONE\\u0007\"}]}"
-	SERVE({200, "{\"cards\":[{\"iccid\":\"89881\",\"imsi\":\"1\",\"msisdn\":\"\"}],\"next\":null}"}, {200, CARD},
-	      {200, CARD}, {200, CARD});
+	SERVE({ 200, "{\"cards\":[{\"iccid\":\"89881\",\"imsi\":\"1\",\"msisdn\":\"\"}],\"next\":null}" },
+	      { 200, CARD }, { 200, CARD }, { 200, CARD });
 
 	assert_int_equal(run("card", "list", NULL), 0);
 	assert_string_equal(out, "ICCID  IMSI  MSISDN\n89881  1     \n");
@@ -654,7 +657,7 @@ static void card_list_and_show(void **state)
 
 static void explain_a_packet(void **state)
 {
-	SERVE({200, "{\"kind\":\"command\",\"tar\":\"b00011\"}"});
+	SERVE({ 200, "{\"kind\":\"command\",\"tar\":\"b00011\"}" });
 
 	assert_int_equal(run("explain", "02700000", NULL), 0);
 	assert_has(out, "TAR         b00011");
@@ -664,7 +667,7 @@ static void explain_a_packet(void **state)
 
 static void output_that_cannot_be_written_is_an_error(void **state)
 {
-	SERVE({200, STATUS});
+	SERVE({ 200, STATUS });
 	char cmd[300];
 	int rc;
 
@@ -688,7 +691,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"out", "err", "list.csv", "rejects.csv", "api.sock"};
+	static const char *const names[] = { "out", "err", "list.csv", "rejects.csv", "api.sock" };
 
 	stop_left_over();
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
