@@ -54,12 +54,12 @@ void world_plan(struct world *w, int64_t at_ms, enum plan_kind kind, unsigned ar
 	}
 	for (i = w->n_plan++; i && w->plan[i - 1].at_ms > at_ms; i--)
 		w->plan[i] = w->plan[i - 1];
-	w->plan[i] = (struct plan){at_ms, kind, arg};
+	w->plan[i] = (struct plan){ at_ms, kind, arg };
 }
 
 static int64_t within(struct world *w, int64_t lo, int64_t hi)
 {
-	return sim_rng_range(&w->dice, (struct sim_range){lo, hi});
+	return sim_rng_range(&w->dice, (struct sim_range){ lo, hi });
 }
 
 static void plan_all(struct world *w)
@@ -169,7 +169,8 @@ static int64_t utc_ms(void *ctx)
 static int open_keys(struct world *w, struct ks **ks, bool first)
 {
 	struct ks_open_params p = {
-		.source = KS_KEK_MEMORY, .kek = w->kek, .slots = 128, .random = random_octets, .random_ctx = w};
+		.source = KS_KEK_MEMORY, .kek = w->kek, .slots = 128, .random = random_octets, .random_ctx = w
+	};
 	char err[160];
 	int rc = ks_open(ks, &p, first ? NULL : w->ks_check, first ? 0 : sizeof(w->ks_check),
 			 first ? w->ks_check : NULL, err, sizeof(err));
@@ -181,7 +182,7 @@ static int open_keys(struct world *w, struct ks **ks, bool first)
 
 static bool boot(struct world *w)
 {
-	struct gw_deps deps = {.env = &w->env, .log = on_log, .log_ctx = w};
+	struct gw_deps deps = { .env = &w->env, .log = on_log, .log_ctx = w };
 
 	w->lives++;
 	w->dead = w->ready_seen = false;
@@ -210,7 +211,9 @@ static bool boot(struct world *w)
 
 static void post_verb(struct world *w, unsigned campaign, enum gw_campaign_verb verb)
 {
-	struct gw_event ev = {.kind = GW_EV_CAMPAIGN, .campaign = w->campaign[campaign].id, .verb = verb, .request = 1};
+	struct gw_event ev = {
+		.kind = GW_EV_CAMPAIGN, .campaign = w->campaign[campaign].id, .verb = verb, .request = 1
+	};
 
 	if (w->gw && !w->dead && gw_post(w->gw, &ev))
 		world_plan(w, w->now_ms + 100, verb == CAMPAIGN_VERB_PAUSE ? PLAN_PAUSE : PLAN_START, campaign);
@@ -249,10 +252,10 @@ static int seal(struct world *w, unsigned i)
 {
 	struct watched_card *c = &w->watch[i];
 	struct keyset_row *k = &c->keyset;
-	enum ota_alg alg = w->sc.alg == SIM_ALG_3DES2	? OTA_ALG_3DES2_CBC
-			   : w->sc.alg == SIM_ALG_3DES3 ? OTA_ALG_3DES3_CBC
-							: OTA_ALG_AES_CBC;
-	struct ks_keyset_spec spec = {.kvn = w->sc.kvn, .kic_alg = alg, .kid_alg = alg, .cc_len = w->sc.mac_len};
+	enum ota_alg alg = w->sc.alg == SIM_ALG_3DES2 ? OTA_ALG_3DES2_CBC :
+			   w->sc.alg == SIM_ALG_3DES3 ? OTA_ALG_3DES3_CBC :
+							OTA_ALG_AES_CBC;
+	struct ks_keyset_spec spec = { .kvn = w->sc.kvn, .kic_alg = alg, .kid_alg = alg, .cc_len = w->sc.mac_len };
 	char hex[3][2 * SIM_KEY_MAX + 1], err[160];
 	int n;
 
@@ -313,7 +316,7 @@ static int intake_cards(struct world *w, struct store *s, struct store_batch *b)
 	int rc;
 
 	for (unsigned i = 0; i < w->sc.cards; i++) {
-		struct store_card_insert in = {.n_keysets = 1, .keyset = {w->watch[i].keyset}};
+		struct store_card_insert in = { .n_keysets = 1, .keyset = { w->watch[i].keyset } };
 
 		memcpy(in.card.iccid, w->card[i].iccid, SIM_ICCID_LEN);
 		memcpy(in.card.imsi, w->card[i].imsi_first, SIM_IMSI_LEN);
@@ -333,20 +336,19 @@ static int intake_campaigns(struct world *w, struct store *s, struct store_batch
 	for (unsigned i = 0; i < w->sc.campaigns; i++) {
 		struct campaign_row *c = &w->campaign[i];
 
-		*c = (struct campaign_row){.id = i + 1,
-					   .state = CAMPAIGN_READY,
-					   .profile = "sim",
-					   .created_ms = w->now_ms};
+		*c = (struct campaign_row){
+			.id = i + 1, .state = CAMPAIGN_READY, .profile = "sim", .created_ms = w->now_ms
+		};
 		snprintf(c->name, sizeof(c->name), "swap%u", i + 1);
 		for (unsigned k = i; k < w->sc.cards; k += w->sc.campaigns)
 			c->targets++;
 		store_batch_add(b, ST_CAMPAIGN_INSERT, c, w->profile_text, strlen(w->profile_text));
 	}
 	for (unsigned i = 0; i < w->sc.cards; i++) {
-		struct store_txn_plan p = {.txn = {.campaign = w->watch[i].campaign + 1,
-						   .evidence = 255,
-						   .por_status = 255},
-					   .kvn = w->sc.kvn};
+		struct store_txn_plan p = {
+			.txn = { .campaign = w->watch[i].campaign + 1, .evidence = 255, .por_status = 255 },
+			.kvn = w->sc.kvn
+		};
 
 		memcpy(p.txn.new_imsi, w->watch[i].new_imsi, sizeof(p.txn.new_imsi));
 		memcpy(p.iccid, w->card[i].iccid, SIM_ICCID_LEN);
@@ -451,7 +453,7 @@ static void go_calm(struct world *w)
 
 static void run_plan(struct world *w, const struct plan *p)
 {
-	static const int errors[] = {STORE_E_BUSY, STORE_E_FULL, STORE_E_IO};
+	static const int errors[] = { STORE_E_BUSY, STORE_E_FULL, STORE_E_IO };
 
 	switch (p->kind) {
 	case PLAN_CRASH:
@@ -504,7 +506,7 @@ static void on_reply(void *ctx, const struct gw_effect *fx)
 
 static void turn_gateway(struct world *w)
 {
-	const struct gw_reply_sink sink = {.reply = on_reply, .ctx = w};
+	const struct gw_reply_sink sink = { .reply = on_reply, .ctx = w };
 
 	if (store_mem_due(w->store) <= w->now_ms || sstore_tamper_due(w->store_seen))
 		w->store_seen->ops->poll(w->store_seen);
@@ -587,7 +589,7 @@ static void turn_until_end(struct world *w)
 		if (w->failed || w->ended_ms)
 			break;
 		if (!rest_ms && finished(w)) {
-			rest_ms = w->now_ms + REST_MS;
+			rest_ms = w->now_ms + w->sc.response_ms + REST_MS;
 			tell(w, "all campaigns are done");
 			world_plan(w, rest_ms, PLAN_DEADLINE, 0);
 		}
@@ -620,7 +622,7 @@ static int prepare(struct world *w)
 		check_fail(w, "harness", "profile: %s", err);
 		return -1;
 	}
-	w->env = (struct env){.utc_ms = utc_ms, .random = random_octets, .ctx = w};
+	w->env = (struct env){ .utc_ms = utc_ms, .random = random_octets, .ctx = w };
 	sstore_hooks(w);
 	random_octets(w, w->kek, sizeof(w->kek));
 	if (open_keys(w, &w->audit, true))
