@@ -15,6 +15,7 @@
 
 #define INTERVAL_S_DEFAULT 1
 #define PATIENCE_S_DEFAULT 60
+#define PLAIN_EVERY_S	   1 /* a log wants no more lines than that, however often one looks */
 #define TEXT_MAX	   4096
 
 struct watch {
@@ -22,10 +23,11 @@ struct watch {
 	const char *name;
 	double interval_s, patience_s, until_percent;
 	bool json_lines;
-	unsigned columns; /* of the terminal, 0: plain lines */
-	unsigned drawn; /* lines to go up before drawing again */
+	unsigned columns;    /* of the terminal, 0: plain lines */
+	unsigned drawn;	     /* lines to go up before drawing again */
 	char last[TEXT_MAX]; /* plain line without its time, to see a change */
-	double down_s; /* how long the gateway has not answered */
+	double quiet_s;	     /* since the last plain line */
+	double down_s;	     /* how long the gateway has not answered */
 };
 
 static void wait_s(double s)
@@ -93,7 +95,7 @@ static double percent_of(const json_t *v)
 
 /* ------------------------------------------------------------------------------------------------ plain lines */
 
-static void print_plain(struct watch *w, const json_t *v, const json_t *status)
+static void print_plain(struct watch *w, const json_t *v, const json_t *status, bool end)
 {
 	struct text t = { .len = 0 };
 	char now[16], eta[32];
@@ -107,8 +109,10 @@ static void print_plain(struct watch *w, const json_t *v, const json_t *status)
 	add_links(&t, status);
 	if (*js_text(status, "alarm"))
 		add(&t, "  ALARM: %s", js_text(status, "alarm"));
-	if (!strcmp(t.buf, w->last))
+	w->quiet_s += w->interval_s;
+	if (!strcmp(t.buf, w->last) || (w->quiet_s < PLAIN_EVERY_S && *w->last && !end))
 		return;
+	w->quiet_s = 0;
 	memcpy(w->last, t.buf, t.len + 1);
 	strftime(now, sizeof(now), "%H:%M:%SZ", gmtime_r(&at, &tm));
 	printf("%s %s", now, t.buf);
@@ -267,13 +271,13 @@ static int watch_loop(struct watch *w)
 		if (rc)
 			return rc;
 		if (v) {
+			end = finished(w, v, &code);
 			if (w->json_lines)
 				print_json(w, v, status);
 			else if (w->columns)
 				draw(w, v, status);
 			else
-				print_plain(w, v, status);
-			end = finished(w, v, &code);
+				print_plain(w, v, status, end);
 		}
 		json_decref(v);
 		json_decref(status);

@@ -525,11 +525,10 @@ static void watch_ends_with_the_campaign(void **state)
 	char *nl;
 
 	assert_int_equal(run("campaign", "watch", "swap1", "--interval", "0.05", NULL), 0);
-	assert_has(out, "swap1 RUNNING 0/10 (0.0 %)  PLANNED 8  ACTIVE 2  links 1/1 up");
-	assert_has(out, "swap1 RUNNING 5/10 (50.0 %)  ACTIVE 5  DONE 5  links 1/1 up  2.0/s  ETA 1 min 05 s\n");
-	assert_has(out, "swap1 DONE 10/10 (100.0 %)  DONE 10");
-	/* what did not change is not told again */
-	nl = strchr(strchr(strchr(out, '\n') + 1, '\n') + 1, '\n');
+	assert_has(out, "swap1 RUNNING 0/10 (0.0 %)  PLANNED 8  ACTIVE 2  links 1/1 up  ETA 1 min 05 s\n");
+	assert_has(out, "swap1 DONE 10/10 (100.0 %)  DONE 10  links 1/1 up  2.0/s");
+	/* the first and the last; what lies within a second between them is not told */
+	nl = strchr(strchr(out, '\n') + 1, '\n');
 	assert_non_null(nl);
 	assert_int_equal(nl[1], '\0');
 	assert_int_equal(run("campaign", "watch", "swap1", NULL), 3);
