@@ -367,7 +367,7 @@ static bool take_pdu(struct smpp_link *l, const uint8_t *octets, size_t len, uin
 	return l->fd >= 0;
 }
 
-static void take_input(struct smpp_link *l)
+void smpp_take_input(struct smpp_link *l)
 {
 	size_t at = 0;
 
@@ -422,7 +422,7 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 		l->enquiring = false;
 		smpp_timer(l->conn_ev, l->cfg.enquire_link_ms);
 	}
-	take_input(l);
+	smpp_take_input(l);
 	if (l->fd >= 0 && smpp_out_room(l) < SMPP_OUT_PAUSE && !l->read_paused) {
 		l->read_paused = true;
 		event_del(l->read_ev);

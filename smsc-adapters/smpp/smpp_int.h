@@ -82,6 +82,7 @@ void smpp_conn_start(struct smpp_link *l);
 void smpp_conn_stop(struct smpp_link *l);
 /* Closes, tells UNKNOWN for all that is outstanding and DOWN, and plans the next try when the link is wanted. */
 void smpp_conn_close(struct smpp_link *l, struct fail why, const char *detail);
+void smpp_take_input(struct smpp_link *l);	/* what stands in in[0..in_len) */
 uint32_t smpp_next_seq(struct smpp_link *l);
 /* Packs into the out-buffer and lets it leave at the end of this turn.  False when it does not fit or cannot be said. */
 bool smpp_send(struct smpp_link *l, const struct smpp_pdu *p);

@@ -739,7 +739,7 @@ static void out_tlvs(struct out *o, const struct smpp_tlvs *t)
 /* SMPP 4.4.2 and 4.1.2: with an error status the body of the response is left out. */
 static bool result_left_out(const struct smpp_pdu *p)
 {
-	return p->status && !p->tlv.have && (!p->resp.id || !*p->resp.id);
+	return p->status && !(p->tlv.have & ~(uint32_t)SMPP_TLV_ODD) && (!p->resp.id || !*p->resp.id);
 }
 
 static void out_multi_resp(struct out *o, const struct smpp_result *res)
