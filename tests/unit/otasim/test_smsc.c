@@ -1,0 +1,629 @@
+/* test_smsc.c - SMPP sessions over byte buffers, with an ESME made of the same PDU codec on the other side.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sim_test.h"
+#include "smpp_pdu.h"
+#include "smsc/smsc.h"
+
+#define CARDS	  10
+#define T0	  1700000000000ll
+#define PDUS_MAX  256
+#define READ_IMSI "00a4000c026f0700b0000009"
+
+struct fix {
+	struct sim_card card[CARDS];
+	struct sim_air_cfg air_cfg;
+	struct smsc_cfg cfg;
+	struct sim_air *air;
+	struct smsc *smsc;
+	int64_t now_ms;
+	/* what came back on a session, cut into PDUs */
+	uint8_t raw[PDUS_MAX][SMSC_PDU_MAX];
+	struct smpp_pdu pdu[PDUS_MAX];
+	int n;
+};
+static struct fix f;
+
+static void start(void)
+{
+	struct sim_card_profile p;
+
+	sim_card_profile_default(&p);
+	for (uint32_t i = 0; i < CARDS; i++)
+		assert_int_equal(sim_card_init(&f.card[i], 1, i, &p), 0);
+	f.now_ms = T0;
+	f.air = sim_air_new(&f.air_cfg, f.card, CARDS, T0);
+	f.smsc = smsc_new(&f.cfg, f.air);
+	assert_non_null(f.smsc);
+}
+
+static int setup(void **state)
+{
+	memset(&f, 0, sizeof(f));
+	sim_air_cfg_default(&f.air_cfg);
+	smsc_cfg_default(&f.cfg);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	smsc_free(f.smsc);
+	sim_air_free(f.air);
+	return 0;
+}
+
+/* Takes away what the session has to say and cuts it into PDUs. */
+static void hear(int session)
+{
+	const uint8_t *p;
+	size_t len, at = 0;
+
+	f.n = 0;
+	p = smsc_output(f.smsc, session, &len);
+	while (at < len) {
+		int n = smpp_frame(p + at, len - at, SMSC_PDU_MAX);
+
+		assert_true(n > 0 && f.n < PDUS_MAX);
+		memcpy(f.raw[f.n], p + at, (size_t)n);
+		assert_int_equal(smpp_pdu_unpack(&f.pdu[f.n], f.raw[f.n], (size_t)n, NULL), 0);
+		f.n++;
+		at += (size_t)n;
+	}
+	smsc_written(f.smsc, session, len);
+}
+
+static bool say(int session, const struct smpp_pdu *pdu)
+{
+	uint8_t buf[SMSC_PDU_MAX];
+	int n = smpp_pdu_pack(buf, sizeof(buf), pdu);
+
+	assert_true(n > 0);
+	return smsc_input(f.smsc, session, buf, (size_t)n, f.now_ms);
+}
+
+/* Says it and gives the one answer. */
+static const struct smpp_pdu *ask(int session, const struct smpp_pdu *pdu)
+{
+	say(session, pdu);
+	hear(session);
+	assert_int_equal(f.n, 1);
+	return &f.pdu[0];
+}
+
+static int bound_as(uint32_t command)
+{
+	struct smpp_pdu b = { .id = command, .seq = 1,
+			      .bind = { .system_id = "gw", .password = "secret", .interface_version = SMPP_VERSION } };
+	int session = smsc_open(f.smsc, f.now_ms);
+	const struct smpp_pdu *r = ask(session, &b);
+
+	assert_int_equal(r->id, command | SMPP_RESP);
+	assert_int_equal(r->status, ESME_ROK);
+	assert_string_equal(r->resp.id, "otasim");
+	return session;
+}
+
+static struct oct ud_of(uint32_t card, uint64_t cntr)
+{
+	struct cmd_spec k = spec_of(&f.card[card], cntr);
+	struct oct data = oct_hex(READ_IMSI), pkt = packet_build(&f.card[card], &k, &data);
+
+	return ud_single(&pkt);
+}
+
+static struct smpp_pdu submit(uint32_t card, uint32_t seq, const struct oct *ud)
+{
+	return (struct smpp_pdu){
+		.id = SMPP_SUBMIT_SM, .seq = seq,
+		.sm = { .src = { 2, 1, "12345" }, .dst = { 1, 1, f.card[card].msisdn }, .esm_class = 0x42, .protocol_id = 0x7f,
+			.data_coding = 0xf6, .sm = { ud->b, ud->len } },
+	};
+}
+
+static void go(int64_t ms)
+{
+	int64_t until = f.now_ms + ms;
+
+	for (int i = 0; i < 10000; i++) {
+		int64_t due = smsc_next_due(f.smsc);
+
+		if (due > until)
+			break;
+		if (due > f.now_ms)
+			f.now_ms = due;
+		smsc_step(f.smsc, f.now_ms);
+	}
+	f.now_ms = until;
+}
+
+static const struct smpp_pdu *heard(uint32_t id, int nth)
+{
+	for (int i = 0; i < f.n; i++) {
+		if (f.pdu[i].id == id && nth-- == 0)
+			return &f.pdu[i];
+	}
+	return NULL;
+}
+
+/* ---- binding ---- */
+
+static void test_bind_checks(void **state)
+{
+	struct smpp_pdu b = { .id = SMPP_BIND_TRANSCEIVER, .seq = 5,
+			      .bind = { .system_id = "gw", .password = "wrong", .interface_version = SMPP_VERSION } };
+	int s;
+
+	strcpy(f.cfg.system_id, "gw");
+	strcpy(f.cfg.password, "secret");
+	start();
+	s = smsc_open(f.smsc, f.now_ms);
+	assert_int_equal(ask(s, &b)->status, ESME_RINVPASWD);
+	assert_int_equal(f.pdu[0].seq, 5);
+	assert_true(smsc_over(f.smsc, s));
+	smsc_close(f.smsc, s, f.now_ms);
+	s = smsc_open(f.smsc, f.now_ms);
+	b.bind.system_id = "other";
+	b.bind.password = "secret";
+	assert_int_equal(ask(s, &b)->status, ESME_RINVSYSID);
+	smsc_close(f.smsc, s, f.now_ms);
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	b.bind.system_id = "gw";
+	assert_int_equal(ask(s, &b)->status, ESME_RALYBND);
+	assert_false(smsc_over(f.smsc, s));
+}
+
+static void test_nothing_before_bind(void **state)
+{
+	struct oct ud;
+	struct smpp_pdu p, e = { .id = SMPP_ENQUIRE_LINK, .seq = 9 };
+	int s;
+
+	start();
+	ud = ud_of(0, 1);
+	p = submit(0, 3, &ud);
+	s = smsc_open(f.smsc, f.now_ms);
+	assert_int_equal(ask(s, &p)->status, ESME_RINVBNDSTS);
+	assert_int_equal(f.pdu[0].id, SMPP_SUBMIT_SM | SMPP_RESP);
+	assert_int_equal(ask(s, &e)->status, ESME_ROK);
+	s = bound_as(SMPP_BIND_RECEIVER);
+	assert_int_equal(ask(s, &p)->status, ESME_RINVBNDSTS);
+}
+
+static void test_session_limit(void **state)
+{
+	start();
+	for (int i = 0; i < SMSC_SESSIONS_MAX; i++)
+		assert_true(smsc_open(f.smsc, f.now_ms) >= 0);
+	assert_int_equal(smsc_open(f.smsc, f.now_ms), -1);
+	smsc_close(f.smsc, 3, f.now_ms);
+	assert_int_equal(smsc_open(f.smsc, f.now_ms), 3);
+}
+
+/* ---- every request is answered ---- */
+
+static void test_every_request_is_answered(void **state)
+{
+	static const struct {
+		uint32_t id, answer, status;
+	} asked[] = {
+		{ SMPP_ENQUIRE_LINK, SMPP_ENQUIRE_LINK | SMPP_RESP, ESME_ROK },
+		{ SMPP_QUERY_SM, SMPP_QUERY_SM | SMPP_RESP, ESME_RQUERYFAIL },
+		{ SMPP_CANCEL_SM, SMPP_CANCEL_SM | SMPP_RESP, ESME_RCANCELFAIL },
+		{ SMPP_REPLACE_SM, SMPP_REPLACE_SM | SMPP_RESP, ESME_RREPLACEFAIL },
+		{ SMPP_DATA_SM, SMPP_GENERIC_NACK, ESME_RINVCMDID },
+		{ SMPP_SUBMIT_MULTI, SMPP_GENERIC_NACK, ESME_RINVCMDID },
+		{ SMPP_DELIVER_SM, SMPP_GENERIC_NACK, ESME_RINVCMDID },
+		{ SMPP_UNBIND, SMPP_UNBIND | SMPP_RESP, ESME_ROK },
+	};
+	int s;
+
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		struct smpp_pdu p = { .id = asked[i].id, .seq = 100 + (uint32_t)i };
+		const struct smpp_pdu *r = ask(s, &p);
+
+		assert_int_equal(r->id, asked[i].answer);
+		assert_int_equal(r->status, asked[i].status);
+		assert_int_equal(r->seq, 100 + i);
+	}
+	assert_true(smsc_over(f.smsc, s));
+}
+
+static void test_garbage(void **state)
+{
+	static const uint8_t unknown[16] = { 0, 0, 0, 16, 0, 0, 9, 9, 0, 0, 0, 0, 0, 0, 0, 7 },
+			     cut_off[18] = { 0, 0, 0, 18, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 'a', 'b' },
+			     no_pdu[16] = { 0xff, 0xff, 0xff, 0xff };
+	int s;
+
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	/* octet by octet */
+	for (int i = 0; i < 16; i++)
+		assert_true(smsc_input(f.smsc, s, &unknown[i], 1, f.now_ms));
+	hear(s);
+	assert_int_equal(f.n, 1);
+	assert_int_equal(f.pdu[0].id, SMPP_GENERIC_NACK);
+	assert_int_equal(f.pdu[0].status, ESME_RINVCMDID);
+	assert_int_equal(f.pdu[0].seq, 7);
+	assert_true(smsc_input(f.smsc, s, cut_off, sizeof(cut_off), f.now_ms));
+	hear(s);
+	assert_int_equal(f.pdu[0].id, SMPP_GENERIC_NACK);
+	assert_int_equal(f.pdu[0].seq, 8);
+	assert_false(smsc_input(f.smsc, s, no_pdu, sizeof(no_pdu), f.now_ms));
+	hear(s);
+	assert_int_equal(f.pdu[0].status, ESME_RINVCMDLEN);
+	assert_true(smsc_over(f.smsc, s));
+}
+
+/* ---- submit and deliver ---- */
+
+static void test_command_and_proof(void **state)
+{
+	struct cmd_spec k;
+	struct smpp_pdu p, ok = { .id = SMPP_DELIVER_SM | SMPP_RESP };
+	const struct smpp_pdu *r;
+	struct oct ud;
+	struct por por;
+	int s;
+
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	k = spec_of(&f.card[4], 1);
+	ud = ud_of(4, 1);
+	p = submit(4, 77, &ud);
+	assert_true(say(s, &p));
+	hear(s);
+	assert_int_equal(f.n, 0);
+	go(500);
+	hear(s);
+	assert_int_equal(f.n, 2);
+	r = heard(SMPP_SUBMIT_SM | SMPP_RESP, 0);
+	assert_non_null(r);
+	assert_int_equal(r->status, ESME_ROK);
+	assert_int_equal(r->seq, 77);
+	assert_int_equal(strlen(r->resp.id), 16);
+	r = heard(SMPP_DELIVER_SM, 0);
+	assert_non_null(r);
+	assert_int_equal(r->sm.esm_class, SMPP_ESM_UDHI);
+	assert_int_equal(r->sm.data_coding, 0xf6);
+	assert_string_equal(r->sm.src.digits, f.card[4].msisdn);
+	assert_int_equal(r->sm.dst.ton, 2);
+	assert_string_equal(r->sm.dst.digits, "12345");	/* TP-DA of the PoR is the TP-OA of the command */
+	por = por_open_ud(&f.card[4], &k, r->sm.sm.p, r->sm.sm.len);
+	assert_true(por.valid && por.secured);
+	ok.seq = r->seq;
+	assert_true(say(s, &ok));
+	go(60000);
+	hear(s);
+	assert_int_equal(f.n, 0);
+	assert_int_equal(sim_air_in_flight(f.air), 0);
+}
+
+static void test_submit_checks(void **state)
+{
+	struct oct ud, big = { .len = 200 };
+	struct smpp_pdu p;
+	int s;
+
+	start();
+	s = bound_as(SMPP_BIND_TRANSMITTER);
+	ud = ud_of(0, 1);
+	p = submit(0, 2, &big);
+	assert_int_equal(ask(s, &p)->status, ESME_RINVMSGLEN);
+	p = submit(0, 2, &ud);
+	p.sm.sm.len = 0;
+	assert_int_equal(ask(s, &p)->status, ESME_RINVMSGLEN);
+	p = submit(0, 2, &ud);
+	p.sm.dst.digits = "";
+	assert_int_equal(ask(s, &p)->status, ESME_RINVDSTADR);
+	p = submit(0, 2, &ud);
+	p.sm.schedule_time = "000000001000000R";
+	assert_int_equal(ask(s, &p)->status, ESME_RINVSCHED);
+	p = submit(0, 2, &ud);
+	p.sm.validity_period = "tomorrow";
+	assert_int_equal(ask(s, &p)->status, ESME_RINVEXPIRY);
+	/* message_payload in place of short_message */
+	p = submit(0, 2, &ud);
+	p.tlv.have = SMPP_TLV_PAYLOAD;
+	p.tlv.payload = p.sm.sm;
+	p.sm.sm.len = 0;
+	say(s, &p);
+	go(500);
+	assert_int_equal(f.card[0].truth.accepted, 1);
+}
+
+static void test_outcomes(void **state)
+{
+	struct oct ud;
+	struct smpp_pdu p;
+	int s;
+
+	f.air_cfg.absent_ppm = SIM_PPM;
+	f.air_cfg.absent_ms = (struct sim_range){ 5000, 5000 };
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	ud = ud_of(0, 1);
+	p = submit(0, 2, &ud);
+	say(s, &p);
+	go(10);
+	hear(s);
+	assert_int_equal(heard(SMPP_SUBMIT_SM | SMPP_RESP, 0)->status, 0x0b);
+	go(6000);
+	hear(s);
+	assert_int_equal(f.n, CARDS);
+	assert_int_equal(f.pdu[0].id, SMPP_ALERT_NOTIFICATION);
+	assert_true(f.pdu[0].tlv.have & SMPP_TLV_MS_AVAILABILITY);
+	assert_int_equal(f.pdu[0].tlv.ms_availability, 0);
+	say(s, &p);
+	go(500);
+	hear(s);
+	assert_int_equal(heard(SMPP_SUBMIT_SM | SMPP_RESP, 0)->status, 0);
+}
+
+static void test_lost_on_the_way(void **state)
+{
+	struct oct ud;
+	struct smpp_pdu p;
+	int s;
+
+	f.air_cfg.loss_ppm = SIM_PPM;
+	f.air_cfg.loss_per_card_max = 1;
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	ud = ud_of(0, 1);
+	p = submit(0, 2, &ud);
+	say(s, &p);
+	go(999);
+	hear(s);
+	assert_null(heard(SMPP_SUBMIT_SM | SMPP_RESP, 0));
+	go(10);
+	hear(s);
+	assert_int_equal(heard(SMPP_SUBMIT_SM | SMPP_RESP, 0)->status, 0xfe);
+}
+
+static void test_rate(void **state)
+{
+	unsigned throttled = 0;
+	struct oct ud;
+	int s;
+
+	f.cfg.rate = 10;
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	ud = ud_of(0, 1);
+	for (uint32_t i = 0; i < 30; i++) {
+		struct smpp_pdu p = submit(0, 2 + i, &ud);
+
+		say(s, &p);
+	}
+	hear(s);
+	for (int i = 0; i < f.n; i++)
+		throttled += f.pdu[i].status == ESME_RTHROTTLED;
+	assert_int_equal(throttled, 20);
+	f.now_ms += 1000;
+	{
+		struct smpp_pdu p = submit(0, 100, &ud);
+
+		say(s, &p);
+	}
+	hear(s);
+	assert_null(heard(SMPP_SUBMIT_SM | SMPP_RESP, 0));	/* taken */
+}
+
+/* Each card's PoR is out; counts of deliver_sm now and later. */
+static int submit_all(int s)
+{
+	for (uint32_t i = 0; i < CARDS; i++) {
+		struct oct ud = ud_of(i, 1);
+		struct smpp_pdu p = submit(i, 10 + i, &ud);
+
+		say(s, &p);
+	}
+	go(500);
+	hear(s);
+	int n = 0;
+
+	while (heard(SMPP_DELIVER_SM, n))
+		n++;
+	return n;
+}
+
+static void test_deliver_window(void **state)
+{
+	struct smpp_pdu ok = { .id = SMPP_DELIVER_SM | SMPP_RESP };
+	int s, n;
+
+	f.cfg.window = 3;
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	assert_int_equal(submit_all(s), 3);
+	for (n = 3; n < CARDS; n++) {
+		ok.seq = heard(SMPP_DELIVER_SM, 0)->seq;
+		say(s, &ok);
+		hear(s);
+		assert_int_equal(f.n, 1);
+		assert_int_equal(f.pdu[0].id, SMPP_DELIVER_SM);
+	}
+}
+
+static void test_deliver_again_after_temporary_error(void **state)
+{
+	static const uint32_t temporary[] = { ESME_RX_T_APPN, ESME_RMSGQFUL };
+	struct smpp_pdu resp = { .id = SMPP_DELIVER_SM | SMPP_RESP }, p;
+	struct oct ud;
+	int s;
+
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	ud = ud_of(0, 1);
+	p = submit(0, 2, &ud);
+	say(s, &p);
+	go(500);
+	for (int i = 0; i < 2; i++) {
+		hear(s);
+		resp.seq = heard(SMPP_DELIVER_SM, 0)->seq;
+		resp.status = temporary[i];
+		say(s, &resp);
+		hear(s);
+		assert_int_equal(f.n, 0);
+		go(600);
+	}
+	hear(s);
+	resp.seq = heard(SMPP_DELIVER_SM, 0)->seq;
+	resp.status = ESME_RX_P_APPN;	/* for good */
+	say(s, &resp);
+	go(60000);
+	hear(s);
+	assert_int_equal(f.n, 0);
+	assert_int_equal(sim_air_in_flight(f.air), 0);
+}
+
+static void test_deliver_again_when_unanswered_or_cut_off(void **state)
+{
+	struct smpp_pdu p;
+	struct oct ud;
+	int s, other;
+
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	ud = ud_of(0, 1);
+	p = submit(0, 2, &ud);
+	say(s, &p);
+	go(500);
+	hear(s);
+	assert_non_null(heard(SMPP_DELIVER_SM, 0));
+	go(11000);	/* no answer within 10 s */
+	hear(s);
+	assert_non_null(heard(SMPP_DELIVER_SM, 0));
+	other = bound_as(SMPP_BIND_RECEIVER);
+	smsc_close(f.smsc, s, f.now_ms);
+	go(1000);
+	hear(other);
+	assert_non_null(heard(SMPP_DELIVER_SM, 0));
+}
+
+/* Kill and come back: nothing that was not answered is lost. */
+static void test_nobody_there(void **state)
+{
+	int s;
+
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	assert_int_equal(submit_all(s), CARDS);
+	smsc_close(f.smsc, s, f.now_ms);
+	go(30000);
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	go(1000);
+	hear(s);
+	assert_int_equal(f.n, CARDS);
+	for (int i = 0; i < CARDS; i++)
+		assert_int_equal(f.pdu[i].id, SMPP_DELIVER_SM);
+}
+
+static void test_receipts(void **state)
+{
+	struct smpp_pdu p;
+	const struct smpp_pdu *r;
+	char id[65];
+	struct oct ud;
+	int a, b;
+
+	f.air_cfg.mode = SIM_AIR_STORE;
+	start();
+	a = bound_as(SMPP_BIND_TRANSCEIVER);
+	b = bound_as(SMPP_BIND_TRANSCEIVER);
+	ud = ud_of(0, 1);
+	p = submit(0, 2, &ud);
+	p.sm.registered_delivery = 1;
+	say(b, &p);
+	go(5);
+	hear(b);
+	r = heard(SMPP_SUBMIT_SM | SMPP_RESP, 0);
+	strcpy(id, r->resp.id);
+	go(500);
+	hear(b);
+	for (int i = 0; (r = heard(SMPP_DELIVER_SM, i)); i++) {
+		if (r->sm.esm_class & SMPP_ESM_RECEIPT)
+			break;
+	}
+	assert_non_null(r);	/* to the session that submitted */
+	assert_memory_equal(r->tlv.receipted_id.p, id, strlen(id));
+	assert_int_equal(r->tlv.message_state, SMPP_STATE_DELIVERED);
+	assert_memory_equal(r->sm.sm.p, "id:", 3);
+	assert_memory_equal(r->sm.sm.p + 3, id, strlen(id));
+	{
+		char text[256] = "";
+
+		memcpy(text, r->sm.sm.p, r->sm.sm.len);
+		assert_non_null(strstr(text, "stat:DELIVRD"));
+		assert_non_null(strstr(text, "done date:2311142213"));	/* T0 */
+	}
+	(void)a;
+}
+
+static void test_enquire_link(void **state)
+{
+	struct smpp_pdu resp = { .id = SMPP_ENQUIRE_LINK | SMPP_RESP };
+	int s;
+
+	f.cfg.enquire_link_ms = 1000;
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	go(1001);
+	hear(s);
+	assert_int_equal(f.n, 1);
+	assert_int_equal(f.pdu[0].id, SMPP_ENQUIRE_LINK);
+	resp.seq = f.pdu[0].seq;
+	say(s, &resp);
+	go(900);
+	assert_false(smsc_over(f.smsc, s));
+	go(3000);
+	assert_true(smsc_over(f.smsc, s));
+}
+
+static void test_a_peer_that_does_not_read(void **state)
+{
+	struct smpp_pdu e = { .id = SMPP_ENQUIRE_LINK, .seq = 1 };
+	int s;
+
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	for (unsigned i = 0; i < SMSC_OUT_MAX / 16 + 1 && !smsc_over(f.smsc, s); i++)
+		say(s, &e);
+	assert_true(smsc_over(f.smsc, s));
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_bind_checks),
+		T(test_nothing_before_bind),
+		T(test_session_limit),
+		T(test_every_request_is_answered),
+		T(test_garbage),
+		T(test_command_and_proof),
+		T(test_submit_checks),
+		T(test_outcomes),
+		T(test_lost_on_the_way),
+		T(test_rate),
+		T(test_deliver_window),
+		T(test_deliver_again_after_temporary_error),
+		T(test_deliver_again_when_unanswered_or_cut_off),
+		T(test_nobody_there),
+		T(test_receipts),
+		T(test_enquire_link),
+		T(test_a_peer_that_does_not_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
