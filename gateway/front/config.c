@@ -1,0 +1,849 @@
+/* config.c - the settings of otagw.cfg: what each takes, what it means, what is wrong with a line.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include "config_int.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../nearest.h"
+#include "words.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+#define SECOND_MS 1000ULL
+#define MINUTE_MS (60 * SECOND_MS)
+#define HOUR_MS	  (60 * MINUTE_MS)
+#define DAY_MS	  (24 * HOUR_MS)
+
+#define WINDOW_MAX 1000
+#define RATE_MAX   100000
+#define WORDS_MAX  8
+
+/* The link whose node is open while the file is read. */
+static unsigned link_now;
+
+struct config_link *config_link_now(const struct otagw_config *c)
+{
+	return (struct config_link *)&c->link[link_now];
+}
+
+void config_link_at(unsigned i)
+{
+	link_now = i;
+}
+
+/* ------------------------------------------------------------------------------------------------ values */
+
+static const struct {
+	const char *unit;
+	uint64_t ms;
+} units[] = { { "d", DAY_MS }, { "h", HOUR_MS }, { "m", MINUTE_MS }, { "s", SECOND_MS }, { "ms", 1 } };
+
+int config_duration(const char *text, uint64_t *ms, char *why, size_t cap)
+{
+	uint64_t n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || errno) {
+		snprintf(why, cap, "\"%.40s\" is no time; write a number and a unit: 500ms, 30s, 5m, 2h, 3d", text);
+		return -1;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(end, units[i].unit))
+			continue;
+		if (n > INT64_MAX / units[i].ms) {
+			snprintf(why, cap, "\"%.40s\" is too long", text);
+			return -1;
+		}
+		*ms = n * units[i].ms;
+		return 0;
+	}
+	if (*end)
+		snprintf(why, cap, "\"%.40s\": unknown unit \"%.10s\"; units are ms, s, m, h, d", text, end);
+	else
+		snprintf(why, cap, "\"%.40s\" needs a unit: %.20ss, or ms, m, h, d", text, text);
+	return -1;
+}
+
+void config_duration_text(uint64_t ms, char *out, size_t cap)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (ms % units[i].ms == 0 && (ms || units[i].ms == SECOND_MS)) {
+			snprintf(out, cap, "%" PRIu64 "%s", ms / units[i].ms, units[i].unit);
+			return;
+		}
+	}
+}
+
+static uint8_t *field(const struct config_setting *s, const struct otagw_config *c)
+{
+	return (uint8_t *)(s->node == CONF_LINK ? (void *)config_link_now(c) : (void *)(uintptr_t)c) + s->offset;
+}
+
+static uint64_t number_get(const struct config_setting *s, const struct otagw_config *c)
+{
+	const uint8_t *p = field(s, c);
+	uint64_t v64;
+	uint32_t v32;
+	uint16_t v16;
+
+	switch (s->size) {
+	case 8:
+		memcpy(&v64, p, 8);
+		return v64;
+	case 4:
+		memcpy(&v32, p, 4);
+		return v32;
+	case 2:
+		memcpy(&v16, p, 2);
+		return v16;
+	default:
+		return *p;
+	}
+}
+
+static void number_put(const struct config_setting *s, struct otagw_config *c, uint64_t v)
+{
+	uint32_t v32 = (uint32_t)v;
+	uint16_t v16 = (uint16_t)v;
+	uint8_t *p = field(s, c);
+
+	switch (s->size) {
+	case 8:
+		memcpy(p, &v, 8);
+		break;
+	case 4:
+		memcpy(p, &v32, 4);
+		break;
+	case 2:
+		memcpy(p, &v16, 2);
+		break;
+	default:
+		*p = (uint8_t)v;
+	}
+}
+
+/* ---- a number ---- */
+
+static int set_number(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
+		      size_t cap)
+{
+	char *end;
+	uint64_t v;
+
+	(void)argc;
+	errno = 0;
+	v = strtoull(argv[0], &end, 10);
+	if (!isdigit((unsigned char)argv[0][0]) || *end || errno || v < s->min || v > s->max) {
+		snprintf(err, cap, "\"%.40s\" must be a number from %" PRIu64 " to %" PRIu64, argv[0], s->min, s->max);
+		return -1;
+	}
+	number_put(s, c, v);
+	return 0;
+}
+
+static bool get_number(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	snprintf(out, cap, "%" PRIu64, number_get(s, c));
+	return true;
+}
+
+/* ---- an octet, as 0xf6 or decimal ---- */
+
+static int set_octet(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
+		     size_t cap)
+{
+	char *end;
+	unsigned long v;
+
+	(void)argc;
+	errno = 0;
+	v = strtoul(argv[0], &end, 0);
+	if (!isdigit((unsigned char)argv[0][0]) || *end || errno || v > 0xff) {
+		snprintf(err, cap, "\"%.40s\" must be one octet, 0x00 to 0xff", argv[0]);
+		return -1;
+	}
+	number_put(s, c, v);
+	return 0;
+}
+
+static bool get_octet(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	snprintf(out, cap, "0x%02x", (unsigned)number_get(s, c));
+	return true;
+}
+
+/* ---- a time ---- */
+
+static int set_time(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
+		    size_t cap)
+{
+	char lo[24], hi[24];
+	uint64_t ms;
+
+	(void)argc;
+	if (config_duration(argv[0], &ms, err, cap))
+		return -1;
+	if (ms < s->min || ms > s->max) {
+		config_duration_text(s->min, lo, sizeof(lo));
+		config_duration_text(s->max, hi, sizeof(hi));
+		snprintf(err, cap, "\"%.40s\" must be %s to %s", argv[0], lo, hi);
+		return -1;
+	}
+	number_put(s, c, ms);
+	return 0;
+}
+
+static bool get_time(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	config_duration_text(number_get(s, c), out, cap);
+	return true;
+}
+
+/* ---- a text ---- */
+
+static int set_text(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
+		    size_t cap)
+{
+	size_t n = strlen(argv[0]);
+
+	(void)argc;
+	if (!n || n >= s->size) {
+		snprintf(err, cap, "\"%.40s\": must have 1 to %zu characters", argv[0], s->size - 1);
+		return -1;
+	}
+	memcpy(field(s, c), argv[0], n + 1);
+	return 0;
+}
+
+static bool get_text(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	const char *v = (const char *)field(s, c);
+
+	snprintf(out, cap, "%s", v);
+	return *v != 0;
+}
+
+/* ---- one of some words: the syntax has them as (a|b|c), the value is their number ---- */
+
+static size_t choices(const char *syntax, char words[WORDS_MAX][24])
+{
+	const char *p = strchr(syntax, '(');
+	size_t n = 0;
+
+	while (p && *p != ')' && n < WORDS_MAX) {
+		size_t len = strcspn(++p, "|)");
+
+		if (len < sizeof(words[0])) {
+			memcpy(words[n], p, len);
+			words[n++][len] = 0;
+		}
+		p += len;
+	}
+	return n;
+}
+
+static int choice_of(const char *syntax, const char *text, char *err, size_t cap)
+{
+	char words[WORDS_MAX][24];
+	const char *list[WORDS_MAX], *near;
+	size_t n = choices(syntax, words);
+
+	for (size_t i = 0; i < n; i++) {
+		list[i] = words[i];
+		if (!strcmp(words[i], text))
+			return (int)i;
+	}
+	near = nearest_word(text, list, n);
+	snprintf(err, cap, "unknown word \"%.40s\"%s%s%s (the line is: %s)", text, near ? "; did you mean \"" : "", near ? near : "",
+		 near ? "\"?" : "", syntax);
+	return -1;
+}
+
+static int set_choice(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
+		      size_t cap)
+{
+	int v = choice_of(s->syntax, argv[0], err, cap);
+
+	(void)argc;
+	if (v < 0)
+		return -1;
+	number_put(s, c, (uint64_t)v);
+	return 0;
+}
+
+static bool get_choice(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	char words[WORDS_MAX][24];
+	size_t n = choices(s->syntax, words);
+	uint64_t v = number_get(s, c);
+
+	if (v >= n)
+		return false;
+	snprintf(out, cap, "%s", words[v]);
+	return true;
+}
+
+/* ---- those that are alone ---- */
+
+static int set_log_level(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
+			 size_t cap)
+{
+	int v = choice_of(s->syntax, argv[0], err, cap);
+
+	(void)argc;
+	if (v < 0)
+		return -1;
+	c->log_level = 3 + v; /* syslog's numbers: error is 3 */
+	return 0;
+}
+
+static bool get_log_level(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	char words[WORDS_MAX][24];
+	size_t n = choices(s->syntax, words);
+
+	if (c->log_level < 3 || (size_t)c->log_level - 3 >= n)
+		return false;
+	snprintf(out, cap, "%s", words[c->log_level - 3]);
+	return true;
+}
+
+/* Our number, as cards answer to it: DIGITS, or DIGITS with type and plan. */
+static int set_source(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
+		      size_t cap)
+{
+	struct ota_addr a = { .ton = 1, .npi = 1 };
+	const char *d = argv[0] + (argv[0][0] == '+');
+	size_t n = strlen(d);
+
+	(void)s;
+	if (!n || n >= sizeof(a.digits) || strspn(d, "0123456789") != n) {
+		snprintf(err, cap, "\"%.40s\" must be a number of 1 to %zu digits", argv[0], sizeof(a.digits) - 1);
+		return -1;
+	}
+	memcpy(a.digits, d, n + 1);
+	if (argc >= 3) {
+		unsigned long ton = strtoul(argv[1], NULL, 10), npi = strtoul(argv[2], NULL, 10);
+
+		/* SMPP 3.4, 5.2.5 and 5.2.6; TS 23.040 has three and four bits */
+		if (strspn(argv[1], "0123456789") != strlen(argv[1]) || ton > 7) {
+			snprintf(err, cap, "ton \"%.20s\" must be 0 to 7 (1 international, 2 national)", argv[1]);
+			return -1;
+		}
+		if (strspn(argv[2], "0123456789") != strlen(argv[2]) || npi > 15) {
+			snprintf(err, cap, "npi \"%.20s\" must be 0 to 15 (1 ISDN)", argv[2]);
+			return -1;
+		}
+		a.ton = (uint8_t)ton;
+		a.npi = (uint8_t)npi;
+	}
+	c->gw.src = a;
+	return 0;
+}
+
+static bool get_source(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	const struct ota_addr *a = &c->gw.src;
+
+	(void)s;
+	if (a->ton == 1 && a->npi == 1)
+		snprintf(out, cap, "%s", a->digits);
+	else
+		snprintf(out, cap, "%s ton %u npi %u", a->digits, a->ton, a->npi);
+	return *a->digits != 0;
+}
+
+static bool get_nothing(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	(void)s;
+	(void)c;
+	(void)out;
+	(void)cap;
+	return false;
+}
+
+static int set_kek(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
+		   size_t cap)
+{
+	int how = choice_of(s->syntax, argv[0], err, cap);
+
+	(void)argc;
+	if (how < 0)
+		return -1;
+	if (!*argv[1] || strlen(argv[1]) >= sizeof(c->kek_path)) {
+		snprintf(err, cap, "\"%.40s\": the path must have 1 to %zu characters", argv[1], sizeof(c->kek_path) - 1);
+		return -1;
+	}
+	c->kek = how == 0 ? KS_KEK_FILE : KS_KEK_PASSPHRASE;
+	memcpy(c->kek_path, argv[1], strlen(argv[1]) + 1);
+	return 0;
+}
+
+static bool get_kek(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	(void)s;
+	snprintf(out, cap, "%s %s", c->kek == KS_KEK_FILE ? "file" : "passphrase-file", c->kek_path);
+	return *c->kek_path != 0;
+}
+
+static int set_rate(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
+		    size_t cap)
+{
+	struct config_link *l = config_link_now(c);
+	char *end;
+	unsigned long v;
+
+	(void)argc;
+	if (!strcmp(argv[0], "unlimited")) {
+		l->unlimited = l->rate_given = true;
+		l->rate = 0;
+		return 0;
+	}
+	errno = 0;
+	v = strtoul(argv[0], &end, 10);
+	if (!isdigit((unsigned char)argv[0][0]) || *end || errno || v < 1 || v > RATE_MAX) {
+		snprintf(err, cap, "\"%.40s\" must be 1 to %d short messages per second, or \"unlimited\"", argv[0], RATE_MAX);
+		return -1;
+	}
+	(void)s;
+	l->unlimited = false;
+	l->rate_given = true;
+	l->rate = (double)v;
+	return 0;
+}
+
+static bool get_rate(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	const struct config_link *l = config_link_now(c);
+
+	(void)s;
+	if (l->unlimited)
+		snprintf(out, cap, "unlimited");
+	else
+		snprintf(out, cap, "%.0f", l->rate);
+	return l->rate_given;
+}
+
+/* The first line of a secret's file: read now, so that its line in the config is named when something is wrong. */
+static int set_password(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
+			size_t cap)
+{
+	struct config_link *l = config_link_now(c);
+	char buf[CONFIG_PASSWORD_MAX + 2] = "";
+	struct stat st;
+	ssize_t n = -1;
+	size_t len;
+	int fd;
+
+	(void)s;
+	(void)argc;
+	if (strlen(argv[0]) >= sizeof(l->password_file)) {
+		snprintf(err, cap, "the path is too long");
+		return -1;
+	}
+	fd = open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st)) {
+		snprintf(err, cap, "%s: %s; put the SMSC's password into it: (umask 077; cat > %s)", argv[0], strerror(errno), argv[0]);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_mode & 077)
+		snprintf(err, cap, "%s: others may read it; run: chmod 600 %s", argv[0], argv[0]);
+	else
+		n = read(fd, buf, sizeof(buf) - 1);
+	if (n < 0 && !(st.st_mode & 077))
+		snprintf(err, cap, "%s: cannot be read: %s", argv[0], strerror(errno));
+	close(fd);
+	if (n < 0)
+		return -1;
+	len = strcspn(buf, "\r\n");
+	if (len >= CONFIG_PASSWORD_MAX) {
+		ks_wipe(buf, sizeof(buf));
+		snprintf(err, cap, "%s: an SMPP password has at most %d characters", argv[0], CONFIG_PASSWORD_MAX - 1);
+		return -1;
+	}
+	buf[len] = 0;
+	memcpy(l->password, buf, len + 1);
+	memcpy(l->password_file, argv[0], strlen(argv[0]) + 1);
+	ks_wipe(buf, sizeof(buf));
+	return 0;
+}
+
+/* Fast enough that a thousand simulated cards are through in a minute; never for a network. */
+static void retry_demo(struct retry_policy *p)
+{
+	retry_policy_default(p);
+	p->por_timeout_ms = 3000;
+	p->first_ms = 500;
+	p->max_ms = 4000;
+	p->jitter_pct = 20;
+	p->attempts_max = 200;
+	p->busy_ms = 500;
+	p->congest_ms = 300;
+	p->mem_ms = 1000;
+	p->hint_ms = 500;
+	p->deadline_ms = 30 * MINUTE_MS;
+}
+
+static int set_preset(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
+		      size_t cap)
+{
+	int v = choice_of(s->syntax, argv[0], err, cap);
+
+	(void)argc;
+	if (v < 0)
+		return -1;
+	if (v == 0)
+		retry_demo(&c->gw.retry);
+	else
+		retry_policy_default(&c->gw.retry);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------- table */
+
+#define GW(m)	offsetof(struct otagw_config, m), sizeof(((struct otagw_config *)0)->m)
+#define LINK(m) offsetof(struct config_link, m), sizeof(((struct config_link *)0)->m)
+#define RETRY(m) GW(gw.retry.m)
+
+const struct config_setting config_setting[] = {
+	{ CONF_OTAGW, "state-dir PATH", "Directory of the database, mode 0700\nPath\n", set_text, get_text, GW(state_dir) },
+	{ CONF_OTAGW, "profile-dir PATH", "Directory of the card profiles, files NAME.profile\nPath\n", set_text, get_text,
+	  GW(profile_dir) },
+	{ CONF_OTAGW, "api-socket PATH", "Unix socket of the API, mode 0660: who may open it may do everything\nPath\n", set_text,
+	  get_text, GW(api_socket) },
+	{ CONF_OTAGW, "source-address DIGITS", "Our number, to which cards answer by SMS\nDigits, + in front allowed\n", set_source,
+	  get_source },
+	{ CONF_OTAGW, "source-address DIGITS ton <0-7> npi <0-15>",
+	  "Our number, to which cards answer by SMS\nDigits\nType of number\n1 international, 2 national\nNumbering plan\n1 ISDN\n",
+	  set_source, get_nothing },
+	{ CONF_OTAGW, "address-by (msisdn|imsi)",
+	  "How the SMSC is told which card is meant\nBy MSISDN\nBy IMSI (OsmoMSC: npi 6)\n", set_choice, get_choice,
+	  GW(gw.address_by_imsi) },
+	{ CONF_OTAGW, "prepared-max <1-1000000>",
+	  "Commands that stand ready ahead of each link's window; about two seconds of what it takes\nNumber\n", set_number,
+	  get_number, GW(gw.limits.prepared_max), 1, 1000000 },
+	{ CONF_OTAGW, "log-level (error|warning|notice|info|debug)",
+	  "What is written to the log\nFailures only\nand what a person should look at\nand what happened (default)\nand more of it\nand all of it\n",
+	  set_log_level, get_log_level },
+
+	{ CONF_KEYSTORE, "kek (file|passphrase-file) PATH",
+	  "Key-encryption key that seals all card keys\n32 octets in a file of mode 0600\nA passphrase, first line of a file of mode 0600\nPath\n",
+	  set_kek, get_kek },
+
+	{ CONF_LINK, "remote-ip ADDRESS", "The SMSC\nAddress or host name\n", set_text, get_text, LINK(host) },
+	{ CONF_LINK, "remote-port <1-65535>", "The SMSC's SMPP port\nPort\n", set_number, get_number, LINK(port), 1, 65535 },
+	{ CONF_LINK, "system-id NAME", "Our name at the SMSC\nAt most 15 characters\n", set_text, get_text, LINK(system_id) },
+	{ CONF_LINK, "password-file PATH", "File of mode 0600 whose first line is the SMSC's password\nPath\n", set_password, get_text,
+	  LINK(password_file) },
+	{ CONF_LINK, "system-type NAME", "SMPP system_type, where the SMSC wants one\nAt most 12 characters\n", set_text, get_text,
+	  LINK(system_type) },
+	{ CONF_LINK, "window <1-1000>", "Submits without an answer at a time\nNumber\n", set_number, get_number, LINK(window), 1,
+	  WINDOW_MAX },
+	{ CONF_LINK, "throughput (<1-100000>|unlimited)",
+	  "Short messages per second that were agreed with the SMSC\nNumber\nNo limit but the window\n", set_rate, get_rate },
+	{ CONF_LINK, "esm-mode (default|datagram|transaction|store-and-forward)",
+	  "Messaging mode (SMPP 3.4, 5.2.12)\nThe SMSC's own\nTry once, no answer about delivery\nThe response tells delivery (OsmoMSC)\nThe SMSC keeps and retries\n",
+	  set_choice, get_choice, LINK(esm_mode) },
+	{ CONF_LINK, "data-coding OCTET", "TP-DCS and data_coding; class 2 8-bit\n0xf6\n", set_octet, get_octet, LINK(dcs) },
+	{ CONF_LINK, "protocol-id OCTET", "TP-PID; (U)SIM data download\n0x7f\n", set_octet, get_octet, LINK(pid) },
+	{ CONF_LINK, "enquire-link DURATION", "Silence after which the SMSC is asked whether it is there\nTime, 30s\n", set_time, get_time,
+	  LINK(enquire_link_ms), SECOND_MS, HOUR_MS },
+	{ CONF_LINK, "response-timeout DURATION", "A submit without a response is UNKNOWN after this\nTime, 60s; OsmoMSC: at least 45s\n",
+	  set_time, get_time, LINK(response_ms), 100, HOUR_MS },
+	{ CONF_LINK, "reconnect DURATION", "First delay before connecting again; doubles\nTime, 1s\n", set_time, get_time,
+	  LINK(reconnect_ms), 10, HOUR_MS },
+	{ CONF_LINK, "reconnect-max DURATION", "Longest such delay\nTime, 60s\n", set_time, get_time, LINK(reconnect_max_ms), 10, HOUR_MS },
+
+	{ CONF_RETRY, "preset (demo|default)",
+	  "All of this node at once; lines after it change single values\nFor the simulator\nFor networks\n", set_preset, get_nothing },
+	{ CONF_RETRY, "por-timeout DURATION", "How long the card's answer may take\nTime\n", set_time, get_time, RETRY(por_timeout_ms), 100,
+	  30 * DAY_MS },
+	{ CONF_RETRY, "first DURATION", "Delay before the second attempt; doubles\nTime\n", set_time, get_time, RETRY(first_ms), 1,
+	  30 * DAY_MS },
+	{ CONF_RETRY, "max DURATION", "Longest delay between attempts\nTime\n", set_time, get_time, RETRY(max_ms), 1, 30 * DAY_MS },
+	{ CONF_RETRY, "jitter <0-100>", "Each delay is changed by up to this much\nPercent\n", set_number, get_number, RETRY(jitter_pct), 0,
+	  100 },
+	{ CONF_RETRY, "attempts <1-10000>", "Attempts of one packet; congestion and broken links do not count\nNumber\n", set_number,
+	  get_number, RETRY(attempts_max), 1, 10000 },
+	{ CONF_RETRY, "busy DURATION", "Delay when the device is busy\nTime\n", set_time, get_time, RETRY(busy_ms), 1, DAY_MS },
+	{ CONF_RETRY, "congestion DURATION", "Delay when the SMSC is congested\nTime\n", set_time, get_time, RETRY(congest_ms), 1, DAY_MS },
+	{ CONF_RETRY, "memory DURATION", "Delay when the device's memory is full\nTime\n", set_time, get_time, RETRY(mem_ms), 1,
+	  30 * DAY_MS },
+	{ CONF_RETRY, "hint DURATION", "After an error that anybody could have sent: wait so long for the signed answer\nTime\n", set_time,
+	  get_time, RETRY(hint_ms), 1, DAY_MS },
+	{ CONF_RETRY, "silent <1-100>", "Attempts without any answer before the card is asked what it holds\nNumber\n", set_number,
+	  get_number, RETRY(silent_max), 1, 100 },
+	{ CONF_RETRY, "probes <0-100>", "Refused read-backs in a row before a person must look\nNumber\n", set_number, get_number,
+	  RETRY(probes_max), 0, 100 },
+	{ CONF_RETRY, "scripts <1-100>", "Scripts per card, each after proof that the one before did not run\nNumber\n", set_number,
+	  get_number, RETRY(scripts_max), 1, 100 },
+	{ CONF_RETRY, "deadline DURATION", "A card that is not done after this is EXPIRED\nTime\n", set_time, get_time, RETRY(deadline_ms),
+	  SECOND_MS, 3650 * DAY_MS },
+};
+const size_t config_settings = ARRAY_SIZE(config_setting);
+
+/* ------------------------------------------------------------------------------------------------- links */
+
+int config_link_open(struct otagw_config *c, const char *name, char *err, size_t cap)
+{
+	struct config_link *l;
+
+	if (!name_ok(name, LINK_NAME_MAX)) {
+		snprintf(err, cap, "\"%.40s\": a link's name has letters, digits, '.', '_' and '-', at most %d", name, LINK_NAME_MAX - 1);
+		return -1;
+	}
+	for (link_now = 0; link_now < c->n_links; link_now++) {
+		if (!strcmp(c->link[link_now].name, name))
+			return 0;
+	}
+	if (c->n_links == CONFIG_LINKS_MAX) {
+		link_now = 0;
+		snprintf(err, cap, "there may be %d links", CONFIG_LINKS_MAX);
+		return -1;
+	}
+	l = &c->link[c->n_links++];
+	*l = (struct config_link){ .port = 2775, .window = 10, .enquire_link_ms = 30 * SECOND_MS, .response_ms = 60 * SECOND_MS,
+				   .reconnect_ms = SECOND_MS, .reconnect_max_ms = 60 * SECOND_MS, .pid = 0x7f, .dcs = 0xf6 };
+	memcpy(l->name, name, strlen(name) + 1);
+	return 0;
+}
+
+/* ----------------------------------------------------------------------------------------------- explain */
+
+static const char *const top_words[] = { "otagw", "keystore", "smsc-link", "retry" };
+
+/* The first word of a syntax. */
+static size_t keyword(const char *syntax, char *out, size_t cap)
+{
+	size_t n = strcspn(syntax, " ");
+
+	if (n >= cap)
+		n = cap - 1;
+	memcpy(out, syntax, n);
+	out[n] = 0;
+	return n;
+}
+
+size_t config_keywords(enum config_node node, const char **out, size_t cap)
+{
+	static char words[64][24];
+	size_t n = 0;
+
+	if (node == CONF_TOP) {
+		for (; n < ARRAY_SIZE(top_words) && n < cap; n++)
+			out[n] = top_words[n];
+		return n;
+	}
+	for (size_t i = 0; i < config_settings && n < cap && n < ARRAY_SIZE(words); i++) {
+		if (config_setting[i].node != node)
+			continue;
+		keyword(config_setting[i].syntax, words[n], sizeof(words[n]));
+		out[n] = words[n];
+		n++;
+	}
+	return n;
+}
+
+static size_t words_of(const char *line, char words[WORDS_MAX][64])
+{
+	size_t n = 0;
+
+	while (n < WORDS_MAX) {
+		size_t len;
+
+		line += strspn(line, " \t\r\n");
+		len = strcspn(line, " \t\r\n");
+		if (!len)
+			break;
+		snprintf(words[n++], 64, "%.*s", (int)(len < 63 ? len : 63), line);
+		line += len;
+	}
+	return n;
+}
+
+/* The keyword is right, the rest is not. */
+static void explain_rest(const struct config_setting *s, char words[WORDS_MAX][64], size_t n, char *why, size_t cap)
+{
+	char form[WORDS_MAX][64];
+	const char *args[CONFIG_ARGS_MAX] = { "", "", "", "" };
+	struct otagw_config *scratch;
+	size_t want = words_of(s->syntax, form) - 1;
+	int argc = 0;
+
+	if (n - 1 < want) {
+		snprintf(why, cap, "\"%s\" wants more: %s", words[0], s->syntax);
+		return;
+	}
+	if (n - 1 > want) {
+		snprintf(why, cap, "unexpected \"%s\" at the end; the line is: %s", words[want + 1], s->syntax);
+		return;
+	}
+	/* what libosmovty would hand over: the words that stand for something */
+	for (size_t i = 1; i <= want && argc < CONFIG_ARGS_MAX; i++) {
+		if (islower((unsigned char)form[i][0])) {
+			if (strcmp(form[i], words[i])) {
+				snprintf(why, cap, "\"%s\" stands where \"%s\" belongs (the line is: %s)", words[i], form[i], s->syntax);
+				return;
+			}
+			continue;
+		}
+		args[argc++] = words[i];
+	}
+	/* let the setter say it */
+	scratch = calloc(1, sizeof(*scratch));
+	*why = 0;
+	if (scratch && s->set(s, scratch, args, argc, why, cap) == 0)
+		*why = 0;
+	if (scratch)
+		ks_wipe(scratch, sizeof(*scratch)); /* a password may have been read */
+	free(scratch);
+	if (!*why)
+		snprintf(why, cap, "the line is: %s", s->syntax);
+}
+
+static int node_of_word(const char *word, enum config_node *node)
+{
+	const char *list[64];
+
+	for (int k = CONF_TOP; k < _CONF_NODES; k++) {
+		size_t n = config_keywords((enum config_node)k, list, ARRAY_SIZE(list));
+
+		for (size_t i = 0; i < n; i++) {
+			if (!strcmp(list[i], word)) {
+				*node = (enum config_node)k;
+				return 0;
+			}
+		}
+	}
+	return -1;
+}
+
+void config_explain(enum config_node node, const char *line, char *why, size_t cap)
+{
+	static const char *const node_name[_CONF_NODES] = { "the top", "otagw", "keystore", "smsc-link NAME", "retry" };
+	char words[WORDS_MAX][64] = { "" };
+	const char *list[64], *near;
+	size_t n = words_of(line, words), n_list;
+	enum config_node other;
+
+	for (size_t i = 0; i < config_settings; i++) {
+		char key[24];
+
+		keyword(config_setting[i].syntax, key, sizeof(key));
+		if (config_setting[i].node == node && !strcmp(key, words[0])) {
+			/* of two forms the one with as many words */
+			if (i + 1 < config_settings && !strncmp(config_setting[i + 1].syntax, key, strlen(key)) &&
+			    config_setting[i + 1].node == node && n > 2)
+				i++;
+			explain_rest(&config_setting[i], words, n, why, cap);
+			return;
+		}
+	}
+	if (node == CONF_TOP && !strcmp(words[0], "smsc-link")) {
+		snprintf(why, cap, "the line is: smsc-link NAME");
+		return;
+	}
+	n_list = config_keywords(node, list, ARRAY_SIZE(list));
+	near = nearest_word(words[0], list, n_list);
+	if (near)
+		snprintf(why, cap, "unknown word \"%s\"; did you mean \"%s\"?", words[0], near);
+	else if (!node_of_word(words[0], &other) && other != node)
+		snprintf(why, cap, "\"%s\" does not belong here (%s) but under %s; is the indentation right?", words[0],
+			 node_name[node], node_name[other]);
+	else
+		snprintf(why, cap, "unknown word \"%s\" under %s", words[0], node_name[node]);
+}
+
+/* ------------------------------------------------------------------------------------------------- check */
+
+static int check_link(const struct otagw_config *c, const struct config_link *l, char *why, size_t cap)
+{
+	const struct {
+		bool missing;
+		const char *what;
+	} need[] = {
+		{ !*l->host, "remote-ip ADDRESS" },
+		{ !*l->system_id, "system-id NAME" },
+		{ !*l->password_file, "password-file PATH" },
+		{ !l->rate_given, "throughput <1-100000>|unlimited (short messages per second that were agreed with the SMSC)" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(need); i++) {
+		if (need[i].missing) {
+			snprintf(why, cap, "smsc-link %s: there is no \"%s\": add it", l->name, need[i].what);
+			return -1;
+		}
+	}
+	if (l->reconnect_max_ms < l->reconnect_ms) {
+		snprintf(why, cap, "smsc-link %s: reconnect-max is shorter than reconnect", l->name);
+		return -1;
+	}
+	if (l->pid != c->link[0].pid || l->dcs != c->link[0].dcs) {
+		snprintf(why, cap, "smsc-link %s: protocol-id and data-coding must be those of smsc-link %s in this version", l->name,
+			 c->link[0].name);
+		return -1;
+	}
+	return 0;
+}
+
+int config_check(struct otagw_config *c, char *why, size_t cap)
+{
+	const struct {
+		bool missing;
+		const char *what, *node;
+	} need[] = {
+		{ !*c->state_dir, "state-dir PATH", "otagw" },
+		{ !*c->profile_dir, "profile-dir PATH", "otagw" },
+		{ !*c->gw.src.digits, "source-address DIGITS", "otagw" },
+		{ !*c->kek_path, "kek file PATH", "keystore" },
+		{ !c->n_links, "smsc-link NAME", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(need); i++) {
+		if (need[i].missing) {
+			snprintf(why, cap, "there is no \"%s\": add it%s%s", need[i].what, need[i].node ? " under " : "",
+				 need[i].node ? need[i].node : "");
+			return -1;
+		}
+	}
+	for (unsigned i = 0; i < c->n_links; i++) {
+		if (check_link(c, &c->link[i], why, cap))
+			return -1;
+	}
+	if (c->gw.retry.max_ms < c->gw.retry.first_ms) {
+		snprintf(why, cap, "retry: max is shorter than first");
+		return -1;
+	}
+	c->gw.pid = c->link[0].pid;
+	c->gw.dcs = c->link[0].dcs;
+	c->gw.n_links = c->n_links;
+	return 0;
+}
+
+void config_default(struct otagw_config *c)
+{
+	memset(c, 0, sizeof(*c));
+	memcpy(c->api_socket, "/run/otagw/api.sock", sizeof("/run/otagw/api.sock"));
+	c->log_level = 5;
+	gw_cfg_default(&c->gw);
+	link_now = 0;
+}
+
+void config_wipe(struct otagw_config *c)
+{
+	for (unsigned i = 0; i < c->n_links; i++)
+		ks_wipe(c->link[i].password, sizeof(c->link[i].password));
+}

@@ -1,0 +1,59 @@
+/* config.h - what otagw.cfg says, as plain values.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Read by libosmovty (vty.c) in the Osmocom manner; contrib/cfg/otagw.cfg explains every line.  Secrets are named by file
+ * and read from there (mode 0600); none stands in the config.
+ */
+#ifndef OTAGW_CONFIG_H
+#define OTAGW_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ota/keystore.h"
+#include "ota/link.h"
+#include "../core/gw.h"
+
+#define CONFIG_LINKS_MAX    16
+#define CONFIG_PATH_MAX	    256
+#define CONFIG_ERR_MAX	    512
+#define CONFIG_PASSWORD_MAX 9	/* SMPP 3.4, 4.1.1: 8 characters and a NUL */
+
+/* One smsc-link: everything struct smpp_link_cfg wants, without libevent. */
+struct config_link {
+	char name[LINK_NAME_MAX];
+	char host[64];
+	uint16_t port;
+	char system_id[16];
+	char password[CONFIG_PASSWORD_MAX];
+	char password_file[CONFIG_PATH_MAX];
+	char system_type[13];
+	uint32_t window;
+	bool rate_given, unlimited;
+	double rate;			/* segments per second, 0: unlimited, said in words */
+	uint32_t enquire_link_ms, response_ms, reconnect_ms, reconnect_max_ms;
+	uint8_t esm_mode;		/* 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
+	uint8_t pid, dcs;		/* one value for all links in this version; copied to gw */
+};
+
+struct otagw_config {
+	char state_dir[CONFIG_PATH_MAX];
+	char profile_dir[CONFIG_PATH_MAX];
+	char api_socket[CONFIG_PATH_MAX];
+	int log_level;			/* as syslog: 3 error .. 7 debug */
+	enum ks_kek_source kek;		/* KS_KEK_FILE, KS_KEK_PASSPHRASE */
+	char kek_path[CONFIG_PATH_MAX];
+	struct gw_cfg gw;		/* limits, retry, src, address_by_imsi, pid, dcs, n_links */
+	unsigned n_links;
+	struct config_link link[CONFIG_LINKS_MAX];
+};
+
+void config_default(struct otagw_config *c);
+/* Reads and checks a config file.  0, or -1 with "FILE:LINE: what; did you mean X?" or what must be added.  Once per process:
+ * libosmovty keeps its commands. */
+int config_read(struct otagw_config *c, const char *path, char err[CONFIG_ERR_MAX]);
+/* Wipes the passwords. */
+void config_wipe(struct otagw_config *c);
+
+#endif

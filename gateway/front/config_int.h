@@ -1,0 +1,55 @@
+/* config_int.h - the settings as a table: what vty.c registers, config.c understands and both print.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Knows neither libosmovty nor libevent: <osmocom/vty/vty.h> has an enum event that clashes with libevent's struct event.
+ */
+#ifndef OTAGW_CONFIG_INT_H
+#define OTAGW_CONFIG_INT_H
+
+#include "config.h"
+
+#define CONFIG_ARGS_MAX 4
+#define CONFIG_VALUE_MAX (CONFIG_PATH_MAX + 32)
+
+enum config_node { CONF_TOP, CONF_OTAGW, CONF_KEYSTORE, CONF_LINK, CONF_RETRY, _CONF_NODES };
+
+struct config_setting;
+/* Sets from the words after the keyword.  0, or -1 with a sentence that repeats the offending text. */
+typedef int config_set_fn(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
+			  size_t cap);
+/* The words after the keyword; false: not set, or the default: nothing to write. */
+typedef bool config_get_fn(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap);
+
+struct config_setting {
+	enum config_node node;
+	const char *syntax;	/* as libosmovty reads it; the words in front are the keyword */
+	const char *doc;	/* one line for each word of the syntax */
+	config_set_fn *set;
+	config_get_fn *get;
+	/* for the generic setters */
+	size_t offset, size;	/* in struct otagw_config, or in struct config_link for CONF_LINK */
+	uint64_t min, max;
+};
+extern const struct config_setting config_setting[];
+extern const size_t config_settings;
+
+/* Opens (or makes) the link of this name and makes it the one that CONF_LINK settings go to. */
+int config_link_open(struct otagw_config *c, const char *name, char *err, size_t cap);
+/* The link that is open. */
+struct config_link *config_link_now(const struct otagw_config *c);
+void config_link_at(unsigned i);
+
+/* Words that begin a line in this node; at most cap. */
+size_t config_keywords(enum config_node node, const char **out, size_t cap);
+/* What is wrong with a line that no setting of the node takes: "unknown word ...; did you mean ...?", or the syntax the line
+ * should have. */
+void config_explain(enum config_node node, const char *line, char *why, size_t cap);
+/* What is missing and what to add. */
+int config_check(struct otagw_config *c, char *why, size_t cap);
+
+/* "500ms", "30s", "5m", "2h", "3d" in milliseconds; -1 with a sentence. */
+int config_duration(const char *text, uint64_t *ms, char *why, size_t cap);
+/* The shortest such text. */
+void config_duration_text(uint64_t ms, char *out, size_t cap);
+
+#endif

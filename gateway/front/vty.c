@@ -1,0 +1,258 @@
+/* vty.c - the settings as libosmovty's nodes and commands, made from the table of config.c.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include "vty.h"
+
+#include <errno.h>
+#include <osmocom/core/talloc.h>
+#include <osmocom/vty/command.h>
+#include <osmocom/vty/vty.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_int.h"
+
+#define KEYWORD_MAX 24
+#define REFUSED	    -1 /* a return value that config_from_file() does not read over, as it does over CMD_WARNING */
+#define FIRST_NODE  (_LAST_OSMOVTY_NODE + 1)
+#define NODE(k)	    ((int)(k) == CONF_TOP ? (int)CONFIG_NODE : FIRST_NODE + (int)(k)-CONF_OTAGW)
+
+struct setting_cmd {
+	struct cmd_element el;
+	const struct config_setting *s;
+};
+
+static struct {
+	struct otagw_config *c;
+	void *tall;
+	char err[CONFIG_ERR_MAX];	/* why the last line was refused, "": libosmovty did not know it */
+	FILE *out;			/* where vty_config_write() writes */
+} me;
+
+/* --------------------------------------------------------------------------------------------- commands */
+
+static int say(struct vty *vty, const char *err)
+{
+	snprintf(me.err, sizeof(me.err), "%s", err);
+	if (vty->type != VTY_FILE)
+		vty_out(vty, "%% %s%s", err, VTY_NEWLINE);
+	return vty->type == VTY_FILE ? REFUSED : CMD_WARNING;
+}
+
+static int on_setting(struct cmd_element *self, struct vty *vty, int argc, const char *argv[])
+{
+	const struct config_setting *s = ((struct setting_cmd *)self)->s;
+	char err[CONFIG_ERR_MAX] = "";
+
+	if (s->node == CONF_LINK)
+		config_link_at((unsigned)((struct config_link *)vty->index - me.c->link));
+	return s->set(s, me.c, argv, argc, err, sizeof(err)) ? say(vty, err) : CMD_SUCCESS;
+}
+
+DEFUN(cfg_otagw, cfg_otagw_cmd, "otagw", "The gateway itself\n")
+{
+	vty->node = NODE(CONF_OTAGW);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_keystore, cfg_keystore_cmd, "keystore", "Where card keys are sealed\n")
+{
+	vty->node = NODE(CONF_KEYSTORE);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_link, cfg_link_cmd, "smsc-link NAME", "A connection to an SMSC\nIts name in logs and reports\n")
+{
+	char err[CONFIG_ERR_MAX] = "";
+
+	if (config_link_open(me.c, argv[0], err, sizeof(err)))
+		return say(vty, err);
+	vty->node = NODE(CONF_LINK);
+	vty->index = config_link_now(me.c);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_retry, cfg_retry_cmd, "retry", "When to try again, and when to give up\n")
+{
+	vty->node = NODE(CONF_RETRY);
+	return CMD_SUCCESS;
+}
+
+/* ------------------------------------------------------------------------------------------ config write */
+
+static void put(struct vty *vty, const char *line)
+{
+	if (me.out)
+		fprintf(me.out, "%s\n", line);
+	else
+		vty_out(vty, "%s%s", line, VTY_NEWLINE);
+}
+
+static void put_settings(struct vty *vty, enum config_node node)
+{
+	for (size_t i = 0; i < config_settings; i++) {
+		const struct config_setting *s = &config_setting[i];
+		char value[CONFIG_VALUE_MAX], line[CONFIG_VALUE_MAX + KEYWORD_MAX + 4];
+
+		if (s->node != node || !s->get(s, me.c, value, sizeof(value)))
+			continue;
+		snprintf(line, sizeof(line), " %.*s %s", (int)strcspn(s->syntax, " "), s->syntax, value);
+		put(vty, line);
+	}
+}
+
+static int write_otagw(struct vty *vty)
+{
+	put(vty, "otagw");
+	put_settings(vty, CONF_OTAGW);
+	return 0;
+}
+
+static int write_keystore(struct vty *vty)
+{
+	put(vty, "keystore");
+	put_settings(vty, CONF_KEYSTORE);
+	return 0;
+}
+
+static int write_links(struct vty *vty)
+{
+	for (unsigned i = 0; i < me.c->n_links; i++) {
+		char line[LINK_NAME_MAX + KEYWORD_MAX];
+
+		config_link_at(i);
+		snprintf(line, sizeof(line), "smsc-link %s", me.c->link[i].name);
+		put(vty, line);
+		put_settings(vty, CONF_LINK);
+	}
+	return 0;
+}
+
+static int write_retry(struct vty *vty)
+{
+	put(vty, "retry");
+	put_settings(vty, CONF_RETRY);
+	return 0;
+}
+
+void vty_config_write(struct otagw_config *c, FILE *f)
+{
+	me.c = c;
+	me.out = f;
+	write_otagw(NULL);
+	write_keystore(NULL);
+	write_links(NULL);
+	write_retry(NULL);
+	me.out = NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------- life */
+
+static struct cmd_node node_otagw = { NODE(CONF_OTAGW), "%s(config-otagw)# ", 1 };
+static struct cmd_node node_keystore = { NODE(CONF_KEYSTORE), "%s(config-keystore)# ", 1 };
+static struct cmd_node node_link = { NODE(CONF_LINK), "%s(config-smsc-link)# ", 1 };
+static struct cmd_node node_retry = { NODE(CONF_RETRY), "%s(config-retry)# ", 1 };
+
+int vty_config_init(struct otagw_config *c)
+{
+	static struct vty_app_info app = { .name = "OtaGW", .version = OTAGW_VERSION, .copyright = "AGPL-3.0-or-later\r\n" };
+	struct setting_cmd *cmd;
+
+	me.c = c;
+	if (me.tall)
+		return 0;
+	me.tall = talloc_named_const(NULL, 0, "otagw-vty");
+	cmd = talloc_zero_array(me.tall, struct setting_cmd, (unsigned)config_settings);
+	if (!cmd)
+		return -ENOMEM;
+	app.tall_ctx = me.tall;
+	vty_init(&app);
+	install_element(CONFIG_NODE, &cfg_otagw_cmd);
+	install_element(CONFIG_NODE, &cfg_keystore_cmd);
+	install_element(CONFIG_NODE, &cfg_link_cmd);
+	install_element(CONFIG_NODE, &cfg_retry_cmd);
+	install_node(&node_otagw, write_otagw);
+	install_node(&node_keystore, write_keystore);
+	install_node(&node_link, write_links);
+	install_node(&node_retry, write_retry);
+	for (size_t i = 0; i < config_settings; i++) {
+		cmd[i].s = &config_setting[i];
+		cmd[i].el = (struct cmd_element){ .string = config_setting[i].syntax, .doc = config_setting[i].doc, .func = on_setting };
+		install_element(NODE(config_setting[i].node), &cmd[i].el);
+	}
+	return 0;
+}
+
+/* The number of the line that ends where the file stands now. */
+static unsigned line_number(FILE *f)
+{
+	long at = ftell(f);
+	unsigned n = 0;
+	int ch = 0, last = '\n';
+
+	rewind(f);
+	for (long i = 0; i < at && (ch = getc(f)) != EOF; i++) {
+		n += last == '\n';
+		last = ch;
+	}
+	return n;
+}
+
+int vty_config_lines(struct otagw_config *c, FILE *f, unsigned *line, char *why, size_t cap)
+{
+	struct vty *vty;
+	int rc, node;
+	char text[VTY_BUFSIZ];
+
+	*line = 0;
+	if (vty_config_init(c)) {
+		snprintf(why, cap, "out of memory");
+		return -1;
+	}
+	*me.err = 0;
+	vty = vty_new();
+	vty->type = VTY_FILE;
+	vty->node = CONFIG_NODE;
+	rc = config_from_file(vty, f);
+	node = vty->node;
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(vty->buf, "\r\n"), vty->buf);
+	vty_close(vty);
+	if (rc == CMD_SUCCESS)
+		return 0;
+	*line = line_number(f);
+	if (*me.err)
+		snprintf(why, cap, "%.*s", (int)cap - 1, me.err);
+	else if (rc == CMD_ERR_INVALID_INDENT)
+		snprintf(why, cap, "the indentation fits neither the line above nor an outer one (tabs and blanks are not the same)");
+	else if (strlen(text) >= VTY_BUFSIZ - 1)
+		snprintf(why, cap, "the line is longer than %d characters", VTY_BUFSIZ - 2);
+	else if (node != CONFIG_NODE && (node < FIRST_NODE || node >= FIRST_NODE + _CONF_NODES - CONF_OTAGW))
+		snprintf(why, cap, "libosmovty does not know \"%.80s\" here", text + strspn(text, " \t"));
+	else
+		config_explain(node == CONFIG_NODE ? CONF_TOP : (enum config_node)(node - FIRST_NODE + CONF_OTAGW), text, why, cap);
+	return -1;
+}
+
+int config_read(struct otagw_config *c, const char *path, char err[CONFIG_ERR_MAX])
+{
+	char why[CONFIG_ERR_MAX - CONFIG_PATH_MAX / 2] = "";
+	unsigned line = 0;
+	FILE *f;
+	int rc;
+
+	config_default(c);
+	f = fopen(path, "re");
+	if (!f) {
+		snprintf(err, CONFIG_ERR_MAX, "%.100s: %s; a commented example is contrib/cfg/otagw.cfg", path, strerror(errno));
+		return -1;
+	}
+	rc = vty_config_lines(c, f, &line, why, sizeof(why));
+	fclose(f);
+	if (!rc)
+		rc = config_check(c, why, sizeof(why));
+	if (rc && line)
+		snprintf(err, CONFIG_ERR_MAX, "%.100s:%u: %s", path, line, why);
+	else if (rc)
+		snprintf(err, CONFIG_ERR_MAX, "%.100s: %s", path, why);
+	return rc;
+}
