@@ -30,7 +30,7 @@ struct control {
 	struct event_base *base;
 	struct evconnlistener *listener;
 	char path[108];
-	bool bound;
+	bool bound, quitting;
 	struct client client[CLIENTS_MAX];
 };
 
@@ -192,7 +192,7 @@ static void command(struct control *ctl, char *line, struct evbuffer *out)
 		evbuffer_add_printf(out, "ok\n");
 	} else if (!strcmp(line, "quit")) {
 		evbuffer_add_printf(out, "ok\n");
-		event_base_loopexit(ctl->base, NULL);
+		ctl->quitting = true;	/* on_written() ends the loop */
 	} else {
 		evbuffer_add_printf(out, "error commands are: cards, card ICCID, stats, verify FILE, power ICCID, calm, quit\n");
 	}
@@ -219,6 +219,14 @@ static void on_read(struct bufferevent *bev, void *arg)
 		client_drop(c);
 }
 
+static void on_written(struct bufferevent *bev, void *arg)
+{
+	struct client *c = arg;
+
+	if (c->ctl->quitting)
+		event_base_loopexit(c->ctl->base, NULL);
+}
+
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
@@ -238,7 +246,7 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 		c->bev = bufferevent_socket_new(ctl->base, fd, BEV_OPT_CLOSE_ON_FREE);
 		if (!c->bev)
 			break;
-		bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+		bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
 		bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 		return;
 	}
