@@ -129,7 +129,7 @@ static bool flush(struct smpp_link *l)
 	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
 		return false;
 	if (n > 0) {
-		if (l->state == SMPP_BINDING)	/* the password does not stay behind */
+		if (l->state == SMPP_BINDING) /* the password does not stay behind */
 			explicit_bzero(l->out + l->out_at, (size_t)n);
 		l->out_at += (size_t)n;
 		l->out_len -= (size_t)n;
@@ -188,7 +188,8 @@ static int64_t backoff_ms(struct smpp_link *l, bool refused)
 	l->tries++;
 	/* Nobody's password becomes right by asking every second, and some SMSCs lock the account. */
 	if (refused)
-		return (int64_t)l->cfg.reconnect_max_ms + l->env.random_u32(l->env.ctx) % (l->cfg.reconnect_max_ms / 2 + 1);
+		return (int64_t)l->cfg.reconnect_max_ms +
+		       l->env.random_u32(l->env.ctx) % (l->cfg.reconnect_max_ms / 2 + 1);
 	return (int64_t)(delay / 2) + (int64_t)(l->env.random_u32(l->env.ctx) % (delay / 2 + 1));
 }
 
@@ -234,8 +235,8 @@ void smpp_conn_close(struct smpp_link *l, struct fail why, const char *detail)
 		l->tries = 0;
 	if (l->wanted) {
 		wait_ms = backoff_ms(l, was == SMPP_BINDING && refused_for_long(&why));
-		smpp_log(l, SMPP_LOG_WARNING, "%s (%s), %u submits unknown; next try in %lld ms", why.what, detail, open,
-			 (long long)wait_ms);
+		smpp_log(l, SMPP_LOG_WARNING, "%s (%s), %u submits unknown; next try in %lld ms", why.what, detail,
+			 open, (long long)wait_ms);
 		smpp_timer(l->conn_ev, wait_ms);
 	} else {
 		smpp_log(l, SMPP_LOG_NOTICE, "closed (%s), %u submits unknown", detail, open);
@@ -271,8 +272,8 @@ static void bind_refused(struct smpp_link *l, uint32_t status)
 	char detail[DETAIL_MAX];
 
 	why.cls = FAIL_LINK;
-	snprintf(detail, sizeof(detail), "bind as \"%s\" refused with %s (0x%x)", l->cfg.system_id, smpp_status_name(status),
-		 status);
+	snprintf(detail, sizeof(detail), "bind as \"%s\" refused with %s (0x%x)", l->cfg.system_id,
+		 smpp_status_name(status), status);
 	smpp_conn_close(l, why, detail);
 }
 
@@ -359,7 +360,8 @@ static bool take_pdu(struct smpp_link *l, const uint8_t *octets, size_t len, uin
 
 	if (err && err != SMPP_E_COMMAND) {
 		if (!(p.id & SMPP_RESP))
-			send_plain(l, SMPP_GENERIC_NACK, err == SMPP_E_TLV ? ESME_RINVOPTPARSTREAM : ESME_RINVCMDLEN, p.seq);
+			send_plain(l, SMPP_GENERIC_NACK, err == SMPP_E_TLV ? ESME_RINVOPTPARSTREAM : ESME_RINVCMDLEN,
+				   p.seq);
 		protocol_error(l, err, offset + at, octets, len);
 		return false;
 	}
@@ -575,7 +577,7 @@ static void keep_alive(struct smpp_link *l)
 				"no response to enquire_link");
 		return;
 	}
-	if (quiet_ms < 0) {	/* the clock was set back */
+	if (quiet_ms < 0) { /* the clock was set back */
 		l->rx_ms = smpp_now(l);
 		quiet_ms = 0;
 	}
@@ -598,7 +600,8 @@ static void on_conn_timer(evutil_socket_t fd, short what, void *arg)
 			go_connect(l);
 		return;
 	case SMPP_CONNECTING:
-		smpp_conn_close(l, (struct fail){ .cls = FAIL_LINK, .what = "connection not made" }, "no answer in time");
+		smpp_conn_close(l, (struct fail){ .cls = FAIL_LINK, .what = "connection not made" },
+				"no answer in time");
 		return;
 	case SMPP_BINDING:
 		smpp_conn_close(l, (struct fail){ .cls = FAIL_LINK, .what = "bind not answered" },
@@ -676,11 +679,12 @@ void smpp_conn_stop(struct smpp_link *l)
 	if (l->state == SMPP_UNBINDING)
 		return;
 	if (l->state != SMPP_BOUND) {
-		smpp_conn_close(l, (struct fail){ .cls = FAIL_LINK, .what = "link stopped" }, "stopped before it was bound");
+		smpp_conn_close(l, (struct fail){ .cls = FAIL_LINK, .what = "link stopped" },
+				"stopped before it was bound");
 		return;
 	}
 	send_plain(l, SMPP_UNBIND, ESME_ROK, smpp_next_seq(l));
-	l->enquiring = false;	/* the timer is unbind's now */
+	l->enquiring = false; /* the timer is unbind's now */
 	state_set(l, SMPP_UNBINDING);
 	smpp_timer(l->conn_ev, SMPP_UNBIND_MS);
 }

@@ -11,14 +11,14 @@
 
 #include "smpp_pdu.h"
 
-#define SMPP_IN_MAX	   32768	/* octets read in one go; holds several PDUs */
-#define SMPP_SUBMIT_LEN	   320		/* more than any submit_sm of ours takes */
-#define SMPP_OUT_SPARE	   65536	/* besides a full window: answers, enquire_link, bind */
-#define SMPP_OUT_PAUSE	   SMPP_IN_MAX	/* with less room than this for answers nothing more is read */
-#define SMPP_STABLE_MS	   5000		/* a bind that held so long starts the next backoff from the beginning */
-#define SMPP_UNBIND_MS	   1000		/* how long stop() lets the SMSC answer what is outstanding */
-#define SMPP_ERRORS_IN_ROW 5		/* system errors in a row that slow the link down */
-#define SMPP_NONE	   UINT16_MAX	/* no index */
+#define SMPP_IN_MAX	   32768       /* octets read in one go; holds several PDUs */
+#define SMPP_SUBMIT_LEN	   320	       /* more than any submit_sm of ours takes */
+#define SMPP_OUT_SPARE	   65536       /* besides a full window: answers, enquire_link, bind */
+#define SMPP_OUT_PAUSE	   SMPP_IN_MAX /* with less room than this for answers nothing more is read */
+#define SMPP_STABLE_MS	   5000	       /* a bind that held so long starts the next backoff from the beginning */
+#define SMPP_UNBIND_MS	   1000	       /* how long stop() lets the SMSC answer what is outstanding */
+#define SMPP_ERRORS_IN_ROW 5	       /* system errors in a row that slow the link down */
+#define SMPP_NONE	   UINT16_MAX  /* no index */
 
 enum smpp_state { SMPP_CLOSED, SMPP_CONNECTING, SMPP_BINDING, SMPP_BOUND, SMPP_UNBINDING, _SMPP_STATES };
 
@@ -26,65 +26,65 @@ enum smpp_state { SMPP_CLOSED, SMPP_CONNECTING, SMPP_BINDING, SMPP_BOUND, SMPP_U
 struct smpp_slot {
 	uint64_t token;
 	int64_t due_ms;
-	uint32_t seq;		/* 0: free */
+	uint32_t seq; /* 0: free */
 	uint16_t prev, next;
 };
 
 /* A message that waits for answer(). */
 struct smpp_held {
-	uint64_t token;		/* 0: free */
+	uint64_t token; /* 0: free */
 	int64_t due_ms;
 	uint32_t seq, resp_id;
-	uint16_t prev, next;	/* next is also the free list */
+	uint16_t prev, next; /* next is also the free list */
 };
 
 struct smpp_link {
-	struct link link;	/* first: what the owner sees */
+	struct link link; /* first: what the owner sees */
 	struct smpp_link_cfg cfg;
 	struct smpp_link_env env;
 	struct link_credit credit;
 	struct link_stats stats;
 
 	enum smpp_state state;
-	bool wanted;		/* between start() and stop() */
-	int fd;			/* -1: none */
-	struct event *read_ev, *write_ev;	/* of fd */
-	struct event *flush_ev;	/* once per loop turn */
-	struct event *conn_ev, *submit_ev, *held_ev;	/* timers */
+	bool wanted;				     /* between start() and stop() */
+	int fd;					     /* -1: none */
+	struct event *read_ev, *write_ev;	     /* of fd */
+	struct event *flush_ev;			     /* once per loop turn */
+	struct event *conn_ev, *submit_ev, *held_ev; /* timers */
 	bool flush_due, write_waits, read_paused;
 	struct evdns_base *dns;
 	struct evdns_getaddrinfo_request *resolving;
-	unsigned tries;		/* since the last stable bind */
+	unsigned tries; /* since the last stable bind */
 	unsigned errors_in_row;
 	int64_t bound_ms, rx_ms;
-	uint64_t rx_octets;	/* of this connection, before in[0] */
-	bool enquiring;		/* an enquire_link has left and nothing came since */
+	uint64_t rx_octets; /* of this connection, before in[0] */
+	bool enquiring;	    /* an enquire_link has left and nothing came since */
 	uint32_t seq, bind_seq;
 
 	uint8_t *in, *out;
-	size_t in_len, out_at, out_len, out_cap;	/* out: octets [out_at, out_at + out_len) wait */
+	size_t in_len, out_at, out_len, out_cap; /* out: octets [out_at, out_at + out_len) wait */
 
-	struct smpp_slot *slots;	/* slot_mask + 1, by seq & slot_mask */
+	struct smpp_slot *slots; /* slot_mask + 1, by seq & slot_mask */
 	uint32_t slot_mask;
 	uint16_t slot_first, slot_last;
 
 	struct smpp_held held[SMPP_RECEIVED_MAX];
 	uint16_t held_free, held_first, held_last;
-	uint64_t held_count;	/* messages ever handed up: makes tokens unique over connections */
+	uint64_t held_count; /* messages ever handed up: makes tokens unique over connections */
 
-	struct link_event ev;	/* the event being told; on_event never nests */
+	struct link_event ev; /* the event being told; on_event never nests */
 };
 
 /* ---- smpp_fsm.c ---- */
-bool smpp_conn_init(struct smpp_link *l);	/* events and buffers; false: out of memory */
+bool smpp_conn_init(struct smpp_link *l); /* events and buffers; false: out of memory */
 void smpp_conn_free(struct smpp_link *l);
 void smpp_conn_start(struct smpp_link *l);
 void smpp_conn_stop(struct smpp_link *l);
 /* Closes, tells UNKNOWN for all that is outstanding and DOWN, and plans the next try when the link is wanted. */
 void smpp_conn_close(struct smpp_link *l, struct fail why, const char *detail);
-void smpp_take_input(struct smpp_link *l);	/* what stands in in[0..in_len) */
+void smpp_take_input(struct smpp_link *l); /* what stands in in[0..in_len) */
 uint32_t smpp_next_seq(struct smpp_link *l);
-/* Packs into the out-buffer and lets it leave at the end of this turn.  False when it does not fit or cannot be said. */
+/* Packs into the out-buffer and lets it leave at the end of this turn.  False when it does not fit. */
 bool smpp_send(struct smpp_link *l, const struct smpp_pdu *p);
 size_t smpp_out_room(const struct smpp_link *l);
 int64_t smpp_now(const struct smpp_link *l);
@@ -92,11 +92,11 @@ void smpp_timer(struct event *ev, int64_t wait_ms);
 void smpp_log(struct smpp_link *l, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- smpp_link.c, called from the connection ---- */
-void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p);	/* submit_sm_resp, generic_nack */
-void smpp_on_message(struct smpp_link *l, const struct smpp_pdu *p);	/* deliver_sm, data_sm */
+void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p); /* submit_sm_resp, generic_nack */
+void smpp_on_message(struct smpp_link *l, const struct smpp_pdu *p);  /* deliver_sm, data_sm */
 void smpp_on_alert(struct smpp_link *l, const struct smpp_pdu *p);
 void smpp_on_up(struct smpp_link *l);
-void smpp_on_down(struct smpp_link *l, struct fail why);	/* was bound: UNKNOWN for all, then DOWN */
+void smpp_on_down(struct smpp_link *l, struct fail why); /* was bound: UNKNOWN for all, then DOWN */
 void smpp_submits_due(struct smpp_link *l);
 void smpp_helds_due(struct smpp_link *l);
 

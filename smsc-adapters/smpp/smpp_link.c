@@ -11,18 +11,18 @@
 
 #include "smpp_receipt.h"
 
-#define WINDOW_DEFAULT	     10
-#define ENQUIRE_LINK_DEFAULT 30000
-#define RESPONSE_DEFAULT     60000
-#define BIND_DEFAULT	     10000
-#define RECONNECT_DEFAULT    1000
+#define WINDOW_DEFAULT	      10
+#define ENQUIRE_LINK_DEFAULT  30000
+#define RESPONSE_DEFAULT      60000
+#define BIND_DEFAULT	      10000
+#define RECONNECT_DEFAULT     1000
 #define RECONNECT_MAX_DEFAULT 60000
-#define TIMER_MAX_MS	     86400000
-#define SLOTS_PER_WINDOW     4	/* a slow response blocks its slot, not the sequence */
-#define SLOTS_MIN	     64
-#define HELD_BITS	     8	/* low bits of a message's token: its index in held[] */
-#define ESM_MODE_MAX	     3
-#define UDH_SAR_LEN	     6	/* IE 08 04 ref ref total seq */
+#define TIMER_MAX_MS	      86400000
+#define SLOTS_PER_WINDOW      4 /* a slow response blocks its slot, not the sequence */
+#define SLOTS_MIN	      64
+#define HELD_BITS	      8 /* low bits of a message's token: its index in held[] */
+#define ESM_MODE_MAX	      3
+#define UDH_SAR_LEN	      6 /* IE 08 04 ref ref total seq */
 
 _Static_assert(SMPP_RECEIVED_MAX == 1 << HELD_BITS, "a token's low bits are an index");
 _Static_assert(LINK_MSGID_MAX == SMPP_MSGID_MAX, "a message_id fits");
@@ -180,7 +180,8 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 
 	if (!p->seq || l->slots[i].seq != p->seq) {
 		l->stats.late_responses++;
-		smpp_log(l, SMPP_LOG_INFO, "%s for sequence %u, which nobody waits for", smpp_command_name(p->id), p->seq);
+		smpp_log(l, SMPP_LOG_INFO, "%s for sequence %u, which nobody waits for", smpp_command_name(p->id),
+			 p->seq);
 		return;
 	}
 	token = slot_take(l, i);
@@ -195,7 +196,7 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 		return;
 	}
 	why = smpp_status_fail(status);
-	/* in transaction mode the SMSC speaks for the network: OsmoMSC says 0B for "not attached now" and "unknown" alike */
+	/* In transaction mode the SMSC speaks for the network: OsmoMSC says 0B for "not attached" and "unknown" alike. */
 	if (status == ESME_RINVDSTADR && l->cfg.esm_mode == SMPP_MODE_TRANSACTION)
 		why = (struct fail){ FAIL_ABSENT, status, "SMSC: destination not reachable now" };
 	submit_outcome(l, why.cls == FAIL_UNKNOWN ? LINK_EV_UNKNOWN : LINK_EV_REJECTED, token, why);
@@ -215,7 +216,8 @@ static int submit(struct link *link, const struct link_submit *s, int64_t now_ms
 	struct smpp_pdu p;
 	uint16_t i;
 
-	if (!s->ud || !s->ud_len || s->ud_len > LINK_UD_MAX || !digits_ok(&s->dst) || (*s->src.digits && !digits_ok(&s->src)))
+	if (!s->ud || !s->ud_len || s->ud_len > LINK_UD_MAX || !digits_ok(&s->dst) ||
+	    (*s->src.digits && !digits_ok(&s->src)))
 		return -EINVAL;
 	if (l->state != SMPP_BOUND)
 		return -ENOTCONN;
@@ -378,9 +380,10 @@ static bool has_concat_ie(const uint8_t *ud, size_t len)
 static void sar_to_udh(struct link_event *ev, const struct smpp_tlvs *t)
 {
 	const uint32_t all = SMPP_TLV_SAR_REF | SMPP_TLV_SAR_TOTAL | SMPP_TLV_SAR_SEQ;
-	size_t udhl = ev->udhi && ev->payload_len ? 1 : 0;	/* octets of UDHL there already */
-	uint8_t ie[1 + UDH_SAR_LEN] = { 0, OTA_CONCAT_UDH16, 4, (uint8_t)(t->sar_ref >> 8), (uint8_t)t->sar_ref,
-					t->sar_total, t->sar_seq };
+	size_t udhl = ev->udhi && ev->payload_len ? 1 : 0; /* octets of UDHL there already */
+	uint8_t ie[1 + UDH_SAR_LEN] = {
+		0, OTA_CONCAT_UDH16, 4, (uint8_t)(t->sar_ref >> 8), (uint8_t)t->sar_ref, t->sar_total, t->sar_seq
+	};
 
 	if ((t->have & all) != all || t->sar_total < 2)
 		return;
@@ -449,8 +452,8 @@ void smpp_on_message(struct smpp_link *l, const struct smpp_pdu *p)
 	struct link_event *ev;
 
 	if (smpp_message(p).len > LINK_PAYLOAD_MAX) {
-		smpp_log(l, SMPP_LOG_WARNING, "%s of %zu octets refused: at most %d are taken", smpp_command_name(p->id),
-			 smpp_message(p).len, LINK_PAYLOAD_MAX);
+		smpp_log(l, SMPP_LOG_WARNING, "%s of %zu octets refused: at most %d are taken",
+			 smpp_command_name(p->id), smpp_message(p).len, LINK_PAYLOAD_MAX);
 		respond(l, resp_id, p->seq, ESME_RINVMSGLEN);
 		return;
 	}
@@ -501,7 +504,9 @@ void smpp_on_up(struct smpp_link *l)
 
 void smpp_on_down(struct smpp_link *l, struct fail why)
 {
-	struct fail unknown = { .cls = FAIL_UNKNOWN, .code = why.code, .what = "connection lost before submit_sm_resp" };
+	struct fail unknown = { .cls = FAIL_UNKNOWN,
+				.code = why.code,
+				.what = "connection lost before submit_sm_resp" };
 
 	l->stats.up = false;
 	event_del(l->submit_ev);
@@ -579,8 +584,8 @@ static bool text_ok(const char *s, size_t cap)
 
 static const char *cfg_fault(const struct smpp_link_cfg *c)
 {
-	const uint32_t times[] = { c->enquire_link_ms, c->response_ms, c->bind_ms, c->answer_ms, c->reconnect_ms,
-				   c->reconnect_max_ms };
+	const uint32_t times[] = { c->enquire_link_ms, c->response_ms,	c->bind_ms,
+				   c->answer_ms,       c->reconnect_ms, c->reconnect_max_ms };
 
 	if (!*c->name || !text_ok(c->name, sizeof(c->name)))
 		return "a name of 1 to 31 characters is needed";

@@ -14,93 +14,93 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SMPP_HEADER_LEN	    16
-#define SMPP_RESP	    0x80000000u /* bit 31 of command_id: a response */
-#define SMPP_SEQ_MAX	    0x7fffffffu /* SMPP 3.2: 1..0x7fffffff */
-#define SMPP_VERSION	    0x34
+#define SMPP_HEADER_LEN 16
+#define SMPP_RESP	0x80000000u /* bit 31 of command_id: a response */
+#define SMPP_SEQ_MAX	0x7fffffffu /* SMPP 3.2: 1..0x7fffffff */
+#define SMPP_VERSION	0x34
 
 /* Most octets of C-octet strings, NUL included (SMPP 5.2) */
-#define SMPP_SYSTEM_ID_MAX  16
-#define SMPP_PASSWORD_MAX   9
+#define SMPP_SYSTEM_ID_MAX   16
+#define SMPP_PASSWORD_MAX    9
 #define SMPP_SYSTEM_TYPE_MAX 13
-#define SMPP_RANGE_MAX	    41
-#define SMPP_SERVICE_MAX    6
-#define SMPP_ADDR_MAX	    21
-#define SMPP_LONG_ADDR_MAX  65 /* data_sm, alert_notification */
-#define SMPP_TIME_MAX	    17
-#define SMPP_MSGID_MAX	    65
-#define SMPP_SM_MAX	    254 /* octets of short_message */
+#define SMPP_RANGE_MAX	     41
+#define SMPP_SERVICE_MAX     6
+#define SMPP_ADDR_MAX	     21
+#define SMPP_LONG_ADDR_MAX   65 /* data_sm, alert_notification */
+#define SMPP_TIME_MAX	     17
+#define SMPP_MSGID_MAX	     65
+#define SMPP_SM_MAX	     254 /* octets of short_message */
 #define SMPP_STATUS_TEXT_MAX 256
 
 enum smpp_command { /* SMPP 5.1.2.1 */
-	SMPP_BIND_RECEIVER = 0x001,
-	SMPP_BIND_TRANSMITTER = 0x002,
-	SMPP_QUERY_SM = 0x003,
-	SMPP_SUBMIT_SM = 0x004,
-	SMPP_DELIVER_SM = 0x005,
-	SMPP_UNBIND = 0x006,
-	SMPP_REPLACE_SM = 0x007,
-	SMPP_CANCEL_SM = 0x008,
-	SMPP_BIND_TRANSCEIVER = 0x009,
-	SMPP_OUTBIND = 0x00b,
-	SMPP_ENQUIRE_LINK = 0x015,
-	SMPP_SUBMIT_MULTI = 0x021,
-	SMPP_ALERT_NOTIFICATION = 0x102,
-	SMPP_DATA_SM = 0x103,
+		    SMPP_BIND_RECEIVER = 0x001,
+		    SMPP_BIND_TRANSMITTER = 0x002,
+		    SMPP_QUERY_SM = 0x003,
+		    SMPP_SUBMIT_SM = 0x004,
+		    SMPP_DELIVER_SM = 0x005,
+		    SMPP_UNBIND = 0x006,
+		    SMPP_REPLACE_SM = 0x007,
+		    SMPP_CANCEL_SM = 0x008,
+		    SMPP_BIND_TRANSCEIVER = 0x009,
+		    SMPP_OUTBIND = 0x00b,
+		    SMPP_ENQUIRE_LINK = 0x015,
+		    SMPP_SUBMIT_MULTI = 0x021,
+		    SMPP_ALERT_NOTIFICATION = 0x102,
+		    SMPP_DATA_SM = 0x103,
 };
 /* As they stand in struct smpp_pdu.id; a response is SMPP_SUBMIT_SM | SMPP_RESP. */
 #define SMPP_GENERIC_NACK SMPP_RESP
 
 enum smpp_status { /* SMPP 5.1.3, table 5-2 */
-	ESME_ROK = 0x000,
-	ESME_RINVMSGLEN = 0x001,
-	ESME_RINVCMDLEN = 0x002,
-	ESME_RINVCMDID = 0x003,
-	ESME_RINVBNDSTS = 0x004,
-	ESME_RALYBND = 0x005,
-	ESME_RINVPRTFLG = 0x006,
-	ESME_RINVREGDLVFLG = 0x007,
-	ESME_RSYSERR = 0x008,
-	ESME_RINVSRCADR = 0x00a,
-	ESME_RINVDSTADR = 0x00b,
-	ESME_RINVMSGID = 0x00c,
-	ESME_RBINDFAIL = 0x00d,
-	ESME_RINVPASWD = 0x00e,
-	ESME_RINVSYSID = 0x00f,
-	ESME_RCANCELFAIL = 0x011,
-	ESME_RREPLACEFAIL = 0x013,
-	ESME_RMSGQFUL = 0x014,
-	ESME_RINVSERTYP = 0x015,
-	ESME_RINVNUMDESTS = 0x033,
-	ESME_RINVDLNAME = 0x034,
-	ESME_RINVDESTFLAG = 0x040,
-	ESME_RINVSUBREP = 0x042,
-	ESME_RINVESMCLASS = 0x043,
-	ESME_RCNTSUBDL = 0x044,
-	ESME_RSUBMITFAIL = 0x045,
-	ESME_RINVSRCTON = 0x048,
-	ESME_RINVSRCNPI = 0x049,
-	ESME_RINVDSTTON = 0x050,
-	ESME_RINVDSTNPI = 0x051,
-	ESME_RINVSYSTYP = 0x053,
-	ESME_RINVREPFLAG = 0x054,
-	ESME_RINVNUMMSGS = 0x055,
-	ESME_RTHROTTLED = 0x058,
-	ESME_RINVSCHED = 0x061,
-	ESME_RINVEXPIRY = 0x062,
-	ESME_RINVDFTMSGID = 0x063,
-	ESME_RX_T_APPN = 0x064,
-	ESME_RX_P_APPN = 0x065,
-	ESME_RX_R_APPN = 0x066,
-	ESME_RQUERYFAIL = 0x067,
-	ESME_RINVOPTPARSTREAM = 0x0c0,
-	ESME_ROPTPARNOTALLWD = 0x0c1,
-	ESME_RINVPARLEN = 0x0c2,
-	ESME_RMISSINGOPTPARAM = 0x0c3,
-	ESME_RINVOPTPARAMVAL = 0x0c4,
-	ESME_RDELIVERYFAILURE = 0x0fe,
-	ESME_RUNKNOWNERR = 0x0ff,
-	ESME_RINVDCS = 0x104, /* SMPP 5.0, but sent by 3.4 peers too */
+		   ESME_ROK = 0x000,
+		   ESME_RINVMSGLEN = 0x001,
+		   ESME_RINVCMDLEN = 0x002,
+		   ESME_RINVCMDID = 0x003,
+		   ESME_RINVBNDSTS = 0x004,
+		   ESME_RALYBND = 0x005,
+		   ESME_RINVPRTFLG = 0x006,
+		   ESME_RINVREGDLVFLG = 0x007,
+		   ESME_RSYSERR = 0x008,
+		   ESME_RINVSRCADR = 0x00a,
+		   ESME_RINVDSTADR = 0x00b,
+		   ESME_RINVMSGID = 0x00c,
+		   ESME_RBINDFAIL = 0x00d,
+		   ESME_RINVPASWD = 0x00e,
+		   ESME_RINVSYSID = 0x00f,
+		   ESME_RCANCELFAIL = 0x011,
+		   ESME_RREPLACEFAIL = 0x013,
+		   ESME_RMSGQFUL = 0x014,
+		   ESME_RINVSERTYP = 0x015,
+		   ESME_RINVNUMDESTS = 0x033,
+		   ESME_RINVDLNAME = 0x034,
+		   ESME_RINVDESTFLAG = 0x040,
+		   ESME_RINVSUBREP = 0x042,
+		   ESME_RINVESMCLASS = 0x043,
+		   ESME_RCNTSUBDL = 0x044,
+		   ESME_RSUBMITFAIL = 0x045,
+		   ESME_RINVSRCTON = 0x048,
+		   ESME_RINVSRCNPI = 0x049,
+		   ESME_RINVDSTTON = 0x050,
+		   ESME_RINVDSTNPI = 0x051,
+		   ESME_RINVSYSTYP = 0x053,
+		   ESME_RINVREPFLAG = 0x054,
+		   ESME_RINVNUMMSGS = 0x055,
+		   ESME_RTHROTTLED = 0x058,
+		   ESME_RINVSCHED = 0x061,
+		   ESME_RINVEXPIRY = 0x062,
+		   ESME_RINVDFTMSGID = 0x063,
+		   ESME_RX_T_APPN = 0x064,
+		   ESME_RX_P_APPN = 0x065,
+		   ESME_RX_R_APPN = 0x066,
+		   ESME_RQUERYFAIL = 0x067,
+		   ESME_RINVOPTPARSTREAM = 0x0c0,
+		   ESME_ROPTPARNOTALLWD = 0x0c1,
+		   ESME_RINVPARLEN = 0x0c2,
+		   ESME_RMISSINGOPTPARAM = 0x0c3,
+		   ESME_RINVOPTPARAMVAL = 0x0c4,
+		   ESME_RDELIVERYFAILURE = 0x0fe,
+		   ESME_RUNKNOWNERR = 0x0ff,
+		   ESME_RINVDCS = 0x104, /* SMPP 5.0, but sent by 3.4 peers too */
 };
 
 enum smpp_err {
@@ -116,29 +116,29 @@ enum smpp_err {
 const char *smpp_strerror(int err); /* never NULL */
 
 /* esm_class (SMPP 5.2.12) */
-#define SMPP_ESM_MODE	    0x03 /* ESME to SMSC: 0 default, 1 datagram, 2 forward (transaction), 3 store and forward */
-#define SMPP_ESM_TYPE	    0x3c
-#define SMPP_ESM_RECEIPT    0x04 /* SMSC to ESME: SMSC delivery receipt */
+#define SMPP_ESM_MODE	      0x03 /* ESME to SMSC: 0 default, 1 datagram, 2 transaction, 3 store and forward */
+#define SMPP_ESM_TYPE	      0x3c
+#define SMPP_ESM_RECEIPT      0x04 /* SMSC to ESME: SMSC delivery receipt */
 #define SMPP_ESM_DELIVERY_ACK 0x08
-#define SMPP_ESM_MANUAL_ACK 0x10
+#define SMPP_ESM_MANUAL_ACK   0x10
 #define SMPP_ESM_INTERMEDIATE 0x20 /* intermediate delivery notification */
-#define SMPP_ESM_UDHI	    0x40
+#define SMPP_ESM_UDHI	      0x40
 
 /* Optional parameters (SMPP 5.3.2) and their bits in smpp_tlvs.have */
 enum smpp_tag {
-	SMPP_TAG_STATUS_TEXT = 0x001d,	    /* additional_status_info_text */
-	SMPP_TAG_RECEIPTED_ID = 0x001e,	    /* receipted_message_id */
-	SMPP_TAG_USER_REF = 0x0204,	    /* user_message_reference */
-	SMPP_TAG_SAR_REF = 0x020c,	    /* sar_msg_ref_num */
-	SMPP_TAG_SAR_TOTAL = 0x020e,	    /* sar_total_segments */
-	SMPP_TAG_SAR_SEQ = 0x020f,	    /* sar_segment_seqnum */
-	SMPP_TAG_SC_VERSION = 0x0210,	    /* sc_interface_version */
-	SMPP_TAG_MS_AVAILABILITY = 0x0422,  /* ms_availability_status */
-	SMPP_TAG_NET_ERROR = 0x0423,	    /* network_error_code */
-	SMPP_TAG_PAYLOAD = 0x0424,	    /* message_payload */
-	SMPP_TAG_FAILURE_REASON = 0x0425,   /* delivery_failure_reason */
-	SMPP_TAG_MORE_MESSAGES = 0x0426,    /* more_messages_to_send */
-	SMPP_TAG_MESSAGE_STATE = 0x0427,    /* message_state */
+	SMPP_TAG_STATUS_TEXT = 0x001d,	   /* additional_status_info_text */
+	SMPP_TAG_RECEIPTED_ID = 0x001e,	   /* receipted_message_id */
+	SMPP_TAG_USER_REF = 0x0204,	   /* user_message_reference */
+	SMPP_TAG_SAR_REF = 0x020c,	   /* sar_msg_ref_num */
+	SMPP_TAG_SAR_TOTAL = 0x020e,	   /* sar_total_segments */
+	SMPP_TAG_SAR_SEQ = 0x020f,	   /* sar_segment_seqnum */
+	SMPP_TAG_SC_VERSION = 0x0210,	   /* sc_interface_version */
+	SMPP_TAG_MS_AVAILABILITY = 0x0422, /* ms_availability_status */
+	SMPP_TAG_NET_ERROR = 0x0423,	   /* network_error_code */
+	SMPP_TAG_PAYLOAD = 0x0424,	   /* message_payload */
+	SMPP_TAG_FAILURE_REASON = 0x0425,  /* delivery_failure_reason */
+	SMPP_TAG_MORE_MESSAGES = 0x0426,   /* more_messages_to_send */
+	SMPP_TAG_MESSAGE_STATE = 0x0427,   /* message_state */
 };
 enum smpp_tlv_bit {
 	SMPP_TLV_STATUS_TEXT = 1 << 0,
@@ -217,7 +217,8 @@ struct smpp_query { /* query_sm, cancel_sm and their like; query_sm_resp */
 	uint8_t message_state, error_code;
 };
 
-struct smpp_result { /* bind_*_resp: system_id; submit_sm_resp, deliver_sm_resp, data_sm_resp, submit_multi_resp: message_id */
+/* bind_*_resp: system_id; submit_sm_resp, deliver_sm_resp, data_sm_resp, submit_multi_resp: message_id */
+struct smpp_result {
 	const char *id;
 	uint8_t fail_count;	  /* submit_multi_resp */
 	struct smpp_octets fails; /* submit_multi_resp: the unsuccess_sme(s) as on the wire, well-formed */

@@ -1,14 +1,17 @@
 /* smpp_status.c - what an SMPP command_status is called and what it means for the command it answers.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * One table.  CONGEST: slow down, the attempt does not count.  CONFIG: somebody set something wrong, every further message
- * would meet the same.  UNKNOWN: no evidence either way, the card may have got it; so is every code not listed here.
+ * One table.  CONGEST: slow down, the attempt does not count.  CONFIG: somebody set something wrong, every further
+ * message would meet the same.  UNKNOWN: no evidence either way, the card may have got it; so is every code not listed here.
  */
 #include "ota/smpp_link.h"
 
 #include "smpp_pdu.h"
 
-#define ROW(code, class, text) { code, class, #code, text }
+#define ROW(code, class, text)           \
+	{                                \
+		code, class, #code, text \
+	}
 
 static const struct row {
 	uint32_t code;
@@ -80,7 +83,9 @@ struct fail smpp_status_fail(uint32_t command_status)
 	const struct row *row = find(command_status);
 
 	if (!row)
-		return (struct fail){ .cls = FAIL_UNKNOWN, .code = command_status, .what = "SMSC: status not in SMPP 3.4" };
+		return (struct fail){ .cls = FAIL_UNKNOWN,
+				      .code = command_status,
+				      .what = "SMSC: status not in SMPP 3.4" };
 	return (struct fail){ .cls = row->cls, .code = command_status, .what = row->what };
 }
 

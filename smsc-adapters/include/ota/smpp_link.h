@@ -8,29 +8,29 @@
 
 #include "ota/link.h"
 
-#define SMPP_WINDOW_MAX	   1000
-#define SMPP_PDU_MAX	   4096		/* octets; a longer command_length closes the connection */
-#define SMPP_RECEIVED_MAX  256		/* deliver_sm waiting for answer(); beyond it RMSGQFUL */
+#define SMPP_WINDOW_MAX	  1000
+#define SMPP_PDU_MAX	  4096 /* octets; a longer command_length closes the connection */
+#define SMPP_RECEIVED_MAX 256  /* deliver_sm waiting for answer(); beyond it RMSGQFUL */
 
-#define SMPP_MODE_TRANSACTION 2		/* esm_class: the response comes after the network's answer */
+#define SMPP_MODE_TRANSACTION 2 /* esm_class: the response comes after the network's answer */
 
 struct smpp_link_cfg {
 	char name[LINK_NAME_MAX];
 	char host[64];
 	uint16_t port;
 	char system_id[16];
-	char password[9];		/* SMPP 3.4: at most 8 characters; wiped after each bind is the owner's to do */
+	char password[9]; /* SMPP 3.4: at most 8 characters; wiped after each bind is the owner's to do */
 	char system_type[13];
-	unsigned window;		/* 1..SMPP_WINDOW_MAX */
-	double rate;			/* segments (PDUs) per second; 0 = unlimited, which the config must say in words */
-	uint32_t enquire_link_ms;	/* default 30000 */
-	uint32_t response_ms;		/* submit_sm without response becomes UNKNOWN; default 60000 */
-	uint32_t bind_ms;		/* for connect, for bind, and for the answer to enquire_link; default 10000 */
-	uint32_t answer_ms;		/* deliver_sm without answer() gets a temporary error; default LINK_ANSWER_MS */
-	uint32_t reconnect_ms;		/* first delay, default 1000; doubles up to reconnect_max_ms with jitter */
-	uint32_t reconnect_max_ms;	/* default 60000 */
-	uint8_t esm_mode;		/* low two bits of esm_class: 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
-	struct ota_addr src;		/* reported, not used here: link_submit carries its own */
+	unsigned window;	   /* 1..SMPP_WINDOW_MAX */
+	double rate;		   /* segments (PDUs) per second; 0 = unlimited, which the config must say in words */
+	uint32_t enquire_link_ms;  /* default 30000 */
+	uint32_t response_ms;	   /* submit_sm without response becomes UNKNOWN; default 60000 */
+	uint32_t bind_ms;	   /* for connect, for bind, and for the answer to enquire_link; default 10000 */
+	uint32_t answer_ms;	   /* deliver_sm without answer() gets a temporary error; default LINK_ANSWER_MS */
+	uint32_t reconnect_ms;	   /* first delay, default 1000; doubles up to reconnect_max_ms with jitter */
+	uint32_t reconnect_max_ms; /* default 60000 */
+	uint8_t esm_mode;    /* low two bits of esm_class: 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
+	struct ota_addr src; /* reported, not used here: link_submit carries its own */
 };
 
 /* What the link needs from outside. */
@@ -38,7 +38,8 @@ struct smpp_link_env {
 	struct event_base *base;
 	int64_t (*now_ms)(void *ctx);
 	uint32_t (*random_u32)(void *ctx);
-	void (*log)(void *ctx, int level, const char *line);	/* level as syslog: 3 error, 4 warning, 5 notice, 6 info, 7 debug */
+	void (*log)(void *ctx, int level,
+		    const char *line); /* level as syslog: 3 error, 4 warning, 5 notice, 6 info, 7 debug */
 	void *ctx;
 };
 
@@ -48,6 +49,6 @@ struct link *smpp_link_new(const struct smpp_link_cfg *cfg, const struct smpp_li
 
 /* How this link classifies an SMPP command_status (one table; osmomsc flavour later). */
 struct fail smpp_status_fail(uint32_t command_status);
-const char *smpp_status_name(uint32_t command_status);	/* "ESME_RTHROTTLED", ... never NULL */
+const char *smpp_status_name(uint32_t command_status); /* "ESME_RTHROTTLED", ... never NULL */
 
 #endif

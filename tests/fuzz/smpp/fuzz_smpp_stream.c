@@ -111,7 +111,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct event_base *base;
 	static const uint8_t ud[] = { 0x02, 0x70, 0x00 };
-	struct link_submit submit = { .dst = { 1, 1, "49170" }, .src = { 1, 1, "49171" }, .ud = ud, .ud_len = sizeof(ud) };
+	struct link_submit submit = {
+		.dst = { 1, 1, "49170" }, .src = { 1, 1, "49171" }, .ud = ud, .ud_len = sizeof(ud)
+	};
 	struct seen seen = { .n = 0 };
 	struct smpp_link *l;
 	int fds[2];

@@ -47,19 +47,20 @@ static void run(const char *name, unsigned window, double rate, const struct ste
 		room = link_credit_room(&c, now_ms);
 		due_ms = link_credit_due(&c, now_ms);
 		if (room != s->room || due_ms != (s->due_ms < 0 ? INT64_MAX : T0 + s->due_ms))
-			fail_msg("%s, step %zu: room %u instead of %u, due %lld instead of %lld", name, i, room, s->room,
-				 (long long)(due_ms == INT64_MAX ? -1 : due_ms - T0), (long long)s->due_ms);
+			fail_msg("%s, step %zu: room %u instead of %u, due %lld instead of %lld", name, i, room,
+				 s->room, (long long)(due_ms == INT64_MAX ? -1 : due_ms - T0), (long long)s->due_ms);
 	}
 }
 #define RUN(name, window, rate, steps) run(name, window, rate, steps, sizeof(steps) / sizeof((steps)[0]))
 
 static void test_window(void **state)
 {
-	static const struct step steps[] = {
-		{ 0, NOTHING, 0, 3, -1 }, { 0, TAKE, 3, 0, -1 },	  { 1000000, NOTHING, 0, 0, -1 },
-		{ 1, GIVE, 1, 1, -1 },	  { 1, TAKE, 1, 0, -1 },	  { 2, GIVE, 3, 3, -1 },
-		{ 2, GIVE, 1, 3, -1 }, /* one too many changes nothing */
-	};
+	static const struct step
+		steps[] = {
+			{ 0, NOTHING, 0, 3, -1 }, { 0, TAKE, 3, 0, -1 }, { 1000000, NOTHING, 0, 0, -1 },
+			{ 1, GIVE, 1, 1, -1 },	  { 1, TAKE, 1, 0, -1 }, { 2, GIVE, 3, 3, -1 },
+			{ 2, GIVE, 1, 3, -1 }, /* one too many changes nothing */
+		};
 
 	RUN("unlimited window 3", 3, 0, steps);
 }
@@ -68,8 +69,9 @@ static void test_tokens(void **state)
 {
 	/* 10 per second: burst is a packet, 16; one token each 100 ms */
 	static const struct step steps[] = {
-		{ 0, NOTHING, 0, 16, -1 }, { 0, TAKE, 16, 0, 100 },	{ 50, NOTHING, 0, 0, 100 }, { 100, NOTHING, 0, 1, 200 },
-		{ 100, TAKE, 1, 0, 200 },  { 1110, TAKE, 10, 0, 1200 }, { 1000000, NOTHING, 0, 16, -1 },
+		{ 0, NOTHING, 0, 16, -1 },	 { 0, TAKE, 16, 0, 100 },  { 50, NOTHING, 0, 0, 100 },
+		{ 100, NOTHING, 0, 1, 200 },	 { 100, TAKE, 1, 0, 200 }, { 1110, TAKE, 10, 0, 1200 },
+		{ 1000000, NOTHING, 0, 16, -1 },
 	};
 	/* a window smaller than the tokens: time brings nothing */
 	static const struct step narrow[] = { { 0, NOTHING, 0, 2, -1 }, { 0, TAKE, 2, 0, -1 }, { 5, GIVE, 1, 1, -1 } };
@@ -229,9 +231,9 @@ static void test_status_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_window),	   cmocka_unit_test(test_tokens),
-		cmocka_unit_test(test_rate_is_kept), cmocka_unit_test(test_halving),
-		cmocka_unit_test(test_recovery),   cmocka_unit_test(test_unlimited_learns),
+		cmocka_unit_test(test_window),	       cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_rate_is_kept),   cmocka_unit_test(test_halving),
+		cmocka_unit_test(test_recovery),       cmocka_unit_test(test_unlimited_learns),
 		cmocka_unit_test(test_clock_set_back), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_status_table),
 	};

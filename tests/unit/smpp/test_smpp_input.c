@@ -8,7 +8,7 @@
 
 #include "smpp_receipt.h"
 
-#define T(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
+#define T(f)	     cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
 #define DELIVER_RESP (SMPP_DELIVER_SM | SMPP_RESP)
 
 static const uint8_t por[] = { 0x02, 0x71, 0x00, 0x00, 0x0b, 0x0a, 0xb0, 0, 0x10, 0, 0, 0, 0, 1, 0, 0 };
@@ -18,8 +18,12 @@ static struct smpp_pdu mo(uint32_t seq)
 	return (struct smpp_pdu){
 		.id = SMPP_DELIVER_SM,
 		.seq = seq,
-		.sm = { .src = { 4, 6, "001010000000001" }, .dst = { 2, 1, "9000" }, .esm_class = 0x41, .protocol_id = 0x7f,
-			.data_coding = 0xf6, .sm = { por, sizeof(por) } },
+		.sm = { .src = { 4, 6, "001010000000001" },
+			.dst = { 2, 1, "9000" },
+			.esm_class = 0x41,
+			.protocol_id = 0x7f,
+			.data_coding = 0xf6,
+			.sm = { por, sizeof(por) } },
 	};
 }
 
@@ -223,8 +227,10 @@ static void test_sar(void **state)
 	struct smpp_pdu p = mo(1);
 
 	bed_up(b);
-	p.tlv = (struct smpp_tlvs){ .have = SMPP_TLV_SAR_REF | SMPP_TLV_SAR_TOTAL | SMPP_TLV_SAR_SEQ, .sar_ref = 0x1234,
-				    .sar_total = 2, .sar_seq = 1 };
+	p.tlv = (struct smpp_tlvs){ .have = SMPP_TLV_SAR_REF | SMPP_TLV_SAR_TOTAL | SMPP_TLV_SAR_SEQ,
+				    .sar_ref = 0x1234,
+				    .sar_total = 2,
+				    .sar_seq = 1 };
 	p.sm.sm = (struct smpp_octets){ first, sizeof(first) };
 	smsc_send(&b->smsc, &p);
 	p.seq = 2;
@@ -273,7 +279,9 @@ static void test_addresses(void **state)
 static void test_alert(void **state)
 {
 	struct bed *b = *state;
-	struct smpp_pdu p = { .id = SMPP_ALERT_NOTIFICATION, .seq = 3, .alert = { { 4, 6, "001010000000001" }, { 0, 0, "" } } };
+	struct smpp_pdu p = { .id = SMPP_ALERT_NOTIFICATION,
+			      .seq = 3,
+			      .alert = { { 4, 6, "001010000000001" }, { 0, 0, "" } } };
 
 	bed_up(b);
 	smsc_send(&b->smsc, &p);
@@ -301,8 +309,9 @@ static const struct link_event *report(struct bed *b, const struct smpp_pdu *p)
 
 static void test_receipt_text(void **state)
 {
-	static const char text[] = "id:00000012 sub:001 dlvrd:001 submit date:2401011200 done date:2401011201 stat:UNDELIV "
-				   "err:027 text:";
+	static const char text[] =
+		"id:00000012 sub:001 dlvrd:001 submit date:2401011200 done date:2401011201 stat:UNDELIV "
+		"err:027 text:";
 	struct bed *b = *state;
 	struct smpp_pdu p = mo(1);
 	const struct link_event *ev;
@@ -369,7 +378,7 @@ static void test_receipt_payload(void **state)
 	assert_memory_equal(ev->payload, por, sizeof(por));
 	assert_true(ev->udhi);
 	p = mo(2);
-	p.sm.esm_class = 0x48;	/* SME delivery acknowledgement */
+	p.sm.esm_class = 0x48; /* SME delivery acknowledgement */
 	ev = report(b, &p);
 	assert_int_equal(ev->payload_len, sizeof(por));
 	assert_string_equal(ev->stat, "");
@@ -456,10 +465,12 @@ static void test_many_in_one_read(void **state)
 
 	bed_up(b);
 	for (uint32_t i = 1; i <= 3000; i++) {
-		struct smpp_pdu p = { .id = SMPP_ALERT_NOTIFICATION, .seq = i, .alert = { { 4, 6, "00101" }, { 0, 0, "" } } };
+		struct smpp_pdu p = { .id = SMPP_ALERT_NOTIFICATION,
+				      .seq = i,
+				      .alert = { { 4, 6, "00101" }, { 0, 0, "" } } };
 
-		len += (size_t)smpp_pdu_pack(buf + len, SMSC_BUF - len, i % 2 ? &p : &(struct smpp_pdu){ .id = SMPP_ENQUIRE_LINK,
-													   .seq = i });
+		len += (size_t)smpp_pdu_pack(buf + len, SMSC_BUF - len,
+					     i % 2 ? &p : &(struct smpp_pdu){ .id = SMPP_ENQUIRE_LINK, .seq = i });
 	}
 	smsc_raw(&b->smsc, buf, len);
 	BED_WAIT(b, bed_count(b, LINK_EV_ALERT) == 1500 && smsc_count(&b->smsc, SMPP_ENQUIRE_LINK | SMPP_RESP) == 1500);
@@ -525,7 +536,8 @@ static void test_garbage(void **state)
 
 	memset(body + 16, 'x', sizeof(body) - 16);
 	bed_up(b);
-	garbage(b, http, sizeof(http) - 1, "impossible command_length at offset 21, PDU begins 474554202f20485454502f312e310d0a", true);
+	garbage(b, http, sizeof(http) - 1,
+		"impossible command_length at offset 21, PDU begins 474554202f20485454502f312e310d0a", true);
 	garbage(b, tiny, sizeof(tiny), "impossible command_length", true);
 	garbage(b, huge, sizeof(huge), "PDU begins 00001001", true);
 	garbage(b, body, sizeof(body), "string longer than its field may be at offset 37", true);
@@ -572,16 +584,26 @@ static void test_message_before_bind(void **state)
 int smpp_input_run(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_deliver),	     T(test_answers),
-		T(test_answer_too_late),     T(test_answer_of_older_connection),
-		T(test_too_many_held),	     T(test_answer_inside_event),
-		T(test_data_sm),	     T(test_large_payload),
-		T(test_sar),		     T(test_addresses),
-		T(test_alert),		     T(test_receipt_text),
-		T(test_receipt_tlvs),	     T(test_receipt_payload),
-		cmocka_unit_test(test_receipt_parse), T(test_one_octet_at_a_time),
-		T(test_many_in_one_read),    T(test_answers_pile_up),
-		T(test_garbage),	     T(test_unknown_commands),
+		T(test_deliver),
+		T(test_answers),
+		T(test_answer_too_late),
+		T(test_answer_of_older_connection),
+		T(test_too_many_held),
+		T(test_answer_inside_event),
+		T(test_data_sm),
+		T(test_large_payload),
+		T(test_sar),
+		T(test_addresses),
+		T(test_alert),
+		T(test_receipt_text),
+		T(test_receipt_tlvs),
+		T(test_receipt_payload),
+		cmocka_unit_test(test_receipt_parse),
+		T(test_one_octet_at_a_time),
+		T(test_many_in_one_read),
+		T(test_answers_pile_up),
+		T(test_garbage),
+		T(test_unknown_commands),
 		T(test_message_before_bind),
 	};
 

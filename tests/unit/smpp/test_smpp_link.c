@@ -154,8 +154,15 @@ static void test_submit_options(void **state)
 {
 	struct bed *b = *state;
 	uint8_t ud[LINK_UD_MAX] = { 2, 0x70, 0 };
-	struct link_submit s = { .token = 1, .dst = { 1, 1, "4917012345678" }, .src = { 1, 1, "4912345" }, .ud = ud,
-				 .ud_len = LINK_UD_MAX, .pid = 0x7f, .dcs = 0x16, .more = true, .want_report = true };
+	struct link_submit s = { .token = 1,
+				 .dst = { 1, 1, "4917012345678" },
+				 .src = { 1, 1, "4912345" },
+				 .ud = ud,
+				 .ud_len = LINK_UD_MAX,
+				 .pid = 0x7f,
+				 .dcs = 0x16,
+				 .more = true,
+				 .want_report = true };
 	struct smpp_pdu p;
 
 	bed_up(b);
@@ -181,9 +188,9 @@ static void test_submit_impossible(void **state)
 	struct link_submit s;
 
 	bed_up(b);
-#define IMPOSSIBLE(change)                                                                                              \
-	s = good;                                                                                                       \
-	change;                                                                                                         \
+#define IMPOSSIBLE(change) \
+	s = good;          \
+	change;            \
 	assert_int_equal(b->link->ops->submit(b->link, &s, bed_now(b)), -EINVAL)
 	IMPOSSIBLE(s.ud_len = 0);
 	IMPOSSIBLE(s.ud_len = LINK_UD_MAX + 1);
@@ -306,13 +313,28 @@ static void test_statuses(void **state)
 	b->smsc.auto_submit = false;
 	assert_int_equal(bed_submit(b, 200), 0);
 	BED_WAIT(b, b->smsc.n_submits == 7);
-	smsc_send(&b->smsc,
-		  &(struct smpp_pdu){ .id = SMPP_GENERIC_NACK, .status = ESME_RINVCMDID, .seq = b->smsc.submit_seq[6] });
+	smsc_send(&b->smsc, &(struct smpp_pdu){
+				    .id = SMPP_GENERIC_NACK, .status = ESME_RINVCMDID, .seq = b->smsc.submit_seq[6] });
 	BED_WAIT(b, b->n_events == 8);
 	assert_true(b->ev[7].token == 200);
 	assert_int_equal(b->ev[7].fail.cls, FAIL_CONFIG);
 	assert_int_equal(b->smsc.accepts, 1);
 	assert_int_equal(bed_stats(b).in_window, 0);
+}
+
+/* In transaction mode "invalid destination" is the network's answer of this moment. */
+static void test_transaction_mode(void **state)
+{
+	struct bed *b = *state;
+
+	b->cfg.esm_mode = SMPP_MODE_TRANSACTION;
+	b->smsc.auto_submit = true;
+	b->smsc.submit_status = ESME_RINVDSTADR;
+	bed_up(b);
+	assert_int_equal(bed_submit(b, 1), 0);
+	BED_WAIT(b, bed_count(b, LINK_EV_REJECTED) == 1);
+	assert_int_equal(bed_event(b, LINK_EV_REJECTED, 0)->fail.cls, FAIL_ABSENT);
+	assert_int_equal(bed_event(b, LINK_EV_REJECTED, 0)->fail.code, ESME_RINVDSTADR);
 }
 
 static void test_throttled(void **state)
@@ -473,7 +495,8 @@ static void test_stop(void **state)
 	BED_WAIT(b, b->smsc.unbinds == 1);
 	/* what the SMSC still answers counts; the rest is unknown */
 	smsc_answer(&b->smsc, b->smsc.submit_seq[1], 0, "m2");
-	smsc_send(&b->smsc, &(struct smpp_pdu){ .id = SMPP_UNBIND | SMPP_RESP, .seq = b->smsc.seen[b->smsc.n_seen - 1].seq });
+	smsc_send(&b->smsc,
+		  &(struct smpp_pdu){ .id = SMPP_UNBIND | SMPP_RESP, .seq = b->smsc.seen[b->smsc.n_seen - 1].seq });
 	BED_WAIT(b, bed_count(b, LINK_EV_DOWN) == 1);
 	assert_true(bed_event(b, LINK_EV_ACCEPTED, 0)->token == 2);
 	assert_true(bed_event(b, LINK_EV_UNKNOWN, 0)->token == 1);
@@ -608,11 +631,11 @@ static void test_cfg_faults(void **state)
 	struct smpp_link_cfg c;
 	char err[128];
 
-#define FAULT(change, part)                                                                                             \
-	c = b->cfg;                                                                                                     \
-	change;                                                                                                         \
-	err[0] = 0;                                                                                                     \
-	assert_null(smpp_link_new(&c, &env, err, sizeof(err)));                                                         \
+#define FAULT(change, part)                                     \
+	c = b->cfg;                                             \
+	change;                                                 \
+	err[0] = 0;                                             \
+	assert_null(smpp_link_new(&c, &env, err, sizeof(err))); \
 	assert_non_null(strstr(err, part))
 	FAULT(c.name[0] = 0, "name");
 	FAULT(c.host[0] = 0, "host");
@@ -633,20 +656,35 @@ static void test_cfg_faults(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_bind),		    T(test_bind_refused),
-		T(test_bind_not_answered),  T(test_connection_refused),
-		T(test_nack_instead_of_bind), T(test_resolve),
-		T(test_free_while_resolving), T(test_submit),
-		T(test_submit_options),	    T(test_submit_impossible),
-		T(test_window),		    T(test_slow_response),
-		T(test_expiry),		    T(test_statuses),
-		T(test_throttled),	    T(test_system_errors_slow_down),
-		T(test_submit_inside_event), T(test_close_mid_window),
-		T(test_close_before_flush), T(test_submit_while_going_down),
-		T(test_smsc_unbinds),	    T(test_stop),
-		T(test_stop_not_answered),  T(test_free_tells),
-		T(test_stop_inside_down),   T(test_enquire_link),
-		T(test_traffic_is_life),    T(test_partial_writes),
+		T(test_bind),
+		T(test_bind_refused),
+		T(test_bind_not_answered),
+		T(test_connection_refused),
+		T(test_nack_instead_of_bind),
+		T(test_resolve),
+		T(test_free_while_resolving),
+		T(test_submit),
+		T(test_submit_options),
+		T(test_submit_impossible),
+		T(test_window),
+		T(test_slow_response),
+		T(test_expiry),
+		T(test_statuses),
+		T(test_transaction_mode),
+		T(test_throttled),
+		T(test_system_errors_slow_down),
+		T(test_submit_inside_event),
+		T(test_close_mid_window),
+		T(test_close_before_flush),
+		T(test_submit_while_going_down),
+		T(test_smsc_unbinds),
+		T(test_stop),
+		T(test_stop_not_answered),
+		T(test_free_tells),
+		T(test_stop_inside_down),
+		T(test_enquire_link),
+		T(test_traffic_is_life),
+		T(test_partial_writes),
 		T(test_cfg_faults),
 	};
 	int failed = cmocka_run_group_tests_name("smpp_link", tests, NULL, NULL);

@@ -70,7 +70,10 @@ static void test_golden_bind(void **state)
 	struct smpp_pdu p = {
 		.id = SMPP_BIND_TRANSCEIVER,
 		.seq = 1,
-		.bind = { .system_id = "SMPP3TEST", .password = "secret08", .system_type = "SUBMIT1", .interface_version = 0x34,
+		.bind = { .system_id = "SMPP3TEST",
+			  .password = "secret08",
+			  .system_type = "SUBMIT1",
+			  .interface_version = 0x34,
 			  .range = { 1, 1, "" } },
 	};
 
@@ -84,8 +87,13 @@ static void test_golden_submit(void **state)
 	struct smpp_pdu p = {
 		.id = SMPP_SUBMIT_SM,
 		.seq = 0x1234,
-		.sm = { .src = { 2, 1, "9000" }, .dst = { 0, 6, "262011234567890" }, .esm_class = 0x42, .protocol_id = 0x7f,
-			.validity_period = "000000010000000R", .registered_delivery = 1, .data_coding = 0xf6 },
+		.sm = { .src = { 2, 1, "9000" },
+			.dst = { 0, 6, "262011234567890" },
+			.esm_class = 0x42,
+			.protocol_id = 0x7f,
+			.validity_period = "000000010000000R",
+			.registered_delivery = 1,
+			.data_coding = 0xf6 },
 		.tlv = { .have = SMPP_TLV_USER_REF | SMPP_TLV_MORE_MESSAGES, .user_ref = 0xbeef, .more_messages = 1 },
 	};
 
@@ -106,10 +114,15 @@ static void test_golden_deliver(void **state)
 	struct smpp_pdu p = {
 		.id = SMPP_DELIVER_SM,
 		.seq = 9,
-		.sm = { .src = { 4, 6, "001010" }, .dst = { 2, 1, "9000" }, .esm_class = 0x41, .protocol_id = 0x7f,
+		.sm = { .src = { 4, 6, "001010" },
+			.dst = { 2, 1, "9000" },
+			.esm_class = 0x41,
+			.protocol_id = 0x7f,
 			.data_coding = 0xf6 },
-		.tlv = { .have = SMPP_TLV_USER_REF | SMPP_TLV_MESSAGE_STATE | SMPP_TLV_RECEIPTED_ID, .user_ref = 1,
-			 .message_state = SMPP_STATE_DELIVERED, .receipted_id = octets("12") },
+		.tlv = { .have = SMPP_TLV_USER_REF | SMPP_TLV_MESSAGE_STATE | SMPP_TLV_RECEIPTED_ID,
+			 .user_ref = 1,
+			 .message_state = SMPP_STATE_DELIVERED,
+			 .receipted_id = octets("12") },
 	};
 	size_t len = unhex(wire, hex);
 
@@ -132,7 +145,8 @@ static void test_golden_deliver(void **state)
 static void test_golden_small(void **state)
 {
 	golden(&(struct smpp_pdu){ .id = SMPP_ENQUIRE_LINK, .seq = 3 }, "00000010 00000015 00000000 00000003");
-	golden(&(struct smpp_pdu){ .id = SMPP_GENERIC_NACK, .status = 3, .seq = 4 }, "00000010 80000000 00000003 00000004");
+	golden(&(struct smpp_pdu){ .id = SMPP_GENERIC_NACK, .status = 3, .seq = 4 },
+	       "00000010 80000000 00000003 00000004");
 	golden(&(struct smpp_pdu){ .id = ID(SMPP_DELIVER_SM), .seq = 5 }, "00000011 80000005 00000000 00000005 00");
 	/* an error leaves the body out */
 	golden(&(struct smpp_pdu){ .id = ID(SMPP_SUBMIT_SM), .status = 0x58, .seq = 6 },
@@ -190,8 +204,9 @@ static size_t all_pdus(struct smpp_pdu *p)
 	static const uint32_t results[] = { ID(SMPP_BIND_RECEIVER),    ID(SMPP_BIND_TRANSMITTER),
 					    ID(SMPP_BIND_TRANSCEIVER), ID(SMPP_SUBMIT_SM),
 					    ID(SMPP_DELIVER_SM),       ID(SMPP_DATA_SM) };
-	static const uint32_t plain[] = { SMPP_UNBIND,	     ID(SMPP_UNBIND),	   SMPP_ENQUIRE_LINK, ID(SMPP_ENQUIRE_LINK),
-					  ID(SMPP_CANCEL_SM), ID(SMPP_REPLACE_SM), SMPP_GENERIC_NACK };
+	static const uint32_t plain[] = { SMPP_UNBIND,		 ID(SMPP_UNBIND),    SMPP_ENQUIRE_LINK,
+					  ID(SMPP_ENQUIRE_LINK), ID(SMPP_CANCEL_SM), ID(SMPP_REPLACE_SM),
+					  SMPP_GENERIC_NACK };
 	size_t n = 0;
 
 	memset(p, 0, PDUS * sizeof(*p));
@@ -214,24 +229,40 @@ static size_t all_pdus(struct smpp_pdu *p)
 	p[n++] = (struct smpp_pdu){ .id = SMPP_DELIVER_SM, .sm = a_sm };
 	p[n++] = (struct smpp_pdu){ .id = SMPP_DELIVER_SM, .sm = a_sm, .tlv = all_tlvs };
 	p[n++] = (struct smpp_pdu){ .id = SMPP_DATA_SM,
-				    .sm = { .service_type = "X", .src = a_sm.src, .dst = a_sm.dst, .esm_class = 4,
-					    .registered_delivery = 1, .data_coding = 2 },
+				    .sm = { .service_type = "X",
+					    .src = a_sm.src,
+					    .dst = a_sm.dst,
+					    .esm_class = 4,
+					    .registered_delivery = 1,
+					    .data_coding = 2 },
 				    .tlv = all_tlvs };
 	p[n++] = (struct smpp_pdu){ .id = SMPP_QUERY_SM, .query = { .message_id = "id", .src = { 1, 1, "49" } } };
-	p[n++] = (struct smpp_pdu){ .id = ID(SMPP_QUERY_SM),
-				    .query = { .message_id = "id", .final_date = "991231235959000+", .message_state = 2,
-					       .error_code = 7 } };
+	p[n++] = (struct smpp_pdu){
+		.id = ID(SMPP_QUERY_SM),
+		.query = { .message_id = "id", .final_date = "991231235959000+", .message_state = 2, .error_code = 7 }
+	};
 	p[n++] = (struct smpp_pdu){ .id = SMPP_CANCEL_SM, .query = query };
 	p[n++] = (struct smpp_pdu){ .id = SMPP_REPLACE_SM,
-				    .sm = { .message_id = "id", .src = a_sm.src, .validity_period = a_sm.validity_period,
-					    .registered_delivery = 1, .default_msg_id = 2, .sm = a_sm.sm } };
+				    .sm = { .message_id = "id",
+					    .src = a_sm.src,
+					    .validity_period = a_sm.validity_period,
+					    .registered_delivery = 1,
+					    .default_msg_id = 2,
+					    .sm = a_sm.sm } };
 	p[n] = (struct smpp_pdu){ .id = SMPP_SUBMIT_MULTI, .sm = a_sm };
 	p[n].sm.dst = (struct smpp_addr){ 0, 0, NULL };
 	p[n].sm.dest_count = 2;
-	p[n++].sm.dests = (struct smpp_octets){ (const uint8_t *)"\1\1\1" "4917\0" "\2list", 14 };
+	p[n++].sm.dests = (struct smpp_octets){ (const uint8_t *)"\1\1\1"
+								 "4917\0"
+								 "\2list",
+						14 };
 	p[n++] = (struct smpp_pdu){ .id = ID(SMPP_SUBMIT_MULTI),
-				    .resp = { .id = "id", .fail_count = 1,
-					      .fails = { (const uint8_t *)"\1\1" "4917\0" "\0\0\0\13", 11 } } };
+				    .resp = { .id = "id",
+					      .fail_count = 1,
+					      .fails = { (const uint8_t *)"\1\1"
+									  "4917\0"
+									  "\0\0\0\13",
+							 11 } } };
 	p[n++] = (struct smpp_pdu){ .id = SMPP_ALERT_NOTIFICATION, .alert = { { 4, 6, "00101" }, { 1, 1, "9000" } } };
 	p[n++] = (struct smpp_pdu){ .id = SMPP_ALERT_NOTIFICATION,
 				    .alert = { { 4, 6, "00101" }, { 1, 1, "9000" } },
@@ -535,7 +566,8 @@ static void test_tlvs(void **state)
 	assert_int_equal(with_tlvs(&p, "0204 00", &b, &at), SMPP_E_TLV);
 	free(b);
 	/* payload wins over short_message */
-	p = (struct smpp_pdu){ .sm = { .sm = octets("short") }, .tlv = { .have = SMPP_TLV_PAYLOAD, .payload = octets("long") } };
+	p = (struct smpp_pdu){ .sm = { .sm = octets("short") },
+			       .tlv = { .have = SMPP_TLV_PAYLOAD, .payload = octets("long") } };
 	assert_memory_equal(smpp_message(&p).p, "long", 4);
 	p.tlv.have = 0;
 	assert_memory_equal(smpp_message(&p).p, "short", 5);
@@ -557,7 +589,8 @@ static void test_time(void **state)
 		{ 12 * 31 * 86400, "010000000000000R" },
 		{ UINT32_MAX, "990000000000000R" },
 	};
-	static const char *const wrong[] = { "", "000000010000000+", "00000001000000R", "0000000100000000R", "00000x010000000R" };
+	static const char *const wrong[] = { "", "000000010000000+", "00000001000000R", "0000000100000000R",
+					     "00000x010000000R" };
 	char out[SMPP_TIME_MAX];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

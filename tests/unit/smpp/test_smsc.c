@@ -38,7 +38,8 @@ void smsc_narrow(struct smsc *s)
 {
 	int small = 8192;
 
-	assert_int_equal(setsockopt(evconnlistener_get_fd(s->listener), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	assert_int_equal(setsockopt(evconnlistener_get_fd(s->listener), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)),
+			 0);
 }
 
 static void push(struct smsc *s)
@@ -81,7 +82,8 @@ void smsc_send(struct smsc *s, const struct smpp_pdu *p)
 
 void smsc_answer(struct smsc *s, uint32_t seq, uint32_t status, const char *id)
 {
-	smsc_send(s, &(struct smpp_pdu){ .id = SMPP_SUBMIT_SM | SMPP_RESP, .status = status, .seq = seq, .resp = { .id = id } });
+	smsc_send(s, &(struct smpp_pdu){
+			     .id = SMPP_SUBMIT_SM | SMPP_RESP, .status = status, .seq = seq, .resp = { .id = id } });
 }
 
 unsigned smsc_count(struct smsc *s, uint32_t id)
@@ -116,7 +118,9 @@ static void on_pdu(struct smsc *s, const uint8_t *octets, size_t len)
 		memcpy(s->bind, octets, len);
 		s->bind_len = len;
 		if (!s->mute_bind)
-			smsc_send(s, &(struct smpp_pdu){ .id = p.id | SMPP_RESP, .status = s->bind_status, .seq = p.seq,
+			smsc_send(s, &(struct smpp_pdu){ .id = p.id | SMPP_RESP,
+							 .status = s->bind_status,
+							 .seq = p.seq,
 							 .resp = { .id = "SMSC" } });
 		break;
 	case SMPP_ENQUIRE_LINK:
@@ -285,7 +289,9 @@ int bed_teardown(void **state)
 
 void bed_start(struct bed *b)
 {
-	struct smpp_link_env env = { .base = b->base, .now_ms = now_ms, .random_u32 = no_dice, .log = keep_log, .ctx = b };
+	struct smpp_link_env env = {
+		.base = b->base, .now_ms = now_ms, .random_u32 = no_dice, .log = keep_log, .ctx = b
+	};
 	char err[128] = "";
 
 	b->link = smpp_link_new(&b->cfg, &env, err, sizeof(err));

@@ -23,7 +23,7 @@
 #define SMSC_SEEN   2048
 #define BED_EVENTS  2048
 #define BED_LOGS    512
-#define BED_GUARD_S 20	/* a test that waits longer has failed */
+#define BED_GUARD_S 20 /* a test that waits longer has failed */
 
 struct smsc {
 	struct event_base *base;
@@ -35,7 +35,7 @@ struct smsc {
 	size_t in_len, out_at, out_len;
 	/* behaviour */
 	bool mute_bind, mute_enquire, deaf, close_on_accept, one_octet;
-	bool auto_submit;		/* answer each submit_sm with submit_status */
+	bool auto_submit; /* answer each submit_sm with submit_status */
 	uint32_t bind_status, submit_status;
 	/* what came */
 	unsigned accepts, closes, binds, enquires, enquire_resps, unbinds;
@@ -45,9 +45,9 @@ struct smsc {
 	} seen[SMSC_SEEN];
 	unsigned n_submits;
 	uint32_t submit_seq[SMSC_SEEN];
-	uint8_t submit[512];		/* the last submit_sm, whole */
+	uint8_t submit[512]; /* the last submit_sm, whole */
 	size_t submit_len;
-	uint8_t bind[128];		/* the last bind, whole */
+	uint8_t bind[128]; /* the last bind, whole */
 	size_t bind_len;
 };
 
@@ -56,12 +56,12 @@ struct bed {
 	struct smsc smsc;
 	struct link *link;
 	struct smpp_link_cfg cfg;
-	int64_t skew_ms;		/* added to the link's clock */
+	int64_t skew_ms; /* added to the link's clock */
 	unsigned n_events;
 	struct link_event ev[BED_EVENTS];
 	unsigned n_logs;
 	char log[BED_LOGS][256];
-	void (*hook)(struct bed *b, const struct link_event *ev);	/* from inside on_event */
+	void (*hook)(struct bed *b, const struct link_event *ev); /* from inside on_event */
 	unsigned hooked;
 };
 
@@ -74,12 +74,12 @@ void bed_up(struct bed *b);
 int64_t bed_now(struct bed *b);
 
 /* Runs the loop until cond holds. */
-#define BED_WAIT(b, cond)                                                                                               \
-	do {                                                                                                            \
-		struct event *guard_ = bed_guard(b);                                                                    \
-		while (!(cond))                                                                                         \
-			bed_turn(b, guard_, #cond, __FILE__, __LINE__);                                                 \
-		event_free(guard_);                                                                                     \
+#define BED_WAIT(b, cond)                                               \
+	do {                                                            \
+		struct event *guard_ = bed_guard(b);                    \
+		while (!(cond))                                         \
+			bed_turn(b, guard_, #cond, __FILE__, __LINE__); \
+		event_free(guard_);                                     \
 	} while (0)
 struct event *bed_guard(struct bed *b);
 void bed_turn(struct bed *b, struct event *guard, const char *what, const char *file, int line);
