@@ -22,7 +22,7 @@
 
 struct client {
 	struct control *ctl;
-	struct bufferevent *bev;	/* NULL: free */
+	struct bufferevent *bev; /* NULL: free */
 };
 
 struct control {
@@ -78,16 +78,18 @@ static void cmd_card(struct server *s, const char *iccid, struct evbuffer *out)
 		return;
 	c = &server_fleet(s)->cards[card];
 	row_of(s, (uint32_t)card, &r);
-	evbuffer_add_printf(out, "iccid %s\nmsisdn %s\nimsi_first %s\nimsi_stored %s\nimsi_presented %s\n", c->iccid, c->msisdn,
-			    c->imsi_first, r.t.imsi_stored, r.t.imsi_presented);
+	evbuffer_add_printf(out, "iccid %s\nmsisdn %s\nimsi_first %s\nimsi_stored %s\nimsi_presented %s\n", c->iccid,
+			    c->msisdn, c->imsi_first, r.t.imsi_stored, r.t.imsi_presented);
 	evbuffer_add_printf(out, "coverage %s\nkvn %u\nalg %s\ncntr %" PRIu64 "\n", r.present ? "present" : "absent",
 			    c->ks[0].kvn, sim_alg_name(c->ks[0].kic_alg), c->ks[0].cntr);
-	evbuffer_add_printf(out, "messages %u\naccepted %u\nscripts_done %u\nimsi_changes %u\nimsi_writes %u\n", c->messages,
-			    r.t.accepted, r.t.scripts_done, r.t.imsi_changes, r.t.imsi_writes);
-	evbuffer_add_printf(out, "replays_refused %u\nsecurity_refused %u\nexecutions_max %u\nsame_cntr_other_packet %u\n",
+	evbuffer_add_printf(out, "messages %u\naccepted %u\nscripts_done %u\nimsi_changes %u\nimsi_writes %u\n",
+			    c->messages, r.t.accepted, r.t.scripts_done, r.t.imsi_changes, r.t.imsi_writes);
+	evbuffer_add_printf(out,
+			    "replays_refused %u\nsecurity_refused %u\nexecutions_max %u\nsame_cntr_other_packet %u\n",
 			    r.t.replays_refused, r.t.security_refused, r.t.executions_max, r.t.same_cntr_other_packet);
 	for (int i = 0; i < c->seen_count; i++)
-		evbuffer_add_printf(out, "seen cntr=%" PRIu64 " kvn=%u executed=%u imsi_update=%d packet=%016" PRIx64 "\n",
+		evbuffer_add_printf(out,
+				    "seen cntr=%" PRIu64 " kvn=%u executed=%u imsi_update=%d packet=%016" PRIx64 "\n",
 				    c->seen[i].cntr, c->seen[i].kvn, c->seen[i].executions, c->seen[i].imsi_update,
 				    c->seen[i].packet_hash);
 	evbuffer_add_printf(out, "ok\n");
@@ -161,7 +163,10 @@ static void cmd_verify(struct server *s, const char *list, struct evbuffer *out)
 		fclose(mem);
 	if (text)
 		evbuffer_add(out, text, len);
-	evbuffer_add_printf(out, "%s\n", rc == VERIFY_HOLDS ? "ok" : rc == VERIFY_DIFFERS ? "error differs" : "error cannot verify");
+	evbuffer_add_printf(out, "%s\n",
+			    rc == VERIFY_HOLDS	 ? "ok" :
+			    rc == VERIFY_DIFFERS ? "error differs" :
+						   "error cannot verify");
 	free(text);
 	free(job.rows);
 }
@@ -192,9 +197,10 @@ static void command(struct control *ctl, char *line, struct evbuffer *out)
 		evbuffer_add_printf(out, "ok\n");
 	} else if (!strcmp(line, "quit")) {
 		evbuffer_add_printf(out, "ok\n");
-		ctl->quitting = true;	/* on_written() ends the loop */
+		ctl->quitting = true; /* on_written() ends the loop */
 	} else {
-		evbuffer_add_printf(out, "error commands are: cards, card ICCID, stats, verify FILE, power ICCID, calm, quit\n");
+		evbuffer_add_printf(
+			out, "error commands are: cards, card ICCID, stats, verify FILE, power ICCID, calm, quit\n");
 	}
 }
 
@@ -286,7 +292,7 @@ struct control *control_new(struct event_base *base, struct server *s, const cha
 		control_free(ctl);
 		return NULL;
 	}
-	old = umask(0177);	/* the socket is the owner's alone from its first moment */
+	old = umask(0177); /* the socket is the owner's alone from its first moment */
 	ctl->listener = evconnlistener_new_bind(base, on_accept, ctl, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
 						CLIENTS_MAX, (struct sockaddr *)&sa, sizeof(sa));
 	umask(old);

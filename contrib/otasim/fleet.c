@@ -15,14 +15,15 @@
 
 #define PATH_CAP 512
 
-int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card_profile *p, const char *new_imsi_prefix,
-	       char *err, size_t err_cap)
+int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card_profile *p,
+	       const char *new_imsi_prefix, char *err, size_t err_cap)
 {
 	*f = (struct fleet){ .n = n };
-	if (strlen(new_imsi_prefix) != strlen(p->imsi_prefix) || strlen(new_imsi_prefix) >= sizeof(f->new_imsi_prefix) ||
+	if (strlen(new_imsi_prefix) != strlen(p->imsi_prefix) ||
+	    strlen(new_imsi_prefix) >= sizeof(f->new_imsi_prefix) ||
 	    strspn(new_imsi_prefix, "0123456789") != strlen(new_imsi_prefix)) {
-		snprintf(err, err_cap, "new IMSI prefix \"%s\": wanted are as many digits as in \"%s\"", new_imsi_prefix,
-			 p->imsi_prefix);
+		snprintf(err, err_cap, "new IMSI prefix \"%s\": wanted are as many digits as in \"%s\"",
+			 new_imsi_prefix, p->imsi_prefix);
 		return -1;
 	}
 	strcpy(f->new_imsi_prefix, new_imsi_prefix);
@@ -33,8 +34,10 @@ int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (sim_card_init(&f->cards[i], seed, i, p) < 0) {
-			snprintf(err, err_cap, "card %u: the profile makes no sense (IMSI prefix of 5 or 6 digits, key version "
-					       "1..15, counter below 2^40)", i);
+			snprintf(err, err_cap,
+				 "card %u: the profile makes no sense (IMSI prefix of 5 or 6 digits, key version "
+				 "1..15, counter below 2^40)",
+				 i);
 			fleet_free(f);
 			return -1;
 		}

@@ -13,13 +13,13 @@ struct fleet {
 };
 
 /* 0, or -1 with a sentence in err. */
-int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card_profile *p, const char *new_imsi_prefix,
-	       char *err, size_t err_cap);
-void fleet_free(struct fleet *f);	/* wipes the keys */
+int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card_profile *p,
+	       const char *new_imsi_prefix, char *err, size_t err_cap);
+void fleet_free(struct fleet *f); /* wipes the keys */
 
 /* The IMSI this card is to get. */
 void fleet_new_imsi(const struct fleet *f, uint32_t card, char imsi[SIM_IMSI_LEN]);
-int64_t fleet_find(const struct fleet *f, const char *iccid);	/* -1: none */
+int64_t fleet_find(const struct fleet *f, const char *iccid); /* -1: none */
 
 /* DIR/cards.csv (ICCID,IMSI,MSISDN,ACC,KIC1,KID1,KIK1) and DIR/new-imsi.csv (ICCID,IMSI), mode 0600; DIR is made. */
 int fleet_write(const struct fleet *f, const char *dir, char *err, size_t err_cap);

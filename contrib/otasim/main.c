@@ -31,7 +31,8 @@ static int announce(const struct opts *o, const struct server *s, char *err, siz
 
 static int run(const struct opts *o, struct event_base *base, struct fleet *fleet)
 {
-	struct event *term = evsignal_new(base, SIGTERM, on_signal, base), *intr = evsignal_new(base, SIGINT, on_signal, base);
+	struct event *term = evsignal_new(base, SIGTERM, on_signal, base),
+		     *intr = evsignal_new(base, SIGINT, on_signal, base);
 	struct server *s = NULL;
 	char err[ERR_MAX] = "no memory";
 	int rc = -1;

@@ -59,11 +59,52 @@ static const char help[] =
 	"  --quiet                 no session lines on stderr\n";
 
 enum {
-	O_HELP = 256, O_CARDS, O_SEED, O_ALG, O_FIRST_COUNTER, O_KVN, O_MSL, O_IMSI_PREFIX, O_NEW_IMSI_PREFIX, O_DIR,
-	O_REPLAY, O_SILENT_ERRORS, O_INTERIM_0B, O_PAD_80, O_NO_REFRESH, O_LISTEN, O_PORT_FILE, O_CONTROL, O_SYSTEM_ID,
-	O_PASSWORD_FILE, O_MODE, O_RATE, O_WINDOW, O_POR, O_FROM_IMSI, O_ENQUIRE_LINK, O_ABSENT, O_ABSENT_FOR, O_GAP,
-	O_GAP_AFTER, O_GAP_FOR, O_GAPS, O_LATENCY, O_LOSS, O_LOSS_PER_CARD, O_DUP, O_REORDER, O_CORRUPT, O_THROTTLE,
-	O_NO_RESPONSE, O_ALERT_LOSS, O_ALERT, O_PAGING, O_UP_RETRY, O_REFRESH, O_QUIET,
+	O_HELP = 256,
+	O_CARDS,
+	O_SEED,
+	O_ALG,
+	O_FIRST_COUNTER,
+	O_KVN,
+	O_MSL,
+	O_IMSI_PREFIX,
+	O_NEW_IMSI_PREFIX,
+	O_DIR,
+	O_REPLAY,
+	O_SILENT_ERRORS,
+	O_INTERIM_0B,
+	O_PAD_80,
+	O_NO_REFRESH,
+	O_LISTEN,
+	O_PORT_FILE,
+	O_CONTROL,
+	O_SYSTEM_ID,
+	O_PASSWORD_FILE,
+	O_MODE,
+	O_RATE,
+	O_WINDOW,
+	O_POR,
+	O_FROM_IMSI,
+	O_ENQUIRE_LINK,
+	O_ABSENT,
+	O_ABSENT_FOR,
+	O_GAP,
+	O_GAP_AFTER,
+	O_GAP_FOR,
+	O_GAPS,
+	O_LATENCY,
+	O_LOSS,
+	O_LOSS_PER_CARD,
+	O_DUP,
+	O_REORDER,
+	O_CORRUPT,
+	O_THROTTLE,
+	O_NO_RESPONSE,
+	O_ALERT_LOSS,
+	O_ALERT,
+	O_PAGING,
+	O_UP_RETRY,
+	O_REFRESH,
+	O_QUIET,
 };
 
 static const struct option longs[] = {
@@ -292,9 +333,10 @@ static bool take_weather(struct opts *o, int opt, const char *arg)
 
 static bool take(struct opts *o, int opt, const char *arg)
 {
-	static const char *const modes[] = { "transaction", "store", NULL }, *const pors[] = { "submit", "report", NULL },
-			  *const alerts[] = { "always", "pending", "off", NULL },
-			  *const replays[] = { "02", "06", "silent", NULL };
+	static const char *const modes[] = { "transaction", "store", NULL },
+				 *const pors[] = { "submit", "report", NULL },
+				 *const alerts[] = { "always", "pending", "off", NULL },
+				 *const replays[] = { "02", "06", "silent", NULL };
 	int v;
 
 	switch (opt) {
@@ -322,7 +364,7 @@ static bool take(struct opts *o, int opt, const char *arg)
 	case O_PORT_FILE:
 		return text_into(o->port_file, sizeof(o->port_file), arg);
 	case O_CONTROL:
-		return text_into(o->control, 108, arg);	/* sizeof sun_path */
+		return text_into(o->control, 108, arg); /* sizeof sun_path */
 	case O_SYSTEM_ID:
 		return text_into(o->smsc.system_id, sizeof(o->smsc.system_id), arg);
 	case O_PASSWORD_FILE:
@@ -349,7 +391,8 @@ static bool password_read(struct opts *o)
 	FILE *in = fopen(o->password_file, "re");
 
 	if (!in || !fgets(line, sizeof(line), in)) {
-		fprintf(stderr, "otasim: --password-file %s: %s\n", o->password_file, in ? "is empty" : strerror(errno));
+		fprintf(stderr, "otasim: --password-file %s: %s\n", o->password_file,
+			in ? "is empty" : strerror(errno));
 		if (in)
 			fclose(in);
 		return false;
@@ -357,7 +400,8 @@ static bool password_read(struct opts *o)
 	fclose(in);
 	line[strcspn(line, "\r\n")] = '\0';
 	if (strlen(line) >= sizeof(o->smsc.password)) {
-		fprintf(stderr, "otasim: --password-file %s: SMPP passwords have at most 8 characters\n", o->password_file);
+		fprintf(stderr, "otasim: --password-file %s: SMPP passwords have at most 8 characters\n",
+			o->password_file);
 		return false;
 	}
 	strcpy(o->smsc.password, line);
@@ -383,7 +427,8 @@ enum opts_result opts_parse(struct opts *o, int argc, char **argv)
 			return OPTS_EXIT_USAGE;
 		}
 		if (!take(o, opt, optarg)) {
-			fprintf(stderr, "otasim: --%s %s: not a value it can have; see otasim --help\n", longs[at].name, optarg);
+			fprintf(stderr, "otasim: --%s %s: not a value it can have; see otasim --help\n", longs[at].name,
+				optarg);
 			return OPTS_EXIT_USAGE;
 		}
 	}

@@ -18,7 +18,7 @@
 
 struct conn {
 	struct server *s;
-	struct event *rd, *wr;	/* NULL: no connection */
+	struct event *rd, *wr; /* NULL: no connection */
 	int fd, session;
 };
 
@@ -137,7 +137,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	if (n <= 0)
 		conn_close(c);
 	else if (!smsc_input(s->smsc, c->session, buf, (size_t)n, now_ms(s)))
-		event_del(c->rd);	/* over: turn() writes what is left, then closes */
+		event_del(c->rd); /* over: turn() writes what is left, then closes */
 	turn(s);
 }
 
@@ -157,7 +157,7 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 	c->rd = event_new(s->base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->wr = event_new(s->base, fd, EV_WRITE, on_writable, c);
 	if (!c->rd || !c->wr || event_add(c->rd, NULL) < 0)
-		abort();	/* no memory at the start of a session */
+		abort(); /* no memory at the start of a session */
 }
 
 static bool listen_on(struct server *s, const struct opts *o, char *err, size_t err_cap)
@@ -169,7 +169,8 @@ static bool listen_on(struct server *s, const struct opts *o, char *err, size_t 
 		snprintf(err, err_cap, "--listen %s: not a numeric IPv4 address", o->host);
 		return false;
 	}
-	s->listener = evconnlistener_new_bind(s->base, on_accept, s, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC,
+	s->listener = evconnlistener_new_bind(s->base, on_accept, s,
+					      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC,
 					      SMSC_SESSIONS_MAX, (struct sockaddr *)&sa, sizeof(sa));
 	if (!s->listener || getsockname(evconnlistener_get_fd(s->listener), (struct sockaddr *)&sa, &len) < 0) {
 		snprintf(err, err_cap, "cannot listen on %s:%u: %s", o->host, o->port, strerror(errno));
@@ -257,7 +258,9 @@ void server_summary(const struct server *s, FILE *out)
 	struct sim_air_stats a;
 
 	sim_air_stats(s->air, &a);
-	fprintf(out, "otasim: %llu submits, %llu reached a card, %llu found it absent, %llu lost, %llu doubled, %llu PoR by SMS\n",
+	fprintf(out,
+		"otasim: %llu submits, %llu reached a card, %llu found it absent, %llu lost, %llu doubled, %llu PoR by "
+		"SMS\n",
 		(unsigned long long)a.submitted, (unsigned long long)a.delivered, (unsigned long long)a.absent,
 		(unsigned long long)(a.lost_down + a.lost_up + a.lost_results), (unsigned long long)a.duplicated,
 		(unsigned long long)a.mo);

@@ -14,7 +14,8 @@
 struct server;
 
 /* Listens on what o says.  NULL with a sentence in err. */
-struct server *server_new(struct event_base *base, const struct opts *o, struct fleet *fleet, char *err, size_t err_cap);
+struct server *server_new(struct event_base *base, const struct opts *o, struct fleet *fleet, char *err,
+			  size_t err_cap);
 void server_free(struct server *s);
 uint16_t server_port(const struct server *s);
 /* One line about what happened. */
@@ -25,7 +26,7 @@ struct control;
 struct sim_air *server_air(struct server *s);
 struct smsc *server_smsc(struct server *s);
 struct fleet *server_fleet(struct server *s);
-void server_wake(struct server *s);	/* something was put in from outside: look at the time again */
+void server_wake(struct server *s); /* something was put in from outside: look at the time again */
 struct control *control_new(struct event_base *base, struct server *s, const char *path, char *err, size_t err_cap);
 void control_free(struct control *c);
 

@@ -18,10 +18,10 @@ void truth_print(char out[TRUTH_LINE_MAX], const struct truth_row *r)
 {
 	const struct sim_card_truth *t = &r->t;
 
-	snprintf(out, TRUTH_LINE_MAX, "%s,%s,%s,%s,%u,%u,%u,%u,%u,%u,%u,%u,%u,%u,%d", t->iccid, r->imsi_first, t->imsi_stored,
-		 t->imsi_presented, t->accepted, t->scripts_done, t->imsi_changes, t->imsi_writes, t->replays_refused,
-		 t->security_refused, t->executions_max, t->same_cntr_other_packet, t->imsi_update_cntrs, t->seen_dropped,
-		 r->present);
+	snprintf(out, TRUTH_LINE_MAX, "%s,%s,%s,%s,%u,%u,%u,%u,%u,%u,%u,%u,%u,%u,%d", t->iccid, r->imsi_first,
+		 t->imsi_stored, t->imsi_presented, t->accepted, t->scripts_done, t->imsi_changes, t->imsi_writes,
+		 t->replays_refused, t->security_refused, t->executions_max, t->same_cntr_other_packet,
+		 t->imsi_update_cntrs, t->seen_dropped, r->present);
 }
 
 /* The next field up to a comma, "" included. */
@@ -42,9 +42,10 @@ static bool field(const char **at, char *out, size_t cap)
 bool truth_parse(const char *line, struct truth_row *r)
 {
 	struct sim_card_truth *t = &r->t;
-	uint32_t *const nums[] = { &t->accepted, &t->scripts_done, &t->imsi_changes, &t->imsi_writes, &t->replays_refused,
-				   &t->security_refused, &t->executions_max, &t->same_cntr_other_packet,
-				   &t->imsi_update_cntrs, &t->seen_dropped };
+	uint32_t *const nums[] = { &t->accepted,       &t->scripts_done,	   &t->imsi_changes,
+				   &t->imsi_writes,    &t->replays_refused,	   &t->security_refused,
+				   &t->executions_max, &t->same_cntr_other_packet, &t->imsi_update_cntrs,
+				   &t->seen_dropped };
 	char num[16], *end;
 
 	memset(r, 0, sizeof(*r));
@@ -70,8 +71,8 @@ struct csv {
 	FILE *in;
 	char *line;
 	size_t cap;
-	unsigned number;		/* of the line, from 1 */
-	char *f[COLUMNS_MAX];		/* fields of the current line, in place */
+	unsigned number;      /* of the line, from 1 */
+	char *f[COLUMNS_MAX]; /* fields of the current line, in place */
 	unsigned n;
 };
 
@@ -164,14 +165,14 @@ static const char *csv_get(const struct csv *c, int col)
 
 struct want {
 	char iccid[SIM_ICCID_LEN + 1], imsi[SIM_IMSI_LEN];
-	const struct truth_row *row;	/* NULL: not in the fleet */
+	const struct truth_row *row; /* NULL: not in the fleet */
 	unsigned reported;
 };
 
 struct state {
 	const struct verify_job *job;
 	FILE *out;
-	struct want *want;		/* sorted by ICCID */
+	struct want *want; /* sorted by ICCID */
 	size_t n, cap;
 	uint32_t holds, presents, twice, same_cntr, foreign, untold, wrong, report_lines, report_wrong, shown;
 	bool bad;
@@ -281,7 +282,8 @@ static void check_listed(struct state *s)
 			continue;
 		if (holds(w)) {
 			if (!s->job->partial)
-				differ(s, w->iccid, "holds %s, but its phone still presents %s", w->imsi, r->t.imsi_presented);
+				differ(s, w->iccid, "holds %s, but its phone still presents %s", w->imsi,
+				       r->t.imsi_presented);
 		} else if (strcmp(r->t.imsi_stored, r->imsi_first)) {
 			s->wrong++;
 			differ(s, w->iccid, "holds %s, neither the old %s nor the new %s",
@@ -301,12 +303,13 @@ static void check_fleet(struct state *s)
 
 		if (r->t.executions_max > 1 || r->t.imsi_writes > s->job->times) {
 			s->twice++;
-			differ(s, r->t.iccid, "executed one packet %u times, wrote EF_IMSI %u times", r->t.executions_max,
-			       r->t.imsi_writes);
+			differ(s, r->t.iccid, "executed one packet %u times, wrote EF_IMSI %u times",
+			       r->t.executions_max, r->t.imsi_writes);
 		}
 		if (r->t.same_cntr_other_packet) {
 			s->same_cntr++;
-			differ(s, r->t.iccid, "got %u packets under a counter that another packet had", r->t.same_cntr_other_packet);
+			differ(s, r->t.iccid, "got %u packets under a counter that another packet had",
+			       r->t.same_cntr_other_packet);
 		}
 		if (strcmp(r->t.imsi_stored, r->imsi_first) && !want_find(s, r->t.iccid)) {
 			s->foreign++;
@@ -343,7 +346,8 @@ static bool report_read(struct state *s)
 		}
 		if (done && !holds(w)) {
 			s->report_wrong++;
-			differ(s, iccid, "the report says DONE, the card holds %s", w->row ? w->row->t.imsi_stored : "nothing");
+			differ(s, iccid, "the report says DONE, the card holds %s",
+			       w->row ? w->row->t.imsi_stored : "nothing");
 		} else if (!done && holds(w) && !s->job->partial) {
 			s->report_wrong++;
 			differ(s, iccid, "the report says %s, the card holds the new IMSI", state);
@@ -375,12 +379,13 @@ enum verify_result verify_run(const struct verify_job *job, FILE *out)
 	if (ok) {
 		if (s.shown > VERIFY_SHOWN_MAX)
 			fprintf(out, "... and %u more\n", s.shown - VERIFY_SHOWN_MAX);
-		fprintf(out, "cards %zu, new imsi %u, presented %u, executed twice %u, same counter other octets %u, "
-			     "other imsi %u, changed though not listed %u", s.n, s.holds, s.presents, s.twice, s.same_cntr,
-			s.wrong, s.foreign);
+		fprintf(out,
+			"cards %zu, new imsi %u, presented %u, executed twice %u, same counter other octets %u, "
+			"other imsi %u, changed though not listed %u",
+			s.n, s.holds, s.presents, s.twice, s.same_cntr, s.wrong, s.foreign);
 		if (job->report)
-			fprintf(out, ", report lines %u, report disagrees %u, not reported %u", s.report_lines, s.report_wrong,
-				s.untold);
+			fprintf(out, ", report lines %u, report disagrees %u, not reported %u", s.report_lines,
+				s.report_wrong, s.untold);
 		fprintf(out, ": %s\n", s.bad ? "DIFFERS" : "all holds");
 	}
 	free(s.want);

@@ -8,17 +8,17 @@
 
 #include "card/card.h"
 
-#define VERIFY_SHOWN_MAX 20	/* differences listed of each kind */
+#define VERIFY_SHOWN_MAX 20 /* differences listed of each kind */
 
 /* One card, as told by the fleet. */
 struct truth_row {
 	struct sim_card_truth t;
 	char imsi_first[SIM_IMSI_LEN];
-	bool present;		/* in coverage */
+	bool present; /* in coverage */
 };
 
 /* As a line of text, and back; the header names the columns. */
-#define TRUTH_HEADER \
+#define TRUTH_HEADER                                                                                                  \
 	"iccid,imsi_first,imsi_stored,imsi_presented,accepted,scripts_done,imsi_changes,imsi_writes,replays_refused," \
 	"security_refused,executions_max,same_cntr_other_packet,imsi_update_cntrs,seen_dropped,present"
 #define TRUTH_LINE_MAX 256
@@ -26,11 +26,11 @@ void truth_print(char out[TRUTH_LINE_MAX], const struct truth_row *r);
 bool truth_parse(const char *line, struct truth_row *r);
 
 struct verify_job {
-	const char *list;		/* CSV with ICCID and IMSI: what the cards are to hold */
-	const char *report;		/* CSV with iccid, state, new_imsi; NULL: none */
-	bool partial;			/* a card that is not changed yet is no difference */
-	uint32_t times;			/* how often a card may have been written at most */
-	struct truth_row *rows;		/* sorted here */
+	const char *list;	/* CSV with ICCID and IMSI: what the cards are to hold */
+	const char *report;	/* CSV with iccid, state, new_imsi; NULL: none */
+	bool partial;		/* a card that is not changed yet is no difference */
+	uint32_t times;		/* how often a card may have been written at most */
+	struct truth_row *rows; /* sorted here */
 	size_t n;
 };
 

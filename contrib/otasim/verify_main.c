@@ -16,7 +16,8 @@ static const char help[] =
 	"\n"
 	"Asks each card of a running otasim what it really holds and compares it with LIST (columns ICCID and IMSI).\n"
 	"  --control SOCK     the fleet's control socket\n"
-	"  --report FILE      compare the gateway's report, too (columns iccid, state, new_imsi): exactly one line for each\n"
+	"  --report FILE      compare the gateway's report, too (columns iccid, state, new_imsi): exactly one line for "
+	"each\n"
 	"                     card of LIST, DONE exactly where the card holds the new IMSI\n"
 	"  --expect-partial   cards not changed yet are no difference; safety and DONE-means-holds still are\n"
 	"  --times N          EF_IMSI of a card may have been written N times at most (default 1)\n"
@@ -82,9 +83,9 @@ static bool fleet_ask(FILE *io, struct verify_job *job)
 int verify_main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "help", no_argument, NULL, 'h' },	       { "control", required_argument, NULL, 'c' },
-		{ "report", required_argument, NULL, 'r' },    { "expect-partial", no_argument, NULL, 'p' },
-		{ "times", required_argument, NULL, 't' },     { 0 },
+		{ "help", no_argument, NULL, 'h' },	    { "control", required_argument, NULL, 'c' },
+		{ "report", required_argument, NULL, 'r' }, { "expect-partial", no_argument, NULL, 'p' },
+		{ "times", required_argument, NULL, 't' },  { 0 },
 	};
 	struct verify_job job = { .times = 1 };
 	const char *control = NULL;

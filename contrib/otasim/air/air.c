@@ -11,12 +11,12 @@
 
 #define TON_INTERNATIONAL 1
 #define NPI_ISDN	  1
-#define NPI_IMSI	  6	/* land mobile, E.212 */
+#define NPI_IMSI	  6 /* land mobile, E.212 */
 #define SW_OK		  0x9000
 
 struct card_air {
 	struct sim_rng coverage, down, up;
-	bool present, wanted;	/* wanted: a message found it absent */
+	bool present, wanted; /* wanted: a message found it absent */
 	uint32_t gaps, losses;
 	int64_t last_down_ms, last_up_ms;
 	uint32_t stored_head, stored_tail;
@@ -91,7 +91,8 @@ static void coverage_next(struct sim_air *a, uint32_t card, int64_t now_ms)
 	if (ca->gaps >= a->cfg.gaps_per_card_max || !strikes(a, &ca->coverage, a->cfg.gap_ppm))
 		return;
 	ca->gaps++;
-	push(a, (struct ev){ .kind = EV_LEAVE, .slot = card,
+	push(a, (struct ev){ .kind = EV_LEAVE,
+			     .slot = card,
 			     .due_ms = now_ms + sim_rng_range(&ca->coverage, a->cfg.gap_after_ms) });
 }
 
@@ -119,7 +120,8 @@ struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *card
 		if (!book_add(&a->msisdns, cards[i].msisdn, i) || !book_add(&a->imsis, cards[i].imsi_presented, i))
 			goto fail;
 		if (strikes(a, &ca->coverage, cfg->absent_ppm)) {
-			push(a, (struct ev){ .kind = EV_RETURN, .slot = i,
+			push(a, (struct ev){ .kind = EV_RETURN,
+					     .slot = i,
 					     .due_ms = now_ms + sim_rng_range(&ca->coverage, cfg->absent_ms) });
 		} else {
 			ca->present = true;
@@ -223,11 +225,11 @@ static bool refused(struct sim_air *a, const struct sim_sm *sm, int64_t card, in
 	}
 	if (card < 0) {
 		a->stats.absent++;
-		result(a, sm->token, a->cfg.mode == SIM_AIR_STORE ? SIM_SUBMIT_BAD_ADDRESS : SIM_SUBMIT_ABSENT, now_ms + 1);
+		result(a, sm->token, a->cfg.mode == SIM_AIR_STORE ? SIM_SUBMIT_BAD_ADDRESS : SIM_SUBMIT_ABSENT,
+		       now_ms + 1);
 		return true;
 	}
-	if (a->cfg.mode == SIM_AIR_TRANSACTION &&
-	    !(a->card[card].present && answers_to(a, (uint32_t)card, &sm->dst))) {
+	if (a->cfg.mode == SIM_AIR_TRANSACTION && !(a->card[card].present && answers_to(a, (uint32_t)card, &sm->dst))) {
 		a->card[card].wanted = true;
 		a->stats.absent++;
 		result(a, sm->token, SIM_SUBMIT_ABSENT, now_ms + 1);
@@ -348,8 +350,13 @@ static void receipt(struct sim_air *a, const struct msg *m, const char *stat, co
 		    int64_t now_ms)
 {
 	struct sim_up up = {
-		.kind = SIM_UP_RECEIPT, .card = m->card, .from = m->sm.dst, .to = m->sm.src,
-		.token = m->sm.token,	.pid = m->sm.pid, .dcs = m->sm.dcs,
+		.kind = SIM_UP_RECEIPT,
+		.card = m->card,
+		.from = m->sm.dst,
+		.to = m->sm.src,
+		.token = m->sm.token,
+		.pid = m->sm.pid,
+		.dcs = m->sm.dcs,
 	};
 
 	if (!m->sm.want_receipt || m->copy || m->ack_lost)
@@ -381,15 +388,20 @@ static void card_meets(struct sim_air *a, struct msg m, const struct sim_air_cb 
 		sim_card_sms_pp(&a->cards[m.card], &m.sm.src, m.sm.ud, m.sm.ud_len, &out);
 	if (cb->card_out)
 		cb->card_out(ctx, m.card, &out);
-	ok = out.sw == SW_OK || out.sw >> 8 == 0x91;	/* TS 31.111, 7.1.1: RP-ACK, else RP-ERROR */
+	ok = out.sw == SW_OK || out.sw >> 8 == 0x91; /* TS 31.111, 7.1.1: RP-ACK, else RP-ERROR */
 	if (a->cfg.mode == SIM_AIR_TRANSACTION && !m.copy && !m.ack_lost)
 		result(a, m.sm.token, ok ? SIM_SUBMIT_OK : SIM_SUBMIT_FAILED,
 		       now_ms + 1 + sim_rng_range(&ca->down, a->cfg.latency_ms));
 	receipt(a, &m, ok ? "DELIVRD" : "UNDELIV", out.report, out.report_len, now_ms);
 	for (int i = 0; i < out.submits; i++) {
 		struct sim_up up = {
-			.kind = SIM_UP_MO, .card = m.card, .from = card_addr(a, m.card), .to = out.submit_to,
-			.dcs = 0xf6, .udhi = true, .ud_len = out.submit[i].len,
+			.kind = SIM_UP_MO,
+			.card = m.card,
+			.from = card_addr(a, m.card),
+			.to = out.submit_to,
+			.dcs = 0xf6,
+			.udhi = true,
+			.ud_len = out.submit[i].len,
 		};
 
 		memcpy(up.ud, out.submit[i].ud, up.ud_len);
@@ -397,7 +409,8 @@ static void card_meets(struct sim_air *a, struct msg m, const struct sim_air_cb 
 		send_up(a, &up, now_ms);
 	}
 	if (out.refresh)
-		push(a, (struct ev){ .kind = EV_REFRESH, .slot = m.card,
+		push(a, (struct ev){ .kind = EV_REFRESH,
+				     .slot = m.card,
 				     .due_ms = now_ms + sim_rng_range(&ca->down, a->cfg.refresh_ms) });
 }
 
@@ -507,7 +520,7 @@ static void on_up(struct sim_air *a, uint32_t slot, const struct sim_air_cb *cb,
 	uint32_t gen = a->pool.m[slot].gen;
 	struct msg *m;
 
-	a->pool.m[slot].handed = true;	/* it may be answered from inside */
+	a->pool.m[slot].handed = true; /* it may be answered from inside */
 	if (cb->up(ctx, &up))
 		return;
 	m = &a->pool.m[slot];
@@ -586,7 +599,8 @@ static void on_event(struct sim_air *a, const struct ev *e, const struct sim_air
 		break;
 	case EV_LEAVE:
 		a->card[e->slot].present = false;
-		push(a, (struct ev){ .kind = EV_RETURN, .slot = e->slot,
+		push(a, (struct ev){ .kind = EV_RETURN,
+				     .slot = e->slot,
 				     .due_ms = e->due_ms + sim_rng_range(&a->card[e->slot].coverage, a->cfg.gap_ms) });
 		break;
 	case EV_ALERT:
@@ -608,7 +622,7 @@ void sim_air_step(struct sim_air *a, int64_t now_ms, const struct sim_air_cb *cb
 	while (a->queue.n && a->queue.heap[0].due_ms <= now_ms) {
 		struct ev e = queue_pop(&a->queue);
 
-		e.due_ms = now_ms;	/* a late step does not act in the past */
+		e.due_ms = now_ms; /* a late step does not act in the past */
 		on_event(a, &e, cb, ctx);
 	}
 }

@@ -11,23 +11,23 @@
 
 #include "../card/card.h"
 
-#define SIM_MSGS_MAX_DEFAULT 200000	/* messages inside the air at one time; beyond it SIM_SUBMIT_QUEUE_FULL */
+#define SIM_MSGS_MAX_DEFAULT 200000 /* messages inside the air at one time; beyond it SIM_SUBMIT_QUEUE_FULL */
 #define SIM_PPM		     1000000u
 
 struct sim_air;
 
 struct sim_range {
-	int64_t lo, hi;			/* ms, both ends included */
+	int64_t lo, hi; /* ms, both ends included */
 };
 
 enum sim_air_mode {
-	SIM_AIR_TRANSACTION,		/* the outcome comes after the card's RP-ACK; absent is told at once */
-	SIM_AIR_STORE,			/* taken at once, kept until the card is there or validity ends */
+	SIM_AIR_TRANSACTION, /* the outcome comes after the card's RP-ACK; absent is told at once */
+	SIM_AIR_STORE,	     /* taken at once, kept until the card is there or validity ends */
 };
 
 enum sim_alert_mode {
-	SIM_ALERT_ALWAYS,		/* on each return, as OsmoMSC */
-	SIM_ALERT_PENDING,		/* only when a message had found the card absent */
+	SIM_ALERT_ALWAYS,  /* on each return, as OsmoMSC */
+	SIM_ALERT_PENDING, /* only when a message had found the card absent */
 	SIM_ALERT_OFF,
 };
 
@@ -36,30 +36,30 @@ struct sim_air_cfg {
 	enum sim_air_mode mode;
 	enum sim_alert_mode alert;
 	/* coverage */
-	uint32_t absent_ppm;		/* share of cards absent at first */
-	struct sim_range absent_ms;	/* they return after this */
-	uint32_t gap_ppm;		/* chance that a card which is there goes away again ... */
-	struct sim_range gap_after_ms;	/* ... after this ... */
-	struct sim_range gap_ms;	/* ... for this long; at most */
+	uint32_t absent_ppm;	       /* share of cards absent at first */
+	struct sim_range absent_ms;    /* they return after this */
+	uint32_t gap_ppm;	       /* chance that a card which is there goes away again ... */
+	struct sim_range gap_after_ms; /* ... after this ... */
+	struct sim_range gap_ms;       /* ... for this long; at most */
 	uint32_t gaps_per_card_max;
 	/* transport */
-	struct sim_range latency_ms;	/* one way */
-	uint32_t loss_ppm;		/* each way; in transaction mode also: executed, but the RP-ACK is lost */
-	uint32_t dup_ppm;		/* each way: delivered twice */
-	uint32_t reorder_ppm;		/* each way: held back for reorder_ms, others overtake */
+	struct sim_range latency_ms; /* one way */
+	uint32_t loss_ppm;	     /* each way; in transaction mode also: executed, but the RP-ACK is lost */
+	uint32_t dup_ppm;	     /* each way: delivered twice */
+	uint32_t reorder_ppm;	     /* each way: held back for reorder_ms, others overtake */
 	struct sim_range reorder_ms;
-	uint32_t corrupt_ppm;		/* each way: one bit of the TP-UD flipped */
-	uint32_t throttle_ppm;		/* submit refused with THROTTLED or QUEUE_FULL */
-	uint32_t no_result_ppm;		/* the outcome of a submit is never told */
+	uint32_t corrupt_ppm;	/* each way: one bit of the TP-UD flipped */
+	uint32_t throttle_ppm;	/* submit refused with THROTTLED or QUEUE_FULL */
+	uint32_t no_result_ppm; /* the outcome of a submit is never told */
 	uint32_t alert_loss_ppm;
-	uint32_t loss_per_card_max;	/* losses, corruptions and untold outcomes together; then this card's path is clean */
-	int64_t paging_ms;		/* transaction mode: a message lost on the way fails after this */
-	int64_t validity_ms;		/* store mode, when the message brings none */
-	int64_t up_retry_ms;		/* a message towards the gateway that nobody took is offered again after this ... */
-	uint32_t up_tries_max;		/* ... this many times at most, then lost */
-	struct sim_range refresh_ms;	/* from REFRESH to the phone's presenting the stored IMSI */
-	bool from_imsi;			/* MO, receipts and alerts come from the presented IMSI (npi 6), not the MSISDN */
-	bool report_payload;		/* delivery receipts carry the TP-UD of the DELIVER-REPORT */
+	uint32_t loss_per_card_max; /* losses, corruptions, untold outcomes together; then the path is clean */
+	int64_t paging_ms;	    /* transaction mode: a message lost on the way fails after this */
+	int64_t validity_ms;	    /* store mode, when the message brings none */
+	int64_t up_retry_ms;	    /* a message towards the gateway that nobody took is offered again after this ... */
+	uint32_t up_tries_max;	    /* ... this many times at most, then lost */
+	struct sim_range refresh_ms; /* from REFRESH to the phone's presenting the stored IMSI */
+	bool from_imsi;		     /* MO, receipts and alerts come from the presented IMSI (npi 6), not the MSISDN */
+	bool report_payload;	     /* delivery receipts carry the TP-UD of the DELIVER-REPORT */
 	size_t msgs_max;
 };
 /* Transaction mode, no faults at all, 5..50 ms, everybody there. */
@@ -67,37 +67,37 @@ void sim_air_cfg_default(struct sim_air_cfg *cfg);
 
 /* A short message on its way down. */
 struct sim_sm {
-	uint64_t token;			/* the caller's; comes back in result and receipt */
-	struct sim_addr dst, src;	/* dst: MSISDN, or IMSI when npi is 6 */
+	uint64_t token;		  /* the caller's; comes back in result and receipt */
+	struct sim_addr dst, src; /* dst: MSISDN, or IMSI when npi is 6 */
 	uint8_t pid, dcs;
 	bool udhi;
 	bool want_receipt;
-	int64_t validity_ms;		/* relative, 0: default */
+	int64_t validity_ms; /* relative, 0: default */
 	uint8_t ud_len;
 	uint8_t ud[SIM_UD_MAX];
 };
 
 enum sim_submit_result {
 	SIM_SUBMIT_OK,
-	SIM_SUBMIT_ABSENT,		/* transaction mode; an unknown address looks the same */
-	SIM_SUBMIT_FAILED,		/* transaction mode: no answer, or RP-ERROR; maybe executed */
+	SIM_SUBMIT_ABSENT, /* transaction mode; an unknown address looks the same */
+	SIM_SUBMIT_FAILED, /* transaction mode: no answer, or RP-ERROR; maybe executed */
 	SIM_SUBMIT_THROTTLED,
 	SIM_SUBMIT_QUEUE_FULL,
-	SIM_SUBMIT_BAD_ADDRESS,		/* store mode: no such subscriber */
+	SIM_SUBMIT_BAD_ADDRESS, /* store mode: no such subscriber */
 };
 
 enum sim_up_kind { SIM_UP_MO, SIM_UP_RECEIPT };
 
 /* A message towards the gateway: PoR by SMS-SUBMIT, or a delivery receipt. */
 struct sim_up {
-	uint64_t id;			/* for sim_air_up_answer() */
+	uint64_t id; /* for sim_air_up_answer() */
 	enum sim_up_kind kind;
-	uint32_t card;			/* index */
+	uint32_t card; /* index */
 	struct sim_addr from, to;
 	uint8_t pid, dcs;
-	bool udhi;			/* of ud */
-	uint64_t token;			/* RECEIPT: of the submit */
-	char stat[8];			/* RECEIPT: DELIVRD, EXPIRED, UNDELIV */
+	bool udhi;	/* of ud */
+	uint64_t token; /* RECEIPT: of the submit */
+	char stat[8];	/* RECEIPT: DELIVRD, EXPIRED, UNDELIV */
 	uint8_t ud_len;
 	uint8_t ud[SIM_UD_MAX];
 };
@@ -108,7 +108,7 @@ struct sim_air_cb {
 	void (*result)(void *ctx, uint64_t token, enum sim_submit_result r);
 	/* True: somebody has it and will answer.  False: nobody is there, offer it again later. */
 	bool (*up)(void *ctx, const struct sim_up *up);
-	void (*alert)(void *ctx, const struct sim_addr *from, uint8_t ms_status);	/* 0: available */
+	void (*alert)(void *ctx, const struct sim_addr *from, uint8_t ms_status); /* 0: available */
 	/* A card has met a packet; for logs.  May be NULL. */
 	void (*card_out)(void *ctx, uint32_t card, const struct sim_card_out *out);
 };
@@ -116,7 +116,7 @@ struct sim_air_cb {
 struct sim_air_stats {
 	uint64_t submitted, delivered, absent, lost_down, lost_up, lost_results, duplicated, reordered, corrupted,
 		throttled, stored, expired, alerts, alerts_lost, mo, receipts, up_retries, refreshes;
-	uint32_t loss_high;		/* most losses of one card */
+	uint32_t loss_high; /* most losses of one card */
 };
 
 /* The cards stay the caller's and must outlive the air.  NULL: out of memory or nonsense in cfg. */
@@ -127,7 +127,7 @@ void sim_air_free(struct sim_air *a);
 void sim_air_submit(struct sim_air *a, const struct sim_sm *sm, int64_t now_ms);
 /* Everything due at or before now_ms, in order of time.  Callbacks may call submit and up_answer. */
 void sim_air_step(struct sim_air *a, int64_t now_ms, const struct sim_air_cb *cb, void *ctx);
-int64_t sim_air_next_due(const struct sim_air *a);	/* INT64_MAX: nothing will happen by itself */
+int64_t sim_air_next_due(const struct sim_air *a); /* INT64_MAX: nothing will happen by itself */
 
 /* Answers an up() that returned true.  An id that is no longer open is ignored. */
 void sim_air_up_answer(struct sim_air *a, uint64_t id, enum sim_up_answer ans, int64_t now_ms);
@@ -142,7 +142,7 @@ int64_t sim_air_find(const struct sim_air *a, const struct sim_addr *addr);
 bool sim_air_present(const struct sim_air *a, uint32_t card);
 /* The phone is switched off and on: the card resets, messages on their way are not affected. */
 void sim_air_power_cycle(struct sim_air *a, uint32_t card);
-size_t sim_air_in_flight(const struct sim_air *a);	/* messages inside, both ways */
+size_t sim_air_in_flight(const struct sim_air *a); /* messages inside, both ways */
 void sim_air_stats(const struct sim_air *a, struct sim_air_stats *out);
 
 /* The generator behind it all (splitmix64), for callers who want the same dice. */

@@ -17,7 +17,7 @@ uint64_t sim_rng_next(struct sim_rng *r)
 
 int64_t sim_rng_range(struct sim_rng *r, struct sim_range range)
 {
-	uint64_t v = sim_rng_next(r);	/* always one draw */
+	uint64_t v = sim_rng_next(r); /* always one draw */
 
 	if (range.hi <= range.lo)
 		return range.lo;

@@ -9,20 +9,20 @@
 #define NO_SLOT UINT32_MAX
 
 enum ev_kind {
-	EV_RESULT,	/* tell the outcome `what` of `token` */
-	EV_ARRIVE,	/* message in `slot` reaches the place where the card should be */
-	EV_EXPIRE,	/* validity of the stored message in `slot` ends */
-	EV_UP,		/* message in `slot` is offered to the gateway */
-	EV_RETURN,	/* card `slot` comes into coverage */
+	EV_RESULT, /* tell the outcome `what` of `token` */
+	EV_ARRIVE, /* message in `slot` reaches the place where the card should be */
+	EV_EXPIRE, /* validity of the stored message in `slot` ends */
+	EV_UP,	   /* message in `slot` is offered to the gateway */
+	EV_RETURN, /* card `slot` comes into coverage */
 	EV_LEAVE,
 	EV_ALERT,
-	EV_REFRESH,	/* the phone of card `slot` re-reads its files */
+	EV_REFRESH, /* the phone of card `slot` re-reads its files */
 };
 
 struct ev {
 	int64_t due_ms;
-	uint64_t order;	/* of creation: ties keep it */
-	uint64_t token;	/* EV_RESULT; else the generation of the slot */
+	uint64_t order; /* of creation: ties keep it */
+	uint64_t token; /* EV_RESULT; else the generation of the slot */
 	uint32_t slot;
 	uint8_t kind, what;
 };
@@ -32,22 +32,22 @@ struct queue {
 	size_t n, cap;
 	uint64_t order;
 };
-bool queue_push(struct queue *q, struct ev e);	/* false: out of memory */
+bool queue_push(struct queue *q, struct ev e); /* false: out of memory */
 struct ev queue_pop(struct queue *q);
 
 /* A message inside the air. */
 struct msg {
 	bool used, up;
-	uint32_t gen;		/* counts uses of this slot */
-	uint32_t next;		/* free list, or the card's list of stored ones */
+	uint32_t gen;  /* counts uses of this slot */
+	uint32_t next; /* free list, or the card's list of stored ones */
 	uint32_t card;
 	/* down */
-	bool copy;		/* the second of a doubled message: no result, no receipt */
-	bool ack_lost;		/* the card gets it, the SMSC never learns */
-	bool waiting;		/* stored for an absent card */
+	bool copy;     /* the second of a doubled message: no result, no receipt */
+	bool ack_lost; /* the card gets it, the SMSC never learns */
+	bool waiting;  /* stored for an absent card */
 	int64_t expires_ms;
 	/* up */
-	bool handed;		/* somebody has it and will answer */
+	bool handed; /* somebody has it and will answer */
 	uint32_t tries;
 	union {
 		struct sim_sm sm;
@@ -59,15 +59,15 @@ struct pool {
 	struct msg *m;
 	uint32_t n, cap, free, used;
 };
-uint32_t pool_get(struct pool *p);	/* NO_SLOT: out of memory; may move p->m */
+uint32_t pool_get(struct pool *p); /* NO_SLOT: out of memory; may move p->m */
 void pool_put(struct pool *p, uint32_t slot);
 
 /* Numbers to cards; open addressing, never shrinks. */
 struct book {
 	struct {
-		uint64_t key;	/* 0: free */
+		uint64_t key; /* 0: free */
 		uint32_t card;
-	} *slot;
+	} * slot;
 	size_t n, cap;
 };
 bool book_add(struct book *b, const char *digits, uint32_t card);

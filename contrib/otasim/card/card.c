@@ -13,10 +13,10 @@
 #define IEI_CONCAT_16 0x08
 #define IEI_CPI	      0x70
 
-#define ICCID_DIGITS 18	/* before the check digit */
-#define IMSI_DIGITS  15
+#define ICCID_DIGITS  18 /* before the check digit */
+#define IMSI_DIGITS   15
 #define MSISDN_DIGITS 13
-#define SERIAL_MAX   100000000u	/* 8 digits: more cards than anyone simulates */
+#define SERIAL_MAX    100000000u /* 8 digits: more cards than anyone simulates */
 
 void sim_card_profile_default(struct sim_card_profile *p)
 {
@@ -65,7 +65,7 @@ static void key_draw(uint64_t *s, enum sim_alg alg, uint8_t key[SIM_KEY_MAX])
 
 			memcpy(key + i, &v, 8);
 		}
-	} while (!memcmp(key, key + 8, 8));	/* equal halves would make 3DES single DES */
+	} while (!memcmp(key, key + 8, 8)); /* equal halves would make 3DES single DES */
 	memset(key + sim_alg_key_len(alg), 0, SIM_KEY_MAX - sim_alg_key_len(alg));
 }
 
@@ -76,7 +76,8 @@ static int number(char *out, size_t cap, const char *prefix, uint64_t n, size_t 
 
 	if (plen + 8 > digits || digits >= cap || strspn(prefix, "0123456789") != plen)
 		return -1;
-	return snprintf(out, cap, "%s%0*llu", prefix, (int)(digits - plen), (unsigned long long)n) == (int)digits ? 0 : -1;
+	return snprintf(out, cap, "%s%0*llu", prefix, (int)(digits - plen), (unsigned long long)n) == (int)digits ? 0 :
+														    -1;
 }
 
 static bool profile_ok(const struct sim_card_profile *p)
@@ -99,7 +100,7 @@ int sim_card_init(struct sim_card *c, uint64_t seed, uint32_t index, const struc
 	c->profile = *p;
 	c->index = index;
 	if (strlen(p->iccid_prefix) + 11 <= ICCID_DIGITS)
-		serial += seed % 1000 * SERIAL_MAX;	/* fleets of different seeds are different cards */
+		serial += seed % 1000 * SERIAL_MAX; /* fleets of different seeds are different cards */
 	if (number(c->iccid, sizeof(c->iccid), p->iccid_prefix, serial, ICCID_DIGITS) < 0 ||
 	    number(c->imsi_first, sizeof(c->imsi_first), p->imsi_prefix, index + 1, IMSI_DIGITS) < 0 ||
 	    number(c->msisdn, sizeof(c->msisdn), p->msisdn_prefix, index + 1, MSISDN_DIGITS) < 0)
@@ -228,7 +229,7 @@ static void segment(struct sim_card *c, const struct udh *u, const struct sim_ad
 		len += s->len[i];
 	}
 	s->used = false;
-	if (s->cpi_seq == 1)	/* the command packet indicator belongs to the first segment */
+	if (s->cpi_seq == 1) /* the command packet indicator belongs to the first segment */
 		sim_packet(c, oa, pkt, len, out);
 }
 
@@ -252,5 +253,5 @@ void sim_card_sms_pp(struct sim_card *c, const struct sim_addr *oa, const uint8_
 	else if (u.cpi)
 		sim_packet(c, oa, in.p, rd_left(&in), out);
 	else
-		out->sw = 0x6f00;	/* not a command packet */
+		out->sw = 0x6f00; /* not a command packet */
 }

@@ -3,7 +3,7 @@
  *
  * Clock-free and socket-free.  The card has its own decoder and its own crypto calls, written from TS 102 225, 31.115,
  * 102 226 and 31.102 and sharing nothing with the gateway's codec, so that two independent implementations meet.
- * A struct sim_card is a plain value of fixed size (no pointer inside): arrays of 100,000 are fine, memcpy is a snapshot.
+ * A struct sim_card is a plain value of fixed size (no pointer inside): arrays of 100,000 are fine, a copy is a snapshot.
  */
 #ifndef OTASIM_CARD_H
 #define OTASIM_CARD_H
@@ -12,34 +12,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIM_UD_MAX	   140	/* octets of a TP-UD (TS 23.040, 9.2.3.24) */
-#define SIM_REPORT_UD_MAX  128	/* octets of user data that fit a SMS-DELIVER-REPORT (TS 23.040, 9.2.2.1a) */
-#define SIM_SEGMENTS_MAX   5	/* segments of one command the card can hold */
-#define SIM_CONCAT_SLOTS   2	/* concatenated commands being reassembled at the same time */
-#define SIM_KEY_MAX	   32
-#define SIM_KEYSETS_MAX	   2
-#define SIM_TARS_MAX	   4
-#define SIM_POR_SMS_MAX	   3	/* SMS-SUBMITs one PoR may take */
-#define SIM_SEEN_MAX	   32	/* authentic packets remembered for the checkers */
-#define SIM_FS_OCTETS	   640
-#define SIM_CNTR_MAX	   0xffffffffffull
-#define SIM_ICCID_LEN	   20	/* 19 digits and NUL */
-#define SIM_IMSI_LEN	   16	/* 15 digits and NUL */
-#define SIM_DIGITS_MAX	   21	/* octets of an address incl. NUL */
+#define SIM_UD_MAX	  140 /* octets of a TP-UD (TS 23.040, 9.2.3.24) */
+#define SIM_REPORT_UD_MAX 128 /* octets of user data that fit a SMS-DELIVER-REPORT (TS 23.040, 9.2.2.1a) */
+#define SIM_SEGMENTS_MAX  5   /* segments of one command the card can hold */
+#define SIM_CONCAT_SLOTS  2   /* concatenated commands being reassembled at the same time */
+#define SIM_KEY_MAX	  32
+#define SIM_KEYSETS_MAX	  2
+#define SIM_TARS_MAX	  4
+#define SIM_POR_SMS_MAX	  3  /* SMS-SUBMITs one PoR may take */
+#define SIM_SEEN_MAX	  32 /* authentic packets remembered for the checkers */
+#define SIM_FS_OCTETS	  640
+#define SIM_CNTR_MAX	  0xffffffffffull
+#define SIM_ICCID_LEN	  20 /* 19 digits and NUL */
+#define SIM_IMSI_LEN	  16 /* 15 digits and NUL */
+#define SIM_DIGITS_MAX	  21 /* octets of an address incl. NUL */
 
-enum sim_alg {			/* of one key; the nibble in KIc and KID */
-	SIM_ALG_NONE,
-	SIM_ALG_DES,		/* 1 */
-	SIM_ALG_3DES2,		/* 5 */
-	SIM_ALG_3DES3,		/* 9 */
-	SIM_ALG_AES128,		/* 2, as the next two */
-	SIM_ALG_AES192,
-	SIM_ALG_AES256,
-	_SIM_ALGS
+enum sim_alg { /* of one key; the nibble in KIc and KID */
+	       SIM_ALG_NONE,
+	       SIM_ALG_DES,    /* 1 */
+	       SIM_ALG_3DES2,  /* 5 */
+	       SIM_ALG_3DES3,  /* 9 */
+	       SIM_ALG_AES128, /* 2, as the next two */
+	       SIM_ALG_AES192,
+	       SIM_ALG_AES256,
+	       _SIM_ALGS
 };
 size_t sim_alg_key_len(enum sim_alg alg);
-const char *sim_alg_name(enum sim_alg alg);		/* "3des2"; never NULL */
-int sim_alg_parse(const char *name);			/* an enum sim_alg, or -1 */
+const char *sim_alg_name(enum sim_alg alg); /* "3des2"; never NULL */
+int sim_alg_parse(const char *name);	    /* an enum sim_alg, or -1 */
 
 /* TS 23.040, 9.1.2.5, in the values of SMPP. */
 struct sim_addr {
@@ -49,31 +49,31 @@ struct sim_addr {
 
 /* How the card answers a counter that is too low. */
 enum sim_replay {
-	SIM_REPLAY_02,		/* status 02, secured as SPI2 asks */
-	SIM_REPLAY_06_CLEAR,	/* as seen on a sysmoISIM-SJA2: status 06, no security, CNTR zero */
-	SIM_REPLAY_SILENT,	/* no PoR at all, SW 6200 */
+	SIM_REPLAY_02,	     /* status 02, secured as SPI2 asks */
+	SIM_REPLAY_06_CLEAR, /* as seen on a sysmoISIM-SJA2: status 06, no security, CNTR zero */
+	SIM_REPLAY_SILENT,   /* no PoR at all, SW 6200 */
 };
 
 /* What a batch of cards has in common. */
 struct sim_card_profile {
-	enum sim_alg alg;		/* KIc and KID */
-	uint8_t mac_len;		/* 8, or 4 with AES-CMAC */
-	uint8_t kvn;			/* key version number 1..15 */
-	uint64_t cntr;			/* the card's stored counter: the first accepted value is higher */
-	uint8_t msl;			/* minimum SPI1 */
-	uint8_t tars;			/* used entries of tar[] */
-	uint8_t tar[SIM_TARS_MAX][3];	/* B00010 is the SIM file system (CLA A0), any other the USIM's */
-	char iccid_prefix[12];		/* digits in front of a serial number; the check digit is computed */
-	char imsi_prefix[8];		/* MCC MNC */
+	enum sim_alg alg;	      /* KIc and KID */
+	uint8_t mac_len;	      /* 8, or 4 with AES-CMAC */
+	uint8_t kvn;		      /* key version number 1..15 */
+	uint64_t cntr;		      /* the card's stored counter: the first accepted value is higher */
+	uint8_t msl;		      /* minimum SPI1 */
+	uint8_t tars;		      /* used entries of tar[] */
+	uint8_t tar[SIM_TARS_MAX][3]; /* B00010 is the SIM file system (CLA A0), any other the USIM's */
+	char iccid_prefix[12];	      /* digits in front of a serial number; the check digit is computed */
+	char imsi_prefix[8];	      /* MCC MNC */
 	char msisdn_prefix[8];
 	enum sim_replay replay;
-	bool silent_errors;		/* no PoR at all when security fails, SW 6200 */
-	bool pad_80;			/* cipher padding of a PoR is 80 00.. instead of 00.. */
-	bool interim_0b;		/* PoR by SMS-SUBMIT: status 0B in the DELIVER-REPORT beforehand */
-	bool no_refresh;		/* the card does not issue REFRESH after a script that changed a file */
-	bool no_5gs;			/* no DF_5GS: 5FC0 is not found */
-	uint8_t segments_max;		/* 1..SIM_SEGMENTS_MAX; more gives status 07 */
-	uint16_t deny_update_fid;	/* UPDATE of this EF gives 6982; 0: none */
+	bool silent_errors;	  /* no PoR at all when security fails, SW 6200 */
+	bool pad_80;		  /* cipher padding of a PoR is 80 00.. instead of 00.. */
+	bool interim_0b;	  /* PoR by SMS-SUBMIT: status 0B in the DELIVER-REPORT beforehand */
+	bool no_refresh;	  /* the card does not issue REFRESH after a script that changed a file */
+	bool no_5gs;		  /* no DF_5GS: 5FC0 is not found */
+	uint8_t segments_max;	  /* 1..SIM_SEGMENTS_MAX; more gives status 07 */
+	uint16_t deny_update_fid; /* UPDATE of this EF gives 6982; 0: none */
 };
 /* 3des2, KVN 1, cntr 0, MSL 16 (CC, ciphering, counter higher), B00011 and B00010, 02 for replays, REFRESH. */
 void sim_card_profile_default(struct sim_card_profile *p);
@@ -82,42 +82,42 @@ struct sim_keyset {
 	uint8_t kvn, mac_len;
 	enum sim_alg kic_alg, kid_alg;
 	uint8_t kic[SIM_KEY_MAX], kid[SIM_KEY_MAX], kik[SIM_KEY_MAX];
-	uint64_t cntr;			/* highest value taken */
+	uint64_t cntr; /* highest value taken */
 };
 
 /* One authentic packet the card has met; for the checkers only. */
 struct sim_seen {
 	uint64_t cntr;
-	uint64_t packet_hash;		/* over the whole packet in clear */
+	uint64_t packet_hash; /* over the whole packet in clear */
 	uint32_t executions;
 	uint8_t kvn;
-	bool counted;			/* SPI1 made the card check the counter */
-	bool imsi_update;		/* carried an UPDATE BINARY of EF_IMSI */
+	bool counted;	  /* SPI1 made the card check the counter */
+	bool imsi_update; /* carried an UPDATE BINARY of EF_IMSI */
 };
 
 /* What the checkers ask.  Only authentic packets (deciphered, CC right) count here. */
 struct sim_card_truth {
 	char iccid[SIM_ICCID_LEN];
-	char imsi_stored[SIM_IMSI_LEN];		/* EF_IMSI decoded; "" when it is not an IMSI */
-	char imsi_presented[SIM_IMSI_LEN];	/* what the phone attaches with */
-	uint32_t accepted;			/* packets that passed security */
-	uint32_t scripts_done;			/* executed to the last command */
-	uint32_t imsi_changes;			/* UPDATEs that gave EF_IMSI another value */
-	uint32_t imsi_writes;			/* scripts that wrote EF_IMSI, with whatever value */
-	uint32_t replays_refused;		/* counter too low */
-	uint32_t security_refused;		/* anything else refused before execution */
-	uint32_t executions_max;		/* of one identical packet with checked counter: never above 1 */
-	uint32_t same_cntr_other_packet;	/* two different packets under one (KVN, CNTR), refused ones too: never */
-	uint32_t imsi_update_cntrs;		/* distinct counters of packets with an UPDATE of EF_IMSI */
-	uint32_t seen_dropped;			/* packets no longer remembered: the two lines above are lower bounds */
+	char imsi_stored[SIM_IMSI_LEN];	   /* EF_IMSI decoded; "" when it is not an IMSI */
+	char imsi_presented[SIM_IMSI_LEN]; /* what the phone attaches with */
+	uint32_t accepted;		   /* packets that passed security */
+	uint32_t scripts_done;		   /* executed to the last command */
+	uint32_t imsi_changes;		   /* UPDATEs that gave EF_IMSI another value */
+	uint32_t imsi_writes;		   /* scripts that wrote EF_IMSI, with whatever value */
+	uint32_t replays_refused;	   /* counter too low */
+	uint32_t security_refused;	   /* anything else refused before execution */
+	uint32_t executions_max;	   /* of one identical packet with checked counter: never above 1 */
+	uint32_t same_cntr_other_packet;   /* two different packets under one (KVN, CNTR), refused ones too: never */
+	uint32_t imsi_update_cntrs;	   /* distinct counters of packets with an UPDATE of EF_IMSI */
+	uint32_t seen_dropped;		   /* packets no longer remembered: the two lines above are lower bounds */
 };
 
 struct sim_concat {
-	bool used, wide;			/* wide: 16-bit reference */
-	uint8_t max, have;			/* segments expected; bit mask of those present */
+	bool used, wide;   /* wide: 16-bit reference */
+	uint8_t max, have; /* segments expected; bit mask of those present */
 	uint16_t ref;
-	uint32_t age;				/* of the last segment, in messages; the oldest slot is reused */
-	uint8_t cpi_seq;			/* the segment that carried 70 00, 0: none yet */
+	uint32_t age;	 /* of the last segment, in messages; the oldest slot is reused */
+	uint8_t cpi_seq; /* the segment that carried 70 00, 0: none yet */
 	uint8_t len[SIM_SEGMENTS_MAX];
 	uint8_t seg[SIM_SEGMENTS_MAX][SIM_UD_MAX - 6];
 	struct sim_addr oa;
@@ -127,29 +127,29 @@ struct sim_card {
 	struct sim_card_profile profile;
 	uint32_t index;
 	char iccid[SIM_ICCID_LEN];
-	char imsi_first[SIM_IMSI_LEN];		/* as delivered */
+	char imsi_first[SIM_IMSI_LEN]; /* as delivered */
 	char imsi_presented[SIM_IMSI_LEN];
 	char msisdn[SIM_IMSI_LEN];
-	struct sim_keyset ks[SIM_KEYSETS_MAX];	/* kvn 0: unused */
+	struct sim_keyset ks[SIM_KEYSETS_MAX]; /* kvn 0: unused */
 	struct sim_concat concat[SIM_CONCAT_SLOTS];
-	uint32_t messages;			/* SMS-PP downloads so far */
-	uint8_t por_ref;			/* concatenation reference of the next long PoR */
+	uint32_t messages; /* SMS-PP downloads so far */
+	uint8_t por_ref;   /* concatenation reference of the next long PoR */
 	uint8_t seen_next, seen_count;
 	struct sim_seen seen[SIM_SEEN_MAX];
-	struct sim_card_truth truth;		/* counters only; sim_card_truth() fills in the rest */
+	struct sim_card_truth truth; /* counters only; sim_card_truth() fills in the rest */
 	uint8_t fs[SIM_FS_OCTETS];
 };
 
 /* What one SMS-PP download led to. */
 struct sim_card_out {
-	uint16_t sw;			/* of the ENVELOPE: 9000, 91xx (something proactive follows), 6200, 6Fxx */
-	int status;			/* of the PoR, -1: none was made */
-	bool complete;			/* a whole packet was looked at (not a segment that waits for others) */
-	bool accepted;			/* it passed security */
-	bool refresh;			/* REFRESH was issued: call sim_card_refresh() when the phone has done it */
-	uint8_t report_len;		/* TP-UD for the DELIVER-REPORT, 0: none */
+	uint16_t sw;	    /* of the ENVELOPE: 9000, 91xx (something proactive follows), 6200, 6Fxx */
+	int status;	    /* of the PoR, -1: none was made */
+	bool complete;	    /* a whole packet was looked at (not a segment that waits for others) */
+	bool accepted;	    /* it passed security */
+	bool refresh;	    /* REFRESH was issued: call sim_card_refresh() when the phone has done it */
+	uint8_t report_len; /* TP-UD for the DELIVER-REPORT, 0: none */
 	uint8_t report[SIM_UD_MAX];
-	struct sim_addr submit_to;	/* TP-DA of the SMS-SUBMITs: the received TP-OA */
+	struct sim_addr submit_to; /* TP-DA of the SMS-SUBMITs: the received TP-OA */
 	uint8_t submits;
 	struct {
 		uint8_t len;
@@ -166,7 +166,7 @@ void sim_card_sms_pp(struct sim_card *c, const struct sim_addr *oa, const uint8_
 
 /* The phone has carried out REFRESH, or was switched off and on: from here on it presents EF_IMSI as stored. */
 void sim_card_refresh(struct sim_card *c);
-void sim_card_reset(struct sim_card *c);	/* partial reassembly is lost, too */
+void sim_card_reset(struct sim_card *c); /* partial reassembly is lost, too */
 
 void sim_card_truth(const struct sim_card *c, struct sim_card_truth *out);
 

@@ -23,8 +23,9 @@ size_t sim_alg_key_len(enum sim_alg alg)
 }
 
 static const char *const alg_names[_SIM_ALGS] = {
-	[SIM_ALG_NONE] = "none",     [SIM_ALG_DES] = "des",	  [SIM_ALG_3DES2] = "3des2",   [SIM_ALG_3DES3] = "3des3",
-	[SIM_ALG_AES128] = "aes128", [SIM_ALG_AES192] = "aes192", [SIM_ALG_AES256] = "aes256",
+	[SIM_ALG_NONE] = "none",     [SIM_ALG_DES] = "des",	  [SIM_ALG_3DES2] = "3des2",
+	[SIM_ALG_3DES3] = "3des3",   [SIM_ALG_AES128] = "aes128", [SIM_ALG_AES192] = "aes192",
+	[SIM_ALG_AES256] = "aes256",
 };
 
 const char *sim_alg_name(enum sim_alg alg)
@@ -62,7 +63,7 @@ int sim_cbc(enum sim_alg alg, const uint8_t *key, bool encipher, uint8_t *buf, s
 		ciph = EVP_des_ede3_cbc();
 		break;
 	case SIM_ALG_3DES2:
-		memcpy(k + 16, key, 8);	/* K1, K2, K1 */
+		memcpy(k + 16, key, 8); /* K1, K2, K1 */
 		ciph = EVP_des_ede3_cbc();
 		break;
 	case SIM_ALG_3DES3:
@@ -81,8 +82,9 @@ int sim_cbc(enum sim_alg alg, const uint8_t *key, bool encipher, uint8_t *buf, s
 		return -1;
 	}
 	ctx = EVP_CIPHER_CTX_new();
-	if (ctx && EVP_CipherInit_ex(ctx, ciph, NULL, k, iv, encipher) == 1 && EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
-	    EVP_CipherUpdate(ctx, buf, &n, buf, (int)len) == 1 && (size_t)n == len)
+	if (ctx && EVP_CipherInit_ex(ctx, ciph, NULL, k, iv, encipher) == 1 &&
+	    EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 && EVP_CipherUpdate(ctx, buf, &n, buf, (int)len) == 1 &&
+	    (size_t)n == len)
 		rc = 0;
 	EVP_CIPHER_CTX_free(ctx);
 	OPENSSL_cleanse(k, sizeof(k));

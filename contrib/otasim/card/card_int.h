@@ -6,8 +6,8 @@
 
 #include "card.h"
 
-#define PACKET_MAX	(SIM_SEGMENTS_MAX * (SIM_UD_MAX - 6))	/* a whole command packet, from CPL on */
-#define RESPONSE_MAX	(3 + 256)	/* count, SW and data of one command */
+#define PACKET_MAX   (SIM_SEGMENTS_MAX * (SIM_UD_MAX - 6)) /* a whole command packet, from CPL on */
+#define RESPONSE_MAX (3 + 256)				   /* count, SW and data of one command */
 
 /* Status codes of TS 102 225, table 5. */
 enum por_status {
@@ -44,21 +44,21 @@ struct sim_cmd {
 	uint8_t spi1, spi2, kic, kid;
 	uint8_t tar[3];
 	uint64_t cntr;
-	struct sim_keyset *ks;		/* NULL: none named, none needed */
+	struct sim_keyset *ks; /* NULL: none named, none needed */
 	size_t cc_len;
 };
 /* The response packet from RPL on into buf; its length, or 0 when it cannot be made as SPI2 asks. */
-size_t sim_por_build(const struct sim_cmd *k, bool secure, uint8_t status, const uint8_t *data, size_t dlen, bool pad_80,
-		     uint8_t *buf, size_t cap);
+size_t sim_por_build(const struct sim_cmd *k, bool secure, uint8_t status, const uint8_t *data, size_t dlen,
+		     bool pad_80, uint8_t *buf, size_t cap);
 
 /* card_rfm.c: the files and the compact remote commands on them. */
 void sim_fs_init(struct sim_card *c);
 void sim_fs_imsi(const struct sim_card *c, char imsi[SIM_IMSI_LEN]);
 struct script_result {
-	size_t len;			/* of resp */
-	uint8_t resp[RESPONSE_MAX];	/* TS 102 226, 5.1.2: count, SW, data of the last */
-	bool done;			/* to the last command, without an error */
-	bool changed;			/* the content of a file is another one now */
+	size_t len;		    /* of resp */
+	uint8_t resp[RESPONSE_MAX]; /* TS 102 226, 5.1.2: count, SW, data of the last */
+	bool done;		    /* to the last command, without an error */
+	bool changed;		    /* the content of a file is another one now */
 	bool imsi_written;
 };
 void sim_script_run(struct sim_card *c, const uint8_t tar[3], const uint8_t *p, size_t len, struct script_result *res);

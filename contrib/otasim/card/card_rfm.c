@@ -22,28 +22,56 @@ static const struct {
 	uint16_t fid;
 	uint8_t parent;
 } dfs[] = {
-	[DF_MF] = { FID_MF, DF_MF },	    [DF_ADF] = { FID_ADF, DF_MF },	[DF_5GS] = { 0x5fc0, DF_ADF },
+	[DF_MF] = { FID_MF, DF_MF },  [DF_ADF] = { FID_ADF, DF_MF },	[DF_5GS] = { 0x5fc0, DF_ADF },
 	[DF_GSM] = { 0x7f20, DF_MF }, [DF_TELECOM] = { 0x7f10, DF_MF },
 };
 
 /* Where a file's octets stand; the SIM's EFs that hold the same are links to them. */
 enum body {
-	B_ICCID, B_IMSI, B_LOCI, B_PSLOCI, B_EPSLOCI, B_KEYS, B_KEYSPS, B_EPSNSC, B_HFN, B_THRESHOLD, B_FPLMN, B_PLMNW,
-	B_OPLMNW, B_HPLMNW, B_EHPLMN, B_ACC, B_AD, B_SMSP, B_SPN, B_MSISDN, B_HPPLMN, B_UST, B_NETPAR, B_GID1, B_GID2,
-	B_5GSLOCI, B_5GSN3LOCI, B_KC, B_KCGPRS, B_LOCIGPRS, _BODIES
+	B_ICCID,
+	B_IMSI,
+	B_LOCI,
+	B_PSLOCI,
+	B_EPSLOCI,
+	B_KEYS,
+	B_KEYSPS,
+	B_EPSNSC,
+	B_HFN,
+	B_THRESHOLD,
+	B_FPLMN,
+	B_PLMNW,
+	B_OPLMNW,
+	B_HPLMNW,
+	B_EHPLMN,
+	B_ACC,
+	B_AD,
+	B_SMSP,
+	B_SPN,
+	B_MSISDN,
+	B_HPPLMN,
+	B_UST,
+	B_NETPAR,
+	B_GID1,
+	B_GID2,
+	B_5GSLOCI,
+	B_5GSN3LOCI,
+	B_KC,
+	B_KCGPRS,
+	B_LOCIGPRS,
+	_BODIES
 };
 static const uint8_t body_len[_BODIES] = {
-	[B_ICCID] = 10,	 [B_IMSI] = 9,	      [B_LOCI] = 11,	[B_PSLOCI] = 14,    [B_EPSLOCI] = 18, [B_KEYS] = 33,
-	[B_KEYSPS] = 33, [B_EPSNSC] = 54,     [B_HFN] = 6,	[B_THRESHOLD] = 3,  [B_FPLMN] = 12,   [B_PLMNW] = 20,
-	[B_OPLMNW] = 20, [B_HPLMNW] = 20,     [B_EHPLMN] = 12,	[B_ACC] = 2,	    [B_AD] = 4,	      [B_SMSP] = 38,
-	[B_SPN] = 17,	 [B_MSISDN] = 24,     [B_HPPLMN] = 1,	[B_UST] = 17,	    [B_NETPAR] = 46,  [B_GID1] = 4,
-	[B_GID2] = 4,	 [B_5GSLOCI] = 20,    [B_5GSN3LOCI] = 20, [B_KC] = 9,	    [B_KCGPRS] = 9,   [B_LOCIGPRS] = 14,
+	[B_ICCID] = 10,	 [B_IMSI] = 9,	   [B_LOCI] = 11,      [B_PSLOCI] = 14,	  [B_EPSLOCI] = 18, [B_KEYS] = 33,
+	[B_KEYSPS] = 33, [B_EPSNSC] = 54,  [B_HFN] = 6,	       [B_THRESHOLD] = 3, [B_FPLMN] = 12,   [B_PLMNW] = 20,
+	[B_OPLMNW] = 20, [B_HPLMNW] = 20,  [B_EHPLMN] = 12,    [B_ACC] = 2,	  [B_AD] = 4,	    [B_SMSP] = 38,
+	[B_SPN] = 17,	 [B_MSISDN] = 24,  [B_HPPLMN] = 1,     [B_UST] = 17,	  [B_NETPAR] = 46,  [B_GID1] = 4,
+	[B_GID2] = 4,	 [B_5GSLOCI] = 20, [B_5GSN3LOCI] = 20, [B_KC] = 9,	  [B_KCGPRS] = 9,   [B_LOCIGPRS] = 14,
 };
 
 struct ef {
 	uint16_t fid;
 	uint8_t df, body;
-	bool record;		/* linear fixed; one record, or as many as fit */
+	bool record; /* linear fixed; one record, or as many as fit */
 	bool read_only;
 };
 static const struct ef efs[] = {
@@ -139,7 +167,7 @@ void sim_fs_imsi(const struct sim_card *c, char imsi[SIM_IMSI_LEN])
 	imsi[0] = '\0';
 	if (f[0] < 1 || f[0] > 8 || ((f[1] & 0x07) != 1))
 		return;
-	if (!(f[1] & 0x08))	/* even: the last nibble is filler */
+	if (!(f[1] & 0x08)) /* even: the last nibble is filler */
 		nibbles--;
 	for (size_t i = 1; i < nibbles && n < SIM_IMSI_LEN - 1; i++) {
 		uint8_t d = i % 2 ? f[1 + i / 2] >> 4 : f[1 + i / 2] & 0x0f;
@@ -180,7 +208,10 @@ void sim_fs_init(struct sim_card *c)
 	f = body(c, B_LOCI);
 	memcpy(f, (uint8_t[]){ 0x12, 0x34, 0x56, 0x78, plmn[0], plmn[1], plmn[2], 0x00, 0x01, 0xff, 0x00 }, 11);
 	f = body(c, B_PSLOCI);
-	memcpy(f, (uint8_t[]){ 0xc1, 0x02, 0x03, 0x04, 0x55, 0x66, 0x77, plmn[0], plmn[1], plmn[2], 0x00, 0x01, 0x01, 0x00 }, 14);
+	memcpy(f,
+	       (uint8_t[]){ 0xc1, 0x02, 0x03, 0x04, 0x55, 0x66, 0x77, plmn[0], plmn[1], plmn[2], 0x00, 0x01, 0x01,
+			    0x00 },
+	       14);
 	f = body(c, B_EPSLOCI);
 	f[17] = 0x00;
 	body(c, B_KEYS)[0] = 0x02;
@@ -193,8 +224,8 @@ void sim_fs_init(struct sim_card *c)
 	f[0] = imsi[n - 1] >= '8' ? (uint8_t)(1u << (imsi[n - 1] - '8')) : 0;
 	f[1] = imsi[n - 1] >= '8' ? 0 : (uint8_t)(1u << (imsi[n - 1] - '0'));
 	memcpy(body(c, B_AD), (uint8_t[]){ 0, 0, 0, 2 }, 4);
-	f = body(c, B_SMSP) + 10;	/* behind the alpha identifier */
-	f[0] = 0xfd;			/* only the service centre's address is present */
+	f = body(c, B_SMSP) + 10; /* behind the alpha identifier */
+	f[0] = 0xfd;		  /* only the service centre's address is present */
 	f[13] = 0x07;
 	f[14] = 0x91;
 	bcd("882990000001", f + 15, 6);
@@ -206,7 +237,7 @@ void sim_fs_init(struct sim_card *c)
 	bcd(c->msisdn, f + 2, 10);
 	body(c, B_HPPLMN)[0] = 0x05;
 	memset(body(c, B_UST), 0, body_len[B_UST]);
-	body(c, B_UST)[3] = 0x18;	/* services 28 and 29: data download by SMS-PP and SMS-CB */
+	body(c, B_UST)[3] = 0x18; /* services 28 and 29: data download by SMS-PP and SMS-CB */
 	body(c, B_5GSLOCI)[19] = 0x00;
 	body(c, B_5GSN3LOCI)[19] = 0x01;
 	body(c, B_KC)[8] = 0x01;
@@ -221,16 +252,16 @@ struct session {
 	enum df home, df;
 	const struct ef *ef;
 	bool changed, imsi_written;
-	uint8_t fcp[32];	/* what GET RESPONSE fetches */
+	uint8_t fcp[32]; /* what GET RESPONSE fetches */
 	uint8_t fcp_len;
 	uint16_t sw;
-	uint8_t len;		/* data of this command */
+	uint8_t len; /* data of this command */
 	uint8_t data[255];
 };
 
 struct apdu {
 	uint8_t cla, ins, p1, p2, p3;
-	const uint8_t *data;	/* p3 octets, NULL for commands without */
+	const uint8_t *data; /* p3 octets, NULL for commands without */
 };
 
 /* Does P3 stand for the length of data that follow? */
@@ -259,7 +290,7 @@ static const struct ef *ef_find(const struct session *s, enum df df, uint16_t fi
 	return NULL;
 }
 
-/* TS 102 221, 8.4.1: a child, the parent, a sibling DF or the current DF itself; the MF and the ADF by their own names. */
+/* TS 102 221, 8.4.1: a child, the parent, a sibling DF, the current DF itself; MF and ADF by their own names. */
 static enum df df_find(const struct session *s, enum df from, uint16_t fid)
 {
 	if (fid == FID_MF)
@@ -269,7 +300,8 @@ static enum df df_find(const struct session *s, enum df from, uint16_t fid)
 	for (int i = 0; i < DF_NONE; i++) {
 		if (dfs[i].fid != fid || (i == DF_5GS && s->c->profile.no_5gs))
 			continue;
-		if (i == (int)from || dfs[i].parent == from || i == dfs[from].parent || dfs[i].parent == dfs[from].parent)
+		if (i == (int)from || dfs[i].parent == from || i == dfs[from].parent ||
+		    dfs[i].parent == dfs[from].parent)
 			return (enum df)i;
 	}
 	return DF_NONE;
@@ -301,7 +333,7 @@ static void fcp_build(struct session *s)
 
 	wr_u8(&w, 0x62);
 	wr_u8(&w, s->ef ? (s->ef->record ? 15 : 12) : 8);
-	wr_u8(&w, 0x82);	/* file descriptor */
+	wr_u8(&w, 0x82); /* file descriptor */
 	if (s->ef && s->ef->record) {
 		wr_u8(&w, 5);
 		wr_be(&w, 0x4221, 2);
@@ -311,10 +343,10 @@ static void fcp_build(struct session *s)
 		wr_u8(&w, 2);
 		wr_be(&w, s->ef ? 0x4121 : 0x7821, 2);
 	}
-	wr_be(&w, 0x8302, 2);	/* file identifier */
+	wr_be(&w, 0x8302, 2); /* file identifier */
 	wr_be(&w, fid, 2);
 	if (s->ef) {
-		wr_be(&w, 0x8002, 2);	/* file size */
+		wr_be(&w, 0x8002, 2); /* file size */
 		wr_be(&w, size, 2);
 	}
 	s->fcp_len = (uint8_t)wr_len(&w);
@@ -372,7 +404,7 @@ static uint16_t ins_binary(struct session *s, const struct apdu *a, bool update)
 	uint8_t *f;
 
 	if (a->p1 & 0x80)
-		return 0x6a82;	/* short file identifiers are not offered */
+		return 0x6a82; /* short file identifiers are not offered */
 	if (!s->ef)
 		return 0x6986;
 	if (s->ef->record)
@@ -408,7 +440,7 @@ static uint16_t ins_record(struct session *s, const struct apdu *a, bool update)
 	if (a->p2 & 0xf8)
 		return 0x6a82;
 	if ((a->p2 & 0x07) != 0x04)
-		return 0x6a86;	/* absolute addressing only */
+		return 0x6a86; /* absolute addressing only */
 	if (!s->ef)
 		return 0x6986;
 	if (!s->ef->record)
@@ -466,7 +498,7 @@ static uint16_t run(struct session *s, const struct apdu *a)
 	case 0xc0:
 		return ins_get_response(s, a);
 	case 0xf2:
-		return 0x9000;	/* STATUS */
+		return 0x9000; /* STATUS */
 	default:
 		return 0x6d00;
 	}
@@ -489,11 +521,11 @@ void sim_script_run(struct sim_card *c, const uint8_t tar[3], const uint8_t *p, 
 	res->done = true;
 	while (rd_left(&in) && count < 255) {
 		if (count && rd_left(&in) == 1 && *in.p == 0)
-			break;	/* Le behind the last command */
+			break; /* Le behind the last command */
 		count++;
 		s.len = 0;
 		if (rd_left(&in) >= 2 && !class_ok(&s, in.p[0], in.p[1]))
-			s.sw = 0x6e00;	/* nothing behind an unknown class can be read */
+			s.sw = 0x6e00; /* nothing behind an unknown class can be read */
 		else if (!apdu_read(&in, &a))
 			s.sw = 0x6700;
 		else

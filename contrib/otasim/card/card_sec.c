@@ -11,8 +11,8 @@
 
 #include "card_int.h"
 
-#define HEADER_OCTETS 13	/* SPI KIc KID TAR CNTR PCNTR: CHL without RC/CC/DS */
-#define RPI_OCTETS    3		/* 02 71 00, part of the RC/CC input of a response (TS 31.115, 4.4) */
+#define HEADER_OCTETS 13 /* SPI KIc KID TAR CNTR PCNTR: CHL without RC/CC/DS */
+#define RPI_OCTETS    3	 /* 02 71 00, part of the RC/CC input of a response (TS 31.115, 4.4) */
 #define CC_MAX	      8
 
 #define SPI1_CIPHER 0x04
@@ -66,8 +66,8 @@ static int cc_compute(enum integrity kind, size_t n, const struct sim_keyset *ks
 
 /* ---- the answer ---- */
 
-size_t sim_por_build(const struct sim_cmd *k, bool secure, uint8_t status, const uint8_t *data, size_t dlen, bool pad_80,
-		     uint8_t *buf, size_t cap)
+size_t sim_por_build(const struct sim_cmd *k, bool secure, uint8_t status, const uint8_t *data, size_t dlen,
+		     bool pad_80, uint8_t *buf, size_t cap)
 {
 	enum integrity kind = secure ? k->spi2 >> 2 & 3 : INT_NONE;
 	bool ciphered = secure && k->spi2 & SPI2_CIPHER;
@@ -80,7 +80,7 @@ size_t sim_por_build(const struct sim_cmd *k, bool secure, uint8_t status, const
 		return 0;
 	if (ciphered) {
 		block = sim_block(k->ks->kic_alg);
-		pad = (block - (7 + (size_t)n + dlen) % block) % block;	/* CNTR PCNTR status RC/CC data */
+		pad = (block - (7 + (size_t)n + dlen) % block) % block; /* CNTR PCNTR status RC/CC data */
 	}
 	body = 7 + (size_t)n + dlen + pad;
 	wr_be(&w, 1 + 3 + body, 2);
@@ -160,8 +160,8 @@ static void por_report(const uint8_t *pkt, size_t len, struct sim_card_out *out)
 }
 
 /* Answers as SPI2 asks; `secure` only for a command that was authentic. */
-static void por_send(struct sim_card *c, const struct sim_cmd *k, const struct sim_addr *oa, bool secure, uint8_t status,
-		     const uint8_t *data, size_t dlen, struct sim_card_out *out)
+static void por_send(struct sim_card *c, const struct sim_cmd *k, const struct sim_addr *oa, bool secure,
+		     uint8_t status, const uint8_t *data, size_t dlen, struct sim_card_out *out)
 {
 	uint8_t want = k->spi2 & 3, pkt[RESPONSE_MAX + 64];
 	bool submit = k->spi2 & SPI2_SUBMIT;
@@ -191,7 +191,7 @@ static void por_send(struct sim_card *c, const struct sim_cmd *k, const struct s
 	out->submit_to = *oa;
 	por_split(c, pkt, len, out);
 	if (out->submits)
-		out->sw = 0x9120;	/* SEND SHORT MESSAGE is waiting */
+		out->sw = 0x9120; /* SEND SHORT MESSAGE is waiting */
 	if (c->profile.interim_0b) {
 		len = sim_por_build(k, secure, POR_DATA_BY_SMS_SUBMIT, NULL, 0, c->profile.pad_80, pkt, sizeof(pkt));
 		por_report(pkt, len, out);
@@ -255,7 +255,8 @@ static struct sim_seen *seen_room(struct sim_card *c)
 	return low;
 }
 
-static struct sim_seen *seen_note(struct sim_card *c, const struct sim_cmd *k, uint64_t hash, const uint8_t *data, size_t len)
+static struct sim_seen *seen_note(struct sim_card *c, const struct sim_cmd *k, uint64_t hash, const uint8_t *data,
+				  size_t len)
 {
 	bool counted = (k->spi1 & SPI1_CNTR) >= 0x10, other = false, cntr_known = false;
 	uint8_t kvn = k->ks ? k->ks->kvn : 0;
@@ -324,7 +325,7 @@ static uint8_t head_check(struct sim_card *c, struct sim_cmd *k)
 		return POR_TAR_UNKNOWN;
 	if (!level_ok(c->profile.msl, k->spi1))
 		return POR_INSUFFICIENT_SECURITY;
-	if (k->kic >> 4 != k->kid >> 4)		/* Annex A: one key version for both */
+	if (k->kic >> 4 != k->kid >> 4) /* Annex A: one key version for both */
 		return POR_UNIDENTIFIED_SECURITY;
 	k->ks = keyset_find(c, k->kic >> 4);
 	if (!k->ks && (kind == INT_CC || k->spi1 & SPI1_CIPHER))
@@ -355,8 +356,8 @@ static uint8_t cntr_check(const struct sim_cmd *k)
 	}
 }
 
-static void execute(struct sim_card *c, const struct sim_cmd *k, const struct sim_addr *oa, const uint8_t *data, size_t len,
-		    struct sim_seen *seen, struct sim_card_out *out)
+static void execute(struct sim_card *c, const struct sim_cmd *k, const struct sim_addr *oa, const uint8_t *data,
+		    size_t len, struct sim_seen *seen, struct sim_card_out *out)
 {
 	char before[SIM_IMSI_LEN], after[SIM_IMSI_LEN];
 	struct script_result res;
@@ -419,14 +420,14 @@ void sim_packet(struct sim_card *c, const struct sim_addr *oa, const uint8_t *pk
 		refuse(c, &k, oa, status, out);
 		return;
 	}
-	n = rd_left(&body);	/* CNTR PCNTR RC/CC data padding */
+	n = rd_left(&body); /* CNTR PCNTR RC/CC data padding */
 	if (chl != HEADER_OCTETS + k.cc_len || n < 6 + k.cc_len) {
 		refuse(c, &k, oa, POR_UNIDENTIFIED_SECURITY, out);
 		return;
 	}
 	memcpy(clear, pkt, len);
-	if (k.spi1 & SPI1_CIPHER && (n % sim_block(k.ks->kic_alg) ||
-				     sim_cbc(k.ks->kic_alg, k.ks->kic, false, clear + (len - n), n) < 0)) {
+	if (k.spi1 & SPI1_CIPHER &&
+	    (n % sim_block(k.ks->kic_alg) || sim_cbc(k.ks->kic_alg, k.ks->kic, false, clear + (len - n), n) < 0)) {
 		refuse(c, &k, oa, POR_CIPHERING_ERROR, out);
 		return;
 	}
@@ -451,7 +452,7 @@ void sim_packet(struct sim_card *c, const struct sim_addr *oa, const uint8_t *pk
 	dlen -= pcntr;
 	struct sim_seen *seen = seen_note(c, &k, hash64(clear, len), plain.p, dlen);
 
-	if (!k.ks && (k.spi1 & SPI1_CNTR) >= 0x10)	/* a counter belongs to a key version */
+	if (!k.ks && (k.spi1 & SPI1_CNTR) >= 0x10) /* a counter belongs to a key version */
 		status = POR_UNIDENTIFIED_SECURITY;
 	else
 		status = cntr_check(&k);
@@ -460,7 +461,7 @@ void sim_packet(struct sim_card *c, const struct sim_addr *oa, const uint8_t *pk
 		return;
 	}
 	if ((k.spi1 & SPI1_CNTR) >= 0x10)
-		k.ks->cntr = k.cntr;	/* taken, whatever becomes of the commands inside */
+		k.ks->cntr = k.cntr; /* taken, whatever becomes of the commands inside */
 	execute(c, &k, oa, plain.p, dlen, seen, out);
 }
 

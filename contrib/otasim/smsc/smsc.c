@@ -13,31 +13,31 @@
 
 #include "smpp_pdu.h"
 
-#define QUEUE_MAX	4096	/* deliver_sm that wait for a place in the window, per session */
-#define ENQUIRIES_MAX	2
-#define RATE_BURST	10.0	/* submit_sm above the rate that are let through at once */
-#define LOG_MAX		160
+#define QUEUE_MAX     4096 /* deliver_sm that wait for a place in the window, per session */
+#define ENQUIRIES_MAX 2
+#define RATE_BURST    10.0 /* submit_sm above the rate that are let through at once */
+#define LOG_MAX	      160
 
 enum { BOUND_TX = 1, BOUND_RX = 2 };
 
 struct sent {
-	uint32_t seq;		/* 0: free */
+	uint32_t seq; /* 0: free */
 	uint64_t up_id;
 	int64_t due_ms;
 };
 
 struct session {
 	bool open, over;
-	uint32_t serial;	/* never reused */
+	uint32_t serial; /* never reused */
 	unsigned bound;
-	uint32_t seq;		/* of our own requests */
+	uint32_t seq; /* of our own requests */
 	uint8_t in[SMSC_PDU_MAX];
 	size_t in_len;
 	uint8_t *out;
 	size_t out_at, out_len, out_cap;
 	struct sent sent[SMSC_WINDOW_MAX];
 	unsigned in_window;
-	struct sim_up *queue;	/* ring */
+	struct sim_up *queue; /* ring */
 	unsigned q_head, q_len;
 	double tokens;
 	int64_t tokens_ms, heard_ms;
@@ -48,7 +48,7 @@ struct smsc {
 	struct smsc_cfg cfg;
 	struct sim_air *air;
 	uint32_t serials;
-	int64_t now_ms;		/* of the call being served; the air's callbacks come without it */
+	int64_t now_ms; /* of the call being served; the air's callbacks come without it */
 	struct smsc_stats stats;
 	struct session session[SMSC_SESSIONS_MAX];
 };
@@ -174,20 +174,22 @@ static const char *message_id(char out[24], uint64_t token)
 
 static uint8_t message_state(const char *stat)
 {
-	return !strcmp(stat, "DELIVRD") ? SMPP_STATE_DELIVERED : !strcmp(stat, "EXPIRED") ? SMPP_STATE_EXPIRED
-											  : SMPP_STATE_UNDELIVERABLE;
+	return !strcmp(stat, "DELIVRD") ? SMPP_STATE_DELIVERED :
+	       !strcmp(stat, "EXPIRED") ? SMPP_STATE_EXPIRED :
+					  SMPP_STATE_UNDELIVERABLE;
 }
 
 /* YYMMDDhhmm in UTC; the calendar is counted from 1 March 0000, so that leap days come last. */
 static void date_text(char out[11], int64_t now_ms)
 {
 	int64_t minutes = now_ms / 60000, days = minutes / 1440 + 719468, era = days / 146097, doe = days % 146097;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365,
+		doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
 	int64_t mp = (5 * doy + 2) / 153, day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9;
 	int64_t year = yoe + era * 400 + (month <= 2);
 
-	snprintf(out, 11, "%02u%02u%02u%02u%02u", (unsigned)(year % 100), (unsigned)(month % 100), (unsigned)(day % 100),
-		 (unsigned)(minutes / 60 % 24), (unsigned)(minutes % 60));
+	snprintf(out, 11, "%02u%02u%02u%02u%02u", (unsigned)(year % 100), (unsigned)(month % 100),
+		 (unsigned)(day % 100), (unsigned)(minutes / 60 % 24), (unsigned)(minutes % 60));
 }
 
 /* The usual text of a receipt (SMPP 3.4, Appendix B). */
@@ -291,7 +293,7 @@ static void on_result(void *ctx, uint64_t token, enum sim_submit_result r)
 {
 	static const uint32_t status[] = {
 		[SIM_SUBMIT_OK] = ESME_ROK,
-		[SIM_SUBMIT_ABSENT] = ESME_RINVDSTADR,		/* as OsmoMSC in transaction mode */
+		[SIM_SUBMIT_ABSENT] = ESME_RINVDSTADR, /* as OsmoMSC in transaction mode */
 		[SIM_SUBMIT_FAILED] = ESME_RDELIVERYFAILURE,
 		[SIM_SUBMIT_THROTTLED] = ESME_RTHROTTLED,
 		[SIM_SUBMIT_QUEUE_FULL] = ESME_RMSGQFUL,
@@ -349,12 +351,15 @@ static void on_bind(struct smsc *s, struct session *se, const struct smpp_pdu *p
 		status = ESME_RINVPASWD;
 	if (status != ESME_ROK) {
 		s->stats.binds_refused++;
-		say(s, se, "%s by \"%s\" refused with status 0x%x", smpp_command_name(pdu->id), pdu->bind.system_id, status);
+		say(s, se, "%s by \"%s\" refused with status 0x%x", smpp_command_name(pdu->id), pdu->bind.system_id,
+		    status);
 		respond(s, se, pdu, status);
 		se->over |= status != ESME_RALYBND;
 		return;
 	}
-	se->bound = pdu->id == SMPP_BIND_RECEIVER ? BOUND_RX : pdu->id == SMPP_BIND_TRANSMITTER ? BOUND_TX : BOUND_TX | BOUND_RX;
+	se->bound = pdu->id == SMPP_BIND_RECEIVER    ? BOUND_RX :
+		    pdu->id == SMPP_BIND_TRANSMITTER ? BOUND_TX :
+						       BOUND_TX | BOUND_RX;
 	s->stats.binds++;
 	say(s, se, "%s by \"%s\"", smpp_command_name(pdu->id), pdu->bind.system_id);
 	resp.resp.id = "otasim";
@@ -421,7 +426,7 @@ static void on_submit(struct smsc *s, struct session *se, const struct smpp_pdu 
 	sm.dcs = pdu->sm.data_coding;
 	sm.udhi = pdu->sm.esm_class & SMPP_ESM_UDHI;
 	sm.want_receipt = (pdu->sm.registered_delivery & 3) == 1;
-	validity_s = smpp_time_relative_s(pdu->sm.validity_period);	/* an absolute time: the default */
+	validity_s = smpp_time_relative_s(pdu->sm.validity_period); /* an absolute time: the default */
 	sm.validity_ms = validity_s > 0 ? validity_s * 1000 : 0;
 	sm.ud_len = (uint8_t)ud.len;
 	memcpy(sm.ud, ud.p, ud.len);
@@ -457,7 +462,8 @@ static void on_deliver_resp(struct smsc *s, struct session *se, const struct smp
 
 static void on_pdu(struct smsc *s, struct session *se, const struct smpp_pdu *pdu)
 {
-	bool bind = pdu->id == SMPP_BIND_RECEIVER || pdu->id == SMPP_BIND_TRANSMITTER || pdu->id == SMPP_BIND_TRANSCEIVER;
+	bool bind =
+		pdu->id == SMPP_BIND_RECEIVER || pdu->id == SMPP_BIND_TRANSMITTER || pdu->id == SMPP_BIND_TRANSCEIVER;
 
 	if (pdu->id & SMPP_RESP) {
 		if (pdu->id == (SMPP_DELIVER_SM | SMPP_RESP) || pdu->id == SMPP_GENERIC_NACK)
@@ -492,7 +498,7 @@ static void on_pdu(struct smsc *s, struct session *se, const struct smpp_pdu *pd
 	case SMPP_REPLACE_SM:
 		respond(s, se, pdu, ESME_RREPLACEFAIL);
 		break;
-	default:	/* data_sm, submit_multi, and what an ESME never sends */
+	default: /* data_sm, submit_multi, and what an ESME never sends */
 		nack(s, se, pdu->seq, ESME_RINVCMDID);
 	}
 }
@@ -596,7 +602,7 @@ void smsc_close(struct smsc *s, int session, int64_t now_ms)
 {
 	struct session *se = &s->session[session];
 
-	se->open = false;	/* so that nothing is routed here while it is taken apart */
+	se->open = false; /* so that nothing is routed here while it is taken apart */
 	for (unsigned i = 0; i < s->cfg.window; i++) {
 		if (se->sent[i].seq)
 			sim_air_up_answer(s->air, se->sent[i].up_id, SIM_UP_TEMP, now_ms);

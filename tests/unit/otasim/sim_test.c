@@ -80,10 +80,12 @@ enum sim_alg alg_of_vector(const char *name, uint8_t *mac_len)
 		enum sim_alg alg;
 		uint8_t mac_len;
 	} map[] = {
-		{ "des", SIM_ALG_DES, 8 },	     { "des-cbc", SIM_ALG_DES, 8 },	  { "3des2", SIM_ALG_3DES2, 8 },
-		{ "3des3", SIM_ALG_3DES3, 8 },	     { "aes128", SIM_ALG_AES128, 8 },	  { "aes192", SIM_ALG_AES192, 8 },
-		{ "aes256", SIM_ALG_AES256, 8 },     { "cmac8-128", SIM_ALG_AES128, 8 },  { "cmac8-192", SIM_ALG_AES192, 8 },
-		{ "cmac8-256", SIM_ALG_AES256, 8 },  { "cmac4-128", SIM_ALG_AES128, 4 },  { "cmac4-256", SIM_ALG_AES256, 4 },
+		{ "des", SIM_ALG_DES, 8 },	    { "des-cbc", SIM_ALG_DES, 8 },
+		{ "3des2", SIM_ALG_3DES2, 8 },	    { "3des3", SIM_ALG_3DES3, 8 },
+		{ "aes128", SIM_ALG_AES128, 8 },    { "aes192", SIM_ALG_AES192, 8 },
+		{ "aes256", SIM_ALG_AES256, 8 },    { "cmac8-128", SIM_ALG_AES128, 8 },
+		{ "cmac8-192", SIM_ALG_AES192, 8 }, { "cmac8-256", SIM_ALG_AES256, 8 },
+		{ "cmac4-128", SIM_ALG_AES128, 4 }, { "cmac4-256", SIM_ALG_AES256, 4 },
 	};
 
 	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
@@ -165,7 +167,10 @@ static void add_be(struct oct *o, uint64_t v, size_t n)
 struct oct packet_build(const struct sim_card *c, const struct cmd_spec *k, const struct oct *data)
 {
 	const struct sim_keyset *ks = &c->ks[0];
-	size_t n = (k->spi1 & 3) == 2 ? ks->mac_len : (k->spi1 & 3) == 1 ? 4 : 0, block = sim_block(ks->kic_alg), pad = 0;
+	size_t n = (k->spi1 & 3) == 2 ? ks->mac_len :
+		   (k->spi1 & 3) == 1 ? 4 :
+					0,
+	       block = sim_block(ks->kic_alg), pad = 0;
 	struct oct o = { 0 }, in = { 0 };
 	static const uint8_t zero[16];
 	uint8_t cc[8] = { 0 };
@@ -234,7 +239,8 @@ struct por por_open_ud(const struct sim_card *c, const struct cmd_spec *k, const
 	n = o.b[5] - 10u;
 	if (((size_t)o.b[3] << 8 | o.b[4]) != len - 5 || n > 8)
 		return p;
-	if (k->spi2 & 0x10 && n && ((len - 9) % sim_block(ks->kic_alg) || sim_cbc(ks->kic_alg, ks->kic, false, o.b + 9, len - 9) < 0))
+	if (k->spi2 & 0x10 && n &&
+	    ((len - 9) % sim_block(ks->kic_alg) || sim_cbc(ks->kic_alg, ks->kic, false, o.b + 9, len - 9) < 0))
 		return p;
 	for (int i = 0; i < 5; i++)
 		p.cntr = p.cntr << 8 | o.b[9 + i];

@@ -12,11 +12,13 @@
 #include "air/air.h"
 #include "sim_test.h"
 
-#define CARDS	 40
-#define T0	 1700000000000ll
+#define CARDS	  40
+#define T0	  1700000000000ll
 #define STEPS_MAX 200000
-#define IMSI_SCRIPT "00a4000c026f0700d6000009080910300000000010" "00b0000009"
-#define READ_IMSI   "00a4000c026f0700b0000009"
+#define IMSI_SCRIPT                                  \
+	"00a4000c026f0700d6000009080910300000000010" \
+	"00b0000009"
+#define READ_IMSI "00a4000c026f0700b0000009"
 
 /* A patient sender: one command per card, the same octets until a PoR says 00 or 02, retried when told so or after a
  * while.  What happens is written into a trace, so that two runs can be compared. */
@@ -25,7 +27,7 @@ struct world {
 	struct sim_card card[CARDS];
 	struct sim_air_cfg cfg;
 	int64_t now_ms;
-	uint64_t trace;			/* hash of everything that came out, with its time */
+	uint64_t trace; /* hash of everything that came out, with its time */
 	struct {
 		struct sim_sm sm;
 		int64_t retry_ms;
@@ -36,8 +38,8 @@ struct world {
 		uint8_t ud_len;
 		char from[SIM_DIGITS_MAX];
 	} c[CARDS];
-	bool take_up;			/* somebody is bound */
-	bool answer_temp;		/* the next up is answered with a temporary error */
+	bool take_up;	  /* somebody is bound */
+	bool answer_temp; /* the next up is answered with a temporary error */
 	unsigned ups, taken;
 	uint64_t last_up;
 };
@@ -302,7 +304,7 @@ static void test_shares_are_met(void **state)
 	for (uint32_t i = 0; i < CARDS; i++)
 		absent += !sim_air_present(w->air, i);
 	assert_in_range(absent, 5, 22);
-	run_until(w, T0 + 10001);	/* absent_ms ends at 10 s */
+	run_until(w, T0 + 10001); /* absent_ms ends at 10 s */
 	for (uint32_t i = 0; i < CARDS; i++)
 		assert_true(sim_air_present(w->air, i));
 	sim_air_stats(w->air, &st);
@@ -330,7 +332,7 @@ static void test_transaction_mode(void **state)
 	sim_air_submit(w->air, &sm, w->now_ms);
 	assert_int_equal(w->c[0].results, 0);
 	run_until(w, T0 + 4);
-	assert_int_equal(w->c[0].results, 0);	/* not before the card has it */
+	assert_int_equal(w->c[0].results, 0); /* not before the card has it */
 	run_until(w, T0 + 200);
 	assert_int_equal(w->c[0].last_result, SIM_SUBMIT_OK);
 	assert_int_equal(w->c[0].results, 1);
@@ -374,7 +376,7 @@ static void test_absent_then_alert(void **state)
 	run_until(w, T0 + 10);
 	assert_int_equal(w->c[0].last_result, SIM_SUBMIT_ABSENT);
 	run_until(w, T0 + 6000);
-	assert_int_equal(w->c[0].alerts, 1);	/* somebody asked for it */
+	assert_int_equal(w->c[0].alerts, 1); /* somebody asked for it */
 	assert_int_equal(w->c[1].alerts, 0);
 	world_free(w);
 }
@@ -393,7 +395,7 @@ static void test_store_and_forward(void **state)
 	sm = message(w, 0, READ_IMSI);
 	sm.want_receipt = true;
 	sim_air_submit(w->air, &sm, w->now_ms);
-	sm = message(w, 1, READ_IMSI);	/* not valid that long */
+	sm = message(w, 1, READ_IMSI); /* not valid that long */
 	sm.want_receipt = true;
 	sm.validity_ms = 2000;
 	sim_air_submit(w->air, &sm, w->now_ms);
@@ -433,7 +435,7 @@ static void test_stored_messages_keep_their_order(void **state)
 		sim_air_submit(w->air, &sm, w->now_ms);
 	}
 	run_until(w, T0 + 8000);
-	assert_int_equal(w->card[0].truth.accepted, 3);	/* 11, 12, 14 in order: none too low */
+	assert_int_equal(w->card[0].truth.accepted, 3); /* 11, 12, 14 in order: none too low */
 	assert_int_equal(w->card[0].truth.replays_refused, 0);
 	assert_int_equal(w->card[0].ks[0].cntr, 14);
 	assert_int_equal(sim_air_in_flight(w->air), 0);
@@ -477,14 +479,14 @@ static void test_other_messages_do_not_reach_the_card(void **state)
 	sm.pid = 0;
 	sim_air_submit(w->air, &sm, w->now_ms);
 	sm = message(w, 1, READ_IMSI);
-	sm.dcs = 0x04;	/* 8-bit, but no class 2 */
+	sm.dcs = 0x04; /* 8-bit, but no class 2 */
 	sim_air_submit(w->air, &sm, w->now_ms);
 	sm = message(w, 2, READ_IMSI);
 	sm.udhi = false;
 	sim_air_submit(w->air, &sm, w->now_ms);
 	run_until(w, T0 + 500);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(w->c[i].last_result, SIM_SUBMIT_OK);	/* the phone has stored it */
+		assert_int_equal(w->c[i].last_result, SIM_SUBMIT_OK); /* the phone has stored it */
 		assert_int_equal(w->card[i].messages, 0);
 	}
 	world_free(w);
@@ -494,7 +496,8 @@ static void test_imsi_addressing(void **state)
 {
 	struct world *w = clear_sky(SIM_AIR_TRANSACTION);
 	struct sim_sm sm = message(w, 0, IMSI_SCRIPT);
-	struct sim_addr old = { .npi = 6, .digits = "001020000000001" }, new = { .npi = 6, .digits = "001030000000001" };
+	struct sim_addr old = { .npi = 6, .digits = "001020000000001" },
+			new = { .npi = 6, .digits = "001030000000001" };
 
 	sm.dst = old;
 	assert_int_equal(sim_air_find(w->air, &old), 0);
@@ -502,10 +505,10 @@ static void test_imsi_addressing(void **state)
 	sim_air_submit(w->air, &sm, w->now_ms);
 	run_until(w, T0 + 2000);
 	assert_true(w->c[0].done);
-	assert_int_equal(w->c[0].alerts, 1);	/* it attached again after REFRESH */
+	assert_int_equal(w->c[0].alerts, 1); /* it attached again after REFRESH */
 	assert_int_equal(sim_air_find(w->air, &old), -1);
 	assert_int_equal(sim_air_find(w->air, &new), 0);
-	sim_air_submit(w->air, &sm, w->now_ms);	/* nobody presents the old one any more */
+	sim_air_submit(w->air, &sm, w->now_ms); /* nobody presents the old one any more */
 	run_until(w, T0 + 2100);
 	assert_int_equal(w->c[0].last_result, SIM_SUBMIT_ABSENT);
 	sm.dst = new;
@@ -540,15 +543,15 @@ static void test_nobody_bound(void **state)
 	w->take_up = false;
 	sim_air_submit(w->air, &sm, w->now_ms);
 	run_until(w, T0 + 5000);
-	assert_true(w->ups >= 8);	/* offered every 500 ms */
+	assert_true(w->ups >= 8); /* offered every 500 ms */
 	assert_int_equal(sim_air_in_flight(w->air), 1);
 	w->take_up = true;
 	w->answer_temp = true;
 	run_until(w, T0 + 10000);
-	assert_int_equal(w->taken, 2);	/* once refused for the moment, then taken */
+	assert_int_equal(w->taken, 2); /* once refused for the moment, then taken */
 	assert_int_equal(w->c[0].pors, 1);
 	assert_int_equal(sim_air_in_flight(w->air), 0);
-	sim_air_up_answer(w->air, w->last_up, SIM_UP_TEMP, w->now_ms);	/* too late: ignored */
+	sim_air_up_answer(w->air, w->last_up, SIM_UP_TEMP, w->now_ms); /* too late: ignored */
 	sim_air_up_answer(w->air, ~0ull, SIM_UP_TEMP, w->now_ms);
 	run_until(w, T0 + 20000);
 	assert_int_equal(w->taken, 2);
@@ -632,7 +635,7 @@ static void test_corrupted_messages_are_refused(void **state)
 
 	sim_air_cfg_default(&cfg);
 	cfg.corrupt_ppm = SIM_PPM;
-	cfg.loss_per_card_max = 2;	/* one down, one up */
+	cfg.loss_per_card_max = 2; /* one down, one up */
 	w = world_new(&cfg);
 	assert_true(campaign(w, IMSI_SCRIPT, 100000));
 	for (int i = 0; i < CARDS; i++) {

@@ -11,8 +11,10 @@
 #include "sim_test.h"
 
 /* SELECT EF_IMSI, UPDATE to 001030000000001, READ back */
-#define IMSI_SCRIPT "00a4000c026f0700d6000009080910300000000010" "00b0000009"
-#define READ_IMSI   "00a4000c026f0700b0000009"
+#define IMSI_SCRIPT                                  \
+	"00a4000c026f0700d6000009080910300000000010" \
+	"00b0000009"
+#define READ_IMSI "00a4000c026f0700b0000009"
 
 static struct sim_card_profile profile;
 
@@ -92,7 +94,7 @@ static void test_nonsense_profiles_are_refused(void **state)
 	p.kvn = 0;
 	assert_int_equal(sim_card_init(&c, 1, 0, &p), -1);
 	p = profile;
-	p.mac_len = 4;	/* AES only */
+	p.mac_len = 4; /* AES only */
 	assert_int_equal(sim_card_init(&c, 1, 0, &p), -1);
 	p.alg = SIM_ALG_AES128;
 	assert_int_equal(sim_card_init(&c, 1, 0, &p), 0);
@@ -114,7 +116,7 @@ static void test_files_as_delivered(void **state)
 
 	f = sim_card_file(&c, 0x6f07, &len);
 	assert_int_equal(len, 9);
-	assert_memory_equal(f, "\x08\x09\x10\x20\x00\x00\x00\x00\x10", 9);	/* 001020000000001 */
+	assert_memory_equal(f, "\x08\x09\x10\x20\x00\x00\x00\x00\x10", 9); /* 001020000000001 */
 	f = sim_card_file(&c, 0x6f78, &len);
 	assert_memory_equal(f, "\x00\x02", 2);
 	f = sim_card_file(&c, 0x2fe2, &len);
@@ -136,7 +138,8 @@ static void test_files_as_delivered(void **state)
 
 static void test_imsi_change(void **state)
 {
-	static const enum sim_alg algs[] = { SIM_ALG_3DES2, SIM_ALG_3DES3, SIM_ALG_AES128, SIM_ALG_AES192, SIM_ALG_AES256 };
+	static const enum sim_alg algs[] = { SIM_ALG_3DES2, SIM_ALG_3DES3, SIM_ALG_AES128, SIM_ALG_AES192,
+					     SIM_ALG_AES256 };
 
 	for (size_t i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
 		struct sim_card_truth t;
@@ -157,7 +160,7 @@ static void test_imsi_change(void **state)
 		assert_int_equal(p.cntr, 101);
 		sim_card_truth(&c, &t);
 		assert_string_equal(t.imsi_stored, "001030000000001");
-		assert_string_equal(t.imsi_presented, "001020000000001");	/* until the phone has refreshed */
+		assert_string_equal(t.imsi_presented, "001020000000001"); /* until the phone has refreshed */
 		assert_int_equal(t.accepted, 1);
 		assert_int_equal(t.scripts_done, 1);
 		assert_int_equal(t.imsi_changes, 1);
@@ -180,7 +183,7 @@ static void test_refresh_belongs_to_changes(void **state)
 	k.cntr = 102;
 	assert_true(send_spec(&c, &k, IMSI_SCRIPT).refresh);
 	k.cntr = 103;
-	assert_false(send_spec(&c, &k, IMSI_SCRIPT).refresh);	/* the same octets again: nothing changed */
+	assert_false(send_spec(&c, &k, IMSI_SCRIPT).refresh); /* the same octets again: nothing changed */
 	assert_int_equal(c.truth.imsi_changes, 1);
 	assert_int_equal(c.truth.imsi_writes, 2);
 	assert_int_equal(c.truth.imsi_update_cntrs, 2);
@@ -228,13 +231,15 @@ static void test_counter_modes(void **state)
 	assert_int_equal(status_of(&c, 0x06, 0), POR_OK);
 	assert_int_equal(status_of(&c, 0x0e, 1), POR_OK);
 	assert_int_equal(c.ks[0].cntr, 100);
-	assert_int_equal(c.truth.executions_max, 0);	/* nothing counted was executed */
+	assert_int_equal(c.truth.executions_max, 0); /* nothing counted was executed */
 }
 
 static void test_counter_is_taken_whatever_the_script_does(void **state)
 {
 	struct sim_card c = card_new();
-	struct por p = run_script(&c, 101, "00a4000c026f99" "00b0000009");
+	struct por p = run_script(&c, 101,
+				  "00a4000c026f99"
+				  "00b0000009");
 
 	expect_data(&p, "016a82");
 	assert_int_equal(c.ks[0].cntr, 101);
@@ -285,7 +290,7 @@ static void test_checkers_see_a_counter_used_twice(void **state)
 
 	run_script(&c, 101, IMSI_SCRIPT);
 	assert_int_equal(c.truth.same_cntr_other_packet, 0);
-	run_script(&c, 101, READ_IMSI);	/* refused, but seen */
+	run_script(&c, 101, READ_IMSI); /* refused, but seen */
 	assert_int_equal(c.truth.same_cntr_other_packet, 1);
 	assert_int_equal(c.truth.replays_refused, 1);
 	assert_int_equal(c.truth.imsi_update_cntrs, 1);
@@ -309,7 +314,7 @@ static void expect_refused(struct sim_card *c, const struct cmd_spec *k, uint8_t
 
 	assert_false(out.accepted);
 	assert_int_equal(out.status, status);
-	assert_true(p.valid && !p.secured);	/* in clear, counter zero, no data */
+	assert_true(p.valid && !p.secured); /* in clear, counter zero, no data */
 	assert_int_equal(p.status, status);
 	assert_int_equal(p.cntr, 0);
 	assert_int_equal(p.data.len, 0);
@@ -327,9 +332,9 @@ static void test_refusals_in_clear(void **state)
 	expect_refused(&c, &k, POR_TAR_UNKNOWN);
 	k = spec_of(&c, 101);
 	k.kic ^= 0x30;
-	expect_refused(&c, &k, POR_UNIDENTIFIED_SECURITY);	/* KIc and KID of different versions */
+	expect_refused(&c, &k, POR_UNIDENTIFIED_SECURITY); /* KIc and KID of different versions */
 	k.kid ^= 0x30;
-	expect_refused(&c, &k, POR_UNIDENTIFIED_SECURITY);	/* a version the card does not have */
+	expect_refused(&c, &k, POR_UNIDENTIFIED_SECURITY); /* a version the card does not have */
 	k = spec_of(&c, 101);
 	k.kic = (uint8_t)((k.kic & 0xf0) | 2);
 	expect_refused(&c, &k, POR_CIPHERING_ERROR);
@@ -337,18 +342,18 @@ static void test_refusals_in_clear(void **state)
 	k.kid = (uint8_t)((k.kid & 0xf0) | 2);
 	expect_refused(&c, &k, POR_RC_CC_DS_FAILED);
 	k = spec_of(&c, 101);
-	k.spi1 = 0x12;	/* not ciphered */
+	k.spi1 = 0x12; /* not ciphered */
 	expect_refused(&c, &k, POR_INSUFFICIENT_SECURITY);
-	k.spi1 = 0x15;	/* RC only */
+	k.spi1 = 0x15; /* RC only */
 	expect_refused(&c, &k, POR_INSUFFICIENT_SECURITY);
-	k.spi1 = 0x17;	/* DS */
+	k.spi1 = 0x17; /* DS */
 	expect_refused(&c, &k, POR_UNIDENTIFIED_SECURITY);
-	k.spi1 = 0x96;	/* reserved bit */
+	k.spi1 = 0x96; /* reserved bit */
 	expect_refused(&c, &k, POR_UNIDENTIFIED_SECURITY);
 	assert_int_equal(c.truth.security_refused, 9);
 	assert_int_equal(c.seen_count, 0);
 
-	c.ks[0].kid[0] ^= 0x10;	/* the gateway has another key */
+	c.ks[0].kid[0] ^= 0x10; /* the gateway has another key */
 	{
 		struct sim_card gateway = card_new();
 		struct oct data = oct_hex(IMSI_SCRIPT), pkt, ud;
@@ -390,7 +395,7 @@ static void test_por_only_when_asked_for(void **state)
 	assert_int_equal(send_spec(&c, &k, READ_IMSI).status, -1);
 	assert_int_equal(c.truth.accepted, 1);
 	k.cntr++;
-	k.spi2 = 0x3a;	/* on error only */
+	k.spi2 = 0x3a; /* on error only */
 	assert_int_equal(send_spec(&c, &k, READ_IMSI).status, -1);
 	assert_int_equal(c.truth.accepted, 2);
 	assert_int_equal(send_spec(&c, &k, READ_IMSI).status, POR_CNTR_LOW);
@@ -401,7 +406,7 @@ static void test_por_bearers_and_security(void **state)
 	static const struct {
 		uint8_t spi2;
 		bool submit, secured;
-	} ways[] = { { 0x39, true, true },  { 0x19, false, true }, { 0x29, true, true }, { 0x09, false, true },
+	} ways[] = { { 0x39, true, true },  { 0x19, false, true },  { 0x29, true, true },  { 0x09, false, true },
 		     { 0x21, true, false }, { 0x01, false, false }, { 0x11, false, false } };
 	struct sim_card c = card_new();
 
@@ -414,7 +419,7 @@ static void test_por_bearers_and_security(void **state)
 		out = send_spec(&c, &k, READ_IMSI);
 		assert_int_equal(out.submits, ways[i].submit);
 		assert_int_equal(out.report_len != 0, !ways[i].submit);
-		if (k.spi2 == 0x11)	/* ciphered without CC: por_open only deciphers what has a CC */
+		if (k.spi2 == 0x11) /* ciphered without CC: por_open only deciphers what has a CC */
 			continue;
 		p = por_open(&c, &k, &out);
 		assert_true(p.valid);
@@ -454,7 +459,7 @@ static void test_por_without_algorithm(void **state)
 	c = card_new();
 	k = spec_of(&c, 101);
 	k.spi1 = 0x15;
-	k.kid = (uint8_t)((k.kid & 0xf0) | 5);	/* CRC-32 */
+	k.kid = (uint8_t)((k.kid & 0xf0) | 5); /* CRC-32 */
 	out = send_spec(&c, &k, READ_IMSI);
 	assert_true(out.accepted);
 	assert_int_equal(out.status, POR_UNIDENTIFIED_SECURITY);
@@ -472,68 +477,118 @@ static void expect_script(const char *script, const char *answer)
 
 static void test_status_words(void **state)
 {
-	expect_script("00a4000c026f99", "016a82");				/* no such file */
-	expect_script("00b0000009", "016986");					/* no current EF */
-	expect_script("00a4000c026f42" "00b0000009", "026981");		/* a record file */
-	expect_script("00a4000c026f07" "00b2010409", "026981");
-	expect_script("00a4000c026f07" "00b00000ff", "026c09");		/* the right length is told */
-	expect_script("00a4000c026f07" "00b0000508", "026c04");
-	expect_script("00a4000c026f07" "00b0000901", "026b00");		/* offset outside */
-	expect_script("00a4000c026f07" "00d600090101", "026b00");
-	expect_script("00a4000c026f07" "00d600000a08091030000000001000", "026700");
-	expect_script("00a4080c047fff2fe2", "016a82");				/* EF_ICCID is not below the ADF */
-	expect_script("00a4080c022fe2" "00d600000100", "026982");		/* nobody writes EF_ICCID */
+	expect_script("00a4000c026f99", "016a82"); /* no such file */
+	expect_script("00b0000009", "016986");	   /* no current EF */
+	expect_script("00a4000c026f42"
+		      "00b0000009",
+		      "026981"); /* a record file */
+	expect_script("00a4000c026f07"
+		      "00b2010409",
+		      "026981");
+	expect_script("00a4000c026f07"
+		      "00b00000ff",
+		      "026c09"); /* the right length is told */
+	expect_script("00a4000c026f07"
+		      "00b0000508",
+		      "026c04");
+	expect_script("00a4000c026f07"
+		      "00b0000901",
+		      "026b00"); /* offset outside */
+	expect_script("00a4000c026f07"
+		      "00d600090101",
+		      "026b00");
+	expect_script("00a4000c026f07"
+		      "00d600000a08091030000000001000",
+		      "026700");
+	expect_script("00a4080c047fff2fe2", "016a82"); /* EF_ICCID is not below the ADF */
+	expect_script("00a4080c022fe2"
+		      "00d600000100",
+		      "026982"); /* nobody writes EF_ICCID */
 	expect_script("00f0000000", "016d00");
 	expect_script("01a4000c026f07", "016e00");
-	expect_script("a0a40000026f07", "016e00");				/* class of the other application */
+	expect_script("a0a40000026f07", "016e00"); /* class of the other application */
 	expect_script("00a40f0c026f07", "016a86");
 	expect_script("00a4000c036f0700", "016700");
-	expect_script("00a4000c02", "016700");					/* data missing */
+	expect_script("00a4000c02", "016700"); /* data missing */
 	expect_script("00a4", "016700");
-	expect_script("00a4000c026f42" "00b2020426", "026a83");		/* no record 2 */
-	expect_script("00a4000c026f42" "00b2010410", "026c26");
-	expect_script("00a4000c026f42" "00b2010226", "026a86");		/* "next" */
-	expect_script("00a4000c026f42" "00dc010403ffffff", "026700");
-	expect_script("00c0000000", "016985");					/* nothing to fetch */
+	expect_script("00a4000c026f42"
+		      "00b2020426",
+		      "026a83"); /* no record 2 */
+	expect_script("00a4000c026f42"
+		      "00b2010410",
+		      "026c26");
+	expect_script("00a4000c026f42"
+		      "00b2010226",
+		      "026a86"); /* "next" */
+	expect_script("00a4000c026f42"
+		      "00dc010403ffffff",
+		      "026700");
+	expect_script("00c0000000", "016985"); /* nothing to fetch */
 	expect_script("", "009000");
 }
 
 static void test_good_commands(void **state)
 {
 	expect_script(READ_IMSI, "029000080910200000000010");
-	expect_script("00a4000c026f0700b0000000", "029000080910200000000010");	/* Le 00: to the end */
+	expect_script("00a4000c026f0700b0000000", "029000080910200000000010"); /* Le 00: to the end */
 	expect_script("00a4000c026f0700b0000702", "0290000010");
-	expect_script("00a40004026f07", "01610e");				/* 61xx is no error */
-	expect_script("00a40004026f07" "00b0000009", "029000080910200000000010");
-	expect_script("00a40004026f07" "00c000000e", "029000620c8202412183026f0780020009");
-	expect_script("00a4080c047fff6f07" "00b0000009", "029000080910200000000010");
-	expect_script("00a4090c045fc04f01" "00b0001301", "02900000");
+	expect_script("00a40004026f07", "01610e"); /* 61xx is no error */
+	expect_script("00a40004026f07"
+		      "00b0000009",
+		      "029000080910200000000010");
+	expect_script("00a40004026f07"
+		      "00c000000e",
+		      "029000620c8202412183026f0780020009");
+	expect_script("00a4080c047fff6f07"
+		      "00b0000009",
+		      "029000080910200000000010");
+	expect_script("00a4090c045fc04f01"
+		      "00b0001301",
+		      "02900000");
 	expect_script("00a4000c023f0000a4000c022fe200b0000001", "03900098");
 	expect_script("00a4000c023f0000a4000c027fff00a4000c026f0700b0000001", "04900008");
-	expect_script("00a4040c07a0000000871002" "00a4000c026f0700b0000001", "03900008");
-	expect_script("00a4000c025fc000a4000c024f02" "00a4000c027fff00a4000c026f7800b0000002", "0590000002");
+	expect_script("00a4040c07a0000000871002"
+		      "00a4000c026f0700b0000001",
+		      "03900008");
+	expect_script("00a4000c025fc000a4000c024f02"
+		      "00a4000c027fff00a4000c026f7800b0000002",
+		      "0590000002");
 	expect_script("80f2000000", "019000");
-	expect_script("00a4000c026f78" "00d60000020200", "029000");
-	expect_script("00a4000c026f78" "00d6000002020000", "029000");		/* Le behind the last command */
-	expect_script("00a4000c026f78" "00d60000020200" "00b0000002", "0390000200");
-	expect_script("00a4000c026f42" "00dc010426" "ffffffffffffffffffff"
-		      "e1ffffffffffffffffffffffff07919989420000f0ffffffffffffff", "029000");
+	expect_script("00a4000c026f78"
+		      "00d60000020200",
+		      "029000");
+	expect_script("00a4000c026f78"
+		      "00d6000002020000",
+		      "029000"); /* Le behind the last command */
+	expect_script("00a4000c026f78"
+		      "00d60000020200"
+		      "00b0000002",
+		      "0390000200");
+	expect_script("00a4000c026f42"
+		      "00dc010426"
+		      "ffffffffffffffffffff"
+		      "e1ffffffffffffffffffffffff07919989420000f0ffffffffffffff",
+		      "029000");
 }
 
 static void test_script_stops_at_first_error(void **state)
 {
 	struct sim_card c = card_new();
-	struct por p = run_script(&c, 101, "00a4000c026f78" "00d60000020200" "00a4000c026f99" "00a4000c026f07"
-						 "00d6000009080910300000000010");
+	struct por p = run_script(&c, 101,
+				  "00a4000c026f78"
+				  "00d60000020200"
+				  "00a4000c026f99"
+				  "00a4000c026f07"
+				  "00d6000009080910300000000010");
 	const uint8_t *acc;
 	size_t len;
 
 	expect_data(&p, "036a82");
 	acc = sim_card_file(&c, 0x6f78, &len);
-	assert_memory_equal(acc, "\x02\x00", 2);	/* what ran before stays */
+	assert_memory_equal(acc, "\x02\x00", 2); /* what ran before stays */
 	assert_int_equal(c.truth.imsi_changes, 0);
 	assert_int_equal(c.truth.imsi_writes, 0);
-	assert_int_equal(c.truth.imsi_update_cntrs, 1);	/* it did carry one */
+	assert_int_equal(c.truth.imsi_update_cntrs, 1); /* it did carry one */
 }
 
 static void test_no_session_across_scripts(void **state)
@@ -587,7 +642,7 @@ static void test_sim_file_system(void **state)
 	p = por_open(&c, &k, &out);
 	expect_data(&p, "019f0a");
 	k.cntr++;
-	out = send_spec(&c, &k, "a0a40000026f07");	/* below the MF there is none */
+	out = send_spec(&c, &k, "a0a40000026f07"); /* below the MF there is none */
 	p = por_open(&c, &k, &out);
 	expect_data(&p, "019404");
 	k.cntr++;
@@ -605,13 +660,20 @@ static void test_sim_file_system(void **state)
 /* A script of `n` octets: UPDATEs of EF_SPN, EF_IMSI at its end. */
 static struct oct long_script(void)
 {
-	return oct_hex("00a4000c026f46" "00d60000110141414141414141414141414141414141"
-		       "00a4000c026f46" "00d60000110141414141414141414141414141414142"
-		       "00a4000c026f08" "00d600002107ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
-		       "00a4000c026f09" "00d600002107ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
-		       "00a4000c026f7e" "00d600000bffffffffffffffffffff01" "00a4000c026f46"
+	return oct_hex("00a4000c026f46"
+		       "00d60000110141414141414141414141414141414141"
+		       "00a4000c026f46"
+		       "00d60000110141414141414141414141414141414142"
+		       "00a4000c026f08"
+		       "00d600002107ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+		       "00a4000c026f09"
+		       "00d600002107ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+		       "00a4000c026f7e"
+		       "00d600000bffffffffffffffffffff01"
+		       "00a4000c026f46"
 		       "00d60000110141414141414141414141414141414143"
-		       "00a4000c026f0700d6000009080910300000000010" "00b0000009");
+		       "00a4000c026f0700d6000009080910300000000010"
+		       "00b0000009");
 }
 
 static void test_concatenation(void **state)
@@ -708,8 +770,20 @@ static void test_too_many_segments(void **state)
 
 static void test_foreign_messages(void **state)
 {
-	static const char *const junk[] = { "", "00", "02", "0270", "ff", "0500030102", "050003010203", "05000301020100", "0300", "06080401",
-					    "02710000", "0570000003010201", "070003000101700000", "05000301000000" };
+	static const char *const junk[] = { "",
+					    "00",
+					    "02",
+					    "0270",
+					    "ff",
+					    "0500030102",
+					    "050003010203",
+					    "05000301020100",
+					    "0300",
+					    "06080401",
+					    "02710000",
+					    "0570000003010201",
+					    "070003000101700000",
+					    "05000301000000" };
 	struct sim_card c = card_new(), before = c;
 	struct sim_card_out out;
 
@@ -736,15 +810,20 @@ static void test_long_answers(void **state)
 	data[1] = 0x90;
 	data[2] = 0x00;
 	{
-		struct sim_cmd cmd = { .spi1 = k.spi1, .spi2 = k.spi2, .kic = k.kic, .kid = k.kid, .tar = { 0xb0, 0, 0x11 },
-				       .cntr = 101, .ks = &c.ks[0] };
+		struct sim_cmd cmd = { .spi1 = k.spi1,
+				       .spi2 = k.spi2,
+				       .kic = k.kic,
+				       .kid = k.kid,
+				       .tar = { 0xb0, 0, 0x11 },
+				       .cntr = 101,
+				       .ks = &c.ks[0] };
 		uint8_t pkt[256];
 		size_t len = sim_por_build(&cmd, true, 0, data, sizeof(data), false, pkt, sizeof(pkt));
 
 		assert_int_equal(len, 2 + 1 + 3 + (7 + 8 + 160 + 1));
 	}
 	k.spi2 = 0x19;
-	out = send_spec(&c, &k, "00a4000c026fc400b000002e");	/* 46 octets fit */
+	out = send_spec(&c, &k, "00a4000c026fc400b000002e"); /* 46 octets fit */
 	p = por_open(&c, &k, &out);
 	assert_int_equal(p.data.len, 3 + 46);
 }

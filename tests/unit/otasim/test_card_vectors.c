@@ -11,7 +11,7 @@
 #include "card/card_int.h"
 #include "sim_test.h"
 
-#define FLIP_PER_KIND 3		/* vectors per pair of algorithms whose every bit is flipped */
+#define FLIP_PER_KIND 3 /* vectors per pair of algorithms whose every bit is flipped */
 
 static const char *dir;
 
@@ -35,7 +35,8 @@ static void test_commands_are_accepted(void **state)
 		json_t *list = vectors_load(dir, files[f]), *v;
 		size_t i;
 
-		json_array_foreach(list, i, v) {
+		json_array_foreach(list, i, v)
+		{
 			struct oct pkt = oct_of(v, "packet");
 			struct sim_card_out out = { .sw = 0x9000, .status = -1 };
 			static const struct sim_addr oa;
@@ -64,7 +65,8 @@ static void test_segments_in_any_order(void **state)
 	unsigned n = 0;
 	size_t i;
 
-	json_array_foreach(list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		const json_t *segs = json_object_get(v, "segments");
 		size_t count = json_array_size(segs);
 
@@ -81,7 +83,7 @@ static void test_segments_in_any_order(void **state)
 
 				if (way == 2 && s + 1 < count)
 					card_take(&c, &ud, &out);
-				if (way == 3 && at == 0) {	/* 07 00 03 r n s 70 00 -> 07 70 00 00 03 r n s */
+				if (way == 3 && at == 0) { /* 07 00 03 r n s 70 00 -> 07 70 00 00 03 r n s */
 					uint8_t concat[5];
 
 					memcpy(concat, ud.b + 1, 5);
@@ -103,15 +105,17 @@ static void test_segments_in_any_order(void **state)
 static void test_no_bit_may_flip(void **state)
 {
 	static const char *const kinds[][2] = {
-		{ "3des2", "3des2" },	   { "aes128", "cmac8-128" }, { "aes256", "cmac8-256" }, { "aes128", "cmac4-128" },
-		{ "3des3", "cmac8-192" },  { "none", "3des2" },	      { "none", "cmac8-128" },
+		{ "3des2", "3des2" },	   { "aes128", "cmac8-128" }, { "aes256", "cmac8-256" },
+		{ "aes128", "cmac4-128" }, { "3des3", "cmac8-192" },  { "none", "3des2" },
+		{ "none", "cmac8-128" },
 	};
 	json_t *list = vectors_load(dir, "dev-command-matrix.json"), *v;
 	static const struct sim_addr oa;
 	unsigned done[7] = { 0 };
 	size_t i;
 
-	json_array_foreach(list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		for (size_t k = 0; k < 7; k++) {
 			struct oct pkt = oct_of(v, "packet");
 			struct sim_card fresh, c;
@@ -147,7 +151,8 @@ static void test_no_other_length(void **state)
 	json_t *list = vectors_load(dir, "dev-command-matrix.json"), *v;
 	size_t i;
 
-	json_array_foreach(list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		struct oct ud = oct_of(v, "packet"), pre;
 		struct sim_card_out out;
 		struct sim_card c;
@@ -174,13 +179,16 @@ static void test_responses_are_the_same_octets(void **state)
 	unsigned n = 0;
 	size_t i;
 
-	json_array_foreach(list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		const json_t *want = json_object_get(v, "expect");
 		struct oct pkt = oct_of(v, "packet"), data = oct_of(want, "secured_data"), tar = oct_of(v, "tar"),
 			   cntr = oct_of(v, "cntr");
 		struct sim_cmd k = {
-			.spi1 = oct_of(v, "spi1").b[0], .spi2 = oct_of(v, "spi2").b[0],
-			.kic = oct_of(v, "kic").b[0],	.kid = oct_of(v, "kid").b[0],
+			.spi1 = oct_of(v, "spi1").b[0],
+			.spi2 = oct_of(v, "spi2").b[0],
+			.kic = oct_of(v, "kic").b[0],
+			.kid = oct_of(v, "kid").b[0],
 		};
 		uint8_t got[TEST_OCTETS_MAX];
 		struct sim_card c;
@@ -194,7 +202,7 @@ static void test_responses_are_the_same_octets(void **state)
 		for (int j = 0; j < 5; j++)
 			k.cntr = k.cntr << 8 | cntr.b[j];
 		len = sim_por_build(&k, true, oct_of(want, "response_status").b[0], data.b, data.len,
-				    json_object_get(v, "note") != NULL, got, sizeof(got));	/* noted: padded 80 00.. */
+				    json_object_get(v, "note") != NULL, got, sizeof(got)); /* noted: padded 80 00.. */
 		assert_int_equal(len, pkt.len);
 		assert_memory_equal(got, pkt.b, len);
 		n++;
@@ -228,7 +236,8 @@ static void session(const json_t *v)
 	memcpy(c.ks[0].kic, kic_key.b, kic_key.len);
 	memcpy(c.ks[0].kid, kid_key.b, kid_key.len);
 
-	json_array_foreach(json_object_get(v, "steps"), i, step) {
+	json_array_foreach(json_object_get(v, "steps"), i, step)
+	{
 		const json_t *in = json_object_get(step, "tp_ud_in"), *sub = json_object_get(step, "submit_tp_ud");
 		struct oct want = oct_of(step, "deliver_report_tp_ud"), ud;
 
@@ -263,9 +272,10 @@ static void test_sessions_of_a_soft_card(void **state)
 	unsigned n = 0;
 	size_t i;
 
-	json_array_foreach(list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		if (strstr(text_of(v, "name"), "K/OPc"))
-			continue;	/* a proprietary file of that card */
+			continue; /* a proprietary file of that card */
 		print_message("%s %s\n", text_of(v, "id"), text_of(v, "name"));
 		session(v);
 		n++;
@@ -280,7 +290,8 @@ static void test_primitives(void **state)
 	unsigned n = 0;
 	size_t i;
 
-	json_array_foreach(list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		const char *kind = text_of(v, "kind");
 		struct oct data = oct_of(v, "data"), want = oct_of(v, "value");
 		uint8_t got[16];

@@ -165,7 +165,7 @@ static void test_options(void **state)
 	struct opts o;
 
 	assert_int_equal(parse(&o, "--first-counter", "100", NULL), OPTS_RUN);
-	assert_int_equal(o.card.cntr, 99);	/* 100 is the first value taken */
+	assert_int_equal(o.card.cntr, 99); /* 100 is the first value taken */
 	assert_int_equal(parse(&o, "--listen", "127.0.0.1:2775", "--from-imsi"), OPTS_RUN);
 	assert_int_equal(o.port, 2775);
 	assert_string_equal(o.host, "127.0.0.1");
@@ -178,14 +178,24 @@ static void test_options(void **state)
 	assert_int_equal(o.card.replay, SIM_REPLAY_06_CLEAR);
 }
 
-
 static void test_bad_options(void **state)
 {
 	static const char *const bad[][2] = {
-		{ "--cards", "0" },	  { "--cards", "-1" },	       { "--alg", "des" },	{ "--alg", "rot13" },
-		{ "--loss", "2" },	  { "--latency", "5" },	       { "--listen", "2775" },	{ "--mode", "fast" },
-		{ "--msl", "ff" },	  { "--kvn", "16" },	       { "--imsi-prefix", "1" }, { "--nonsense", "1" },
-		{ "--system-id", "0123456789abcdef" }, { "--password-file", "/nonexistent" }, { "--first-counter", "0" },
+		{ "--cards", "0" },
+		{ "--cards", "-1" },
+		{ "--alg", "des" },
+		{ "--alg", "rot13" },
+		{ "--loss", "2" },
+		{ "--latency", "5" },
+		{ "--listen", "2775" },
+		{ "--mode", "fast" },
+		{ "--msl", "ff" },
+		{ "--kvn", "16" },
+		{ "--imsi-prefix", "1" },
+		{ "--nonsense", "1" },
+		{ "--system-id", "0123456789abcdef" },
+		{ "--password-file", "/nonexistent" },
+		{ "--first-counter", "0" },
 		{ "plain", "words" },
 	};
 	struct opts o;
@@ -204,7 +214,8 @@ static void test_bad_options(void **state)
 static void test_password_file(void **state)
 {
 	struct opts o;
-	char *argv[] = { (char *)"otasim", (char *)"--system-id", (char *)"gw", (char *)"--password-file", path_of("port"), NULL };
+	char *argv[] = { (char *)"otasim",	    (char *)"--system-id", (char *)"gw",
+			 (char *)"--password-file", path_of("port"),	   NULL };
 
 	write_text("port", "secret\n");
 	assert_int_equal(opts_parse(&o, 5, argv), OPTS_RUN);
@@ -239,7 +250,9 @@ static void unchanged(uint32_t i)
 static enum verify_result verify(const char *report, bool partial)
 {
 	struct truth_row copy[CARDS];
-	struct verify_job job = { .list = path_of("new-imsi.csv"), .partial = partial, .times = 1, .rows = copy, .n = CARDS };
+	struct verify_job job = {
+		.list = path_of("new-imsi.csv"), .partial = partial, .times = 1, .rows = copy, .n = CARDS
+	};
 	FILE *out = fmemopen(out_text, sizeof(out_text), "w");
 	enum verify_result rc;
 
@@ -262,7 +275,8 @@ static const char *report_of(const char *states[CARDS])
 		char imsi[SIM_IMSI_LEN];
 
 		fleet_new_imsi(&fleet, i, imsi);
-		n += (size_t)sprintf(text + n, "%s,%s,\"a \"\"quoted\"\", note\",%s\n", states[i], fleet.cards[i].iccid, imsi);
+		n += (size_t)sprintf(text + n, "%s,%s,\"a \"\"quoted\"\", note\",%s\n", states[i], fleet.cards[i].iccid,
+				     imsi);
 	}
 	return text;
 }
@@ -291,7 +305,8 @@ static void test_all_holds(void **state)
 
 	all_changed();
 	assert_int_equal(verify(NULL, false), VERIFY_HOLDS);
-	assert_non_null(strstr(out_text, "cards 5, new imsi 5, presented 5, executed twice 0, same counter other octets 0"));
+	assert_non_null(
+		strstr(out_text, "cards 5, new imsi 5, presented 5, executed twice 0, same counter other octets 0"));
 	assert_int_equal(verify(report_of(done), false), VERIFY_HOLDS);
 	assert_non_null(strstr(out_text, "report lines 5, report disagrees 0, not reported 0: all holds"));
 }
@@ -320,7 +335,7 @@ static void test_safety(void **state)
 	assert_int_equal(verify(NULL, true), VERIFY_DIFFERS);
 	assert_non_null(strstr(out_text, "executed twice 1"));
 	all_changed();
-	rows[3].t.imsi_writes = 2;	/* under two counters */
+	rows[3].t.imsi_writes = 2; /* under two counters */
 	assert_int_equal(verify(NULL, true), VERIFY_DIFFERS);
 	all_changed();
 	rows[3].t.same_cntr_other_packet = 1;
@@ -335,7 +350,8 @@ static void test_list_and_fleet(void **state)
 	all_changed();
 	/* card 0 is changed, but not in the list; one in the list is no card of ours */
 	write_text("list.csv", "iccid , x\n");
-	snprintf(text, sizeof(text), "IMSI,ICCID\n001030000000002,%s\n001030000000009,8988211001000000099\n", fleet.cards[1].iccid);
+	snprintf(text, sizeof(text), "IMSI,ICCID\n001030000000002,%s\n001030000000009,8988211001000000099\n",
+		 fleet.cards[1].iccid);
 	write_text("new-imsi.csv", text);
 	unchanged(2);
 	unchanged(3);
@@ -406,9 +422,18 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_lists),		T(test_fleet_errors), T(test_units),	      T(test_options),
-		T(test_bad_options),	T(test_password_file), T(test_rows_as_text),  T(test_all_holds),
-		T(test_an_unchanged_card), T(test_safety),    T(test_list_and_fleet), T(test_report),
+		T(test_lists),
+		T(test_fleet_errors),
+		T(test_units),
+		T(test_options),
+		T(test_bad_options),
+		T(test_password_file),
+		T(test_rows_as_text),
+		T(test_all_holds),
+		T(test_an_unchanged_card),
+		T(test_safety),
+		T(test_list_and_fleet),
+		T(test_report),
 		T(test_shown_is_bounded),
 	};
 

@@ -24,11 +24,11 @@
 #include "sim_test.h"
 #include "smpp_pdu.h"
 
-#define CARDS	  60
-#define SEED	  "99"
-#define SEED_N	  99
-#define TURNS_MAX 20000
-#define PATIENCE_MS 60000	/* a hang becomes a failure, nothing else depends on it */
+#define CARDS	    60
+#define SEED	    "99"
+#define SEED_N	    99
+#define TURNS_MAX   20000
+#define PATIENCE_MS 60000 /* a hang becomes a failure, nothing else depends on it */
 
 static const char *otasim;
 static char dir[64];
@@ -92,7 +92,9 @@ static uint16_t port_wait(void)
 
 static int dial(uint16_t port)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_port = htons(port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
@@ -116,7 +118,7 @@ static bool get(int fd, struct smpp_pdu *p, int wait_ms)
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	int n;
 
-	if (wait_ms < 0) {	/* another connection: forget the rest */
+	if (wait_ms < 0) { /* another connection: forget the rest */
 		have = used = 0;
 		return false;
 	}
@@ -140,7 +142,8 @@ static bool get(int fd, struct smpp_pdu *p, int wait_ms)
 
 static int bound(uint16_t port)
 {
-	struct smpp_pdu p = { .id = SMPP_BIND_TRANSCEIVER, .seq = 1,
+	struct smpp_pdu p = { .id = SMPP_BIND_TRANSCEIVER,
+			      .seq = 1,
 			      .bind = { .system_id = "gw", .password = "pw", .interface_version = SMPP_VERSION } };
 	int fd = dial(port);
 
@@ -170,9 +173,14 @@ static void submit(int fd, uint32_t i, uint32_t seq)
 	struct cmd_spec k = spec_of(&card[i], 100);
 	struct oct data = script_of(i), pkt = packet_build(&card[i], &k, &data), ud = ud_single(&pkt);
 	struct smpp_pdu p = {
-		.id = SMPP_SUBMIT_SM, .seq = seq,
-		.sm = { .src = { 2, 1, "12345" }, .dst = { 1, 1, card[i].msisdn }, .esm_class = 0x42, .protocol_id = 0x7f,
-			.data_coding = 0xf6, .sm = { ud.b, ud.len } },
+		.id = SMPP_SUBMIT_SM,
+		.seq = seq,
+		.sm = { .src = { 2, 1, "12345" },
+			.dst = { 1, 1, card[i].msisdn },
+			.esm_class = 0x42,
+			.protocol_id = 0x7f,
+			.data_coding = 0xf6,
+			.sm = { ud.b, ud.len } },
 	};
 
 	put(fd, &p);
@@ -180,8 +188,13 @@ static void submit(int fd, uint32_t i, uint32_t seq)
 
 static int verify(bool partial)
 {
-	char *full[] = { (char *)otasim, (char *)"verify", path_of("new-imsi.csv"), (char *)"--control", path_of("ctl"),
-			 partial ? (char *)"--expect-partial" : NULL, NULL };
+	char *full[] = { (char *)otasim,
+			 (char *)"verify",
+			 path_of("new-imsi.csv"),
+			 (char *)"--control",
+			 path_of("ctl"),
+			 partial ? (char *)"--expect-partial" : NULL,
+			 NULL };
 
 	return wait_for(spawn(full, path_of("verify.txt")));
 }
@@ -280,7 +293,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = { "cards.csv", "new-imsi.csv", "port", "ctl", "out.txt", "verify.txt", "pw" };
+	static const char *const names[] = {
+		"cards.csv", "new-imsi.csv", "port", "ctl", "out.txt", "verify.txt", "pw"
+	};
 
 	if (pid > 0) {
 		kill(pid, SIGKILL);
@@ -297,12 +312,42 @@ static void start(void)
 {
 	FILE *pw = fopen(path_of("pw"), "w");
 	char *argv[] = {
-		(char *)otasim, (char *)"--cards", (char *)"60", (char *)"--seed", (char *)SEED, (char *)"--first-counter", (char *)"100",
-		(char *)"--dir", dir, (char *)"--port-file", path_of("port"), (char *)"--control", path_of("ctl"),
-		(char *)"--system-id", (char *)"gw", (char *)"--password-file", path_of("pw"), (char *)"--absent", (char *)"33%",
-		(char *)"--absent-for", (char *)"100ms..500ms", (char *)"--loss", (char *)"10%", (char *)"--dup", (char *)"10%",
-		(char *)"--reorder", (char *)"10%", (char *)"--throttle", (char *)"5%", (char *)"--latency", (char *)"1..20ms",
-		(char *)"--paging", (char *)"100ms", (char *)"--refresh", (char *)"1..50ms", NULL,
+		(char *)otasim,
+		(char *)"--cards",
+		(char *)"60",
+		(char *)"--seed",
+		(char *)SEED,
+		(char *)"--first-counter",
+		(char *)"100",
+		(char *)"--dir",
+		dir,
+		(char *)"--port-file",
+		path_of("port"),
+		(char *)"--control",
+		path_of("ctl"),
+		(char *)"--system-id",
+		(char *)"gw",
+		(char *)"--password-file",
+		path_of("pw"),
+		(char *)"--absent",
+		(char *)"33%",
+		(char *)"--absent-for",
+		(char *)"100ms..500ms",
+		(char *)"--loss",
+		(char *)"10%",
+		(char *)"--dup",
+		(char *)"10%",
+		(char *)"--reorder",
+		(char *)"10%",
+		(char *)"--throttle",
+		(char *)"5%",
+		(char *)"--latency",
+		(char *)"1..20ms",
+		(char *)"--paging",
+		(char *)"100ms",
+		(char *)"--refresh",
+		(char *)"1..50ms",
+		NULL,
 	};
 
 	assert_non_null(pw);
@@ -318,7 +363,7 @@ static void test_a_campaign(void **state)
 
 	start();
 	port = port_wait();
-	assert_int_equal(verify(false), 1);	/* nothing done yet */
+	assert_int_equal(verify(false), 1); /* nothing done yet */
 	assert_non_null(strstr(text_in("verify.txt"), "cards 60, new imsi 0"));
 	assert_int_equal(verify(true), 0);
 	fd = bound(port);
@@ -332,14 +377,15 @@ static void test_a_campaign(void **state)
 		control_until(ask, "all holds");
 	}
 	assert_int_equal(verify(false), 0);
-	assert_non_null(strstr(text_in("verify.txt"), "cards 60, new imsi 60, presented 60, executed twice 0, same counter other octets 0"));
+	assert_non_null(strstr(text_in("verify.txt"),
+			       "cards 60, new imsi 60, presented 60, executed twice 0, same counter other octets 0"));
 	kill(pid, SIGTERM);
 	assert_int_equal(wait_for(pid), 0);
 	pid = -1;
 	assert_int_equal(access(path_of("port"), F_OK), -1);
 	assert_int_equal(access(path_of("ctl"), F_OK), -1);
 	assert_null(strstr(text_in("out.txt"), "Sanitizer"));
-	assert_int_equal(verify(false), 2);	/* no fleet any more */
+	assert_int_equal(verify(false), 2); /* no fleet any more */
 }
 
 static void test_control_commands(void **state)
@@ -382,8 +428,10 @@ static void test_control_socket_is_not_stolen(void **state)
 
 static void test_help(void **state)
 {
-	char *help[] = { (char *)otasim, (char *)"--help", NULL }, *bad[] = { (char *)otasim, (char *)"--cards", (char *)"x", NULL },
-	     *vhelp[] = { (char *)otasim, (char *)"verify", (char *)"--help", NULL }, *vbad[] = { (char *)otasim, (char *)"verify", NULL };
+	char *help[] = { (char *)otasim, (char *)"--help", NULL },
+	     *bad[] = { (char *)otasim, (char *)"--cards", (char *)"x", NULL },
+	     *vhelp[] = { (char *)otasim, (char *)"verify", (char *)"--help", NULL },
+	     *vbad[] = { (char *)otasim, (char *)"verify", NULL };
 
 	assert_int_equal(wait_for(spawn(help, path_of("out.txt"))), 0);
 	assert_non_null(strstr(text_in("out.txt"), "--absent-for"));

@@ -99,7 +99,8 @@ static const struct smpp_pdu *ask(int session, const struct smpp_pdu *pdu)
 
 static int bound_as(uint32_t command)
 {
-	struct smpp_pdu b = { .id = command, .seq = 1,
+	struct smpp_pdu b = { .id = command,
+			      .seq = 1,
 			      .bind = { .system_id = "gw", .password = "secret", .interface_version = SMPP_VERSION } };
 	int session = smsc_open(f.smsc, f.now_ms);
 	const struct smpp_pdu *r = ask(session, &b);
@@ -121,9 +122,14 @@ static struct oct ud_of(uint32_t card, uint64_t cntr)
 static struct smpp_pdu submit(uint32_t card, uint32_t seq, const struct oct *ud)
 {
 	return (struct smpp_pdu){
-		.id = SMPP_SUBMIT_SM, .seq = seq,
-		.sm = { .src = { 2, 1, "12345" }, .dst = { 1, 1, f.card[card].msisdn }, .esm_class = 0x42, .protocol_id = 0x7f,
-			.data_coding = 0xf6, .sm = { ud->b, ud->len } },
+		.id = SMPP_SUBMIT_SM,
+		.seq = seq,
+		.sm = { .src = { 2, 1, "12345" },
+			.dst = { 1, 1, f.card[card].msisdn },
+			.esm_class = 0x42,
+			.protocol_id = 0x7f,
+			.data_coding = 0xf6,
+			.sm = { ud->b, ud->len } },
 	};
 }
 
@@ -156,7 +162,8 @@ static const struct smpp_pdu *heard(uint32_t id, int nth)
 
 static void test_bind_checks(void **state)
 {
-	struct smpp_pdu b = { .id = SMPP_BIND_TRANSCEIVER, .seq = 5,
+	struct smpp_pdu b = { .id = SMPP_BIND_TRANSCEIVER,
+			      .seq = 5,
 			      .bind = { .system_id = "gw", .password = "wrong", .interface_version = SMPP_VERSION } };
 	int s;
 
@@ -297,7 +304,7 @@ static void test_command_and_proof(void **state)
 	assert_int_equal(r->sm.data_coding, 0xf6);
 	assert_string_equal(r->sm.src.digits, f.card[4].msisdn);
 	assert_int_equal(r->sm.dst.ton, 2);
-	assert_string_equal(r->sm.dst.digits, "12345");	/* TP-DA of the PoR is the TP-OA of the command */
+	assert_string_equal(r->sm.dst.digits, "12345"); /* TP-DA of the PoR is the TP-OA of the command */
 	por = por_open_ud(&f.card[4], &k, r->sm.sm.p, r->sm.sm.len);
 	assert_true(por.valid && por.secured);
 	ok.seq = r->seq;
@@ -416,7 +423,7 @@ static void test_rate(void **state)
 		say(s, &p);
 	}
 	hear(s);
-	assert_null(heard(SMPP_SUBMIT_SM | SMPP_RESP, 0));	/* taken */
+	assert_null(heard(SMPP_SUBMIT_SM | SMPP_RESP, 0)); /* taken */
 }
 
 /* Each card's PoR is out; counts of deliver_sm now and later. */
@@ -479,7 +486,7 @@ static void test_deliver_again_after_temporary_error(void **state)
 	}
 	hear(s);
 	resp.seq = heard(SMPP_DELIVER_SM, 0)->seq;
-	resp.status = ESME_RX_P_APPN;	/* for good */
+	resp.status = ESME_RX_P_APPN; /* for good */
 	say(s, &resp);
 	go(60000);
 	hear(s);
@@ -501,7 +508,7 @@ static void test_deliver_again_when_unanswered_or_cut_off(void **state)
 	go(500);
 	hear(s);
 	assert_non_null(heard(SMPP_DELIVER_SM, 0));
-	go(11000);	/* no answer within 10 s */
+	go(11000); /* no answer within 10 s */
 	hear(s);
 	assert_non_null(heard(SMPP_DELIVER_SM, 0));
 	other = bound_as(SMPP_BIND_RECEIVER);
@@ -555,7 +562,7 @@ static void test_receipts(void **state)
 		if (r->sm.esm_class & SMPP_ESM_RECEIPT)
 			break;
 	}
-	assert_non_null(r);	/* to the session that submitted */
+	assert_non_null(r); /* to the session that submitted */
 	assert_memory_equal(r->tlv.receipted_id.p, id, strlen(id));
 	assert_int_equal(r->tlv.message_state, SMPP_STATE_DELIVERED);
 	assert_memory_equal(r->sm.sm.p, "id:", 3);
@@ -565,7 +572,7 @@ static void test_receipts(void **state)
 
 		memcpy(text, r->sm.sm.p, r->sm.sm.len);
 		assert_non_null(strstr(text, "stat:DELIVRD"));
-		assert_non_null(strstr(text, "done date:2311142213"));	/* T0 */
+		assert_non_null(strstr(text, "done date:2311142213")); /* T0 */
 	}
 	(void)a;
 }
