@@ -45,7 +45,8 @@ void api_fail_store(const struct api *a, struct api_to to, int rc)
 {
 	api_log(a, 4, "store: %s (%d)", store_strerror(rc), rc);
 	api_fail(to, API_NOT_READY, "store",
-		 "the store could not do it: %s; nothing of this request was written, send it again later", store_strerror(rc));
+		 "the store could not do it: %s; nothing of this request was written, send it again later",
+		 store_strerror(rc));
 }
 
 /* ------------------------------------------------------------------------------------------------- calls */
@@ -56,7 +57,8 @@ void *call_new(struct api *a, size_t size, struct api_to to, void (*drop)(struct
 
 	if (a->stopping || a->n_calls >= API_CALLS_MAX) {
 		api_fail(to, API_NOT_READY, a->stopping ? "stopping" : "busy", "%s",
-			 a->stopping ? "the gateway is stopping" : "too many requests are waiting: try again in a moment");
+			 a->stopping ? "the gateway is stopping" :
+				       "too many requests are waiting: try again in a moment");
 		return NULL;
 	}
 	c = calloc(1, size);
@@ -189,7 +191,8 @@ static void status_answer(struct status_call *c)
 		ks_stats(d->ks, &st.keystore);
 		st.alarm = gw_fatal(d->gw);
 		if (!st.alarm && st.core.store_alarm)
-			st.alarm = "the store does not take commits: see the log; nothing is lost, the same batch is tried again";
+			st.alarm = "the store does not take commits: see the log; nothing is lost, the same batch is "
+				   "tried again";
 		c->call.to.done(c->call.to.ctx, &r);
 	} else {
 		api_fail(c->call.to, API_NOT_READY, "no-memory", "out of memory: try again later");
@@ -215,8 +218,9 @@ static void status_totals(struct store_query *q, int rc)
 
 	if (rc)
 		c->totals = (struct store_totals){ 0 };
-	c->q = (struct store_query){ .kind = Q_CAMPAIGNS, .out = c->row, .limit = API_CAMPAIGNS_MAX, .done = status_campaigns,
-				     .ctx = c };
+	c->q = (struct store_query){
+		.kind = Q_CAMPAIGNS, .out = c->row, .limit = API_CAMPAIGNS_MAX, .done = status_campaigns, .ctx = c
+	};
 	c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
 }
 
@@ -239,7 +243,6 @@ void api_explain(struct api *a, const char *packet_hex, struct api_to to)
 	struct api_reply r = { .status = API_OK, .decoded = &d };
 	int n = hex_decode(octets, sizeof(octets), packet_hex);
 
-	(void)a;
 	if (n <= 0) {
 		api_fail(to, API_BAD, "bad-hex", "packet: not hexadecimal, or longer than %zu octets", sizeof(octets));
 		return;

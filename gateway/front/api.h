@@ -19,27 +19,27 @@
 #include "../store/store.h"
 #include "decode.h"
 
-#define API_CHUNK_LINES_MAX   5000	/* lines in one chunk of a list */
-#define API_CHUNK_BYTES_MAX   (1024 * 1024)
-#define API_SESSIONS_MAX      16	/* intakes under way */
-#define API_SESSION_IDLE_MS   600000	/* an intake that was left alone this long makes room for a new one */
-#define API_LIST_LINES_MAX    20000000	/* lines of one list */
-#define API_CALLS_MAX	      256	/* requests waiting for the store or the core */
-#define API_TEXT_MAX	      512
-#define API_REASON_MAX	      200
-#define API_REPORT_ROWS_MAX   1000
-#define API_CARDS_MAX	      1000
-#define API_CAMPAIGNS_MAX     1000
-#define API_CARD_CMDS_MAX     256	/* commands shown of one card */
-#define API_CARD_STORY_MAX    2000	/* entries shown of one card's story */
+#define API_CHUNK_LINES_MAX 5000 /* lines in one chunk of a list */
+#define API_CHUNK_BYTES_MAX (1024 * 1024)
+#define API_SESSIONS_MAX    16	     /* intakes under way */
+#define API_SESSION_IDLE_MS 600000   /* an intake that was left alone this long makes room for a new one */
+#define API_LIST_LINES_MAX  20000000 /* lines of one list */
+#define API_CALLS_MAX	    256	     /* requests waiting for the store or the core */
+#define API_TEXT_MAX	    512
+#define API_REASON_MAX	    200
+#define API_REPORT_ROWS_MAX 1000
+#define API_CARDS_MAX	    1000
+#define API_CAMPAIGNS_MAX   1000
+#define API_CARD_CMDS_MAX   256	 /* commands shown of one card */
+#define API_CARD_STORY_MAX  2000 /* entries shown of one card's story */
 
 enum api_status {
 	API_OK = 200,
-	API_BAD = 400,		/* malformed */
+	API_BAD = 400, /* malformed */
 	API_NOT_FOUND = 404,
-	API_REFUSED = 409,	/* by a rule */
+	API_REFUSED = 409, /* by a rule */
 	API_TOO_LARGE = 413,
-	API_NOT_READY = 503,	/* starting, stopping, store in alarm: try again */
+	API_NOT_READY = 503, /* starting, stopping, store in alarm: try again */
 };
 
 struct api_reject {
@@ -50,24 +50,24 @@ struct api_reject {
 /* Of one chunk, or of the whole list after finish. */
 struct api_lines {
 	uint64_t accepted, unchanged, rejected;
-	uint64_t packets, sms_parts;		/* campaigns: what would be or will be sent when every first attempt works */
-	uint64_t next_line;			/* `first` of the next chunk */
-	const struct api_reject *reject;	/* n_reject of them, of this chunk only */
+	uint64_t packets, sms_parts;	 /* campaigns: what would be or will be sent when every first attempt works */
+	uint64_t next_line;		 /* `first` of the next chunk */
+	const struct api_reject *reject; /* n_reject of them, of this chunk only */
 	size_t n_reject;
-	bool total;				/* of the whole list: after finish */
-	const char *state;			/* campaign state after finish, else NULL */
+	bool total;	   /* of the whole list: after finish */
+	const char *state; /* campaign state after finish, else NULL */
 };
 
 struct api_created {
-	const char *id;		/* imports: the session.  campaigns: NULL */
-	const char *name;	/* campaigns */
-	uint64_t campaign;	/* 0: dry run */
-	const char *session;	/* dry run of a campaign, else NULL */
+	const char *id;	     /* imports: the session.  campaigns: NULL */
+	const char *name;    /* campaigns */
+	uint64_t campaign;   /* 0: dry run */
+	const char *session; /* dry run of a campaign, else NULL */
 };
 
 struct api_campaign {
 	struct campaign_row row;
-	bool counted;			/* view is filled in */
+	bool counted; /* view is filled in */
 	struct gw_campaign_view view;
 };
 struct api_campaigns {
@@ -76,13 +76,13 @@ struct api_campaigns {
 };
 struct api_verb {
 	const char *name;
-	const char *state;		/* "RUNNING", ...; "DELETED" */
+	const char *state; /* "RUNNING", ...; "DELETED" */
 };
 
 struct api_report {
 	const struct store_report *row;
 	size_t n;
-	uint64_t next;			/* `after` of the next page, 0: that was all */
+	uint64_t next; /* `after` of the next page, 0: that was all */
 };
 struct api_cards {
 	const struct card_row *card;
@@ -92,22 +92,24 @@ struct api_cards {
 
 struct api_cmd_view {
 	struct cmd_row row;
-	const uint8_t *packet;		/* NULL: not kept */
+	const uint8_t *packet; /* NULL: not kept */
 	size_t packet_len;
 	struct decoded decoded;
 };
 struct api_story_view {
 	struct store_story story;
+	const uint8_t *octets; /* the packet this is about; NULL: none */
+	size_t octets_len;
 	bool has_decoded;
 	struct decoded decoded;
 };
 struct api_card {
 	struct card_bundle bundle;
-	struct api_cmd_view *cmd;	/* oldest first */
+	struct api_cmd_view *cmd; /* oldest first */
 	size_t n_cmds;
-	struct api_story_view *story;	/* oldest first */
+	struct api_story_view *story; /* oldest first */
 	size_t n_story;
-	bool cut;			/* there is more than is shown */
+	bool cut; /* there is more than is shown */
 };
 
 struct api_link_status {
@@ -117,7 +119,7 @@ struct api_link_status {
 struct api_gw_status {
 	const char *version;
 	bool ready;
-	const char *alarm;		/* NULL: none */
+	const char *alarm; /* NULL: none */
 	const struct api_link_status *link;
 	unsigned n_links;
 	struct store_totals totals;
@@ -128,8 +130,8 @@ struct api_gw_status {
 
 struct api_reply {
 	enum api_status status;
-	const char *code;		/* status != OK: "no-such-campaign" */
-	char message[API_TEXT_MAX];	/* status != OK: what, where, what to do; never key material */
+	const char *code;	    /* status != OK: "no-such-campaign" */
+	char message[API_TEXT_MAX]; /* status != OK: what, where, what to do; never key material */
 	/* of the call that was made; NULL otherwise */
 	const struct api_created *created;
 	const struct api_lines *lines;
@@ -158,9 +160,9 @@ struct api_deps {
 	struct link *const *links;
 	unsigned n_links;
 	const char *version;
-	void (*kick)(void *ctx);	/* something was posted to the core: take a turn soon; may be NULL */
+	void (*kick)(void *ctx); /* something was posted to the core: take a turn soon; may be NULL */
 	void *kick_ctx;
-	void (*log)(void *ctx, int level, const char *line);	/* levels as syslog; may be NULL */
+	void (*log)(void *ctx, int level, const char *line); /* levels as syslog; may be NULL */
 	void *log_ctx;
 };
 
@@ -180,9 +182,9 @@ struct api_import_req {
 	unsigned n_keysets;
 	struct {
 		unsigned kvn;
-		char alg[16];		/* as ks_alg_parse() knows them */
-		uint64_t cntr;		/* the value the first command takes, 1.. */
-		unsigned cc_len;	/* 0: 8 */
+		char alg[16];	 /* as ks_alg_parse() knows them */
+		uint64_t cntr;	 /* the value the first command takes, 1.. */
+		unsigned cc_len; /* 0: 8 */
 	} keyset[CARD_KEYSETS_MAX];
 	bool dry_run;
 };

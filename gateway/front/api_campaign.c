@@ -5,6 +5,7 @@
  * hands it over.  What never finishes is dropped at the next start (api_start_cleanup).  A dry run does the same work in
  * transactions that are rolled back.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,9 +15,39 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../nearest.h"
 #include "api_int.h"
 
+#define PROFILES_LISTED_MAX 64 /* looked at for a suggestion */
+
 /* ----------------------------------------------------------------------------------------------- profile */
+
+/* The profile in the directory whose name is nearest, "" when none is near. */
+static void profile_nearest(const char *dir, const char *name, char near[PROFILE_NAME_MAX])
+{
+	char names[PROFILES_LISTED_MAX][PROFILE_NAME_MAX];
+	const char *list[PROFILES_LISTED_MAX], *found;
+	size_t n = 0;
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	while (d && n < PROFILES_LISTED_MAX && (e = readdir(d))) {
+		const char *dot = strrchr(e->d_name, '.');
+		size_t len = dot ? (size_t)(dot - e->d_name) : 0;
+
+		if (!len || len >= PROFILE_NAME_MAX || strcmp(dot, ".profile"))
+			continue;
+		memcpy(names[n], e->d_name, len);
+		names[n][len] = 0;
+		list[n] = names[n];
+		n++;
+	}
+	if (d)
+		closedir(d);
+	found = nearest_word(name, list, n);
+	if (found)
+		snprintf(near, PROFILE_NAME_MAX, "%s", found);
+}
 
 /* Reads the profile's text.  Length, or -1 with a sentence. */
 static int profile_read(const struct api *a, const char *name, char text[PROFILE_TEXT_MAX + 1], char *why, size_t cap)
@@ -33,7 +64,12 @@ static int profile_read(const struct api *a, const char *name, char text[PROFILE
 	}
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
-		snprintf(why, cap, "%.256s: %s; profiles are files NAME.profile in the profile-dir of the config", path, strerror(errno));
+		int rc = errno;
+		char near[PROFILE_NAME_MAX] = "";
+
+		profile_nearest(a->deps.profile_dir, name, near);
+		snprintf(why, cap, "%.256s: %s%s%s%s", path, strerror(rc), *near ? "; did you mean " : "", near,
+			 *near ? "?" : "; profiles are files NAME.profile in the profile-dir of the config");
 		return -1;
 	}
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > PROFILE_TEXT_MAX) {
@@ -60,7 +96,8 @@ static int profile_fits(const struct profile *p, char *why, size_t cap)
 
 		if (n < 0 || (p->segments_max && segments > p->segments_max)) {
 			snprintf(why, cap, "profile %s: its script takes %s with %s keys; segments-max is %u", p->name,
-				 n < 0 ? ota_strerror(n) : "more short messages than allowed", ota_alg_name(algs[i]), p->segments_max);
+				 n < 0 ? ota_strerror(n) : "more short messages than allowed", ota_alg_name(algs[i]),
+				 p->segments_max);
 			return -1;
 		}
 	}
@@ -76,7 +113,8 @@ static int session_profile(const struct api *a, struct session *s, const char *n
 		api_fail(to, API_NOT_FOUND, "no-such-profile", "%s", why);
 		return -1;
 	}
-	if (profile_parse(&s->profile, text, (size_t)n, why, sizeof(why)) || profile_fits(&s->profile, why, sizeof(why))) {
+	if (profile_parse(&s->profile, text, (size_t)n, why, sizeof(why)) ||
+	    profile_fits(&s->profile, why, sizeof(why))) {
 		api_fail(to, API_REFUSED, "bad-profile", "%.128s/%s.profile: %s", a->deps.profile_dir, name, why);
 		return -1;
 	}
@@ -124,7 +162,8 @@ static void create_done(struct store_batch *b, int rc)
 	} else if (op || !s) {
 		api_fail(to, API_REFUSED, "refused", "the campaign cannot be created: %s", store_strerror(op));
 	} else {
-		made = (struct api_created){ .name = s->campaign.name, .campaign = s->dry_run ? 0 : s->campaign.id,
+		made = (struct api_created){ .name = s->campaign.name,
+					     .campaign = s->dry_run ? 0 : s->campaign.id,
 					     .session = s->dry_run ? s->id : NULL };
 		to.done(to.ctx, &r);
 		s = NULL; /* stays */
@@ -140,16 +179,20 @@ void api_campaign_create(struct api *a, const struct api_campaign_req *req, stru
 	struct session *s;
 
 	if (!name_ok(req->name, CAMPAIGN_NAME_MAX)) {
-		api_fail(to, API_BAD, "bad-name", "a campaign's name has letters, digits, '.', '_' and '-', at most %d, and begins with a letter or digit",
+		api_fail(to, API_BAD, "bad-name",
+			 "a campaign's name has letters, digits, '.', '_' and '-', at most %d, and begins with a "
+			 "letter or digit",
 			 CAMPAIGN_NAME_MAX - 1);
 		return;
 	}
 	if (!name_ok(req->profile, PROFILE_NAME_MAX)) {
-		api_fail(to, API_BAD, "bad-name", "a profile's name has letters, digits, '.', '_' and '-', and no directory");
+		api_fail(to, API_BAD, "bad-name",
+			 "a profile's name has letters, digits, '.', '_' and '-', and no directory");
 		return;
 	}
 	if (!gw_ready(a->deps.gw)) {
-		api_fail(to, API_NOT_READY, "starting", "the gateway is still reading its state: try again in a moment");
+		api_fail(to, API_NOT_READY, "starting",
+			 "the gateway is still reading its state: try again in a moment");
 		return;
 	}
 	s = session_new(a, SESSION_CAMPAIGN, req->dry_run ? "dr" : "ca", to);
@@ -160,7 +203,8 @@ void api_campaign_create(struct api *a, const struct api_campaign_req *req, stru
 		return;
 	}
 	s->dry_run = req->dry_run;
-	s->campaign = (struct campaign_row){ .id = a->next_campaign++, .state = CAMPAIGN_LOADING, .created_ms = api_now(a) };
+	s->campaign =
+		(struct campaign_row){ .id = a->next_campaign++, .state = CAMPAIGN_LOADING, .created_ms = api_now(a) };
 	memcpy(s->campaign.name, req->name, sizeof(s->campaign.name));
 	memcpy(s->campaign.profile, req->profile, sizeof(s->campaign.profile));
 	c = call_new(a, sizeof(*c), to, create_drop);
@@ -170,7 +214,8 @@ void api_campaign_create(struct api *a, const struct api_campaign_req *req, stru
 	}
 	memcpy(c->session, s->id, sizeof(c->session));
 	c->batch = store_batch_new();
-	if (!c->batch || !store_batch_add(c->batch, ST_CAMPAIGN_INSERT, &s->campaign, s->profile_text, s->profile_len)) {
+	if (!c->batch ||
+	    !store_batch_add(c->batch, ST_CAMPAIGN_INSERT, &s->campaign, s->profile_text, s->profile_len)) {
 		api_fail(to, API_NOT_READY, "no-memory", "out of memory: try again later");
 		call_free(&c->call);
 		session_drop(a, s);
@@ -196,7 +241,9 @@ static int campaign_header(struct session *s, struct csv_record *r, char *why, s
 		have[s->column[i]] = true;
 	for (unsigned i = 0; i <= COL_IMSI; i++) {
 		if (!have[i]) {
-			snprintf(why, cap, "line 1: there is no column %s; an IMSI list has ICCID,IMSI and may have MSISDN", known[i]);
+			snprintf(why, cap,
+				 "line 1: there is no column %s; an IMSI list has ICCID,IMSI and may have MSISDN",
+				 known[i]);
 			return -1;
 		}
 	}
@@ -211,7 +258,6 @@ static void campaign_line(struct api *a, struct session *s, struct chunk *ch, st
 	};
 	char digits[_NUMBERS][ICCID_DIGITS_MAX + 1] = { "" }, why[API_REASON_MAX];
 
-	(void)a;
 	for (unsigned n = 0; n < _NUMBERS; n++) {
 		const char *text = line_field(s, r, n);
 
@@ -237,7 +283,9 @@ static void campaign_line(struct api *a, struct session *s, struct chunk *ch, st
 /* What this card's script takes, under the keys it really has. */
 static void campaign_count(const struct session *s, struct chunk *ch, const struct store_txn_plan *p)
 {
-	const struct keyset_row k = { .kvn = p->kvn, .kic_alg = p->kic_alg, .kid_alg = p->kid_alg, .cc_len = p->cc_len };
+	const struct keyset_row k = {
+		.kvn = p->kvn, .kic_alg = p->kic_alg, .kid_alg = p->kid_alg, .cc_len = p->cc_len
+	};
 	struct swap_values v = { "", "" };
 	int segments = 0;
 
@@ -291,7 +339,8 @@ static struct session *intake_find(struct api *a, const char *name, const char *
 			return s;
 	}
 	api_fail(to, API_NOT_FOUND, "no-such-intake",
-		 "no list is coming in for campaign %.47s (finished, left alone too long, or the gateway was restarted): create it again",
+		 "no list is coming in for campaign %.47s (finished, left alone too long, or the gateway was "
+		 "restarted): create it again",
 		 name);
 	return NULL;
 }
@@ -341,8 +390,9 @@ static void finish_answer(struct api *a, struct session *s, const char *state, s
 
 	s->total.state = state;
 	s->total.total = true;
-	api_log(a, 5, "campaign %s%s: %" PRIu64 " cards, %" PRIu64 " short messages, %" PRIu64 " lines rejected", s->campaign.name,
-		s->dry_run ? " (dry run)" : "", s->total.accepted, s->total.sms_parts, s->total.rejected);
+	api_log(a, 5, "campaign %s%s: %" PRIu64 " cards, %" PRIu64 " short messages, %" PRIu64 " lines rejected",
+		s->campaign.name, s->dry_run ? " (dry run)" : "", s->total.accepted, s->total.sms_parts,
+		s->total.rejected);
 	to.done(to.ctx, &r);
 	session_drop(a, s);
 }
@@ -362,13 +412,13 @@ static void finish_done(struct store_batch *b, int rc)
 	} else if (!s) {
 		api_fail(to, API_NOT_FOUND, "no-such-intake", "the intake is gone");
 	} else if (c->drop) {
-		api_fail(to, API_REFUSED, "empty-campaign", "no line of the list was accepted: campaign %s was not created",
-			 s->campaign.name);
+		api_fail(to, API_REFUSED, "empty-campaign",
+			 "no line of the list was accepted: campaign %s was not created", s->campaign.name);
 		session_drop(a, s);
 	} else if (gw_campaign_adopt(a->deps.gw, &c->row, s->profile_text, s->profile_len, why, sizeof(why))) {
 		/* it is durable and READY: the next start finds it */
-		api_fail(to, API_NOT_READY, "not-adopted", "campaign %s is stored but cannot be taken over now: %s", s->campaign.name,
-			 why);
+		api_fail(to, API_NOT_READY, "not-adopted", "campaign %s is stored but cannot be taken over now: %s",
+			 s->campaign.name, why);
 		session_drop(a, s);
 	} else {
 		finish_answer(a, s, campaign_state_name(CAMPAIGN_READY), to);
@@ -433,7 +483,8 @@ static void delete_done(struct store_batch *b, int rc)
 	if (rc)
 		api_fail_store(c->call.a, to, rc);
 	else if (b->ops[0].rc)
-		api_fail(to, API_REFUSED, "refused", "campaign %s cannot be deleted: %s", c->row.name, store_strerror(b->ops[0].rc));
+		api_fail(to, API_REFUSED, "refused", "campaign %s cannot be deleted: %s", c->row.name,
+			 store_strerror(b->ops[0].rc));
 	else
 		to.done(to.ctx, &r);
 	call_free(&c->call);
@@ -448,7 +499,8 @@ void api_campaign_delete(struct api *a, const char *name, struct api_to to)
 
 	if (gw_campaign_find(a->deps.gw, name, &id)) {
 		api_fail(to, API_REFUSED, "not-loading",
-			 "campaign %.47s is complete: cancel it instead; deleted can be only what is still coming in", name);
+			 "campaign %.47s is complete: cancel it instead; deleted can be only what is still coming in",
+			 name);
 		return;
 	}
 	for (size_t i = 0; i < API_SESSIONS_MAX; i++) {

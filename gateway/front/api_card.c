@@ -21,7 +21,7 @@ struct card_call {
 		uint8_t *packet;
 		size_t len;
 	} wire[API_CARD_CMDS_MAX];
-	size_t n_wires;			/* commands whose packet has been asked for */
+	size_t n_wires; /* commands whose packet has been asked for */
 	struct store_blob blob;
 	struct store_story *story;
 	size_t n_story;
@@ -59,7 +59,8 @@ static const struct cmd_row *cmd_of(const struct card_call *c, uint64_t id)
 
 static struct decode_keys keys_of(const struct card_call *c, const struct cmd_row *cmd)
 {
-	return (struct decode_keys){ .ks = c->call.a->deps.ks, .iccid = c->card.bundle.card.iccid,
+	return (struct decode_keys){ .ks = c->call.a->deps.ks,
+				     .iccid = c->card.bundle.card.iccid,
 				     .keyset = keyset_of(&c->card.bundle, cmd->kvn) };
 }
 
@@ -77,12 +78,24 @@ static void cmd_decode(struct card_call *c, size_t i)
 		snprintf(v->decoded.note, sizeof(v->decoded.note), "its packet is not kept");
 }
 
-/* A PoR is opened against the command it was matched to; a stray one against each, newest first, until one fits. */
+/* A command's packet is shown where it was made.  A PoR is opened against the command it was matched to; a stray one
+ * against each, newest first, until one fits. */
 static void story_decode(struct card_call *c, struct api_story_view *v)
 {
 	const struct store_story *s = &v->story;
 	const struct cmd_row *cmd = cmd_of(c, s->row.cmd);
 
+	if (cmd && s->row.kind == STORY_PREPARED) {
+		const struct api_cmd_view *made = &c->card.cmd[cmd - c->cmd];
+
+		v->octets = made->packet;
+		v->octets_len = made->packet_len;
+		v->decoded = made->decoded;
+		v->has_decoded = true;
+		return;
+	}
+	v->octets = s->row.detail_len ? s->detail : NULL;
+	v->octets_len = s->row.detail_len;
 	if ((s->row.kind != STORY_POR && s->row.kind != STORY_STRAY) || !s->row.detail_len)
 		return;
 	if (cmd) {
@@ -141,8 +154,13 @@ static void card_story_ask(struct card_call *c, uint64_t after)
 		return;
 	}
 	c->story = more;
-	c->q = (struct store_query){ .kind = Q_CARD_STORY, .id = c->card.bundle.card.id, .after = after, .limit = STORY_PAGE,
-				     .out = c->story + c->n_story, .done = card_story, .ctx = c };
+	c->q = (struct store_query){ .kind = Q_CARD_STORY,
+				     .id = c->card.bundle.card.id,
+				     .after = after,
+				     .limit = STORY_PAGE,
+				     .out = c->story + c->n_story,
+				     .done = card_story,
+				     .ctx = c };
 	c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
 }
 
@@ -172,8 +190,9 @@ static void card_wire_ask(struct card_call *c)
 		card_story_ask(c, 0);
 		return;
 	}
-	c->q = (struct store_query){ .kind = Q_WIRE, .id = c->cmd[c->n_wires].id, .limit = 1, .out = &c->blob, .done = card_wire,
-				     .ctx = c };
+	c->q = (struct store_query){
+		.kind = Q_WIRE, .id = c->cmd[c->n_wires].id, .limit = 1, .out = &c->blob, .done = card_wire, .ctx = c
+	};
 	c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
 }
 
@@ -220,12 +239,17 @@ static void card_got(struct store_query *q, int rc)
 		return;
 	}
 	if (!q->n) {
-		api_fail(c->call.to, API_NOT_FOUND, "no-such-card", "there is no card with ICCID %s: import it first", q->digits);
+		api_fail(c->call.to, API_NOT_FOUND, "no-such-card", "there is no card with ICCID %s: import it first",
+			 q->digits);
 		call_free(&c->call);
 		return;
 	}
-	c->q = (struct store_query){ .kind = Q_CARD_CMDS, .id = c->card.bundle.card.id, .limit = API_CARD_CMDS_MAX, .out = c->cmd,
-				     .done = card_cmds, .ctx = c };
+	c->q = (struct store_query){ .kind = Q_CARD_CMDS,
+				     .id = c->card.bundle.card.id,
+				     .limit = API_CARD_CMDS_MAX,
+				     .out = c->cmd,
+				     .done = card_cmds,
+				     .ctx = c };
 	c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
 }
 
@@ -278,6 +302,8 @@ void api_cards(struct api *a, uint64_t after, unsigned limit, struct api_to to)
 	c = call_new(a, sizeof(*c) + limit * sizeof(c->row[0]), to, NULL);
 	if (!c)
 		return;
-	c->q = (struct store_query){ .kind = Q_CARDS, .after = after, .limit = limit, .out = c->row, .done = cards_done, .ctx = c };
+	c->q = (struct store_query){
+		.kind = Q_CARDS, .after = after, .limit = limit, .out = c->row, .done = cards_done, .ctx = c
+	};
 	a->deps.store->ops->query(a->deps.store, &c->q);
 }

@@ -17,8 +17,8 @@
 /* Column names of the sysmocom and pySim files (KICn is added below).  What this gateway has no use for yet is read over
  * and wiped with its line: subscriber key, operator code, PINs, administrative key. */
 static const char *const column_plain[] = {
-	"ICCID", "IMSI", "MSISDN", "ID",  "ACC",  "PIN1",      "PUK1",	    "PIN2",    "PUK2",
-	"KI",	 "OPC",	 "OP",	   "ADM1", "ADM2", "BATCH",
+	"ICCID", "IMSI", "MSISDN", "ID", "ACC",	 "PIN1", "PUK1",  "PIN2",
+	"PUK2",	 "KI",	 "OPC",	   "OP", "ADM1", "ADM2", "BATCH",
 };
 #define COLUMNS_PLAIN ARRAY_SIZE(column_plain)
 #define COLUMNS_KNOWN (COLUMNS_PLAIN + 3 * KVN_MAX)
@@ -112,7 +112,8 @@ static int import_keyset(struct api *a, struct session *s, struct csv_record *r,
 			return -1;
 		}
 	}
-	rc = ks_keyset_import(a->deps.ks, iccid, &s->spec[i], hex[0], hex[1], hex[2], out->sealed, reason, sizeof(reason));
+	rc = ks_keyset_import(a->deps.ks, iccid, &s->spec[i], hex[0], hex[1], hex[2], out->sealed, reason,
+			      sizeof(reason));
 	if (rc < 0) {
 		snprintf(why, cap, "key version %u: %s", kvn, *reason ? reason : ks_strerror(rc));
 		return -1;
@@ -186,10 +187,14 @@ static void import_committed(struct store_batch *b, int rc)
 		} else if (b->ops[i].rc == STORE_R_SAME) {
 			ch->out.unchanged++;
 		} else {
-			store_reason(why, sizeof(why), b->ops[i].rc, in->card.iccid, in->card.imsi, in->card.msisdn, 0, "");
+			store_reason(why, sizeof(why), b->ops[i].rc, in->card.iccid, in->card.imsi, in->card.msisdn, 0,
+				     "");
 			chunk_reject(ch, ch->line[i], "%s", why);
 			for (unsigned n = 0; s && n < _NUMBERS; n++)
-				seen_drop(&s->seen[n], n == NUM_ICCID ? in->card.iccid : n == NUM_IMSI ? in->card.imsi : in->card.msisdn,
+				seen_drop(&s->seen[n],
+					  n == NUM_ICCID ? in->card.iccid :
+					  n == NUM_IMSI	 ? in->card.imsi :
+							   in->card.msisdn,
 					  ch->line[i]);
 		}
 	}
@@ -215,12 +220,15 @@ static int check_keyset(struct session *s, unsigned i, struct api_to to)
 	if (alg < 0) {
 		const char *near = nearest_word(s->import.keyset[i].alg, algs, ARRAY_SIZE(algs));
 
-		api_fail(to, API_BAD, "bad-keyset", "key version %u: unknown algorithm \"%s\"%s%s; known are 3des2, 3des3, aes, aes128, aes192, aes256, des",
+		api_fail(to, API_BAD, "bad-keyset",
+			 "key version %u: unknown algorithm \"%s\"%s%s; known are 3des2, 3des3, aes, aes128, aes192, "
+			 "aes256, des",
 			 kvn, s->import.keyset[i].alg, near ? "; did you mean " : "", near ? near : "");
 		return -1;
 	}
 	if (s->import.keyset[i].cntr < 1 || s->import.keyset[i].cntr > OTA_CNTR_MAX) {
-		api_fail(to, API_BAD, "bad-keyset", "key version %u: the first counter must be 1 to %llu", kvn, OTA_CNTR_MAX);
+		api_fail(to, API_BAD, "bad-keyset", "key version %u: the first counter must be 1 to %llu", kvn,
+			 OTA_CNTR_MAX);
 		return -1;
 	}
 	if (cc_len != 8 && !(cc_len == 4 && alg == OTA_ALG_AES_CBC)) {
@@ -228,7 +236,9 @@ static int check_keyset(struct session *s, unsigned i, struct api_to to)
 			 alg == OTA_ALG_AES_CBC ? " or 4" : " (4 is for AES only)");
 		return -1;
 	}
-	s->spec[i] = (struct ks_keyset_spec){ .kvn = (uint8_t)kvn, .kic_alg = (enum ota_alg)alg, .kid_alg = (enum ota_alg)alg,
+	s->spec[i] = (struct ks_keyset_spec){ .kvn = (uint8_t)kvn,
+					      .kic_alg = (enum ota_alg)alg,
+					      .kid_alg = (enum ota_alg)alg,
 					      .cc_len = (uint8_t)cc_len };
 	return 0;
 }
@@ -240,7 +250,8 @@ void api_import_create(struct api *a, const struct api_import_req *req, struct a
 	struct api_reply r = { .status = API_OK, .created = &made };
 
 	if (req->n_keysets < 1 || req->n_keysets > CARD_KEYSETS_MAX) {
-		api_fail(to, API_BAD, "bad-keyset", "name 1 to %d key versions, for example 1=3des2,cntr=1", CARD_KEYSETS_MAX);
+		api_fail(to, API_BAD, "bad-keyset", "name 1 to %d key versions, for example 1=3des2,cntr=1",
+			 CARD_KEYSETS_MAX);
 		return;
 	}
 	s = session_new(a, SESSION_IMPORT, "im", to);
@@ -266,7 +277,8 @@ static struct session *import_find(struct api *a, const char *id, struct api_to 
 
 	if (!s)
 		api_fail(to, API_NOT_FOUND, "no-such-import",
-			 "import %.15s is not open (finished, left alone too long, or the gateway was restarted): begin again; cards that are in already are unchanged",
+			 "import %.15s is not open (finished, left alone too long, or the gateway was restarted): "
+			 "begin again; cards that are in already are unchanged",
 			 id);
 	return s;
 }

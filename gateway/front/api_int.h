@@ -11,9 +11,9 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define SESSION_ID_MAX 16
-#define ICCID_DIGITS_MIN 18
-#define IMSI_DIGITS_MIN 6
+#define SESSION_ID_MAX	  16
+#define ICCID_DIGITS_MIN  18
+#define IMSI_DIGITS_MIN	  6
 #define MSISDN_DIGITS_MIN 5
 
 /* Digits of one kind as they come in and how they are called. */
@@ -22,18 +22,19 @@ extern const char *const number_name[_NUMBERS];
 
 /* The columns a list may have; >= COL_KEYS: a key of some version. */
 enum column { COL_ICCID, COL_IMSI, COL_MSISDN, COL_IGNORED, COL_KEYS };
-#define COL_KEY(kind, slot) (COL_KEYS + (kind) * CARD_KEYSETS_MAX + (slot)) /* kind: 0 KIC, 1 KID, 2 KIK; slot: of the request */
+#define COL_KEY(kind, slot) \
+	(COL_KEYS + (kind)*CARD_KEYSETS_MAX + (slot)) /* kind: 0 KIC, 1 KID, 2 KIK; slot: of the request */
 
 enum session_kind { SESSION_IMPORT, SESSION_CAMPAIGN };
 
 /* An intake: a list that comes in chunk by chunk. */
 struct session {
-	uint8_t kind;			/* enum session_kind */
+	uint8_t kind; /* enum session_kind */
 	char id[SESSION_ID_MAX];
-	bool dry_run, busy;		/* busy: a chunk or the finish is with the store */
+	bool dry_run, busy; /* busy: a chunk or the finish is with the store */
 	int64_t touched_ms;
 	unsigned n_columns;		/* 0: the header has not come yet */
-	uint8_t column[CSV_FIELDS_MAX];	/* enum column by position */
+	uint8_t column[CSV_FIELDS_MAX]; /* enum column by position */
 	uint64_t next_line;		/* the next chunk begins here */
 	uint64_t last_first;		/* `first` of the chunk before: sent again, its answer is repeated */
 	struct api_lines last, total;
@@ -41,7 +42,7 @@ struct session {
 	/* SESSION_IMPORT */
 	struct api_import_req import;
 	struct ks_keyset_spec spec[CARD_KEYSETS_MAX];
-	size_t key_len[CARD_KEYSETS_MAX];	/* octets that aesNNN demands, 0: any */
+	size_t key_len[CARD_KEYSETS_MAX]; /* octets that aesNNN demands, 0: any */
 	/* SESSION_CAMPAIGN */
 	struct campaign_row campaign;
 	struct profile profile;
@@ -54,14 +55,14 @@ struct call {
 	struct call *prev, *next;
 	struct api *a;
 	struct api_to to;
-	uint64_t request;		/* core: id of the verb */
-	void (*drop)(struct call *c);	/* frees what hangs on it; may be NULL */
+	uint64_t request;	      /* core: id of the verb */
+	void (*drop)(struct call *c); /* frees what hangs on it; may be NULL */
 };
 
 struct api {
 	struct api_deps deps;
 	struct session *session[API_SESSIONS_MAX];
-	struct call calls;		/* ring head */
+	struct call calls; /* ring head */
 	unsigned n_calls;
 	uint64_t next_session, next_request, next_campaign;
 	bool stopping;
@@ -93,7 +94,7 @@ struct chunk {
 	char session[SESSION_ID_MAX];
 	uint64_t first, next_line;
 	struct store_batch *batch;
-	uint64_t *line;			/* of each operation of the batch, by its index; 0: not a line's */
+	uint64_t *line; /* of each operation of the batch, by its index; 0: not a line's */
 	size_t n_lines, lines_cap;
 	struct api_lines out;
 	struct api_reject *reject;

@@ -52,7 +52,9 @@ void api_campaign_list(struct api *a, struct api_to to)
 
 	if (!c)
 		return;
-	c->q = (struct store_query){ .kind = Q_CAMPAIGNS, .out = c->row, .limit = API_CAMPAIGNS_MAX, .done = list_done, .ctx = c };
+	c->q = (struct store_query){
+		.kind = Q_CAMPAIGNS, .out = c->row, .limit = API_CAMPAIGNS_MAX, .done = list_done, .ctx = c
+	};
 	a->deps.store->ops->query(a->deps.store, &c->q);
 }
 
@@ -62,9 +64,11 @@ static int find(struct api *a, const char *name, uint64_t *id, struct api_to to)
 	if (gw_campaign_find(a->deps.gw, name, id))
 		return 0;
 	if (!gw_ready(a->deps.gw))
-		api_fail(to, API_NOT_READY, "starting", "the gateway is still reading its state: try again in a moment");
+		api_fail(to, API_NOT_READY, "starting",
+			 "the gateway is still reading its state: try again in a moment");
 	else
-		api_fail(to, API_NOT_FOUND, "no-such-campaign", "there is no campaign %.47s; see the list of campaigns", name);
+		api_fail(to, API_NOT_FOUND, "no-such-campaign", "there is no campaign %.47s; see the list of campaigns",
+			 name);
 	return -1;
 }
 
@@ -132,8 +136,10 @@ void api_on_effect(struct api *a, const struct gw_effect *fx)
 	view = calloc(1, sizeof(*view));
 	if (fx->rc) {
 		api_fail(c->to, fx->rc == -ENOENT ? API_NOT_FOUND : API_REFUSED,
-			 fx->rc == -ENOENT ? "no-such-campaign" : fx->rc == -EALREADY ? "already" : "refused", "%s",
-			 *fx->reason ? fx->reason : "the core refused it");
+			 fx->rc == -ENOENT   ? "no-such-campaign" :
+			 fx->rc == -EALREADY ? "already" :
+					       "refused",
+			 "%s", *fx->reason ? fx->reason : "the core refused it");
 	} else if (!view || !gw_campaign_view(a->deps.gw, ((struct verb_call *)c)->campaign, view)) {
 		api_fail(c->to, API_NOT_FOUND, "no-such-campaign", "the campaign is gone");
 	} else {
@@ -182,7 +188,8 @@ void api_campaign_report(struct api *a, const char *name, uint64_t after, unsign
 	c = call_new(a, sizeof(*c) + limit * sizeof(c->row[0]), to, NULL);
 	if (!c)
 		return;
-	c->q = (struct store_query){ .kind = Q_REPORT, .id = id, .after = after, .limit = limit, .out = c->row, .done = report_done,
-				     .ctx = c };
+	c->q = (struct store_query){
+		.kind = Q_REPORT, .id = id, .after = after, .limit = limit, .out = c->row, .done = report_done, .ctx = c
+	};
 	a->deps.store->ops->query(a->deps.store, &c->q);
 }

@@ -106,7 +106,8 @@ int header_map(struct session *s, const struct csv_record *r, const char *const 
 		size_t n = 0, k;
 
 		for (; r->field[i][n] && n + 1 < sizeof(name); n++)
-			name[n] = (char)(r->field[i][n] >= 'a' && r->field[i][n] <= 'z' ? r->field[i][n] - 32 : r->field[i][n]);
+			name[n] = (char)(r->field[i][n] >= 'a' && r->field[i][n] <= 'z' ? r->field[i][n] - 32 :
+											  r->field[i][n]);
 		name[n] = 0;
 		for (k = 0; k < n_known && strcmp(name, known[k]); k++)
 			;
@@ -114,13 +115,16 @@ int header_map(struct session *s, const struct csv_record *r, const char *const 
 			const char *near = nearest_word(name, known, n_known);
 
 			/* Only what looks like a column name is repeated: a file without a header begins with a card's data. */
-			if (!n || strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != n || strspn(name, "0123456789ABCDEF") == n)
+			if (!n || strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != n ||
+			    strspn(name, "0123456789ABCDEF") == n)
 				snprintf(why, cap,
-					 "line 1 must name the columns, but its column %u is no name; begin the file with for example %s",
+					 "line 1 must name the columns, but its column %u is no name; begin the file "
+					 "with for example %s",
 					 i + 1, "ICCID,IMSI,...");
 			else
-				snprintf(why, cap, "line 1: unknown column \"%.24s\"%s%s%s", name, near ? "; did you mean " : "",
-					 near ? near : "", near ? "?" : "; remove it, or rename it to a known one");
+				snprintf(why, cap, "line 1: unknown column \"%.24s\"%s%s%s", name,
+					 near ? "; did you mean " : "", near ? near : "",
+					 near ? "?" : "; remove it, or rename it to a known one");
 			return -1;
 		}
 		for (unsigned j = 0; j < i; j++) {
@@ -217,12 +221,11 @@ static int chunk_due(struct api *a, struct session *s, uint64_t first, size_t le
 
 		to.done(to.ctx, &r);
 	} else if (first != s->next_line) {
-		api_fail(to, API_REFUSED, "wrong-line", "line %" PRIu64 " is expected next, the chunk begins with line %" PRIu64,
-			 s->next_line, first);
+		api_fail(to, API_REFUSED, "wrong-line",
+			 "line %" PRIu64 " is expected next, the chunk begins with line %" PRIu64, s->next_line, first);
 	} else {
 		return 1;
 	}
-	(void)a;
 	return 0;
 }
 
@@ -245,7 +248,8 @@ static int read_records(struct api *a, struct session *s, struct chunk *ch, char
 		}
 		if (!s->n_columns) {
 			if (rc < 0) {
-				snprintf(why, cap, "line %" PRIu64 " must name the columns: %s", r.line, csv_strerror(rc));
+				snprintf(why, cap, "line %" PRIu64 " must name the columns: %s", r.line,
+					 csv_strerror(rc));
 				return API_BAD;
 			}
 			if (header(s, &r, why, cap)) {

@@ -13,8 +13,9 @@ const char *const number_name[_NUMBERS] = { "ICCID", "IMSI", "MSISDN" };
 static const struct {
 	unsigned min, max;
 } number_len[_NUMBERS] = {
-	[NUM_ICCID] = { ICCID_DIGITS_MIN, ICCID_DIGITS_MAX },	/* ITU-T E.118: 19 with its check digit; TS 102 221, 13.2: room for 20 */
-	[NUM_IMSI] = { IMSI_DIGITS_MIN, IMSI_DIGITS_MAX },	/* TS 23.003, 2.2 */
+	[NUM_ICCID] = { ICCID_DIGITS_MIN,
+			ICCID_DIGITS_MAX }, /* ITU-T E.118: 19 with its check digit; TS 102 221, 13.2: room for 20 */
+	[NUM_IMSI] = { IMSI_DIGITS_MIN, IMSI_DIGITS_MAX },	 /* TS 23.003, 2.2 */
 	[NUM_MSISDN] = { MSISDN_DIGITS_MIN, MSISDN_DIGITS_MAX }, /* ITU-T E.164 */
 };
 

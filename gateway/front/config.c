@@ -135,13 +135,12 @@ static void number_put(const struct config_setting *s, struct otagw_config *c, u
 
 /* ---- a number ---- */
 
-static int set_number(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
-		      size_t cap)
+static int set_number(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+		      char *err, size_t cap)
 {
 	char *end;
 	uint64_t v;
 
-	(void)argc;
 	errno = 0;
 	v = strtoull(argv[0], &end, 10);
 	if (!isdigit((unsigned char)argv[0][0]) || *end || errno || v < s->min || v > s->max) {
@@ -160,13 +159,12 @@ static bool get_number(const struct config_setting *s, const struct otagw_config
 
 /* ---- an octet, as 0xf6 or decimal ---- */
 
-static int set_octet(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
-		     size_t cap)
+static int set_octet(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+		     char *err, size_t cap)
 {
 	char *end;
 	unsigned long v;
 
-	(void)argc;
 	errno = 0;
 	v = strtoul(argv[0], &end, 0);
 	if (!isdigit((unsigned char)argv[0][0]) || *end || errno || v > 0xff) {
@@ -185,13 +183,12 @@ static bool get_octet(const struct config_setting *s, const struct otagw_config 
 
 /* ---- a time ---- */
 
-static int set_time(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
-		    size_t cap)
+static int set_time(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+		    char *err, size_t cap)
 {
 	char lo[24], hi[24];
 	uint64_t ms;
 
-	(void)argc;
 	if (config_duration(argv[0], &ms, err, cap))
 		return -1;
 	if (ms < s->min || ms > s->max) {
@@ -212,12 +209,11 @@ static bool get_time(const struct config_setting *s, const struct otagw_config *
 
 /* ---- a text ---- */
 
-static int set_text(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
-		    size_t cap)
+static int set_text(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+		    char *err, size_t cap)
 {
 	size_t n = strlen(argv[0]);
 
-	(void)argc;
 	if (!n || n >= s->size) {
 		snprintf(err, cap, "\"%.40s\": must have 1 to %zu characters", argv[0], s->size - 1);
 		return -1;
@@ -265,17 +261,16 @@ static int choice_of(const char *syntax, const char *text, char *err, size_t cap
 			return (int)i;
 	}
 	near = nearest_word(text, list, n);
-	snprintf(err, cap, "unknown word \"%.40s\"%s%s%s (the line is: %s)", text, near ? "; did you mean \"" : "", near ? near : "",
-		 near ? "\"?" : "", syntax);
+	snprintf(err, cap, "unknown word \"%.40s\"%s%s%s (the line is: %s)", text, near ? "; did you mean \"" : "",
+		 near ? near : "", near ? "\"?" : "", syntax);
 	return -1;
 }
 
-static int set_choice(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
-		      size_t cap)
+static int set_choice(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+		      char *err, size_t cap)
 {
 	int v = choice_of(s->syntax, argv[0], err, cap);
 
-	(void)argc;
 	if (v < 0)
 		return -1;
 	number_put(s, c, (uint64_t)v);
@@ -296,12 +291,11 @@ static bool get_choice(const struct config_setting *s, const struct otagw_config
 
 /* ---- those that are alone ---- */
 
-static int set_log_level(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
-			 size_t cap)
+static int set_log_level(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+			 char *err, size_t cap)
 {
 	int v = choice_of(s->syntax, argv[0], err, cap);
 
-	(void)argc;
 	if (v < 0)
 		return -1;
 	c->log_level = 3 + v; /* syslog's numbers: error is 3 */
@@ -320,14 +314,13 @@ static bool get_log_level(const struct config_setting *s, const struct otagw_con
 }
 
 /* Our number, as cards answer to it: DIGITS, or DIGITS with type and plan. */
-static int set_source(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
-		      size_t cap)
+static int set_source(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+		      char *err, size_t cap)
 {
 	struct ota_addr a = { .ton = 1, .npi = 1 };
 	const char *d = argv[0] + (argv[0][0] == '+');
 	size_t n = strlen(d);
 
-	(void)s;
 	if (!n || n >= sizeof(a.digits) || strspn(d, "0123456789") != n) {
 		snprintf(err, cap, "\"%.40s\" must be a number of 1 to %zu digits", argv[0], sizeof(a.digits) - 1);
 		return -1;
@@ -356,7 +349,6 @@ static bool get_source(const struct config_setting *s, const struct otagw_config
 {
 	const struct ota_addr *a = &c->gw.src;
 
-	(void)s;
 	if (a->ton == 1 && a->npi == 1)
 		snprintf(out, cap, "%s", a->digits);
 	else
@@ -366,10 +358,6 @@ static bool get_source(const struct config_setting *s, const struct otagw_config
 
 static bool get_nothing(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
 {
-	(void)s;
-	(void)c;
-	(void)out;
-	(void)cap;
 	return false;
 }
 
@@ -378,11 +366,11 @@ static int set_kek(const struct config_setting *s, struct otagw_config *c, const
 {
 	int how = choice_of(s->syntax, argv[0], err, cap);
 
-	(void)argc;
 	if (how < 0)
 		return -1;
 	if (!*argv[1] || strlen(argv[1]) >= sizeof(c->kek_path)) {
-		snprintf(err, cap, "\"%.40s\": the path must have 1 to %zu characters", argv[1], sizeof(c->kek_path) - 1);
+		snprintf(err, cap, "\"%.40s\": the path must have 1 to %zu characters", argv[1],
+			 sizeof(c->kek_path) - 1);
 		return -1;
 	}
 	c->kek = how == 0 ? KS_KEK_FILE : KS_KEK_PASSPHRASE;
@@ -392,19 +380,17 @@ static int set_kek(const struct config_setting *s, struct otagw_config *c, const
 
 static bool get_kek(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
 {
-	(void)s;
 	snprintf(out, cap, "%s %s", c->kek == KS_KEK_FILE ? "file" : "passphrase-file", c->kek_path);
 	return *c->kek_path != 0;
 }
 
-static int set_rate(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
-		    size_t cap)
+static int set_rate(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+		    char *err, size_t cap)
 {
 	struct config_link *l = config_link_now(c);
 	char *end;
 	unsigned long v;
 
-	(void)argc;
 	if (!strcmp(argv[0], "unlimited")) {
 		l->unlimited = l->rate_given = true;
 		l->rate = 0;
@@ -413,10 +399,10 @@ static int set_rate(const struct config_setting *s, struct otagw_config *c, cons
 	errno = 0;
 	v = strtoul(argv[0], &end, 10);
 	if (!isdigit((unsigned char)argv[0][0]) || *end || errno || v < 1 || v > RATE_MAX) {
-		snprintf(err, cap, "\"%.40s\" must be 1 to %d short messages per second, or \"unlimited\"", argv[0], RATE_MAX);
+		snprintf(err, cap, "\"%.40s\" must be 1 to %d short messages per second, or \"unlimited\"", argv[0],
+			 RATE_MAX);
 		return -1;
 	}
-	(void)s;
 	l->unlimited = false;
 	l->rate_given = true;
 	l->rate = (double)v;
@@ -427,7 +413,6 @@ static bool get_rate(const struct config_setting *s, const struct otagw_config *
 {
 	const struct config_link *l = config_link_now(c);
 
-	(void)s;
 	if (l->unlimited)
 		snprintf(out, cap, "unlimited");
 	else
@@ -436,8 +421,8 @@ static bool get_rate(const struct config_setting *s, const struct otagw_config *
 }
 
 /* The first line of a secret's file: read now, so that its line in the config is named when something is wrong. */
-static int set_password(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
-			size_t cap)
+static int set_password(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+			char *err, size_t cap)
 {
 	struct config_link *l = config_link_now(c);
 	char buf[CONFIG_PASSWORD_MAX + 2] = "";
@@ -446,15 +431,14 @@ static int set_password(const struct config_setting *s, struct otagw_config *c, 
 	size_t len;
 	int fd;
 
-	(void)s;
-	(void)argc;
 	if (strlen(argv[0]) >= sizeof(l->password_file)) {
 		snprintf(err, cap, "the path is too long");
 		return -1;
 	}
 	fd = open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st)) {
-		snprintf(err, cap, "%s: %s; put the SMSC's password into it: (umask 077; cat > %s)", argv[0], strerror(errno), argv[0]);
+		snprintf(err, cap, "%s: %s; put the SMSC's password into it: (umask 077; cat > %s)", argv[0],
+			 strerror(errno), argv[0]);
 		if (fd >= 0)
 			close(fd);
 		return -1;
@@ -497,12 +481,11 @@ static void retry_demo(struct retry_policy *p)
 	p->deadline_ms = 30 * MINUTE_MS;
 }
 
-static int set_preset(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
-		      size_t cap)
+static int set_preset(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+		      char *err, size_t cap)
 {
 	int v = choice_of(s->syntax, argv[0], err, cap);
 
-	(void)argc;
 	if (v < 0)
 		return -1;
 	if (v == 0)
@@ -514,84 +497,101 @@ static int set_preset(const struct config_setting *s, struct otagw_config *c, co
 
 /* ------------------------------------------------------------------------------------------------- table */
 
-#define GW(m)	offsetof(struct otagw_config, m), sizeof(((struct otagw_config *)0)->m)
-#define LINK(m) offsetof(struct config_link, m), sizeof(((struct config_link *)0)->m)
+#define GW(m)	 offsetof(struct otagw_config, m), sizeof(((struct otagw_config *)0)->m)
+#define LINK(m)	 offsetof(struct config_link, m), sizeof(((struct config_link *)0)->m)
 #define RETRY(m) GW(gw.retry.m)
 
 const struct config_setting config_setting[] = {
-	{ CONF_OTAGW, "state-dir PATH", "Directory of the database, mode 0700\nPath\n", set_text, get_text, GW(state_dir) },
-	{ CONF_OTAGW, "profile-dir PATH", "Directory of the card profiles, files NAME.profile\nPath\n", set_text, get_text,
-	  GW(profile_dir) },
-	{ CONF_OTAGW, "api-socket PATH", "Unix socket of the API, mode 0660: who may open it may do everything\nPath\n", set_text,
-	  get_text, GW(api_socket) },
-	{ CONF_OTAGW, "source-address DIGITS", "Our number, to which cards answer by SMS\nDigits, + in front allowed\n", set_source,
-	  get_source },
+	{ CONF_OTAGW, "state-dir PATH", "Directory of the database, mode 0700\nPath\n", set_text, get_text,
+	  GW(state_dir) },
+	{ CONF_OTAGW, "profile-dir PATH", "Directory of the card profiles, files NAME.profile\nPath\n", set_text,
+	  get_text, GW(profile_dir) },
+	{ CONF_OTAGW, "api-socket PATH", "Unix socket of the API, mode 0660: who may open it may do everything\nPath\n",
+	  set_text, get_text, GW(api_socket) },
+	{ CONF_OTAGW, "source-address DIGITS", "Our number, to which cards answer by SMS\nDigits, + in front allowed\n",
+	  set_source, get_source },
 	{ CONF_OTAGW, "source-address DIGITS ton <0-7> npi <0-15>",
-	  "Our number, to which cards answer by SMS\nDigits\nType of number\n1 international, 2 national\nNumbering plan\n1 ISDN\n",
+	  "Our number, to which cards answer by SMS\nDigits\nType of number\n1 international, 2 national\nNumbering "
+	  "plan\n1 ISDN\n",
 	  set_source, get_nothing },
 	{ CONF_OTAGW, "address-by (msisdn|imsi)",
 	  "How the SMSC is told which card is meant\nBy MSISDN\nBy IMSI (OsmoMSC: npi 6)\n", set_choice, get_choice,
 	  GW(gw.address_by_imsi) },
 	{ CONF_OTAGW, "prepared-max <1-1000000>",
-	  "Commands that stand ready ahead of each link's window; about two seconds of what it takes\nNumber\n", set_number,
-	  get_number, GW(gw.limits.prepared_max), 1, 1000000 },
+	  "Commands that stand ready ahead of each link's window; about two seconds of what it takes\nNumber\n",
+	  set_number, get_number, GW(gw.limits.prepared_max), 1, 1000000 },
 	{ CONF_OTAGW, "log-level (error|warning|notice|info|debug)",
-	  "What is written to the log\nFailures only\nand what a person should look at\nand what happened (default)\nand more of it\nand all of it\n",
+	  "What is written to the log\nFailures only\nand what a person should look at\nand what happened "
+	  "(default)\nand more of it\nand all of it\n",
 	  set_log_level, get_log_level },
 
 	{ CONF_KEYSTORE, "kek (file|passphrase-file) PATH",
-	  "Key-encryption key that seals all card keys\n32 octets in a file of mode 0600\nA passphrase, first line of a file of mode 0600\nPath\n",
+	  "Key-encryption key that seals all card keys\n32 octets in a file of mode 0600\nA passphrase, first line of "
+	  "a file of mode 0600\nPath\n",
 	  set_kek, get_kek },
 
 	{ CONF_LINK, "remote-ip ADDRESS", "The SMSC\nAddress or host name\n", set_text, get_text, LINK(host) },
-	{ CONF_LINK, "remote-port <1-65535>", "The SMSC's SMPP port\nPort\n", set_number, get_number, LINK(port), 1, 65535 },
-	{ CONF_LINK, "system-id NAME", "Our name at the SMSC\nAt most 15 characters\n", set_text, get_text, LINK(system_id) },
-	{ CONF_LINK, "password-file PATH", "File of mode 0600 whose first line is the SMSC's password\nPath\n", set_password, get_text,
-	  LINK(password_file) },
-	{ CONF_LINK, "system-type NAME", "SMPP system_type, where the SMSC wants one\nAt most 12 characters\n", set_text, get_text,
-	  LINK(system_type) },
-	{ CONF_LINK, "window <1-1000>", "Submits without an answer at a time\nNumber\n", set_number, get_number, LINK(window), 1,
-	  WINDOW_MAX },
+	{ CONF_LINK, "remote-port <1-65535>", "The SMSC's SMPP port\nPort\n", set_number, get_number, LINK(port), 1,
+	  65535 },
+	{ CONF_LINK, "system-id NAME", "Our name at the SMSC\nAt most 15 characters\n", set_text, get_text,
+	  LINK(system_id) },
+	{ CONF_LINK, "password-file PATH", "File of mode 0600 whose first line is the SMSC's password\nPath\n",
+	  set_password, get_text, LINK(password_file) },
+	{ CONF_LINK, "system-type NAME", "SMPP system_type, where the SMSC wants one\nAt most 12 characters\n",
+	  set_text, get_text, LINK(system_type) },
+	{ CONF_LINK, "window <1-1000>", "Submits without an answer at a time\nNumber\n", set_number, get_number,
+	  LINK(window), 1, WINDOW_MAX },
 	{ CONF_LINK, "throughput (<1-100000>|unlimited)",
-	  "Short messages per second that were agreed with the SMSC\nNumber\nNo limit but the window\n", set_rate, get_rate },
+	  "Short messages per second that were agreed with the SMSC\nNumber\nNo limit but the window\n", set_rate,
+	  get_rate },
 	{ CONF_LINK, "esm-mode (default|datagram|transaction|store-and-forward)",
-	  "Messaging mode (SMPP 3.4, 5.2.12)\nThe SMSC's own\nTry once, no answer about delivery\nThe response tells delivery (OsmoMSC)\nThe SMSC keeps and retries\n",
+	  "Messaging mode (SMPP 3.4, 5.2.12)\nThe SMSC's own\nTry once, no answer about delivery\nThe response tells "
+	  "delivery (OsmoMSC)\nThe SMSC keeps and retries\n",
 	  set_choice, get_choice, LINK(esm_mode) },
-	{ CONF_LINK, "data-coding OCTET", "TP-DCS and data_coding; class 2 8-bit\n0xf6\n", set_octet, get_octet, LINK(dcs) },
+	{ CONF_LINK, "data-coding OCTET", "TP-DCS and data_coding; class 2 8-bit\n0xf6\n", set_octet, get_octet,
+	  LINK(dcs) },
 	{ CONF_LINK, "protocol-id OCTET", "TP-PID; (U)SIM data download\n0x7f\n", set_octet, get_octet, LINK(pid) },
-	{ CONF_LINK, "enquire-link DURATION", "Silence after which the SMSC is asked whether it is there\nTime, 30s\n", set_time, get_time,
-	  LINK(enquire_link_ms), SECOND_MS, HOUR_MS },
-	{ CONF_LINK, "response-timeout DURATION", "A submit without a response is UNKNOWN after this\nTime, 60s; OsmoMSC: at least 45s\n",
-	  set_time, get_time, LINK(response_ms), 100, HOUR_MS },
-	{ CONF_LINK, "reconnect DURATION", "First delay before connecting again; doubles\nTime, 1s\n", set_time, get_time,
-	  LINK(reconnect_ms), 10, HOUR_MS },
-	{ CONF_LINK, "reconnect-max DURATION", "Longest such delay\nTime, 60s\n", set_time, get_time, LINK(reconnect_max_ms), 10, HOUR_MS },
+	{ CONF_LINK, "enquire-link DURATION", "Silence after which the SMSC is asked whether it is there\nTime, 30s\n",
+	  set_time, get_time, LINK(enquire_link_ms), SECOND_MS, HOUR_MS },
+	{ CONF_LINK, "response-timeout DURATION",
+	  "A submit without a response is UNKNOWN after this\nTime, 60s; OsmoMSC: at least 45s\n", set_time, get_time,
+	  LINK(response_ms), 100, HOUR_MS },
+	{ CONF_LINK, "reconnect DURATION", "First delay before connecting again; doubles\nTime, 1s\n", set_time,
+	  get_time, LINK(reconnect_ms), 10, HOUR_MS },
+	{ CONF_LINK, "reconnect-max DURATION", "Longest such delay\nTime, 60s\n", set_time, get_time,
+	  LINK(reconnect_max_ms), 10, HOUR_MS },
 
 	{ CONF_RETRY, "preset (demo|default)",
-	  "All of this node at once; lines after it change single values\nFor the simulator\nFor networks\n", set_preset, get_nothing },
-	{ CONF_RETRY, "por-timeout DURATION", "How long the card's answer may take\nTime\n", set_time, get_time, RETRY(por_timeout_ms), 100,
+	  "All of this node at once; lines after it change single values\nFor the simulator\nFor networks\n",
+	  set_preset, get_nothing },
+	{ CONF_RETRY, "por-timeout DURATION", "How long the card's answer may take\nTime\n", set_time, get_time,
+	  RETRY(por_timeout_ms), 100, 30 * DAY_MS },
+	{ CONF_RETRY, "first DURATION", "Delay before the second attempt; doubles\nTime\n", set_time, get_time,
+	  RETRY(first_ms), 1, 30 * DAY_MS },
+	{ CONF_RETRY, "max DURATION", "Longest delay between attempts\nTime\n", set_time, get_time, RETRY(max_ms), 1,
 	  30 * DAY_MS },
-	{ CONF_RETRY, "first DURATION", "Delay before the second attempt; doubles\nTime\n", set_time, get_time, RETRY(first_ms), 1,
-	  30 * DAY_MS },
-	{ CONF_RETRY, "max DURATION", "Longest delay between attempts\nTime\n", set_time, get_time, RETRY(max_ms), 1, 30 * DAY_MS },
-	{ CONF_RETRY, "jitter <0-100>", "Each delay is changed by up to this much\nPercent\n", set_number, get_number, RETRY(jitter_pct), 0,
-	  100 },
-	{ CONF_RETRY, "attempts <1-10000>", "Attempts of one packet; congestion and broken links do not count\nNumber\n", set_number,
-	  get_number, RETRY(attempts_max), 1, 10000 },
-	{ CONF_RETRY, "busy DURATION", "Delay when the device is busy\nTime\n", set_time, get_time, RETRY(busy_ms), 1, DAY_MS },
-	{ CONF_RETRY, "congestion DURATION", "Delay when the SMSC is congested\nTime\n", set_time, get_time, RETRY(congest_ms), 1, DAY_MS },
-	{ CONF_RETRY, "memory DURATION", "Delay when the device's memory is full\nTime\n", set_time, get_time, RETRY(mem_ms), 1,
-	  30 * DAY_MS },
-	{ CONF_RETRY, "hint DURATION", "After an error that anybody could have sent: wait so long for the signed answer\nTime\n", set_time,
-	  get_time, RETRY(hint_ms), 1, DAY_MS },
-	{ CONF_RETRY, "silent <1-100>", "Attempts without any answer before the card is asked what it holds\nNumber\n", set_number,
-	  get_number, RETRY(silent_max), 1, 100 },
-	{ CONF_RETRY, "probes <0-100>", "Refused read-backs in a row before a person must look\nNumber\n", set_number, get_number,
-	  RETRY(probes_max), 0, 100 },
-	{ CONF_RETRY, "scripts <1-100>", "Scripts per card, each after proof that the one before did not run\nNumber\n", set_number,
-	  get_number, RETRY(scripts_max), 1, 100 },
-	{ CONF_RETRY, "deadline DURATION", "A card that is not done after this is EXPIRED\nTime\n", set_time, get_time, RETRY(deadline_ms),
-	  SECOND_MS, 3650 * DAY_MS },
+	{ CONF_RETRY, "jitter <0-100>", "Each delay is changed by up to this much\nPercent\n", set_number, get_number,
+	  RETRY(jitter_pct), 0, 100 },
+	{ CONF_RETRY, "attempts <1-10000>",
+	  "Attempts of one packet; congestion and broken links do not count\nNumber\n", set_number, get_number,
+	  RETRY(attempts_max), 1, 10000 },
+	{ CONF_RETRY, "busy DURATION", "Delay when the device is busy\nTime\n", set_time, get_time, RETRY(busy_ms), 1,
+	  DAY_MS },
+	{ CONF_RETRY, "congestion DURATION", "Delay when the SMSC is congested\nTime\n", set_time, get_time,
+	  RETRY(congest_ms), 1, DAY_MS },
+	{ CONF_RETRY, "memory DURATION", "Delay when the device's memory is full\nTime\n", set_time, get_time,
+	  RETRY(mem_ms), 1, 30 * DAY_MS },
+	{ CONF_RETRY, "hint DURATION",
+	  "After an error that anybody could have sent: wait so long for the signed answer\nTime\n", set_time, get_time,
+	  RETRY(hint_ms), 1, DAY_MS },
+	{ CONF_RETRY, "silent <1-100>", "Attempts without any answer before the card is asked what it holds\nNumber\n",
+	  set_number, get_number, RETRY(silent_max), 1, 100 },
+	{ CONF_RETRY, "probes <0-100>", "Refused read-backs in a row before a person must look\nNumber\n", set_number,
+	  get_number, RETRY(probes_max), 0, 100 },
+	{ CONF_RETRY, "scripts <1-100>", "Scripts per card, each after proof that the one before did not run\nNumber\n",
+	  set_number, get_number, RETRY(scripts_max), 1, 100 },
+	{ CONF_RETRY, "deadline DURATION", "A card that is not done after this is EXPIRED\nTime\n", set_time, get_time,
+	  RETRY(deadline_ms), SECOND_MS, 3650 * DAY_MS },
 };
 const size_t config_settings = ARRAY_SIZE(config_setting);
 
@@ -602,7 +602,8 @@ int config_link_open(struct otagw_config *c, const char *name, char *err, size_t
 	struct config_link *l;
 
 	if (!name_ok(name, LINK_NAME_MAX)) {
-		snprintf(err, cap, "\"%.40s\": a link's name has letters, digits, '.', '_' and '-', at most %d", name, LINK_NAME_MAX - 1);
+		snprintf(err, cap, "\"%.40s\": a link's name has letters, digits, '.', '_' and '-', at most %d", name,
+			 LINK_NAME_MAX - 1);
 		return -1;
 	}
 	for (link_now = 0; link_now < c->n_links; link_now++) {
@@ -615,8 +616,14 @@ int config_link_open(struct otagw_config *c, const char *name, char *err, size_t
 		return -1;
 	}
 	l = &c->link[c->n_links++];
-	*l = (struct config_link){ .port = 2775, .window = 10, .enquire_link_ms = 30 * SECOND_MS, .response_ms = 60 * SECOND_MS,
-				   .reconnect_ms = SECOND_MS, .reconnect_max_ms = 60 * SECOND_MS, .pid = 0x7f, .dcs = 0xf6 };
+	*l = (struct config_link){ .port = 2775,
+				   .window = 10,
+				   .enquire_link_ms = 30 * SECOND_MS,
+				   .response_ms = 60 * SECOND_MS,
+				   .reconnect_ms = SECOND_MS,
+				   .reconnect_max_ms = 60 * SECOND_MS,
+				   .pid = 0x7f,
+				   .dcs = 0xf6 };
 	memcpy(l->name, name, strlen(name) + 1);
 	return 0;
 }
@@ -695,7 +702,8 @@ static void explain_rest(const struct config_setting *s, char words[WORDS_MAX][6
 	for (size_t i = 1; i <= want && argc < CONFIG_ARGS_MAX; i++) {
 		if (islower((unsigned char)form[i][0])) {
 			if (strcmp(form[i], words[i])) {
-				snprintf(why, cap, "\"%s\" stands where \"%s\" belongs (the line is: %s)", words[i], form[i], s->syntax);
+				snprintf(why, cap, "\"%s\" stands where \"%s\" belongs (the line is: %s)", words[i],
+					 form[i], s->syntax);
 				return;
 			}
 			continue;
@@ -778,7 +786,8 @@ static int check_link(const struct otagw_config *c, const struct config_link *l,
 		{ !*l->host, "remote-ip ADDRESS" },
 		{ !*l->system_id, "system-id NAME" },
 		{ !*l->password_file, "password-file PATH" },
-		{ !l->rate_given, "throughput <1-100000>|unlimited (short messages per second that were agreed with the SMSC)" },
+		{ !l->rate_given,
+		  "throughput <1-100000>|unlimited (short messages per second that were agreed with the SMSC)" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(need); i++) {
@@ -792,8 +801,9 @@ static int check_link(const struct otagw_config *c, const struct config_link *l,
 		return -1;
 	}
 	if (l->pid != c->link[0].pid || l->dcs != c->link[0].dcs) {
-		snprintf(why, cap, "smsc-link %s: protocol-id and data-coding must be those of smsc-link %s in this version", l->name,
-			 c->link[0].name);
+		snprintf(why, cap,
+			 "smsc-link %s: protocol-id and data-coding must be those of smsc-link %s in this version",
+			 l->name, c->link[0].name);
 		return -1;
 	}
 	return 0;
@@ -814,8 +824,8 @@ int config_check(struct otagw_config *c, char *why, size_t cap)
 
 	for (size_t i = 0; i < ARRAY_SIZE(need); i++) {
 		if (need[i].missing) {
-			snprintf(why, cap, "there is no \"%s\": add it%s%s", need[i].what, need[i].node ? " under " : "",
-				 need[i].node ? need[i].node : "");
+			snprintf(why, cap, "there is no \"%s\": add it%s%s", need[i].what,
+				 need[i].node ? " under " : "", need[i].node ? need[i].node : "");
 			return -1;
 		}
 	}

@@ -18,7 +18,7 @@
 #define CONFIG_LINKS_MAX    16
 #define CONFIG_PATH_MAX	    256
 #define CONFIG_ERR_MAX	    512
-#define CONFIG_PASSWORD_MAX 9	/* SMPP 3.4, 4.1.1: 8 characters and a NUL */
+#define CONFIG_PASSWORD_MAX 9 /* SMPP 3.4, 4.1.1: 8 characters and a NUL */
 
 /* One smsc-link: everything struct smpp_link_cfg wants, without libevent. */
 struct config_link {
@@ -31,20 +31,20 @@ struct config_link {
 	char system_type[13];
 	uint32_t window;
 	bool rate_given, unlimited;
-	double rate;			/* segments per second, 0: unlimited, said in words */
+	double rate; /* segments per second, 0: unlimited, said in words */
 	uint32_t enquire_link_ms, response_ms, reconnect_ms, reconnect_max_ms;
-	uint8_t esm_mode;		/* 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
-	uint8_t pid, dcs;		/* one value for all links in this version; copied to gw */
+	uint8_t esm_mode; /* 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
+	uint8_t pid, dcs; /* one value for all links in this version; copied to gw */
 };
 
 struct otagw_config {
 	char state_dir[CONFIG_PATH_MAX];
 	char profile_dir[CONFIG_PATH_MAX];
 	char api_socket[CONFIG_PATH_MAX];
-	int log_level;			/* as syslog: 3 error .. 7 debug */
-	enum ks_kek_source kek;		/* KS_KEK_FILE, KS_KEK_PASSPHRASE */
+	int log_level;		/* as syslog: 3 error .. 7 debug */
+	enum ks_kek_source kek; /* KS_KEK_FILE, KS_KEK_PASSPHRASE */
 	char kek_path[CONFIG_PATH_MAX];
-	struct gw_cfg gw;		/* limits, retry, src, address_by_imsi, pid, dcs, n_links */
+	struct gw_cfg gw; /* limits, retry, src, address_by_imsi, pid, dcs, n_links */
 	unsigned n_links;
 	struct config_link link[CONFIG_LINKS_MAX];
 };

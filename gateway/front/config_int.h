@@ -8,26 +8,26 @@
 
 #include "config.h"
 
-#define CONFIG_ARGS_MAX 4
+#define CONFIG_ARGS_MAX	 4
 #define CONFIG_VALUE_MAX (CONFIG_PATH_MAX + 32)
 
 enum config_node { CONF_TOP, CONF_OTAGW, CONF_KEYSTORE, CONF_LINK, CONF_RETRY, _CONF_NODES };
 
 struct config_setting;
 /* Sets from the words after the keyword.  0, or -1 with a sentence that repeats the offending text. */
-typedef int config_set_fn(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
-			  size_t cap);
+typedef int config_set_fn(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+			  char *err, size_t cap);
 /* The words after the keyword; false: not set, or the default: nothing to write. */
 typedef bool config_get_fn(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap);
 
 struct config_setting {
 	enum config_node node;
-	const char *syntax;	/* as libosmovty reads it; the words in front are the keyword */
-	const char *doc;	/* one line for each word of the syntax */
+	const char *syntax; /* as libosmovty reads it; the words in front are the keyword */
+	const char *doc;    /* one line for each word of the syntax */
 	config_set_fn *set;
 	config_get_fn *get;
 	/* for the generic setters */
-	size_t offset, size;	/* in struct otagw_config, or in struct config_link for CONF_LINK */
+	size_t offset, size; /* in struct otagw_config, or in struct config_link for CONF_LINK */
 	uint64_t min, max;
 };
 extern const struct config_setting config_setting[];

@@ -9,7 +9,8 @@ const char *csv_strerror(int err)
 {
 	switch (err) {
 	case CSV_E_QUOTE:
-		return "a quote (\") stands inside a field; a quoted field is \"...\" from comma to comma, a quote in it is \"\"";
+		return "a quote (\") stands inside a field; a quoted field is \"...\" from comma to comma, a quote in "
+		       "it is \"\"";
 	case CSV_E_OPEN:
 		return "a quote (\") is not closed on its line";
 	case CSV_E_FIELDS:

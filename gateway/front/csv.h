@@ -14,23 +14,23 @@
 #define CSV_FIELDS_MAX 64
 
 enum csv_err {
-	CSV_E_QUOTE = -1,	/* a quote inside an unquoted field, or text after a closing quote */
-	CSV_E_OPEN = -2,	/* a quote that is not closed on its line */
-	CSV_E_FIELDS = -3,	/* more than CSV_FIELDS_MAX fields */
-	CSV_E_NUL = -4,		/* a zero octet */
+	CSV_E_QUOTE = -1,  /* a quote inside an unquoted field, or text after a closing quote */
+	CSV_E_OPEN = -2,   /* a quote that is not closed on its line */
+	CSV_E_FIELDS = -3, /* more than CSV_FIELDS_MAX fields */
+	CSV_E_NUL = -4,	   /* a zero octet */
 };
 const char *csv_strerror(int err);
 
 struct csv {
 	char *p, *end;
-	uint64_t line;		/* number of the next line */
+	uint64_t line; /* number of the next line */
 };
 struct csv_record {
 	uint64_t line;
 	unsigned n;
-	char *field[CSV_FIELDS_MAX];	/* NUL-terminated; valid until the text is wiped */
-	char *start;			/* the whole line's octets, */
-	size_t len;			/* for wiping */
+	char *field[CSV_FIELDS_MAX]; /* NUL-terminated; valid until the text is wiped */
+	char *start;		     /* the whole line's octets, */
+	size_t len;		     /* for wiping */
 };
 
 /* text[len] must be writable: the last field's NUL goes there when the last line has no line end. */

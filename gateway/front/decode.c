@@ -13,7 +13,8 @@
 static void spi_describe(struct decoded *d)
 {
 	static const char *const integrity[] = { "no integrity", "RC", "CC", "DS" };
-	static const char *const counter[] = { "no counter", "counter unchecked", "counter higher", "counter one higher" };
+	static const char *const counter[] = { "no counter", "counter unchecked", "counter higher",
+					       "counter one higher" };
 	static const char *const por[] = { "no PoR", "PoR always", "PoR on error", "PoR reserved" };
 	uint8_t s1 = d->spi[0], s2 = d->spi[1];
 
@@ -101,7 +102,8 @@ void decode_command(struct decoded *d, const uint8_t *packet, size_t len, uint8_
 	}
 	if (!k) {
 		if (OTA_SPI1_CIPHERED(d->spi[0]))
-			snprintf(d->note, sizeof(d->note), "ciphered from the counter on: the rest needs the card's keys");
+			snprintf(d->note, sizeof(d->note),
+				 "ciphered from the counter on: the rest needs the card's keys");
 		else
 			add_script(d, cmd.p.data, cmd.p.data_len);
 		return;
@@ -110,14 +112,17 @@ void decode_command(struct decoded *d, const uint8_t *packet, size_t len, uint8_
 		return;
 	{
 		const struct ota_crypt crypt = ks_crypt(k->ks);
-		const struct ota_cmd_params in = { .kic_ref = { set, KS_KEY_KIC }, .kid_ref = { set, KS_KEY_KID }, .cc_len = cc_len };
+		const struct ota_cmd_params in = { .kic_ref = { set, KS_KEY_KIC },
+						   .kid_ref = { set, KS_KEY_KID },
+						   .cc_len = cc_len };
 
 		memcpy(copy, packet, len);
 		rc = ota_cmd_decode(&cmd, copy, len, &in, &crypt);
 	}
 	ks_unload(k->ks, set);
 	if (rc) {
-		snprintf(d->note, sizeof(d->note), "not opened: the card's keys do not fit this packet (%s)", ota_strerror(rc));
+		snprintf(d->note, sizeof(d->note), "not opened: the card's keys do not fit this packet (%s)",
+			 ota_strerror(rc));
 	} else {
 		d->opened = d->cntr_known = true;
 		d->cntr = cmd.p.cntr;
@@ -157,10 +162,12 @@ static void verdict_note(struct decoded *d, const struct ota_rsp *rsp)
 	case OTA_ACCEPT:
 		break;
 	case OTA_ACCEPT_UNAUTHENTICATED:
-		snprintf(d->note, sizeof(d->note), "in clear although security was asked for: a hint only, anybody could have sent it");
+		snprintf(d->note, sizeof(d->note),
+			 "in clear although security was asked for: a hint only, anybody could have sent it");
 		break;
 	case OTA_ACCEPT_UNCORRELATED:
-		snprintf(d->note, sizeof(d->note), "integrity is right, but it answers another command (CNTR or TAR differ)");
+		snprintf(d->note, sizeof(d->note),
+			 "integrity is right, but it answers another command (CNTR or TAR differ)");
 		break;
 	default:
 		snprintf(d->note, sizeof(d->note), "not an answer to this command: %s", ota_strerror(rsp->why));
@@ -213,7 +220,8 @@ void decode_clear(struct decoded *d, const uint8_t *octets, size_t len)
 	struct ota_udh udh;
 
 	/* A TP-UD begins with a UDH that names a command (70) or response (71) packet: TS 31.115, 4.2. */
-	if (!ota_udh_parse(&udh, octets, len) && (udh.pi == 0x70 || udh.pi == 0x71) && (!udh.concat || udh.total == 1)) {
+	if (!ota_udh_parse(&udh, octets, len) && (udh.pi == 0x70 || udh.pi == 0x71) &&
+	    (!udh.concat || udh.total == 1)) {
 		octets += udh.len;
 		len -= udh.len;
 		if (udh.pi == 0x71) {

@@ -17,14 +17,14 @@
 
 #define DECODE_APDUS_MAX 48
 #define DECODE_TEXT_MAX	 96
-#define DECODE_DATA_MAX	 256	/* octets of response data shown */
+#define DECODE_DATA_MAX	 256 /* octets of response data shown */
 
 enum decoded_kind { DECODED_NOTHING, DECODED_COMMAND, DECODED_RESPONSE };
 struct decoded {
-	uint8_t kind;			/* enum decoded_kind */
-	bool opened;			/* keys were there and the checksum is right */
-	bool cntr_known;		/* read in clear or deciphered */
-	char note[160];			/* what to know: not opened because ..., "" when all is plain */
+	uint8_t kind;	 /* enum decoded_kind */
+	bool opened;	 /* keys were there and the checksum is right */
+	bool cntr_known; /* read in clear or deciphered */
+	char note[160];	 /* what to know: not opened because ..., "" when all is plain */
 	/* command and response */
 	uint8_t spi[2], kic, kid, tar[3], pcntr;
 	char spi_text[2][DECODE_TEXT_MAX];
@@ -38,7 +38,7 @@ struct decoded {
 	/* response */
 	uint8_t status;
 	const char *status_text, *verdict;
-	bool has_run;			/* additional response data of a compact script */
+	bool has_run; /* additional response data of a compact script */
 	unsigned executed;
 	uint16_t sw;
 	const char *sw_text;

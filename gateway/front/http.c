@@ -32,19 +32,19 @@
 #define SEGMENTS_MAX	3
 #define SEGMENT_MAX	64
 #define BACKLOG		32
-#define ACCEPT_PAUSE_MS 200	/* when file descriptors have run out */
+#define ACCEPT_PAUSE_MS 200 /* when file descriptors have run out */
 #define PAGE_DEFAULT	100
 
 struct http {
 	struct event_base *base;
 	struct evhttp *ev;
 	struct evconnlistener *listener;
-	struct event *resume;		/* takes up accepting again */
+	struct event *resume; /* takes up accepting again */
 	struct api *api;
-	struct pending *pending;	/* requests that wait for their answer */
-	struct evhttp_connection *conn[HTTP_CONNS_MAX];	/* that have made a request */
+	struct pending *pending;			/* requests that wait for their answer */
+	struct evhttp_connection *conn[HTTP_CONNS_MAX]; /* that have made a request */
 	unsigned conns;
-	unsigned fresh;			/* accepted, no request yet; forgotten after HTTP_IDLE_S at the latest */
+	unsigned fresh; /* accepted, no request yet; forgotten after HTTP_IDLE_S at the latest */
 	int64_t fresh_until[HTTP_CONNS_MAX];
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
@@ -330,7 +330,8 @@ static void h_campaign_lines(struct in *in)
 		return;
 	to = to_of(in);
 	if (to.done)
-		api_campaign_lines(in->h->api, in->seg[1], evhttp_find_header(&in->query, "session"), first, text, len, to);
+		api_campaign_lines(in->h->api, in->seg[1], evhttp_find_header(&in->query, "session"), first, text, len,
+				   to);
 	body_give_back(text, len);
 }
 
@@ -452,7 +453,7 @@ static void h_explain(struct in *in)
 
 static const struct {
 	enum evhttp_cmd_type method;
-	const char *seg[SEGMENTS_MAX];	/* "*": any */
+	const char *seg[SEGMENTS_MAX]; /* "*": any */
 	void (*handle)(struct in *in);
 } routes[] = {
 	{ EVHTTP_REQ_GET, { "status" }, h_status },
@@ -584,8 +585,6 @@ static void accepting(struct http *h)
 
 static void on_resume(evutil_socket_t fd, short what, void *ctx)
 {
-	(void)fd;
-	(void)what;
 	accepting(ctx);
 }
 
@@ -680,11 +679,13 @@ static int make_way(const struct sockaddr_un *sa, char *err, size_t cap)
 		return -1;
 	}
 	if (!S_ISSOCK(st.st_mode)) {
-		snprintf(err, cap, "api-socket %s: is something else than a socket; remove it or name another path", sa->sun_path);
+		snprintf(err, cap, "api-socket %s: is something else than a socket; remove it or name another path",
+			 sa->sun_path);
 		return -1;
 	}
 	if (answered(sa)) {
-		snprintf(err, cap, "api-socket %s: somebody listens there already; is another gateway running?", sa->sun_path);
+		snprintf(err, cap, "api-socket %s: somebody listens there already; is another gateway running?",
+			 sa->sun_path);
 		return -1;
 	}
 	if (unlink(sa->sun_path) && errno != ENOENT) {
@@ -711,7 +712,8 @@ static int listen_on(const char *path, char *err, size_t cap)
 	/* Linux takes the mode of the socket file from here (masked by umask): there is no moment with a wider one */
 	if (fd < 0 || fchmod(fd, 0660) || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) || chmod(path, 0660) ||
 	    listen(fd, BACKLOG)) {
-		snprintf(err, cap, "api-socket %s: %s; does its directory exist, and may we write there?", path, strerror(errno));
+		snprintf(err, cap, "api-socket %s: %s; does its directory exist, and may we write there?", path,
+			 strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return -1;

@@ -10,11 +10,11 @@
 
 #include "api.h"
 
-#define HTTP_BODY_MAX	 (API_CHUNK_BYTES_MAX + 65536)	/* what is read at all; beyond it the connection is closed */
-#define HTTP_JSON_MAX	 16384		/* octets of a JSON request */
+#define HTTP_BODY_MAX	 (API_CHUNK_BYTES_MAX + 65536) /* what is read at all; beyond it the connection is closed */
+#define HTTP_JSON_MAX	 16384			       /* octets of a JSON request */
 #define HTTP_HEADERS_MAX 16384
-#define HTTP_CONNS_MAX	 64		/* connections at a time */
-#define HTTP_IDLE_S	 60		/* a connection that says nothing this long is closed */
+#define HTTP_CONNS_MAX	 64 /* connections at a time */
+#define HTTP_IDLE_S	 60 /* a connection that says nothing this long is closed */
 
 struct event_base;
 struct http;

@@ -36,7 +36,8 @@ static int members(json_t *j, const char *const *known, size_t n, char *why, siz
 	const char *key;
 	json_t *v;
 
-	json_object_foreach(j, key, v) {
+	json_object_foreach(j, key, v)
+	{
 		size_t i;
 
 		for (i = 0; i < n && strcmp(key, known[i]); i++)
@@ -44,8 +45,8 @@ static int members(json_t *j, const char *const *known, size_t n, char *why, siz
 		if (i == n) {
 			const char *near = nearest_word(key, known, n);
 
-			snprintf(why, cap, "unknown member \"%.40s\"%s%s%s", key, near ? "; did you mean \"" : "", near ? near : "",
-				 near ? "\"?" : "");
+			snprintf(why, cap, "unknown member \"%.40s\"%s%s%s", key, near ? "; did you mean \"" : "",
+				 near ? near : "", near ? "\"?" : "");
 			return -1;
 		}
 	}
@@ -56,7 +57,8 @@ static int get_string(json_t *j, const char *key, char *out, size_t out_cap, cha
 {
 	json_t *v = json_object_get(j, key);
 
-	if (!json_is_string(v) || json_string_length(v) >= out_cap || strlen(json_string_value(v)) != json_string_length(v)) {
+	if (!json_is_string(v) || json_string_length(v) >= out_cap ||
+	    strlen(json_string_value(v)) != json_string_length(v)) {
 		snprintf(why, cap, "\"%s\" must be a text of at most %zu octets", key, out_cap - 1);
 		return -1;
 	}
@@ -146,7 +148,8 @@ int json_campaign_req(struct api_campaign_req *out, const char *body, size_t len
 	memset(out, 0, sizeof(*out));
 	if (!j)
 		return -1;
-	rc = members(j, known, ARRAY_SIZE(known), why, cap) || get_string(j, "name", out->name, sizeof(out->name), why, cap) ||
+	rc = members(j, known, ARRAY_SIZE(known), why, cap) ||
+	     get_string(j, "name", out->name, sizeof(out->name), why, cap) ||
 	     get_string(j, "profile", out->profile, sizeof(out->profile), why, cap) ||
 	     get_bool(j, "dry_run", &out->dry_run, why, cap);
 	json_decref(j);
@@ -450,8 +453,8 @@ static json_t *out_story(const struct api_story_view *v)
 	set_s(o, "kind", story_kind_name(s->kind));
 	set_s(o, "text", s->text);
 	set(o, "command", s->cmd ? json_integer((json_int_t)s->cmd) : NULL);
-	if (s->detail_len && s->detail_len <= STORY_DETAIL_MAX)
-		set_hex(o, "octets", v->story.detail, s->detail_len);
+	if (v->octets)
+		set_hex(o, "octets", v->octets, v->octets_len);
 	else
 		set(o, "octets", NULL);
 	set(o, "decoded", v->has_decoded ? out_decoded(&v->decoded) : NULL);
@@ -499,7 +502,8 @@ static json_t *out_imported(const struct card_row *c)
 static json_t *out_card(const struct api_card *c)
 {
 	const struct card_bundle *b = &c->bundle;
-	json_t *o = json_object(), *card = json_object(), *keysets = json_array(), *cmds = json_array(), *story = json_array();
+	json_t *o = json_object(), *card = json_object(), *keysets = json_array(), *cmds = json_array(),
+	       *story = json_array();
 
 	set_n(card, "id", b->card.id);
 	set_s(card, "iccid", b->card.iccid);

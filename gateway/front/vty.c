@@ -25,8 +25,8 @@ struct setting_cmd {
 static struct {
 	struct otagw_config *c;
 	void *tall;
-	char err[CONFIG_ERR_MAX];	/* why the last line was refused, "": libosmovty did not know it */
-	FILE *out;			/* where vty_config_write() writes */
+	char err[CONFIG_ERR_MAX]; /* why the last line was refused, "": libosmovty did not know it */
+	FILE *out;		  /* where vty_config_write() writes */
 } me;
 
 /* --------------------------------------------------------------------------------------------- commands */
@@ -155,7 +155,9 @@ static struct cmd_node node_retry = { NODE(CONF_RETRY), "%s(config-retry)# ", 1 
 
 int vty_config_init(struct otagw_config *c)
 {
-	static struct vty_app_info app = { .name = "OtaGW", .version = OTAGW_VERSION, .copyright = "AGPL-3.0-or-later\r\n" };
+	static struct vty_app_info app = { .name = "OtaGW",
+					   .version = OTAGW_VERSION,
+					   .copyright = "AGPL-3.0-or-later\r\n" };
 	struct setting_cmd *cmd;
 
 	me.c = c;
@@ -177,7 +179,9 @@ int vty_config_init(struct otagw_config *c)
 	install_node(&node_retry, write_retry);
 	for (size_t i = 0; i < config_settings; i++) {
 		cmd[i].s = &config_setting[i];
-		cmd[i].el = (struct cmd_element){ .string = config_setting[i].syntax, .doc = config_setting[i].doc, .func = on_setting };
+		cmd[i].el = (struct cmd_element){ .string = config_setting[i].syntax,
+						  .doc = config_setting[i].doc,
+						  .func = on_setting };
 		install_element(NODE(config_setting[i].node), &cmd[i].el);
 	}
 	return 0;
@@ -223,13 +227,16 @@ int vty_config_lines(struct otagw_config *c, FILE *f, unsigned *line, char *why,
 	if (*me.err)
 		snprintf(why, cap, "%.*s", (int)cap - 1, me.err);
 	else if (rc == CMD_ERR_INVALID_INDENT)
-		snprintf(why, cap, "the indentation fits neither the line above nor an outer one (tabs and blanks are not the same)");
+		snprintf(why, cap,
+			 "the indentation fits neither the line above nor an outer one (tabs and blanks are not the "
+			 "same)");
 	else if (strlen(text) >= VTY_BUFSIZ - 1)
 		snprintf(why, cap, "the line is longer than %d characters", VTY_BUFSIZ - 2);
 	else if (node != CONFIG_NODE && (node < FIRST_NODE || node >= FIRST_NODE + _CONF_NODES - CONF_OTAGW))
 		snprintf(why, cap, "libosmovty does not know \"%.80s\" here", text + strspn(text, " \t"));
 	else
-		config_explain(node == CONFIG_NODE ? CONF_TOP : (enum config_node)(node - FIRST_NODE + CONF_OTAGW), text, why, cap);
+		config_explain(node == CONFIG_NODE ? CONF_TOP : (enum config_node)(node - FIRST_NODE + CONF_OTAGW),
+			       text, why, cap);
 	return -1;
 }
 
@@ -243,7 +250,8 @@ int config_read(struct otagw_config *c, const char *path, char err[CONFIG_ERR_MA
 	config_default(c);
 	f = fopen(path, "re");
 	if (!f) {
-		snprintf(err, CONFIG_ERR_MAX, "%.100s: %s; a commented example is contrib/cfg/otagw.cfg", path, strerror(errno));
+		snprintf(err, CONFIG_ERR_MAX, "%.100s: %s; a commented example is contrib/cfg/otagw.cfg", path,
+			 strerror(errno));
 		return -1;
 	}
 	rc = vty_config_lines(c, f, &line, why, sizeof(why));
