@@ -3,7 +3,7 @@
  *
  * Clock-free and socket-free.  The card has its own decoder and its own crypto calls, written from TS 102 225, 31.115,
  * 102 226 and 31.102 and sharing nothing with the gateway's codec, so that two independent implementations meet.
- * A struct sim_card is a plain value of fixed size (no pointer inside): arrays of 100,000 are fine, a copy is a snapshot.
+ * A struct sim_card is a plain value of fixed size without pointers: arrays of 100,000 are fine, a copy is a snapshot.
  */
 #ifndef OTASIM_CARD_H
 #define OTASIM_CARD_H
