@@ -8,16 +8,33 @@
 
 #include "ctl.h"
 
-#define WORD_MAX 64
+#define WORD_MAX     64
+#define STORY_INDENT 28 /* below a story's text */
 
 /* Keys of decoded packets, and how people call them. */
 static const struct {
 	const char *key, *label;
 } labels[] = {
-	{ "spi", "SPI" },	 { "kic", "KIc" },	     { "kid", "KID" },	       { "tar", "TAR" },
-	{ "cntr", "CNTR" },	 { "pcntr", "PCNTR" },	     { "apdus", "commands" },  { "executed", "executed" },
-	{ "sw", "SW" },		 { "data", "data" },	     { "verdict", "verdict" }, { "por_status", "PoR status" },
-	{ "segs", "SMS parts" }, { "packet_len", "octets" }, { "hint", "hint" },
+	{ "spi", "SPI" },
+	{ "kic", "KIc" },
+	{ "kid", "KID" },
+	{ "tar", "TAR" },
+	{ "cntr", "CNTR" },
+	{ "pcntr", "PCNTR" },
+	{ "apdus", "commands" },
+	{ "executed", "executed" },
+	{ "sw", "SW" },
+	{ "data", "data" },
+	{ "verdict", "verdict" },
+	{ "por_status", "PoR status" },
+	{ "segs", "SMS parts" },
+	{ "sms_parts", "SMS parts" },
+	{ "probes", "read-backs" },
+	{ "new_imsi", "new IMSI" },
+	{ "new_msisdn", "new MSISDN" },
+	{ "first_try", "first try" },
+	{ "last_try", "last try" },
+	{ "last_seen", "last seen" },
 };
 
 static const char *label_of(const char *key)
@@ -150,6 +167,25 @@ static void print_commands(const json_t *commands)
 	ctl_list_end(&l);
 }
 
+/* The command packet that a story entry speaks of: it stands with its command, once. */
+static void print_packet(const json_t *answer, const json_t *entry)
+{
+	static const char *const skip[] = { "opened", "octets", NULL };
+	size_t i;
+	json_t *c;
+
+	if (strcmp(js_text(entry, "kind"), "prepared"))
+		return;
+	json_array_foreach(json_object_get(answer, "commands"), i, c)
+	{
+		if (js_count(c, "id") != js_count(entry, "command"))
+			continue;
+		print_fields(json_object_get(c, "decoded"), STORY_INDENT, skip);
+		if (*js_text(c, "packet"))
+			printf("%*s%-11s %s\n", STORY_INDENT, "", "octets", js_text(c, "packet"));
+	}
+}
+
 static void print_story(const json_t *answer)
 {
 	static const char *const skip[] = { "opened", "octets", NULL };
@@ -167,9 +203,10 @@ static void print_story(const json_t *answer)
 		       *command ? "  " : "");
 		print_safe(js_text(s, "text"));
 		putchar('\n');
-		print_fields(decoded, 28, skip);
+		print_packet(answer, s);
+		print_fields(decoded, STORY_INDENT, skip);
 		if (*js_text(s, "octets"))
-			printf("%*s%-11s %s\n", 28, "", "octets", js_text(s, "octets"));
+			printf("%*s%-11s %s\n", STORY_INDENT, "", "octets", js_text(s, "octets"));
 	}
 	if (js_true(answer, "cut"))
 		printf("(there is more than is shown)\n");

@@ -613,25 +613,27 @@ static void report_pages_and_formats(void **state)
 
 /* ------------------------------------------------------------------------------------------------ cards */
 
+static const char card[] = "{\"card\":{\"id\":1,\"iccid\":\"89881\",\"imsi\":\"001010000000001\",\"msisdn\":\"\",\""
+			   "last_seen\":\"2026-01-01T00:00:03.000Z\"},\"keysets\":[{\"kvn\":1,\"kic_alg\":\""
+			   "3des2\",\"kid_alg\":\"3des2\",\"cntr\":105,\"cntr_proven\":104}],\"txn\":{\"state\""
+			   ":\"DONE\",\"evidence\":\"E4\",\"reason\":\"\"},"
+			   "\"commands\":[{\"id\":7,\"kind\":\"SCRIPT\",\"state\":\"DONE\",\"cntr\":104,\"spi\":\"1"
+			   "639\",\"kic\":\"15\",\"kid\":\"15\",\"tar\":\"b00011\",\"attempt\":1,\"segs\":2,\"hint\":"
+			   "null,\"por_status\":\"00\",\"sw\":\"9000\",\"packet\":\"00ff\","
+			   "\"decoded\":{\"type\":\"command\",\"opened\":true,\"octets\":258,\"spi\":\"1639\",\"s"
+			   "pi1_text\":\"CC, ciphered\",\"spi2_text\":\"PoR\",\"tar\":\"b00011\",\"apdus\":[\"SE"
+			   "LECT 6F07\",\"UPDATE BINARY 9 octets\"],\"note\":\"\"}}],"
+			   "\"story\":[{\"at\":\"2026-01-01T00:00:01.000Z\",\"kind\":\"prepared\",\"text\":\"sc"
+			   "ript under counter 104\",\"command\":7,\"octets\":null,\"decoded\":null},"
+			   "{\"at\":\"2026-01-01T00:00:02.000Z\",\"kind\":\"por\",\"text\":\"PoR accepted\",\"c"
+			   "ommand\":7,\"octets\":\"0024\",\"decoded\":{\"type\":\"response\",\"opened\":true,\""
+			   "sw\":\"9000\",\"sw_text\":\"normal ending\",\"surprise\":\"kept\"}},"
+			   "{\"at\":\"2026-01-01T00:00:02.000Z\",\"kind\":\"state\",\"text\":\"DONE\\u0007\"}]}";
+
 static void card_list_and_show(void **state)
 {
-#define CARD                                                                                                           \
-	"{\"card\":{\"id\":1,\"iccid\":\"89881\",\"imsi\":\"001010000000001\",\"msisdn\":\"\",\"last_seen\":\"2026-"   \
-	"01-01T00:00:03.000Z\"},"                                                                                      \
-	"\"keysets\":[{\"kvn\":1,\"kic_alg\":\"3des2\",\"kid_alg\":\"3des2\",\"cntr\":105,\"cntr_proven\":104}],"      \
-	"\"txn\":{\"state\":\"DONE\",\"evidence\":\"E4\",\"reason\":\"\"},"                                            \
-	"\"commands\":[{\"id\":7,\"kind\":\"SCRIPT\",\"state\":\"DONE\",\"cntr\":104,\"spi\":\"1639\",\"kic\":\"15\"," \
-	"\"kid\":\"15\","                                                                                              \
-	"\"tar\":\"b00011\",\"attempt\":1,\"segs\":2,\"hint\":null,\"por_status\":\"00\",\"sw\":\"9000\"}],"           \
-	"\"story\":[{\"at\":\"2026-01-01T00:00:01.000Z\",\"kind\":\"PREPARED\",\"text\":\"script under counter "       \
-	"104\",\"command\":7,"                                                                                         \
-	"\"octets\":\"00ff\",\"decoded\":{\"type\":\"command\",\"opened\":true,\"spi\":\"1639\",\"spi1_text\":\"CC, "  \
-	"ciphered\",\"spi2_text\":\"PoR\","                                                                            \
-	"\"tar\":\"b00011\",\"apdus\":[\"SELECT 6F07\",\"UPDATE BINARY 9 octets\"],\"note\":\"\",\"sw\":\"9000\","     \
-	"\"sw_text\":\"normal "                                                                                        \
-	"ending\"}},{\"at\":\"2026-01-01T00:00:02.000Z\",\"kind\":\"STATE\",\"text\":\"DONE\\u0007\"}]}"
 	SERVE({ 200, "{\"cards\":[{\"iccid\":\"89881\",\"imsi\":\"1\",\"msisdn\":\"\"}],\"next\":null}" },
-	      { 200, CARD }, { 200, CARD }, { 200, CARD });
+	      { 200, card }, { 200, card }, { 200, card });
 
 	assert_int_equal(run("card", "list", NULL), 0);
 	assert_string_equal(out, "ICCID  IMSI  MSISDN\n89881  1     \n");
@@ -639,7 +641,10 @@ static void card_list_and_show(void **state)
 	assert_has(out, "card 89881\n");
 	assert_has(out, "version 1: KIc 3des2, KID 3des2, last counter 105, proven 104");
 	assert_has(out, "SCRIPT  DONE    104  1639");
-	assert_has(out, "2026-01-01T00:00:01.000Z  PREPARED  #7  script under counter 104\n");
+	assert_has(out, "2026-01-01T00:00:01.000Z  prepared  #7  script under counter 104\n");
+	assert_has(out, "octets      00ff\n");
+	assert_has(out, "2026-01-01T00:00:02.000Z  por       #7  PoR accepted\n");
+	assert_has(out, "surprise    kept\n");
 	assert_has(out, "SPI         1639  CC, ciphered; PoR\n");
 	assert_has(out, "commands     1  SELECT 6F07\n");
 	assert_has(out, " 2  UPDATE BINARY 9 octets\n");
@@ -647,8 +652,7 @@ static void card_list_and_show(void **state)
 	assert_has(out, "DONE?\n");
 	assert_null(strstr(out, "note"));
 	assert_int_equal(run("card", "show", "89881", "-o", "csv", NULL), 0);
-	assert_has(out,
-		   "at,kind,command,text,octets\n2026-01-01T00:00:01.000Z,PREPARED,7,script under counter 104,00ff\n");
+	assert_has(out, "at,kind,command,text,octets\n2026-01-01T00:00:01.000Z,prepared,7,script under counter 104,\n");
 	assert_int_equal(run("card", "show", "89881", "-o", "json", NULL), 0);
 	assert_has(out, "\"cntr_proven\": 104");
 	done(4);
