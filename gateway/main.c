@@ -1,0 +1,311 @@
+/* main.c - the only file that knows everybody: reads the config, builds the parts, starts the loop.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "env_real.h"
+#include "front/api.h"
+#include "front/config.h"
+#include "front/http.h"
+#include "ota/smpp_link.h"
+#include "shell.h"
+
+#ifndef OTAGW_VERSION
+#define OTAGW_VERSION "unknown"
+#endif
+#define ERR_MAX 512
+
+struct parts {
+	struct otagw_config cfg;
+	struct event_base *base;
+	struct store *store;
+	struct ks *ks;
+	struct gw *gw;
+	struct api *api;
+	struct http *http;
+	struct shell *shell;
+	struct link *link[CONFIG_LINKS_MAX];
+	unsigned n_links;
+	int log_level;
+};
+
+/* ------------------------------------------------------------------------------------------------------------ logging */
+
+static void log_line(void *ctx, int level, const char *line)
+{
+	static const char *const name[] = { "EMERG", "ALERT", "CRIT", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG" };
+	const struct parts *p = ctx;
+	struct timespec ts;
+	struct tm tm;
+	char at[32];
+
+	if (level > p->log_level || level < 0)
+		return;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%S", &tm);
+	fprintf(stderr, "%s.%03ldZ %-7s %s\n", at, ts.tv_nsec / 1000000, name[level & 7], line);
+}
+
+static void log_link(void *ctx, int level, const char *line)
+{
+	log_line(ctx, level, line);
+}
+
+static void on_clock_step(void *ctx, int64_t step_ms)
+{
+	char line[120];
+
+	snprintf(line, sizeof(line), "the wall clock was set by %+lld ms; %s", (long long)step_ms,
+		 step_ms < 0 ? "followed slowly, never backwards" : "taken in");
+	log_line(ctx, 4, line);
+}
+
+/* -------------------------------------------------------------------------------------------------------------- parts */
+
+/* Keys must not end up in a core file, nor be read through ptrace by another process of the same user. */
+static void guard_memory(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_DUMPABLE, 0))
+		fprintf(stderr, "otagwd: cannot switch core dumps off: %s\n", strerror(errno));
+}
+
+static int open_keystore(struct parts *p, char *err)
+{
+	struct ks_open_params kp = { .source = p->cfg.kek };
+	uint8_t made[KS_CHECK_LEN];
+	struct store_meta meta = { .key = "ks-check" };
+	struct store_blob *check = calloc(1, sizeof(*check));
+	struct store_query q = { .kind = Q_META, .limit = 1, .out = check };
+	struct store_batch *b;
+	int rc = -1;
+
+	if (!check)
+		return -1;
+	if (p->cfg.kek == KS_KEK_FILE)
+		kp.path = p->cfg.kek_path;
+	else
+		kp.passphrase_path = p->cfg.kek_path;
+	memcpy(q.digits, meta.key, sizeof(meta.key));
+	if (store_query_wait(p->store, &q)) {
+		snprintf(err, ERR_MAX, "%s: the keystore's check record cannot be read", p->cfg.state_dir);
+		goto out;
+	}
+	if (ks_open(&p->ks, &kp, q.n ? check->bytes : NULL, q.n ? check->len : 0, made, err, ERR_MAX))
+		goto out;
+	rc = 0;
+	if (!q.n) {	/* first start: from now on no other KEK opens this directory */
+		b = store_batch_new();
+		rc = -1;
+		if (b && store_batch_add(b, ST_META_PUT, &meta, made, sizeof(made)))
+			rc = store_commit_wait(p->store, b);
+		if (rc)
+			snprintf(err, ERR_MAX, "%s: the keystore's check record cannot be written: %s", p->cfg.state_dir,
+				 store_strerror(rc));
+		if (b)
+			store_batch_free(b);
+	}
+out:
+	free(check);
+	return rc;
+}
+
+static int64_t link_now(void *ctx)
+{
+	const struct env *e = env_real();
+
+	return e->utc_ms(e->ctx);
+}
+
+static uint32_t link_random(void *ctx)
+{
+	return env_random_u32(env_real());
+}
+
+static int make_links(struct parts *p, char *err)
+{
+	const struct smpp_link_env env = {
+		.base = p->base, .now_ms = link_now, .random_u32 = link_random, .log = log_link, .ctx = p,
+	};
+
+	for (unsigned i = 0; i < p->cfg.n_links; i++) {
+		const struct config_link *c = &p->cfg.link[i];
+		struct smpp_link_cfg s;
+
+		smpp_link_cfg_default(&s);
+		memcpy(s.name, c->name, sizeof(s.name));
+		memcpy(s.host, c->host, sizeof(s.host));
+		memcpy(s.system_id, c->system_id, sizeof(s.system_id));
+		memcpy(s.password, c->password, sizeof(s.password));
+		memcpy(s.system_type, c->system_type, sizeof(s.system_type));
+		s.port = c->port;
+		s.window = c->window;
+		s.rate = c->rate;
+		s.enquire_link_ms = c->enquire_link_ms;
+		s.response_ms = c->response_ms;
+		s.reconnect_ms = c->reconnect_ms;
+		s.reconnect_max_ms = c->reconnect_max_ms;
+		s.esm_mode = c->esm_mode;
+		p->link[i] = smpp_link_new(&s, &env, err, ERR_MAX);
+		ks_wipe(&s, sizeof(s));
+		if (!p->link[i])
+			return -1;
+		p->n_links++;
+	}
+	return 0;
+}
+
+static void on_reply(void *ctx, const struct gw_effect *fx)
+{
+	api_on_effect(((struct parts *)ctx)->api, fx);
+}
+
+static int make_core(struct parts *p, char *err)
+{
+	const struct gw_deps deps = {
+		.env = env_real(), .store = p->store, .ks = p->ks, .log = log_line, .log_ctx = p,
+	};
+	const struct api_deps ad = {
+		.env = env_real(), .store = p->store, .ks = p->ks, .profile_dir = p->cfg.profile_dir, .links = p->link,
+		.n_links = p->n_links, .version = OTAGW_VERSION, .log = log_line, .log_ctx = p,
+	};
+	struct api_deps with_gw = ad;
+
+	p->gw = gw_new(&p->cfg.gw, &deps);
+	if (!p->gw) {
+		snprintf(err, ERR_MAX, "out of memory for the limits in the config");
+		return -1;
+	}
+	with_gw.gw = p->gw;
+	p->api = api_new(&with_gw);
+	if (!p->api || api_start_cleanup(p->api, err, ERR_MAX))
+		return -1;
+	p->http = http_new(p->base, p->api, p->cfg.api_socket, err, ERR_MAX);
+	return p->http ? 0 : -1;
+}
+
+static int build(struct parts *p, char *err)
+{
+	const struct store_sqlite_cfg sc = { .dir = p->cfg.state_dir };
+	struct event_config *ec = event_config_new();
+
+	if (ec) {
+		event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK);	/* one thread drives it */
+		p->base = event_base_new_with_config(ec);
+		event_config_free(ec);
+	}
+	if (!p->base) {
+		snprintf(err, ERR_MAX, "libevent cannot be started");
+		return -1;
+	}
+	p->store = store_sqlite_open(&sc, err, ERR_MAX);
+	if (!p->store || open_keystore(p, err) || make_links(p, err) || make_core(p, err))
+		return -1;
+	config_wipe(&p->cfg);
+	p->shell = shell_new(&(struct shell_parts){
+		.base = p->base, .gw = p->gw, .store = p->store, .env = env_real(), .links = p->link, .n_links = p->n_links,
+		.reply = on_reply, .reply_ctx = p, .log = log_line, .log_ctx = p,
+	});
+	if (!p->shell)
+		snprintf(err, ERR_MAX, "the event loop cannot be set up");
+	return p->shell ? 0 : -1;
+}
+
+/* In reverse order.  The store finishes what was submitted before anybody who waits for it is freed. */
+static void tear_down(struct parts *p)
+{
+	if (p->http)
+		http_free(p->http);
+	if (p->shell)
+		shell_free(p->shell);
+	for (unsigned i = 0; i < p->n_links; i++)
+		p->link[i]->ops->free(p->link[i]);
+	if (p->store)
+		p->store->ops->close(p->store);
+	if (p->api)
+		api_free(p->api);
+	gw_free(p->gw);
+	if (p->ks)
+		ks_close(p->ks);
+	if (p->base)
+		event_base_free(p->base);
+	config_wipe(&p->cfg);
+}
+
+static void usage(FILE *to)
+{
+	fputs("usage: otagwd -c FILE\n"
+	      "  -c FILE   configuration (see contrib/cfg/otagw.cfg)\n"
+	      "  -C        check the configuration and exit\n"
+	      "  -V        version\n"
+	      "  -h        this\n"
+	      "Log lines go to standard error.  SIGTERM and SIGINT stop it; nothing is lost by SIGKILL either.\n",
+	      to);
+}
+
+int main(int argc, char **argv)
+{
+	static struct parts p;
+	const char *path = NULL;
+	char err[ERR_MAX] = "out of memory";
+	bool check_only = false;
+	int opt, rc = 1;
+
+	while ((opt = getopt(argc, argv, "c:CVh")) != -1) {
+		switch (opt) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'C':
+			check_only = true;
+			break;
+		case 'V':
+			puts("otagwd " OTAGW_VERSION);
+			return 0;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 1;
+		}
+	}
+	if (!path || optind != argc) {
+		usage(stderr);
+		return 1;
+	}
+	guard_memory();
+	signal(SIGPIPE, SIG_IGN);
+	config_default(&p.cfg);
+	if (config_read(&p.cfg, path, err)) {
+		fprintf(stderr, "otagwd: %s\n", err);
+		config_wipe(&p.cfg);
+		return 1;
+	}
+	p.log_level = p.cfg.log_level;
+	if (check_only) {
+		printf("%s: good\n", path);
+		config_wipe(&p.cfg);
+		return 0;
+	}
+	env_real_on_step(on_clock_step, &p);
+	if (http_global_init() || build(&p, err))
+		fprintf(stderr, "otagwd: %s\n", err);
+	else
+		rc = shell_run(p.shell);
+	tear_down(&p);
+	return rc;
+}
