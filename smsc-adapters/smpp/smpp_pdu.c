@@ -552,7 +552,7 @@ static void out_message(struct out *o, const struct smpp_octets *sm)
 #define SM_TAIL_MAX (3 + SMPP_TIME_MAX + SMPP_TIME_MAX + 5 + SMPP_SM_MAX)
 #define SM_BODY_MAX (SMPP_SERVICE_MAX + 2 * (2 + SMPP_ADDR_MAX) + SM_TAIL_MAX)
 
-static inline uint8_t *put_str(struct out *o, uint8_t *p, const char *s, size_t max)
+static inline uint8_t *put_str(int *err, uint8_t *p, const char *s, size_t max)
 {
 	size_t len;
 
@@ -562,33 +562,33 @@ static inline uint8_t *put_str(struct out *o, uint8_t *p, const char *s, size_t 
 	}
 	len = strlen(s) + 1;
 	if (len > max) {
-		out_bad(o, SMPP_E_STRING);
+		*err = SMPP_E_STRING;
 		return p;
 	}
 	memcpy(p, s, len);
 	return p + len;
 }
 
-static inline uint8_t *put_addr(struct out *o, uint8_t *p, const struct smpp_addr *a)
+static inline uint8_t *put_addr(int *err, uint8_t *p, const struct smpp_addr *a)
 {
 	p[0] = a->ton;
 	p[1] = a->npi;
-	return put_str(o, p + 2, a->digits, SMPP_ADDR_MAX);
+	return put_str(err, p + 2, a->digits, SMPP_ADDR_MAX);
 }
 
-static uint8_t *put_sm_tail(struct out *o, uint8_t *p, const struct smpp_sm *sm)
+static uint8_t *put_sm_tail(int *err, uint8_t *p, const struct smpp_sm *sm)
 {
 	*p++ = sm->esm_class;
 	*p++ = sm->protocol_id;
 	*p++ = sm->priority_flag;
-	p = put_str(o, p, sm->schedule_time, SMPP_TIME_MAX);
-	p = put_str(o, p, sm->validity_period, SMPP_TIME_MAX);
+	p = put_str(err, p, sm->schedule_time, SMPP_TIME_MAX);
+	p = put_str(err, p, sm->validity_period, SMPP_TIME_MAX);
 	*p++ = sm->registered_delivery;
 	*p++ = sm->replace_if_present;
 	*p++ = sm->data_coding;
 	*p++ = sm->default_msg_id;
 	if (sm->sm.len > SMPP_SM_MAX) {
-		out_bad(o, SMPP_E_RANGE);
+		*err = SMPP_E_RANGE;
 		return p;
 	}
 	*p++ = (uint8_t)sm->sm.len;
@@ -597,20 +597,26 @@ static uint8_t *put_sm_tail(struct out *o, uint8_t *p, const struct smpp_sm *sm)
 	return p + sm->sm.len;
 }
 
+static inline uint8_t *put_sm(int *err, uint8_t *p, const struct smpp_sm *sm)
+{
+	p = put_str(err, p, sm->service_type, SMPP_SERVICE_MAX);
+	p = put_addr(err, p, &sm->src);
+	p = put_addr(err, p, &sm->dst);
+	return put_sm_tail(err, p, sm);
+}
+
 static void out_sm(struct out *o, const struct smpp_sm *sm)
 {
-	uint8_t buf[SM_BODY_MAX], *start = buf, *p;
+	uint8_t body[SM_BODY_MAX], *end;
 
-	if ((size_t)(o->w.end - o->w.p) >= SM_BODY_MAX)
-		start = o->w.p;
-	p = put_str(o, start, sm->service_type, SMPP_SERVICE_MAX);
-	p = put_addr(o, p, &sm->src);
-	p = put_addr(o, p, &sm->dst);
-	p = put_sm_tail(o, p, sm);
-	if (start == buf)
-		wr_bytes(&o->w, buf, (size_t)(p - buf));
-	else
-		o->w.p = p;
+	if ((size_t)(o->w.end - o->w.p) >= sizeof(body)) {
+		o->w.p = put_sm(&o->err, o->w.p, sm);
+	} else {
+		end = put_sm(&o->err, body, sm);
+		wr_bytes(&o->w, body, (size_t)(end - body));
+	}
+	if (o->err)
+		o->w.bad = true;
 }
 
 static void out_data_sm(struct out *o, const struct smpp_sm *sm)
@@ -642,7 +648,9 @@ static void out_multi(struct out *o, const struct smpp_sm *sm)
 	out_addr(o, &sm->src, SMPP_ADDR_MAX);
 	wr_u8(&o->w, sm->dest_count);
 	wr_bytes(&o->w, sm->dests.p, sm->dests.len);
-	wr_bytes(&o->w, tail, (size_t)(put_sm_tail(o, tail, sm) - tail));
+	wr_bytes(&o->w, tail, (size_t)(put_sm_tail(&o->err, tail, sm) - tail));
+	if (o->err)
+		o->w.bad = true;
 }
 
 static void out_bind(struct out *o, const struct smpp_bind *b)

@@ -6,8 +6,9 @@
  *  - every accepted submit gets exactly one outcome: ACCEPTED, REJECTED or UNKNOWN (no answer in time, or the
  *    connection went away).  UNKNOWN is not failure.
  *  - segments submitted in order leave in order, on this link.
- *  - an incoming message (MO, REPORT) is answered positively towards the SMSC only after link_ops.answer(); when that takes longer than LINK_ANSWER_MS the link answers a temporary error by itself and a later answer() for
- *    that token is ignored.  The event is still the core's to process.
+ *  - an incoming message (MO, REPORT) is answered positively towards the SMSC only after link_ops.answer(); when that
+ *    takes longer than LINK_ANSWER_MS the link answers a temporary error by itself and a later answer() for that token
+ *    is ignored.  The event is still the core's to process.
  *  - input that cannot be parsed closes the connection with a log line; the link reconnects with backoff and jitter.
  */
 #ifndef OTA_LINK_H
