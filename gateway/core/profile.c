@@ -16,7 +16,7 @@
 
 #define LINE_MAX_OCTETS 512
 #define LINE_WORDS_MAX	(8 + PROFILE_BYTES_MAX) /* hex octets may stand apart */
-#define FPLMN_MIN	12 /* TS 31.102, 4.2.16: at least four entries of three octets */
+#define FPLMN_MIN	12			/* TS 31.102, 4.2.16: at least four entries of three octets */
 
 /* ------------------------------------------------------------------------------------------------ words */
 
@@ -488,8 +488,8 @@ static int parse_value(struct parser *ps, struct profile_step *s, unsigned at)
 			continue;
 		s->value = (uint8_t)i;
 		if (i != VALUE_HEX)
-			return ps->words > at + 1 ? fail(ps, "'%.40s' after '%s'", ps->word[at + 1], value_names[i])
-						  : check_value_file(ps, s);
+			return ps->words > at + 1 ? fail(ps, "'%.40s' after '%s'", ps->word[at + 1], value_names[i]) :
+						    check_value_file(ps, s);
 		if (s->fid == USIM_FID_IMSI)
 			return fail(ps, "every card has its own IMSI: 'update 6f07 imsi'");
 		if (parse_hex(ps, s, at + 1))
@@ -641,8 +641,8 @@ static int parse_head(struct parser *ps)
 	const char *name;
 
 	if (strcmp(ps->word[0], words[0]))
-		return ps->named_line ? fail(ps, "'%.40s' must be indented below 'card-profile'", ps->word[0])
-				      : fail_word(ps, "word", ps->word[0], words, 1);
+		return ps->named_line ? fail(ps, "'%.40s' must be indented below 'card-profile'", ps->word[0]) :
+					fail_word(ps, "word", ps->word[0], words, 1);
 	if (ps->named_line)
 		return fail(ps, "one profile per file; the first began on line %u", ps->named_line);
 	if (want_words(ps, 2, "card-profile NAME"))

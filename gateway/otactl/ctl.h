@@ -17,16 +17,16 @@
 #define CTL_SOCKET_DEFAULT "/run/otagw/api.sock"
 #define CTL_SOCKET_ENV	   "OTAGW_SOCKET"
 #define CTL_POSITIONS_MAX  4
-#define CTL_OPTIONS_MAX	   32 /* options given on one command line */
-#define CTL_PATH_MAX	   512 /* of a request */
+#define CTL_OPTIONS_MAX	   32	/* options given on one command line */
+#define CTL_PATH_MAX	   512	/* of a request */
 #define CTL_PAGE	   1000 /* rows asked for at a time */
 
 enum ctl_exit {
 	CTL_OK = 0,
-	CTL_USAGE = 1, /* wrong arguments, unreadable file, output that cannot be written */
+	CTL_USAGE = 1,	 /* wrong arguments, unreadable file, output that cannot be written */
 	CTL_REFUSED = 2, /* the gateway said no, by a rule */
 	CTL_PARTIAL = 3, /* done for some, not for all */
-	CTL_DOWN = 4, /* no gateway, not ready, or it went away */
+	CTL_DOWN = 4,	 /* no gateway, not ready, or it went away */
 };
 
 enum ctl_format { CTL_TABLE, CTL_JSON, CTL_CSV };
@@ -40,8 +40,8 @@ struct ctl {
 /* ---- arguments ---- */
 struct ctl_option {
 	const char *name; /* without "--" */
-	char letter; /* 0: none */
-	const char *arg; /* what it takes, NULL: nothing */
+	char letter;	  /* 0: none */
+	const char *arg;  /* what it takes, NULL: nothing */
 	const char *help;
 };
 struct ctl_args {
@@ -87,9 +87,9 @@ const char *js_word(char *buf, size_t cap, const json_t *v);
 
 /* ---- output ---- */
 struct ctl_column {
-	const char *key; /* in the JSON row, and the CSV's column name */
+	const char *key;   /* in the JSON row, and the CSV's column name */
 	const char *title; /* of the table */
-	bool right; /* numbers */
+	bool right;	   /* numbers */
 };
 /* Rows with the same columns, printed page by page: a million lines never stand in memory. */
 struct ctl_list {
@@ -115,16 +115,16 @@ unsigned ctl_terminal(int fd);
 /* ---- a file in numbered chunks ---- */
 #define CTL_CHUNK_LINES	  5000
 #define CTL_CHUNK_MAX	  (1u << 20)
-#define CTL_REJECTS_SHOWN 20 /* lines on stderr; --rejects writes all */
+#define CTL_REJECTS_SHOWN 20   /* lines on stderr; --rejects writes all */
 #define CTL_REJECTS_KEPT  1000 /* in JSON output */
 
 struct ctl_upload {
 	const struct ctl *c;
-	const char *file; /* "-": standard input */
+	const char *file;	 /* "-": standard input */
 	char path[CTL_PATH_MAX]; /* of ".../lines" */
-	const char *query; /* "" or "&session=dr1" */
-	const char *label; /* of the progress bar */
-	FILE *rejects; /* --rejects, or NULL */
+	const char *query;	 /* "" or "&session=dr1" */
+	const char *label;	 /* of the progress bar */
+	FILE *rejects;		 /* --rejects, or NULL */
 	uint64_t accepted, unchanged, packets, sms_parts, rejected, lines;
 	json_t *kept; /* the first CTL_REJECTS_KEPT rejected lines */
 };

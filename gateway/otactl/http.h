@@ -12,8 +12,8 @@
 #define HTTP_WAIT_MS	300000 /* without an octet from the gateway */
 
 struct http_answer {
-	int status; /* 200, ... */
-	char *raw; /* malloc'ed; */
+	int status;	  /* 200, ... */
+	char *raw;	  /* malloc'ed; */
 	const char *body; /* inside raw, NUL-terminated */
 	size_t len;
 };

@@ -174,7 +174,7 @@ static void print_packet(const json_t *answer, const json_t *entry)
 	size_t i;
 	json_t *c;
 
-	if (strcmp(js_text(entry, "kind"), "prepared"))
+	if (strcmp(js_text(entry, "kind"), "prepared") || json_is_object(json_object_get(entry, "decoded")))
 		return;
 	json_array_foreach(json_object_get(answer, "commands"), i, c)
 	{

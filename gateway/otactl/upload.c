@@ -17,7 +17,7 @@
 
 struct source {
 	int fd;
-	char *buf; /* CTL_CHUNK_MAX octets */
+	char *buf;  /* CTL_CHUNK_MAX octets */
 	size_t len; /* octets in buf */
 	bool eof;
 	uint64_t size, sent; /* of a regular file, for the progress bar; 0: unknown */

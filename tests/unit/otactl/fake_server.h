@@ -10,13 +10,13 @@
 #define FAKE_REQUESTS_MAX 64
 
 struct fake_answer {
-	int status; /* 0: close without an answer; -1: raw is sent as it is */
+	int status;	  /* 0: close without an answer; -1: raw is sent as it is */
 	const char *body; /* status -1: the raw octets */
 };
 
 struct fake_request {
 	char line[512]; /* "POST /api/v1/imports" */
-	char *body; /* NUL-terminated */
+	char *body;	/* NUL-terminated */
 	size_t len;
 };
 
