@@ -89,10 +89,10 @@ void check_octets(struct world *w, const char *where, const uint8_t *p, size_t l
 
 static int nibble(char c)
 {
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
+	return c >= '0' && c <= '9' ? c - '0' :
+	       c >= 'a' && c <= 'f' ? c - 'a' + 10 :
+	       c >= 'A' && c <= 'F' ? c - 'A' + 10 :
+				      -1;
 }
 
 /* Keys as hex, at either alignment. */
@@ -259,6 +259,8 @@ static void committed_txn(struct world *w, const struct txn_row *row)
 		check_fail(w, "rows", "transaction of a card that does not exist");
 		return;
 	}
+	if (row->campaign != w->campaign[c->campaign].id)
+		return; /* an afterthought about the campaign before */
 	if (c->txn_state == TXN_DONE && row->state != TXN_DONE)
 		check_fail(w, "done-is-final", "card %u: the transaction goes from DONE to %s", index,
 			   txn_state_name(row->state));
@@ -266,6 +268,43 @@ static void committed_txn(struct world *w, const struct txn_row *row)
 		check_fail(w, "done-means-ran", "card %u: recorded as DONE, but the card does not hold %s", index,
 			   c->new_imsi);
 	c->txn_state = row->state;
+}
+
+static void durable_counts(const struct world *w, unsigned campaign, uint64_t n[_TXN_STATES])
+{
+	memcpy(n, w->ended_counts[campaign], _TXN_STATES * sizeof(n[0]));
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		if (w->watch[i].campaign == campaign)
+			n[w->watch[i].txn_state]++;
+}
+
+bool check_all_ended(const struct world *w)
+{
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		if (w->watch[i].txn_state == TXN_PLANNED || w->watch[i].txn_state == TXN_ACTIVE)
+			return false;
+	return true;
+}
+
+/* The whole fleet goes on to the last campaign: what was said of the ones before stays. */
+void check_again(struct world *w)
+{
+	const unsigned last = w->n_campaigns;
+
+	for (unsigned k = 0; k < w->n_campaigns; k++)
+		durable_counts(w, k, w->ended_counts[k]);
+	for (unsigned i = 0; i < w->sc.cards; i++) {
+		struct watched_card *c = &w->watch[i];
+
+		memcpy(c->imsi_before, c->new_imsi, sizeof(c->imsi_before));
+		c->new_imsi[4]++;
+		c->campaign = last;
+		c->txn_state = TXN_PLANNED;
+		c->submits_before = c->submits;
+	}
+	w->n_campaigns++;
+	w->gone_again = true;
+	tell(w, "the whole fleet is planned for campaign %s", w->campaign[last].name);
 }
 
 void check_committed(struct world *w, const struct store_batch *b)
@@ -276,7 +315,9 @@ void check_committed(struct world *w, const struct store_batch *b)
 	for (size_t i = 0; i < b->n; i++) {
 		const struct store_op *op = &b->ops[i];
 
-		if (op->kind == ST_CMD_PUT) {
+		if (op->kind == ST_CAMPAIGN_INSERT && !w->setup) {
+			check_again(w);
+		} else if (op->kind == ST_CMD_PUT) {
 			committed_cmd(w, op->row);
 		} else if (op->kind == ST_WIRE_PUT) {
 			committed_wire(w, op);
@@ -312,7 +353,8 @@ static struct watched_card *by_number(struct world *w, const struct ota_addr *a,
 		const char *own = a->npi == 6 ? w->card[i].imsi_first : w->card[i].msisdn;
 
 		*index = i;
-		if (!strcmp(a->digits, own) || (a->npi == 6 && !strcmp(a->digits, w->watch[i].new_imsi)))
+		if (!strcmp(a->digits, own) || (a->npi == 6 && (!strcmp(a->digits, w->watch[i].new_imsi) ||
+								!strcmp(a->digits, w->watch[i].imsi_before))))
 			return &w->watch[i];
 	}
 	return NULL;
@@ -321,9 +363,9 @@ static struct watched_card *by_number(struct world *w, const struct ota_addr *a,
 /* The counter of a stored packet as the card will read it, not as the row says. */
 static void check_counter(struct world *w, struct watched_card *c, unsigned index, const struct seen_cmd *s)
 {
-	const struct ota_cmd_params in = {.kic_ref = {c->set, KS_KEY_KIC},
-					  .kid_ref = {c->set, KS_KEY_KID},
-					  .cc_len = c->keyset.cc_len};
+	const struct ota_cmd_params in = { .kic_ref = { c->set, KS_KEY_KIC },
+					   .kid_ref = { c->set, KS_KEY_KID },
+					   .cc_len = c->keyset.cc_len };
 	struct ota_crypt crypt = ks_crypt(w->audit);
 	uint8_t packet[OTA_PACKET_MAX];
 	struct ota_cmd cmd;
@@ -429,7 +471,7 @@ void check_cards(struct world *w)
 			if (c->seen[k].imsi_update)
 				runs += c->seen[k].executions;
 		/* one that breaks the script off may be given it again: nothing tells a silent card's failure from a loss */
-		if (runs > 1 && !c->profile.deny_update_fid)
+		if (runs > (w->gone_again ? 2u : 1u) && !c->profile.deny_update_fid)
 			check_fail(w, "at-most-once", "card %u: the script has run %u times", i, runs);
 		if (c->truth.executions_max > 1)
 			check_fail(w, "at-most-once", "card %u: one packet has run %u times", i,
@@ -441,17 +483,9 @@ void check_cards(struct world *w)
 
 /* ------------------------------------------------------------------------------------------------ accounts */
 
-static void durable_counts(const struct world *w, unsigned campaign, uint64_t n[_TXN_STATES])
-{
-	memset(n, 0, _TXN_STATES * sizeof(n[0]));
-	for (unsigned i = 0; i < w->sc.cards; i++)
-		if (w->watch[i].campaign == campaign)
-			n[w->watch[i].txn_state]++;
-}
-
 static void compare_view(struct world *w, const char *when)
 {
-	for (unsigned k = 0; k < w->sc.campaigns; k++) {
+	for (unsigned k = 0; k < w->n_campaigns; k++) {
 		struct gw_campaign_view v;
 		uint64_t n[_TXN_STATES];
 
@@ -492,27 +526,29 @@ static void check_report_row(struct world *w, const struct store_report *r)
 		check_fail(w, "report", "card %u: the report names another IMSI", index);
 	if (r->txn.state == TXN_DONE && (strcmp(r->imsi, c->new_imsi) || r->txn.evidence < 3 || r->txn.evidence > 6))
 		check_fail(w, "report", "card %u: DONE with IMSI %s and evidence %u", index, r->imsi, r->txn.evidence);
-	if (!w->after_crash_lossy && r->txn.sms_parts != c->submits)
+	if (!w->after_crash_lossy && r->txn.sms_parts != c->submits - c->submits_before)
 		check_fail(w, "report", "card %u: %u short messages in the report, %llu on the wire", index,
-			   r->txn.sms_parts, (unsigned long long)c->submits);
+			   r->txn.sms_parts, (unsigned long long)(c->submits - c->submits_before));
 }
 
 static void check_report(struct world *w, unsigned campaign)
 {
 	struct store_report *rows = calloc(SIM_CARDS_MAX, sizeof(*rows));
-	struct store_query q = {.kind = Q_REPORT, .id = w->campaign[campaign].id, .limit = 7, .out = rows};
+	struct store_query q = { .kind = Q_REPORT, .id = w->campaign[campaign].id, .limit = 7, .out = rows };
 	unsigned lines = 0, want = 0;
 	int rc;
 
 	do {
 		rc = rows ? store_query_wait(w->store, &q) : -1;
-		for (unsigned i = 0; !rc && i < q.n; i++)
+		for (unsigned i = 0; !rc && i < q.n && !w->ended_counts[campaign][TXN_DONE]; i++)
 			check_report_row(w, &rows[i]);
 		lines += rc ? 0 : q.n;
 		q.after = q.last;
 	} while (!rc && q.n == q.limit && lines < 2 * SIM_CARDS_MAX);
 	for (unsigned i = 0; i < w->sc.cards; i++)
 		want += w->watch[i].campaign == campaign;
+	for (unsigned i = 0; i < _TXN_STATES; i++)
+		want += (unsigned)w->ended_counts[campaign][i];
 	if (rc || lines != want)
 		check_fail(w, "report", "campaign %s: %u lines for %u cards (%d)", w->campaign[campaign].name, lines,
 			   want, rc);
@@ -552,6 +588,6 @@ void check_end(struct world *w)
 		check_fail(w, "all-finish",
 			   "at the end the core still has %u events, %u open commands, %u parked, alarm %d", st.inbox,
 			   st.open, st.parked, st.store_alarm);
-	for (unsigned k = 0; k < w->sc.campaigns && !w->failed; k++)
+	for (unsigned k = 0; k < w->n_campaigns && !w->failed; k++)
 		check_report(w, k);
 }

@@ -8,7 +8,7 @@
 
 static int64_t pick(struct sim_rng *r, int64_t lo, int64_t hi)
 {
-	return sim_rng_range(r, (struct sim_range){lo, hi});
+	return sim_rng_range(r, (struct sim_range){ lo, hi });
 }
 
 static bool chance(struct sim_rng *r, unsigned percent)
@@ -32,14 +32,14 @@ static uint32_t weather(struct sim_rng *r, uint32_t heavy_ppm)
 
 static void draw_cards(struct scenario *sc, struct sim_rng *r)
 {
-	static const enum sim_alg algs[] = {SIM_ALG_3DES2,  SIM_ALG_3DES2,  SIM_ALG_3DES3,
-					    SIM_ALG_AES128, SIM_ALG_AES128, SIM_ALG_AES256};
+	static const enum sim_alg algs[] = { SIM_ALG_3DES2,  SIM_ALG_3DES2,  SIM_ALG_3DES3,
+					     SIM_ALG_AES128, SIM_ALG_AES128, SIM_ALG_AES256 };
 	struct sim_card_profile *p = &sc->card;
 
 	sc->alg = algs[pick(r, 0, ARRAY_SIZE(algs) - 1)];
 	sc->mac_len = sc->alg >= SIM_ALG_AES128 && chance(r, 25) ? 4 : 8;
 	sc->kvn = (uint8_t)pick(r, 1, 15);
-	sc->spi[0] = 0x16; /* CC, ciphered, counter higher: what profiles may ask for */
+	sc->spi[0] = 0x16;			  /* CC, ciphered, counter higher: what profiles may ask for */
 	sc->spi[1] = chance(r, 30) ? 0x19 : 0x39; /* PoR by DELIVER-REPORT, or by SMS-SUBMIT */
 	if (chance(r, 20))
 		sc->spi[1] &= (uint8_t)~0x10; /* PoR not ciphered */
@@ -69,16 +69,16 @@ static void draw_air(struct scenario *sc, struct sim_rng *r, uint64_t seed)
 	a->mode = chance(r, 30) ? SIM_AIR_STORE : SIM_AIR_TRANSACTION;
 	a->alert = (enum sim_alert_mode)pick(r, SIM_ALERT_ALWAYS, SIM_ALERT_OFF);
 	a->absent_ppm = weather(r, 700000);
-	a->absent_ms = (struct sim_range){1000, pick(r, 2000, 60000)};
+	a->absent_ms = (struct sim_range){ 1000, pick(r, 2000, 60000) };
 	a->gap_ppm = weather(r, 600000);
-	a->gap_after_ms = (struct sim_range){0, pick(r, 1000, 30000)};
-	a->gap_ms = (struct sim_range){500, pick(r, 1000, 30000)};
+	a->gap_after_ms = (struct sim_range){ 0, pick(r, 1000, 30000) };
+	a->gap_ms = (struct sim_range){ 500, pick(r, 1000, 30000) };
 	a->gaps_per_card_max = (uint32_t)pick(r, 1, 3);
-	a->latency_ms = (struct sim_range){pick(r, 1, 20), pick(r, 20, 1500)};
+	a->latency_ms = (struct sim_range){ pick(r, 1, 20), pick(r, 20, 1500) };
 	a->loss_ppm = weather(r, 400000);
 	a->dup_ppm = weather(r, 300000);
 	a->reorder_ppm = weather(r, 300000);
-	a->reorder_ms = (struct sim_range){100, pick(r, 200, 8000)};
+	a->reorder_ms = (struct sim_range){ 100, pick(r, 200, 8000) };
 	a->corrupt_ppm = weather(r, 100000);
 	a->throttle_ppm = weather(r, 300000);
 	a->no_result_ppm = weather(r, 200000);
@@ -88,7 +88,7 @@ static void draw_air(struct scenario *sc, struct sim_rng *r, uint64_t seed)
 	a->validity_ms = pick(r, 5000, 60000);
 	a->up_retry_ms = pick(r, 500, 5000);
 	a->up_tries_max = (uint32_t)pick(r, 3, 30);
-	a->refresh_ms = (struct sim_range){50, pick(r, 100, 5000)};
+	a->refresh_ms = (struct sim_range){ 50, pick(r, 100, 5000) };
 	a->from_imsi = chance(r, 20);
 	a->report_payload = true;
 	sc->by_imsi = chance(r, 15);
@@ -96,7 +96,7 @@ static void draw_air(struct scenario *sc, struct sim_rng *r, uint64_t seed)
 
 static void draw_links(struct scenario *sc, struct sim_rng *r)
 {
-	static const enum fail_class failed_as[] = {FAIL_UNKNOWN, FAIL_ABSENT, FAIL_BUSY};
+	static const enum fail_class failed_as[] = { FAIL_UNKNOWN, FAIL_ABSENT, FAIL_BUSY };
 
 	sc->links = chance(r, 30) ? 2 : 1;
 	sc->window = (unsigned)pick(r, 1, SIM_WINDOW_MAX);
@@ -108,10 +108,10 @@ static void draw_links(struct scenario *sc, struct sim_rng *r)
 
 static void draw_store(struct scenario *sc, struct sim_rng *r)
 {
-	sc->commit_ms = (struct sim_range){0, pick(r, 0, 60)};
-	sc->read_ms = (struct sim_range){0, pick(r, 0, 30)};
+	sc->commit_ms = (struct sim_range){ 0, pick(r, 0, 60) };
+	sc->read_ms = (struct sim_range){ 0, pick(r, 0, 30) };
 	sc->slow_ppm = weather(r, 200000);
-	sc->slow_ms = (struct sim_range){100, pick(r, 200, 6000)};
+	sc->slow_ms = (struct sim_range){ 100, pick(r, 200, 6000) };
 	sc->fail_ppm = weather(r, 200000);
 }
 
@@ -121,7 +121,7 @@ static void draw_gateway(struct scenario *sc, struct sim_rng *r)
 	struct retry_policy *p = &g->retry;
 
 	gw_cfg_default(g);
-	g->src = (struct ota_addr){.ton = 1, .npi = 1, .digits = "99999000001"};
+	g->src = (struct ota_addr){ .ton = 1, .npi = 1, .digits = "99999000001" };
 	g->address_by_imsi = sc->by_imsi;
 	g->pid = 0x7f;
 	g->dcs = 0xf6;
@@ -167,7 +167,7 @@ static void provoke(struct scenario *sc, enum sim_break broken)
 		break;
 	case BREAK_ACT_EARLY:
 	case BREAK_LOSE_ANSWERED:
-		sc->commit_ms = (struct sim_range){200, 500};
+		sc->commit_ms = (struct sim_range){ 200, 500 };
 		break;
 	case BREAK_LOSE_COUNTER:
 		sc->crashes = 4;
@@ -192,12 +192,13 @@ static void provoke(struct scenario *sc, enum sim_break broken)
 	if (broken != BREAK_NONE) {
 		sc->by_imsi = sc->gw.address_by_imsi = false;
 		sc->wrong_keys = sc->denied = 0;
+		sc->again = false;
 	}
 }
 
 void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 {
-	struct sim_rng rng = {seed ^ 0x5ca1ab1e0ddba11ULL}, *r = &rng;
+	struct sim_rng rng = { seed ^ 0x5ca1ab1e0ddba11ULL }, *r = &rng;
 
 	memset(sc, 0, sizeof(*sc));
 	sc->cards = (unsigned)pick(r, 5, SIM_CARDS_MAX);
@@ -211,6 +212,8 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	sc->link_downs = chance(r, 50) ? (unsigned)pick(r, 1, 4) : 0;
 	sc->store_outages = chance(r, 40) ? (unsigned)pick(r, 1, 3) : 0;
 	sc->pauses = chance(r, 15) ? 1 : 0;
+	sc->cancels = !sc->patient && chance(r, 30) ? 1 : 0;
+	sc->again = sc->patient && !sc->denied && !sc->by_imsi && chance(r, 30);
 	sc->calm_ms = pick(r, 10000, 120000);
 	provoke(sc, broken);
 	if (sc->wrong_keys + sc->denied > sc->cards)
@@ -220,6 +223,8 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 		       20LL * (sc->gw.retry.max_ms + sc->gw.retry.por_timeout_ms + sc->gw.retry.hint_ms +
 			       sc->response_ms + sc->air.validity_ms) +
 		       60000;
+	if (sc->again)
+		sc->bound_ms += sc->bound_ms - sc->calm_ms;
 	if (!sc->patient)
 		sc->bound_ms += (int64_t)sc->gw.retry.deadline_ms + 600000;
 }

@@ -21,7 +21,7 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define SIM_LINKS_MAX	  2
-#define SIM_CAMPAIGNS_MAX 2
+#define SIM_CAMPAIGNS_MAX 3 /* two at first, and one more over all cards when these are through */
 #define SIM_CARDS_MAX	  40
 #define SIM_WINDOW_MAX	  32
 #define SIM_UPS_MAX	  256
@@ -33,17 +33,17 @@
 enum sim_break {
 	BREAK_NONE,
 	BREAK_LOSE_ANSWERED, /* the link answers a card's message positively at once: commit comes after */
-	BREAK_ACT_EARLY, /* the store says "durable" before it is: submits leave before their commit */
-	BREAK_DOUBLE_RUN, /* cards forget the counters they have seen */
-	BREAK_FORGET_WRITE, /* cards answer well and write nothing */
-	BREAK_LOSE_COUNTER, /* the store does not keep counters, so a restart takes one twice */
-	BREAK_LINK_RESENDS, /* the link sends an old packet again by itself */
-	BREAK_OVER_RATE, /* the link claims more rate than it has */
-	BREAK_OVER_WINDOW, /* the link claims more window than it has */
-	BREAK_SPLIT_PACKET, /* the link turns the order of segments round */
-	BREAK_LOSE_END, /* the store does not keep the end of a transaction */
-	BREAK_LEAK_KEY, /* somebody logs a key */
-	BREAK_MUTE_CARD, /* one card is never reached again */
+	BREAK_ACT_EARLY,     /* the store says "durable" before it is: submits leave before their commit */
+	BREAK_DOUBLE_RUN,    /* cards forget the counters they have seen */
+	BREAK_FORGET_WRITE,  /* cards answer well and write nothing */
+	BREAK_LOSE_COUNTER,  /* the store does not keep counters, so a restart takes one twice */
+	BREAK_LINK_RESENDS,  /* the link sends an old packet again by itself */
+	BREAK_OVER_RATE,     /* the link claims more rate than it has */
+	BREAK_OVER_WINDOW,   /* the link claims more window than it has */
+	BREAK_SPLIT_PACKET,  /* the link turns the order of segments round */
+	BREAK_LOSE_END,	     /* the store does not keep the end of a transaction */
+	BREAK_LEAK_KEY,	     /* somebody logs a key */
+	BREAK_MUTE_CARD,     /* one card is never reached again */
 	_SIM_BREAKS
 };
 
@@ -57,7 +57,7 @@ struct scenario {
 	uint8_t spi[2];
 	struct sim_card_profile card;
 	unsigned wrong_keys; /* the first so many cards have other keys than the gateway was told */
-	unsigned denied; /* the next so many refuse the update of EF_FPLMN */
+	unsigned denied;     /* the next so many refuse the update of EF_FPLMN */
 	/* air */
 	struct sim_air_cfg air;
 	bool by_imsi;
@@ -66,7 +66,7 @@ struct scenario {
 	unsigned window;
 	double rate;
 	int64_t response_ms;
-	uint32_t refuse_ppm; /* submit() refuses although credit said yes */
+	uint32_t refuse_ppm;	   /* submit() refuses although credit said yes */
 	enum fail_class failed_as; /* what this SMSC calls "no answer, maybe executed" */
 	/* store */
 	struct sim_range commit_ms, read_ms, slow_ms;
@@ -75,7 +75,8 @@ struct scenario {
 	struct gw_cfg gw;
 	/* what happens when, before calm_ms */
 	int64_t calm_ms, bound_ms;
-	unsigned crashes, link_downs, store_outages, pauses;
+	unsigned crashes, link_downs, store_outages, pauses, cancels;
+	bool again; /* when all is done, the whole fleet changes a second time */
 };
 
 enum plan_kind {
@@ -86,6 +87,8 @@ enum plan_kind {
 	PLAN_STORE_BAD,
 	PLAN_STORE_GOOD,
 	PLAN_PAUSE,
+	PLAN_CANCEL,
+	PLAN_AGAIN,
 	PLAN_START,
 	PLAN_CALM,
 	PLAN_DEADLINE
@@ -118,7 +121,7 @@ struct seen_cmd {
 };
 struct watched_card {
 	uint64_t id; /* row id in the store */
-	char new_imsi[IMSI_DIGITS_MAX + 1];
+	char new_imsi[IMSI_DIGITS_MAX + 1], imsi_before[IMSI_DIGITS_MAX + 1];
 	uint8_t key[3][SIM_KEY_MAX]; /* as the gateway was told */
 	size_t key_len;
 	struct keyset_row keyset;
@@ -127,9 +130,9 @@ struct watched_card {
 	unsigned n_cmds, cap_cmds;
 	uint64_t *heard; /* hashes of what came from the card and is durable */
 	unsigned n_heard, cap_heard;
-	uint64_t sent_cntr; /* highest counter that has left */
-	uint8_t txn_state; /* durable */
-	uint64_t submits;
+	uint64_t sent_cntr;		  /* highest counter that has left */
+	uint8_t txn_state;		  /* durable */
+	uint64_t submits, submits_before; /* of earlier campaigns */
 	unsigned campaign;
 	bool sick; /* wrong keys or denied: must not end DONE */
 };
@@ -150,7 +153,7 @@ struct world {
 
 	struct env env;
 	struct store_mem_disk *disk;
-	struct store *store; /* the memory store */
+	struct store *store;	  /* the memory store */
 	struct store *store_seen; /* what the core gets: the same, or a tampering one in front */
 	struct store_mem_hooks hooks;
 	struct ks *ks, *audit; /* the gateway's, the checkers' own */
@@ -160,17 +163,21 @@ struct world {
 	struct link *link[SIM_LINKS_MAX];
 
 	bool setup; /* no faults, nothing watched */
-	bool dead; /* the gateway was killed: nothing of it reaches the world any more */
+	bool dead;  /* the gateway was killed: nothing of it reaches the world any more */
 	bool ready_seen, calm, store_bad;
 	unsigned lives, crashes_left;
 	enum crash_at crash_at;
-	unsigned crash_count; /* how many of that kind until it strikes */
+	unsigned crash_count;  /* how many of that kind until it strikes */
 	uint64_t life_commits; /* commits submitted in this life */
-	int store_error; /* while store_bad */
+	int store_error;       /* while store_bad */
 	int64_t act_due_ms, ended_ms;
 	bool after_crash_lossy; /* a crash has happened: counts of submits may be behind */
 
 	struct campaign_row campaign[SIM_CAMPAIGNS_MAX];
+	unsigned n_campaigns;				       /* durable */
+	uint64_t ended_counts[SIM_CAMPAIGNS_MAX][_TXN_STATES]; /* of campaigns whose cards have gone on to the next */
+	bool gone_again;
+	struct store_batch *again; /* the intake of the last campaign, under way */
 	char *profile_text;
 	struct profile profile;
 
@@ -186,7 +193,7 @@ struct world {
 };
 
 /* world.c */
-void world_run(struct world *w); /* w->seed, broken, trace set; everything else zero */
+void world_run(struct world *w);   /* w->seed, broken, trace set; everything else zero */
 void world_crash(struct world *w); /* takes effect when the present call into the core has returned */
 void world_crash_point(struct world *w, enum crash_at at);
 void world_plan(struct world *w, int64_t at_ms, enum plan_kind kind, unsigned arg);
@@ -204,7 +211,7 @@ void slink_free(struct slink *s);
 void slink_set_up(struct slink *s, bool up);
 bool slink_is_up(const struct slink *s);
 int64_t slink_due(const struct slink *s);
-void slink_step(struct slink *s); /* timers, queued events */
+void slink_step(struct slink *s);						  /* timers, queued events */
 bool slink_result(struct slink *s, uint64_t air_token, enum sim_submit_result r); /* true: it was ours */
 bool slink_up_message(struct slink *s, const struct sim_up *up);
 void slink_alert(struct slink *s, const struct sim_addr *from, uint8_t ms_status);
@@ -220,6 +227,8 @@ bool sstore_keep(void *ctx, struct store_batch *b);
 void check_fail(struct world *w, const char *checker, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int check_init(struct world *w);
 void check_free(struct world *w);
+void check_again(struct world *w);
+bool check_all_ended(const struct world *w); /* and it is durable */
 void check_committed(struct world *w, const struct store_batch *b);
 void check_submit(struct world *w, const struct link_submit *s);
 void check_refused(struct world *w, const struct link_submit *s);

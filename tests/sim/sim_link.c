@@ -11,7 +11,7 @@
 #include "sim.h"
 
 #define QUEUE_MAX 512 /* events waiting to be told */
-#define HELD_MAX  64 /* packets kept by the link that resends */
+#define HELD_MAX  64  /* packets kept by the link that resends */
 
 struct outstanding {
 	uint64_t token, air_token;
@@ -67,7 +67,7 @@ static void push(struct slink *s, int64_t at_ms, const struct link_event *ev)
 		check_fail(s->w, "harness", "link %u: more than %d events wait", s->l.id, QUEUE_MAX);
 		return;
 	}
-	s->queue[s->n_queue++] = (struct queued){at_ms, *ev};
+	s->queue[s->n_queue++] = (struct queued){ at_ms, *ev };
 }
 
 static void give(struct slink *s, const struct link_event *ev)
@@ -104,7 +104,7 @@ static void watch_order(struct slink *s, const struct link_submit *sub)
 		return;
 	}
 	if (!udh.concat)
-		udh = (struct ota_udh){.ref = 0, .seq = 1, .total = 1};
+		udh = (struct ota_udh){ .ref = 0, .seq = 1, .total = 1 };
 	if (s->in_packet && s->excused && udh.seq == 1)
 		s->in_packet = false;
 	if (s->in_packet && (udh.ref != s->ref || udh.seq != s->next_seq || udh.total != s->total))
@@ -140,9 +140,9 @@ static void misbehave(struct slink *s, const struct sim_sm *sm)
 
 	if (w->broken == BREAK_LINK_RESENDS) {
 		struct sim_sm old = s->kept[sim_rng_next(&w->link_dice) % HELD_MAX];
-		struct link_submit sub = {.ud = old.ud,
-					  .ud_len = old.ud_len,
-					  .dst = {.ton = old.dst.ton, .npi = old.dst.npi}};
+		struct link_submit sub = { .ud = old.ud,
+					   .ud_len = old.ud_len,
+					   .dst = { .ton = old.dst.ton, .npi = old.dst.npi } };
 
 		memcpy(sub.dst.digits, old.dst.digits, sizeof(sub.dst.digits));
 		if (old.ud_len) {
@@ -174,7 +174,7 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 	struct slink *s = self(l);
 	struct world *w = s->w;
 	struct outstanding *o = NULL;
-	struct sim_sm sm = {0};
+	struct sim_sm sm = { 0 };
 
 	if (w->dead)
 		return 0; /* the process is gone: this octet never left */
@@ -202,7 +202,7 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 	}
 	check_submit(w, sub);
 	link_credit_take(&s->credit, now_ms);
-	*o = (struct outstanding){sub->token, ++next_air_token, now_ms + w->sc.response_ms, true};
+	*o = (struct outstanding){ sub->token, ++next_air_token, now_ms + w->sc.response_ms, true };
 	s->n_out++;
 	sm.token = o->air_token;
 	sm.dst.ton = sub->dst.ton;
@@ -228,7 +228,7 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 
 static void finish(struct slink *s, struct outstanding *o, enum link_event_kind kind, struct fail fail, int64_t at_ms)
 {
-	struct link_event ev = {.kind = kind, .token = o->token, .fail = fail};
+	struct link_event ev = { .kind = kind, .token = o->token, .fail = fail };
 
 	o->used = false;
 	s->n_out--;
@@ -241,7 +241,7 @@ static void finish(struct slink *s, struct outstanding *o, enum link_event_kind 
 bool slink_result(struct slink *s, uint64_t air_token, enum sim_submit_result r)
 {
 	struct world *w = s->w;
-	struct fail fail = {0};
+	struct fail fail = { 0 };
 	enum link_event_kind kind = LINK_EV_REJECTED;
 
 	for (size_t i = 0; i < ARRAY_SIZE(s->out); i++) {
@@ -254,20 +254,20 @@ bool slink_result(struct slink *s, uint64_t air_token, enum sim_submit_result r)
 			kind = LINK_EV_ACCEPTED;
 			break;
 		case SIM_SUBMIT_ABSENT:
-			fail = (struct fail){FAIL_ABSENT, 1, "absent"};
+			fail = (struct fail){ FAIL_ABSENT, 1, "absent" };
 			break;
 		case SIM_SUBMIT_FAILED:
-			fail = (struct fail){w->sc.failed_as, 2, "no answer from the phone"};
+			fail = (struct fail){ w->sc.failed_as, 2, "no answer from the phone" };
 			break;
 		case SIM_SUBMIT_THROTTLED:
 		case SIM_SUBMIT_QUEUE_FULL:
-			fail = (struct fail){FAIL_CONGEST, 3, "throttled"};
+			fail = (struct fail){ FAIL_CONGEST, 3, "throttled" };
 			if (w->now_ms >= s->held_until_ms)
 				s->held_until_ms = w->now_ms + LINK_HOLD_MS;
 			link_credit_throttled(&s->credit, w->now_ms);
 			break;
 		case SIM_SUBMIT_BAD_ADDRESS:
-			fail = (struct fail){FAIL_SUBS_PERM, 4, "no such subscriber"};
+			fail = (struct fail){ FAIL_SUBS_PERM, 4, "no such subscriber" };
 			break;
 		}
 		tell(w, "result link=%u token=%llx %s", s->l.id, (unsigned long long)o->token,
@@ -317,9 +317,9 @@ static void answer(struct link *l, uint64_t token, enum link_answer a)
 			continue;
 		p->used = false;
 		tell(w, "answer link=%u token=%llu %s", l->id, (unsigned long long)token,
-		     a == LINK_ANSWER_OK     ? "ok"
-		     : a == LINK_ANSWER_TEMP ? "later"
-					     : "full");
+		     a == LINK_ANSWER_OK   ? "ok" :
+		     a == LINK_ANSWER_TEMP ? "later" :
+					     "full");
 		if (a == LINK_ANSWER_OK)
 			check_answered(w, p->card, p->ud, p->ud_len);
 		answer_air(s, p, a == LINK_ANSWER_OK ? SIM_UP_OK : SIM_UP_TEMP);
@@ -340,7 +340,7 @@ bool slink_up_message(struct slink *s, const struct sim_up *up)
 {
 	struct world *w = s->w;
 	struct pending_up *p = NULL;
-	struct link_event ev = {.kind = up->kind == SIM_UP_MO ? LINK_EV_MO : LINK_EV_REPORT};
+	struct link_event ev = { .kind = up->kind == SIM_UP_MO ? LINK_EV_MO : LINK_EV_REPORT };
 
 	if (!s->up || w->dead)
 		return false;
@@ -349,12 +349,12 @@ bool slink_up_message(struct slink *s, const struct sim_up *up)
 			p = &s->in[i];
 	if (!p)
 		return false;
-	*p = (struct pending_up){.token = ++s->up_token,
-				 .id = up->id,
-				 .card = up->card,
-				 .ud_len = up->ud_len,
-				 .expires_ms = w->now_ms + LINK_ANSWER_MS,
-				 .used = true};
+	*p = (struct pending_up){ .token = ++s->up_token,
+				  .id = up->id,
+				  .card = up->card,
+				  .ud_len = up->ud_len,
+				  .expires_ms = w->now_ms + LINK_ANSWER_MS,
+				  .used = true };
 	memcpy(p->ud, up->ud, up->ud_len);
 	w->stat_ups++;
 	ev.token = p->token;
@@ -381,7 +381,7 @@ bool slink_up_message(struct slink *s, const struct sim_up *up)
 
 void slink_alert(struct slink *s, const struct sim_addr *from, uint8_t ms_status)
 {
-	struct link_event ev = {.kind = LINK_EV_ALERT, .ms_status = ms_status};
+	struct link_event ev = { .kind = LINK_EV_ALERT, .ms_status = ms_status };
 
 	if (!s->up)
 		return;
@@ -415,7 +415,7 @@ void slink_step(struct slink *s)
 	for (size_t i = 0; i < ARRAY_SIZE(s->out); i++)
 		if (s->out[i].used && s->out[i].expires_ms <= w->now_ms) {
 			tell(w, "no answer in time link=%u token=%llx", s->l.id, (unsigned long long)s->out[i].token);
-			finish(s, &s->out[i], LINK_EV_UNKNOWN, (struct fail){FAIL_UNKNOWN, 0, "no answer in time"},
+			finish(s, &s->out[i], LINK_EV_UNKNOWN, (struct fail){ FAIL_UNKNOWN, 0, "no answer in time" },
 			       w->now_ms);
 		}
 	for (size_t i = 0; i < ARRAY_SIZE(s->in); i++)
@@ -447,7 +447,8 @@ int64_t slink_due(const struct slink *s)
 void slink_set_up(struct slink *s, bool up)
 {
 	struct world *w = s->w;
-	struct link_event ev = {.kind = up ? LINK_EV_UP : LINK_EV_DOWN, .fail = {FAIL_LINK, 0, "connection closed"}};
+	struct link_event ev = { .kind = up ? LINK_EV_UP : LINK_EV_DOWN,
+				 .fail = { FAIL_LINK, 0, "connection closed" } };
 
 	if (s->up == up)
 		return;
@@ -456,7 +457,7 @@ void slink_set_up(struct slink *s, bool up)
 	s->in_packet = false;
 	for (size_t i = 0; !up && i < ARRAY_SIZE(s->out); i++)
 		if (s->out[i].used)
-			finish(s, &s->out[i], LINK_EV_UNKNOWN, (struct fail){FAIL_LINK, 0, "connection lost"},
+			finish(s, &s->out[i], LINK_EV_UNKNOWN, (struct fail){ FAIL_LINK, 0, "connection lost" },
 			       w->now_ms);
 	for (size_t i = 0; !up && i < ARRAY_SIZE(s->in); i++)
 		if (s->in[i].used) {
@@ -484,7 +485,7 @@ static void stop(struct link *l)
 
 static void stats(struct link *l, struct link_stats *out)
 {
-	*out = (struct link_stats){.up = self(l)->up, .window = self(l)->w->sc.window, .in_window = self(l)->n_out};
+	*out = (struct link_stats){ .up = self(l)->up, .window = self(l)->w->sc.window, .in_window = self(l)->n_out };
 }
 
 static void free_link(struct link *l)

@@ -12,26 +12,26 @@
 #include "sim.h"
 
 #define JOBS_MAX     16
-#define FAILURES_MAX 20 /* then enough is known */
+#define FAILURES_MAX 20	 /* then enough is known */
 #define BREAK_SEEDS  200 /* a breakage that does not show in so many runs is not noticed */
 
 /* Each breakage and the checker that must name it. */
 static const struct {
 	const char *name, *checker;
 } breaks[] = {
-	[BREAK_NONE] = {"none", NULL},
-	[BREAK_LOSE_ANSWERED] = {"lose-answered", "answered-is-durable"},
-	[BREAK_ACT_EARLY] = {"act-early", "durable-first"},
-	[BREAK_DOUBLE_RUN] = {"double-run", "at-most-once"},
-	[BREAK_FORGET_WRITE] = {"forget-write", "done-means-ran"},
-	[BREAK_LOSE_COUNTER] = {"lose-counter", "one-cntr-one-packet"},
-	[BREAK_LINK_RESENDS] = {"link-resends", "fenced"},
-	[BREAK_OVER_RATE] = {"over-rate", "rate"},
-	[BREAK_OVER_WINDOW] = {"over-window", "window"},
-	[BREAK_SPLIT_PACKET] = {"split-packet", "order"},
-	[BREAK_LOSE_END] = {"lose-end", "store-equals-core"},
-	[BREAK_LEAK_KEY] = {"leak-key", "no-key-outside"},
-	[BREAK_MUTE_CARD] = {"mute-card", "all-finish"},
+	[BREAK_NONE] = { "none", NULL },
+	[BREAK_LOSE_ANSWERED] = { "lose-answered", "answered-is-durable" },
+	[BREAK_ACT_EARLY] = { "act-early", "durable-first" },
+	[BREAK_DOUBLE_RUN] = { "double-run", "at-most-once" },
+	[BREAK_FORGET_WRITE] = { "forget-write", "done-means-ran" },
+	[BREAK_LOSE_COUNTER] = { "lose-counter", "one-cntr-one-packet" },
+	[BREAK_LINK_RESENDS] = { "link-resends", "fenced" },
+	[BREAK_OVER_RATE] = { "over-rate", "rate" },
+	[BREAK_OVER_WINDOW] = { "over-window", "window" },
+	[BREAK_SPLIT_PACKET] = { "split-packet", "order" },
+	[BREAK_LOSE_END] = { "lose-end", "store-equals-core" },
+	[BREAK_LEAK_KEY] = { "leak-key", "no-key-outside" },
+	[BREAK_MUTE_CARD] = { "mute-card", "all-finish" },
 };
 _Static_assert(ARRAY_SIZE(breaks) == _SIM_BREAKS, "every breakage has its row");
 

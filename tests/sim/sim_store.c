@@ -31,7 +31,7 @@ static int64_t delay(void *ctx, const char *what, struct store_batch *b)
 
 static int fault(void *ctx, struct store_batch *b)
 {
-	static const int errors[] = {STORE_E_BUSY, STORE_E_FULL, STORE_E_IO};
+	static const int errors[] = { STORE_E_BUSY, STORE_E_FULL, STORE_E_IO };
 	struct world *w = ctx;
 
 	if (!w->setup && w->store_bad) {
@@ -57,7 +57,7 @@ static int64_t now(void *ctx)
 
 void sstore_hooks(struct world *w)
 {
-	w->hooks = (struct store_mem_hooks){.delay = delay, .fault = fault, .now_ms = now, .ctx = w};
+	w->hooks = (struct store_mem_hooks){ .delay = delay, .fault = fault, .now_ms = now, .ctx = w };
 }
 
 /* What of an unfinished commit the power cut keeps: all or nothing. */

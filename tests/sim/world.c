@@ -90,6 +90,8 @@ static void plan_all(struct world *w)
 		world_plan(w, at, PLAN_PAUSE, (unsigned)within(w, 0, w->sc.campaigns - 1));
 		world_plan(w, at + within(w, 100, 20000), PLAN_START, 0);
 	}
+	for (unsigned i = 0; i < w->sc.cancels; i++)
+		world_plan(w, within(w, SIM_START_MS, calm), PLAN_CANCEL, 0);
 	world_plan(w, calm, PLAN_CALM, 0);
 	world_plan(w, SIM_START_MS + w->sc.bound_ms, PLAN_DEADLINE, 0);
 }
@@ -127,6 +129,9 @@ static void take_down(struct world *w)
 	if (!w->gw)
 		return;
 	store_mem_crash(w->store, sstore_keep, w);
+	if (w->again)
+		store_batch_free(w->again);
+	w->again = NULL;
 	if (w->store_seen != w->store)
 		sstore_tamper_free(w->store_seen);
 	w->store = w->store_seen = NULL;
@@ -216,7 +221,11 @@ static void post_verb(struct world *w, unsigned campaign, enum gw_campaign_verb 
 	};
 
 	if (w->gw && !w->dead && gw_post(w->gw, &ev))
-		world_plan(w, w->now_ms + 100, verb == CAMPAIGN_VERB_PAUSE ? PLAN_PAUSE : PLAN_START, campaign);
+		world_plan(w, w->now_ms + 100,
+			   verb == CAMPAIGN_VERB_START ? PLAN_START :
+			   verb == CAMPAIGN_VERB_PAUSE ? PLAN_PAUSE :
+							 PLAN_CANCEL,
+			   campaign);
 }
 
 /* Whatever is not running and not at its end. */
@@ -224,7 +233,7 @@ static void start_campaigns(struct world *w)
 {
 	struct gw_campaign_view v;
 
-	for (unsigned i = 0; i < w->sc.campaigns; i++)
+	for (unsigned i = 0; i < w->n_campaigns; i++)
 		if (w->gw && gw_campaign_view(w->gw, w->campaign[i].id, &v) &&
 		    (v.row.state == CAMPAIGN_READY || v.row.state == CAMPAIGN_PAUSED))
 			post_verb(w, i, CAMPAIGN_VERB_START);
@@ -331,29 +340,40 @@ static int intake_cards(struct world *w, struct store *s, struct store_batch *b)
 	return rc;
 }
 
+static void add_campaign(struct world *w, struct store_batch *b, unsigned i, uint64_t targets)
+{
+	struct campaign_row *c = &w->campaign[i];
+
+	*c = (struct campaign_row){
+		.id = i + 1,
+		.state = CAMPAIGN_READY,
+		.profile = "sim",
+		.created_ms = w->now_ms,
+		.targets = targets,
+	};
+	snprintf(c->name, sizeof(c->name), "swap%u", i + 1);
+	store_batch_add(b, ST_CAMPAIGN_INSERT, c, w->profile_text, strlen(w->profile_text));
+}
+
+static void add_target(struct world *w, struct store_batch *b, unsigned card, unsigned campaign, const char *new_imsi)
+{
+	struct store_txn_plan p = {
+		.txn = { .campaign = w->campaign[campaign].id, .evidence = 255, .por_status = 255 },
+		.kvn = w->sc.kvn,
+	};
+
+	memcpy(p.txn.new_imsi, new_imsi, sizeof(p.txn.new_imsi));
+	memcpy(p.iccid, w->card[card].iccid, SIM_ICCID_LEN);
+	store_batch_add(b, ST_TXN_PLAN, &p, NULL, 0);
+}
+
 static int intake_campaigns(struct world *w, struct store *s, struct store_batch *b)
 {
-	for (unsigned i = 0; i < w->sc.campaigns; i++) {
-		struct campaign_row *c = &w->campaign[i];
-
-		*c = (struct campaign_row){
-			.id = i + 1, .state = CAMPAIGN_READY, .profile = "sim", .created_ms = w->now_ms
-		};
-		snprintf(c->name, sizeof(c->name), "swap%u", i + 1);
-		for (unsigned k = i; k < w->sc.cards; k += w->sc.campaigns)
-			c->targets++;
-		store_batch_add(b, ST_CAMPAIGN_INSERT, c, w->profile_text, strlen(w->profile_text));
-	}
-	for (unsigned i = 0; i < w->sc.cards; i++) {
-		struct store_txn_plan p = {
-			.txn = { .campaign = w->watch[i].campaign + 1, .evidence = 255, .por_status = 255 },
-			.kvn = w->sc.kvn
-		};
-
-		memcpy(p.txn.new_imsi, w->watch[i].new_imsi, sizeof(p.txn.new_imsi));
-		memcpy(p.iccid, w->card[i].iccid, SIM_ICCID_LEN);
-		store_batch_add(b, ST_TXN_PLAN, &p, NULL, 0);
-	}
+	w->n_campaigns = w->sc.campaigns;
+	for (unsigned i = 0; i < w->n_campaigns; i++)
+		add_campaign(w, b, i, (w->sc.cards + w->n_campaigns - 1 - i) / w->n_campaigns);
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		add_target(w, b, i, w->watch[i].campaign, w->watch[i].new_imsi);
 	return commit(w, s, b);
 }
 
@@ -374,6 +394,49 @@ static int intake(struct world *w)
 	if (s)
 		s->ops->close(s);
 	return rc;
+}
+
+/* ---- the fleet changes once more: an intake beside the running core, as the front does it ---- */
+
+static void again_done(struct store_batch *b, int rc)
+{
+	struct world *w = b->ctx;
+	char err[160];
+
+	if (rc) {
+		tell(w, "the intake failed (%s) and is tried again", store_strerror(rc));
+		world_plan(w, w->now_ms + 500, PLAN_AGAIN, 0);
+		return;
+	}
+	for (size_t i = 0; i < b->n; i++)
+		if (b->ops[i].rc)
+			check_fail(w, "harness", "intake: %s", store_strerror(b->ops[i].rc));
+	if (gw_campaign_adopt(w->gw, &w->campaign[w->n_campaigns - 1], w->profile_text, strlen(w->profile_text), err,
+			      sizeof(err)))
+		check_fail(w, "reply", "the core does not take the campaign: %s", err);
+	start_campaigns(w);
+}
+
+static void intake_again(struct world *w)
+{
+	struct store_batch *b = store_batch_new();
+
+	if (!b) {
+		check_fail(w, "harness", "out of memory");
+		return;
+	}
+	add_campaign(w, b, w->n_campaigns, w->sc.cards);
+	for (unsigned i = 0; i < w->sc.cards; i++) {
+		char imsi[IMSI_DIGITS_MAX + 1];
+
+		memcpy(imsi, w->watch[i].new_imsi, sizeof(imsi));
+		imsi[4]++;
+		add_target(w, b, i, w->n_campaigns, imsi);
+	}
+	b->done = again_done;
+	b->ctx = w;
+	w->again = b;
+	w->store->ops->commit(w->store, b);
 }
 
 /* ------------------------------------------------------------------------------------------------ the air's callbacks */
@@ -476,6 +539,10 @@ static void run_plan(struct world *w, const struct plan *p)
 		w->store_bad = false;
 		tell(w, "commits work again");
 		break;
+	case PLAN_AGAIN:
+		if (w->again)
+			w->store->ops->commit(w->store, w->again);
+		break;
 	case PLAN_PAUSE:
 		if (!w->calm)
 			post_verb(w, p->arg, CAMPAIGN_VERB_PAUSE);
@@ -483,6 +550,9 @@ static void run_plan(struct world *w, const struct plan *p)
 	case PLAN_START:
 		if (w->ready_seen)
 			start_campaigns(w);
+		break;
+	case PLAN_CANCEL:
+		post_verb(w, p->arg, CAMPAIGN_VERB_CANCEL);
 		break;
 	case PLAN_CALM:
 		go_calm(w);
@@ -564,15 +634,15 @@ static int64_t next_due(const struct world *w)
 	return due;
 }
 
-/* Everything has ended, has been quiet for a while, and nothing bad is planned any more. */
+/* Every campaign has ended, so far. */
 static bool finished(struct world *w)
 {
 	struct gw_campaign_view v;
 
-	if (!w->calm || !w->gw || !w->ready_seen)
+	if (!w->gw || w->dead || !w->ready_seen)
 		return false;
-	for (unsigned i = 0; i < w->sc.campaigns; i++)
-		if (!gw_campaign_view(w->gw, w->campaign[i].id, &v) || v.row.state != CAMPAIGN_DONE)
+	for (unsigned i = 0; i < w->n_campaigns; i++)
+		if (!gw_campaign_view(w->gw, w->campaign[i].id, &v) || !v.row.ended_ms)
 			return false;
 	return true;
 }
@@ -588,7 +658,10 @@ static void turn_until_end(struct world *w)
 		turn(w);
 		if (w->failed || w->ended_ms)
 			break;
-		if (!rest_ms && finished(w)) {
+		if (w->sc.again && !w->gone_again) {
+			if (!w->again && finished(w) && check_all_ended(w))
+				intake_again(w);
+		} else if (!rest_ms && w->calm && finished(w)) {
 			rest_ms = w->now_ms + w->sc.response_ms + REST_MS;
 			tell(w, "all campaigns are done");
 			world_plan(w, rest_ms, PLAN_DEADLINE, 0);
