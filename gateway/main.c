@@ -173,10 +173,15 @@ static void on_reply(void *ctx, const struct gw_effect *fx)
 	api_on_effect(((struct parts *)ctx)->api, fx);
 }
 
+static void on_posted(void *ctx)
+{
+	shell_kick(((struct parts *)ctx)->shell);
+}
+
 static int make_core(struct parts *p, char *err)
 {
 	const struct gw_deps deps = {
-		.env = env_real(), .store = p->store, .ks = p->ks, .log = log_line, .log_ctx = p,
+		.env = env_real(), .store = p->store, .ks = p->ks, .log = log_line, .log_ctx = p, .wake = on_posted, .wake_ctx = p,
 	};
 	const struct api_deps ad = {
 		.env = env_real(), .store = p->store, .ks = p->ks, .profile_dir = p->cfg.profile_dir, .links = p->link,
@@ -229,10 +234,10 @@ static void tear_down(struct parts *p)
 {
 	if (p->http)
 		http_free(p->http);
+	for (unsigned i = 0; i < p->n_links; i++)	/* tells its last outcomes to the shell */
+		p->link[i]->ops->free(p->link[i]);
 	if (p->shell)
 		shell_free(p->shell);
-	for (unsigned i = 0; i < p->n_links; i++)
-		p->link[i]->ops->free(p->link[i]);
 	if (p->store)
 		p->store->ops->close(p->store);
 	if (p->api)

@@ -40,7 +40,6 @@ static void on_link_event(void *ctx, struct link *l, const struct link_event *ev
 	struct shell *sh = ctx;
 
 	gw_on_link_event(sh->p.gw, l, ev);
-	shell_kick(sh);
 }
 
 static void start_links(struct shell *sh)

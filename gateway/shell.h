@@ -30,7 +30,7 @@ struct shell *shell_new(const struct shell_parts *p);
 int shell_run(struct shell *sh);
 /* After it no link event comes any more.  The store is closed by its owner. */
 void shell_free(struct shell *sh);
-/* Something was posted from outside the links (the front): take a turn soon. */
+/* Something was posted to the core (gw_deps.wake): take a turn soon. */
 void shell_kick(struct shell *sh);
 
 #endif

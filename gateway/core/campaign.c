@@ -282,10 +282,10 @@ void campaign_tick(struct gw *gw)
 			continue;
 		ended = ended_count(c);
 		w = dt >= RATE_TAU_MS ? 1.0 : (double)dt / RATE_TAU_MS;
-		if (c->rate_ended || ended == 0)
+		if (c->done_per_s > 0.0)
 			c->done_per_s += w * ((double)(ended - c->rate_ended) * 1000.0 / (double)dt - c->done_per_s);
 		else
-			c->done_per_s = (double)ended * 1000.0 / (double)dt;
+			c->done_per_s = (double)(ended - c->rate_ended) * 1000.0 / (double)dt;
 		c->rate_ended = ended;
 		c->rate_ms = gw->now_ms;
 	}

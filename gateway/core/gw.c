@@ -162,6 +162,8 @@ int gw_post(struct gw *gw, const struct gw_event *ev)
 	gw->inbox.tail = &n->next;
 	if (++gw->inbox_n > gw->inbox_high)
 		gw->inbox_high = gw->inbox_n;
+	if (gw->deps.wake)
+		gw->deps.wake(gw->deps.wake_ctx);
 	return 0;
 }
 

@@ -52,6 +52,9 @@ struct gw_deps {
 	struct ks *ks;
 	void (*log)(void *ctx, int level, const char *line);	/* levels as syslog */
 	void *log_ctx;
+	/* Something was posted: take a turn soon.  NULL where somebody turns the core anyway (the simulator). */
+	void (*wake)(void *ctx);
+	void *wake_ctx;
 };
 
 struct gw;
