@@ -106,7 +106,7 @@ static int16_t numbers_check(const struct store_mem_disk *d, uint64_t card, cons
 static void addr_put(struct store_mem_disk *d, const struct card_addr_row *row)
 {
 	uint32_t hash = text_hash(row->type, row->digits), i;
-	struct m_addr rec = {.row = *row};
+	struct m_addr rec = { .row = *row };
 
 	for (i = hidx_first(&d->by_addr, hash); i != NONE; i = hidx_next(&d->by_addr, i)) {
 		struct m_addr *m = vec_at(&d->addr, i);
@@ -121,7 +121,7 @@ static void addr_put(struct store_mem_disk *d, const struct card_addr_row *row)
 
 static void card_addr(struct store_mem_disk *d, const struct card_row *card, enum addr_type type, const char *digits)
 {
-	struct card_addr_row a = {.type = (uint8_t)type, .card = card->id, .valid_from_ms = card->created_ms};
+	struct card_addr_row a = { .type = (uint8_t)type, .card = card->id, .valid_from_ms = card->created_ms };
 
 	if (!*digits)
 		return;
@@ -132,7 +132,7 @@ static void card_addr(struct store_mem_disk *d, const struct card_row *card, enu
 static int op_card_insert(struct store_mem_disk *d, struct store_op *op)
 {
 	struct store_card_insert *in = op->row;
-	struct m_card rec = {.txns = NONE, .cmds = NONE, .parts = NONE, .story_first = NONE, .story_last = NONE};
+	struct m_card rec = { .txns = NONE, .cmds = NONE, .parts = NONE, .story_first = NONE, .story_last = NONE };
 	uint32_t i = card_by_iccid(d, in->card.iccid);
 
 	if (i != NONE) {
@@ -225,7 +225,7 @@ static int op_keyset_cntr(struct store_mem_disk *d, struct store_op *op)
 static int op_campaign_insert(struct store_mem_disk *d, struct store_op *op)
 {
 	const struct campaign_row *row = op->row;
-	struct m_campaign rec = {.row = *row, .text_len = op->bytes_len};
+	struct m_campaign rec = { .row = *row, .text_len = op->bytes_len };
 
 	for (uint32_t i = 0; i < d->campaign.order.n; i++)
 		if (!strcmp(((struct m_campaign *)otab_nth(&d->campaign, i))->row.name, row->name)) {
@@ -340,7 +340,7 @@ static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 	if (op->rc)
 		return 0;
 	p->txn.id = d->txn.n + 1;
-	rec = (struct m_txn){.row = p->txn, .next = m->txns};
+	rec = (struct m_txn){ .row = p->txn, .next = m->txns };
 	t = vec_push(d, &d->txn, &rec);
 	key_add(d, &d->by_new_imsi, t, rec.row.new_imsi);
 	key_add(d, &d->by_new_msisdn, t, rec.row.new_msisdn);
@@ -393,7 +393,7 @@ static int op_cmd_put(struct store_mem_disk *d, struct store_op *op)
 {
 	const struct cmd_row *row = op->row;
 	uint32_t i = otab_find(&d->cmd, row->id);
-	struct m_cmd rec = {.row = *row, .next = NONE}, *m;
+	struct m_cmd rec = { .row = *row, .next = NONE }, *m;
 	struct cmd_row old;
 
 	if (i == NONE) {
@@ -414,16 +414,16 @@ static int op_wire_put(struct store_mem_disk *d, struct store_op *op)
 {
 	const struct cmd_row *cmd = op->row;
 	uint32_t i = otab_find(&d->wire, cmd->id);
-	struct m_wire rec = {.id = cmd->id, .len = op->bytes_len};
+	struct m_wire rec = { .id = cmd->id, .len = op->bytes_len };
 
 	if (op->bytes_len > CMD_PACKET_MAX)
 		return STORE_E_CORRUPT;
 	if (i != NONE) {
 		const struct m_wire *w = vec_at(&d->wire.v, i);
 
-		return w->len == op->bytes_len && (!w->len || !memcmp(vec_at(&d->bytes, w->off), op->bytes, w->len))
-			       ? 0
-			       : STORE_E_CORRUPT;
+		return w->len == op->bytes_len && (!w->len || !memcmp(vec_at(&d->bytes, w->off), op->bytes, w->len)) ?
+			       0 :
+			       STORE_E_CORRUPT;
 	}
 	rec.off = bytes_push(d, op->bytes, op->bytes_len);
 	otab_insert(d, &d->wire, &rec);
@@ -436,7 +436,7 @@ static int op_part_put(struct store_mem_disk *d, struct store_op *op)
 {
 	const struct part_row *row = op->row;
 	struct m_card *card = card_at(d, row->card);
-	struct m_part rec = {.row = *row};
+	struct m_part rec = { .row = *row };
 	uint32_t i;
 
 	if (!card)
@@ -495,7 +495,7 @@ static int op_parts_drop(struct store_mem_disk *d, struct store_op *op)
 static int op_story_add(struct store_mem_disk *d, struct store_op *op)
 {
 	struct story_row *row = op->row;
-	struct m_story rec = {.next = NONE};
+	struct m_story rec = { .next = NONE };
 	struct m_card *card = card_at(d, row->card);
 	uint32_t *first, *last, i;
 
@@ -542,7 +542,7 @@ static int op_outbox_put(struct store_mem_disk *d, struct store_op *op)
 static int op_meta_put(struct store_mem_disk *d, struct store_op *op)
 {
 	const struct store_meta *meta = op->row;
-	struct m_meta rec = {.len = op->bytes_len};
+	struct m_meta rec = { .len = op->bytes_len };
 
 	if (op->bytes_len > PROFILE_TEXT_MAX)
 		return STORE_E_CORRUPT;

@@ -39,9 +39,9 @@ static inline void *vec_at(const struct vec *v, uint32_t i)
 
 enum undo_kind { UNDO_RECORD, UNDO_LENGTH, UNDO_RAW, UNDO_ORDER_ADD, UNDO_ORDER_DEL, UNDO_HASH_ADD, UNDO_HASH_DEL };
 struct undo {
-	uint8_t kind; /* enum undo_kind */
+	uint8_t kind;	      /* enum undo_kind */
 	uint32_t i, len, off; /* position, octets saved, where in undo_bytes */
-	void *what; /* struct vec, otab, hidx, or the address */
+	void *what;	      /* struct vec, otab, hidx, or the address */
 };
 
 /* ---- records ---- */
@@ -55,7 +55,7 @@ struct m_card {
 };
 struct m_txn {
 	struct txn_row row; /* id 0: dropped */
-	uint32_t next; /* older one of the same card */
+	uint32_t next;	    /* older one of the same card */
 };
 struct m_campaign {
 	struct campaign_row row;
@@ -97,7 +97,7 @@ struct store_mem_disk {
 };
 
 uint32_t vec_push(struct store_mem_disk *d, struct vec *v, const void *rec); /* its position */
-void *vec_edit(struct store_mem_disk *d, struct vec *v, uint32_t i); /* saves it for undo */
+void *vec_edit(struct store_mem_disk *d, struct vec *v, uint32_t i);	     /* saves it for undo */
 void vec_cut(struct store_mem_disk *d, struct vec *v, uint32_t n);
 void raw_edit(struct store_mem_disk *d, void *p, uint32_t len);
 uint32_t bytes_push(struct store_mem_disk *d, const uint8_t *bytes, uint32_t len);

@@ -239,7 +239,7 @@ static void q_card_cmds(const struct store_mem_disk *d, struct store_query *q)
 static void q_story(const struct store_mem_disk *d, struct store_query *q)
 {
 	const struct m_card *m = card_at(d, q->id);
-	uint32_t i = m ? m->story_first : q->id ? NONE : d->stray_first;
+	uint32_t i = m ? m->story_first : d->stray_first;
 
 	if (q->after && q->after <= d->story.n) {
 		const struct m_story *s = vec_at(&d->story, (uint32_t)(q->after - 1));
@@ -251,7 +251,7 @@ static void q_story(const struct store_mem_disk *d, struct store_query *q)
 		const struct m_story *s = vec_at(&d->story, i);
 		struct store_story *out;
 
-		if (s->row.id <= q->after)
+		if (s->row.id <= q->after || s->row.card != q->id)
 			continue;
 		out = out_next(q, s->row.id);
 		out->row = s->row;

@@ -36,7 +36,7 @@ static void *vec_room(struct vec *v, uint32_t n)
 static void undo_note(struct store_mem_disk *d, enum undo_kind kind, void *what, uint32_t i, const void *old,
 		      uint32_t len)
 {
-	struct undo u = {.kind = (uint8_t)kind, .what = what, .i = i, .len = len, .off = d->undo_bytes.n};
+	struct undo u = { .kind = (uint8_t)kind, .what = what, .i = i, .len = len, .off = d->undo_bytes.n };
 
 	if (len) {
 		memcpy(vec_room(&d->undo_bytes, len), old, len);
@@ -335,13 +335,13 @@ void store_mem_disk_free(struct store_mem_disk *d)
 {
 	if (!d)
 		return;
-	struct vec *const vecs[] = {&d->card,	   &d->txn,	   &d->part,	     &d->addr,
-				    &d->story,	   &d->meta,	   &d->bytes,	     &d->campaign.v,
-				    &d->cmd.v,	   &d->wire.v,	   &d->outbox.v,     &d->campaign.order,
-				    &d->cmd.order, &d->wire.order, &d->outbox.order, &d->undo,
-				    &d->undo_bytes};
-	struct hidx *const hs[] = {&d->by_iccid,    &d->by_imsi,       &d->by_msisdn,
-				   &d->by_new_imsi, &d->by_new_msisdn, &d->by_addr};
+	struct vec *const vecs[] = { &d->card,	    &d->txn,	    &d->part,	      &d->addr,
+				     &d->story,	    &d->meta,	    &d->bytes,	      &d->campaign.v,
+				     &d->cmd.v,	    &d->wire.v,	    &d->outbox.v,     &d->campaign.order,
+				     &d->cmd.order, &d->wire.order, &d->outbox.order, &d->undo,
+				     &d->undo_bytes };
+	struct hidx *const hs[] = { &d->by_iccid,    &d->by_imsi,	&d->by_msisdn,
+				    &d->by_new_imsi, &d->by_new_msisdn, &d->by_addr };
 
 	for (size_t i = 0; i < sizeof(vecs) / sizeof(vecs[0]); i++)
 		free(vecs[i]->p);

@@ -31,7 +31,7 @@ struct card_row {
 	char iccid[ICCID_DIGITS_MAX + 1];
 	char imsi[IMSI_DIGITS_MAX + 1]; /* what we believe it holds: import, then proven read-back */
 	char msisdn[MSISDN_DIGITS_MAX + 1];
-	uint16_t concat_ref; /* last concatenation reference used for this card, 1..255 */
+	uint16_t concat_ref;  /* last concatenation reference used for this card, 1..255 */
 	int64_t last_seen_ms; /* presence: alert, PoR, card-originated message */
 	int64_t created_ms;
 };
@@ -43,7 +43,7 @@ struct keyset_row {
 	uint8_t kic_alg, kid_alg; /* enum ota_alg */
 	uint8_t cc_len;
 	uint32_t generation;
-	uint64_t cntr; /* last value taken; the next command takes cntr + 1 */
+	uint64_t cntr;	      /* last value taken; the next command takes cntr + 1 */
 	uint64_t cntr_proven; /* highest value an authenticated PoR has echoed */
 	uint16_t sealed_len;
 	uint8_t sealed[KS_SEALED_MAX];
@@ -73,7 +73,7 @@ struct campaign_row {
 	char name[CAMPAIGN_NAME_MAX];
 	uint8_t state; /* enum campaign_state */
 	char profile[PROFILE_NAME_MAX];
-	uint64_t targets; /* number of txns */
+	uint64_t targets;    /* number of txns */
 	uint64_t txn_cursor; /* the last txn id claimed */
 	int64_t created_ms, started_ms, ended_ms, deadline_ms;
 };
@@ -81,8 +81,8 @@ struct campaign_row {
 /* ---- txn: a card in a campaign ---- */
 enum txn_state {
 	TXN_PLANNED, /* in the list */
-	TXN_ACTIVE, /* has an open command */
-	TXN_DONE, /* evidence reached what the profile asks for */
+	TXN_ACTIVE,  /* has an open command */
+	TXN_DONE,    /* evidence reached what the profile asks for */
 	TXN_FAILED,
 	TXN_EXPIRED,
 	TXN_CANCELLED,
@@ -93,16 +93,16 @@ struct txn_row {
 	uint64_t id;
 	uint64_t campaign;
 	uint64_t card;
-	uint8_t state; /* enum txn_state */
-	uint8_t evidence; /* 0..6: E0..E6 of mission.md 3.0; 255 none */
+	uint8_t state;	    /* enum txn_state */
+	uint8_t evidence;   /* 0..6: E0..E6 of mission.md 3.0; 255 none */
 	uint8_t por_status; /* last authenticated one; 255 none */
 	uint8_t fail_class; /* enum fail_class of the end, or of the last obstacle */
-	uint16_t sw; /* last status word of the script, 0 none */
+	uint16_t sw;	    /* last status word of the script, 0 none */
 	uint32_t fail_code;
 	uint16_t attempts;
 	uint16_t sms_parts; /* short messages handed to links */
-	uint8_t probes; /* read-backs sent */
-	uint8_t scripts; /* scripts issued under a fresh counter; 2nd only after proof of not run */
+	uint8_t probes;	    /* read-backs sent */
+	uint8_t scripts;    /* scripts issued under a fresh counter; 2nd only after proof of not run */
 	char new_imsi[IMSI_DIGITS_MAX + 1];
 	char new_msisdn[MSISDN_DIGITS_MAX + 1];
 	int64_t first_try_ms, last_try_ms, ended_ms;
@@ -113,12 +113,12 @@ struct txn_row {
 enum cmd_kind { CMD_SCRIPT = 1, CMD_READBACK = 2 };
 enum cmd_state {
 	CMD_QUEUED,
-	CMD_PREPARED, /* counter taken, packet stored: may leave at any moment after the commit */
-	CMD_SENT, /* all segments have an outcome, none was a clear refusal: a PoR may come until due_ms */
-	CMD_WAIT_TIMER, /* next attempt with the same octets at due_ms */
+	CMD_PREPARED,	   /* counter taken, packet stored: may leave at any moment after the commit */
+	CMD_SENT,	   /* all segments have an outcome, none was a clear refusal: a PoR may come until due_ms */
+	CMD_WAIT_TIMER,	   /* next attempt with the same octets at due_ms */
 	CMD_WAIT_PRESENCE, /* as WAIT_TIMER, but presence wakes it earlier */
-	CMD_DONE, /* authenticated PoR, all status words good */
-	CMD_FAILED, /* authenticated refusal, or attempts used up */
+	CMD_DONE,	   /* authenticated PoR, all status words good */
+	CMD_FAILED,	   /* authenticated refusal, or attempts used up */
 	CMD_EXPIRED,
 	CMD_FENCED, /* a later command with a higher counter has left: never sent again */
 	CMD_CANCELLED,
@@ -127,23 +127,23 @@ enum cmd_state {
 struct cmd_row {
 	uint64_t id;
 	uint64_t txn, card, campaign;
-	uint8_t kind; /* enum cmd_kind */
+	uint8_t kind;  /* enum cmd_kind */
 	uint8_t state; /* enum cmd_state */
 	uint8_t kvn, kic, kid;
 	uint8_t spi[2];
 	uint8_t tar[3];
 	uint8_t cc_len;
-	uint8_t segs; /* short messages per attempt */
-	uint8_t hint; /* unauthenticated PoR status seen, 255 none */
+	uint8_t segs;	    /* short messages per attempt */
+	uint8_t hint;	    /* unauthenticated PoR status seen, 255 none */
 	uint8_t por_status; /* authenticated, 255 none */
-	uint16_t apdus; /* C-APDUs in the script: the count a complete run answers */
+	uint16_t apdus;	    /* C-APDUs in the script: the count a complete run answers */
 	uint16_t sw;
-	uint16_t attempt; /* attempts made */
+	uint16_t attempt;    /* attempts made */
 	uint16_t concat_ref; /* of the last attempt */
 	uint16_t packet_len;
 	uint64_t cntr;
 	int64_t born_ms, prepared_ms, sent_ms, ended_ms;
-	int64_t due_ms; /* SENT: PoR deadline; WAIT_*: next attempt */
+	int64_t due_ms;	     /* SENT: PoR deadline; WAIT_*: next attempt */
 	int64_t deadline_ms; /* no attempt after this */
 };
 
@@ -161,10 +161,10 @@ struct part_row {
 enum story_kind {
 	STORY_IMPORTED = 1,
 	STORY_PREPARED, /* detail: the command packet */
-	STORY_ATTEMPT, /* text: attempt n, link, segments, reference */
-	STORY_OUTCOME, /* text: accepted, rejected with what, unknown */
-	STORY_POR, /* detail: response packet as received (from RPL); text: verdict */
-	STORY_STRAY, /* a PoR that matched nothing or failed its MAC: kept, closes nothing */
+	STORY_ATTEMPT,	/* text: attempt n, link, segments, reference */
+	STORY_OUTCOME,	/* text: accepted, rejected with what, unknown */
+	STORY_POR,	/* detail: response packet as received (from RPL); text: verdict */
+	STORY_STRAY,	/* a PoR that matched nothing or failed its MAC: kept, closes nothing */
 	STORY_ALERT,
 	STORY_STATE, /* text: txn or cmd state change worth telling */
 	STORY_NOTE,

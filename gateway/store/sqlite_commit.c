@@ -75,7 +75,7 @@ static int numbers_check(struct conn *c, uint64_t card, const char *imsi, const 
 
 static int addr_put(struct conn *c, const struct card_row *card, enum addr_type type, const char *digits)
 {
-	struct card_addr_row a = {.type = (uint8_t)type, .card = card->id, .valid_from_ms = card->created_ms};
+	struct card_addr_row a = { .type = (uint8_t)type, .card = card->id, .valid_from_ms = card->created_ms };
 
 	if (!*digits)
 		return 0;
@@ -203,7 +203,7 @@ static int op_campaign_insert(struct conn *c, struct store_op *op)
 
 static int op_campaign_drop(struct conn *c, struct store_op *op)
 {
-	static const enum stmt_id parts[] = {S_TXNS_DELETE, S_PROFILE_DELETE, S_CAMPAIGN_DELETE};
+	static const enum stmt_id parts[] = { S_TXNS_DELETE, S_PROFILE_DELETE, S_CAMPAIGN_DELETE };
 	const struct campaign_row *row = op->row;
 	int state, err = campaign_state(c, row->id, &state);
 
@@ -297,9 +297,9 @@ static int op_wire_put(struct conn *c, struct store_op *op)
 	if (err > 0) {
 		size_t len = (size_t)sqlite3_column_bytes(st, 0);
 
-		err = len == op->bytes_len && (!len || !memcmp(sqlite3_column_blob(st, 0), op->bytes, len))
-			      ? 0
-			      : STORE_E_CORRUPT;
+		err = len == op->bytes_len && (!len || !memcmp(sqlite3_column_blob(st, 0), op->bytes, len)) ?
+			      0 :
+			      STORE_E_CORRUPT;
 	}
 	sqlite3_reset(st);
 	return err;
@@ -457,7 +457,7 @@ static void order_make(struct sort_key *order, const struct store_batch *b)
 		}
 		if (i == b->n)
 			break;
-		order[i] = (struct sort_key){.card = op_card(&b->ops[i]), .at = (uint32_t)i};
+		order[i] = (struct sort_key){ .card = op_card(&b->ops[i]), .at = (uint32_t)i };
 		if (i > start && order[i].card < order[i - 1].card)
 			sorted = false;
 	}

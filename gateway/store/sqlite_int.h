@@ -32,9 +32,9 @@ enum col_type { COL_UINT, COL_INT, COL_TEXT, COL_BLOB, COL_VBLOB };
 struct col {
 	const char *name;
 	uint16_t off, size;
-	uint8_t type; /* enum col_type */
-	bool key; /* names the row: not in {table=} */
-	uint8_t max; /* COL_UINT: highest value we know, 0: what fits */
+	uint8_t type;	  /* enum col_type */
+	bool key;	  /* names the row: not in {table=} */
+	uint8_t max;	  /* COL_UINT: highest value we know, 0: what fits */
 	uint16_t len_off; /* COL_VBLOB: where its length stands */
 	uint8_t len_size;
 };

@@ -158,6 +158,7 @@ static int fetch_claim(struct conn *c, struct store_fetch *f)
 	while (f->n < limit && (rc = st_row(st)) > 0) {
 		struct txn_row txn;
 
+		memset(&txn, 0, sizeof(txn));
 		rc = row_read(&t_txn, st, 0, &txn);
 		if (!rc)
 			rc = bundle_read(c, txn.card, &txn, &f->out[f->n]);
@@ -305,17 +306,17 @@ static const struct {
 	enum bind_how bind;
 	read_fn *read;
 } queries[] = {
-	[Q_CAMPAIGNS] = {S_CAMPAIGNS, B_AFTER_LIMIT, read_campaign},
-	[Q_CAMPAIGN_COUNTS] = {S_COUNTS, B_ID_LIMIT, read_count},
-	[Q_OPEN_CMDS] = {S_OPEN_CMDS, B_AFTER_LIMIT, read_stub},
-	[Q_REPORT] = {S_REPORT, B_ID_AFTER_LIMIT, read_report},
-	[Q_CARD_CMDS] = {S_CARD_CMDS, B_ID_AFTER_LIMIT, read_cmd},
-	[Q_CARD_STORY] = {S_STORY, B_ID_AFTER_LIMIT, read_story},
-	[Q_CARDS] = {S_CARDS, B_AFTER_LIMIT, read_card},
-	[Q_PROFILE] = {S_PROFILE, B_ID, read_blob},
-	[Q_META] = {S_META, B_DIGITS, read_blob},
-	[Q_WIRE] = {S_WIRE, B_ID, read_blob},
-	[Q_TOTALS] = {S_TOTALS, B_NOTHING, read_totals},
+	[Q_CAMPAIGNS] = { S_CAMPAIGNS, B_AFTER_LIMIT, read_campaign },
+	[Q_CAMPAIGN_COUNTS] = { S_COUNTS, B_ID_LIMIT, read_count },
+	[Q_OPEN_CMDS] = { S_OPEN_CMDS, B_AFTER_LIMIT, read_stub },
+	[Q_REPORT] = { S_REPORT, B_ID_AFTER_LIMIT, read_report },
+	[Q_CARD_CMDS] = { S_CARD_CMDS, B_ID_AFTER_LIMIT, read_cmd },
+	[Q_CARD_STORY] = { S_STORY, B_ID_AFTER_LIMIT, read_story },
+	[Q_CARDS] = { S_CARDS, B_AFTER_LIMIT, read_card },
+	[Q_PROFILE] = { S_PROFILE, B_ID, read_blob },
+	[Q_META] = { S_META, B_DIGITS, read_blob },
+	[Q_WIRE] = { S_WIRE, B_ID, read_blob },
+	[Q_TOTALS] = { S_TOTALS, B_NOTHING, read_totals },
 };
 
 static void query_bind(sqlite3_stmt *st, const struct store_query *q, enum bind_how how)

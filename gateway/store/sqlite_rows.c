@@ -117,8 +117,8 @@ const struct table t_part = TABLE("por_part", part_cols);
 const struct table t_story = TABLE("story", story_cols);
 const struct table t_outbox = TABLE("outbox", outbox_cols);
 
-static const struct table *const tables[] = {&t_card, &t_keyset, &t_addr,  &t_campaign, &t_txn,
-					     &t_cmd,  &t_part,	 &t_story, &t_outbox};
+static const struct table *const tables[] = { &t_card, &t_keyset, &t_addr,  &t_campaign, &t_txn,
+					      &t_cmd,  &t_part,	  &t_story, &t_outbox };
 
 static uint64_t uint_get(const uint8_t *p, size_t size)
 {
@@ -304,7 +304,7 @@ static void put_cols(struct out *o, const struct table *t, char how)
 
 void sql_expand(char out[SQL_TEXT_MAX], const char *tmpl)
 {
-	struct out o = {.p = out};
+	struct out o = { .p = out };
 
 	while (*tmpl) {
 		size_t len = strcspn(tmpl, "{");

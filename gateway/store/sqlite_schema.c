@@ -322,7 +322,7 @@ void conn_close(struct conn *c)
 	for (int i = 0; i < _STMTS; i++)
 		sqlite3_finalize(c->st[i]);
 	sqlite3_close(c->db);
-	*c = (struct conn){0};
+	*c = (struct conn){ 0 };
 }
 
 int st_row(sqlite3_stmt *st)

@@ -37,10 +37,10 @@ const char *store_strerror(int err);
 /* ---------------------------------------------------------------------------------------------- commits */
 
 enum store_op_kind {
-	ST_CARD_INSERT, /* card (id 0: given here and written back), its keysets, its addresses; per-op rc */
-	ST_CARD_PUT, /* whole row by id */
-	ST_KEYSET_CNTR, /* cntr, cntr_proven of (card, kvn): never lowers either */
-	ST_ADDR_PUT, /* insert or replace (type, digits, card) */
+	ST_CARD_INSERT,	    /* card (id 0: given here and written back), its keysets, its addresses; per-op rc */
+	ST_CARD_PUT,	    /* whole row by id */
+	ST_KEYSET_CNTR,	    /* cntr, cntr_proven of (card, kvn): never lowers either */
+	ST_ADDR_PUT,	    /* insert or replace (type, digits, card) */
 	ST_CAMPAIGN_INSERT, /* bytes: profile text; DUP_NAME in rc; id is the caller's */
 	ST_CAMPAIGN_PUT,
 	ST_CAMPAIGN_DROP, /* a LOADING or READY campaign with all its txns; id in campaign.id */
@@ -50,7 +50,7 @@ enum store_op_kind {
 	ST_WIRE_PUT, /* bytes: the packet of cmd.id; an existing one is NEVER overwritten with other octets (E_CORRUPT) */
 	ST_PART_PUT,
 	ST_PARTS_DROP, /* all parts of (part.card, part.iei, part.ref) */
-	ST_STORY_ADD, /* bytes: detail */
+	ST_STORY_ADD,  /* bytes: detail */
 	ST_OUTBOX_PUT,
 	ST_META_PUT, /* key in meta.key, bytes: value ("ks-check", "epoch") */
 	_ST_OPS
@@ -75,7 +75,7 @@ struct store_meta {
 /* One operation.  `row` points into the batch's arena (store_batch_add), `bytes` too. */
 struct store_op {
 	uint8_t kind; /* enum store_op_kind */
-	int16_t rc; /* out, per-operation results STORE_R_* */
+	int16_t rc;   /* out, per-operation results STORE_R_* */
 	uint32_t bytes_len;
 	void *row; /* struct of this kind: card_row, keyset_row, ..., store_card_insert, store_txn_plan */
 	uint8_t *bytes;
@@ -85,7 +85,7 @@ struct store_op {
 
 struct store_batch {
 	uint64_t batch_no; /* > 0: the core's, strictly ascending, recorded in the transaction; 0: an intake's */
-	bool dry_run; /* do everything, report per-op rc, then roll back */
+	bool dry_run;	   /* do everything, report per-op rc, then roll back */
 	struct store_op *ops;
 	size_t n, ops_cap;
 	/* arena of fixed chunks, so that pointers into it stay valid */
@@ -95,7 +95,7 @@ struct store_batch {
 };
 
 struct store_batch *store_batch_new(void);
-void store_batch_free(struct store_batch *b); /* wipes: sealed keysets have passed through */
+void store_batch_free(struct store_batch *b);  /* wipes: sealed keysets have passed through */
 void store_batch_reset(struct store_batch *b); /* keeps the memory */
 /* Copies row (its size follows from kind) and bytes in.  Returns the op, whose rc and written-back fields are valid after
  * done(); NULL when STORE_BATCH_OPS_MAX is reached. */
@@ -120,13 +120,13 @@ struct card_bundle {
 
 enum store_fetch_by { FETCH_BY_ID, FETCH_BY_ADDR, FETCH_CLAIM };
 struct store_fetch {
-	uint8_t by; /* enum store_fetch_by */
-	uint64_t card; /* BY_ID */
+	uint8_t by;	   /* enum store_fetch_by */
+	uint64_t card;	   /* BY_ID */
 	uint8_t addr_type; /* BY_ADDR: enum addr_type */
 	char digits[IMSI_DIGITS_MAX + 1];
-	int64_t at_ms; /* BY_ADDR: address valid at this time */
+	int64_t at_ms;		      /* BY_ADDR: address valid at this time */
 	uint64_t campaign, after_txn; /* CLAIM: PLANNED txns of this campaign with id > after_txn, ascending */
-	unsigned limit; /* CLAIM: at most this many */
+	unsigned limit;		      /* CLAIM: at most this many */
 	/* out: n bundles in the caller's array of `cap` */
 	struct card_bundle *out;
 	unsigned cap, n;
@@ -137,18 +137,18 @@ struct store_fetch {
 /* ------------------------------------------------- queries: on a second, read-only connection, in short pages */
 
 enum store_query_kind {
-	Q_CAMPAIGNS, /* campaign_row, id > after */
+	Q_CAMPAIGNS,	   /* campaign_row, id > after */
 	Q_CAMPAIGN_COUNTS, /* store_count per (state, fail_class) of campaign */
-	Q_OPEN_CMDS, /* store_stub of every command not at an end, cmd id > after: rebuilding the wheel */
-	Q_REPORT, /* store_report of campaign, txn id > after */
-	Q_CARD, /* card_bundle by iccid (digits), wire included */
-	Q_CARD_CMDS, /* cmd_row of card, id > after (all of them, oldest first) */
-	Q_CARD_STORY, /* store_story of card, id > after */
-	Q_CARDS, /* card_row, id > after */
-	Q_PROFILE, /* store_blob: the profile text of campaign */
-	Q_META, /* store_blob: value of meta key (digits holds the key) */
-	Q_WIRE, /* store_blob: the packet of command id, as long as it is kept */
-	Q_TOTALS, /* store_totals */
+	Q_OPEN_CMDS,	   /* store_stub of every command not at an end, cmd id > after: rebuilding the wheel */
+	Q_REPORT,	   /* store_report of campaign, txn id > after */
+	Q_CARD,		   /* card_bundle by iccid (digits), wire included */
+	Q_CARD_CMDS,	   /* cmd_row of card, id > after (all of them, oldest first) */
+	Q_CARD_STORY,	   /* store_story of card, id > after */
+	Q_CARDS,	   /* card_row, id > after */
+	Q_PROFILE,	   /* store_blob: the profile text of campaign */
+	Q_META,		   /* store_blob: value of meta key (digits holds the key) */
+	Q_WIRE,		   /* store_blob: the packet of command id, as long as it is kept */
+	Q_TOTALS,	   /* store_totals */
 };
 struct store_count {
 	uint8_t state; /* enum txn_state */
@@ -181,13 +181,13 @@ struct store_totals {
 size_t store_query_row_size(enum store_query_kind kind);
 
 struct store_query {
-	uint8_t kind; /* enum store_query_kind */
-	uint64_t id; /* campaign or card */
+	uint8_t kind;	/* enum store_query_kind */
+	uint64_t id;	/* campaign or card */
 	uint64_t after; /* keyset paging: id of the last row of the page before */
 	char digits[33];
 	unsigned limit;
-	void *out; /* caller's array of the kind's struct, `limit` long */
-	unsigned n; /* out */
+	void *out;     /* caller's array of the kind's struct, `limit` long */
+	unsigned n;    /* out */
 	uint64_t last; /* out: pass as `after` for the next page */
 	void (*done)(struct store_query *q, int rc);
 	void *ctx;
@@ -201,7 +201,7 @@ struct store_ops {
 	void (*commit)(struct store *s, struct store_batch *b);
 	void (*fetch)(struct store *s, struct store_fetch *f);
 	void (*query)(struct store *s, struct store_query *q);
-	int (*fd)(struct store *s); /* readable when poll() has something to do; -1: none */
+	int (*fd)(struct store *s);    /* readable when poll() has something to do; -1: none */
 	void (*poll)(struct store *s); /* calls done() of what is complete */
 	void (*wait)(struct store *s); /* blocks until poll() has something to do; memory: makes the next due */
 	/* Stops taking requests, finishes what was submitted, calls its done(), frees. */
@@ -213,7 +213,7 @@ struct store {
 
 struct store_sqlite_cfg {
 	const char *dir; /* state directory; the database is DIR/otagw.db, mode 0600; locked against a second gateway */
-	unsigned queue_max; /* requests under way, 0: 4096 */
+	unsigned queue_max;	 /* requests under way, 0: 4096 */
 	unsigned flush_extra_us; /* benchmarks only: added to every commit */
 };
 /* err gets a sentence that names what, where and what to do. */

@@ -22,21 +22,21 @@ static const struct {
 	int err;
 	const char *text;
 } errors[] = {
-	{STORE_OK, "ok"},
-	{STORE_E_BUSY, "store busy, try again"},
-	{STORE_E_FULL, "disk full"},
-	{STORE_E_IO, "store I/O error"},
-	{STORE_E_CORRUPT, "store damaged, not ours, or asked to break its own rules"},
-	{STORE_E_CLOSED, "store closed"},
-	{STORE_R_SAME, "already there with the same numbers"},
-	{STORE_R_DUP_ICCID, "ICCID already in use with other numbers"},
-	{STORE_R_DUP_IMSI, "IMSI already in use"},
-	{STORE_R_DUP_MSISDN, "MSISDN already in use"},
-	{STORE_R_NO_CARD, "no card with this ICCID"},
-	{STORE_R_NO_KEYSET, "card has no keyset of this key version"},
-	{STORE_R_OPEN_TXN, "card has an open transaction"},
-	{STORE_R_DUP_NAME, "campaign name already taken"},
-	{STORE_R_NOT_FOUND, "not found"},
+	{ STORE_OK, "ok" },
+	{ STORE_E_BUSY, "store busy, try again" },
+	{ STORE_E_FULL, "disk full" },
+	{ STORE_E_IO, "store I/O error" },
+	{ STORE_E_CORRUPT, "store damaged, not ours, or asked to break its own rules" },
+	{ STORE_E_CLOSED, "store closed" },
+	{ STORE_R_SAME, "already there with the same numbers" },
+	{ STORE_R_DUP_ICCID, "ICCID already in use with other numbers" },
+	{ STORE_R_DUP_IMSI, "IMSI already in use" },
+	{ STORE_R_DUP_MSISDN, "MSISDN already in use" },
+	{ STORE_R_NO_CARD, "no card with this ICCID" },
+	{ STORE_R_NO_KEYSET, "card has no keyset of this key version" },
+	{ STORE_R_OPEN_TXN, "card has an open transaction" },
+	{ STORE_R_DUP_NAME, "campaign name already taken" },
+	{ STORE_R_NOT_FOUND, "not found" },
 };
 
 const char *store_strerror(int err)
@@ -188,7 +188,7 @@ struct store_op *store_batch_add(struct store_batch *b, enum store_op_kind kind,
 	if (!p)
 		return NULL;
 	op = &b->ops[b->n++];
-	*op = (struct store_op){.kind = kind, .bytes_len = (uint32_t)bytes_len, .row = p};
+	*op = (struct store_op){ .kind = kind, .bytes_len = (uint32_t)bytes_len, .row = p };
 	memcpy(p, row, row_len);
 	if (bytes_len) {
 		op->bytes = p + ALIGN(row_len);
@@ -206,17 +206,17 @@ struct waiter {
 
 static void wait_commit(struct store_batch *b, int rc)
 {
-	*(struct waiter *)b->ctx = (struct waiter){.done = true, .rc = rc};
+	*(struct waiter *)b->ctx = (struct waiter){ .done = true, .rc = rc };
 }
 
 static void wait_query(struct store_query *q, int rc)
 {
-	*(struct waiter *)q->ctx = (struct waiter){.done = true, .rc = rc};
+	*(struct waiter *)q->ctx = (struct waiter){ .done = true, .rc = rc };
 }
 
 static void wait_fetch(struct store_fetch *f, int rc)
 {
-	*(struct waiter *)f->ctx = (struct waiter){.done = true, .rc = rc};
+	*(struct waiter *)f->ctx = (struct waiter){ .done = true, .rc = rc };
 }
 
 static void wait_for(struct store *s, const struct waiter *w)
@@ -231,7 +231,7 @@ int store_commit_wait(struct store *s, struct store_batch *b)
 {
 	void (*done)(struct store_batch *, int) = b->done;
 	void *ctx = b->ctx;
-	struct waiter w = {0};
+	struct waiter w = { 0 };
 
 	b->done = wait_commit;
 	b->ctx = &w;
@@ -246,7 +246,7 @@ int store_query_wait(struct store *s, struct store_query *q)
 {
 	void (*done)(struct store_query *, int) = q->done;
 	void *ctx = q->ctx;
-	struct waiter w = {0};
+	struct waiter w = { 0 };
 
 	q->done = wait_query;
 	q->ctx = &w;
@@ -261,7 +261,7 @@ int store_fetch_wait(struct store *s, struct store_fetch *f)
 {
 	void (*done)(struct store_fetch *, int) = f->done;
 	void *ctx = f->ctx;
-	struct waiter w = {0};
+	struct waiter w = { 0 };
 
 	f->done = wait_fetch;
 	f->ctx = &w;

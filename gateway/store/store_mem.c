@@ -12,7 +12,7 @@
 
 enum req_kind { REQ_COMMIT, REQ_FETCH, REQ_QUERY };
 struct req {
-	uint8_t kind; /* enum req_kind */
+	uint8_t kind;	/* enum req_kind */
 	unsigned epoch; /* failures the caller knew of when it submitted this */
 	int64_t due_ms;
 	uint64_t seq;
@@ -26,7 +26,7 @@ struct store_mem {
 	struct req *q; /* ascending by due time, then by submission */
 	size_t n, cap;
 	uint64_t seq;
-	int64_t line_ms; /* due time of the last commit or fetch: none overtakes it */
+	int64_t line_ms;   /* due time of the last commit or fetch: none overtakes it */
 	int64_t forced_ms; /* wait(): take this for the time at the next poll */
 	unsigned failures; /* numbered batches that failed first: done() has told of each */
 	bool closing;
@@ -42,7 +42,7 @@ static int64_t now_ms(const struct store_mem *s)
 static void submit(struct store_mem *s, enum req_kind kind, const char *what, struct store_batch *b, void *req)
 {
 	int64_t delay_ms = s->hooks.delay ? s->hooks.delay(s->hooks.ctx, what, b) : 0;
-	struct req r = {.kind = (uint8_t)kind, .epoch = s->failures, .seq = s->seq++, .what = req};
+	struct req r = { .kind = (uint8_t)kind, .epoch = s->failures, .seq = s->seq++, .what = req };
 	size_t i;
 
 	r.due_ms = now_ms(s) + (delay_ms > 0 ? delay_ms : 0);

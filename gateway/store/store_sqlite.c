@@ -26,11 +26,11 @@
 
 #define QUEUE_DEFAULT  4096
 #define WAL_PAGES_MAX  10000 /* checkpoint after the batch that goes beyond */
-#define WAL_PAGES_IDLE 1000 /* checkpoint when there is nothing else to do */
+#define WAL_PAGES_IDLE 1000  /* checkpoint when there is nothing else to do */
 
 enum req_kind { REQ_COMMIT, REQ_FETCH, REQ_QUERY };
 struct req {
-	uint8_t kind; /* enum req_kind */
+	uint8_t kind;	   /* enum req_kind */
 	bool failed_first; /* the numbered batch whose failure holds up those behind it */
 	int rc;
 	unsigned epoch; /* how many such failures the caller had been told of when it submitted this */
@@ -43,7 +43,7 @@ struct ring {
 };
 
 struct store_sqlite {
-	struct store store; /* first */
+	struct store store;    /* first */
 	pthread_mutex_t mutex; /* guards all down to the blank line */
 	pthread_cond_t work, query;
 	struct ring todo, queries, done;
@@ -66,7 +66,7 @@ struct store_sqlite {
 
 static bool ring_init(struct ring *r, unsigned cap)
 {
-	*r = (struct ring){.r = calloc(cap, sizeof(*r->r)), .cap = cap};
+	*r = (struct ring){ .r = calloc(cap, sizeof(*r->r)), .cap = cap };
 	return r->r;
 }
 
@@ -185,7 +185,7 @@ static void sq_poll(struct store *store)
 static void sq_wait(struct store *store)
 {
 	struct store_sqlite *s = (struct store_sqlite *)store;
-	struct pollfd p = {.fd = s->event_fd, .events = POLLIN};
+	struct pollfd p = { .fd = s->event_fd, .events = POLLIN };
 
 	while (poll(&p, 1, -1) < 0 && errno == EINTR)
 		;
@@ -200,7 +200,7 @@ static int sq_fd(struct store *store)
 
 static void submit(struct store_sqlite *s, struct ring *to, pthread_cond_t *wake, enum req_kind kind, void *what)
 {
-	struct req req = {.kind = (uint8_t)kind, .epoch = s->epoch, .what = what};
+	struct req req = { .kind = (uint8_t)kind, .epoch = s->epoch, .what = what };
 
 	pthread_mutex_lock(&s->mutex);
 	if (s->closing)
@@ -271,7 +271,7 @@ static void do_commit(struct store_sqlite *s, struct req *req)
 		req->failed_first = true;
 	}
 	if (s->flush_extra_us) {
-		struct timespec ts = {s->flush_extra_us / 1000000, s->flush_extra_us % 1000000 * 1000};
+		struct timespec ts = { s->flush_extra_us / 1000000, s->flush_extra_us % 1000000 * 1000 };
 
 		nanosleep(&ts, NULL);
 	}
@@ -491,8 +491,15 @@ static int threads_start(struct store_sqlite *s)
 	return rc;
 }
 
+/* SQLite's count of all its memory costs a lock at every allocation of either thread. */
+static void library_set_up(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 struct store *store_sqlite_open(const struct store_sqlite_cfg *cfg, char *err, size_t err_cap)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct store_sqlite *s = calloc(1, sizeof(*s));
 	unsigned queue_max = cfg->queue_max ? cfg->queue_max : QUEUE_DEFAULT;
 	int rc;
@@ -501,6 +508,7 @@ struct store *store_sqlite_open(const struct store_sqlite_cfg *cfg, char *err, s
 		snprintf(err, err_cap, "no memory");
 		return NULL;
 	}
+	pthread_once(&once, library_set_up);
 	s->store.ops = &sqlite_ops;
 	s->flush_extra_us = cfg->flush_extra_us;
 	s->lock_fd = -1;

@@ -45,7 +45,8 @@ static double cpu_s(void)
 	struct rusage r;
 
 	getrusage(RUSAGE_SELF, &r);
-	return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) + (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
+	return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
+	       (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
 }
 
 static void add(enum store_op_kind kind, const void *row, const void *bytes, size_t len)
@@ -74,7 +75,8 @@ static void put_import(uint64_t i)
 	snprintf(in.card.iccid, sizeof(in.card.iccid), "8988211%012" PRIu64, i);
 	snprintf(in.card.imsi, sizeof(in.card.imsi), "00101%010" PRIu64, i);
 	snprintf(in.card.msisdn, sizeof(in.card.msisdn), "49170%08" PRIu64, i);
-	in.keyset[0] = (struct keyset_row){ .kvn = 1, .kic_alg = 3, .kid_alg = 3, .cc_len = 8, .cntr = 1, .sealed_len = 112 };
+	in.keyset[0] =
+		(struct keyset_row){ .kvn = 1, .kic_alg = 3, .kid_alg = 3, .cc_len = 8, .cntr = 1, .sealed_len = 112 };
 	add(ST_CARD_INSERT, &in, NULL, 0);
 }
 
@@ -100,9 +102,19 @@ static void put_state(uint64_t id, enum cmd_state state, enum txn_state txn, uin
 {
 	struct txn_row t = { .id = id, .card = id, .campaign = 1, .state = (uint8_t)txn };
 	struct keyset_row k = { .card = id, .kvn = 1, .cntr = cntr, .cntr_proven = txn == TXN_DONE ? cntr : 0 };
-	struct cmd_row c = { .id = id, .txn = id, .card = id, .campaign = 1, .kind = CMD_SCRIPT, .state = (uint8_t)state,
-			     .spi = { 0x16, 0x39 }, .tar = { 0xb0, 0x00, 0x10 }, .cntr = cntr, .born_ms = 1754000000000,
-			     .prepared_ms = 1754000000000, .due_ms = 1754000000000, .deadline_ms = 1754000000000 };
+	struct cmd_row c = { .id = id,
+			     .txn = id,
+			     .card = id,
+			     .campaign = 1,
+			     .kind = CMD_SCRIPT,
+			     .state = (uint8_t)state,
+			     .spi = { 0x16, 0x39 },
+			     .tar = { 0xb0, 0x00, 0x10 },
+			     .cntr = cntr,
+			     .born_ms = 1754000000000,
+			     .prepared_ms = 1754000000000,
+			     .due_ms = 1754000000000,
+			     .deadline_ms = 1754000000000 };
 
 	if (state != CMD_SENT)
 		add(ST_KEYSET_CNTR, &k, NULL, 0);
@@ -144,8 +156,15 @@ static void put_por(uint64_t i)
 static void put_bare(uint64_t i)
 {
 	struct keyset_row k = { .card = i + 1, .kvn = 1, .cntr = 3 };
-	struct cmd_row c = { .id = i + 1, .txn = i + 1, .card = i + 1, .campaign = 1, .kind = CMD_SCRIPT,
-			     .state = CMD_WAIT_TIMER, .cntr = 3, .born_ms = 1754000000000, .due_ms = 1754000000000,
+	struct cmd_row c = { .id = i + 1,
+			     .txn = i + 1,
+			     .card = i + 1,
+			     .campaign = 1,
+			     .kind = CMD_SCRIPT,
+			     .state = CMD_WAIT_TIMER,
+			     .cntr = 3,
+			     .born_ms = 1754000000000,
+			     .due_ms = 1754000000000,
 			     .deadline_ms = 1754000000000 };
 
 	add(ST_KEYSET_CNTR, &k, NULL, 0);
@@ -197,7 +216,9 @@ static void fetch_one(const char *what)
 	double w = wall_s(), c = cpu_s();
 
 	for (unsigned i = 0; i < n; i++) {
-		struct store_fetch f = { .by = FETCH_BY_ADDR, .addr_type = ADDR_MSISDN, .at_ms = 1, .out = out, .cap = 1 };
+		struct store_fetch f = {
+			.by = FETCH_BY_ADDR, .addr_type = ADDR_MSISDN, .at_ms = 1, .out = out, .cap = 1
+		};
 		int rc;
 
 		snprintf(f.digits, sizeof(f.digits), "49170%08u", i);

@@ -23,7 +23,7 @@
 /* Card number n: its numbers follow from n, its keysets are versions 1..keysets. */
 static inline struct store_card_insert card_make(unsigned n, unsigned keysets)
 {
-	struct store_card_insert in = {.card = {.created_ms = T0}, .n_keysets = (uint8_t)keysets};
+	struct store_card_insert in = { .card = { .created_ms = T0 }, .n_keysets = (uint8_t)keysets };
 
 	snprintf(in.card.iccid, sizeof(in.card.iccid), "8988211%012u", n);
 	snprintf(in.card.imsi, sizeof(in.card.imsi), "00101%010u", n);
@@ -45,7 +45,7 @@ static inline struct store_card_insert card_make(unsigned n, unsigned keysets)
 
 static inline struct store_txn_plan plan_make(uint64_t campaign, unsigned n, unsigned imsi)
 {
-	struct store_txn_plan p = {.kvn = 1, .txn = {.campaign = campaign, .evidence = 255, .por_status = 255}};
+	struct store_txn_plan p = { .kvn = 1, .txn = { .campaign = campaign, .evidence = 255, .por_status = 255 } };
 
 	snprintf(p.iccid, sizeof(p.iccid), "8988211%012u", n);
 	snprintf(p.txn.new_imsi, sizeof(p.txn.new_imsi), "00102%010u", imsi);
@@ -54,7 +54,7 @@ static inline struct store_txn_plan plan_make(uint64_t campaign, unsigned n, uns
 
 static inline struct campaign_row campaign_make(uint64_t id, const char *name, enum campaign_state state)
 {
-	struct campaign_row c = {.id = id, .state = (uint8_t)state, .created_ms = T0};
+	struct campaign_row c = { .id = id, .state = (uint8_t)state, .created_ms = T0 };
 
 	snprintf(c.name, sizeof(c.name), "%s", name);
 	snprintf(c.profile, sizeof(c.profile), "usim-rfm");
@@ -63,25 +63,25 @@ static inline struct campaign_row campaign_make(uint64_t id, const char *name, e
 
 static inline struct cmd_row cmd_make(uint64_t id, uint64_t card, enum cmd_state state)
 {
-	struct cmd_row c = {.id = id,
-			    .card = card,
-			    .txn = card,
-			    .campaign = 1,
-			    .kind = CMD_SCRIPT,
-			    .state = (uint8_t)state,
-			    .kvn = 1,
-			    .kic = 0x15,
-			    .kid = 0x15,
-			    .spi = {0x16, 0x39},
-			    .tar = {0xb0, 0, 0x10},
-			    .cc_len = 8,
-			    .segs = 1,
-			    .hint = 255,
-			    .por_status = 255,
-			    .cntr = 100 + id,
-			    .born_ms = T0,
-			    .due_ms = T0 + 1000,
-			    .deadline_ms = T0 + 2000};
+	struct cmd_row c = { .id = id,
+			     .card = card,
+			     .txn = card,
+			     .campaign = 1,
+			     .kind = CMD_SCRIPT,
+			     .state = (uint8_t)state,
+			     .kvn = 1,
+			     .kic = 0x15,
+			     .kid = 0x15,
+			     .spi = { 0x16, 0x39 },
+			     .tar = { 0xb0, 0, 0x10 },
+			     .cc_len = 8,
+			     .segs = 1,
+			     .hint = 255,
+			     .por_status = 255,
+			     .cntr = 100 + id,
+			     .born_ms = T0,
+			     .due_ms = T0 + 1000,
+			     .deadline_ms = T0 + 2000 };
 
 	return c;
 }

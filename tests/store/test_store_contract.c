@@ -23,7 +23,7 @@ static void open_it(struct fix *f)
 	char err[256] = "";
 
 	if (use_sqlite)
-		f->s = store_sqlite_open(&(struct store_sqlite_cfg){.dir = f->dir}, err, sizeof(err));
+		f->s = store_sqlite_open(&(struct store_sqlite_cfg){ .dir = f->dir }, err, sizeof(err));
 	else
 		f->s = store_mem_open(f->disk, NULL);
 	if (!f->s)
@@ -52,7 +52,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const files[] = {"otagw.db", "otagw.db-wal", "otagw.db-shm", "otagw.lock"};
+	static const char *const files[] = { "otagw.db", "otagw.db-wal", "otagw.db-shm", "otagw.lock" };
 	struct fix *f = *state;
 	char path[128];
 
@@ -136,7 +136,7 @@ static struct txn_row txn_in(struct fix *f, uint64_t campaign, unsigned n, unsig
 
 static const struct card_bundle *fetch(struct fix *f, uint64_t card)
 {
-	struct store_fetch q = {.by = FETCH_BY_ID, .card = card, .out = &f->one, .cap = 1};
+	struct store_fetch q = { .by = FETCH_BY_ID, .card = card, .out = &f->one, .cap = 1 };
 
 	assert_int_equal(store_fetch_wait(f->s, &q), STORE_OK);
 	return q.n ? &f->one : NULL;
@@ -145,7 +145,8 @@ static const struct card_bundle *fetch(struct fix *f, uint64_t card)
 static uint64_t by_addr(struct fix *f, enum addr_type type, const char *digits, int64_t at_ms)
 {
 	struct store_fetch q = {
-		.by = FETCH_BY_ADDR, .addr_type = (uint8_t)type, .at_ms = at_ms, .out = &f->one, .cap = 1};
+		.by = FETCH_BY_ADDR, .addr_type = (uint8_t)type, .at_ms = at_ms, .out = &f->one, .cap = 1
+	};
 
 	snprintf(q.digits, sizeof(q.digits), "%s", digits);
 	assert_int_equal(store_fetch_wait(f->s, &q), STORE_OK);
@@ -156,7 +157,8 @@ static unsigned query(struct fix *f, enum store_query_kind kind, uint64_t id, ui
 		      unsigned limit)
 {
 	struct store_query q = {
-		.kind = (uint8_t)kind, .id = id, .after = after ? *after : 0, .out = out, .limit = limit};
+		.kind = (uint8_t)kind, .id = id, .after = after ? *after : 0, .out = out, .limit = limit
+	};
 
 	assert_int_equal(store_query_wait(f->s, &q), STORE_OK);
 	if (after)
@@ -294,7 +296,7 @@ static void test_addr(void **state)
 {
 	struct fix *f = *state;
 	uint64_t a = card_in(f, 1), b = card_in(f, 2);
-	struct card_addr_row row = {.type = ADDR_IMSI, .card = b, .valid_from_ms = T0 + 100};
+	struct card_addr_row row = { .type = ADDR_IMSI, .card = b, .valid_from_ms = T0 + 100 };
 
 	assert_int_equal(by_addr(f, ADDR_MSISDN, "491700000001", T0), a);
 	assert_int_equal(by_addr(f, ADDR_IMSI, "001010000000002", T0 + 9), b);
@@ -311,7 +313,7 @@ static void test_addr(void **state)
 	assert_int_equal(one(f, ST_ADDR_PUT, &row, NULL, 0), 0);
 	assert_int_equal(by_addr(f, ADDR_IMSI, row.digits, T0 + 199), b);
 	assert_int_equal(by_addr(f, ADDR_IMSI, row.digits, T0 + 200), a);
-	row = (struct card_addr_row){.type = ADDR_IMSI, .card = a, .valid_from_ms = T0, .valid_to_ms = T0 + 150};
+	row = (struct card_addr_row){ .type = ADDR_IMSI, .card = a, .valid_from_ms = T0, .valid_to_ms = T0 + 150 };
 	snprintf(row.digits, sizeof(row.digits), "001010000000001");
 	assert_int_equal(one(f, ST_ADDR_PUT, &row, NULL, 0), 0);
 	assert_int_equal(by_addr(f, ADDR_IMSI, row.digits, T0 + 200), 0);
@@ -500,7 +502,7 @@ static void test_claim(void **state)
 {
 	struct fix *f = *state;
 	static struct card_bundle out[8];
-	struct store_fetch q = {.by = FETCH_CLAIM, .campaign = 2, .limit = 4, .out = out, .cap = 8};
+	struct store_fetch q = { .by = FETCH_CLAIM, .campaign = 2, .limit = 4, .out = out, .cap = 8 };
 	struct txn_row t[20];
 	unsigned seen = 0;
 
@@ -529,7 +531,7 @@ static void test_claim(void **state)
 		}
 	}
 	assert_int_equal(seen, 9);
-	q = (struct store_fetch){.by = FETCH_CLAIM, .campaign = 2, .limit = 400, .out = out, .cap = 8};
+	q = (struct store_fetch){ .by = FETCH_CLAIM, .campaign = 2, .limit = 400, .out = out, .cap = 8 };
 	assert_int_equal(store_fetch_wait(f->s, &q), STORE_OK);
 	assert_int_equal(q.n, 8);
 }
@@ -544,7 +546,7 @@ static void test_cmd(void **state)
 	static uint8_t packet[CMD_PACKET_MAX];
 	static struct card_bundle found;
 	const struct card_bundle *b;
-	struct store_query q = {.kind = Q_CARD, .out = &found, .limit = 1};
+	struct store_query q = { .kind = Q_CARD, .out = &found, .limit = 1 };
 
 	for (uint64_t id = 1; id <= 12; id++) {
 		c = cmd_make(id * 10, card, id < 11 ? CMD_FAILED : CMD_SENT);
@@ -662,7 +664,7 @@ static void test_parts(void **state)
 {
 	struct fix *f = *state;
 	uint64_t card = card_in(f, 1);
-	struct part_row p = {.card = card, .ref = 5, .iei = 0, .total = 3, .at_ms = T0, .len = OTA_TP_UD_MAX};
+	struct part_row p = { .card = card, .ref = 5, .iei = 0, .total = 3, .at_ms = T0, .len = OTA_TP_UD_MAX };
 	const struct card_bundle *b;
 
 	memset(p.ud, 0xaa, sizeof(p.ud));
@@ -711,7 +713,7 @@ static void test_story(void **state)
 
 	memset(detail, 0x71, sizeof(detail));
 	for (unsigned i = 0; i < 20; i++) {
-		struct story_row s = {.card = i % 2 ? a : b, .cmd = i, .at_ms = T0 + i, .kind = STORY_POR};
+		struct story_row s = { .card = i % 2 ? a : b, .cmd = i, .at_ms = T0 + i, .kind = STORY_POR };
 
 		snprintf(s.text, sizeof(s.text), "entry %u", i);
 		add(f, ST_STORY_ADD, &s, detail, i == 19 ? sizeof(detail) : i);
@@ -731,7 +733,7 @@ static void test_story(void **state)
 		}
 	assert_int_equal(seen, 10);
 
-	struct story_row stray = {.kind = STORY_STRAY, .at_ms = T0};
+	struct story_row stray = { .kind = STORY_STRAY, .at_ms = T0 };
 
 	/* of nobody we know */
 	assert_int_equal(one(f, ST_STORY_ADD, &stray, detail, 5), 0);
@@ -743,9 +745,9 @@ static void test_meta_outbox(void **state)
 {
 	struct fix *f = *state;
 	static struct store_blob blob;
-	struct store_query q = {.kind = Q_META, .digits = "ks-check", .out = &blob, .limit = 1};
-	struct store_meta m = {.key = "ks-check"};
-	struct outbox_row o = {.kind = "webhook", .target = "http://x", .idem_key = "k", .due_ms = T0}, p = o;
+	struct store_query q = { .kind = Q_META, .digits = "ks-check", .out = &blob, .limit = 1 };
+	struct store_meta m = { .key = "ks-check" };
+	struct outbox_row o = { .kind = "webhook", .target = "http://x", .idem_key = "k", .due_ms = T0 }, p = o;
 
 	assert_int_equal(store_query_wait(f->s, &q), 0);
 	assert_int_equal(q.n, 0);
@@ -878,7 +880,7 @@ static void test_order(void **state)
 	struct store_batch *b[3];
 	static struct card_bundle out[3];
 	struct store_fetch q[3];
-	struct seen seen = {0};
+	struct seen seen = { 0 };
 
 	for (unsigned i = 0; i < 3; i++) {
 		b[i] = store_batch_new();
@@ -889,7 +891,8 @@ static void test_order(void **state)
 		b[i]->ctx = &seen;
 		f->s->ops->commit(f->s, b[i]);
 		q[i] = (struct store_fetch){
-			.by = FETCH_BY_ID, .card = card, .out = &out[i], .cap = 1, .done = saw_fetch, .ctx = &seen};
+			.by = FETCH_BY_ID, .card = card, .out = &out[i], .cap = 1, .done = saw_fetch, .ctx = &seen
+		};
 		f->s->ops->fetch(f->s, &q[i]);
 	}
 	assert_int_equal(seen.n, 0);
@@ -913,7 +916,7 @@ static void test_failed_order(void **state)
 	struct card_row row = fetch(f, card)->card;
 	struct cmd_row c = cmd_make(1, card, CMD_PREPARED);
 	struct store_batch *b[3];
-	struct seen seen = {0};
+	struct seen seen = { 0 };
 
 	assert_int_equal(one(f, ST_WIRE_PUT, &c, "abc", 3), 0);
 	for (unsigned i = 0; i < 3; i++) {
@@ -958,7 +961,7 @@ static void test_shuffled(void **state)
 	commit(f);
 	for (unsigned i = 0; i < CARDS * 5; i++) {
 		uint64_t card = (i * 7919ULL) % CARDS + 1;
-		struct keyset_row k = {.card = card, .kvn = 1, .cntr = 1000 + i};
+		struct keyset_row k = { .card = card, .kvn = 1, .cntr = 1000 + i };
 
 		c = cmd_make(card, card, i < CARDS * 4 ? CMD_PREPARED : CMD_SENT);
 		c.attempt = (uint16_t)(i / CARDS);
@@ -979,7 +982,7 @@ static void test_shuffled(void **state)
 static void test_batch_full(void **state)
 {
 	struct fix *f = *state;
-	struct card_row row = {.id = 1};
+	struct card_row row = { .id = 1 };
 	struct store_op *first = store_batch_add(f->b, ST_CARD_PUT, &row, NULL, 0);
 	void *first_row = first->row;
 
@@ -1001,7 +1004,7 @@ static void test_reopen(void **state)
 	uint64_t card = card_in(f, 1);
 	static struct card_bundle before;
 	struct cmd_row c = cmd_make(1, card, CMD_WAIT_PRESENCE);
-	struct part_row p = {.card = card, .ref = 5, .total = 3, .seq = 2, .at_ms = T0, .len = 3, .ud = {1, 2, 3}};
+	struct part_row p = { .card = card, .ref = 5, .total = 3, .seq = 2, .at_ms = T0, .len = 3, .ud = { 1, 2, 3 } };
 
 	campaign_in(f, 1, "one", CAMPAIGN_RUNNING);
 	txn_in(f, 1, 1, 1);
@@ -1021,7 +1024,7 @@ static void test_close_answers(void **state)
 {
 	struct fix *f = *state;
 	struct store_card_insert in = card_make(1, 1);
-	struct seen seen = {0};
+	struct seen seen = { 0 };
 
 	add(f, ST_CARD_INSERT, &in, NULL, 0);
 	f->b->done = saw_batch;
