@@ -23,9 +23,10 @@
 #define HOUR_MS	  (60 * MINUTE_MS)
 #define DAY_MS	  (24 * HOUR_MS)
 
-#define WINDOW_MAX 1000
-#define RATE_MAX   100000
-#define WORDS_MAX  8
+#define WINDOW_MAX   1000
+#define PREPARED_MIN 64 /* the core claims cards in lots of this many */
+#define RATE_MAX     100000
+#define WORDS_MAX    8
 
 /* The link whose node is open while the file is read. */
 static unsigned link_now;
@@ -517,9 +518,9 @@ const struct config_setting config_setting[] = {
 	{ CONF_OTAGW, "address-by (msisdn|imsi)",
 	  "How the SMSC is told which card is meant\nBy MSISDN\nBy IMSI (OsmoMSC: npi 6)\n", set_choice, get_choice,
 	  GW(gw.address_by_imsi) },
-	{ CONF_OTAGW, "prepared-max <1-1000000>",
+	{ CONF_OTAGW, "prepared-max <64-1000000>",
 	  "Commands that stand ready ahead of each link's window; about two seconds of what it takes\nNumber\n",
-	  set_number, get_number, GW(gw.limits.prepared_max), 1, 1000000 },
+	  set_number, get_number, GW(gw.limits.prepared_max), PREPARED_MIN, 1000000 },
 	{ CONF_OTAGW, "log-level (error|warning|notice|info|debug)",
 	  "What is written to the log\nFailures only\nand what a person should look at\nand what happened "
 	  "(default)\nand more of it\nand all of it\n",

@@ -41,11 +41,9 @@ struct http {
 	struct evconnlistener *listener;
 	struct event *resume; /* takes up accepting again */
 	struct api *api;
-	struct pending *pending;			/* requests that wait for their answer */
-	struct evhttp_connection *conn[HTTP_CONNS_MAX]; /* that have made a request */
+	struct pending *pending;		  /* requests that wait for their answer */
+	struct bufferevent *conn[HTTP_CONNS_MAX]; /* one reference of ours each */
 	unsigned conns;
-	unsigned fresh; /* accepted, no request yet; forgotten after HTTP_IDLE_S at the latest */
-	int64_t fresh_until[HTTP_CONNS_MAX];
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -549,104 +547,80 @@ static void route(struct in *in)
 
 /* ----------------------------------------------------------------------------------------- connections */
 
-static int64_t now_ms(const struct http *h)
-{
-	struct timeval tv;
-
-	event_base_gettimeofday_cached(h->base, &tv);
-	return (int64_t)tv.tv_sec * 1000 + tv.tv_usec / 1000;
-}
-
-/* evhttp tells of a connection's end only once it has made a request: until then it counts as fresh, and evhttp closes it
- * after HTTP_IDLE_S of silence. */
-static void fresh_forget(struct http *h)
+/* evhttp does not say that a connection has ended unless it had made a request.  So we keep a reference to each one's
+ * bufferevent and look: bufferevent_free() takes the callbacks away, and evhttp has an event callback at all other times. */
+static void sweep(struct http *h)
 {
 	unsigned keep = 0;
 
-	for (unsigned i = 0; i < h->fresh; i++) {
-		if (h->fresh_until[i] > now_ms(h))
-			h->fresh_until[keep++] = h->fresh_until[i];
+	for (unsigned i = 0; i < h->conns; i++) {
+		bufferevent_event_cb cb;
+
+		bufferevent_getcb(h->conn[i], NULL, NULL, &cb, NULL);
+		if (cb)
+			h->conn[keep++] = h->conn[i];
+		else
+			bufferevent_decref(h->conn[i]); /* closes it */
 	}
-	h->fresh = keep;
+	h->conns = keep;
 }
 
-static void accepting(struct http *h)
+static void pause_accepting(struct http *h)
 {
 	static const struct timeval later = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
 
-	fresh_forget(h);
-	if (h->conns + h->fresh < HTTP_CONNS_MAX) {
-		evconnlistener_enable(h->listener);
-		return;
-	}
 	evconnlistener_disable(h->listener);
 	event_add(h->resume, &later);
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *ctx)
 {
-	accepting(ctx);
+	struct http *h = ctx;
+
+	sweep(h);
+	if (h->conns < HTTP_CONNS_MAX)
+		evconnlistener_enable(h->listener);
+	else
+		pause_accepting(h);
 }
 
 static struct bufferevent *on_accept(struct event_base *base, void *ctx)
 {
+	struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	struct http *h = ctx;
 
-	if (h->fresh < HTTP_CONNS_MAX)
-		h->fresh_until[h->fresh++] = now_ms(h) + HTTP_IDLE_S * 1000;
-	accepting(h);
-	return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	sweep(h);
+	if (bev && h->conns < HTTP_CONNS_MAX) {
+		bufferevent_incref(bev);
+		h->conn[h->conns++] = bev;
+	}
+	if (h->conns == HTTP_CONNS_MAX)
+		pause_accepting(h);
+	return bev;
 }
 
 /* accept() failed, out of descriptors most likely: trying again at once would only burn the processor. */
 static void on_accept_error(struct evconnlistener *l, void *ctx)
 {
-	static const struct timeval later = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
-	struct http *h = ctx;
-
-	evconnlistener_disable(l);
-	event_add(h->resume, &later);
+	pause_accepting(ctx);
 }
 
 static void on_close(struct evhttp_connection *conn, void *ctx)
 {
 	struct http *h = ctx;
 
-	for (unsigned i = 0; i < h->conns; i++) {
-		if (h->conn[i] == conn)
-			h->conn[i] = h->conn[--h->conns];
-	}
-	accepting(h);
-}
-
-/* The first request of a connection: from now on its end is told.  False when there are too many. */
-static bool count(struct http *h, struct evhttp_request *req)
-{
-	struct evhttp_connection *conn = evhttp_request_get_connection(req);
-
-	for (unsigned i = 0; i < h->conns; i++) {
-		if (h->conn[i] == conn)
-			return true;
-	}
-	if (h->fresh)
-		h->fresh_until[0] = h->fresh_until[--h->fresh];
-	if (h->conns == HTTP_CONNS_MAX || !conn)
-		return false;
-	h->conn[h->conns++] = conn;
-	evhttp_connection_set_closecb(conn, on_close, h);
-	return true;
+	/* it is being freed but has not been: look after that */
+	event_active(h->resume, EV_TIMEOUT, 0);
 }
 
 static void on_request(struct evhttp_request *req, void *ctx)
 {
+	struct evhttp_connection *conn = evhttp_request_get_connection(req);
 	struct in in = { .h = ctx, .req = req };
 
 	TAILQ_INIT(&in.query);
-	if (!count(ctx, req)) {
-		evhttp_add_header(evhttp_request_get_output_headers(req), "Connection", "close");
-		refuse(req, API_NOT_READY, "busy", "too many connections: at most %d at a time", HTTP_CONNS_MAX);
-		return;
-	}
+	if (conn)
+		evhttp_connection_set_closecb(conn, on_close, ctx);
 	route(&in);
 	evhttp_clear_headers(&in.query);
 }
@@ -773,9 +747,8 @@ void http_free(struct http *h)
 	}
 	h->pending = NULL;
 	if (h->ev) {
-		for (unsigned i = 0; i < h->conns; i++)
-			evhttp_connection_set_closecb(h->conn[i], NULL, NULL);
 		evhttp_free(h->ev); /* and the listener */
+		sweep(h);
 	}
 	if (h->resume)
 		event_free(h->resume);

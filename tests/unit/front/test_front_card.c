@@ -1,0 +1,286 @@
+/* test_front_card.c - the card's story: packets opened by reference, or the reason why not.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include "front_fix.h"
+
+#include "decode.h"
+
+struct keys {
+	struct ks *ks;
+	struct keyset_row row, other;
+};
+
+#define ICCID "8988211000000000011"
+
+static void keyset(struct ks *ks, struct keyset_row *row, const char *kic, const char *kid)
+{
+	const struct ks_keyset_spec spec = {
+		.kvn = 1, .kic_alg = OTA_ALG_3DES2_CBC, .kid_alg = OTA_ALG_3DES2_CBC, .cc_len = 8
+	};
+	char a[64], b[64], c[2] = "", err[128];
+	int n;
+
+	snprintf(a, sizeof(a), "%s", kic);
+	snprintf(b, sizeof(b), "%s", kid);
+	n = ks_keyset_import(ks, ICCID, &spec, a, b, c, row->sealed, err, sizeof(err));
+	assert_true(n > 0);
+	row->sealed_len = (uint16_t)n;
+	row->kvn = 1;
+	row->kic_alg = row->kid_alg = OTA_ALG_3DES2_CBC;
+	row->cc_len = 8;
+}
+
+static int setup(void **state)
+{
+	static const uint8_t kek[32] = { 9 };
+	const struct ks_open_params p = { .source = KS_KEK_MEMORY, .kek = kek, .slots = 4 };
+	struct keys *k = calloc(1, sizeof(*k));
+	uint8_t check[KS_CHECK_LEN];
+
+	assert_int_equal(ks_open(&k->ks, &p, NULL, 0, check, NULL, 0), 0);
+	keyset(k->ks, &k->row, FIX_KIC, FIX_KID);
+	keyset(k->ks, &k->other, FIX_KID, FIX_KIC);
+	*state = k;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct keys *k = *state;
+	struct ks_stats st;
+
+	/* nothing that was lent is kept */
+	ks_stats(k->ks, &st);
+	assert_int_equal(st.slots_used, 0);
+	ks_close(k->ks);
+	free(k);
+	return 0;
+}
+
+static void has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("\"%s\" is not in \"%s\"", part, text);
+}
+
+static const struct cmd_row cmd = { .id = 1,
+				    .kvn = 1,
+				    .kic = 0x15,
+				    .kid = 0x15,
+				    .spi = { 0x16, 0x39 },
+				    .tar = { 0xb0, 0x00, 0x11 },
+				    .cc_len = 8,
+				    .cntr = 77 };
+
+/* SELECT EF_IMSI, UPDATE, READ */
+static const uint8_t script[] = { 0x00, 0xa4, 0x00, 0x0c, 0x02, 0x6f, 0x07, 0x00, 0xd6, 0x00, 0x00, 0x09, 0x08,
+				  0x09, 0x10, 0x10, 0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0xb0, 0x00, 0x00, 0x09 };
+
+static void params(struct keys *k, struct ota_cmd_params *p, uint32_t *set)
+{
+	assert_int_equal(ks_load(k->ks, ICCID, 1, k->row.sealed, k->row.sealed_len, set), 0);
+	*p = (struct ota_cmd_params){ .spi = { cmd.spi[0], cmd.spi[1] },
+				      .kic = cmd.kic,
+				      .kid = cmd.kid,
+				      .tar = { cmd.tar[0], cmd.tar[1], cmd.tar[2] },
+				      .cntr = cmd.cntr,
+				      .cc_len = 8,
+				      .kic_ref = { *set, KS_KEY_KIC },
+				      .kid_ref = { *set, KS_KEY_KID },
+				      .data = script,
+				      .data_len = sizeof(script) };
+}
+
+static size_t command(struct keys *k, uint8_t *out, size_t cap)
+{
+	struct ota_crypt crypt = ks_crypt(k->ks);
+	struct ota_cmd_params p;
+	uint32_t set;
+	int n;
+
+	params(k, &p, &set);
+	n = ota_cmd_encode(out, cap, &p, &crypt);
+	assert_true(n > 0);
+	ks_unload(k->ks, set);
+	return (size_t)n;
+}
+
+static size_t response(struct keys *k, uint8_t *out, size_t cap, uint8_t status, const uint8_t *data, size_t len)
+{
+	struct ota_crypt crypt = ks_crypt(k->ks);
+	struct ota_cmd_params p;
+	uint32_t set;
+	int n;
+
+	params(k, &p, &set);
+	n = ota_rsp_encode(out, cap, &p, status, data, len, &crypt);
+	assert_true(n > 0);
+	ks_unload(k->ks, set);
+	return (size_t)n;
+}
+
+static void test_command(void **state)
+{
+	struct keys *k = *state;
+	uint8_t packet[512], copy[512];
+	size_t n = command(k, packet, sizeof(packet));
+	struct decode_keys keys = { .ks = k->ks, .iccid = ICCID, .keyset = &k->row };
+	struct decoded d;
+
+	memcpy(copy, packet, n);
+	decode_command(&d, packet, n, 8, &keys);
+	assert_memory_equal(packet, copy, n);
+	assert_true(d.opened);
+	assert_int_equal(d.cntr, 77);
+	assert_int_equal(d.n_apdus, 3);
+	has(d.apdu[0], "EF_IMSI");
+	has(d.apdu[2], "READ BINARY");
+	assert_string_equal(d.spi_text[0], "CC, ciphered, counter higher");
+	assert_string_equal(d.kic_text, "version 1, 3des2");
+	/* other keys, none, or another card's: said, not guessed */
+	keys.keyset = &k->other;
+	decode_command(&d, packet, n, 8, &keys);
+	assert_false(d.opened || d.n_apdus);
+	has(d.note, "do not fit");
+	keys.keyset = NULL;
+	decode_command(&d, packet, n, 8, &keys);
+	has(d.note, "no keys of this version");
+	keys.keyset = &k->row;
+	keys.iccid = "8988211000000000029";
+	decode_command(&d, packet, n, 8, &keys);
+	assert_false(d.opened);
+	has(d.note, "not opened");
+	/* the header needs no keys */
+	assert_int_equal(d.kind, DECODED_COMMAND);
+	assert_int_equal(d.tar[2], 0x11);
+	for (size_t cut = 0; cut < n; cut++) {
+		uint8_t *box = malloc(cut ? cut : 1);
+
+		memcpy(box, packet, cut);
+		keys.iccid = ICCID;
+		decode_command(&d, box, cut, 8, &keys);
+		assert_false(d.opened);
+		decode_clear(&d, box, cut);
+		free(box);
+	}
+}
+
+static void test_response(void **state)
+{
+	struct keys *k = *state;
+	static const uint8_t run[] = { 3, 0x90, 0x00, 0x08, 0x09, 0x10, 0x10, 0x00, 0x00, 0x00, 0x00, 0x10 };
+	uint8_t packet[512];
+	size_t n = response(k, packet, sizeof(packet), OTA_POR_OK, run, sizeof(run));
+	struct decode_keys keys = { .ks = k->ks, .iccid = ICCID, .keyset = &k->row };
+	struct cmd_row later = cmd;
+	struct decoded d;
+
+	decode_response(&d, packet, n, &cmd, &keys);
+	assert_true(d.opened && d.has_run);
+	assert_int_equal(d.executed, 3);
+	assert_int_equal(d.sw, 0x9000);
+	assert_string_equal(d.verdict, "accept");
+	has(d.data_text, "001010000000001");
+	/* another command's */
+	later.cntr = 78;
+	decode_response(&d, packet, n, &later, &keys);
+	has(d.note, "another command");
+	packet[n - 1] ^= 1;
+	decode_response(&d, packet, n, &cmd, &keys);
+	assert_false(d.opened);
+	has(d.note, "not an answer");
+	for (size_t cut = 0; cut < n; cut++) {
+		uint8_t *box = malloc(cut ? cut : 1);
+
+		memcpy(box, packet, cut);
+		decode_response(&d, box, cut, &cmd, &keys);
+		assert_false(d.opened);
+		free(box);
+	}
+}
+
+static void test_clear(void **state)
+{
+	struct keys *k = *state;
+	uint8_t packet[512], ud[140];
+	size_t n = command(k, packet, sizeof(packet));
+	struct decoded d;
+	int len = ota_segment(ud, packet, n, 0x70, OTA_CONCAT_UDH8, 1, 1, 1);
+
+	assert_true(len > 0);
+	decode_clear(&d, ud, (size_t)len);
+	assert_int_equal(d.kind, DECODED_COMMAND);
+	has(d.note, "needs the card's keys");
+	decode_clear(&d, packet, n);
+	assert_int_equal(d.kind, DECODED_COMMAND);
+	n = response(k, packet, sizeof(packet), OTA_POR_CNTR_LOW, NULL, 0);
+	len = ota_segment(ud, packet, n, 0x71, OTA_CONCAT_UDH8, 1, 1, 1);
+	decode_clear(&d, ud, (size_t)len);
+	assert_int_equal(d.kind, DECODED_RESPONSE);
+	assert_int_equal(d.tar[0], 0xb0);
+	decode_clear(&d, (const uint8_t *)"\x05\x00\x03\x01\x02\x01xyz", 9);
+	has(d.note, "segment 1 of 2");
+}
+
+/* ---- through the api ---- */
+
+static void test_show(void **state)
+{
+	struct front *f = front_new(PROFILE_DIR);
+	char iccid[21], csv[128];
+	json_t *cmds, *story;
+
+	fix_cards(f, 3);
+	api_cards(f->api, 0, 2, front_to(f));
+	front_wait(f);
+	assert_int_equal(json_array_size(json_object_get(f->json, "cards")), 2);
+	api_cards(f->api, (uint64_t)front_n(f, "next"), 2, front_to(f));
+	front_wait(f);
+	assert_int_equal(json_array_size(json_object_get(f->json, "cards")), 1);
+	assert_true(json_is_null(json_object_get(f->json, "next")));
+
+	snprintf(csv, sizeof(csv), "ICCID,IMSI\n%s,001020000000001\n", fix_iccid(iccid, 1));
+	assert_int_equal(front_create(f, "swap1", "usim-rfm", false), 200);
+	assert_int_equal(front_lines(f, "swap1", NULL, 1, csv), 200);
+	assert_int_equal(front_finish(f, "swap1", NULL), 200);
+	assert_int_equal(front_verb(f, "swap1", CAMPAIGN_VERB_START), 200);
+	for (int i = 0; i < 50; i++)
+		front_turn(f);
+	api_card_show(f->api, iccid, front_to(f));
+	front_wait(f);
+	assert_int_equal(f->status, 200);
+	cmds = json_object_get(f->json, "commands");
+	assert_int_equal(json_array_size(cmds), 1);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(cmds, 0), "cntr")), 100);
+	has(f->text, "\"opened\":true");
+	has(f->text, "EF_IMSI");
+	story = json_object_get(f->json, "story");
+	assert_true(json_array_size(story) >= 2);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(story, 0), "kind")), "imported");
+	assert_null(strcasestr(f->text, FIX_KIC));
+	assert_null(strcasestr(f->text, FIX_KID));
+	assert_null(strcasestr(f->log, FIX_KIC));
+
+	api_card_show(f->api, fix_iccid(iccid, 77), front_to(f));
+	front_wait(f);
+	assert_int_equal(f->status, 404);
+	api_card_show(f->api, "123", front_to(f));
+	assert_int_equal(f->status, 400);
+	api_explain(f->api, "zz", front_to(f));
+	assert_int_equal(f->status, 400);
+	api_explain(f->api, "00", front_to(f));
+	assert_int_equal(f->status, 400);
+	front_free(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_command, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_response, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clear, setup, teardown),
+		cmocka_unit_test(test_show),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
