@@ -127,6 +127,7 @@ struct conn {
 	sqlite3_stmt *st[_STMTS];
 	bool reading; /* a read transaction is open */
 };
+void stmt_text(char out[SQL_TEXT_MAX], enum stmt_id id);
 int conn_prepare(struct conn *c, bool writer);
 void conn_close(struct conn *c);
 int conn_err(int rc); /* SQLite result to STORE_OK or STORE_E_* */

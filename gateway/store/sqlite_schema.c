@@ -281,7 +281,7 @@ static const char *const stmts[_STMTS] = {
 	[S_COUNTS] = "SELECT state,fail_class,count(*),sum(sms_parts),sum(attempts),sum(probes) FROM txn WHERE "
 		     "campaign=?1 GROUP BY state,fail_class "
 		     "ORDER BY state,fail_class LIMIT ?2",
-	[S_OPEN_CMDS] = "SELECT id,card,campaign,state,due_ms,deadline_ms FROM cmd "
+	[S_OPEN_CMDS] = "SELECT id,card,campaign,state,due_ms,deadline_ms FROM cmd INDEXED BY cmd_open "
 			"WHERE id>?1 AND state<5 ORDER BY id LIMIT ?2",
 	[S_REPORT] = "SELECT {txn},card.iccid,card.imsi FROM txn JOIN card ON card.id=txn.card "
 		     "WHERE txn.campaign=?1 AND txn.id>?2 ORDER BY txn.id LIMIT ?3",
@@ -300,6 +300,11 @@ static const char *const stmts[_STMTS] = {
 _Static_assert(CAMPAIGN_CANCELLED == 5 && TXN_PLANNED == 0 && TXN_ACTIVE == 1 && CMD_WAIT_PRESENCE == 4,
 	       "states in SQL");
 
+void stmt_text(char out[SQL_TEXT_MAX], enum stmt_id id)
+{
+	sql_expand(out, stmts[id]);
+}
+
 int conn_prepare(struct conn *c, bool writer)
 {
 	char sql[SQL_TEXT_MAX];
@@ -309,7 +314,7 @@ int conn_prepare(struct conn *c, bool writer)
 
 		if (!writer && i >= S_BATCH_PUT && i < S_FIRST_READ)
 			continue;
-		sql_expand(sql, stmts[i]);
+		stmt_text(sql, (enum stmt_id)i);
 		rc = sqlite3_prepare_v3(c->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &c->st[i], NULL);
 		if (rc != SQLITE_OK)
 			return rc;

@@ -38,21 +38,21 @@ const char *store_strerror(int err);
 
 enum store_op_kind {
 	ST_CARD_INSERT,	    /* card (id 0: given here and written back), its keysets, its addresses; per-op rc */
-	ST_CARD_PUT,	    /* whole row by id */
+	ST_CARD_PUT,	    /* by id, all but iccid; rc NOT_FOUND */
 	ST_KEYSET_CNTR,	    /* cntr, cntr_proven of (card, kvn): never lowers either */
 	ST_ADDR_PUT,	    /* insert or replace (type, digits, card) */
 	ST_CAMPAIGN_INSERT, /* bytes: profile text; DUP_NAME in rc; id is the caller's */
 	ST_CAMPAIGN_PUT,
-	ST_CAMPAIGN_DROP, /* a LOADING or READY campaign with all its txns; id in campaign.id */
+	ST_CAMPAIGN_DROP, /* a LOADING or READY campaign with all its txns; id in campaign.id; else rc NOT_FOUND */
 	ST_TXN_PLAN, /* by ICCID; checks card, keyset kvn, open txn, IMSI; per-op rc; writes back txn.id and txn.card */
-	ST_TXN_PUT,
-	ST_CMD_PUT, /* insert or replace */
+	ST_TXN_PUT,  /* by id, all but campaign, card and the new numbers; rc NOT_FOUND */
+	ST_CMD_PUT,  /* insert, or replace all but txn, card, campaign and kind */
 	ST_WIRE_PUT, /* bytes: the packet of cmd.id; an existing one is NEVER overwritten with other octets (E_CORRUPT) */
 	ST_PART_PUT,
 	ST_PARTS_DROP, /* all parts of (part.card, part.iei, part.ref) */
-	ST_STORY_ADD,  /* bytes: detail */
-	ST_OUTBOX_PUT,
-	ST_META_PUT, /* key in meta.key, bytes: value ("ks-check", "epoch") */
+	ST_STORY_ADD,  /* bytes: detail, cut to STORY_DETAIL_MAX; id is written back */
+	ST_OUTBOX_PUT, /* insert or replace; id 0: given here and written back */
+	ST_META_PUT,   /* key in meta.key, bytes: value ("ks-check", "epoch") */
 	_ST_OPS
 };
 
@@ -195,6 +195,13 @@ struct store_query {
 
 /* ------------------------------------------------------------------------------------------------ the backend */
 
+/* Order.  Commits and fetches are carried out in the order they were submitted; a fetch sees every commit submitted before
+ * it, a query what was committed when it runs.  When a numbered batch fails, the numbered ones submitted behind it before
+ * its done() are answered STORE_E_BUSY and not carried out: the store never holds a batch without the one before it.  A
+ * batch_no equal to the last one stored is answered STORE_OK and not carried out again, a lower one STORE_E_CORRUPT.
+ * Between CARD_INSERT, TXN_PLAN, CAMPAIGN_INSERT and CAMPAIGN_DROP a backend may sort operations by card: a row's `card`
+ * must be the right one.  A failed batch may be submitted again as it is; more requests under way than the backend takes
+ * are answered STORE_E_BUSY. */
 struct store;
 struct store_ops {
 	const char *kind; /* "sqlite", "memory" */

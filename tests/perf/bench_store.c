@@ -89,6 +89,15 @@ static void put_plan(uint64_t i)
 	add(ST_TXN_PLAN, &p, NULL, 0);
 }
 
+static void put_plan_again(uint64_t i)
+{
+	struct store_txn_plan p = { .kvn = 1, .txn = { .campaign = 2, .evidence = 255, .por_status = 255 } };
+
+	snprintf(p.iccid, sizeof(p.iccid), "8988211%012" PRIu64, i);
+	snprintf(p.txn.new_imsi, sizeof(p.txn.new_imsi), "00103%010" PRIu64, i);
+	add(ST_TXN_PLAN, &p, NULL, 0);
+}
+
 static void put_story(uint64_t id, enum story_kind kind, const char *text, size_t len)
 {
 	static const uint8_t detail[PACKET_LEN];
@@ -248,6 +257,22 @@ static void open_scan(void)
 	free(s);
 }
 
+/* One transaction, however large: nothing else is committed meanwhile. */
+static void drop(void)
+{
+	struct campaign_row camp = { .id = 2, .name = "again", .state = CAMPAIGN_LOADING };
+	double w, c;
+
+	add(ST_CAMPAIGN_INSERT, &camp, "profile", 7);
+	commit(false);
+	phase("plan again", put_plan_again, false, false);
+	w = wall_s();
+	c = cpu_s();
+	add(ST_CAMPAIGN_DROP, &camp, NULL, 0);
+	commit(false);
+	report("drop", n_cards, wall_s() - w, cpu_s() - c);
+}
+
 static void size_of(const char *dir)
 {
 	char path[4096];
@@ -305,6 +330,7 @@ int main(int argc, char **argv)
 	phase("PoR", put_por, true, false);
 	open_scan();
 	fetch_one("fetch by address");
+	drop();
 	st->ops->close(st);
 	size_of(memory ? "" : cfg.dir);
 	store_batch_free(batch);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sqlite_int.h"
 #include "store_test.h"
 
 #define CARDS 50
@@ -260,6 +261,41 @@ static void test_damaged(void **state)
 		assert_non_null(strstr(err, db_path));
 	}
 	store_batch_free(b);
+}
+
+/* ---- plans ---- */
+
+static void check_plan(sqlite3 *db, int id)
+{
+	static char text[SQL_TEXT_MAX], sql_text[SQL_TEXT_MAX + 32];
+	bool sorts = id == S_PARTS || id == S_ADDR || id == S_COUNTS; /* a few rows each, or a summary */
+	sqlite3_stmt *st;
+
+	stmt_text(text, (enum stmt_id)id);
+	snprintf(sql_text, sizeof(sql_text), "EXPLAIN QUERY PLAN %s", text);
+	if (sqlite3_prepare_v2(db, sql_text, -1, &st, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", text, sqlite3_errmsg(db));
+	while (sqlite3_step(st) == SQLITE_ROW) {
+		const char *plan = (const char *)sqlite3_column_text(st, 3);
+
+		if ((!strncmp(plan, "SCAN", 4) && id != S_TOTALS && strcmp(plan, "SCAN CONSTANT ROW") != 0) ||
+		    (strstr(plan, "TEMP B-TREE") && !sorts))
+			fail_msg("%s: %s", text, plan);
+	}
+	sqlite3_finalize(st);
+}
+
+/* Every statement finds its rows by an index: with ten million cards a scan is an outage.  Totals count, once a start. */
+static void test_plans(void **state)
+{
+	struct store *s = must_open();
+	sqlite3 *db;
+
+	s->ops->close(s);
+	assert_int_equal(sqlite3_open(db_path, &db), SQLITE_OK);
+	for (int id = S_BATCH_PUT; id < _STMTS; id++)
+		check_plan(db, id);
+	sqlite3_close(db);
 }
 
 /* ---- a disk that fails ---- */
@@ -564,8 +600,9 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define B(name) cmocka_unit_test_setup_teardown(name, bad_disk_in, bad_disk_out)
 	const struct CMUnitTest tests[] = {
-		T(test_modes),		T(test_second_opener), T(test_newer_schema), T(test_not_ours),
-		T(test_damaged),	B(test_disk_full),     B(test_disk_broken),  B(test_disk_full_lasting),
+		T(test_modes),		T(test_second_opener), T(test_newer_schema),
+		T(test_not_ours),	T(test_damaged),       T(test_plans),
+		B(test_disk_full),	B(test_disk_broken),   B(test_disk_full_lasting),
 		B(test_schema_failing), T(test_kill),	       T(test_queue_full),
 	};
 
