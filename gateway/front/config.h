@@ -50,8 +50,7 @@ struct otagw_config {
 };
 
 void config_default(struct otagw_config *c);
-/* Reads and checks a config file.  0, or -1 with "FILE:LINE: what; did you mean X?" or what must be added.  Once per process:
- * libosmovty keeps its commands. */
+/* Reads and checks a config file.  0, or -1 with "FILE:LINE: what; did you mean X?" or what must be added. */
 int config_read(struct otagw_config *c, const char *path, char err[CONFIG_ERR_MAX]);
 /* Wipes the passwords. */
 void config_wipe(struct otagw_config *c);

@@ -161,7 +161,8 @@ static void test_all_of_it(void **state)
 
 	for (unsigned i = 0; i < 3; i++)
 		fix_card_line(csv + strlen(csv), 200, i);
-	assert_int_equal(ask(s, fd, "POST", API "imports", "{\"keysets\":[{\"kvn\":1,\"alg\":\"3des2\",\"cntr\":5}]}"), 200);
+	assert_int_equal(ask(s, fd, "POST", API "imports", "{\"keysets\":[{\"kvn\":1,\"alg\":\"3des2\",\"cntr\":5}]}"),
+			 200);
 	assert_string_equal(body_of(s), "{\"id\":\"im1\"}");
 	assert_int_equal(ask(s, fd, "POST", API "imports/im1/lines?first=1", csv), 200);
 	has(s, "\"accepted\":3");
@@ -169,7 +170,9 @@ static void test_all_of_it(void **state)
 	assert_int_equal(ask(s, fd, "GET", API "cards?limit=2", NULL), 200);
 	has(s, "\"next\":2");
 	snprintf(list, sizeof(list), "ICCID,IMSI\n%s,001020000000000\nx,y\n", fix_iccid(iccid, 0));
-	assert_int_equal(ask(s, fd, "POST", API "campaigns", "{\"name\":\"swap1\",\"profile\":\"usim-rfm\",\"dry_run\":true}"), 200);
+	assert_int_equal(ask(s, fd, "POST", API "campaigns",
+			     "{\"name\":\"swap1\",\"profile\":\"usim-rfm\",\"dry_run\":true}"),
+			 200);
 	has(s, "\"session\":\"dr2\"");
 	assert_int_equal(ask(s, fd, "POST", API "campaigns/swap1/lines?first=1&session=dr2", list), 200);
 	assert_int_equal(ask(s, fd, "POST", API "campaigns/swap1/finish?session=dr2", NULL), 200);

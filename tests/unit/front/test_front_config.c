@@ -1,0 +1,368 @@
+/* test_front_config.c - otagw.cfg: what each line means, and that a wrong one is named with file, line and the right word.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#define _GNU_SOURCE /* memmem */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config_int.h"
+#include "vty.h"
+
+static char dir[64], cfg_path[96], password[96];
+
+static void spit(const char *path, const char *text, mode_t mode)
+{
+	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(fchmod(fd, mode), 0);
+	close(fd);
+}
+
+static int setup(void **state)
+{
+	snprintf(dir, sizeof(dir), "/tmp/otagw-cfg.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(cfg_path, sizeof(cfg_path), "%s/otagw.cfg", dir);
+	snprintf(password, sizeof(password), "%s/password", dir);
+	spit(password, "secret12\r\n", 0600);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	unlink(cfg_path);
+	unlink(password);
+	return rmdir(dir);
+}
+
+static const char base[] = "! comment\n"	    /* 1 */
+			   "otagw\n"		    /* 2 */
+			   " state-dir /s\n"	    /* 3 */
+			   " profile-dir /p\n"	    /* 4 */
+			   " source-address 9000\n" /* 5 */
+			   " address-by msisdn\n"   /* 6 */
+			   "keystore\n"		    /* 7 */
+			   " kek file /k\n"	    /* 8 */
+			   "\n"			    /* 9 */
+			   "smsc-link a\n"	    /* 10 */
+			   " remote-ip 127.0.0.1\n" /* 11 */
+			   " system-id OTAGW\n"	    /* 12 */
+			   " password-file @PW@\n"  /* 13 */
+			   " window 10\n"	    /* 14 */
+			   " throughput 40\n"	    /* 15 */
+			   "retry\n"		    /* 16 */
+			   " first 30s\n";	    /* 17 */
+
+/* text with the first `from` made `to`. */
+static void replace(char *text, size_t cap, const char *from, const char *to)
+{
+	char *at = strstr(text, from), rest[8192];
+
+	assert_non_null(at);
+	snprintf(rest, sizeof(rest), "%s", at + strlen(from));
+	snprintf(at, cap - (size_t)(at - text), "%s%s", to, rest);
+}
+
+static int reads(struct otagw_config *c, const char *from, const char *to, char err[CONFIG_ERR_MAX])
+{
+	char text[16384];
+
+	snprintf(text, sizeof(text), "%s", base);
+	if (from)
+		replace(text, sizeof(text), from, to);
+	if (strstr(text, "@PW@"))
+		replace(text, sizeof(text), "@PW@", password);
+	spit(cfg_path, text, 0600);
+	*err = 0;
+	return config_read(c, cfg_path, err);
+}
+
+static void test_good(void **state)
+{
+	static struct otagw_config c;
+	char err[CONFIG_ERR_MAX];
+
+	if (reads(&c, NULL, NULL, err))
+		fail_msg("%s", err);
+	assert_string_equal(c.state_dir, "/s");
+	assert_string_equal(c.api_socket, "/run/otagw/api.sock");
+	assert_string_equal(c.gw.src.digits, "9000");
+	assert_int_equal(c.gw.src.ton, 1);
+	assert_false(c.gw.address_by_imsi);
+	assert_int_equal(c.kek, KS_KEK_FILE);
+	assert_int_equal(c.n_links, 1);
+	assert_int_equal(c.gw.n_links, 1);
+	assert_string_equal(c.link[0].password, "secret12");
+	assert_int_equal(c.link[0].port, 2775);
+	assert_true(c.link[0].rate == 40);
+	assert_int_equal(c.gw.retry.first_ms, 30000);
+	assert_int_equal(c.gw.pid, 0x7f);
+	assert_int_equal(c.gw.dcs, 0xf6);
+	config_wipe(&c);
+	assert_string_equal(c.link[0].password, "");
+
+	assert_int_equal(reads(&c, "source-address 9000", "source-address +4915 ton 2 npi 8", err), 0);
+	assert_int_equal(c.gw.src.ton, 2);
+	assert_int_equal(c.gw.src.npi, 8);
+	assert_string_equal(c.gw.src.digits, "4915");
+	assert_int_equal(reads(&c, "address-by msisdn", "address-by imsi", err), 0);
+	assert_true(c.gw.address_by_imsi);
+	assert_int_equal(reads(&c, "throughput 40", "throughput unlimited\n esm-mode transaction\n data-coding 246",
+			       err),
+			 0);
+	assert_true(c.link[0].unlimited && c.link[0].rate == 0);
+	assert_int_equal(c.link[0].esm_mode, 2);
+	assert_int_equal(reads(&c, "first 30s", "preset demo\n attempts 7\n deadline 3d", err), 0);
+	assert_int_equal(c.gw.retry.attempts_max, 7);
+	assert_true(c.gw.retry.first_ms < 30000);
+	assert_int_equal(c.gw.retry.deadline_ms, 3 * 86400000);
+	assert_int_equal(reads(&c, "kek file /k", "kek passphrase-file /k", err), 0);
+	assert_int_equal(c.kek, KS_KEK_PASSPHRASE);
+}
+
+static void test_bad(void **state)
+{
+	static struct otagw_config c;
+	static const struct {
+		const char *from, *to, *line, *want;
+	} bad[] = {
+		{ "otagw\n", "otagv\n", ":2: ", "unknown word \"otagv\"; did you mean \"otagw\"?" },
+		{ "state-dir", "sate-dir", ":3: ", "did you mean \"state-dir\"?" },
+		{ " window 10", " widnow 10", ":14: ", "unknown word \"widnow\"; did you mean \"window\"?" },
+		{ " window 10", " window 1001", ":14: ", "\"1001\" must be a number from 1 to 1000" },
+		{ " window 10", " window", ":14: ", "\"window\" wants more: window <1-1000>" },
+		{ " window 10", " window 10 20", ":14: ", "unexpected \"20\"" },
+		{ " window 10", " first 3s",
+		  ":14: ", "\"first\" does not belong here (smsc-link NAME) but under retry" },
+		{ " window 10", " quux", ":14: ", "unknown word \"quux\" under smsc-link NAME" },
+		{ " window 10", "   window 10", ":14: ", "indentation" },
+		{ "address-by msisdn", "address-by mssidn", ":6: ", "did you mean \"msisdn\"?" },
+		{ "source-address 9000", "source-address 90-00", ":5: ", "\"90-00\" must be a number" },
+		{ "source-address 9000", "source-address 9000 ton 8 npi 1", ":5: ", "ton \"8\" must be 0 to 7" },
+		{ "source-address 9000", "source-address 9000 ton", ":5: ", "wants more" },
+		{ "smsc-link a", "smsc-link", ":10: ", "smsc-link NAME" },
+		{ "smsc-link a", "smsc-link a/b", ":10: ", "\"a/b\"" },
+		{ "smsc-link a", "smsc-lnk a", ":10: ", "did you mean \"smsc-link\"?" },
+		{ "throughput 40", "throughput 0", ":15: ", "unlimited" },
+		{ "throughput 40", "throughput fast", ":15: ", "\"fast\"" },
+		{ " throughput 40\n", "", ": ", "smsc-link a: there is no \"throughput" },
+		{ " remote-ip 127.0.0.1\n", "", ": ", "there is no \"remote-ip ADDRESS\"" },
+		{ " system-id OTAGW", " system-id ABCDEFGHIJKLMNOP", ":12: ", "1 to 15 characters" },
+		{ " system-id OTAGW\n", "", ": ", "there is no \"system-id NAME\"" },
+		{ " password-file @PW@\n", "", ": ", "there is no \"password-file PATH\"" },
+		{ "@PW@", "/nowhere/at/all", ":13: ", "/nowhere/at/all: No such file" },
+		{ "@PW@", "/etc/passwd", ":13: ", "chmod 600 /etc/passwd" },
+		{ " kek file /k\n", "", ": ", "there is no \"kek file PATH\": add it under keystore" },
+		{ "kek file /k", "kek fiel /k", ":8: ", "did you mean \"file\"?" },
+		{ " state-dir /s\n", "", ": ", "there is no \"state-dir PATH\": add it under otagw" },
+		{ " source-address 9000\n", "", ": ", "source-address" },
+		{ "first 30s", "first 30", ":17: ", "\"30\" needs a unit: 30s" },
+		{ "first 30s", "first 30y", ":17: ", "unknown unit \"y\"" },
+		{ "first 30s", "first soon", ":17: ", "\"soon\" is no time" },
+		{ "first 30s", "first 31d", ":17: ", "must be 1ms to 30d" },
+		{ "first 30s", "first 3d", ": ", "retry: max is shorter than first" },
+		{ "first 30s", "preset defualt", ":17: ", "did you mean \"default\"?" },
+		{ "throughput 40", "throughput 40\nsmsc-link b", ": ", "smsc-link b: there is no" },
+		{ "throughput 40", "data-coding 0x1ff", ":15: ", "one octet" },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char err[CONFIG_ERR_MAX], place[160];
+
+		assert_int_equal(reads(&c, bad[i].from, bad[i].to, err), -1);
+		snprintf(place, sizeof(place), "%s%s", cfg_path, bad[i].line);
+		if (strncmp(err, place, strlen(place)) || !strstr(err, bad[i].want))
+			fail_msg("\"%s\" instead of \"%s\": %s", bad[i].to, bad[i].from, err);
+		assert_null(strstr(err, "secret12"));
+	}
+}
+
+static void test_passwords(void **state)
+{
+	static struct otagw_config c;
+	char err[CONFIG_ERR_MAX];
+
+	spit(password, "secret123\n", 0600);
+	assert_int_equal(reads(&c, NULL, NULL, err), -1);
+	assert_non_null(strstr(err, "at most 8 characters"));
+	assert_null(strstr(err, "secret"));
+	spit(password, "s\n", 0640);
+	assert_int_equal(reads(&c, NULL, NULL, err), -1);
+	assert_non_null(strstr(err, "chmod 600"));
+	spit(password, "", 0600);
+	assert_int_equal(reads(&c, NULL, NULL, err), 0);
+	assert_string_equal(c.link[0].password, "");
+	spit(password, "12345678", 0600);
+	assert_int_equal(reads(&c, NULL, NULL, err), 0);
+	assert_string_equal(c.link[0].password, "12345678");
+	spit(password, "secret12\r\n", 0600);
+	assert_int_equal(reads(&c, "@PW@", dir, err), -1);
+	assert_int_equal(config_read(&c, "/nowhere/otagw.cfg", err), -1);
+	assert_non_null(strstr(err, "/nowhere/otagw.cfg"));
+	assert_int_equal(config_read(&c, dir, err), -1);
+}
+
+/* Cut anywhere: an answer, never a crash. */
+static void test_cut(void **state)
+{
+	static struct otagw_config c;
+	char err[CONFIG_ERR_MAX], text[2048];
+
+	for (size_t n = 0; n < strlen(base); n++) {
+		snprintf(text, sizeof(text), "%.*s", (int)n, base);
+		spit(cfg_path, text, 0600);
+		assert_int_equal(config_read(&c, cfg_path, err), -1);
+	}
+	memset(text, 'x', 1500);
+	text[1500] = 0;
+	spit(cfg_path, text, 0600);
+	assert_int_equal(config_read(&c, cfg_path, err), -1);
+}
+
+/* What is written reads back the same. */
+static void test_write(void **state)
+{
+	static struct otagw_config a, b;
+	char err[CONFIG_ERR_MAX], *text = NULL;
+	size_t len = 0;
+	FILE *f;
+
+	assert_int_equal(reads(&a, "source-address 9000", "source-address 9000 ton 2 npi 9\n log-level debug", err), 0);
+	f = open_memstream(&text, &len);
+	vty_config_write(&a, f);
+	fclose(f);
+	assert_non_null(strstr(text, " source-address 9000 ton 2 npi 9\n"));
+	assert_null(strstr(text, "secret12"));
+	spit(cfg_path, text, 0600);
+	if (config_read(&b, cfg_path, err))
+		fail_msg("%s", err);
+	assert_memory_equal(&a, &b, sizeof(a));
+	free(text);
+}
+
+static void test_durations(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;
+		const char *back;
+	} t[] = {
+		{ "0s", 0, "0s" },
+		{ "500ms", 500, "500ms" },
+		{ "1000ms", 1000, "1s" },
+		{ "90s", 90000, "90s" },
+		{ "60m", 3600000, "1h" },
+		{ "3d", 259200000, "3d" },
+		{ "", -1, "" },
+		{ "s", -1, "" },
+		{ "-1s", -1, "" },
+		{ "+1s", -1, "" },
+		{ " 1s", -1, "" },
+		{ "1.5s", -1, "" },
+		{ "1 s", -1, "" },
+		{ "1S", -1, "" },
+		{ "99999999999999999999s", -1, "" },
+		{ "9223372036854775807d", -1, "" },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		char why[128], back[32];
+		uint64_t ms = 0;
+		int rc = config_duration(t[i].text, &ms, why, sizeof(why));
+
+		assert_int_equal(rc, t[i].ms < 0 ? -1 : 0);
+		if (rc)
+			continue;
+		assert_int_equal(ms, t[i].ms);
+		config_duration_text(ms, back, sizeof(back));
+		assert_string_equal(back, t[i].back);
+	}
+}
+
+static char *slurp(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char *text = calloc(1, 16384);
+
+	assert_non_null(f);
+	assert_true(fread(text, 1, 16383, f) > 0);
+	fclose(f);
+	return text;
+}
+
+/* The examples that are shipped are right. */
+static void test_examples(void **state)
+{
+	static struct otagw_config c;
+	char err[CONFIG_ERR_MAX], *text = slurp(CFG_DIR "/otagw.cfg");
+
+	replace(text, 16384, "password-file /etc/otagw/msc-a.password", "password-file @PW@");
+	replace(text, 16384, "@PW@", password);
+	spit(cfg_path, text, 0600);
+	if (config_read(&c, cfg_path, err))
+		fail_msg("%s", err);
+	/* each line that is commented out is a setting, and shows its default */
+	for (char *p = text; (p = strstr(p, "\n ! ")); p++) {
+		char *end = strchr(p + 4, '\n');
+		const char *list[64];
+		enum config_node node = strstr(p, "smsc-link") ? CONF_OTAGW :
+					strstr(p, "\nretry")   ? CONF_LINK :
+								 CONF_RETRY;
+		size_t n = config_keywords(node, list, 64);
+
+		for (size_t i = 0; i < n; i++) {
+			if (strncmp(p + 4, list[i], strlen(list[i])) || p[4 + strlen(list[i])] != ' ' || !end ||
+			    p[4] == 'O')
+				continue;
+			p[2] = ' ';
+			memmove(p + 2, p + 4, strlen(p + 4) + 1);
+			break;
+		}
+	}
+	spit(cfg_path, text, 0600);
+	{
+		static struct otagw_config d;
+
+		if (config_read(&d, cfg_path, err))
+			fail_msg("%s", err);
+		memset(d.link[0].system_type, 0, sizeof(d.link[0].system_type));
+		assert_memory_equal(&c, &d, sizeof(c));
+	}
+	free(text);
+	text = slurp(CFG_DIR "/demo.cfg.in");
+	for (int i = 0; i < 4; i++) {
+		static const char *const what[4] = { "@PORT@", "@RATE@", "@TOP@", "@DIR@" }, *const with[4] = {
+			"2775", "200", "/t", dir
+		};
+
+		replace(text, 16384, what[i], with[i]);
+		while (strstr(text + (strchr(text, '\n') - text), what[i]))
+			replace(text, 16384, what[i], with[i]);
+	}
+	spit(cfg_path, text, 0600);
+	if (config_read(&c, cfg_path, err))
+		fail_msg("%s", err);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good),	 cmocka_unit_test(test_bad),   cmocka_unit_test(test_passwords),
+		cmocka_unit_test(test_cut),	 cmocka_unit_test(test_write), cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_examples),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
