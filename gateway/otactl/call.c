@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ctl.h"
 #include "http.h"
@@ -123,6 +124,14 @@ int ctl_post_json(const struct ctl *c, const char *path, json_t *body, json_t **
 	json_decref(body);
 	free(text);
 	return rc;
+}
+
+void ctl_wait(double s)
+{
+	struct timespec t = { .tv_sec = (time_t)s, .tv_nsec = (long)((s - (double)(time_t)s) * 1e9) };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &t, &t) == EINTR)
+		;
 }
 
 /* ------------------------------------------------------------------------------------------------ reading JSON */

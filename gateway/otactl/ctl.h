@@ -74,6 +74,8 @@ int ctl_post_json(const struct ctl *c, const char *path, json_t *body, json_t **
 /* The same without a word on stderr: the message goes to err. */
 int ctl_try(const struct ctl *c, const char *method, const char *path, const char *type, const void *body, size_t len,
 	    json_t **out, char *err, size_t err_cap);
+/* Between two looks at something that has no event to wait for. */
+void ctl_wait(double seconds);
 /* "/api/v1/campaigns/NAME/report", each NULL-terminated part escaped for a path. */
 void ctl_path(char out[CTL_PATH_MAX], const char *first, ...) __attribute__((sentinel));
 

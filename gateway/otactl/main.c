@@ -43,6 +43,10 @@ static const struct ctl_option watch_options[] = {
 	{ "json-lines", 0, NULL, "one JSON object per change" },
 	{ NULL },
 };
+static const struct ctl_option status_options[] = {
+	{ "wait", 'w', "SECONDS", "for a gateway that is being started: how long it may take to be ready" },
+	{ NULL },
+};
 static const struct ctl_option yes_options[] = {
 	{ "yes", 'y', NULL, "really" },
 	{ NULL },
@@ -59,7 +63,7 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "status", NULL, "", 0, "links, campaigns, store and keystore at a glance", NULL, no_options, cmd_status },
+	{ "status", NULL, "", 0, "links, campaigns, store and keystore at a glance", NULL, status_options, cmd_status },
 	{ "card", "import", "FILE", 1, "take cards and their keys in",
 	  "FILE is CSV with the column names of sysmocom and pySim: ICCID, IMSI, MSISDN, KIC1, KID1, KIK1, ...  Keys "
 	  "are sealed by\n"

@@ -6,6 +6,8 @@
 
 #include "ctl.h"
 
+#define LOOK_AGAIN_S 0.1
+
 static void print_numbers(const char *title, const json_t *o)
 {
 	const char *key;
@@ -58,6 +60,21 @@ static void print_status(const json_t *s)
 	ctl_list_end(&l);
 }
 
+/* --wait: a gateway that is just being started gets so long until it is ready. */
+static int get_ready(const struct ctl *c, const char *path, double wait_s, json_t **out)
+{
+	for (; wait_s > 0; wait_s -= LOOK_AGAIN_S) {
+		char err[1024];
+
+		if (!ctl_try(c, "GET", path, "application/json", NULL, 0, out, err, sizeof(err)) &&
+		    js_true(*out, "ready"))
+			return CTL_OK;
+		json_decref(*out);
+		ctl_wait(LOOK_AGAIN_S);
+	}
+	return ctl_get(c, path, out);
+}
+
 int cmd_status(struct ctl *c, const struct ctl_args *a)
 {
 	static const struct ctl_column columns[] = {
@@ -70,9 +87,12 @@ int cmd_status(struct ctl *c, const struct ctl_args *a)
 	json_t *s;
 	int rc;
 
-	(void)a;
+	double wait;
+
+	if (!ctl_arg_number(a, "wait", 0, 86400, 0, &wait))
+		return CTL_USAGE;
 	ctl_path(path, "status", (char *)NULL);
-	rc = ctl_get(c, path, &s);
+	rc = get_ready(c, path, wait, &s);
 	if (rc)
 		return rc;
 	if (c->format == CTL_JSON) {

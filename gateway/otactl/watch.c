@@ -30,14 +30,6 @@ struct watch {
 	double down_s;	     /* how long the gateway has not answered */
 };
 
-static void wait_s(double s)
-{
-	struct timespec t = { .tv_sec = (time_t)s, .tv_nsec = (long)((s - (double)(time_t)s) * 1e9) };
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &t, &t) == EINTR)
-		;
-}
-
 /* ------------------------------------------------------------------------------------------------ texts */
 
 struct text {
@@ -283,7 +275,7 @@ static int watch_loop(struct watch *w)
 		json_decref(status);
 		if (end)
 			return code;
-		wait_s(w->interval_s);
+		ctl_wait(w->interval_s);
 	}
 }
 

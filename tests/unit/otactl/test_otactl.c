@@ -515,6 +515,18 @@ static void lists_and_views(void **state)
 	done(6);
 }
 
+static void status_waits_for_a_start(void **state)
+{
+	SERVE({ 0, "" }, { 200, "{\"ready\":false}" }, { 200, STATUS });
+
+	assert_int_equal(run("status", "--wait", "60", NULL), 0);
+	assert_has(out, "otagwd      0.1.0, ready");
+	done(3);
+	assert_int_equal(run("status", "--wait", "0.1", NULL), 4);
+	assert_has(err, "Is otagwd running?");
+	assert_int_equal(run("status", "--wait", "long", NULL), 1);
+}
+
 static void watch_ends_with_the_campaign(void **state)
 {
 	SERVE({ 200, VIEW("RUNNING", "8", "2", "0", "0", "0") }, { 200, STATUS },
@@ -726,6 +738,7 @@ int main(void)
 		cmocka_unit_test(failed_create_leaves_nothing),
 		cmocka_unit_test(verbs),
 		cmocka_unit_test(lists_and_views),
+		cmocka_unit_test(status_waits_for_a_start),
 		cmocka_unit_test(watch_ends_with_the_campaign),
 		cmocka_unit_test(watch_until_and_json_lines),
 		cmocka_unit_test(watch_outlives_a_restart),
