@@ -5,6 +5,14 @@
  * the caller; decoded structs borrow from the input octets and live as long as these.  All multi-octet numbers on the
  * wire are big-endian.  Functions return 0 (or a length) or a negative enum ota_err.
  *
+ *	ota/codec.h	   packets (TS 102 225), segments and TPDUs (TS 23.040); brings the next two along
+ *	ota/script.h	   compact and expanded remote commands and their answers (TS 102 226, 5)
+ *	ota/usim.h	   file contents (TS 31.102, 31.103, 51.011)
+ *	ota/usim_lab.h	   proprietary files of programmable lab cards
+ *	ota/ram.h	   remote application management: PUT KEY, INSTALL, DELETE, GET STATUS (TS 102 226, 8)
+ *	ota/crypt.h	   what is asked of whoever holds the keys
+ *	ota/rd.h, wr.h	   the reader and writer all of it is built on
+ *
  * "packet" means the octets from CPL (command) or RPL (response) on, without User Data Header; "tp_ud" is the whole
  * TP-UD of one short message with its UDH.
  */
@@ -15,7 +23,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ota/addr.h"
 #include "ota/crypt.h"
+#include "ota/script.h"
+#include "ota/usim.h"
 
 /* ------------------------------------------------------------------------------------------------ errors */
 
@@ -39,6 +50,7 @@ enum ota_err {
 	OTA_E_BLOCK = -16,	/* ciphered part not a multiple of the block */
 	OTA_E_UNSECURED = -17,	/* status 00 without the security that was asked for */
 	OTA_E_UNMATCHED = -18,	/* TAR or CNTR differ from the command's */
+	OTA_E_LEGACY = -19,	/* DES-ECB, and nobody asked for it by name */
 };
 
 /* One English phrase per error, never NULL. */
@@ -88,6 +100,9 @@ struct ota_cmd_params {
 	struct ks_ref kid_ref;	/* used with CC */
 	const uint8_t *data;	/* secured data, may be empty */
 	size_t data_len;
+	/* DES-ECB (KIc nibble D) is for cards before release 6 and reserved since: it is built only where this is set,
+	 * else OTA_E_LEGACY.  It is always read. */
+	bool legacy;
 };
 
 /* Octets of RC/CC/DS that this SPI and KID imply: 0, 2, 4, 8; an error for DS or an unknown algorithm.
@@ -240,12 +255,62 @@ int ota_join_add(struct ota_join *j, const uint8_t *tp_ud, size_t len);
 /* The packet of a complete join: its length or an error. */
 int ota_join_packet(const struct ota_join *j, uint8_t *buf, size_t cap);
 
+/* Joins the messages of many senders at once, references interleaved, in bounded memory: `slots` belong to the caller
+ * and are as many as messages may stand half-received at one time.  No clock: now_ms is the caller's and never goes
+ * backwards.  What is not complete timeout_ms after its first segment is given up. */
+struct ota_reasm_slot {		/* the codec's own; only its size is of interest */
+	struct ota_addr from;
+	int64_t due_ms;
+	bool used;
+	struct ota_join join;
+};
+struct ota_reasm {
+	struct ota_reasm_slot *slot;
+	size_t slots;
+	int64_t timeout_ms;
+	uint8_t segments_max;	/* of one message: per profile, up to OTA_SEGMENTS_MAX */
+	/* Since ota_reasm_init().  expired: given up by time; evicted: given up for want of a slot; duplicates: segments
+	 * that were there already. */
+	uint64_t completed, expired, evicted, duplicates;
+};
+/* At most this many unfinished messages of one sender: its oldest gives way to a newer one, so that no sender can push
+ * out the others. */
+#define OTA_REASM_PER_SENDER 4
+
+void ota_reasm_init(struct ota_reasm *r, struct ota_reasm_slot *slots, size_t n, int64_t timeout_ms,
+		    uint8_t segments_max);
+/* Takes one TP-UD of a sender (same type and digits: same sender).  Length (> 0) of the packet written to buf when it is
+ * complete, 0 when more is to come, or an error: OTA_E_SEGMENTS when it claims more segments than allowed, OTA_E_SPACE
+ * when buf is too small (the message is dropped).  With every slot taken the message with the least time left gives
+ * way.  `pi` (may be NULL): 0x70, 0x71 or 0, as found in the message. */
+int ota_reasm_add(struct ota_reasm *r, const struct ota_addr *from, const uint8_t *tp_ud, size_t len, int64_t now_ms,
+		  uint8_t *buf, size_t cap, uint8_t *pi);
+/* Gives up what is due; how many that were.  ota_reasm_add() does it as well. */
+size_t ota_reasm_expire(struct ota_reasm *r, int64_t now_ms);
+/* When the next one is due, or INT64_MAX. */
+int64_t ota_reasm_next_due(const struct ota_reasm *r);
+
 /* ------------------------------------------------------------------------------------ TPDU (TS 23.040, 9.2) */
 
-struct ota_addr {
-	uint8_t ton, npi;	/* as in SMPP: 1 international, 2 national...; npi 1 ISDN, 6 land mobile (IMSI) */
-	char digits[21];	/* NUL-terminated, digits only (a leading + is not stored) */
+/* TP-PID and TP-DCS of (U)SIM data download (TS 31.115, 4; TS 23.038, 4): 8-bit data, class 2. */
+#define OTA_PID_USIM_DOWNLOAD	0x7f
+#define OTA_DCS_8BIT_CLASS2	0xf6
+#define OTA_DCS_8BIT_CLASS2_GEN 0x16 /* the same in the general coding group */
+#define OTA_TPDU_MAX		184  /* octets: SMS-SUBMIT with the longest address, absolute validity, 140 octets */
+
+/* TP-Service-Centre-Time-Stamp (9.2.3.11): local time and its distance from UTC.  The standard has no century: 2000 to
+ * 2099 is meant. */
+struct ota_scts {
+	uint16_t year;		/* 2000..2099 */
+	uint8_t month, day;	/* 1..12, 1..31 */
+	uint8_t hour, minute, second;
+	int8_t zone;		/* quarters of an hour east of UTC, -79..79 */
 };
+int ota_scts_encode(uint8_t scts[7], const struct ota_scts *t);
+int ota_scts_decode(struct ota_scts *t, const uint8_t scts[7]);
+/* The same as milliseconds since 1970 UTC; zone as above. */
+int ota_scts_from_utc(uint8_t scts[7], int64_t utc_ms, int zone);
+int ota_scts_to_utc(int64_t *utc_ms, const uint8_t scts[7]);
 
 struct ota_tpdu_deliver {
 	struct ota_addr oa;
@@ -269,89 +334,25 @@ struct ota_tpdu_submit {
 int ota_tpdu_submit_encode(uint8_t *buf, size_t cap, const struct ota_tpdu_submit *s);
 int ota_tpdu_submit_decode(struct ota_tpdu_submit *s, const uint8_t *tpdu, size_t len);
 
-/* --------------------------------------------------------------- compact remote commands (TS 102 226, 5.1) */
-
-#define OTA_SCRIPT_MAX	1024	/* octets of secured data we build */
-#define OTA_APDU_MAX	260
-
-/* C-APDUs one after another, nothing between.  Sticky error: ask ota_script_len() once at the end. */
-struct ota_script {
-	uint8_t *buf;
-	size_t cap, len;
-	unsigned count;		/* C-APDUs so far */
-	int err;
+/* SMS-DELIVER-REPORT (9.2.2.1a): what a card answers to the ENVELOPE comes back in its TP-UD (TS 31.115, 4; TS 31.111,
+ * 7.1.1); and SMS-SUBMIT-REPORT (9.2.2.2a).  Whether it travels in an RP-ACK or an RP-ERROR is not in the TPDU: the
+ * relay layer tells, so the caller does.  Optional fields are those that TP-PI announces. */
+struct ota_tpdu_report {
+	bool error;		/* RP-ERROR: fcs is there */
+	uint8_t fcs;		/* TP-FCS (9.2.3.22): D4 toolkit busy, D5 data download error... */
+	bool has_pid, has_dcs, has_ud, udhi;
+	uint8_t pid, dcs;
+	uint8_t scts[7];	/* SMS-SUBMIT-REPORT only */
+	const uint8_t *ud;	/* 8-bit data; borrows */
+	uint8_t ud_len;
 };
-void ota_script_init(struct ota_script *s, uint8_t *buf, size_t cap);
-void ota_script_apdu(struct ota_script *s, const uint8_t *apdu, size_t len);
-/* SELECT by file id, P1 00 P2 0C: no answer data (cla 00), or plain A0 A4 for 2G. */
-void ota_script_select(struct ota_script *s, uint8_t cla, uint16_t fid);
-void ota_script_update_binary(struct ota_script *s, uint8_t cla, uint16_t offset, const uint8_t *data, size_t len);
-void ota_script_update_record(struct ota_script *s, uint8_t cla, uint8_t rec, const uint8_t *data, size_t len);
-void ota_script_read_binary(struct ota_script *s, uint8_t cla, uint16_t offset, uint8_t le);
-int ota_script_len(const struct ota_script *s);
-
-/* Splits a compact script back into its C-APDUs: calls `each` for every one; stops on its non-zero return and gives it
- * back.  A single octet after the last one's data is its Le. */
-int ota_script_each(const uint8_t *script, size_t len, int (*each)(void *ctx, const uint8_t *apdu, size_t len),
-		    void *ctx);
-
-struct ota_compact_rsp {
-	uint8_t count;		/* commands executed, the failing one included */
-	uint16_t sw;		/* of the last one executed */
-	const uint8_t *data;	/* its response data; borrows */
-	size_t data_len;
-};
-int ota_compact_rsp_parse(struct ota_compact_rsp *out, const uint8_t *data, size_t len);
-
-/* One English phrase for a status word, never NULL ("normal ending", "file not found", ...). */
-const char *ota_sw_name(uint16_t sw);
-/* "SELECT 6F07", "UPDATE BINARY 9 octets at 0", ... into buf; always NUL-terminated. */
-void ota_apdu_describe(char *buf, size_t cap, const uint8_t *apdu, size_t len);
-
-/* -------------------------------------------------------------------------------- USIM files (TS 31.102, 4.2) */
-
-#define USIM_FID_IMSI	  0x6f07
-#define USIM_FID_KEYS	  0x6f08
-#define USIM_FID_KEYSPS	  0x6f09
-#define USIM_FID_ACC	  0x6f78
-#define USIM_FID_FPLMN	  0x6f7b
-#define USIM_FID_LOCI	  0x6f7e
-#define USIM_FID_PSLOCI	  0x6f73
-#define USIM_FID_EPSLOCI  0x6fe3
-#define USIM_FID_AD	  0x6fad
-#define USIM_FID_SMSP	  0x6f42
-#define USIM_FID_HPLMNWACT 0x6f62
-
-#define USIM_IMSI_LEN	 9
-#define USIM_ICCID_LEN	 10
-#define USIM_LOCI_LEN	 11
-#define USIM_PSLOCI_LEN	 14
-#define USIM_EPSLOCI_LEN 18
-#define USIM_KEYS_LEN	 33
-
-/* The encoders give the octets written, the decoders 0, or an error.
- * EF_IMSI from 6..15 decimal digits. */
-int usim_imsi_encode(uint8_t ef[USIM_IMSI_LEN], const char *imsi);
-int usim_imsi_decode(char imsi[16], const uint8_t *ef, size_t len);
-/* EF_ICCID, nibble-swapped, F filler; 18..20 digits. */
-int usim_iccid_encode(uint8_t ef[USIM_ICCID_LEN], const char *iccid);
-int usim_iccid_decode(char iccid[21], const uint8_t *ef, size_t len);
-/* PLMN from MCC (3 digits) and MNC (2 or 3). */
-int usim_plmn_encode(uint8_t plmn[3], const char *mcc, const char *mnc);
-int usim_plmn_decode(char mcc[4], char mnc[4], const uint8_t plmn[3]);
-/* EF_ACC: class = last IMSI digit. */
-int usim_acc_from_imsi(uint8_t ef[2], const char *imsi);
-/* "Deleted" values (TS 31.102): each writes the whole file and returns its length.  lac is the value of "deleted LAC":
- * 0x0000 or 0xfffe by profile. */
-int usim_loci_deleted(uint8_t ef[USIM_LOCI_LEN], uint16_t lac);
-int usim_psloci_deleted(uint8_t ef[USIM_PSLOCI_LEN], uint16_t lac);
-int usim_epsloci_deleted(uint8_t ef[USIM_EPSLOCI_LEN], uint16_t tac);
-int usim_keys_deleted(uint8_t ef[USIM_KEYS_LEN]);	/* EF_Keys and EF_KeysPS: KSI 7 */
-/* "EF_IMSI" for 0x6f07, ...; "EF 6FXX"-style names are the caller's: NULL when unknown. */
-const char *usim_file_name(uint16_t fid);
-
-/* Luhn check of an ICCID's digits (last one is the check digit). */
-bool ota_luhn_ok(const char *digits);
+#define OTA_DELIVER_REPORT_UD_MAX 159 /* octets in an RP-ACK; one less in an RP-ERROR */
+#define OTA_SUBMIT_REPORT_UD_MAX  152
+int ota_tpdu_deliver_report_encode(uint8_t *buf, size_t cap, const struct ota_tpdu_report *r);
+int ota_tpdu_deliver_report_decode(struct ota_tpdu_report *r, const uint8_t *tpdu, size_t len, bool rp_error);
+int ota_tpdu_submit_report_encode(uint8_t *buf, size_t cap, const struct ota_tpdu_report *r);
+int ota_tpdu_submit_report_decode(struct ota_tpdu_report *r, const uint8_t *tpdu, size_t len, bool rp_error);
+const char *ota_fcs_name(uint8_t fcs); /* never NULL */
 
 /* ----------------------------------------------------------------------------------- CRC (TS 102 225 Annex B) */
 

@@ -1,4 +1,4 @@
-/* crypt.h - what the codec asks of whoever holds the keys: two verbs, no key octets.
+/* crypt.h - what the codec asks of whoever holds the keys: verbs, no key octets.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * The codec knows where a checksum goes and which octets are ciphered; it never sees a key.  It lays packets out,
@@ -62,11 +62,30 @@ struct ota_cipher_job {
 	int rc;			/* out: 0 or a negative ota_err */
 };
 
-/* The hooks.  Each runs all n jobs, sets each rc, and returns 0 when all are 0, else the first failure. */
+/* One key on its way to a card: PUT KEY (GlobalPlatform 11.8.2.3, TS 102 226, 8.2.1.5).  The holder of the keys
+ * enciphers `key` under `dek` and tells the key check value: the codec sees the outcome alone.
+ * DES family dek: the DES of the dek's length in ECB mode; AES dek: CBC, IV 0.  A key that is no multiple of the dek's
+ * block (AES-192 under AES) is padded with 00.
+ * KCV: first three octets of eight octets 00 enciphered (DES family), of sixteen octets 01 enciphered (AES). */
+struct ota_wrap_job {
+	struct ks_ref key;	/* what travels */
+	struct ks_ref dek;	/* KS_KEY_KIK of the key version in force on the card */
+	enum ota_alg alg;	/* of `key` */
+	enum ota_alg dek_alg;
+	uint8_t key_len;	/* octets `key` must have, or the job is refused */
+	uint8_t *out;		/* out; caller's memory */
+	size_t out_len;		/* key_len padded to the dek's block */
+	uint8_t kcv[3];		/* out */
+	int rc;			/* out: 0 or a negative ota_err */
+};
+
+/* The hooks.  Each runs all n jobs, sets each rc, and returns 0 when all are 0, else the first failure.  `wrap` may be
+ * NULL where keys never leave. */
 struct ota_crypt {
 	void *ctx;
 	int (*mac)(void *ctx, struct ota_mac_job *jobs, size_t n);
 	int (*cipher)(void *ctx, struct ota_cipher_job *jobs, size_t n);
+	int (*wrap)(void *ctx, struct ota_wrap_job *jobs, size_t n);
 };
 
 #endif
