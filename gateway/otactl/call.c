@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "ctl.h"
-#include "http.h"
+#include "http_client.h"
 
 #define API "/api/v1"
 

@@ -1,8 +1,8 @@
-/* http.h - one HTTP/1.1 request over a Unix socket, blocking, with a limit on everything.
+/* http_client.h - one HTTP/1.1 request over a Unix socket, blocking, with a limit on everything.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
-#ifndef OTACTL_HTTP_H
-#define OTACTL_HTTP_H
+#ifndef OTACTL_HTTP_CLIENT_H
+#define OTACTL_HTTP_CLIENT_H
 
 #include <stddef.h>
 

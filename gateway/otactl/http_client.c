@@ -1,4 +1,4 @@
-/* http.c - one HTTP/1.1 request over a Unix socket (RFC 9112).
+/* http_client.c - one HTTP/1.1 request over a Unix socket (RFC 9112).
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * A connection per request: a Unix socket costs microseconds, and a restart of the gateway between two requests is then
@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "http.h"
+#include "http_client.h"
 
 struct answer_buf {
 	char *p;
