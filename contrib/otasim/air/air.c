@@ -357,6 +357,8 @@ static void receipt(struct sim_air *a, const struct msg *m, const char *stat, co
 		.token = m->sm.token,
 		.pid = m->sm.pid,
 		.dcs = m->sm.dcs,
+		.has_ref = m->sm.has_ref,
+		.ref = m->sm.ref,
 	};
 
 	if (!m->sm.want_receipt || m->copy || m->ack_lost)

@@ -72,6 +72,8 @@ struct sim_sm {
 	uint8_t pid, dcs;
 	bool udhi;
 	bool want_receipt;
+	bool has_ref; /* the submitter's own number for it, told in the receipt */
+	uint16_t ref;
 	int64_t validity_ms; /* relative, 0: default */
 	uint8_t ud_len;
 	uint8_t ud[SIM_UD_MAX];
@@ -96,8 +98,10 @@ struct sim_up {
 	struct sim_addr from, to;
 	uint8_t pid, dcs;
 	bool udhi;	/* of ud */
-	uint64_t token; /* RECEIPT: of the submit */
-	char stat[8];	/* RECEIPT: DELIVRD, EXPIRED, UNDELIV */
+	uint64_t token; /* RECEIPT: of the submit, as has_ref and ref */
+	bool has_ref;
+	uint16_t ref;
+	char stat[8]; /* RECEIPT: DELIVRD, EXPIRED, UNDELIV */
 	uint8_t ud_len;
 	uint8_t ud[SIM_UD_MAX];
 };

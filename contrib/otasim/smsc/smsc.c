@@ -220,6 +220,8 @@ static bool deliver(struct smsc *s, struct session *se, const struct sim_up *up)
 		n = receipt_text(text, sizeof(text), id, up->stat, s->now_ms);
 		sm->sm = (struct smpp_octets){ (const uint8_t *)text, (size_t)n };
 		pdu.tlv.have = SMPP_TLV_RECEIPTED_ID | SMPP_TLV_MESSAGE_STATE | (up->ud_len ? SMPP_TLV_PAYLOAD : 0);
+		pdu.tlv.have |= up->has_ref ? SMPP_TLV_USER_REF : 0;
+		pdu.tlv.user_ref = up->ref;
 		pdu.tlv.receipted_id = (struct smpp_octets){ (const uint8_t *)id, strlen(id) };
 		pdu.tlv.message_state = message_state(up->stat);
 		/* The TP-UD of the DELIVER-REPORT, as some SMSCs pass it on. */
@@ -425,6 +427,8 @@ static void on_submit(struct smsc *s, struct session *se, const struct smpp_pdu 
 	sm.pid = pdu->sm.protocol_id;
 	sm.dcs = pdu->sm.data_coding;
 	sm.udhi = pdu->sm.esm_class & SMPP_ESM_UDHI;
+	sm.has_ref = pdu->tlv.have & SMPP_TLV_USER_REF;
+	sm.ref = pdu->tlv.user_ref;
 	sm.want_receipt = (pdu->sm.registered_delivery & 3) == 1;
 	validity_s = smpp_time_relative_s(pdu->sm.validity_period); /* an absolute time: the default */
 	sm.validity_ms = validity_s > 0 ? validity_s * 1000 : 0;
@@ -580,7 +584,7 @@ const uint8_t *smsc_output(const struct smsc *s, int session, size_t *len)
 	const struct session *se = &s->session[session];
 
 	*len = se->out_len - se->out_at;
-	return se->out + se->out_at;
+	return *len ? se->out + se->out_at : NULL;
 }
 
 void smsc_written(struct smsc *s, int session, size_t n)

@@ -551,6 +551,8 @@ static void test_receipts(void **state)
 	ud = ud_of(0, 1);
 	p = submit(0, 2, &ud);
 	p.sm.registered_delivery = 1;
+	p.tlv.have = SMPP_TLV_USER_REF;
+	p.tlv.user_ref = 0x4711;
 	say(b, &p);
 	go(5);
 	hear(b);
@@ -565,6 +567,8 @@ static void test_receipts(void **state)
 	assert_non_null(r); /* to the session that submitted */
 	assert_memory_equal(r->tlv.receipted_id.p, id, strlen(id));
 	assert_int_equal(r->tlv.message_state, SMPP_STATE_DELIVERED);
+	assert_true(r->tlv.have & SMPP_TLV_USER_REF);
+	assert_int_equal(r->tlv.user_ref, 0x4711);
 	assert_memory_equal(r->sm.sm.p, "id:", 3);
 	assert_memory_equal(r->sm.sm.p + 3, id, strlen(id));
 	{
