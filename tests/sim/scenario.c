@@ -175,6 +175,7 @@ static void provoke(struct scenario *sc, enum sim_break broken)
 		sc->air.loss_per_card_max = 8;
 		break;
 	case BREAK_LINK_RESENDS:
+	case BREAK_UNFENCE:
 		sc->air.loss_ppm = SIM_PPM / 4;
 		sc->air.loss_per_card_max = 8;
 		sc->card.replay = SIM_REPLAY_02;

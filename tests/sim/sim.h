@@ -42,6 +42,8 @@ enum sim_break {
 	BREAK_OVER_WINDOW,   /* the link claims more window than it has */
 	BREAK_SPLIT_PACKET,  /* the link turns the order of segments round */
 	BREAK_LOSE_END,	     /* the store does not keep the end of a transaction */
+	BREAK_UNFENCE,	     /* the store keeps fenced commands as open ones */
+	BREAK_WRONG_LINE,    /* the store counts a short message too many */
 	BREAK_LEAK_KEY,	     /* somebody logs a key */
 	BREAK_MUTE_CARD,     /* one card is never reached again */
 	_SIM_BREAKS

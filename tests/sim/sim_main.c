@@ -30,6 +30,8 @@ static const struct {
 	[BREAK_OVER_WINDOW] = { "over-window", "window" },
 	[BREAK_SPLIT_PACKET] = { "split-packet", "order" },
 	[BREAK_LOSE_END] = { "lose-end", "store-equals-core" },
+	[BREAK_UNFENCE] = { "unfence", "one-unfenced" },
+	[BREAK_WRONG_LINE] = { "wrong-line", "report" },
 	[BREAK_LEAK_KEY] = { "leak-key", "no-key-outside" },
 	[BREAK_MUTE_CARD] = { "mute-card", "all-finish" },
 };

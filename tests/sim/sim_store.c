@@ -135,6 +135,14 @@ static void spoil(struct tamper *t, struct store_batch *b)
 			if (txn->state == TXN_DONE)
 				txn->state = TXN_ACTIVE;
 		}
+		if (t->w->broken == BREAK_WRONG_LINE && op->kind == ST_TXN_PUT)
+			((struct txn_row *)op->row)->sms_parts++;
+		if (t->w->broken == BREAK_UNFENCE && op->kind == ST_CMD_PUT) {
+			struct cmd_row *cmd = op->row;
+
+			if (cmd->state == CMD_FENCED)
+				cmd->state = CMD_WAIT_TIMER;
+		}
 	}
 }
 
@@ -201,7 +209,8 @@ struct store *sstore_tamper(struct world *w, struct store *under)
 {
 	struct tamper *t;
 
-	if (w->broken != BREAK_ACT_EARLY && w->broken != BREAK_LOSE_COUNTER && w->broken != BREAK_LOSE_END)
+	if (w->broken != BREAK_ACT_EARLY && w->broken != BREAK_LOSE_COUNTER && w->broken != BREAK_LOSE_END &&
+	    w->broken != BREAK_UNFENCE && w->broken != BREAK_WRONG_LINE)
 		return under;
 	t = calloc(1, sizeof(*t));
 	if (!t)
