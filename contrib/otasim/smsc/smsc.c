@@ -479,7 +479,10 @@ static void on_pdu(struct smsc *s, struct session *se, const struct smpp_pdu *pd
 		return;
 	}
 	if (!se->bound && pdu->id != SMPP_ENQUIRE_LINK && pdu->id != SMPP_UNBIND) {
-		respond(s, se, pdu, ESME_RINVBNDSTS);
+		if (pdu->id == SMPP_ALERT_NOTIFICATION || pdu->id == SMPP_OUTBIND)
+			nack(s, se, pdu->seq, ESME_RINVBNDSTS); /* these two have no response of their own */
+		else
+			respond(s, se, pdu, ESME_RINVBNDSTS);
 		return;
 	}
 	switch (pdu->id) {
