@@ -1,0 +1,154 @@
+# product.sh - the whole product in a folder of its own: otasim, otagwd, an operator's steps.  Read by durable and order.
+# SPDX-License-Identifier: AGPL-3.0-or-later
+#
+# Whoever reads this has set `me`, `here` and `build`, and calls product_begin before anything else.
+# shellcheck shell=bash
+
+START_TRIES=600	# looks, 50 ms apart, until a program that was started is ready
+LOG_TAIL=20
+
+dir=
+sim_pid=
+gw_pid=
+extra_pid=	# of a tool that watches; ended with the rest
+
+die() {
+	echo "tests/perf/$me: $*" >&2
+	exit 1
+}
+
+# Ends a process that was started here, by its id.
+end_process() {
+	[ -n "$1" ] || return 0
+	if kill -0 "$1" 2>/dev/null; then
+		kill -TERM "$1"
+	fi
+	wait "$1" 2>/dev/null || :	# its exit status is the signal we sent
+}
+
+product_finish() {
+	local rc=$? f
+	trap - EXIT INT TERM HUP
+	end_process "$extra_pid"
+	end_process "$gw_pid"
+	end_process "$sim_pid"
+	if [ "$rc" -ne 0 ] && [ -n "$dir" ]; then
+		for f in otagwd.log otasim.log otactl.log; do
+			[ -s "$dir/$f" ] || continue
+			printf -- '---- the end of %s\n' "$f" >&2
+			tail -n "$LOG_TAIL" "$dir/$f" >&2
+		done
+	fi
+	[ -z "$dir" ] || rm -rf "$dir"
+	exit "$rc"
+}
+
+# Folder, secrets, programs.  Not below /tmp unless TMPDIR says so: that may be memory, and memory flushes for nothing.
+product_begin() {
+	local p
+	otagwd=$build/gateway/otagwd
+	otactl=$build/gateway/otactl/otactl
+	otasim=$build/contrib/otasim/otasim
+	for p in "$otagwd" "$otactl" "$otasim"; do
+		[ -x "$p" ] || die "$p is not there; build it: cmake --preset release && ninja -C build/release ${p##*/}"
+	done
+	umask 077
+	trap product_finish EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	dir=$(mktemp -d "${TMPDIR:-/var/tmp}/otagw-perf.XXXXXX")
+	export OTAGW_SOCKET=$dir/api.sock
+	printf 'secret12\n' >"$dir/password"
+	head -c 32 /dev/urandom >"$dir/kek"
+}
+
+# A fresh fleet in full coverage, no loss, no delay: product_sim CARDS ALG
+product_sim() {
+	local i
+	rm -f "$dir/port"
+	"$otasim" --cards "$1" --alg "$2" --dir "$dir" --port-file "$dir/port" --control "$dir/sim.sock" --system-id otagw \
+		--password-file "$dir/password" --latency 0ms --window 100 --no-refresh --quiet >"$dir/otasim.log" 2>&1 &
+	sim_pid=$!
+	for ((i = 0; i < START_TRIES; i++)); do
+		[ ! -s "$dir/port" ] || return 0
+		kill -0 "$sim_pid" 2>/dev/null || break
+		sleep 0.05
+	done
+	die "otasim did not come up"
+}
+
+# product_config PROFILE_DIR WINDOW
+product_config() {
+	cat >"$dir/otagw.cfg" <<-END
+	otagw
+	 state-dir $dir/state
+	 profile-dir $1
+	 api-socket $dir/api.sock
+	 source-address 9000 ton 2 npi 1
+	 address-by msisdn
+	 log-level warning
+	keystore
+	 kek file $dir/kek
+	smsc-link sim
+	 remote-ip 127.0.0.1
+	 remote-port $(cat "$dir/port")
+	 system-id otagw
+	 password-file $dir/password
+	 window $2
+	 throughput unlimited
+	 esm-mode transaction
+	END
+}
+
+# Started means: it says that it is ready, and its link is up.  Arguments stand before its command line.
+product_gateway() {
+	local i status
+	"$@" "$otagwd" -c "$dir/otagw.cfg" >>"$dir/otagwd.log" 2>&1 &
+	gw_pid=$!
+	for ((i = 0; i < START_TRIES; i++)); do
+		if status=$("$otactl" status -o json 2>/dev/null) && [[ $status == *'"ready": true'*'"up": true'* ]]; then
+			return 0
+		fi
+		kill -0 "$gw_pid" 2>/dev/null || break
+		sleep 0.05
+	done
+	die "otagwd did not become ready"
+}
+
+product_gateway_end() {
+	end_process "$gw_pid"
+	gw_pid=
+}
+
+product_sim_end() {
+	end_process "$sim_pid"
+	sim_pid=
+}
+
+# As an operator would; what it says is kept for the case that it fails.
+ctl() {
+	"$otactl" "$@" >"$dir/otactl.log" 2>&1 || die "otactl $1 $2 failed"
+}
+
+# product_load ALG PROFILE: cards and targets of campaign `perf`
+product_load() {
+	ctl card import "$dir/cards.csv" --keyset "1=$1,cntr=1"
+	ctl campaign create perf --imsi-list "$dir/new-imsi.csv" --profile "$2"
+}
+
+# product_run SECONDS: starts campaign `perf`, waits for its end, leaves the report, as the store tells it, in report.csv.
+product_run() {
+	ctl campaign start perf
+	timeout --foreground "$1" "$otactl" campaign watch perf --interval 0.1 >"$dir/otactl.log" 2>&1 ||
+		die "the campaign did not end well within $1 s"
+	"$otactl" campaign report perf -o csv >"$dir/report.csv" || die "the gateway does not tell its report"
+}
+
+# number KEY < JSON: the first one of this name
+json_number() {
+	sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p" | sed -n 1p
+}
+
+json_text() {
+	sed -n "s/.*\"$1\": \"\([^\"]*\)\".*/\1/p" | sed -n 1p
+}
