@@ -215,6 +215,14 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 	return prep_fail(gw, c, FAIL_CONFIG, "packet", ota_strerror(rc));
 }
 
+static void addr_put(struct gw *gw, const struct card *c, enum addr_type type, const char *digits)
+{
+	struct card_addr_row a = { .type = (uint8_t)type, .card = c->b.card.id, .valid_from_ms = gw->now_ms };
+
+	memcpy(a.digits, digits, sizeof(a.digits));
+	gw_op(gw, ST_ADDR_PUT, &a, NULL, 0);
+}
+
 /* The finished packet becomes a row, a stored wire, a stub and an attempt. */
 static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind kind, int len)
 {
@@ -244,6 +252,9 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 	s->state = CMD_QUEUED;
 	camp->open[CMD_QUEUED]++;
 	if (kind == CMD_SCRIPT) {
+		/* from now on the card may speak under the new IMSI, also to a gateway that was restarted meanwhile */
+		if (!t->scripts)
+			addr_put(gw, c, ADDR_IMSI, t->new_imsi);
 		t->scripts++;
 	} else {
 		t->probes++;
@@ -491,7 +502,6 @@ void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status)
 /* Evidence E4: the card has shown, under its keys, that it holds the new IMSI. */
 static void settle_done(struct gw *gw, struct card *c, struct cmd_row *cmd, const char *how)
 {
-	struct card_addr_row addr = { .type = ADDR_IMSI, .card = c->b.card.id, .valid_from_ms = gw->now_ms };
 	struct txn_row *t = &c->b.txn;
 	struct cmd_row *open;
 
@@ -508,13 +518,9 @@ static void settle_done(struct gw *gw, struct card *c, struct cmd_row *cmd, cons
 	if (t->state == TXN_DONE)
 		return;
 	memcpy(c->b.card.imsi, t->new_imsi, sizeof(c->b.card.imsi));
-	memcpy(addr.digits, t->new_imsi, sizeof(addr.digits));
-	gw_op(gw, ST_ADDR_PUT, &addr, NULL, 0);
 	if (t->new_msisdn[0]) {
 		memcpy(c->b.card.msisdn, t->new_msisdn, sizeof(c->b.card.msisdn));
-		addr.type = ADDR_MSISDN;
-		memcpy(addr.digits, t->new_msisdn, sizeof(addr.digits));
-		gw_op(gw, ST_ADDR_PUT, &addr, NULL, 0);
+		addr_put(gw, c, ADDR_MSISDN, t->new_msisdn);
 	}
 	card_index_addrs(gw, c);
 	card_dirty(gw, c, DIRTY_CARD);
@@ -554,7 +560,24 @@ static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, con
 	cmd_state_set(gw, c, cmd, CMD_FAILED);
 }
 
-static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_compact_rsp *r, bool whole)
+/* The card has said, under its keys, that it had met the script's counter before, and that counter was ours: nobody else could
+ * have spent it.  So it took the script. */
+static bool script_was_taken(const struct gw *gw, const struct card *c, uint64_t proven_before)
+{
+	const struct campaign *camp = campaign_by_id((struct gw *)gw, c->b.txn.campaign);
+
+	for (unsigned i = 0; i < c->b.n_cmds; i++) {
+		const struct cmd_row *cmd = &c->b.cmd[i];
+
+		if (cmd->txn == c->b.txn.id && cmd->kind == CMD_SCRIPT)
+			return cmd->por_status != 255 && proven_before && proven_before < cmd->cntr &&
+			       profile_por_meaning(&camp->profile, cmd->por_status) == POR_MEANS_CNTR_LOW;
+	}
+	return false;
+}
+
+static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_compact_rsp *r, bool whole,
+			   uint64_t proven_before)
 {
 	char why[64];
 
@@ -570,8 +593,13 @@ static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, c
 		give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why);
 		return;
 	}
-	/* the card has accepted a higher counter and still holds the old IMSI: the script did not run and, fenced, never
-	 * will.  Only now may the same work go out under a fresh counter. */
+	if (script_was_taken(gw, c, proven_before)) {
+		txn_obstacle(gw, c, FAIL_CARD_PERM, 0);
+		give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, "the card took the script and did not carry it out");
+		return;
+	}
+	/* the card has accepted a higher counter and still holds the old IMSI: the script did not run to its end and, fenced,
+	 * never will.  Only now may the same work go out under a fresh counter. */
 	if (c->b.txn.scripts >= gw->cfg.retry.scripts_max) {
 		snprintf(why, sizeof(why), "old IMSI still there after %u scripts", c->b.txn.scripts);
 		txn_obstacle(gw, c, FAIL_CARD_RESYNC, 0);
@@ -587,10 +615,11 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
 	struct keyset_row *k = card_keyset(c, cmd->kvn);
 	struct ota_compact_rsp r = { 0 };
+	uint64_t proven_before = k ? k->cntr_proven : 0;
 	bool open = !cmd_ended(cmd->state);
 	char why[64];
 
-	if (k) {
+	if (k && rsp->status != OTA_POR_CNTR_LOW) {	/* a refused counter says nothing of where the card's stands */
 		counter_prove(k, cmd->cntr);
 		card_dirty(gw, c, DIRTY_KEYSET(k - c->b.keyset));
 	}
@@ -615,7 +644,8 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 		if (cmd->kind == CMD_SCRIPT)
 			on_ok_script(gw, c, cmd, &r, r.count == cmd->apdus && profile_sw_ok(&camp->profile, r.sw));
 		else
-			on_ok_readback(gw, c, cmd, &r, r.count == cmd->apdus && profile_sw_ok(&camp->profile, r.sw));
+			on_ok_readback(gw, c, cmd, &r, r.count == cmd->apdus && profile_sw_ok(&camp->profile, r.sw),
+				       proven_before);
 		return;
 	case POR_MEANS_INTERIM:
 		if (cmd->state == CMD_SENT)

@@ -135,6 +135,21 @@ static void withdraw(struct gw *gw, struct flight *f, struct card *c, struct cmd
 	stub_due(gw, stub_find(gw, c->b.card.id), gw->now_ms);
 }
 
+/* Of a packet that was stopped half way on this link, what is out comes back and the rest stays here. */
+void flight_clear_link(struct gw *gw, unsigned link)
+{
+	struct flight *f = gw->link_current[link];
+
+	if (!f || !f->aborted)
+		return;
+	if (f->outcomes == f->next_seg) {	/* nothing is out any more: nobody else would end it */
+		flight_finish(gw, f);
+	} else {
+		gw->link_current[link] = NULL;
+		gw->prepared--;
+	}
+}
+
 /* The flight whose next segment may leave on this link, or NULL. */
 static struct flight *pick(struct gw *gw, unsigned link, unsigned room, int64_t now_ms)
 {
@@ -142,10 +157,7 @@ static struct flight *pick(struct gw *gw, unsigned link, unsigned room, int64_t 
 
 	if (f && !f->aborted)
 		return f;
-	if (f) {	/* stopped half way: what is out comes back, the rest stays here */
-		gw->link_current[link] = NULL;
-		gw->prepared--;
-	}
+	flight_clear_link(gw, link);
 	while ((f = gw->prep_head) && f->batch_no <= gw->committed) {
 		struct card *c = card_find(gw, f->card);
 		struct cmd_row *cmd;
@@ -247,7 +259,8 @@ void flight_abandon(struct gw *gw, uint64_t cmd)
 		flight_abort(gw, f);
 }
 
-/* A packet is not finished on another connection than the one it was started on. */
+/* A packet is not finished on another connection than the one it was started on.  Called as soon as the link says so, also
+ * while its event still waits in the inbox: the link may be up again before that is taken. */
 void flight_link_down(struct gw *gw, unsigned link)
 {
 	struct flight *f = gw->link_current[link];
@@ -256,7 +269,7 @@ void flight_link_down(struct gw *gw, unsigned link)
 		return;
 	if (f->fail.cls == FAIL_NONE)
 		f->fail = (struct fail){ FAIL_LINK, 0, "link went down" };
-	flight_abort(gw, f);
+	f->aborted = true;
 }
 
 static bool worse(enum fail_class a, enum fail_class b)

@@ -154,6 +154,8 @@ int gw_post(struct gw *gw, const struct gw_event *ev)
 		gw->stats.inbox_full++;
 		return -ENOBUFS;
 	}
+	if (ev->kind == GW_EV_LINK && ev->ev.kind == LINK_EV_DOWN)
+		flight_link_down(gw, ev->link);
 	gw->ev_free = n->next;
 	gw->ev_used++;
 	n->ev = *ev;
@@ -529,8 +531,7 @@ static bool take(struct gw *gw, struct ev_node *n)
 	case LINK_EV_UP:
 	case LINK_EV_DOWN:
 		gw->link_up[ev->link] = ev->ev.kind == LINK_EV_UP;
-		if (!gw->link_up[ev->link])
-			flight_link_down(gw, ev->link);
+		flight_clear_link(gw, ev->link);
 		gw_ev_free(gw, n);
 		return true;
 	case LINK_EV_ACCEPTED:

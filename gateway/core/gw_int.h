@@ -299,6 +299,7 @@ struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *c
 void flight_on_outcome(struct gw *gw, const struct link_event *ev);
 unsigned flight_room(const struct gw *gw);
 void flight_link_down(struct gw *gw, unsigned link);
+void flight_clear_link(struct gw *gw, unsigned link);
 void flight_abandon(struct gw *gw, uint64_t cmd);	/* its command has ended: hand nothing more out */
 
 /* ---- gw.c ---- */
