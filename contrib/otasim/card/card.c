@@ -248,7 +248,7 @@ void sim_card_sms_pp(struct sim_card *c, const struct sim_addr *oa, const uint8_
 		out->sw = 0x6f00;
 		return;
 	}
-	if (u.concat && u.max > 1)
+	if (u.concat)
 		segment(c, &u, oa, &in, out);
 	else if (u.cpi)
 		sim_packet(c, oa, in.p, rd_left(&in), out);

@@ -182,7 +182,7 @@ struct oct packet_build(const struct sim_card *c, const struct cmd_spec *k, cons
 	add_be(&o, (uint64_t)k->spi1 << 24 | (uint64_t)k->spi2 << 16 | (uint64_t)k->kic << 8 | k->kid, 4);
 	add_be(&o, k->tar, 3);
 	add_be(&o, k->cntr, 5);
-	add_be(&o, pad, 1);
+	add_be(&o, pad + k->pcntr_add, 1);
 	in = o;
 	add(&in, data->b, data->len);
 	add(&in, zero, pad);

@@ -33,6 +33,7 @@ struct cmd_spec {
 	uint8_t spi1, spi2, kic, kid;
 	uint32_t tar;
 	uint64_t cntr;
+	uint8_t pcntr_add; /* a PCNTR higher than it should be, under a right CC */
 };
 struct cmd_spec spec_of(const struct sim_card *c, uint64_t cntr); /* 16 39, KIc/KID of key set 0, B00011 */
 struct oct packet_build(const struct sim_card *c, const struct cmd_spec *k, const struct oct *data); /* from CPL on */

@@ -370,6 +370,8 @@ static void test_absent_then_alert(void **state)
 	cfg.absent_ppm = SIM_PPM;
 	cfg.absent_ms = (struct sim_range){ 5000, 5000 };
 	cfg.alert = SIM_ALERT_PENDING;
+	cfg.gap_ppm = SIM_PPM;
+	cfg.gap_after_ms = cfg.gap_ms = (struct sim_range){ 2000, 2000 };
 	w = world_new(&cfg);
 	sm = message(w, 0, READ_IMSI);
 	sim_air_submit(w->air, &sm, w->now_ms);
@@ -378,6 +380,8 @@ static void test_absent_then_alert(void **state)
 	run_until(w, T0 + 6000);
 	assert_int_equal(w->c[0].alerts, 1); /* somebody asked for it */
 	assert_int_equal(w->c[1].alerts, 0);
+	run_until(w, T0 + 20000);
+	assert_int_equal(w->c[0].alerts, 1); /* gone and back again, but nobody had asked */
 	world_free(w);
 }
 
@@ -438,6 +442,51 @@ static void test_stored_messages_keep_their_order(void **state)
 	assert_int_equal(w->card[0].truth.accepted, 3); /* 11, 12, 14 in order: none too low */
 	assert_int_equal(w->card[0].truth.replays_refused, 0);
 	assert_int_equal(w->card[0].ks[0].cntr, 14);
+	assert_int_equal(sim_air_in_flight(w->air), 0);
+	world_free(w);
+}
+
+/* Latency alone never lets one message overtake another. */
+static void test_messages_keep_their_order(void **state)
+{
+	struct world *w = clear_sky(SIM_AIR_TRANSACTION);
+
+	for (int n = 0; n < 100; n++) {
+		struct cmd_spec k = spec_of(&w->card[0], 10 + (uint64_t)n);
+		struct oct data = oct_hex(READ_IMSI), pkt = packet_build(&w->card[0], &k, &data), ud = ud_single(&pkt);
+		struct sim_sm sm = message(w, 0, READ_IMSI);
+
+		memcpy(sm.ud, ud.b, ud.len);
+		sim_air_submit(w->air, &sm, w->now_ms);
+		run_until(w, w->now_ms + 1);
+	}
+	run_until(w, T0 + 2000);
+	assert_int_equal(w->card[0].truth.accepted, 100);
+	assert_int_equal(w->card[0].truth.replays_refused, 0);
+	world_free(w);
+}
+
+/* Validity that ends while the message is on its way from the store: it is delivered. */
+static void test_expiry_on_the_way(void **state)
+{
+	struct sim_air_cfg cfg;
+	struct world *w;
+	struct sim_sm sm;
+
+	sim_air_cfg_default(&cfg);
+	cfg.mode = SIM_AIR_STORE;
+	cfg.absent_ppm = SIM_PPM;
+	cfg.absent_ms = (struct sim_range){ 5000, 5000 };
+	cfg.latency_ms = (struct sim_range){ 10, 10 };
+	w = world_new(&cfg);
+	sm = message(w, 0, READ_IMSI);
+	sm.validity_ms = 5003;
+	sm.want_receipt = true;
+	sim_air_submit(w->air, &sm, w->now_ms);
+	run_until(w, T0 + 6000);
+	assert_int_equal(w->card[0].truth.accepted, 1);
+	assert_int_equal(w->c[0].receipts, 1);
+	assert_string_equal(w->c[0].stat, "DELIVRD");
 	assert_int_equal(sim_air_in_flight(w->air), 0);
 	world_free(w);
 }
@@ -589,6 +638,18 @@ static void test_up_lost(void **state)
 	run_until(w, T0 + 3000);
 	assert_int_equal(w->c[0].pors, 1);
 	world_free(w);
+	/* one that nobody had taken is not doubled by it */
+	w = clear_sky(SIM_AIR_TRANSACTION);
+	sim_air_submit(w->air, &sm, w->now_ms);
+	w->take_up = false;
+	run_until(w, T0 + 300);
+	assert_int_equal(w->ups, 1);
+	sim_air_up_lost(w->air, w->now_ms);
+	swallowed = 0;
+	for (int i = 0; i < 100; i++)
+		sim_air_step(w->air, T0 + 300 + i * 20, &dead, &swallowed);
+	assert_int_equal(swallowed, 1);
+	world_free(w);
 }
 
 static void test_queue_full(void **state)
@@ -676,6 +737,8 @@ int main(void)
 		cmocka_unit_test(test_absent_then_alert),
 		cmocka_unit_test(test_store_and_forward),
 		cmocka_unit_test(test_stored_messages_keep_their_order),
+		cmocka_unit_test(test_messages_keep_their_order),
+		cmocka_unit_test(test_expiry_on_the_way),
 		cmocka_unit_test(test_report_in_the_receipt),
 		cmocka_unit_test(test_other_messages_do_not_reach_the_card),
 		cmocka_unit_test(test_imsi_addressing),

@@ -335,6 +335,11 @@ static void test_refusals_in_clear(void **state)
 	expect_refused(&c, &k, POR_UNIDENTIFIED_SECURITY); /* KIc and KID of different versions */
 	k.kid ^= 0x30;
 	expect_refused(&c, &k, POR_UNIDENTIFIED_SECURITY); /* a version the card does not have */
+	k.kic ^= 0x30;
+	expect_refused(&c, &k, POR_UNIDENTIFIED_SECURITY); /* KIc right, KID of another */
+	k = spec_of(&c, 101);
+	k.pcntr_add = 40; /* more padding than there is data */
+	expect_refused(&c, &k, POR_UNIDENTIFIED_SECURITY);
 	k = spec_of(&c, 101);
 	k.kic = (uint8_t)((k.kic & 0xf0) | 2);
 	expect_refused(&c, &k, POR_CIPHERING_ERROR);
@@ -350,7 +355,7 @@ static void test_refusals_in_clear(void **state)
 	expect_refused(&c, &k, POR_UNIDENTIFIED_SECURITY);
 	k.spi1 = 0x96; /* reserved bit */
 	expect_refused(&c, &k, POR_UNIDENTIFIED_SECURITY);
-	assert_int_equal(c.truth.security_refused, 9);
+	assert_int_equal(c.truth.security_refused, 11);
 	assert_int_equal(c.seen_count, 0);
 
 	c.ks[0].kid[0] ^= 0x10; /* the gateway has another key */
@@ -499,6 +504,12 @@ static void test_status_words(void **state)
 		      "026b00");
 	expect_script("00a4000c026f07"
 		      "00d600000a08091030000000001000",
+		      "026700");
+	expect_script("00a4000c026f07"
+		      "00d60005050102030405",
+		      "026700"); /* beyond the end */
+	expect_script("00a4000c026f07"
+		      "00d6000000",
 		      "026700");
 	expect_script("00a4080c047fff2fe2", "016a82"); /* EF_ICCID is not below the ADF */
 	expect_script("00a4080c022fe2"
@@ -702,6 +713,44 @@ static void test_concatenation(void **state)
 	}
 }
 
+/* The command packet indicator belongs to the first segment, whichever comes first. */
+static void test_indicator_in_the_first_segment_only(void **state)
+{
+	struct sim_card c = card_new();
+	struct cmd_spec k = spec_of(&c, 101);
+	struct oct data = long_script(), pkt = packet_build(&c, &k, &data);
+	struct sim_card_out out;
+
+	for (uint8_t seq = 1; seq <= 3; seq++) {
+		struct oct ud = ud_segment(&pkt, 7, false, 3, seq, 100);
+
+		if (seq == 1) { /* taken away here ... */
+			memmove(ud.b + 6, ud.b + 8, ud.len - 8);
+			ud.b[0] -= 2;
+			ud.len -= 2;
+		} else if (seq == 2) { /* ... and put there */
+			memmove(ud.b + 8, ud.b + 6, ud.len - 6);
+			memcpy(ud.b + 6, "\x70\x00", 2);
+			ud.b[0] += 2;
+			ud.len += 2;
+		}
+		card_take(&c, &ud, &out);
+		assert_false(out.accepted);
+	}
+}
+
+static void test_one_segment_of_one(void **state)
+{
+	struct sim_card c = card_new();
+	struct cmd_spec k = spec_of(&c, 101);
+	struct oct data = oct_hex(READ_IMSI), pkt = packet_build(&c, &k, &data),
+		   ud = ud_segment(&pkt, 7, false, 1, 1, 130);
+	struct sim_card_out out;
+
+	card_take(&c, &ud, &out);
+	assert_true(out.accepted);
+}
+
 static void test_two_commands_interleaved(void **state)
 {
 	struct sim_card c = card_new();
@@ -855,6 +904,8 @@ int main(void)
 		T(test_no_5gs),
 		T(test_sim_file_system),
 		T(test_concatenation),
+		T(test_indicator_in_the_first_segment_only),
+		T(test_one_segment_of_one),
 		T(test_two_commands_interleaved),
 		T(test_reassembly_is_bounded),
 		T(test_too_many_segments),

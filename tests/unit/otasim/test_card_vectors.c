@@ -169,6 +169,7 @@ static void test_no_other_length(void **state)
 		pre.len = 3 + ud.len + 1;
 		card_take(&c, &pre, &out);
 		assert_false(out.accepted);
+		assert_int_equal(out.sw, 0x6f00);
 	}
 	json_decref(list);
 }
