@@ -317,6 +317,8 @@ static void compare(struct pair *p)
 	same_query(p, Q_OPEN_CMDS, 0, "");
 	same_query(p, Q_CARDS, 0, "");
 	same_query(p, Q_META, 0, "a");
+	for (uint64_t id = 0; id <= 61; id += 5)
+		same_query(p, Q_WIRE, id, "");
 	same_query(p, Q_META, 0, "c");
 	same_query(p, Q_TOTALS, 0, "");
 }
