@@ -7,6 +7,7 @@
 #include "ota/rd.h"
 
 #include "card_int.h"
+#include "card_sub_int.h"
 
 /* TS 23.040, 9.2.3.24 and TS 31.115, 4.3 */
 #define IEI_CONCAT_8  0x00
@@ -124,6 +125,10 @@ int sim_card_init(struct sim_card *c, uint64_t seed, uint32_t index, const struc
 
 void sim_card_refresh(struct sim_card *c)
 {
+	if (c->sub)
+		sim_sub_start(c);
+	if (c->sub && c->sub->dead)
+		return; /* power failed again: nothing is presented */
 	sim_fs_imsi(c, c->imsi_presented);
 }
 
@@ -241,6 +246,8 @@ void sim_card_sms_pp(struct sim_card *c, const struct sim_addr *oa, const uint8_
 	struct udh u;
 
 	*out = (struct sim_card_out){ .sw = 0x9000, .status = -1 };
+	if (c->sub && c->sub->dead)
+		return;
 	if (!oa)
 		oa = &nobody;
 	c->messages++;
@@ -254,4 +261,10 @@ void sim_card_sms_pp(struct sim_card *c, const struct sim_addr *oa, const uint8_
 		sim_packet(c, oa, in.p, rd_left(&in), out);
 	else
 		out->sw = 0x6f00; /* not a command packet */
+	if (c->sub && c->sub->dead)
+		*out = (struct sim_card_out){ .sw = 0x6f00, .status = -1 }; /* power failed: nothing came out */
+	else if (sim_card_refresh_wanted(c) && out->accepted) {
+		out->refresh = true;
+		out->sw = 0x9120;
+	}
 }

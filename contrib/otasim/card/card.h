@@ -3,7 +3,8 @@
  *
  * Clock-free and socket-free.  The card has its own decoder and its own crypto calls, written from TS 102 225, 31.115,
  * 102 226 and 31.102 and sharing nothing with the gateway's codec, so that two independent implementations meet.
- * A struct sim_card is a plain value of fixed size without pointers: arrays of 100,000 are fine, a copy is a snapshot.
+ * A struct sim_card is a plain value of fixed size: arrays of 100,000 are fine, a copy is a snapshot.  Its one pointer is
+ * to the subscription applet (card_sub.h), NULL on a card that has none.
  */
 #ifndef OTASIM_CARD_H
 #define OTASIM_CARD_H
@@ -72,6 +73,7 @@ struct sim_card_profile {
 	bool interim_0b;	  /* PoR by SMS-SUBMIT: status 0B in the DELIVER-REPORT beforehand */
 	bool no_refresh;	  /* the card does not issue REFRESH after a script that changed a file */
 	bool no_5gs;		  /* no DF_5GS: 5FC0 is not found */
+	bool subscription;	  /* has the applet of card_sub.h; sim_card_sub_attach() sets it */
 	uint8_t segments_max;	  /* 1..SIM_SEGMENTS_MAX; more gives status 07 */
 	uint16_t deny_update_fid; /* UPDATE of this EF gives 6982; 0: none */
 };
@@ -80,6 +82,7 @@ void sim_card_profile_default(struct sim_card_profile *p);
 
 struct sim_keyset {
 	uint8_t kvn, mac_len;
+	uint8_t gen; /* keys that come and go under one KVN: the pair's index; 0 elsewhere */
 	enum sim_alg kic_alg, kid_alg;
 	uint8_t kic[SIM_KEY_MAX], kid[SIM_KEY_MAX], kik[SIM_KEY_MAX];
 	uint64_t cntr; /* highest value taken */
@@ -123,6 +126,8 @@ struct sim_concat {
 	struct sim_addr oa;
 };
 
+struct sim_sub;
+
 struct sim_card {
 	struct sim_card_profile profile;
 	uint32_t index;
@@ -138,6 +143,7 @@ struct sim_card {
 	struct sim_seen seen[SIM_SEEN_MAX];
 	struct sim_card_truth truth; /* counters only; sim_card_truth() fills in the rest */
 	uint8_t fs[SIM_FS_OCTETS];
+	struct sim_sub *sub; /* the caller's; see sim_card_sub_attach() */
 };
 
 /* What one SMS-PP download led to. */

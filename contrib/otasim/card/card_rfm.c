@@ -11,6 +11,7 @@
 #include "ota/wr.h"
 
 #include "card_int.h"
+#include "card_sub_int.h"
 
 #define FID_MF	 0x3f00
 #define FID_ADF	 0x7fff
@@ -137,6 +138,22 @@ const uint8_t *sim_card_file(const struct sim_card *c, uint16_t fid, size_t *len
 		if (efs[i].fid == fid) {
 			*len = body_len[efs[i].body];
 			return c->fs + body_at(efs[i].body);
+		}
+	}
+	return NULL;
+}
+
+uint8_t *sim_fs_at(struct sim_card *c, const uint16_t *path, int n, size_t *len, bool *read_only)
+{
+	enum df df = n == 1 ? DF_ADF : path[0] == dfs[DF_5GS].fid ? DF_5GS : path[0] == dfs[DF_GSM].fid ? DF_GSM : DF_NONE;
+
+	if (df == DF_5GS && c->profile.no_5gs)
+		return NULL;
+	for (size_t i = 0; i < EFS; i++) {
+		if (efs[i].df == df && efs[i].fid == path[n - 1]) {
+			*len = body_len[efs[i].body];
+			*read_only = efs[i].read_only;
+			return body(c, efs[i].body);
 		}
 	}
 	return NULL;

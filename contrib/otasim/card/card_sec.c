@@ -10,10 +10,13 @@
 #include "ota/wr.h"
 
 #include "card_int.h"
+#include "card_sub_int.h"
 
 #define HEADER_OCTETS 13 /* SPI KIc KID TAR CNTR PCNTR: CHL without RC/CC/DS */
 #define RPI_OCTETS    3	 /* 02 71 00, part of the RC/CC input of a response (TS 31.115, 4.4) */
 #define CC_MAX	      8
+
+#define SUB_MSL 0x16 /* card-interface.md, 1 */
 
 #define SPI1_CIPHER 0x04
 #define SPI1_CNTR   0x18
@@ -259,7 +262,7 @@ static struct sim_seen *seen_note(struct sim_card *c, const struct sim_cmd *k, u
 				  size_t len)
 {
 	bool counted = (k->spi1 & SPI1_CNTR) >= 0x10, other = false, cntr_known = false;
-	uint8_t kvn = k->ks ? k->ks->kvn : 0;
+	uint8_t kvn = k->ks ? (uint8_t)(k->ks->kvn | k->ks->gen << 4) : 0;
 	struct sim_seen *s;
 
 	for (int i = 0; i < c->seen_count; i++) {
@@ -301,11 +304,13 @@ static bool tar_known(const struct sim_card *c, const uint8_t tar[3])
 		if (!memcmp(c->profile.tar[i], tar, 3))
 			return true;
 	}
-	return false;
+	return sim_sub_tar(c, tar);
 }
 
-static struct sim_keyset *keyset_find(struct sim_card *c, uint8_t kvn)
+static struct sim_keyset *keyset_find(struct sim_card *c, uint8_t kvn, const uint8_t tar[3])
 {
+	if (c->sub)
+		return sim_sub_keyset(c, kvn, tar);
 	for (int i = 0; i < SIM_KEYSETS_MAX; i++) {
 		if (c->ks[i].kvn && (kvn == 0 || c->ks[i].kvn == kvn))
 			return &c->ks[i];
@@ -323,11 +328,11 @@ static uint8_t head_check(struct sim_card *c, struct sim_cmd *k)
 		return POR_UNIDENTIFIED_SECURITY;
 	if (!tar_known(c, k->tar))
 		return POR_TAR_UNKNOWN;
-	if (!level_ok(c->profile.msl, k->spi1))
+	if (!level_ok(c->profile.msl, k->spi1) || (sim_sub_tar(c, k->tar) && !level_ok(SUB_MSL, k->spi1)))
 		return POR_INSUFFICIENT_SECURITY;
 	if (k->kic >> 4 != k->kid >> 4) /* Annex A: one key version for both */
 		return POR_UNIDENTIFIED_SECURITY;
-	k->ks = keyset_find(c, k->kic >> 4);
+	k->ks = keyset_find(c, k->kic >> 4, k->tar);
 	if (!k->ks && (kind == INT_CC || k->spi1 & SPI1_CIPHER))
 		return POR_UNIDENTIFIED_SECURITY;
 	n = cc_octets(kind, k->kid, k->ks);
@@ -356,6 +361,14 @@ static uint8_t cntr_check(const struct sim_cmd *k)
 	}
 }
 
+static void cntr_take(struct sim_card *c, const struct sim_cmd *k)
+{
+	if (c->sub)
+		sim_sub_cntr(c, k->cntr);
+	else
+		k->ks->cntr = k->cntr;
+}
+
 static void execute(struct sim_card *c, const struct sim_cmd *k, const struct sim_addr *oa, const uint8_t *data,
 		    size_t len, struct sim_seen *seen, struct sim_card_out *out)
 {
@@ -368,7 +381,12 @@ static void execute(struct sim_card *c, const struct sim_cmd *k, const struct si
 	if (seen->counted && seen->executions > c->truth.executions_max)
 		c->truth.executions_max = seen->executions;
 	sim_fs_imsi(c, before);
-	sim_script_run(c, k->tar, data, len, &res);
+	if (sim_sub_tar(c, k->tar))
+		sim_sub_run(c, data, len, &res);
+	else
+		sim_script_run(c, k->tar, data, len, &res);
+	if (c->sub && c->sub->dead)
+		return; /* power has failed: there is nobody to answer */
 	sim_fs_imsi(c, after);
 	if (res.done)
 		c->truth.scripts_done++;
@@ -461,7 +479,9 @@ void sim_packet(struct sim_card *c, const struct sim_addr *oa, const uint8_t *pk
 		return;
 	}
 	if ((k.spi1 & SPI1_CNTR) >= 0x10)
-		k.ks->cntr = k.cntr; /* taken, whatever becomes of the commands inside */
+		cntr_take(c, &k); /* whatever becomes of the commands inside */
+	if (c->sub && c->sub->dead)
+		return;
 	execute(c, &k, oa, plain.p, dlen, seen, out);
 }
 
