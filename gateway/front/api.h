@@ -100,8 +100,8 @@ struct api_story_view {
 	struct store_story story;
 	const uint8_t *octets; /* the packet this is about; NULL: none */
 	size_t octets_len;
-	bool has_decoded;
-	struct decoded decoded;
+	struct decoded *decoded; /* NULL: nothing to decode */
+	bool own_decoded;	 /* else it is a command's */
 };
 struct api_card {
 	struct card_bundle bundle;

@@ -34,6 +34,10 @@ static void card_drop(struct call *c)
 	ks_wipe(&cc->card.bundle, sizeof(cc->card.bundle));
 	for (size_t i = 0; i < cc->n_wires; i++)
 		free(cc->wire[i].packet);
+	for (size_t i = 0; cc->card.story && i < cc->card.n_story; i++) {
+		if (cc->card.story[i].own_decoded)
+			free(cc->card.story[i].decoded);
+	}
 	free(cc->story);
 	free(cc->card.cmd);
 	free(cc->card.story);
@@ -90,26 +94,22 @@ static void story_decode(struct card_call *c, struct api_story_view *v)
 
 		v->octets = made->packet;
 		v->octets_len = made->packet_len;
-		v->decoded = made->decoded;
-		v->has_decoded = true;
+		v->decoded = &c->card.cmd[cmd - c->cmd].decoded;
 		return;
 	}
 	v->octets = s->row.detail_len ? s->detail : NULL;
 	v->octets_len = s->row.detail_len;
 	if ((s->row.kind != STORY_POR && s->row.kind != STORY_STRAY) || !s->row.detail_len)
 		return;
-	if (cmd) {
-		const struct decode_keys keys = keys_of(c, cmd);
+	v->decoded = calloc(1, sizeof(*v->decoded));
+	v->own_decoded = true;
+	for (size_t i = c->card.n_cmds; v->decoded && i-- > 0 && !v->decoded->opened;) {
+		const struct cmd_row *try = cmd ? cmd : &c->cmd[i];
+		const struct decode_keys keys = keys_of(c, try);
 
-		decode_response(&v->decoded, s->detail, s->row.detail_len, cmd, &keys);
-		v->has_decoded = true;
-		return;
-	}
-	for (size_t i = c->card.n_cmds; i-- > 0 && !v->decoded.opened;) {
-		const struct decode_keys keys = keys_of(c, &c->cmd[i]);
-
-		decode_response(&v->decoded, s->detail, s->row.detail_len, &c->cmd[i], &keys);
-		v->has_decoded = true;
+		decode_response(v->decoded, s->detail, s->row.detail_len, try, &keys);
+		if (cmd)
+			break;
 	}
 }
 

@@ -145,8 +145,6 @@ void api_on_effect(struct api *a, const struct gw_effect *fx)
 	} else {
 		struct api_verb v = { .name = view->row.name, .state = campaign_state_name(view->row.state) };
 		struct api_reply r = { .status = API_OK, .verb = &v };
-
-		api_log(a, 5, "campaign %s is %s", v.name, v.state);
 		c->to.done(c->to.ctx, &r);
 	}
 	free(view);

@@ -28,6 +28,50 @@ void session_drop(struct api *a, struct session *s)
 	free(s);
 }
 
+/* ---- what an abandoned intake left in the store ---- */
+
+struct abandon_call {
+	struct call call;
+	struct store_batch *batch;
+};
+
+static void abandon_drop(struct call *c)
+{
+	store_batch_free(((struct abandon_call *)c)->batch);
+}
+
+static void abandon_done(struct store_batch *b, int rc)
+{
+	struct abandon_call *c = b->ctx;
+
+	if (rc)
+		api_log(c->call.a, 4, "an abandoned campaign stays in the store until the next start: %s",
+			store_strerror(rc));
+	call_free(&c->call);
+}
+
+static void nobody(void *ctx, const struct api_reply *r)
+{
+}
+
+/* Its cards must be free for other campaigns, its name for another try. */
+static void abandon(struct api *a, const struct campaign_row *row)
+{
+	const struct api_to to = { .done = nobody };
+	struct abandon_call *c = call_new(a, sizeof(*c), to, abandon_drop);
+
+	if (!c)
+		return;
+	c->batch = store_batch_new();
+	if (!c->batch || !store_batch_add(c->batch, ST_CAMPAIGN_DROP, row, NULL, 0)) {
+		call_free(&c->call);
+		return;
+	}
+	c->batch->done = abandon_done;
+	c->batch->ctx = c;
+	a->deps.store->ops->commit(a->deps.store, c->batch);
+}
+
 /* A free place: an empty one, or that of the intake that was left alone longest. */
 static struct session **place(struct api *a)
 {
@@ -44,6 +88,8 @@ static struct session **place(struct api *a)
 	}
 	if (oldest) {
 		api_log(a, 5, "intake %s was left alone and makes room", (*oldest)->id);
+		if ((*oldest)->kind == SESSION_CAMPAIGN && !(*oldest)->dry_run)
+			abandon(a, &(*oldest)->campaign);
 		session_drop(a, *oldest);
 	}
 	return oldest;

@@ -8,7 +8,12 @@
 
 #include "words.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define DECODE_VALUE_MAX 20 /* octets of a written value that are shown */
+
+/* TS 102 221, table 10.5 */
+#define INS_SELECT	  0xa4
+#define INS_UPDATE_BINARY 0xd6
+#define INS_UPDATE_RECORD 0xdc
 
 static void spi_describe(struct decoded *d)
 {
@@ -37,21 +42,48 @@ static void head_of(struct decoded *d, const struct ota_cmd_params *p)
 	spi_describe(d);
 }
 
+/* A script on its way through add_apdu(): the file selected last tells what an UPDATE means. */
+struct script_walk {
+	struct decoded *d;
+	uint16_t fid;
+};
+
+/* The octets an UPDATE writes, and what they are where that is known. */
+static void add_value(const struct script_walk *w, char *text, const uint8_t *data, size_t len)
+{
+	size_t n = strlen(text), shown = len < DECODE_VALUE_MAX ? len : DECODE_VALUE_MAX;
+	char hex[2 * DECODE_VALUE_MAX + 1], imsi[16];
+
+	hex_encode(hex, data, shown);
+	if (w->fid == USIM_FID_IMSI && !usim_imsi_decode(imsi, data, len))
+		snprintf(text + n, DECODE_TEXT_MAX - n, ": %s (IMSI %s)", hex, imsi);
+	else
+		snprintf(text + n, DECODE_TEXT_MAX - n, ": %s%s", hex, shown < len ? "..." : "");
+}
+
 static int add_apdu(void *ctx, const uint8_t *apdu, size_t len)
 {
-	struct decoded *d = ctx;
+	struct script_walk *w = ctx;
+	struct decoded *d = w->d;
+	char *text;
 
 	if (d->n_apdus == DECODE_APDUS_MAX) {
 		d->apdus_cut = true;
 		return 1;
 	}
-	ota_apdu_describe(d->apdu[d->n_apdus++], DECODE_TEXT_MAX, apdu, len);
+	text = d->apdu[d->n_apdus++];
+	ota_apdu_describe(text, DECODE_TEXT_MAX, apdu, len);
+	if (len == 7 && apdu[1] == INS_SELECT)
+		w->fid = (uint16_t)(apdu[5] << 8 | apdu[6]);
+	else if (len > 5 && (apdu[1] == INS_UPDATE_BINARY || apdu[1] == INS_UPDATE_RECORD))
+		add_value(w, text, apdu + 5, len - 5);
 	return 0;
 }
 
 static void add_script(struct decoded *d, const uint8_t *data, size_t len)
 {
-	int rc = ota_script_each(data, len, add_apdu, d);
+	struct script_walk w = { .d = d };
+	int rc = ota_script_each(data, len, add_apdu, &w);
 
 	if (rc < 0)
 		snprintf(d->note, sizeof(d->note), "the secured data is no compact script: %s", ota_strerror(rc));

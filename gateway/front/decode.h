@@ -16,7 +16,7 @@
 #include "../store/rows.h"
 
 #define DECODE_APDUS_MAX 48
-#define DECODE_TEXT_MAX	 96
+#define DECODE_TEXT_MAX	 128
 #define DECODE_DATA_MAX	 256 /* octets of response data shown */
 
 enum decoded_kind { DECODED_NOTHING, DECODED_COMMAND, DECODED_RESPONSE };

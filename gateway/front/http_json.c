@@ -457,7 +457,7 @@ static json_t *out_story(const struct api_story_view *v)
 		set_hex(o, "octets", v->octets, v->octets_len);
 	else
 		set(o, "octets", NULL);
-	set(o, "decoded", v->has_decoded ? out_decoded(&v->decoded) : NULL);
+	set(o, "decoded", v->decoded ? out_decoded(v->decoded) : NULL);
 	return o;
 }
 

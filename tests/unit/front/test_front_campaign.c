@@ -227,6 +227,28 @@ static void test_restart(void **state)
 	assert_int_equal(front_verb(f, "kept", CAMPAIGN_VERB_START), 200);
 }
 
+/* A list that somebody walked away from makes room, and frees its cards and its name. */
+static void test_abandoned(void **state)
+{
+	struct front *f = *state;
+	char csv[2048];
+
+	list(csv, sizeof(csv), 0, 3);
+	assert_int_equal(front_create(f, "lost", "usim-rfm", false), 200);
+	assert_int_equal(front_lines(f, "lost", NULL, 1, csv), 200);
+	f->now_ms += API_SESSION_IDLE_MS / 2;
+	for (int i = 1; i < API_SESSIONS_MAX; i++)
+		assert_int_equal(front_import(f, "3des2", 1, false), 200);
+	assert_int_equal(front_import(f, "3des2", 1, false), 503);
+	f->now_ms += API_SESSION_IDLE_MS / 2 + 1;
+	assert_int_equal(front_import(f, "3des2", 1, false), 200);
+	for (int i = 0; i < 5; i++)
+		front_turn(f);
+	assert_int_equal(front_lines(f, "lost", NULL, 5, "x\n"), 404);
+	f->now_ms += API_SESSION_IDLE_MS + 1;
+	ready(f, "lost", 0, 3);
+}
+
 static void test_store_fails(void **state)
 {
 	struct front *f = *state;
@@ -258,6 +280,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_verbs_and_views, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_report, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_abandoned, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_store_fails, setup, teardown),
 	};
 

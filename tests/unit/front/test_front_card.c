@@ -134,6 +134,7 @@ static void test_command(void **state)
 	assert_int_equal(d.cntr, 77);
 	assert_int_equal(d.n_apdus, 3);
 	has(d.apdu[0], "EF_IMSI");
+	has(d.apdu[1], "080910100000000010 (IMSI 001010000000001)");
 	has(d.apdu[2], "READ BINARY");
 	assert_string_equal(d.spi_text[0], "CC, ciphered, counter higher");
 	assert_string_equal(d.kic_text, "version 1, 3des2");

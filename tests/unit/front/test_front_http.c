@@ -198,6 +198,123 @@ static void test_all_of_it(void **state)
 	close(fd);
 }
 
+/* ---- no key stays behind ---- */
+
+#define KEY_LEN 16
+
+/* A key that stands nowhere as such, not even in this program's constants. */
+static uint8_t key_octet(unsigned which, size_t i)
+{
+	return (uint8_t)((i + 3) * 37 + which * 101);
+}
+
+static char key_digit(unsigned which, size_t i)
+{
+	uint8_t o = key_octet(which, i / 2);
+
+	return "0123456789ABCDEF"[i % 2 ? o & 15 : o >> 4];
+}
+
+static void key_hex(char *out, unsigned which)
+{
+	for (size_t i = 0; i < 2 * KEY_LEN; i++)
+		out[i] = key_digit(which, i);
+	out[2 * KEY_LEN] = 0;
+}
+
+/* How often the key stands in this region, as octets or as text, compared piece by piece so that no copy is made. */
+static unsigned count_in(const uint8_t *p, size_t len, unsigned which)
+{
+	unsigned n = 0;
+
+	for (const uint8_t *at = p; (at = memchr(at, key_octet(which, 0), (size_t)(p + len - at))); at++) {
+		size_t k = 0;
+
+		while (k < KEY_LEN && at + k < p + len && at[k] == key_octet(which, k))
+			k++;
+		n += k == KEY_LEN;
+	}
+	for (const uint8_t *at = p; (at = memchr(at, key_digit(which, 0), (size_t)(p + len - at))); at++) {
+		size_t k = 0;
+
+		while (k < 2 * KEY_LEN && at + k < p + len && at[k] == key_digit(which, k))
+			k++;
+		n += k == 2 * KEY_LEN;
+	}
+	return n;
+}
+
+/* All of our own writable memory, read through the kernel.  -1: that is not possible here. */
+static int count_in_memory(unsigned which)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	static uint8_t piece[1 << 16];
+	unsigned long from, to;
+	char line[512], perm[8];
+	int n = 0;
+
+	while (maps && mem >= 0 && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, perm) != 3 || perm[1] != 'w' || to - from > (64UL << 20))
+			continue;
+		/* pieces overlap by the length of the text */
+		for (unsigned long at = from; at < to; at += sizeof(piece) - 2 * KEY_LEN) {
+			ssize_t got = pread(mem, piece, to - at < sizeof(piece) ? to - at : sizeof(piece), (off_t)at);
+
+			if (got <= 0)
+				break;
+			if ((uintptr_t)piece + sizeof(piece) > at && at + (size_t)got > (uintptr_t)piece)
+				continue; /* itself */
+			n += (int)count_in(piece, (size_t)got, which);
+		}
+	}
+	if (maps)
+		fclose(maps);
+	if (mem >= 0)
+		close(mem);
+	ks_wipe(piece, sizeof(piece));
+	return maps && mem >= 0 ? n : -1;
+}
+
+static void test_no_key_left(void **state)
+{
+	struct server *s = *state;
+	int fd = dial(s);
+	char *csv = calloc(1, 200000), kic[2 * KEY_LEN + 1], kid[2 * KEY_LEN + 1], iccid[21];
+	size_t n;
+
+	assert_int_equal(ask(s, fd, "POST", API "imports", "{\"keysets\":[{\"kvn\":1,\"alg\":\"3des2\"}]}"), 200);
+	key_hex(kic, 1);
+	key_hex(kid, 2);
+	n = (size_t)sprintf(csv, "POST " API
+				 "imports/im1/lines?first=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+	n += (size_t)sprintf(csv + n, "ICCID,IMSI,KIC1,KID1,KI\n%s,001010000000001,%s,%s,%s\n", fix_iccid(iccid, 1),
+			     kic, kid, kic);
+	/* a line that is rejected, and one that is cut, with keys in them */
+	n += (size_t)sprintf(csv + n, "%s,00101,%s,%s,%s\n\"%s,%s,%s", iccid, kic, kid, kic, iccid, kid, kic);
+	memset(csv + n, ' ', 150000 - n);
+	n = (size_t)(strstr(csv, "\r\n\r\n") + 4 - csv) + 100000;
+	if (count_in_memory(1) <= 0) {
+		free(csv);
+		close(fd);
+		skip();
+	}
+	put(s, fd, csv, n);
+	ks_wipe(csv, 200000);
+	free(csv);
+	ks_wipe(kic, sizeof(kic));
+	ks_wipe(kid, sizeof(kid));
+	assert_int_equal(get(s, fd, 1), 1);
+	has(s, "\"accepted\":1");
+	has(s, "\"line\":3");
+	has(s, "\"line\":4");
+	close(fd);
+	for (int i = 0; i < 10; i++)
+		turn(s);
+	assert_int_equal(count_in_memory(1), 0);
+	assert_int_equal(count_in_memory(2), 0);
+}
+
 static void test_bad_requests(void **state)
 {
 	struct server *s = *state;
@@ -446,6 +563,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all_of_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_key_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_raw, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
