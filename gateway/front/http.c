@@ -725,7 +725,9 @@ struct http *http_new(struct event_base *base, struct api *api, const char *path
 	evconnlistener_set_error_cb(h->listener, on_accept_error);
 	evhttp_set_bevcb(h->ev, on_accept, h);
 	evhttp_set_gencb(h->ev, on_request, h);
-	evhttp_set_allowed_methods(h->ev, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_DELETE);
+	/* all that reach us are answered by route(), in JSON */
+	evhttp_set_allowed_methods(h->ev, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD |
+						  EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH | EVHTTP_REQ_OPTIONS);
 	evhttp_set_max_body_size(h->ev, HTTP_BODY_MAX);
 	evhttp_set_max_headers_size(h->ev, HTTP_HEADERS_MAX);
 	evhttp_set_timeout(h->ev, HTTP_IDLE_S);
