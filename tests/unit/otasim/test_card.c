@@ -724,14 +724,16 @@ static void test_indicator_in_the_first_segment_only(void **state)
 	for (uint8_t seq = 1; seq <= 3; seq++) {
 		struct oct ud = ud_segment(&pkt, 7, false, 3, seq, 100);
 
+		const struct oct was = ud;
+
 		if (seq == 1) { /* taken away here ... */
-			memmove(ud.b + 6, ud.b + 8, ud.len - 8);
 			ud.b[0] -= 2;
+			memcpy(ud.b + 6, was.b + 8, was.len - 8);
 			ud.len -= 2;
 		} else if (seq == 2) { /* ... and put there */
-			memmove(ud.b + 8, ud.b + 6, ud.len - 6);
-			memcpy(ud.b + 6, "\x70\x00", 2);
 			ud.b[0] += 2;
+			memcpy(ud.b + 6, "\x70\x00", 2);
+			memcpy(ud.b + 8, was.b + 6, was.len - 6);
 			ud.len += 2;
 		}
 		card_take(&c, &ud, &out);
