@@ -124,6 +124,12 @@ static bool kvn_differ(const struct ota_cmd_params *p)
 	return kic_kvn != kid_kvn && ((kic_used && kid_used) || (kic_kvn && kid_kvn));
 }
 
+/* Does either direction cipher with DES-ECB? */
+static bool ecb_used(uint8_t spi1, uint8_t spi2, uint8_t kic)
+{
+	return (OTA_SPI1_CIPHERED(spi1) || OTA_SPI2_CIPHERED(spi2)) && ota_kic_alg(kic) == OTA_ALG_DES_ECB;
+}
+
 /* What must hold for the octets to mean anything. */
 static int check_form(const struct ota_cmd_params *p)
 {
@@ -142,8 +148,11 @@ static int check_form(const struct ota_cmd_params *p)
 		return OTA_E_KVN;
 	if (p->cntr > OTA_CNTR_MAX)
 		return OTA_E_RANGE;
-	if (p->data_len > OTA_PACKET_MAX || (p->data_len && !p->data))
+	if (p->data_len > OTA_PACKET_PROTOCOL_MAX || (p->data_len && !p->data))
 		return OTA_E_LENGTH;
+	/* TS 102 225, 5.1.2: nibble D is reserved since release 6; equal blocks of data show. */
+	if (ecb_used(p->spi[0], p->spi[1], p->kic) && !p->legacy)
+		return OTA_E_LEGACY;
 	return 0;
 }
 
@@ -166,7 +175,7 @@ int ota_cmd_len(const struct ota_cmd_params *p)
 		return rc;
 	cc_len = (size_t)cc_len_resolve(p);
 	len = HEAD_LEN + cc_len + p->data_len + padding_len(p, cc_len);
-	return len > OTA_PACKET_MAX ? OTA_E_LENGTH : (int)len;
+	return len > OTA_PACKET_PROTOCOL_MAX ? OTA_E_LENGTH : (int)len;
 }
 
 int ota_cmd_check(const struct ota_cmd_params *p)
@@ -175,6 +184,8 @@ int ota_cmd_check(const struct ota_cmd_params *p)
 
 	if (rc < 0)
 		return rc;
+	if (rc > OTA_PACKET_MAX)
+		return OTA_E_LENGTH;
 	/* KID is read in the command's sense: a PoR of another integrity would have no algorithm, and one that is
 	 * ciphered where the command is not may find a card without the key. */
 	if (OTA_SPI2_POR(p->spi[1]) != 0 &&
@@ -401,6 +412,7 @@ int ota_cmd_decode(struct ota_cmd *out, uint8_t *packet, size_t len, const struc
 	out->p.kid = rd_u8(&head);
 	memcpy(out->p.tar, rd_bytes(&head, 3), 3);
 	out->p.cc_len = (uint8_t)cc_len;
+	out->p.legacy = ecb_used(out->p.spi[0], out->p.spi[1], out->p.kic);
 	if (!crypt) {
 		if (!OTA_SPI1_CIPHERED(out->p.spi[0]))
 			cmd_read_body(out, packet, len, cc_len);

@@ -8,6 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ota/addr.h"
+#include "ota/crypt.h"
+#include "ota/script.h"
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Integrity as SPI1 b2b1 and SPI2 b4b3 name it (TS 102 225, 5.1.1). */
@@ -17,7 +21,6 @@ enum { INTEGRITY_NONE = 0, INTEGRITY_RC = 1, INTEGRITY_CC = 2, INTEGRITY_DS = 3 
 int integrity_len(unsigned integrity, uint8_t kid);
 
 /* Writes the RC of 2 or 4 octets over the parts, most significant octet first. */
-struct ota_span;
 void rc_write(uint8_t *out, size_t len, const struct ota_span *parts, size_t n);
 
 /* Equal or not in time that depends on n alone: a MAC is never compared with memcmp(). */
@@ -35,5 +38,42 @@ static inline bool ct_equal(const uint8_t *a, const uint8_t *b, size_t n)
 bool bcd_write(uint8_t *out, const char *digits, size_t n, uint8_t filler);
 /* n digits from ceil(n / 2) octets, NUL-terminated.  false: a semi-octet is no digit. */
 bool bcd_read(char *digits, const uint8_t *in, size_t n);
+
+/* ---------------------------------------------------------------------------------------------------- scripts */
+
+#define APDU_HEAD	  5	/* CLA INS P1 P2 P3: compact format always has a P3 */
+#define CLA_2G		  0xa0
+#define CLA_GP		  0x80
+#define INS_SELECT	  0xa4
+#define INS_READ_BINARY	  0xb0
+#define INS_READ_RECORD	  0xb2
+#define INS_UPDATE_BINARY 0xd6
+#define INS_UPDATE_RECORD 0xdc
+
+struct rd;
+void script_fail(struct ota_script *s, int err);	/* the first one stays */
+void script_start(struct ota_script *s, uint8_t *buf, size_t cap, enum ota_format format, uint8_t tag);
+void script_tlv(struct ota_script *s, uint8_t tag, const struct ota_span *part, size_t n);
+/* A C-APDU from its header and data, with Le where it may have one. */
+void script_cmd(struct ota_script *s, const uint8_t head[APDU_HEAD], const uint8_t *body, size_t len, bool le);
+
+/* Is P3 of this command an Le, so that no data follow? */
+bool p3_is_le(uint8_t cla, uint8_t ins, uint8_t p1);
+
+/* Between header and end of AA, AE, AB, AF; one object after the other: while there are any left. */
+int script_body(const uint8_t *data, size_t len, struct rd *body);
+int tlv_next(struct rd *body, struct ota_tlv *t);
+int ber_len_read(struct rd *in, size_t *len);
+
+/* ------------------------------------------------------------------------------------------------------ files */
+
+struct wr;
+/* Number of digits, or 0 when there is anything else in it or more than max. */
+size_t digits_len(const char *s, size_t max);
+/* A number as files have it, `room` octets of digits: length, type, digits, FF. */
+int ef_addr_write(struct wr *w, const struct ota_addr *a, size_t room);
+int ef_addr_read(struct rd *r, struct ota_addr *a, size_t room);
+/* Octets in front of the FF that fill up an alpha identifier. */
+size_t alpha_len(const uint8_t *p, size_t len);
 
 #endif

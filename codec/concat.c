@@ -77,18 +77,23 @@ int ota_udh_parse(struct ota_udh *out, const uint8_t *tp_ud, size_t len)
 	return 0;
 }
 
-int ota_segments(size_t packet_len, enum ota_concat concat)
+int ota_segments_max(size_t packet_len, enum ota_concat concat, unsigned max)
 {
 	size_t first, later, n;
 
-	if (packet_len == 0)
+	if (packet_len == 0 || max > OTA_SEGMENTS_PROTOCOL_MAX)
 		return OTA_E_RANGE;
 	if (packet_len <= OTA_PACKET_1SMS_MAX)
 		return 1;
 	later = OTA_TP_UD_MAX - 1 - concat_ie_len(concat);
 	first = later - PI_LEN;
 	n = 1 + (packet_len - first + later - 1) / later;
-	return n > OTA_SEGMENTS_MAX ? OTA_E_SEGMENTS : (int)n;
+	return n > max ? OTA_E_SEGMENTS : (int)n;
+}
+
+int ota_segments(size_t packet_len, enum ota_concat concat)
+{
+	return ota_segments_max(packet_len, concat, OTA_SEGMENTS_MAX);
 }
 
 int ota_segment(uint8_t out[OTA_TP_UD_MAX], const uint8_t *packet, size_t packet_len, uint8_t pi,
@@ -96,7 +101,7 @@ int ota_segment(uint8_t out[OTA_TP_UD_MAX], const uint8_t *packet, size_t packet
 {
 	size_t ie_len = concat_ie_len(concat), later = OTA_TP_UD_MAX - 1 - ie_len, off, n;
 	struct wr w = wr_init(out, OTA_TP_UD_MAX);
-	int need = ota_segments(packet_len, concat);
+	int need = ota_segments_max(packet_len, concat, OTA_SEGMENTS_PROTOCOL_MAX);
 
 	if (need < 0)
 		return need;

@@ -217,7 +217,9 @@ int ota_rsp_encode(uint8_t *buf, size_t cap, const struct ota_cmd_params *sent, 
 		return rc;
 	if (ciphered && alg == OTA_ALG_NONE)
 		return OTA_E_ALG;
-	if (data_len > OTA_PACKET_MAX)
+	if (ciphered && alg == OTA_ALG_DES_ECB && !sent->legacy)
+		return OTA_E_LEGACY;
+	if (data_len > OTA_PACKET_PROTOCOL_MAX || (data_len && !data))
 		return OTA_E_LENGTH;
 	cc_len = (size_t)rc;
 	if (ciphered)
@@ -235,7 +237,7 @@ int ota_rsp_encode(uint8_t *buf, size_t cap, const struct ota_cmd_params *sent, 
 	wr_fill(&out, 0, pcntr);
 	if (out.bad)
 		return OTA_E_SPACE;
-	if (len > OTA_PACKET_MAX)
+	if (len > OTA_PACKET_PROTOCOL_MAX)
 		return OTA_E_LENGTH;
 
 	if (cc_len) {

@@ -1,7 +1,13 @@
-/* script.c - compact remote commands and their answer: TS 102 226, 5.1.
+/* script.c - remote commands, compact and expanded: TS 102 226, 5.1.1 and 5.2.1.
  * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ *	compact		C-APDU C-APDU ..
+ *	definite	AA L { tag L value }..
+ *	indefinite	AE 80 { tag L value }.. 00 00	(inner lengths are always coded)
+ *
+ * The buffer holds a whole script after each call.  When a definite length outgrows its octets the objects move up, which
+ * happens twice at most.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "ota/codec.h"
@@ -10,55 +16,218 @@
 
 #include "codec_int.h"
 
-#define APDU_HEAD	   5	/* CLA INS P1 P2 P3: compact format always has a P3 */
-#define CLA_2G		   0xa0
-#define INS_SELECT	   0xa4
-#define INS_READ_BINARY	   0xb0
-#define INS_READ_RECORD	   0xb2
-#define INS_UPDATE_BINARY  0xd6
-#define INS_UPDATE_RECORD  0xdc
 #define OFFSET_MAX	   0x7fff /* b8 of P1 set would mean a short file id (TS 102 221, 11.1.3) */
+#define P1_PATH_FROM_MF	   0x08
+#define P1_PATH_FROM_DF	   0x09
 #define P2_NO_DATA	   0x0c
 #define P2_RECORD_ABSOLUTE 0x04
-#define DESCRIBE_PART_MAX  48
+#define PATH_FIDS_MAX	   8
+#define APDU_HEAD_CASE1	   4	/* expanded format may leave P3 out */
+#define REF_RECORD_MAX	   0x7f /* of EF_RMA */
+#define TAG_CMD		   0xaa
+#define TAG_CMD_INDEFINITE 0xae
+#define TAG_RSP		   0xab
+#define TAG_RSP_INDEFINITE 0xaf
+#define LEN_INDEFINITE	   0x80
+#define END_LEN		   2	/* 00 00 */
+#define VALUE_MAX	   0xffff
+#define PARTS_MAX	   3
+
+const char *ota_format_name(enum ota_format f)
+{
+	switch (f) {
+	case OTA_FORMAT_COMPACT:
+		return "compact";
+	case OTA_FORMAT_DEFINITE:
+		return "expanded";
+	case OTA_FORMAT_INDEFINITE:
+		return "expanded-indefinite";
+	case OTA_FORMAT_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+/* TS 102 226, 5: b2b1 of a CLA are 00, those of the tags are not. */
+enum ota_format ota_cmd_format(const uint8_t *data, size_t len)
+{
+	if (len == 0)
+		return OTA_FORMAT_UNKNOWN;
+	if (data[0] == TAG_CMD)
+		return OTA_FORMAT_DEFINITE;
+	if (data[0] == TAG_CMD_INDEFINITE)
+		return OTA_FORMAT_INDEFINITE;
+	return data[0] & 3 ? OTA_FORMAT_UNKNOWN : OTA_FORMAT_COMPACT;
+}
 
 /* ----------------------------------------------------------------------------------------------- building */
 
-void ota_script_init(struct ota_script *s, uint8_t *buf, size_t cap)
+static size_t ber_len_octets(size_t len)
 {
-	*s = (struct ota_script){ .buf = buf, .cap = cap };
+	return len < 0x80 ? 1 : len < 0x100 ? 2 : 3;
 }
 
-/* Header and body as one C-APDU.  The first error stays. */
-static void script_add(struct ota_script *s, const uint8_t head[APDU_HEAD], const uint8_t *body, size_t len)
+static void ber_len(struct wr *w, size_t len)
 {
-	struct wr w;
+	size_t n = ber_len_octets(len);
 
-	if (s->err)
-		return;
-	w = wr_init(s->buf + s->len, s->cap - s->len);
-	wr_bytes(&w, head, APDU_HEAD);
-	wr_bytes(&w, body, len);
-	if (w.bad) {
-		s->err = OTA_E_SPACE;
-		return;
-	}
-	s->len += wr_len(&w);
-	s->count++;
+	if (n > 1)
+		wr_u8(w, (uint8_t)(0x80 | (n - 1)));
+	wr_be(w, len, n == 1 ? 1 : n - 1);
 }
 
-static void script_fail(struct ota_script *s, int err)
+void script_fail(struct ota_script *s, int err)
 {
 	if (!s->err)
 		s->err = err;
 }
 
+/* The header and the end around `body_len` octets that stand at s->body. */
+static void script_frame(struct ota_script *s, size_t body_len)
+{
+	bool indefinite = s->format == OTA_FORMAT_INDEFINITE;
+	size_t head = indefinite ? 2 : 1 + ber_len_octets(body_len), end = indefinite ? END_LEN : 0;
+	struct wr w;
+
+	if (head > s->cap || body_len > s->cap - head || end > s->cap - head - body_len) {
+		script_fail(s, OTA_E_SPACE);
+		return;
+	}
+	if (head != s->body)
+		memmove(s->buf + head, s->buf + s->body, body_len);
+	w = wr_init(s->buf, s->cap);
+	wr_u8(&w, s->tag);
+	if (indefinite)
+		wr_u8(&w, LEN_INDEFINITE);
+	else
+		ber_len(&w, body_len);
+	memset(s->buf + head + body_len, 0, end);
+	s->body = head;
+	s->len = head + body_len + end;
+}
+
+void script_start(struct ota_script *s, uint8_t *buf, size_t cap, enum ota_format format, uint8_t tag)
+{
+	*s = (struct ota_script){ .buf = buf, .cap = cap, .format = format, .tag = tag };
+	if (format != OTA_FORMAT_COMPACT)
+		script_frame(s, 0);
+}
+
+void ota_script_init(struct ota_script *s, uint8_t *buf, size_t cap)
+{
+	script_start(s, buf, cap, OTA_FORMAT_COMPACT, 0);
+}
+
+void ota_script_init_format(struct ota_script *s, uint8_t *buf, size_t cap, enum ota_format format)
+{
+	if (format == OTA_FORMAT_INDEFINITE)
+		script_start(s, buf, cap, format, TAG_CMD_INDEFINITE);
+	else
+		script_start(s, buf, cap, format, format == OTA_FORMAT_DEFINITE ? TAG_CMD : 0);
+	if ((unsigned)format >= OTA_FORMAT_UNKNOWN)
+		s->err = OTA_E_FORMAT;
+}
+
+void ota_script_rsp_init(struct ota_script *s, uint8_t *buf, size_t cap, bool indefinite)
+{
+	static const uint8_t none[1];
+
+	script_start(s, buf, cap, indefinite ? OTA_FORMAT_INDEFINITE : OTA_FORMAT_DEFINITE,
+		     indefinite ? TAG_RSP_INDEFINITE : TAG_RSP);
+	/* 5.2.2: the number executed stands in the definite coding alone: who codes so knows the end. */
+	if (!indefinite)
+		script_tlv(s, OTA_TAG_EXECUTED, &(struct ota_span){ none, 1 }, 1);
+}
+
+/* One object whose value is n parts. */
+void script_tlv(struct ota_script *s, uint8_t tag, const struct ota_span *part, size_t n)
+{
+	size_t end = s->format == OTA_FORMAT_INDEFINITE ? END_LEN : 0, value = 0, body, tl, head, had;
+	struct wr w;
+
+	if (s->err)
+		return;
+	for (size_t i = 0; i < n; i++)
+		value += part[i].len;
+	if (value > VALUE_MAX) {
+		script_fail(s, OTA_E_LENGTH);
+		return;
+	}
+	had = s->len - s->body - end;
+	tl = 1 + ber_len_octets(value);
+	body = had + tl + value;
+	/* Room for the longer header first, so that no half of an object is ever seen. */
+	head = end ? 2 : 1 + ber_len_octets(body);
+	if (body > VALUE_MAX || head + body + end > s->cap) {
+		script_fail(s, body > VALUE_MAX ? OTA_E_LENGTH : OTA_E_SPACE);
+		return;
+	}
+	memmove(s->buf + head, s->buf + s->body, had);
+	s->body = head;
+	w = wr_init(s->buf + head + had, s->cap - head - had);
+	wr_u8(&w, tag);
+	ber_len(&w, value);
+	for (size_t i = 0; i < n; i++)
+		wr_bytes(&w, part[i].p, part[i].len);
+	script_frame(s, body);
+	s->tlvs++;
+}
+
+/* Parts as one C-APDU.  The first error stays. */
+static void script_add(struct ota_script *s, const struct ota_span *part, size_t n, bool le)
+{
+	static const uint8_t le_all[1];
+	struct ota_span all[PARTS_MAX];
+	struct wr w;
+
+	if (s->err)
+		return;
+	for (size_t i = 0; i < n; i++)
+		all[i] = part[i];
+	if (le)
+		all[n++] = (struct ota_span){ le_all, 1 };
+	if (s->format != OTA_FORMAT_COMPACT) {
+		script_tlv(s, OTA_TAG_C_APDU, all, n);
+		s->count += !s->err;
+		return;
+	}
+	if (s->le_last)
+		s->len--;
+	w = wr_init(s->buf + s->len, s->cap - s->len);
+	for (size_t i = 0; i < n; i++)
+		wr_bytes(&w, all[i].p, all[i].len);
+	if (w.bad) {
+		script_fail(s, OTA_E_SPACE);
+		return;
+	}
+	s->le_last = le;
+	s->len += wr_len(&w);
+	s->count++;
+}
+
+void script_cmd(struct ota_script *s, const uint8_t head[APDU_HEAD], const uint8_t *body, size_t len, bool le)
+{
+	const struct ota_span part[] = { { head, APDU_HEAD }, { body, len } };
+
+	script_add(s, part, len ? 2 : 1, le);
+}
+
 void ota_script_apdu(struct ota_script *s, const uint8_t *apdu, size_t len)
 {
-	if (len < APDU_HEAD || len > OTA_APDU_MAX)
+	size_t min = s->format == OTA_FORMAT_COMPACT ? APDU_HEAD : APDU_HEAD_CASE1;
+
+	if (len < min || len > OTA_APDU_MAX)
 		script_fail(s, OTA_E_LENGTH);
 	else
-		script_add(s, apdu, apdu + APDU_HEAD, len - APDU_HEAD);
+		script_add(s, &(struct ota_span){ apdu, len }, 1, false);
+}
+
+void ota_script_apdu_le(struct ota_script *s, const uint8_t *apdu, size_t len)
+{
+	if (len <= APDU_HEAD || len != (size_t)APDU_HEAD + apdu[4])
+		script_fail(s, OTA_E_LENGTH);
+	else
+		script_add(s, &(struct ota_span){ apdu, len }, 1, true);
 }
 
 void ota_script_select(struct ota_script *s, uint8_t cla, uint16_t fid)
@@ -67,7 +236,24 @@ void ota_script_select(struct ota_script *s, uint8_t cla, uint16_t fid)
 	const uint8_t head[APDU_HEAD] = { cla, INS_SELECT, 0x00, cla == CLA_2G ? 0x00 : P2_NO_DATA, 2 };
 	const uint8_t body[2] = { (uint8_t)(fid >> 8), (uint8_t)fid };
 
-	script_add(s, head, body, sizeof(body));
+	script_cmd(s, head, body, sizeof(body), false);
+}
+
+void ota_script_select_path(struct ota_script *s, bool from_mf, const uint16_t *fid, size_t n)
+{
+	const uint8_t head[APDU_HEAD] = { 0x00, INS_SELECT, from_mf ? P1_PATH_FROM_MF : P1_PATH_FROM_DF, P2_NO_DATA,
+					  (uint8_t)(2 * n) };
+	uint8_t body[2 * PATH_FIDS_MAX];
+
+	if (n == 0 || n > PATH_FIDS_MAX) {
+		script_fail(s, OTA_E_RANGE);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		body[2 * i] = (uint8_t)(fid[i] >> 8);
+		body[2 * i + 1] = (uint8_t)fid[i];
+	}
+	script_cmd(s, head, body, 2 * n, false);
 }
 
 void ota_script_update_binary(struct ota_script *s, uint8_t cla, uint16_t offset, const uint8_t *data, size_t len)
@@ -78,7 +264,7 @@ void ota_script_update_binary(struct ota_script *s, uint8_t cla, uint16_t offset
 	if (offset > OFFSET_MAX || len == 0 || len > 255)
 		script_fail(s, OTA_E_RANGE);
 	else
-		script_add(s, head, data, len);
+		script_cmd(s, head, data, len, false);
 }
 
 void ota_script_update_record(struct ota_script *s, uint8_t cla, uint8_t rec, const uint8_t *data, size_t len)
@@ -88,7 +274,7 @@ void ota_script_update_record(struct ota_script *s, uint8_t cla, uint8_t rec, co
 	if (len == 0 || len > 255)
 		script_fail(s, OTA_E_RANGE);
 	else
-		script_add(s, head, data, len);
+		script_cmd(s, head, data, len, false);
 }
 
 void ota_script_read_binary(struct ota_script *s, uint8_t cla, uint16_t offset, uint8_t le)
@@ -98,7 +284,14 @@ void ota_script_read_binary(struct ota_script *s, uint8_t cla, uint16_t offset, 
 	if (offset > OFFSET_MAX)
 		script_fail(s, OTA_E_RANGE);
 	else
-		script_add(s, head, NULL, 0);
+		script_cmd(s, head, NULL, 0, false);
+}
+
+void ota_script_read_record(struct ota_script *s, uint8_t cla, uint8_t rec, uint8_t le)
+{
+	const uint8_t head[APDU_HEAD] = { cla, INS_READ_RECORD, rec, P2_RECORD_ABSOLUTE, le };
+
+	script_cmd(s, head, NULL, 0, false);
 }
 
 int ota_script_len(const struct ota_script *s)
@@ -106,10 +299,75 @@ int ota_script_len(const struct ota_script *s)
 	return s->err ? s->err : (int)s->len;
 }
 
+/* ------------------------------------------------------------------------------ expanded format alone (5.2.1) */
+
+static void script_object(struct ota_script *s, uint8_t tag, const uint8_t *value, size_t len)
+{
+	if (s->format == OTA_FORMAT_COMPACT)
+		script_fail(s, OTA_E_FORMAT);
+	else
+		script_tlv(s, tag, &(struct ota_span){ value, len }, 1);
+}
+
+void ota_script_chaining(struct ota_script *s, enum ota_chaining c)
+{
+	uint8_t v = (uint8_t)c;
+
+	if (c != OTA_CHAIN_FIRST && c != OTA_CHAIN_FIRST_KEPT && c != OTA_CHAIN_MORE && c != OTA_CHAIN_LAST)
+		script_fail(s, OTA_E_RANGE);
+	else if (s->tlvs)
+		script_fail(s, OTA_E_FORMAT);
+	else
+		script_object(s, OTA_TAG_CHAINING, &v, 1);
+}
+
+/* First of all, or right after script chaining. */
+static bool immediate_may_stand(const struct ota_script *s)
+{
+	return s->tlvs == 0 || (s->tlvs == 1 && s->buf[s->body] == OTA_TAG_CHAINING);
+}
+
+void ota_script_immediate(struct ota_script *s, const uint8_t *proactive, size_t len)
+{
+	/* One octet alone would be read as a reference. */
+	if (len < 2)
+		script_fail(s, OTA_E_LENGTH);
+	else if (!immediate_may_stand(s))
+		script_fail(s, OTA_E_FORMAT);
+	else
+		script_object(s, OTA_TAG_IMMEDIATE, proactive, len);
+}
+
+void ota_script_immediate_ref(struct ota_script *s, uint8_t ref)
+{
+	if (ref == 0 || (ref > REF_RECORD_MAX && ref != OTA_IMMEDIATE_SESSION && ref != OTA_IMMEDIATE_EARLY))
+		script_fail(s, OTA_E_RANGE);
+	else if (!immediate_may_stand(s))
+		script_fail(s, OTA_E_FORMAT);
+	else
+		script_object(s, OTA_TAG_IMMEDIATE, &ref, 1);
+}
+
+void ota_script_error_action(struct ota_script *s, const uint8_t *proactive, size_t len)
+{
+	if (len == 1)
+		script_fail(s, OTA_E_LENGTH);
+	else
+		script_object(s, OTA_TAG_ERROR_ACTION, proactive, len);
+}
+
+void ota_script_error_action_ref(struct ota_script *s, uint8_t record)
+{
+	if (record == 0 || record > REF_RECORD_MAX)
+		script_fail(s, OTA_E_RANGE);
+	else
+		script_object(s, OTA_TAG_ERROR_ACTION, &record, 1);
+}
+
 /* -------------------------------------------------------------------------------------------- taking apart */
 
 /* Is P3 an Le, so that no data follow?  The octets do not tell, the instruction does. */
-static bool p3_is_le(uint8_t cla, uint8_t ins, uint8_t p1)
+bool p3_is_le(uint8_t cla, uint8_t ins, uint8_t p1)
 {
 	switch (ins) {
 	case 0x12: /* FETCH */
@@ -152,137 +410,117 @@ int ota_script_each(const uint8_t *script, size_t len, int (*each)(void *ctx, co
 	return 0;
 }
 
-int ota_compact_rsp_parse(struct ota_compact_rsp *out, const uint8_t *data, size_t len)
+int ber_len_read(struct rd *in, size_t *len)
+{
+	uint8_t first = rd_u8(in);
+
+	*len = first;
+	if (first > 0x82 || first == LEN_INDEFINITE)
+		return OTA_E_LENGTH;
+	if (first > LEN_INDEFINITE)
+		*len = (size_t)rd_be(in, first - 0x80u);
+	return in->bad ? OTA_E_SHORT : 0;
+}
+
+/* The objects of a definite coding: all of it, and nothing behind. */
+static int body_definite(struct rd *in, struct rd *body)
+{
+	size_t n;
+	int rc = ber_len_read(in, &n);
+
+	if (rc)
+		return rc;
+	*body = rd_sub(in, n);
+	if (body->bad)
+		return OTA_E_SHORT;
+	return rd_left(in) ? OTA_E_LENGTH : 0;
+}
+
+/* Of an indefinite one: up to the 00 00, which must be the last octets. */
+static int body_indefinite(struct rd *in, struct rd *body)
+{
+	size_t n;
+
+	if (rd_u8(in) != LEN_INDEFINITE)
+		return in->bad ? OTA_E_SHORT : OTA_E_LENGTH;
+	n = rd_left(in);
+	if (n < END_LEN || in->p[n - 1] || in->p[n - 2])
+		return OTA_E_SHORT;
+	*body = rd_sub(in, n - END_LEN);
+	return 0;
+}
+
+int tlv_next(struct rd *body, struct ota_tlv *t)
+{
+	size_t n;
+	int rc;
+
+	t->tag = rd_u8(body);
+	/* No object has tag 00, and none of TS 101 220's script tags has a second octet. */
+	if (t->tag == 0 || (t->tag & 0x1f) == 0x1f)
+		return OTA_E_FORMAT;
+	rc = ber_len_read(body, &n);
+	if (rc)
+		return rc;
+	t->len = n;
+	t->value = rd_bytes(body, n);
+	return body->bad ? OTA_E_SHORT : 0;
+}
+
+int script_body(const uint8_t *data, size_t len, struct rd *body)
 {
 	struct rd in = rd_init(data, len);
+	uint8_t tag = rd_u8(&in);
 
-	memset(out, 0, sizeof(*out));
-	out->count = rd_u8(&in);
-	out->sw = (uint16_t)rd_be(&in, 2);
-	out->data_len = rd_left(&in);
-	out->data = rd_bytes(&in, out->data_len);
-	return in.bad ? OTA_E_SHORT : 0;
+	if (in.bad)
+		return OTA_E_SHORT;
+	if (tag == TAG_CMD || tag == TAG_RSP)
+		return body_definite(&in, body);
+	if (tag == TAG_CMD_INDEFINITE || tag == TAG_RSP_INDEFINITE)
+		return body_indefinite(&in, body);
+	return OTA_E_FORMAT;
 }
 
-/* ----------------------------------------------------------------------------------------------- in words */
-
-static const char *ins_name(uint8_t cla, uint8_t ins)
+int ota_tlv_each(const uint8_t *data, size_t len, int (*each)(void *ctx, const struct ota_tlv *tlv), void *ctx)
 {
-	static const struct {
-		uint8_t ins;
-		const char *name, *gp; /* gp: with CLA 80..8F or 84 GlobalPlatform reads it so */
-	} names[] = {
-		{ 0x04, "DEACTIVATE FILE", NULL },
-		{ 0x10, "TERMINAL PROFILE", NULL },
-		{ 0x12, "FETCH", NULL },
-		{ 0x20, "VERIFY PIN", NULL },
-		{ 0x24, "CHANGE PIN", NULL },
-		{ 0x26, "DISABLE PIN", NULL },
-		{ 0x28, "ENABLE PIN", NULL },
-		{ 0x2c, "UNBLOCK PIN", NULL },
-		{ 0x32, "INCREASE", NULL },
-		{ 0x44, "ACTIVATE FILE", NULL },
-		{ 0x84, "GET CHALLENGE", NULL },
-		{ 0x88, "AUTHENTICATE", NULL },
-		{ 0xa2, "SEARCH RECORD", NULL },
-		{ 0xc0, "GET RESPONSE", NULL },
-		{ 0xc2, "ENVELOPE", NULL },
-		{ 0xca, "GET DATA", NULL },
-		{ 0xcb, "RETRIEVE DATA", NULL },
-		{ 0xd4, "RESIZE FILE", NULL },
-		{ 0xd8, "PUT KEY", NULL },
-		{ 0xdb, "SET DATA", NULL },
-		{ 0xe0, "CREATE FILE", NULL },
-		{ 0xe2, "STORE DATA", NULL },
-		{ 0xe4, "DELETE FILE", "DELETE" },
-		{ 0xe6, "INSTALL", NULL },
-		{ 0xe8, "LOAD", NULL },
-		{ 0xf0, "SET STATUS", NULL },
-		{ 0xf2, "STATUS", NULL },
-	};
+	struct ota_tlv t;
+	struct rd body;
+	int rc = script_body(data, len, &body);
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].ins == ins)
-			return names[i].gp && cla & 0x80 && cla != CLA_2G ? names[i].gp : names[i].name;
-	return NULL;
-}
-
-static void describe_select(char *buf, size_t cap, const uint8_t *apdu, size_t n)
-{
-	const uint8_t *d = apdu + APDU_HEAD;
-	char path[DESCRIBE_PART_MAX] = "";
-	const char *name;
-	size_t k = 0;
-
-	if (apdu[2] == 0x04) {
-		snprintf(buf, cap, "SELECT application by name, %zu octets", n);
-		return;
+	while (rc == 0 && rd_left(&body)) {
+		rc = tlv_next(&body, &t);
+		if (rc == 0)
+			rc = each(ctx, &t);
 	}
-	if (n < 2 || n & 1) {
-		snprintf(buf, cap, "SELECT, %zu octets", n);
-		return;
-	}
-	for (size_t i = 0; i < n && k + 6 < sizeof(path); i += 2)
-		k += (size_t)snprintf(path + k, sizeof(path) - k, "%s%02X%02X", i ? "/" : "", d[i], d[i + 1]);
-	name = usim_file_name((uint16_t)(d[n - 2] << 8 | d[n - 1]));
-	snprintf(buf, cap, name ? "SELECT %s (%s)" : "SELECT %s", path, name);
+	return rc;
 }
 
-static void describe_offset(char *buf, size_t cap, const char *verb, const uint8_t *apdu, size_t n)
+struct apdu_walk {
+	int (*each)(void *ctx, const uint8_t *apdu, size_t len);
+	void *ctx;
+};
+
+static int apdu_of_tlv(void *ctx, const struct ota_tlv *t)
 {
-	if (apdu[2] & 0x80)
-		snprintf(buf, cap, "%s %zu octets at %u, short file id %02X", verb, n, apdu[3], apdu[2] & 0x1f);
-	else
-		snprintf(buf, cap, "%s %zu octets at %u", verb, n, apdu[2] << 8 | apdu[3]);
+	const struct apdu_walk *w = ctx;
+
+	if (t->tag != OTA_TAG_C_APDU)
+		return 0;
+	return t->len < APDU_HEAD_CASE1 ? OTA_E_LENGTH : w->each(w->ctx, t->value, t->len);
 }
 
-/* P2 b3-b1: how the record is named (TS 102 221, 11.1.5). */
-static void describe_record(char *buf, size_t cap, const char *verb, const uint8_t *apdu, size_t n)
+int ota_cmd_each(const uint8_t *data, size_t len, int (*each)(void *ctx, const uint8_t *apdu, size_t len), void *ctx)
 {
-	static const char *const mode[8] = { [2] = "next record", [3] = "previous record" };
-	const char *which = mode[apdu[3] & 7];
+	struct apdu_walk w = { .each = each, .ctx = ctx };
 
-	if (which)
-		snprintf(buf, cap, "%s %zu octets, %s", verb, n, which);
-	else
-		snprintf(buf, cap, "%s %zu octets, record %u", verb, n, apdu[2]);
-}
-
-void ota_apdu_describe(char *buf, size_t cap, const uint8_t *apdu, size_t len)
-{
-	size_t le, lc;
-	const char *name;
-
-	if (cap == 0)
-		return;
-	if (len < APDU_HEAD) {
-		snprintf(buf, cap, "incomplete C-APDU, %zu octets", len);
-		return;
+	switch (ota_cmd_format(data, len)) {
+	case OTA_FORMAT_COMPACT:
+		return ota_script_each(data, len, each, ctx);
+	case OTA_FORMAT_DEFINITE:
+	case OTA_FORMAT_INDEFINITE:
+		return ota_tlv_each(data, len, apdu_of_tlv, &w);
+	case OTA_FORMAT_UNKNOWN:
+		break;
 	}
-	le = apdu[4] ? apdu[4] : 256;
-	lc = len - APDU_HEAD < apdu[4] ? len - APDU_HEAD : apdu[4];
-	switch (apdu[1]) {
-	case INS_SELECT:
-		describe_select(buf, cap, apdu, lc);
-		return;
-	case INS_READ_BINARY:
-		describe_offset(buf, cap, "READ BINARY", apdu, le);
-		return;
-	case INS_READ_RECORD:
-		describe_record(buf, cap, "READ RECORD", apdu, le);
-		return;
-	case INS_UPDATE_BINARY:
-		describe_offset(buf, cap, "UPDATE BINARY", apdu, lc);
-		return;
-	case INS_UPDATE_RECORD:
-		describe_record(buf, cap, "UPDATE RECORD", apdu, lc);
-		return;
-	}
-	name = apdu[1] == 0xf2 && !p3_is_le(apdu[0], apdu[1], apdu[2]) ? "GET STATUS" : ins_name(apdu[0], apdu[1]);
-	if (!name)
-		snprintf(buf, cap, "CLA %02X INS %02X P1 %02X P2 %02X", apdu[0], apdu[1], apdu[2], apdu[3]);
-	else if (p3_is_le(apdu[0], apdu[1], apdu[2]))
-		snprintf(buf, cap, "%s %zu octets", name, le);
-	else
-		snprintf(buf, cap, "%s, %zu octets of data", name, lc);
+	return len ? OTA_E_FORMAT : OTA_E_SHORT;
 }

@@ -23,7 +23,7 @@
 #define VPF_RELATIVE	0x10
 
 #define ADDR_DIGITS_MAX 20
-#define TON_ALPHANUMERIC 5
+#define ALPHA_CHARS_MAX 11	/* septets that 20 semi-octets hold */
 
 bool bcd_write(uint8_t *out, const char *digits, size_t n, uint8_t filler)
 {
@@ -51,6 +51,73 @@ bool bcd_read(char *digits, const uint8_t *in, size_t n)
 	return true;
 }
 
+/* TS 23.038, 6.2.1, as far as ASCII goes; everything else reads as '?'. */
+static char gsm_to_ascii(uint8_t c)
+{
+	switch (c) {
+	case 0x00:
+		return '@';
+	case 0x02:
+		return '$';
+	case 0x11:
+		return '_';
+	case 0x24: /* currency sign */
+	case 0x40: /* inverted exclamation mark */
+		return '?';
+	default:
+		return c < 0x20 || (c > 0x5a && c < 0x61) || c > 0x7a ? '?' : (char)c;
+	}
+}
+
+/* Of what gsm_to_ascii() gives; false: it has no septet of its own. */
+static bool ascii_to_gsm(uint8_t *c, char ascii)
+{
+	for (unsigned i = 0; i < 0x80; i++) {
+		if (gsm_to_ascii((uint8_t)i) != ascii || (ascii == '?' && i != '?'))
+			continue;
+		*c = (uint8_t)i;
+		return true;
+	}
+	return false;
+}
+
+/* 9.1.2.5: septets packed as in TP-UD, the first in the lowest bits; the length counts used semi-octets. */
+static int alpha_write(struct wr *w, const struct ota_addr *a, size_t n)
+{
+	uint8_t packed[ADDR_DIGITS_MAX / 2] = { 0 }, c;
+
+	if (n > ALPHA_CHARS_MAX)
+		return OTA_E_RANGE;
+	for (size_t i = 0; i < n; i++) {
+		size_t bit = 7 * i;
+
+		if (!ascii_to_gsm(&c, a->digits[i]))
+			return OTA_E_DIGITS;
+		packed[bit / 8] |= (uint8_t)(c << bit % 8);
+		if (bit % 8 > 1)
+			packed[bit / 8 + 1] |= (uint8_t)(c >> (8 - bit % 8));
+	}
+	wr_u8(w, (uint8_t)((7 * n + 3) / 4));
+	wr_u8(w, (uint8_t)(0x80 | a->ton << 4 | a->npi));
+	wr_bytes(w, packed, (7 * n + 7) / 8);
+	return 0;
+}
+
+static void alpha_read(struct ota_addr *a, const uint8_t *packed, size_t semi_octets)
+{
+	size_t n = semi_octets * 4 / 7;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t bit = 7 * i;
+		unsigned c = packed[bit / 8] >> bit % 8;
+
+		if (bit % 8 > 1)
+			c |= (unsigned)packed[bit / 8 + 1] << (8 - bit % 8);
+		a->digits[i] = gsm_to_ascii(c & 0x7f);
+	}
+	a->digits[n] = '\0';
+}
+
 /* 9.1.2.5: number of semi-octets, type, semi-octets with F on top of an odd last one. */
 static int addr_write(struct wr *w, const struct ota_addr *a)
 {
@@ -59,7 +126,9 @@ static int addr_write(struct wr *w, const struct ota_addr *a)
 
 	if (n > ADDR_DIGITS_MAX || a->ton > 7 || a->npi > 15)
 		return OTA_E_RANGE;
-	if (a->ton == TON_ALPHANUMERIC || !bcd_write(bcd, a->digits, n, 0xf))
+	if (a->ton == OTA_TON_ALPHANUMERIC)
+		return alpha_write(w, a, n);
+	if (!bcd_write(bcd, a->digits, n, 0xf))
 		return OTA_E_DIGITS;
 	wr_u8(w, (uint8_t)n);
 	wr_u8(w, (uint8_t)(0x80 | a->ton << 4 | a->npi));
@@ -79,7 +148,9 @@ static int addr_read(struct rd *r, struct ota_addr *a)
 		return OTA_E_LENGTH;
 	a->ton = type >> 4 & 7;
 	a->npi = type & 0x0f;
-	if (a->ton == TON_ALPHANUMERIC || !bcd_read(a->digits, bcd, n))
+	if (a->ton == OTA_TON_ALPHANUMERIC)
+		alpha_read(a, bcd, n);
+	else if (!bcd_read(a->digits, bcd, n))
 		return OTA_E_DIGITS;
 	return 0;
 }

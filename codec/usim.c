@@ -1,9 +1,11 @@
-/* usim.c - file contents of TS 31.102, 4.2 (and EF_ICCID of TS 102 221) that an IMSI change reads or writes.
+/* usim.c - files that say who the subscriber is: TS 31.102, 4.2; TS 31.103, 4.2; EF_ICCID of TS 102 221.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "ota/codec.h"
+#include "ota/rd.h"
 #include "ota/wr.h"
 
 #include "codec_int.h"
@@ -14,10 +16,12 @@
 #define ICCID_DIGITS_MAX 20
 #define IMSI_ODD	 0x9 /* low nibble of octet 2: b3-b1 001 "IMSI", b4 parity (TS 24.008, 10.5.1.4) */
 #define IMSI_EVEN	 0x1
-#define LOCI_NOT_UPDATED 0x01
+#define MSISDN_FIXED	 14	/* octets of a record behind the alpha identifier */
+#define MSISDN_BCD	 10
+#define TAG_ISIM_TEXT	 0x80
+#define NONE		 0xff
 
-/* Number of digits, or 0 when there is anything else in it or more than max. */
-static size_t digits_len(const char *s, size_t max)
+size_t digits_len(const char *s, size_t max)
 {
 	size_t n = 0;
 
@@ -133,107 +137,227 @@ int usim_plmn_decode(char mcc[4], char mnc[4], const uint8_t plmn[3])
 }
 
 /* TS 31.102, 4.2.15: b8 of octet 1 is class 15, b1 of octet 2 is class 0. */
+int usim_acc_encode(uint8_t ef[USIM_ACC_LEN], uint16_t classes)
+{
+	ef[0] = (uint8_t)(classes >> 8);
+	ef[1] = (uint8_t)classes;
+	return USIM_ACC_LEN;
+}
+
+int usim_acc_decode(uint16_t *classes, const uint8_t *ef, size_t len)
+{
+	*classes = 0;
+	if (len != USIM_ACC_LEN)
+		return len < USIM_ACC_LEN ? OTA_E_SHORT : OTA_E_LENGTH;
+	*classes = (uint16_t)(ef[0] << 8 | ef[1]);
+	return 0;
+}
+
 int usim_acc_from_imsi(uint8_t ef[2], const char *imsi)
 {
 	size_t n = digits_len(imsi, IMSI_DIGITS_MAX);
-	unsigned bit;
 
 	if (n < IMSI_DIGITS_MIN)
 		return OTA_E_DIGITS;
-	bit = 1u << (imsi[n - 1] - '0');
-	ef[0] = (uint8_t)(bit >> 8);
-	ef[1] = (uint8_t)bit;
-	return 2;
+	return usim_acc_encode(ef, (uint16_t)(1u << (imsi[n - 1] - '0')));
 }
 
-/* TS 31.102, 4.2.17, 4.2.23, 4.2.91: identity, PLMN all ones, "deleted" area code, then one or no octet of ones, then
- * the update status. */
-static int loci_deleted(uint8_t *ef, size_t len, size_t ones, uint16_t area, size_t ones_after)
-{
-	struct wr w = wr_init(ef, len);
+/* ------------------------------------------------------------------------------------------------- numbers */
 
-	wr_fill(&w, 0xff, ones);
-	wr_be(&w, area, 2);
-	wr_fill(&w, 0xff, ones_after);
-	wr_u8(&w, LOCI_NOT_UPDATED);
+/* TS 51.011, 10.5.1 and TS 31.102, 4.2.26: length of what follows in octets, type, digits; the rest FF.  `room` is for
+ * the digits.  No digits: all FF. */
+int ef_addr_write(struct wr *w, const struct ota_addr *a, size_t room)
+{
+	uint8_t bcd[10];
+	size_t n = strnlen(a->digits, sizeof(a->digits)), octets = (n + 1) / 2;
+
+	if (n == 0) {
+		wr_fill(w, NONE, 2 + room);
+		return 0;
+	}
+	if (octets > room || octets > sizeof(bcd) || a->ton > 7 || a->npi > 15)
+		return OTA_E_RANGE;
+	if (a->ton == OTA_TON_ALPHANUMERIC || !bcd_write(bcd, a->digits, n, 0xf))
+		return OTA_E_DIGITS;
+	wr_u8(w, (uint8_t)(1 + octets));
+	wr_u8(w, (uint8_t)(0x80 | a->ton << 4 | a->npi));
+	wr_bytes(w, bcd, octets);
+	wr_fill(w, NONE, room - octets);
+	return 0;
+}
+
+int ef_addr_read(struct rd *r, struct ota_addr *a, size_t room)
+{
+	uint8_t len = rd_u8(r), type = rd_u8(r);
+	const uint8_t *bcd = rd_bytes(r, room);
+	size_t n;
+
+	memset(a, 0, sizeof(*a));
+	if (!bcd)
+		return OTA_E_SHORT;
+	if (len == NONE || len == 0)
+		return 0;
+	if (len > 1 + room || len < 2)
+		return OTA_E_LENGTH;
+	n = 2 * (size_t)(len - 1);
+	if (bcd[len - 2] >> 4 == 0xf)
+		n--;
+	a->ton = type >> 4 & 7;
+	a->npi = type & 0x0f;
+	if (!bcd_read(a->digits, bcd, n)) {
+		memset(a, 0, sizeof(*a));
+		return OTA_E_DIGITS;
+	}
+	return 0;
+}
+
+/* Octets in front of the FF that fill up an alpha identifier. */
+size_t alpha_len(const uint8_t *p, size_t len)
+{
+	while (len && p[len - 1] == NONE)
+		len--;
+	return len;
+}
+
+int usim_msisdn_encode(uint8_t *rec, size_t len, const struct usim_msisdn *m)
+{
+	struct wr w = wr_init(rec, len);
+	int rc;
+
+	if (len < USIM_MSISDN_LEN_MIN || len > 255 || m->alpha_len > len - MSISDN_FIXED)
+		return OTA_E_LENGTH;
+	wr_bytes(&w, m->alpha, m->alpha_len);
+	wr_fill(&w, NONE, len - MSISDN_FIXED - m->alpha_len);
+	rc = ef_addr_write(&w, &m->addr, MSISDN_BCD);
+	if (rc)
+		return rc;
+	wr_fill(&w, NONE, 2); /* no capability/configuration record, no extension */
 	return (int)wr_len(&w);
 }
 
-int usim_loci_deleted(uint8_t ef[USIM_LOCI_LEN], uint16_t lac)
+int usim_msisdn_decode(struct usim_msisdn *m, const uint8_t *rec, size_t len)
 {
-	return loci_deleted(ef, USIM_LOCI_LEN, 4 + 3, lac, 1);		/* TMSI, PLMN; RFU */
+	struct rd r = rd_init(rec, len);
+
+	memset(m, 0, sizeof(*m));
+	if (len < USIM_MSISDN_LEN_MIN)
+		return OTA_E_SHORT;
+	if (len > 255)
+		return OTA_E_LENGTH;
+	m->alpha = rd_bytes(&r, len - MSISDN_FIXED);
+	m->alpha_len = alpha_len(m->alpha, len - MSISDN_FIXED);
+	return ef_addr_read(&r, &m->addr, MSISDN_BCD);
 }
 
-int usim_psloci_deleted(uint8_t ef[USIM_PSLOCI_LEN], uint16_t lac)
+/* TS 31.102, 4.4.11.11; TS 24.501, 9.11.3.4: digits low nibble first, filled up with F; two octets for later use. */
+int usim_routing_ind_encode(uint8_t ef[USIM_ROUTING_IND_LEN], const char *digits)
 {
-	return loci_deleted(ef, USIM_PSLOCI_LEN, 4 + 3 + 3, lac, 1);	/* P-TMSI, signature, PLMN; RAC */
+	size_t n = digits_len(digits, 4);
+
+	if (n == 0)
+		return OTA_E_DIGITS;
+	memset(ef, NONE, USIM_ROUTING_IND_LEN);
+	bcd_write(ef, digits, n, 0xf);
+	return USIM_ROUTING_IND_LEN;
 }
 
-int usim_epsloci_deleted(uint8_t ef[USIM_EPSLOCI_LEN], uint16_t tac)
+int usim_routing_ind_decode(char digits[5], const uint8_t *ef, size_t len)
 {
-	return loci_deleted(ef, USIM_EPSLOCI_LEN, 12 + 3, tac, 0);	/* GUTI, PLMN */
+	size_t n = 4;
+
+	digits[0] = '\0';
+	if (len != USIM_ROUTING_IND_LEN)
+		return len < USIM_ROUTING_IND_LEN ? OTA_E_SHORT : OTA_E_LENGTH;
+	while (n && (n & 1 ? ef[n / 2] & 0x0f : ef[n / 2 - 1] >> 4) == 0xf)
+		n--;
+	if (n == 0 || !bcd_read(digits, ef, n)) {
+		digits[0] = '\0';
+		return OTA_E_DIGITS;
+	}
+	return 0;
 }
 
-/* TS 31.102, 4.2.3: key set identifier 7 is "no key available". */
-int usim_keys_deleted(uint8_t ef[USIM_KEYS_LEN])
+/* ---------------------------------------------------------------------------------------------------- ISIM */
+
+int usim_isim_encode(uint8_t *ef, size_t len, const char *text)
 {
-	memset(ef, 0xff, USIM_KEYS_LEN);
-	ef[0] = 0x07;
-	return USIM_KEYS_LEN;
+	struct wr w = wr_init(ef, len);
+	size_t n = strlen(text);
+
+	if (n > 0xff)
+		return OTA_E_LENGTH;
+	wr_u8(&w, TAG_ISIM_TEXT);
+	if (n > 0x7f)
+		wr_u8(&w, 0x81);
+	wr_u8(&w, (uint8_t)n);
+	wr_bytes(&w, text, n);
+	if (w.bad)
+		return OTA_E_SPACE;
+	wr_fill(&w, NONE, len - wr_len(&w));
+	return (int)len;
 }
 
-const char *usim_file_name(uint16_t fid)
+int usim_isim_decode(char *text, size_t cap, const uint8_t *ef, size_t len)
 {
-	static const struct {
-		uint16_t fid;
-		const char *name;
-	} names[] = {
-		{ 0x2fe2, "EF_ICCID" },
-		{ 0x3f00, "MF" },
-		{ 0x5fc0, "DF_5GS" },
-		{ 0x6f05, "EF_LI" },
-		{ USIM_FID_IMSI, "EF_IMSI" },
-		{ USIM_FID_KEYS, "EF_Keys" },
-		{ USIM_FID_KEYSPS, "EF_KeysPS" },
-		{ 0x6f20, "EF_Kc" },
-		{ 0x6f31, "EF_HPPLMN" },
-		{ 0x6f38, "EF_UST" },
-		{ 0x6f3c, "EF_SMS" },
-		{ 0x6f3e, "EF_GID1" },
-		{ 0x6f3f, "EF_GID2" },
-		{ 0x6f40, "EF_MSISDN" },
-		{ USIM_FID_SMSP, "EF_SMSP" },
-		{ 0x6f46, "EF_SPN" },
-		{ 0x6f52, "EF_KcGPRS" },
-		{ 0x6f53, "EF_LOCIGPRS" },
-		{ 0x6f5b, "EF_START-HFN" },
-		{ 0x6f5c, "EF_THRESHOLD" },
-		{ 0x6f60, "EF_PLMNwAcT" },
-		{ 0x6f61, "EF_OPLMNwACT" },
-		{ USIM_FID_HPLMNWACT, "EF_HPLMNwAcT" },
-		{ USIM_FID_PSLOCI, "EF_PSLOCI" },
-		{ 0x6f74, "EF_BCCH" },
-		{ USIM_FID_ACC, "EF_ACC" },
-		{ USIM_FID_FPLMN, "EF_FPLMN" },
-		{ USIM_FID_LOCI, "EF_LOCI" },
-		{ USIM_FID_AD, "EF_AD" },
-		{ 0x6fb7, "EF_ECC" },
-		{ 0x6fc4, "EF_NETPAR" },
-		{ 0x6fc5, "EF_PNN" },
-		{ 0x6fc6, "EF_OPL" },
-		{ 0x6fd9, "EF_EHPLMN" },
-		{ USIM_FID_EPSLOCI, "EF_EPSLOCI" },
-		{ 0x6fe4, "EF_EPSNSC" },
-		{ 0x7f10, "DF_TELECOM" },
-		{ 0x7f20, "DF_GSM" },
-		{ 0x7fff, "ADF_USIM" },
-	};
+	struct rd r = rd_init(ef, len);
+	const uint8_t *p;
+	size_t n;
+	int rc;
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].fid == fid)
-			return names[i].name;
-	return NULL;
+	if (cap == 0)
+		return OTA_E_SPACE;
+	text[0] = '\0';
+	if (rd_u8(&r) != TAG_ISIM_TEXT)
+		return r.bad ? OTA_E_SHORT : OTA_E_FORMAT;
+	rc = ber_len_read(&r, &n);
+	if (rc)
+		return rc;
+	p = rd_bytes(&r, n);
+	if (!p)
+		return OTA_E_SHORT;
+	if (n >= cap)
+		return OTA_E_SPACE;
+	/* It becomes a string of ours: no end in the middle of it. */
+	if (memchr(p, 0, n))
+		return OTA_E_FORMAT;
+	memcpy(text, p, n);
+	text[n] = '\0';
+	return 0;
 }
+
+/* TS 23.003, 13.2: a two-digit MNC gets a 0 in front. */
+int usim_ims_domain(char text[USIM_IMS_TEXT_MAX], const char *imsi, unsigned mnc_len)
+{
+	size_t n = digits_len(imsi, IMSI_DIGITS_MAX);
+
+	text[0] = '\0';
+	if (n < IMSI_DIGITS_MIN || (mnc_len != 2 && mnc_len != 3))
+		return OTA_E_DIGITS;
+	return snprintf(text, USIM_IMS_TEXT_MAX, "ims.mnc%s%.*s.mcc%.3s.3gppnetwork.org", mnc_len == 2 ? "0" : "",
+			(int)mnc_len, imsi + 3, imsi);
+}
+
+/* 13.3 */
+int usim_ims_impi(char text[USIM_IMS_TEXT_MAX], const char *imsi, unsigned mnc_len)
+{
+	char domain[USIM_IMS_TEXT_MAX];
+	int rc = usim_ims_domain(domain, imsi, mnc_len);
+
+	text[0] = '\0';
+	return rc < 0 ? rc : snprintf(text, USIM_IMS_TEXT_MAX, "%.15s@%.40s", imsi, domain);
+}
+
+/* 13.4B: the temporary public identity, "sip:" and the private one. */
+int usim_ims_impu(char text[USIM_IMS_TEXT_MAX], const char *imsi, unsigned mnc_len)
+{
+	char impi[USIM_IMS_TEXT_MAX];
+	int rc = usim_ims_impi(impi, imsi, mnc_len);
+
+	text[0] = '\0';
+	return rc < 0 ? rc : snprintf(text, USIM_IMS_TEXT_MAX, "sip:%.59s", impi);
+}
+
+/* ------------------------------------------------------------------------------------------------- ICCID */
 
 /* ITU-T E.118 and ISO/IEC 7812-1: doubled from the second digit on, counted from the right. */
 bool ota_luhn_ok(const char *digits)

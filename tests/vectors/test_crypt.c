@@ -13,7 +13,7 @@
 #include "test_crypt.h"
 
 #define DES_BLOCK 8
-#define MSG_MAX	  (3 + OTA_PACKET_MAX + DES_BLOCK)
+#define MSG_MAX	  (3 + OTA_PACKET_PROTOCOL_MAX + DES_BLOCK)
 
 static EVP_MAC *cmac;
 static EVP_CIPHER_CTX *ctx;

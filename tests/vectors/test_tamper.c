@@ -1,10 +1,12 @@
 /* test_tamper.c - cut at every length and flipped at every bit: nothing under a MAC may pass.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * usage: test_tamper DIRECTORY
+ * usage: test_tamper DIRECTORY [--every-bit]
  *
- * Every Nth packet of the command and response vectors stands in a heap block of its exact size (ASan and valgrind see
- * one octet too far) and is decoded cut at every length and with every single bit turned over.
+ * Every packet of the command vectors and every Nth of the response vectors stands in a heap block of its exact size
+ * (ASan and valgrind see one octet too far) and is decoded cut at every length and with every single bit turned over.
+ * Of a packet longer than FLIP_ALL_MAX octets one bit of each octet is flipped, another one from octet to octet; all of
+ * them with --every-bit, which takes minutes.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,13 +15,14 @@
 #include "test_json.h"
 
 #define SET	   1
-#define EVERY	   7		/* coprime to the vectors' own rhythm: all algorithms come by */
-#define PACKET_LEN_MAX 200	/* flips are quadratic in the length */
+#define EVERY_RSP	   3	/* coprime to the vectors' own rhythm: all algorithms come by */
+#define FLIP_ALL_MAX 140	/* flips are quadratic in the length */
 
 static struct {
 	unsigned vectors, seen, tampered, accepted;
 } stats[2];
 static struct test_crypt keys;
+static bool every_bit;
 
 static struct ota_crypt load_keys(const json_t *v)
 {
@@ -64,8 +67,9 @@ static void tamper(void *ctx, const json_t *v)
 	bool (*opens)(const uint8_t *, size_t, const struct ota_cmd_params *, const struct ota_crypt *) =
 		rsp ? opens_rsp : opens_cmd;
 	struct octets packet;
+	size_t step;
 
-	if (stats[rsp].seen++ % EVERY || strlen(json_text(v, "packet")) > 2 * PACKET_LEN_MAX)
+	if (strcmp(json_text(v, "kind"), rsp ? "response" : "command") || (stats[rsp].seen++ % EVERY_RSP && rsp))
 		return;
 	packet = octets_get(v, "packet");
 	stats[rsp].vectors++;
@@ -80,7 +84,8 @@ static void tamper(void *ctx, const json_t *v)
 			stats[rsp].accepted++;
 		}
 	}
-	for (size_t bit = 0; bit < 8 * packet.len; bit++) {
+	step = packet.len > FLIP_ALL_MAX && !every_bit ? 9 : 1;
+	for (size_t bit = 0; bit < 8 * packet.len; bit += step) {
 		packet.p[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
 		stats[rsp].tampered++;
 		/* Without RC or CC only memory safety is asked for: nobody promised integrity. */
@@ -97,11 +102,14 @@ int main(int argc, char **argv)
 {
 	bool rsp = false;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: %s DIRECTORY-OF-VECTORS\n", argv[0]);
+	every_bit = argc == 3 && strcmp(argv[2], "--every-bit") == 0;
+	if (argc != 2 && !every_bit) {
+		fprintf(stderr, "usage: %s DIRECTORY-OF-VECTORS [--every-bit]\n", argv[0]);
 		return 2;
 	}
 	json_vectors(argv[1], "dev-command-matrix.json", tamper, &rsp);
+	json_vectors(argv[1], "dev-command-sweep.json", tamper, &rsp);
+	json_vectors(argv[1], "dev-published.json", tamper, &rsp);
 	rsp = true;
 	json_vectors(argv[1], "dev-response-matrix.json", tamper, &rsp);
 	test_crypt_free();

@@ -41,8 +41,8 @@ static const struct {
 	{ "ef", vec_ef },
 	{ "compact-cmd", vec_compact_cmd },
 	{ "compact-resp", vec_compact_resp },
-	{ "expanded-cmd", vec_expanded },
-	{ "expanded-resp", vec_expanded },
+	{ "expanded-cmd", vec_expanded_cmd },
+	{ "expanded-resp", vec_expanded_rsp },
 };
 
 struct tally {

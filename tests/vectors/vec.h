@@ -40,6 +40,11 @@ void vec_imsi(struct vec *vec, const json_t *v);
 void vec_ef(struct vec *vec, const json_t *v);
 void vec_compact_cmd(struct vec *vec, const json_t *v);
 void vec_compact_resp(struct vec *vec, const json_t *v);
-void vec_expanded(struct vec *vec, const json_t *v);
+void vec_expanded_cmd(struct vec *vec, const json_t *v);
+void vec_expanded_rsp(struct vec *vec, const json_t *v);
+
+/* File contents that more than one kind of vector has. */
+void check_ef_imsi(struct vec *vec, const struct octets *ef, const char *imsi);
+void check_plmn(struct vec *vec, const uint8_t *plmn, const char *mcc, const char *mnc);
 
 #endif

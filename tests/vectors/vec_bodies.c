@@ -57,7 +57,7 @@ void vec_mac(struct vec *vec, const json_t *v)
 
 /* ----------------------------------------------------------------------------------------------------- files */
 
-static void check_ef_imsi(struct vec *vec, const struct octets *ef, const char *imsi)
+void check_ef_imsi(struct vec *vec, const struct octets *ef, const char *imsi)
 {
 	char back[16];
 	uint8_t out[USIM_IMSI_LEN];
@@ -66,7 +66,7 @@ static void check_ef_imsi(struct vec *vec, const struct octets *ef, const char *
 	VEC(usim_imsi_decode(back, ef->p, ef->len) == 0 && strcmp(back, imsi) == 0);
 }
 
-static void check_plmn(struct vec *vec, const uint8_t *plmn, const char *mcc, const char *mnc)
+void check_plmn(struct vec *vec, const uint8_t *plmn, const char *mcc, const char *mnc)
 {
 	uint8_t out[3];
 	char mcc_back[4], mnc_back[4];
@@ -93,34 +93,6 @@ void vec_imsi(struct vec *vec, const json_t *v)
 	octets_free(&acc);
 }
 
-void vec_ef(struct vec *vec, const json_t *v)
-{
-	const char *ef = json_text(v, "ef");
-	const json_t *decoded = json_object_get(v, "decoded"), *first = json_array_get(decoded, 0), *lai;
-	struct octets raw = octets_get(v, "raw");
-
-	if (strcmp(ef, "EF_IMSI") == 0) {
-		check_ef_imsi(vec, &raw, json_text(decoded, "imsi"));
-	} else if (strcmp(ef, "EF_PLMNsel") == 0 || strcmp(ef, "EF_xPLMNwAcT") == 0) {
-		check_plmn(vec, raw.p, json_text(first, "mcc"), json_text(first, "mnc"));
-	} else if (strcmp(ef, "EF_LOCI") == 0 && json_is_object(lai = json_object_get(decoded, "lai"))) {
-		char mcc[4] = "", mnc[4] = "";
-
-		memcpy(mcc, json_text(lai, "mcc_mnc"), 3);
-		strncpy(mnc, json_text(lai, "mcc_mnc") + 4, 3);
-		check_plmn(vec, raw.p + 4, mcc, mnc);
-	} else if (strcmp(ef, "EF_LOCI") == 0) {
-		char mcc[4], mnc[4];
-
-		/* The meaning is given as octets only: MCC 228, MNC 01, there and back. */
-		VEC(usim_plmn_decode(mcc, mnc, raw.p + 4) == 0);
-		check_plmn(vec, raw.p + 4, mcc, mnc);
-	} else {
-		vec->skipped = "an IMSI change writes this file as a profile's own octets, or not at all";
-	}
-	octets_free(&raw);
-}
-
 /* --------------------------------------------------------------------------------------------------- formats */
 
 struct walk {
@@ -138,7 +110,8 @@ static int each_apdu(void *ctx, const uint8_t *apdu, size_t len)
 
 	VEC(octets_are(&want, apdu, len));
 	ota_apdu_describe(text, sizeof(text), apdu, len);
-	VEC(strncmp(text, "SELECT ", 7) == 0 || strncmp(text, "UPDATE ", 7) == 0 || strncmp(text, "READ ", 5) == 0);
+	VEC(strncmp(text, "SELECT ", 7) == 0 || strncmp(text, "UPDATE ", 7) == 0 || strncmp(text, "READ ", 5) == 0 ||
+	    strncmp(text, "GET STATUS", 10) == 0);
 	octets_free(&want);
 	return 0;
 }
@@ -179,7 +152,89 @@ void vec_compact_resp(struct vec *vec, const json_t *v)
 	octets_free(&last);
 }
 
-void vec_expanded(struct vec *vec, const json_t *v)
+/* ------------------------------------------------------------------------------------------------- expanded */
+
+void vec_expanded_cmd(struct vec *vec, const json_t *v)
 {
-	vec->skipped = "the codec does not speak the expanded format (TS 102 226, 5.2) yet";
+	struct octets want = octets_get(v, "secured_data");
+	enum ota_format format = strcmp(json_text(v, "coding"), "indefinite") ? OTA_FORMAT_DEFINITE : OTA_FORMAT_INDEFINITE;
+	uint8_t *buf = malloc(want.len);
+	struct walk walk = { .vec = vec, .apdus = json_object_get(v, "apdus") };
+	struct ota_script s;
+	const json_t *apdu;
+	size_t i;
+
+	VEC(ota_cmd_format(want.p, want.len) == format);
+	ota_script_init_format(&s, buf, want.len, format);
+	json_array_foreach(walk.apdus, i, apdu) {
+		struct octets one = octets_hex(json_string_value(apdu));
+
+		ota_script_apdu(&s, one.p, one.len);
+		octets_free(&one);
+	}
+	VEC(ota_script_len(&s) == (int)want.len && octets_are(&want, buf, s.len) && s.count == i);
+	VEC(ota_cmd_each(want.p, want.len, each_apdu, &walk) == 0 && walk.at == i);
+	/* One octet less is refused. */
+	free(buf);
+	buf = malloc(want.len - 1);
+	ota_script_init_format(&s, buf, want.len - 1, format);
+	json_array_foreach(walk.apdus, i, apdu) {
+		struct octets one = octets_hex(json_string_value(apdu));
+
+		ota_script_apdu(&s, one.p, one.len);
+		octets_free(&one);
+	}
+	VEC(ota_script_len(&s) == OTA_E_SPACE);
+	free(buf);
+	octets_free(&want);
+}
+
+/* The answer built again from its meaning. */
+static void check_rsp_build(struct vec *vec, const struct octets *want, const struct ota_script_rsp *rsp)
+{
+	uint8_t *buf = malloc(want->len);
+	struct ota_rapdu_iter it = { 0 };
+	struct ota_script s;
+	struct ota_rapdu r;
+
+	ota_script_rsp_init(&s, buf, want->len, rsp->format == OTA_FORMAT_INDEFINITE);
+	while (ota_rapdu_next(rsp, &it, &r))
+		ota_script_rsp_rapdu(&s, r.data, r.data_len, r.sw);
+	if (rsp->bad_format >= 0)
+		ota_script_rsp_bad_format(&s, (uint8_t)rsp->bad_format);
+	if (rsp->executed >= 0)
+		ota_script_rsp_executed(&s, (uint8_t)rsp->executed);
+	VEC(ota_script_len(&s) == (int)want->len && octets_are(want, buf, s.len));
+	free(buf);
+}
+
+void vec_expanded_rsp(struct vec *vec, const json_t *v)
+{
+	struct octets body = octets_get(v, "secured_data");
+	const json_t *decoded = json_object_get(v, "decoded"), *rapdus = json_object_get(decoded, "r_apdus"), *one;
+	const json_t *executed = json_object_get(decoded, "executed");
+	struct ota_rapdu_iter it = { 0 };
+	struct ota_script_rsp rsp;
+	struct ota_rapdu r;
+	bool all_ok = true;
+	size_t i;
+
+	VEC(ota_script_rsp_parse(&rsp, OTA_FORMAT_DEFINITE, body.p, body.len) == 0);
+	VEC(ota_rsp_format(body.p, body.len) == rsp.format);
+	VEC((rsp.format == OTA_FORMAT_INDEFINITE) == (body.p[0] == 0xaf));
+	VEC(rsp.executed == (executed ? json_integer_value(executed) : -1));
+	VEC(rsp.bad_format == (json_object_get(decoded, "bad_format") ? (int)json_hex(decoded, "bad_format") : -1));
+	VEC(rsp.rapdus == json_array_size(rapdus) && rsp.immediate == -1 && rsp.chaining == -1);
+	json_array_foreach(rapdus, i, one) {
+		struct octets data = octets_get(one, "data");
+
+		VEC(ota_rapdu_next(&rsp, &it, &r) && r.index == i);
+		VEC(r.sw == json_hex(one, "sw") && octets_are(&data, r.data, r.data_len));
+		all_ok &= ota_sw_ok(r.sw);
+		octets_free(&data);
+	}
+	VEC(!ota_rapdu_next(&rsp, &it, &r));
+	VEC((ota_script_rsp_failed(&rsp, (unsigned)i, NULL) < 0) == (all_ok && rsp.bad_format < 0));
+	check_rsp_build(vec, &body, &rsp);
+	octets_free(&body);
 }

@@ -62,6 +62,8 @@ const char *ota_strerror(int err);
 #define OTA_PACKET_1SMS_MAX 137	/* packet octets after UDH 02 70 00 */
 #define OTA_SEGMENTS_MAX    16	/* our limit; the protocol's is 255, cards stop at 2..8 */
 #define OTA_PACKET_MAX	    2142 /* 132 + 15 * 134: what OTA_SEGMENTS_MAX segments carry */
+#define OTA_SEGMENTS_PROTOCOL_MAX 255
+#define OTA_PACKET_PROTOCOL_MAX	  34168 /* 132 + 254 * 134: no packet can be longer, whoever sends it */
 #define OTA_CNTR_MAX	    0xffffffffffULL /* five octets */
 #define OTA_CMD_HEAD	    15	/* CPL(2) CHL SPI(2) KIc KID TAR(3) CNTR(5): octets before PCNTR */
 #define OTA_CC_LEN_MAX	    8
@@ -109,13 +111,14 @@ struct ota_cmd_params {
  * AES-CMAC counts 8: a keyset with 4-octet CMAC overrides it in cc_len. */
 int ota_cc_len(uint8_t spi1, uint8_t kid);
 
-/* All checks that need no key: SPI bits, DS, KVN of KIc against KID, cc_len, length, and a PoR with more security than
- * its command (refused: there would be no algorithm for it).  0 or an error.
+/* All checks that need no key: SPI bits, DS, KVN of KIc against KID, cc_len, DES-ECB, length up to OTA_PACKET_MAX, and a
+ * PoR with more security than its command (refused: there would be no algorithm for it).  0 or an error.
  * Whoever decides that a command is to be built asks here first.  The functions below repeat all of it but the last
- * rule, so that what a foreign server once sent (cards have answered 04 19 and 02 19) can be rebuilt octet by octet. */
+ * two rules (they go up to OTA_PACKET_PROTOCOL_MAX), so that what a foreign server once sent (cards have answered 04 19
+ * and 02 19) can be rebuilt octet by octet. */
 int ota_cmd_check(const struct ota_cmd_params *p);
 
-/* Length of the finished packet, CPL included, or an error; OTA_E_LENGTH beyond OTA_PACKET_MAX. */
+/* Length of the finished packet, CPL included, or an error; OTA_E_LENGTH beyond OTA_PACKET_PROTOCOL_MAX. */
 int ota_cmd_len(const struct ota_cmd_params *p);
 
 /* Encode in three moves: lay out, run the jobs of many packets, finish.
@@ -232,6 +235,8 @@ int ota_udh_parse(struct ota_udh *out, const uint8_t *tp_ud, size_t len);
 
 /* How many short messages `packet_len` octets take with the given concatenation: 1.. or OTA_E_SEGMENTS. */
 int ota_segments(size_t packet_len, enum ota_concat concat);
+/* The same with a limit of one's own, up to OTA_SEGMENTS_PROTOCOL_MAX: cards stop at 2 to 8, so it is a profile's. */
+int ota_segments_max(size_t packet_len, enum ota_concat concat, unsigned max);
 
 /* TP-UD number seq (from 1) of `total` for a packet.  `pi` is 0x70 or 0x71; the CPI/RPI stands in the first segment
  * only; ref must not be 0 (some cards take it for "not concatenated").  Returns the octets written (<= 140). */

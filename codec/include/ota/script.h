@@ -45,7 +45,7 @@ struct ota_script {
 	uint8_t tag;		/* AA, AE of a script, AB, AF of an answer; 0 compact */
 	size_t body;		/* where the TLVs begin */
 	unsigned tlvs;		/* all of them */
-	bool closed;		/* nothing may follow: an Le was put at the end of a compact script */
+	bool le_last;		/* compact: ends with an Le, which goes when another command follows */
 	bool executed_set;	/* answers: the number executed was given */
 	uint8_t executed;
 };
@@ -56,8 +56,8 @@ int ota_script_len(const struct ota_script *s);				/* octets, or the first error
 
 /* One C-APDU as it is: 5 octets or more in compact format (there is always a P3), 4 or more in expanded format. */
 void ota_script_apdu(struct ota_script *s, const uint8_t *apdu, size_t len);
-/* A command with data whose answer data are wanted: appends Le 00 where the format has room for it, after every command
- * in expanded format, after the last one in compact format (then nothing may follow). */
+/* A command with data whose answer data are wanted: Le 00 is put behind it where the format has room for one: after
+ * every command in expanded format, after the last one in compact format (it goes away when another follows). */
 void ota_script_apdu_le(struct ota_script *s, const uint8_t *apdu, size_t len);
 
 /* SELECT by file id, P1 00 P2 0C: no answer data (cla 00), or plain A0 A4 for 2G. */
@@ -100,7 +100,7 @@ int ota_script_each(const uint8_t *script, size_t len, int (*each)(void *ctx, co
 enum ota_script_tag {
 	OTA_TAG_C_APDU = 0x22,
 	OTA_TAG_R_APDU = 0x23,
-	OTA_TAG_EXECUTED = 0x80,	/* answer: number of commands executed */
+	OTA_TAG_EXECUTED = 0x80,	/* answer: number of command objects executed */
 	OTA_TAG_IMMEDIATE = 0x81,
 	OTA_TAG_ERROR_ACTION = 0x82,
 	OTA_TAG_CHAINING = 0x83,
@@ -130,7 +130,7 @@ int ota_compact_rsp_parse(struct ota_compact_rsp *out, const uint8_t *data, size
 /* An answer of either format (5.1.2, 5.2.2). */
 struct ota_script_rsp {
 	enum ota_format format;
-	int executed;		/* commands executed; -1: the card did not say (indefinite coding) */
+	int executed;		/* commands (expanded: objects, actions too) executed; -1: not said (indefinite) */
 	unsigned rapdus;	/* R-APDUs in it: one in compact format */
 	int bad_format;		/* 01 unknown tag, 02 wrong length, 03 length not found; -1 none */
 	int immediate;		/* 01 suspension error: no proactive session to be had; -1 none */
@@ -158,12 +158,12 @@ struct ota_rapdu_iter {
 };
 bool ota_rapdu_next(const struct ota_script_rsp *rsp, struct ota_rapdu_iter *it, struct ota_rapdu *out);
 
-/* Did this command do what it was told?  90 00, 91 XX, 92 0X, 9F XX, 61 XX, and the warnings 62 XX and 63 XX that leave it
- * done (62 F1 and 63 CX not). */
+/* Did this command do what it was told?  90 00, 91 XX, 92 0X, 9F XX, 61 XX, and warnings 62 XX and 63 XX, but for those
+ * that say it did not: 62 81 (data corrupted), 62 F1 (cut off), 63 CX (verification failed). */
 bool ota_sw_ok(uint16_t sw);
 /* Of `sent` C-APDUs, which one (from 0) failed or was not run first?  -1: all ran and each ended normally.  *sw (may be
  * NULL) is its status word, or 0 where there is none.  Bad format, suspension and chaining errors count for the first
- * command without R-APDU. */
+ * command without R-APDU.  An answer that fits no such script (more R-APDUs than commands) gives `sent`. */
 int ota_script_rsp_failed(const struct ota_script_rsp *rsp, unsigned sent, uint16_t *sw);
 
 /* Answers as a card would build them (tests, simulators). */

@@ -151,11 +151,12 @@ struct usim_plmn {
 #define USIM_ACT_WB_S1	  0x2000
 #define USIM_ACT_NB_S1	  0x1000
 #define USIM_ACT_NG_RAN	  0x0800
-#define USIM_ACT_GSM	  0x0080
+#define USIM_ACT_GSM	  0x0080 /* with neither of the next two: both GSM and EC-GSM-IoT */
+#define USIM_ACT_GSM_PLAIN 0x0004
+#define USIM_ACT_EC_GSM_IOT 0x0008
 #define USIM_ACT_GSM_COMPACT 0x0040
 #define USIM_ACT_CDMA_HRPD 0x0020
 #define USIM_ACT_CDMA_1X  0x0010
-#define USIM_ACT_EC_GSM_IOT 0x0008
 /* Lists: EF_FPLMN, EF_EHPLMN (3 octets an entry), EF_xPLMNwAcT (5).  The file is filled up with no-entries; decoding
  * gives all places, the empty ones too, so that the order (priority) stays: their number, or OTA_E_SPACE. */
 int usim_plmn_list_encode(uint8_t *ef, size_t len, bool act, const struct usim_plmn *list, size_t n);

@@ -122,6 +122,7 @@ static void round_trip(void **state)
 			struct ota_cmd_params p = params((uint8_t)spi1, 0x01, kics[i / n_kid], kid);
 			struct ota_crypt crypt = crypt_for(&p);
 
+			p.legacy = kics[i / n_kid] == 0x1d;
 			for (p.data_len = 0; p.data_len < 34; p.data_len++) {
 				int len = ota_cmd_len(&p);
 				uint8_t *buf;
@@ -140,6 +141,37 @@ static void round_trip(void **state)
 			}
 		}
 	}
+}
+
+/* DES-ECB is read whenever it comes and written only when it is asked for by name. */
+static void ecb_is_legacy(void **state)
+{
+	struct ota_cmd_params p = params(0x16, 0x01, 0x1d, 0x11);
+	struct ota_crypt crypt = crypt_for(&p);
+	uint8_t buf[OTA_PACKET_1SMS_MAX];
+	struct ota_cmd cmd;
+	int len;
+
+	assert_int_equal(ota_cmd_check(&p), OTA_E_LEGACY);
+	assert_int_equal(ota_cmd_encode(buf, sizeof(buf), &p, &crypt), OTA_E_LEGACY);
+	p.legacy = true;
+	assert_int_equal(ota_cmd_check(&p), 0);
+	len = ota_cmd_encode(buf, sizeof(buf), &p, &crypt);
+	assert_true(len > 0);
+	p.legacy = false;
+	assert_int_equal(ota_cmd_decode(&cmd, buf, (size_t)len, &p, &crypt), 0);
+	assert_true(cmd.opened);
+	/* what was read can be written again */
+	assert_true(cmd.p.legacy);
+	assert_int_equal(ota_cmd_encode(buf, sizeof(buf), &cmd.p, &crypt), len);
+	/* a nibble that ciphers nothing is nobody's business; one that the PoR uses is */
+	p.spi[0] = 0x12;
+	assert_int_equal(ota_cmd_check(&p), 0);
+	p.spi[0] = 0x16;
+	p.spi[1] = 0x19;
+	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &p, 0, NULL, 0, &crypt), OTA_E_LEGACY);
+	p.legacy = true;
+	assert_true(ota_rsp_encode(buf, sizeof(buf), &p, 0, NULL, 0, &crypt) > 0);
 }
 
 static void refusals(void **state)
@@ -189,7 +221,7 @@ static void values_too_large(void **state)
 {
 	struct ota_cmd_params p = params(0x16, 0x39, 0x15, 0x15);
 	struct ota_crypt crypt = crypt_for(&p);
-	static uint8_t big[OTA_PACKET_MAX + 16], buf[OTA_PACKET_MAX + 16];
+	static uint8_t big[OTA_PACKET_PROTOCOL_MAX + 16], buf[OTA_PACKET_PROTOCOL_MAX + 16];
 
 	p.cntr = OTA_CNTR_MAX;
 	assert_int_equal(ota_cmd_check(&p), 0);
@@ -199,7 +231,14 @@ static void values_too_large(void **state)
 	p.data = big;
 	p.data_len = OTA_PACKET_MAX - 30;
 	assert_in_range(ota_cmd_encode(buf, sizeof(buf), &p, &crypt), 1, OTA_PACKET_MAX);
+	assert_int_equal(ota_cmd_check(&p), 0);
+	/* more than we send ourselves, up to what 255 segments carry */
 	p.data_len = OTA_PACKET_MAX - 16;
+	assert_int_equal(ota_cmd_check(&p), OTA_E_LENGTH);
+	assert_in_range(ota_cmd_encode(buf, sizeof(buf), &p, &crypt), OTA_PACKET_MAX + 1, OTA_PACKET_PROTOCOL_MAX);
+	p.data_len = OTA_PACKET_PROTOCOL_MAX - 30;
+	assert_in_range(ota_cmd_encode(buf, sizeof(buf), &p, &crypt), 1, OTA_PACKET_PROTOCOL_MAX);
+	p.data_len = OTA_PACKET_PROTOCOL_MAX - 16;
 	assert_int_equal(ota_cmd_encode(buf, sizeof(buf), &p, &crypt), OTA_E_LENGTH);
 	p.data_len = SIZE_MAX;
 	assert_int_equal(ota_cmd_check(&p), OTA_E_LENGTH);
@@ -427,6 +466,7 @@ int main(void)
 		cmocka_unit_test(smallest_packet),
 		cmocka_unit_test(capacity_of_one_short_message),
 		cmocka_unit_test(round_trip),
+		cmocka_unit_test(ecb_is_legacy),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(values_too_large),
 		cmocka_unit_test(no_crypt_no_packet),

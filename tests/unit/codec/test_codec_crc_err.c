@@ -29,14 +29,14 @@ static void check_values(void **state)
 
 static void every_error_has_its_own_words(void **state)
 {
-	for (int err = OTA_E_UNMATCHED; err <= OTA_OK; err++) {
+	for (int err = OTA_E_LEGACY; err <= OTA_OK; err++) {
 		assert_non_null(ota_strerror(err));
 		assert_string_not_equal(ota_strerror(err), "unknown error");
-		for (int other = OTA_E_UNMATCHED; other < err; other++)
+		for (int other = OTA_E_LEGACY; other < err; other++)
 			assert_string_not_equal(ota_strerror(err), ota_strerror(other));
 	}
 	assert_string_equal(ota_strerror(1), "unknown error");
-	assert_string_equal(ota_strerror(OTA_E_UNMATCHED - 1), "unknown error");
+	assert_string_equal(ota_strerror(OTA_E_LEGACY - 1), "unknown error");
 	assert_string_equal(ota_strerror(INT_MIN), "unknown error");
 	assert_string_equal(ota_strerror(INT_MAX), "unknown error");
 }

@@ -226,15 +226,17 @@ static void refusals(void **state)
 /* A card that cannot compute its checksum or cipher has no answer; nor has one with more to say than segments carry. */
 static void no_answer(void **state)
 {
-	static uint8_t big[OTA_PACKET_MAX + 64], buf[OTA_PACKET_MAX + 64];
+	static uint8_t big[OTA_PACKET_PROTOCOL_MAX + 64], buf[OTA_PACKET_PROTOCOL_MAX + 64];
 	struct ota_cmd_params s = sent(0x12, 0x09, 0x15, 0x15);
 	struct ota_crypt crypt = crypt_16();
 	const struct ota_crypt empty = { 0 };
 	int len = ota_rsp_encode(buf, sizeof(buf), &s, 0, body, sizeof(body), &crypt);
 
 	assert_int_equal(open_copy(buf, (size_t)len, &s, &empty).why, OTA_E_KEY);
-	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &s, 0, big, OTA_PACKET_MAX - 21, &crypt), OTA_PACKET_MAX);
-	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &s, 0, big, OTA_PACKET_MAX - 20, &crypt), OTA_E_LENGTH);
+	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &s, 0, big, OTA_PACKET_PROTOCOL_MAX - 21, &crypt),
+			 OTA_PACKET_PROTOCOL_MAX);
+	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &s, 0, big, OTA_PACKET_PROTOCOL_MAX - 20, &crypt),
+			 OTA_E_LENGTH);
 	assert_int_equal(ota_rsp_encode(buf, sizeof(buf), &s, 0, big, SIZE_MAX, &crypt), OTA_E_LENGTH);
 	s.spi[1] = 0x11;
 	s.kic = 0x13;

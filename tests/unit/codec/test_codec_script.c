@@ -92,7 +92,7 @@ static void first_error_stays(void **state)
 	static const struct {
 		size_t len;
 		int err;
-	} rows[] = { { 0, OTA_E_LENGTH }, { 4, OTA_E_LENGTH }, { 261, OTA_E_LENGTH }, { 5, 5 }, { 32, 32 } };
+	} rows[] = { { 0, OTA_E_LENGTH }, { 4, OTA_E_LENGTH }, { 262, OTA_E_LENGTH }, { 5, 5 }, { 32, 32 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		ota_script_init(&s, buf, sizeof(buf));
@@ -165,9 +165,9 @@ static void in_words(void **state)
 		{ "\x00\xb0\x01\x02\x00", 5, "READ BINARY 256 octets at 258" },
 		{ "\x00\xb0\x87\x02\x01", 5, "READ BINARY 1 octets at 2, short file id 07" },
 		{ "\x00\xb2\x00\x02\x10", 5, "READ RECORD 16 octets, next record" },
-		{ "\x80\xe4\x00\x00\x02\x4f\x00", 7, "DELETE, 2 octets of data" },
-		{ "\x00\xe4\x00\x00\x02\x4f\x00", 7, "DELETE FILE, 2 octets of data" },
-		{ "\x80\xd8\x00\x81\x01\x01", 6, "PUT KEY, 1 octets of data" },
+		{ "\x80\xe4\x00\x00\x02\x4f\x00", 7, "DELETE application, 2 octets of data" },
+		{ "\x00\xe4\x00\x00\x02\x4f\x00", 7, "DELETE FILE 4F00" },
+		{ "\x80\xd8\x00\x81\x01\x01", 6, "PUT KEY add version 1, keys from id 1, 1 octets of data" },
 		{ "\x12\x34\x56\x78\x00", 5, "CLA 12 INS 34 P1 56 P2 78" },
 		{ "\x00\xd6\x00", 3, "incomplete C-APDU, 3 octets" },
 		{ "\x00\xd6\x00\x00\x09\x01", 6, "UPDATE BINARY 1 octets at 0" },
