@@ -76,7 +76,7 @@ static void plan_all(struct world *w)
 		unsigned link = (unsigned)within(w, 0, w->sc.links - 1);
 
 		world_plan(w, at, PLAN_LINK_DOWN, link);
-		world_plan(w, at + within(w, 0, 20000), PLAN_LINK_UP, link);
+		world_plan(w, at + within(w, 0, within(w, 0, 1) ? 20000 : 50), PLAN_LINK_UP, link);
 	}
 	for (unsigned i = 0; i < w->sc.store_outages; i++) {
 		int64_t at = within(w, SIM_START_MS, calm);
@@ -512,6 +512,8 @@ static void go_calm(struct world *w)
 	for (unsigned i = 0; i < w->sc.links; i++)
 		world_plan(w, w->now_ms + 1, PLAN_LINK_UP, i);
 	start_campaigns(w);
+	/* a pause may still stand in the core's inbox */
+	world_plan(w, w->now_ms + 20000, PLAN_START, 0);
 }
 
 static void run_plan(struct world *w, const struct plan *p)
