@@ -44,7 +44,7 @@ struct slink {
 	/* the watcher's own books */
 	double tat_ms; /* earliest time by which all that was sent would be due at the agreed rate */
 	int64_t held_until_ms;
-	bool in_packet, excused; /* a segment of it was refused or lost: the rest need not follow */
+	bool in_packet;
 	uint16_t ref;
 	uint8_t next_seq, total;
 	/* breakages */
@@ -105,7 +105,7 @@ static void watch_order(struct slink *s, const struct link_submit *sub)
 	}
 	if (!udh.concat)
 		udh = (struct ota_udh){ .ref = 0, .seq = 1, .total = 1 };
-	if (s->in_packet && s->excused && udh.seq == 1)
+	if (udh.seq == 1) /* the one before may be broken off: refused, or its command settled meanwhile */
 		s->in_packet = false;
 	if (s->in_packet && (udh.ref != s->ref || udh.seq != s->next_seq || udh.total != s->total))
 		check_fail(s->w, "order", "link %u: segment %u/%u of reference %u where %u/%u of %u was due", s->l.id,
@@ -115,8 +115,6 @@ static void watch_order(struct slink *s, const struct link_submit *sub)
 	if (sub->more != (udh.seq < udh.total))
 		check_fail(s->w, "order", "link %u: `more` is %d on segment %u of %u", s->l.id, sub->more, udh.seq,
 			   udh.total);
-	if (!s->in_packet)
-		s->excused = false;
 	s->in_packet = udh.seq < udh.total;
 	s->ref = udh.ref;
 	s->next_seq = (uint8_t)(udh.seq + 1);
@@ -232,8 +230,6 @@ static void finish(struct slink *s, struct outstanding *o, enum link_event_kind 
 
 	o->used = false;
 	s->n_out--;
-	if (kind != LINK_EV_ACCEPTED)
-		s->excused = true;
 	link_credit_give(&s->credit);
 	push(s, at_ms, &ev);
 }
