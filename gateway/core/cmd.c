@@ -16,6 +16,7 @@
 #define S_ENDS (S(CMD_DONE) | S(CMD_FAILED) | S(CMD_EXPIRED) | S(CMD_FENCED) | S(CMD_CANCELLED))
 #define S_WAIT (S(CMD_WAIT_TIMER) | S(CMD_WAIT_PRESENCE))
 #define LAUNCH_RETRY_MS 1000
+#define ABSENT_ASK	3	/* times silent_max: refused attempts after which the card is asked all the same */
 
 static const struct {
 	const char *name;
@@ -59,6 +60,7 @@ void cmd_state_set(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd_
 			cmd->ended_ms = gw->now_ms;
 		if (!card_open_cmd(c, NULL))
 			stub_remove(gw, c->b.card.id);
+		flight_abandon(gw, cmd->id);	/* an attempt that is still on its way out stops here */
 	} else {
 		if (camp)
 			camp->open[to]++;
@@ -102,7 +104,7 @@ static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd)
 	if (!t->first_try_ms)
 		t->first_try_ms = gw->now_ms;
 	/* never 0 (some cards take it for "not concatenated"), another one for each attempt of each command */
-	cmd->concat_ref = (uint16_t)(1 + (cmd->cntr * 16 + t->attempts) % 255);
+	cmd->concat_ref = (uint16_t)(1 + (cmd->concat_ref ? cmd->concat_ref : cmd->cntr * 16) % 255);
 	card_dirty(gw, c, DIRTY_TXN);
 	if (camp)
 		camp->attempts++;
@@ -118,7 +120,6 @@ static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd)
 static void give_up(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd_state cmd_to, enum txn_state to,
 		    const char *why)
 {
-	flight_abandon(gw, cmd->id);
 	cmd_state_set(gw, c, cmd, cmd_to);
 	gw_log(gw, 6, "cmd=%llu card=%llu tar=%02X%02X%02X cntr=%llu tries=%u status=%s reason=\"%s\"",
 	       (unsigned long long)cmd->id, (unsigned long long)cmd->card, cmd->tar[0], cmd->tar[1], cmd->tar[2],
@@ -138,14 +139,14 @@ void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 			cmd->attempt ? "deadline passed without an authenticated answer" : "deadline passed, never sent");
 		return;
 	}
-	/* every packet before this one has used up its share */
-	if ((c->b.txn.scripts + c->b.txn.probes - 1u) * gw->cfg.retry.silent_max + cmd->attempt >= gw->cfg.retry.attempts_max) {
+	if (c->b.txn.attempts >= gw->cfg.retry.attempts_max) {
 		snprintf(why, sizeof(why), "%u attempts without an authenticated answer", c->b.txn.attempts);
 		give_up(gw, c, cmd, CMD_EXPIRED, TXN_EXPIRED, why);
 		return;
 	}
-	if (cmd->attempt >= gw->cfg.retry.silent_max) {
-		/* some cards say nothing to a packet they have seen: the same octets for ever would never tell */
+	if (cmd->silent >= gw->cfg.retry.silent_max || cmd->attempt >= ABSENT_ASK * gw->cfg.retry.silent_max) {
+		/* some cards say nothing to a packet they have seen, and some networks call a card's refusal absence: the same
+		 * octets for ever would never tell */
 		cmd_fence(gw, c, cmd, 0);
 		return;
 	}
@@ -319,8 +320,10 @@ void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct f
 			give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why->what ? why->what : "refused");
 		return;
 	}
-	if (!retry_counts(why->cls) && cmd->attempt)
+	if (!retry_counts(why->cls) && cmd->attempt) {	/* congestion and lost links do not use attempts up */
 		cmd->attempt--;
+		c->b.txn.attempts--;
+	}
 	due = retry_at(rp, why->cls, cmd->attempt ? cmd->attempt : 1, gw->now_ms, env_random_u32(gw->deps.env));
 	if (due > cmd->deadline_ms)
 		due = cmd->deadline_ms;
@@ -336,7 +339,6 @@ static void cmd_fence(struct gw *gw, struct card *c, struct cmd_row *cmd, uint64
 		give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, "asked 255 times what the card holds, no answer");
 		return;
 	}
-	flight_abandon(gw, cmd->id);
 	cmd_state_set(gw, c, cmd, CMD_FENCED);
 	cmd_prepare(gw, &c, 1, CMD_READBACK, jump);
 }
@@ -413,6 +415,7 @@ void cmd_timer(struct gw *gw, struct card *c)
 		const struct fail none = { FAIL_UNKNOWN, 0, "no PoR in time" };
 
 		c->heard = HEARD_NOTHING;
+		cmd->silent++;
 		cmd_wait(gw, c, cmd, &none);
 	}
 }
@@ -438,6 +441,9 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 	if (cmd->state != CMD_PREPARED)
 		return;	/* a PoR was faster than the answer to our submit */
 	if (f->fail.cls != FAIL_NONE && (f->next_seg < f->segs || f->accepted + f->unknown < f->segs)) {
+		/* refused after some of it had been delivered: in transaction mode that is also how a card's own refusal looks */
+		if (f->next_seg == f->segs && (f->accepted || f->unknown || f->fail.cls == FAIL_UNKNOWN))
+			cmd->silent++;
 		cmd_wait(gw, c, cmd, &f->fail);
 		if (c->alert_ms < f->first_ms)
 			c->heard = HEARD_NOTHING;
@@ -506,10 +512,8 @@ static void settle_done(struct gw *gw, struct card *c, struct cmd_row *cmd, cons
 	struct cmd_row *open;
 
 	cmd_state_set(gw, c, cmd, CMD_DONE);
-	while ((open = card_open_cmd(c, NULL))) {	/* a question whose answer has come another way */
-		flight_abandon(gw, open->id);
+	while ((open = card_open_cmd(c, NULL)))	/* a question whose answer has come another way */
 		cmd_state_set(gw, c, open, CMD_CANCELLED);
-	}
 	txn_evidence(gw, c, 4);
 	gw_log(gw, 6, "cmd=%llu card=%llu tar=%02X%02X%02X cntr=%llu tries=%u delays=%lld/%lld status=DONE code=0 sw=%04X",
 	       (unsigned long long)cmd->id, (unsigned long long)cmd->card, cmd->tar[0], cmd->tar[1], cmd->tar[2],

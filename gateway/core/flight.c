@@ -205,7 +205,8 @@ bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms,
 	*out = (struct link_submit){
 		.token = token_make(f, f->next_seg), .src = gw->cfg.src, .ud = ud, .ud_len = (uint8_t)n,
 		.pid = gw->cfg.pid, .dcs = gw->cfg.dcs, .more = f->next_seg + 1 < f->segs,
-		.want_report = gw->cfg.want_report,
+		/* a PoR in the DELIVER-REPORT comes back, if at all, inside the delivery receipt */
+		.want_report = gw->cfg.want_report || (OTA_SPI2_POR(cmd->spi[1]) && !OTA_SPI2_SUBMIT(cmd->spi[1])),
 		/* a copy in some store must not outlive the attempt (D6) */
 		.validity_s = (gw->cfg.retry.por_timeout_ms + 999) / 1000,
 	};

@@ -81,7 +81,7 @@ static const struct col cmd_cols[] = {
 	UINT(cmd_row, kvn),	   UINT(cmd_row, kic),	       UINT(cmd_row, kid),
 	BLOB(cmd_row, spi),	   BLOB(cmd_row, tar),	       UINT(cmd_row, cc_len),
 	UINT(cmd_row, segs),	   UINT(cmd_row, hint),	       UINT(cmd_row, por_status),
-	UINT(cmd_row, apdus),	   UINT(cmd_row, sw),	       UINT(cmd_row, attempt),
+	UINT(cmd_row, apdus),	   UINT(cmd_row, sw),	       UINT(cmd_row, silent),	     UINT(cmd_row, attempt),
 	UINT(cmd_row, concat_ref), UINT(cmd_row, packet_len),  UINT(cmd_row, cntr),
 	TIME(cmd_row, born_ms),	   TIME(cmd_row, prepared_ms), TIME(cmd_row, sent_ms),
 	TIME(cmd_row, ended_ms),   TIME(cmd_row, due_ms),      TIME(cmd_row, deadline_ms),

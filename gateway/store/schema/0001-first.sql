@@ -125,6 +125,7 @@ CREATE TABLE cmd (
 	por_status INTEGER NOT NULL,		-- authenticated, 255 none
 	apdus INTEGER NOT NULL,
 	sw INTEGER NOT NULL,
+	silent INTEGER NOT NULL,		-- attempts that may have reached the card whole and were not answered
 	attempt INTEGER NOT NULL,
 	concat_ref INTEGER NOT NULL,
 	packet_len INTEGER NOT NULL,
