@@ -212,10 +212,10 @@ static bool alive(struct judge *j, const struct sim_card *c, const struct sim_su
 	if (r->state == SIM_SUB_TRIAL || r->state == SIM_SUB_RETURNING) {
 		if (!memcmp(imsi, j->before_fs + (imsi - c->fs), len) && memcmp(r->saved + 4, imsi, len))
 			return no(j, "IMSI of the old subscription in a trial", r->state, 0);
-	} else if (j->begun && r->state == j->rec.state && memcmp(imsi, j->fs + (imsi - c->fs), len)) {
+	} else if (j->begun && r->state == j->spoke && memcmp(imsi, j->fs + (imsi - c->fs), len)) {
 		return no(j, "IMSI changed without an order", r->state, 0);
 	}
-	if (j->begun && r->state == SIM_SUB_ROLLED_BACK && j->rec.state != SIM_SUB_ROLLED_BACK)
+	if (j->begun && r->state == SIM_SUB_ROLLED_BACK && j->spoke != SIM_SUB_ROLLED_BACK)
 		return files_back(j, c);
 	return true;
 }
@@ -247,6 +247,7 @@ bool judge_look(struct judge *j, const struct sim_card *c)
 	if (!alive(j, c, n, r) || !pairs_kept(j, n, r))
 		return false;
 	j->rec = *r;
+	j->spoke = r->state;
 	memcpy(j->fs, c->fs, sizeof(j->fs));
 	j->begun = true;
 	return true;

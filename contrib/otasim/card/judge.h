@@ -15,6 +15,7 @@
 struct judge {
 	bool begun;
 	struct sim_sub_rec rec;		   /* in force at the last look */
+	uint8_t spoke;			   /* state at the last look at a living card */
 	struct sim_sub_trial trial;
 	struct {
 		uint16_t index;
