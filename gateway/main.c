@@ -36,6 +36,7 @@ struct parts {
 	struct http *http;
 	struct shell *shell;
 	struct link *link[CONFIG_LINKS_MAX];
+	const char *link_name[CONFIG_LINKS_MAX];
 	unsigned n_links;
 	int log_level;
 };
@@ -163,7 +164,7 @@ static int make_links(struct parts *p, char *err)
 		ks_wipe(&s, sizeof(s));
 		if (!p->link[i])
 			return -1;
-		p->n_links++;
+		p->link_name[p->n_links++] = p->link[i]->name;
 	}
 	return 0;
 }
@@ -189,6 +190,7 @@ static int make_core(struct parts *p, char *err)
 	};
 	struct api_deps with_gw = ad;
 
+	p->cfg.gw.link_names = p->link_name;
 	p->gw = gw_new(&p->cfg.gw, &deps);
 	if (!p->gw) {
 		snprintf(err, ERR_MAX, "out of memory for the limits in the config");

@@ -32,11 +32,15 @@ int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text
 
 	if (c)
 		return -EEXIST;
-	if (gw->n_campaigns == CAMPAIGNS_MAX)
+	for (unsigned i = 0; i < gw->n_campaigns && !c; i++)
+		if (!gw->campaign[i].row.id)	/* a forgotten one's place */
+			c = &gw->campaign[i];
+	if (!c && gw->n_campaigns == CAMPAIGNS_MAX)
 		return -ENOSPC;
 	if (profile_parse(&p, text, len, err, err_cap))
 		return -EINVAL;
-	c = &gw->campaign[gw->n_campaigns++];
+	if (!c)
+		c = &gw->campaign[gw->n_campaigns++];
 	*c = (struct campaign){ .row = *row, .profile = p, .rate_ms = gw->now_ms };
 	c->by_state[TXN_PLANNED] = row->targets;
 	return 0;
@@ -46,6 +50,19 @@ int gw_campaign_adopt(struct gw *gw, const struct campaign_row *row, const char 
 		      size_t err_cap)
 {
 	return campaign_add(gw, row, text, len, err, err_cap);
+}
+
+int gw_campaign_forget(struct gw *gw, uint64_t id)
+{
+	struct campaign *c = id ? campaign_by_id(gw, id) : NULL;
+
+	if (!c)
+		return -ENOENT;
+	if (c->row.state != CAMPAIGN_READY)
+		return -EALREADY;
+	/* nothing of it is open or asked for, so the place can be given away at once */
+	*c = (struct campaign){ .row = { .state = CAMPAIGN_DONE } };
+	return 0;
 }
 
 bool gw_campaign_find(const struct gw *gw, const char *name, uint64_t *id)

@@ -420,8 +420,17 @@ void cmd_timer(struct gw *gw, struct card *c)
 	}
 }
 
+static const char *link_name(const struct gw *gw, unsigned link, char number[12])
+{
+	if (gw->cfg.link_names)
+		return gw->cfg.link_names[link];
+	snprintf(number, 12, "%u", link);
+	return number;
+}
+
 void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 {
+	char number[12];
 	struct cmd_row *cmd = card_cmd(c, f->cmd, NULL);
 	struct campaign *camp;
 	int64_t wait_ms = gw->cfg.retry.por_timeout_ms;
@@ -435,8 +444,8 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 		c->b.txn.sms_parts += f->next_seg;
 		card_dirty(gw, c, DIRTY_TXN);
 	}
-	gw_story(gw, cmd->card, cmd->id, STORY_ATTEMPT, NULL, 0, "attempt %u, link %u, %u of %u SMS, ref %u: %s", f->attempt,
-		 f->link, f->next_seg, f->segs, cmd->concat_ref,
+	gw_story(gw, cmd->card, cmd->id, STORY_ATTEMPT, NULL, 0, "attempt %u, link %s, %u of %u SMS, ref %u: %s", f->attempt,
+		 link_name(gw, f->link, number), f->next_seg, f->segs, cmd->concat_ref,
 		 f->fail.cls == FAIL_NONE ? "accepted" : f->fail.what ? f->fail.what : fail_class_name(f->fail.cls));
 	if (cmd->state != CMD_PREPARED)
 		return;	/* a PoR was faster than the answer to our submit */

@@ -43,6 +43,7 @@ struct gw_cfg {
 	uint8_t pid, dcs;		/* 0x7f, 0xf6 */
 	bool want_report;		/* ask for delivery receipts */
 	unsigned n_links;
+	const char *const *link_names;	/* n_links of them, for the story; NULL: numbers.  Must outlive the core */
 };
 void gw_cfg_default(struct gw_cfg *c);
 
@@ -124,6 +125,10 @@ void gw_on_link_event(struct gw *gw, struct link *l, const struct link_event *ev
 /* A campaign that an intake has made READY in the store becomes known to the core. */
 int gw_campaign_adopt(struct gw *gw, const struct campaign_row *row, const char *profile_text, size_t len, char *err,
 		      size_t err_cap);
+
+/* A READY campaign is about to be dropped from the store: from now on the core does not know it.  -ENOENT, or -EALREADY when
+ * it has been started. */
+int gw_campaign_forget(struct gw *gw, uint64_t id);
 
 /* ---- to look at ---- */
 struct gw_campaign_view {

@@ -490,17 +490,38 @@ static void delete_done(struct store_batch *b, int rc)
 	call_free(&c->call);
 }
 
-/* A campaign that the core has taken over is ended by cancel, which it does itself; deleted is what it never saw. */
+static void delete_commit(struct api *a, const struct campaign_row *row, struct api_to to)
+{
+	struct delete_call *c = call_new(a, sizeof(*c), to, delete_drop);
+
+	if (!c)
+		return;
+	c->row = *row;
+	c->batch = store_batch_new();
+	if (!c->batch || !store_batch_add(c->batch, ST_CAMPAIGN_DROP, &c->row, NULL, 0)) {
+		api_fail(to, API_NOT_READY, "no-memory", "out of memory: try again later");
+		call_free(&c->call);
+		return;
+	}
+	c->batch->done = delete_done;
+	c->batch->ctx = c;
+	a->deps.store->ops->commit(a->deps.store, c->batch);
+}
+
+/* Deleted can be what was never started: still coming in, or READY.  All else is ended by cancel and keeps its report. */
 void api_campaign_delete(struct api *a, const char *name, struct api_to to)
 {
-	struct delete_call *c;
 	struct session *s = NULL;
+	struct gw_campaign_view view;
+	struct campaign_row row;
 	uint64_t id;
 
-	if (gw_campaign_find(a->deps.gw, name, &id)) {
-		api_fail(to, API_REFUSED, "not-loading",
-			 "campaign %.47s is complete: cancel it instead; deleted can be only what is still coming in",
-			 name);
+	if (gw_campaign_find(a->deps.gw, name, &id) && gw_campaign_view(a->deps.gw, id, &view)) {
+		if (gw_campaign_forget(a->deps.gw, id))
+			api_fail(to, API_REFUSED, "started", "campaign %.47s is %s: cancel it instead, its report stays", name,
+				 campaign_state_name(view.row.state));
+		else
+			delete_commit(a, &view.row, to);
 		return;
 	}
 	for (size_t i = 0; i < API_SESSIONS_MAX; i++) {
@@ -517,18 +538,7 @@ void api_campaign_delete(struct api *a, const char *name, struct api_to to)
 		api_fail(to, API_NOT_READY, "busy", "a chunk of its list is being committed: try again");
 		return;
 	}
-	c = call_new(a, sizeof(*c), to, delete_drop);
-	if (!c)
-		return;
-	c->row = s->campaign;
-	c->batch = store_batch_new();
-	if (!c->batch || !store_batch_add(c->batch, ST_CAMPAIGN_DROP, &c->row, NULL, 0)) {
-		api_fail(to, API_NOT_READY, "no-memory", "out of memory: try again later");
-		call_free(&c->call);
-		return;
-	}
+	row = s->campaign;
 	session_drop(a, s);
-	c->batch->done = delete_done;
-	c->batch->ctx = c;
-	a->deps.store->ops->commit(a->deps.store, c->batch);
+	delete_commit(a, &row, to);
 }

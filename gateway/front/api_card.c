@@ -233,6 +233,7 @@ static void card_cmds(struct store_query *q, int rc)
 static void card_got(struct store_query *q, int rc)
 {
 	struct card_call *c = q->ctx;
+	struct gw_campaign_view view;
 
 	if (rc) {
 		card_fail(c, rc);
@@ -244,6 +245,8 @@ static void card_got(struct store_query *q, int rc)
 		call_free(&c->call);
 		return;
 	}
+	if (c->card.bundle.has_txn && gw_campaign_view(c->call.a->deps.gw, c->card.bundle.txn.campaign, &view))
+		memcpy(c->card.campaign, view.row.name, sizeof(c->card.campaign));
 	c->q = (struct store_query){ .kind = Q_CARD_CMDS,
 				     .id = c->card.bundle.card.id,
 				     .limit = API_CARD_CMDS_MAX,

@@ -461,12 +461,12 @@ static json_t *out_story(const struct api_story_view *v)
 	return o;
 }
 
-static json_t *out_txn(const struct txn_row *t)
+static json_t *out_txn(const struct txn_row *t, const char *campaign)
 {
 	json_t *o = json_object();
 
 	set_n(o, "id", t->id);
-	set_n(o, "campaign", t->campaign);
+	set_s(o, "campaign", campaign);
 	set_s(o, "state", txn_state_name(t->state));
 	set_evidence(o, t->evidence);
 	set_octet(o, "por_status", t->por_status, t->por_status != 255);
@@ -524,7 +524,7 @@ static json_t *out_card(const struct api_card *c)
 		json_array_append_new(keysets, k);
 	}
 	set(o, "keysets", keysets);
-	set(o, "txn", b->has_txn ? out_txn(&b->txn) : NULL);
+	set(o, "txn", b->has_txn ? out_txn(&b->txn, c->campaign) : NULL);
 	for (size_t i = 0; i < c->n_cmds; i++)
 		json_array_append_new(cmds, out_cmd(&c->cmd[i]));
 	set(o, "commands", cmds);
