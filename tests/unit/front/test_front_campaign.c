@@ -179,6 +179,23 @@ static void test_verbs_and_views(void **state)
 	assert_true(json_is_null(json_object_get(f->json, "alarm")));
 }
 
+/* What was never started can be deleted; its cards and name are free again, also after other campaigns came. */
+static void test_delete_ready(void **state)
+{
+	struct front *f = *state;
+
+	ready(f, "swap1", 0, 5);
+	api_campaign_delete(f->api, "swap1", front_to(f));
+	front_wait(f);
+	assert_int_equal(f->status, 200);
+	api_campaign_show(f->api, "swap1", front_to(f));
+	front_wait(f);
+	assert_int_equal(f->status, 404);
+	ready(f, "swap1", 0, 5);
+	assert_int_equal(front_verb(f, "swap1", CAMPAIGN_VERB_START), 200);
+	assert_string_equal(front_s(f, "state"), "RUNNING");
+}
+
 /* Exactly one row per card, in pages. */
 static void test_report(void **state)
 {
@@ -278,6 +295,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_headers_and_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_verbs_and_views, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_delete_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_report, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_abandoned, setup, teardown),
