@@ -73,8 +73,37 @@ static int bundle_packet(struct conn *c, struct card_bundle *out)
 	return rc < 0 ? rc : len < 0 ? len : 0;
 }
 
+/* The card itself.  Whether it has fragments is asked with it, because to sort even none of them costs more than all the
+ * rest of the card.  1 there, 0 no such card, or an error. */
+static int bundle_card(struct conn *c, uint64_t card, struct card_bundle *out, bool *parts)
+{
+	sqlite3_stmt *st = c->st[S_CARD];
+	int err = 0, rc;
+
+	bind_id(st, 1, card);
+	rc = st_row(st);
+	if (rc > 0) {
+		*parts = sqlite3_column_int(st, t_card.n) != 0;
+		err = row_read(&t_card, st, 0, &out->card);
+	}
+	sqlite3_reset(st);
+	return err ? err : rc;
+}
+
+static int bundle_parts(struct conn *c, struct card_bundle *out)
+{
+	sqlite3_stmt *st = c->st[S_PARTS];
+	int n;
+
+	bind_id(st, 1, out->card.id);
+	sqlite3_bind_int(st, 2, CARD_PARTS_MAX);
+	n = rows_read(st, &t_part, out->part, sizeof(out->part[0]), CARD_PARTS_MAX);
+	out->n_parts = (uint8_t)(n > 0 ? n : 0);
+	return n;
+}
+
 /* What belongs to out->card; the transaction is read here unless the caller has it. */
-static int bundle_fill(struct conn *c, struct card_bundle *out)
+static int bundle_fill(struct conn *c, struct card_bundle *out, bool parts)
 {
 	int n;
 
@@ -91,12 +120,9 @@ static int bundle_fill(struct conn *c, struct card_bundle *out)
 		return n;
 	out->n_cmds = (uint8_t)n;
 
-	bind_id(c->st[S_PARTS], 1, out->card.id);
-	sqlite3_bind_int(c->st[S_PARTS], 2, CARD_PARTS_MAX);
-	n = rows_read(c->st[S_PARTS], &t_part, out->part, sizeof(out->part[0]), CARD_PARTS_MAX);
+	n = parts ? bundle_parts(c, out) : 0;
 	if (n < 0)
 		return n;
-	out->n_parts = (uint8_t)n;
 
 	n = out->has_txn ? 0 : bundle_txn(c, out);
 	return n < 0 ? n : bundle_packet(c, out);
@@ -105,18 +131,18 @@ static int bundle_fill(struct conn *c, struct card_bundle *out)
 /* 1 there, 0 no such card, or an error. */
 static int bundle_read(struct conn *c, uint64_t card, const struct txn_row *txn, struct card_bundle *out)
 {
+	bool parts = false;
 	int n;
 
 	memset(out, 0, sizeof(*out));
-	bind_id(c->st[S_CARD], 1, card);
-	n = rows_read(c->st[S_CARD], &t_card, &out->card, sizeof(out->card), 1);
+	n = bundle_card(c, card, out, &parts);
 	if (n <= 0)
 		return n;
 	if (txn) {
 		out->txn = *txn;
 		out->has_txn = true;
 	}
-	n = bundle_fill(c, out);
+	n = bundle_fill(c, out, parts);
 	return n < 0 ? n : 1;
 }
 
