@@ -423,7 +423,7 @@ static int key_import(struct ks_keyset *k, int i, const char *hex, char *err, si
 		ks_say(err, err_cap, "%s: %d octets do not fit algorithm %s", key_names[i], n, ota_alg_name(alg));
 		return KS_E_KEYLEN;
 	}
-	return n ? key_weak(k->key[i], (size_t)n, is_des(alg), key_names[i], err, err_cap) : 0;
+	return n && !k->spec.weak ? key_weak(k->key[i], (size_t)n, is_des(alg), key_names[i], err, err_cap) : 0;
 }
 
 static int keyset_import(struct ks *ks, const char *iccid, const struct ks_keyset_spec *spec,

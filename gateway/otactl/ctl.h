@@ -1,8 +1,8 @@
 /* ctl.h - what the files of otactl share: exit codes, arguments, one call to the gateway, three output formats.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * otactl is a client of the HTTP API (contrib/doc/api.md) and nothing else: it links none of the gateway, so that whatever
- * it can do, any other program can do as well.
+ * otactl is a client of the HTTP API (contrib/doc/api.md): it links none of the gateway, so that whatever it can do, any
+ * other program can do as well.  `otactl packet` needs no gateway at all and links the codec and the keystore instead.
  */
 #ifndef OTACTL_CTL_H
 #define OTACTL_CTL_H
@@ -152,6 +152,9 @@ int cmd_campaign_watch(struct ctl *c, const struct ctl_args *a);
 int cmd_campaign_report(struct ctl *c, const struct ctl_args *a);
 int cmd_status(struct ctl *c, const struct ctl_args *a);
 int cmd_explain(struct ctl *c, const struct ctl_args *a);
+int cmd_packet_encode(struct ctl *c, const struct ctl_args *a);
+int cmd_packet_decode(struct ctl *c, const struct ctl_args *a);
+int cmd_packet_explain(struct ctl *c, const struct ctl_args *a);
 
 /* Cards in a state that they do not leave any more, from a campaign's view. */
 uint64_t campaign_ended(const json_t *view);

@@ -51,12 +51,22 @@ static const struct ctl_option yes_options[] = {
 	{ "yes", 'y', NULL, "really" },
 	{ NULL },
 };
+static const struct ctl_option encode_options[] = {
+	{ "legacy", 0, NULL, "allow DES-ECB (KIc nibble D): for old cards only" },
+	{ NULL },
+};
+static const struct ctl_option explain_options[] = {
+	{ "kind", 'k', "KIND", "what it is, instead of a guess; 'list' names them" },
+	{ "file", 'f', "FID[@DF]", "the file whose contents it is: 6f07, 6f07@7f20, 4f01" },
+	{ "keys", 0, "FILE", "keys (and the command, for a PoR), mode 0600: a JSON object, or card CSV" },
+	{ NULL },
+};
 static const struct ctl_option no_options[] = { { NULL } };
 
 struct command {
 	const char *group, *verb; /* verb NULL: the group alone */
 	const char *args;
-	unsigned n_args;
+	unsigned n_args; /* those in brackets may be left out */
 	const char *brief, *more;
 	const struct ctl_option *options;
 	int (*run)(struct ctl *c, const struct ctl_args *a);
@@ -96,6 +106,29 @@ static const struct command commands[] = {
 	{ "campaign", "report", "NAME", 1, "exactly one line per card",
 	  "CSV when the output is redirected, a table on a terminal; -o decides otherwise.", no_options,
 	  cmd_campaign_report },
+	{ "packet", "encode", "", 0, "command packets from JSON Lines, no gateway needed",
+	  "One object a line on standard input: id, spi1, spi2, kic, kid, tar, cntr, kic_key, kid_key, cc_len, "
+	  "secured_data\n"
+	  "and, when wanted, concat_iei and concat_ref; octets in hex.  One object a line comes out: id, packet, tp_ud, or "
+	  "id, error.\n"
+	  "The exit code is 3 when a line had an error.  Keys are read from standard input alone.",
+	  encode_options, cmd_packet_encode },
+	{ "packet", "decode", "", 0, "packets opened and judged, JSON Lines, no gateway needed",
+	  "One object a line on standard input, by its kind:\n"
+	  "  command   packet or tp_ud, kic_key, kid_key, cc_len\n"
+	  "  response  packet or tp_ud, and spi1, spi2, kic, kid, tar, cntr, kic_key, kid_key, cc_len of its command\n"
+	  "  join      tp_ud: the segments, in any order\n"
+	  "One object a line comes out: id, verdict and the fields, or id, error.  The exit code is 3 when a line had an "
+	  "error.",
+	  no_options, cmd_packet_decode },
+	{ "packet", "explain", "[HEX]", 1, "any octets field by field, no gateway needed",
+	  "HEX is a packet, PoR, TP-UD, TPDU, script, its answer, or with --file the contents of a file; without HEX "
+	  "each line\n"
+	  "of standard input.  What it is, is guessed and said.  Without --keys what stands in clear is explained.\n"
+	  "FILE of --keys: {\"kic_key\":..,\"kid_key\":..} and for a PoR also spi2, kic, kid, tar, cntr of its command; or "
+	  "CSV\n"
+	  "with a line of names (kic_key,kid_key or KIC1,KID1,.. by key version) and one of values.",
+	  explain_options, cmd_packet_explain },
 	{ "explain", NULL, "HEX", 1, "the header fields of a packet, without any key", NULL, no_options, cmd_explain },
 };
 
@@ -382,7 +415,7 @@ static int parse_and_run(const struct command *cmd, int argc, char **argv)
 		help_command(cmd);
 		return CTL_OK;
 	}
-	if (a.n_pos != cmd->n_args) {
+	if (a.n_pos != cmd->n_args && (a.n_pos || cmd->args[0] != '[')) {
 		ctl_error("usage: otactl %s%s%s%s%s; --help tells more", cmd->group, cmd->verb ? " " : "",
 			  cmd->verb ? cmd->verb : "", *cmd->args ? " " : "", cmd->args);
 		return CTL_USAGE;

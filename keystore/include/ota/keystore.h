@@ -78,6 +78,7 @@ struct ks_keyset_spec {
 	uint8_t kvn; /* 1..15 */
 	enum ota_alg kic_alg, kid_alg;
 	uint8_t cc_len; /* 8, or 4 for AES keysets with short CMAC */
+	bool weak; /* take what KS_E_WEAK refuses: published test data have such keys, cards must not */
 };
 
 /* "des3-2key"-like names on the command line: 3des2, 3des3, aes (length from the key), aes128, aes192, aes256, des.
