@@ -89,7 +89,7 @@ static int expanded_parse(struct ota_script_rsp *out, const uint8_t *data, size_
 	struct rd body;
 	int rc;
 
-	if (len && data[0] != TAG_RSP && data[0] != TAG_RSP_INDEFINITE)
+	if (data[0] != TAG_RSP && data[0] != TAG_RSP_INDEFINITE)
 		return OTA_E_FORMAT;
 	rc = script_body(data, len, &body);
 	if (rc)
@@ -149,8 +149,10 @@ int ota_script_rsp_parse(struct ota_script_rsp *out, enum ota_format format, con
 		format = ota_rsp_format(data, len);
 	if (format == OTA_FORMAT_COMPACT)
 		rc = compact_parse(out, data, len);
+	else if (format == OTA_FORMAT_UNKNOWN || len == 0)
+		rc = OTA_E_SHORT;
 	else
-		rc = len ? expanded_parse(out, data, len) : OTA_E_SHORT;
+		rc = expanded_parse(out, data, len);
 	if (rc)
 		rsp_clear(out);
 	return rc;

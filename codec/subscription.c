@@ -94,7 +94,7 @@ static uint64_t be(struct ota_span v)
 {
 	struct rd in = rd_init(v.p, v.len);
 
-	return rd_be(&in, v.len);
+	return v.p ? rd_be(&in, v.len) : 0;
 }
 
 static uint64_t need_be(struct rd *in, uint8_t tag, size_t n)

@@ -36,7 +36,7 @@ static void check_accepted(const struct ota_rsp *rsp, const struct ota_cmd_param
 /* What a card said can be said again. */
 static void round_trip(const struct ota_rsp *rsp, const struct ota_cmd_params *sent)
 {
-	static uint8_t buf[OTA_PACKET_MAX];
+	static uint8_t buf[OTA_PACKET_PROTOCOL_MAX];
 	struct ota_rsp back;
 	int len = ota_rsp_encode(buf, sizeof(buf), sent, rsp->status, rsp->data, rsp->data_len, &glass_crypt);
 
@@ -57,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < HEAD)
 		return 0;
 	sent.spi[1] = data[0];
+	sent.legacy = true;
 	sent.kic = data[1];
 	sent.kid = data[2];
 	sent.cc_len = data[3];
