@@ -92,6 +92,18 @@ void cmd_params(const struct cmd_row *cmd, uint32_t set, struct ota_cmd_params *
 
 /* --------------------------------------------------------------------------------------------------- an attempt */
 
+/* An attempt that did not take place, or that does not count. */
+void cmd_attempt_back(struct gw *gw, struct card *c, struct cmd_row *cmd)
+{
+	struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+
+	cmd->attempt--;
+	c->b.txn.attempts--;
+	if (camp)
+		camp->attempts--;
+	card_dirty(gw, c, DIRTY_TXN | DIRTY_CMD(cmd - c->b.cmd));
+}
+
 /* The attempt is in the batch that is being filled; it leaves when that is durable. */
 static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd)
 {
@@ -111,8 +123,7 @@ static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd)
 	if (flight_add(gw, c, cmd)) {
 		cmd_due(gw, c, cmd, INT64_MAX);
 	} else {	/* all places taken: it did not take place */
-		cmd->attempt--;
-		t->attempts--;
+		cmd_attempt_back(gw, c, cmd);
 		cmd_due(gw, c, cmd, gw->now_ms + LAUNCH_RETRY_MS);
 	}
 }
@@ -320,10 +331,8 @@ void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct f
 			give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why->what ? why->what : "refused");
 		return;
 	}
-	if (!retry_counts(why->cls) && cmd->attempt) {	/* congestion and lost links do not use attempts up */
-		cmd->attempt--;
-		c->b.txn.attempts--;
-	}
+	if (!retry_counts(why->cls) && cmd->attempt)	/* congestion and lost links do not use attempts up */
+		cmd_attempt_back(gw, c, cmd);
 	due = retry_at(rp, why->cls, cmd->attempt ? cmd->attempt : 1, gw->now_ms, env_random_u32(gw->deps.env));
 	if (due > cmd->deadline_ms)
 		due = cmd->deadline_ms;

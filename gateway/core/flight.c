@@ -127,9 +127,7 @@ static void withdraw(struct gw *gw, struct flight *f, struct card *c, struct cmd
 	flight_free(gw, f);
 	if (cmd->state != CMD_PREPARED)
 		return;
-	/* the attempt did not take place */
-	c->b.txn.attempts--;
-	cmd->attempt--;
+	cmd_attempt_back(gw, c, cmd);
 	cmd_state_set(gw, c, cmd, CMD_WAIT_TIMER);
 	cmd->due_ms = gw->now_ms;
 	stub_due(gw, stub_find(gw, c->b.card.id), gw->now_ms);

@@ -275,6 +275,7 @@ void cmd_state_set(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd_
  * transaction is active or becomes FAILED with the reason. */
 void cmd_prepare(struct gw *gw, struct card *const *c, unsigned n, enum cmd_kind kind, uint64_t cntr_step);
 void cmd_timer(struct gw *gw, struct card *c);
+void cmd_attempt_back(struct gw *gw, struct card *c, struct cmd_row *cmd);
 void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd);
 void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f);
 void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status);
