@@ -161,7 +161,7 @@ static uint32_t number(const struct cmd *k, uint8_t tag)
 {
 	struct rd v = k->v[tag & 0x1f];
 
-	return (uint32_t)rd_be(&v, rd_left(&v) <= 4 ? rd_left(&v) : 4);
+	return v.p ? (uint32_t)rd_be(&v, rd_left(&v) <= 4 ? rd_left(&v) : 4) : 0;
 }
 
 /* TS 31.102, 4.2.2: 6 to 15 digits, behind them only filler. */

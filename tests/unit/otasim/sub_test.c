@@ -305,9 +305,10 @@ void bench_loci(struct bench *b, const char *plmn_hex, uint8_t status)
 	static const uint16_t path[1] = { 0x6f7e };
 	uint8_t f[11] = { 1, 2, 3, 4, 0, 0, 0, 0x00, 0x01, 0xff, status };
 	struct oct plmn = oct_hex(plmn_hex);
+	int want = b->sub.dead ? -1 : 0;
 
 	memcpy(f + 4, plmn.b, 3);
-	assert_int_equal(sim_card_me_update(&b->card, path, 1, f, sizeof(f)), b->sub.dead ? -1 : 0);
+	assert_int_equal(sim_card_me_update(&b->card, path, 1, f, sizeof(f)), want);
 	bench_look(b);
 }
 

@@ -294,10 +294,14 @@ static struct oct random_set(void)
 	uint16_t from = upto(8) ? r->index : (uint16_t)(1 + upto(8)), to = (uint16_t)(from + (upto(3) ? 1 : upto(4)));
 	uint8_t mac[8], opc[16];
 	struct oct w;
-	struct set_spec s = { .order = 1 + upto(ORDERS), .from = from, .to = to, .imsi = upto(2) ? IMSI_B : IMSI_C,
-			      .files = upto(2) ? "8405016f780004" : NULL, .plmns = upto(4) ? PLMN_B : NULL,
-			      .trial_s = upto(2) ? 0 : 60 + (uint32_t)upto(4000) };
+	struct set_spec s = { .from = from, .to = to };
 
+	/* one draw after the other: members of an initializer have no order, and a seed shall mean the same everywhere */
+	s.order = 1 + upto(ORDERS);
+	s.imsi = upto(2) ? IMSI_B : IMSI_C;
+	s.files = upto(2) ? "8405016f780004" : NULL;
+	s.plmns = upto(4) ? PLMN_B : NULL;
+	s.trial_s = upto(2) ? 0 : 60 + (uint32_t)upto(4000);
 	if (to > from + 1 && upto(4)) {
 		vault_mac(&b, "OTA3B-JUMP", from, to, s.order, mac);
 		s.mac = mac;
@@ -354,11 +358,13 @@ static void random_command(void)
 		c = with_key(0x3e, 0x94, key, 3);
 		break;
 	case 11:
-		c = refill((uint16_t)(r->highest + upto(2)), bench_random(&b) % 1000);
+		order = upto(2);
+		c = refill((uint16_t)(r->highest + order), upto(1000));
 		bench_send_pair(&b, 0, 14, &c);
 		return;
 	case 12:
-		c = erase((uint16_t)(1 + upto(10)), (uint16_t)(10 + upto(10)));
+		order = 1 + upto(10);
+		c = erase((uint16_t)order, (uint16_t)(10 + upto(10)));
 		break;
 	default:
 		c = cmd_order(0x30, order);
@@ -402,7 +408,10 @@ static void random_step(void)
 		auth_network(upto(2));
 		break;
 	case 5:
-		bench_loci(&b, upto(2) ? PLMN_B : "00f120", (uint8_t)(upto(3) == 0));
+		if (upto(2))
+			bench_loci(&b, PLMN_B, upto(3) == 0);
+		else
+			bench_loci(&b, "00f120", 0);
 		break;
 	case 6:
 		prove_ota_keys();
