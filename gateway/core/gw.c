@@ -89,6 +89,8 @@ struct gw *gw_new(const struct gw_cfg *cfg, const struct gw_deps *deps)
 	gw->deps = *deps;
 	if (gw->cfg.limits.prepared_max < CLAIM_MAX)	/* less than one claim would never be claimed */
 		gw->cfg.limits.prepared_max = CLAIM_MAX;
+	if (gw->cfg.limits.open_max < gw->cfg.limits.prepared_max)
+		gw->cfg.limits.open_max = gw->cfg.limits.prepared_max;
 	/* every flight pins its card; reads and claims must still find places, or nothing would ever move again */
 	need = gw->cfg.limits.prepared_max + cfg->limits.outcomes_max + cfg->limits.fetch_max + (CLAIMS_MAX + 1) * CLAIM_MAX;
 	if (gw->cfg.limits.resident_max < need)
