@@ -118,8 +118,8 @@ static int set_check(const struct ota_sub_set *s)
 {
 	if (s->order == 0 || !index_ok(s->from) || !index_ok(s->to) || s->to < s->from)
 		return OTA_E_RANGE;
-	if (s->files > OTA_SUB_FILES_MAX || (s->opc.len && s->opc.len != KEY16_LEN) ||
-	    s->plmns.len % 3 || s->plmns.len > 3 * OTA_SUB_PLMNS_MAX || (s->mac.len && s->mac.len != OTA_SUB_MAC_LEN))
+	if (s->files > OTA_SUB_FILES_MAX || (s->opc.len && s->opc.len != KEY16_LEN) || s->plmns.len % 3 ||
+	    s->plmns.len > 3 * OTA_SUB_PLMNS_MAX || (s->mac.len && s->mac.len != OTA_SUB_MAC_LEN))
 		return OTA_E_LENGTH;
 	if (s->trial_s && (s->trial_s < OTA_SUB_TRIAL_MIN_S || s->trial_s > OTA_SUB_TRIAL_MAX_S))
 		return OTA_E_RANGE;

@@ -91,9 +91,9 @@ int ota_sub_rsp_decode(struct ota_sub_rsp *out, const uint8_t *data, size_t len)
 		if (in.bad)
 			return OTA_E_SHORT;
 		/* One of a kind: a second one could say something else. */
-		if (tag == before || (tag == SUB_TAG_STATE && out->has_state) || (tag == SUB_TAG_HASH && out->has_hash) ||
-		    (tag == SUB_TAG_KCV && out->kcv_len) || (tag == SUB_TAG_VERSION && out->has_version) ||
-		    (tag == SUB_TAG_ICCID && out->has_iccid))
+		if (tag == before || (tag == SUB_TAG_STATE && out->has_state) ||
+		    (tag == SUB_TAG_HASH && out->has_hash) || (tag == SUB_TAG_KCV && out->kcv_len) ||
+		    (tag == SUB_TAG_VERSION && out->has_version) || (tag == SUB_TAG_ICCID && out->has_iccid))
 			return OTA_E_FORMAT;
 		before = tag;
 		switch (tag) {
@@ -203,7 +203,9 @@ const char *ota_sub_ins_name(uint8_t ins)
 
 const char *ota_sub_state_name(uint8_t state)
 {
-	static const char *const names[] = { "IDLE", "STAGED", "ARMED", "TRIAL", "CONFIRMED", "RETURNING", "ROLLED_BACK" };
+	static const char *const names[] = {
+		"IDLE", "STAGED", "ARMED", "TRIAL", "CONFIRMED", "RETURNING", "ROLLED_BACK"
+	};
 
 	return state < ARRAY_SIZE(names) ? names[state] : "unknown state";
 }
@@ -211,7 +213,8 @@ const char *ota_sub_state_name(uint8_t state)
 const char *ota_sub_end_name(uint8_t end)
 {
 	static const char *const names[] = {
-		"unknown",   "staged",		    "armed",	  "in trial", "confirmed", "confirmed by the card",
+		"unknown",   "staged",	    "armed",
+		"in trial",  "confirmed",   "confirmed by the card",
 		"returning", "rolled back", "rolled back by the timer",
 	};
 
@@ -257,8 +260,8 @@ static void describe_block(char *buf, size_t cap, const struct ota_sub_cmd *c)
 	else if (ota_sub_set_decode(&set, c->data.p, c->data.len) < 0)
 		snprintf(buf, cap, "%s, a set that cannot be read", name);
 	else
-		snprintf(buf, cap, "%s order %016" PRIX64 ", index %u to %u, %u files", name, set.order, set.from, set.to,
-			 set.files);
+		snprintf(buf, cap, "%s order %016" PRIX64 ", index %u to %u, %u files", name, set.order, set.from,
+			 set.to, set.files);
 }
 
 bool ota_sub_describe(char *buf, size_t cap, const uint8_t *apdu, size_t len)
@@ -276,8 +279,8 @@ bool ota_sub_describe(char *buf, size_t cap, const uint8_t *apdu, size_t len)
 	else if (c.version)
 		snprintf(buf, cap, "STATUS, version");
 	else if (c.ins == OTA_SUB_KEY_CHANGE)
-		snprintf(buf, cap, "KEY-CHANGE order %016" PRIX64 ", %s of index %u", c.order, c.k.len ? "K" : "OTA keys",
-			 c.from);
+		snprintf(buf, cap, "KEY-CHANGE order %016" PRIX64 ", %s of index %u", c.order,
+			 c.k.len ? "K" : "OTA keys", c.from);
 	else if (c.ins == OTA_SUB_REFILL)
 		snprintf(buf, cap, "REFILL order %016" PRIX64 ", index %u", c.order, c.index);
 	else if (c.ins == OTA_SUB_KEY_ERASE)

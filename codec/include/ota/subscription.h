@@ -12,33 +12,36 @@
 #include "ota/codec.h"
 
 /* Profile values (1). */
-#define OTA_SUB_TAR { 0xbf, 0xff, 0x3b }
-#define OTA_SUB_AID                                                                                                    \
-	{                                                                                                              \
-		0xf0, 0x4f, 0x54, 0x41, 0x33, 0x42, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0xbf, 0xff, 0x3b, 0x00         \
+#define OTA_SUB_TAR              \
+	{                        \
+		0xbf, 0xff, 0x3b \
+	}
+#define OTA_SUB_AID                                                                                            \
+	{                                                                                                      \
+		0xf0, 0x4f, 0x54, 0x41, 0x33, 0x42, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0xbf, 0xff, 0x3b, 0x00 \
 	}
 #define OTA_SUB_MSL	   0x16
 #define OTA_SUB_KVN_VAULT  14
 #define OTA_SUB_KVN_CHANGE 15
 #define OTA_SUB_VERSION	   1 /* P2 */
 
-#define OTA_SUB_SET_MAX	   512 /* octets of a set (2.2) */
-#define OTA_SUB_BLOCK_MAX  254 /* octets of data in one command */
-#define OTA_SUB_FILES_MAX  12
-#define OTA_SUB_PLMNS_MAX  16
-#define OTA_SUB_FILE_MAX   124 /* octets of content with one FID, two fewer with two */
-#define OTA_SUB_INDEX_MAX  0xfffe
-#define OTA_SUB_NO_INDEX   0xffff
+#define OTA_SUB_SET_MAX	    512 /* octets of a set (2.2) */
+#define OTA_SUB_BLOCK_MAX   254 /* octets of data in one command */
+#define OTA_SUB_FILES_MAX   12
+#define OTA_SUB_PLMNS_MAX   16
+#define OTA_SUB_FILE_MAX    124 /* octets of content with one FID, two fewer with two */
+#define OTA_SUB_INDEX_MAX   0xfffe
+#define OTA_SUB_NO_INDEX    0xffff
 #define OTA_SUB_TRIAL_MIN_S 60
 #define OTA_SUB_TRIAL_MAX_S 2592000
-#define OTA_SUB_TRIAL_S	   86400 /* when the set does not say */
-#define OTA_SUB_HASH_LEN   16
-#define OTA_SUB_MAC_LEN	   8
-#define OTA_SUB_KCV_LEN	   3
-#define OTA_SUB_KCVS_MAX   5
-#define OTA_SUB_JUMP_LEN   33 /* octets that the vault MACs (5.4) */
-#define OTA_SUB_ERASE_LEN  34
-#define OTA_SUB_RSP_MAX	   96 /* octets of the longest answer */
+#define OTA_SUB_TRIAL_S	    86400 /* when the set does not say */
+#define OTA_SUB_HASH_LEN    16
+#define OTA_SUB_MAC_LEN	    8
+#define OTA_SUB_KCV_LEN	    3
+#define OTA_SUB_KCVS_MAX    5
+#define OTA_SUB_JUMP_LEN    33 /* octets that the vault MACs (5.4) */
+#define OTA_SUB_ERASE_LEN   34
+#define OTA_SUB_RSP_MAX	    96 /* octets of the longest answer */
 
 enum ota_sub_ins {
 	OTA_SUB_STATUS = 0x30,
@@ -120,16 +123,16 @@ struct ota_sub_file {
 
 /* Spans with len 0 and zeros where something is optional: not there. */
 struct ota_sub_set {
-	uint64_t order;		/* not 0 */
-	uint16_t from, to;	/* equal in 3a */
-	char imsi[16];		/* 6..15 digits */
+	uint64_t order;	   /* not 0 */
+	uint16_t from, to; /* equal in 3a */
+	char imsi[16];	   /* 6..15 digits */
 	struct ota_sub_file file[OTA_SUB_FILES_MAX];
 	uint8_t files;
-	struct ota_span opc;	/* wrapped, 24 octets */
+	struct ota_span opc;	 /* wrapped, 24 octets */
 	uint8_t alg, sqn_scheme; /* alg 0: as the pair has it */
-	struct ota_span plmns;	/* three octets each */
-	uint32_t trial_s;	/* 0: the card's 24 hours */
-	struct ota_span mac;	/* the vault's, when to > from + 1 */
+	struct ota_span plmns;	 /* three octets each */
+	uint32_t trial_s;	 /* 0: the card's 24 hours */
+	struct ota_span mac;	 /* the vault's, when to > from + 1 */
 };
 /* The exact octets that STAGE carries, that ARM's hash is over and that the card keeps (2.1, 5.1).  Length or an error. */
 int ota_sub_set_encode(uint8_t *buf, size_t cap, const struct ota_sub_set *set);
@@ -167,14 +170,14 @@ void ota_sub_key_erase(struct ota_script *s, uint64_t order, uint16_t first, uin
 struct ota_sub_cmd {
 	uint8_t ins;
 	bool le;
-	bool version;		/* STATUS with P1 01 */
-	uint8_t block;		/* STAGE and ADVANCE: number of the block, */
-	bool more;		/* another one follows, */
-	struct ota_span data;	/* and its octets: join them for ota_sub_set_decode() */
-	uint64_t order;		/* of STAGE and ADVANCE: in the set */
+	bool version;	      /* STATUS with P1 01 */
+	uint8_t block;	      /* STAGE and ADVANCE: number of the block, */
+	bool more;	      /* another one follows, */
+	struct ota_span data; /* and its octets: join them for ota_sub_set_decode() */
+	uint64_t order;	      /* of STAGE and ADVANCE: in the set */
 	uint16_t from;
-	uint16_t index;		/* REFILL */
-	uint16_t first, last;	/* KEY-ERASE */
+	uint16_t index;	      /* REFILL */
+	uint16_t first, last; /* KEY-ERASE */
 	uint8_t alg, sqn_scheme;
 	struct ota_span hash, mac;
 	struct ota_span k, ota_keys, opc, pair; /* wrapped */
@@ -195,29 +198,29 @@ bool ota_sub_describe(char *buf, size_t cap, const uint8_t *apdu, size_t len);
 struct ota_sub_rsp {
 	bool has_state, has_hash, has_version, has_iccid;
 	/* state object */
-	uint8_t state;		/* enum ota_sub_state, or one we do not know */
+	uint8_t state; /* enum ota_sub_state, or one we do not know */
 	uint16_t index;
 	uint8_t kvn;
-	uint64_t order;		/* in progress, 0 when none */
-	uint16_t to;		/* its target, OTA_SUB_NO_INDEX when none */
+	uint64_t order; /* in progress, 0 when none */
+	uint16_t to;	/* its target, OTA_SUB_NO_INDEX when none */
 	uint8_t imsi_ef[USIM_IMSI_LEN];
-	char imsi[16];		/* decoded; "" when EF_IMSI holds none */
+	char imsi[16]; /* decoded; "" when EF_IMSI holds none */
 	uint16_t pairs_left;
 	uint32_t trial_left_s;
-	uint8_t pending;	/* OTA_SUB_PENDING_* */
+	uint8_t pending; /* OTA_SUB_PENDING_* */
 	uint64_t cntr;
-	uint8_t end;		/* enum ota_sub_end of the order in the command */
+	uint8_t end; /* enum ota_sub_end of the order in the command */
 	uint64_t last_order;
 	uint8_t last_end;
 	/* others */
 	uint8_t hash[OTA_SUB_HASH_LEN];
 	uint8_t kcv[OTA_SUB_KCVS_MAX * OTA_SUB_KCV_LEN];
-	uint8_t kcv_len;	/* 0: not there */
+	uint8_t kcv_len; /* 0: not there */
 	struct {
 		uint8_t major, minor;
 		uint16_t maker, build, pairs_max, pairs, set_max;
 		uint8_t files_max, plmns_max;
-		uint16_t algs;	/* bit n-1: algorithm n */
+		uint16_t algs; /* bit n-1: algorithm n */
 		uint8_t slice_s, orders_max;
 	} version;
 	uint8_t iccid[USIM_ICCID_LEN];

@@ -125,8 +125,8 @@ int sim_unwrap(const uint8_t *kek, size_t kek_len, const uint8_t *in, size_t len
 	if (len > SIM_WRAP_MAX || !ctx)
 		goto out;
 	EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-	if (EVP_DecryptInit_ex(ctx, ciph, NULL, kek, NULL) == 1 &&
-	    EVP_DecryptUpdate(ctx, buf, &n, in, (int)len) == 1 && n > 0 && (size_t)n == want) {
+	if (EVP_DecryptInit_ex(ctx, ciph, NULL, kek, NULL) == 1 && EVP_DecryptUpdate(ctx, buf, &n, in, (int)len) == 1 &&
+	    n > 0 && (size_t)n == want) {
 		memcpy(out, buf, want);
 		rc = 0;
 	}

@@ -145,7 +145,10 @@ const uint8_t *sim_card_file(const struct sim_card *c, uint16_t fid, size_t *len
 
 uint8_t *sim_fs_at(struct sim_card *c, const uint16_t *path, int n, size_t *len, bool *read_only)
 {
-	enum df df = n == 1 ? DF_ADF : path[0] == dfs[DF_5GS].fid ? DF_5GS : path[0] == dfs[DF_GSM].fid ? DF_GSM : DF_NONE;
+	enum df df = n == 1			? DF_ADF :
+		     path[0] == dfs[DF_5GS].fid ? DF_5GS :
+		     path[0] == dfs[DF_GSM].fid ? DF_GSM :
+						  DF_NONE;
 
 	if (df == DF_5GS && c->profile.no_5gs)
 		return NULL;

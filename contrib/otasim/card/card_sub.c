@@ -11,9 +11,9 @@
 
 #include "card_sub_int.h"
 
-#define ATOMIC_MAX   8		    /* octets a single write puts down whole or not at all (9) */
-#define SQN_DELTA    (1ull << 28)   /* TS 33.102, C.2.1 and C.3.2 */
-#define FIRST_INDEX  1
+#define ATOMIC_MAX  8		 /* octets a single write puts down whole or not at all (9) */
+#define SQN_DELTA   (1ull << 28) /* TS 33.102, C.2.1 and C.3.2 */
+#define FIRST_INDEX 1
 
 /* ---- memory that power can leave ---- */
 
@@ -695,8 +695,7 @@ enum sim_auth_result sim_card_authenticate(struct sim_card *c, const uint8_t ran
 			goto done;
 	}
 	res = try_keys(s, p, &k, rand, autn, out);
-	if (res == SIM_AUTH_OK && r->state == SIM_SUB_TRIAL && !s->nvm.trial.authenticated &&
-	    !pay(s, r->trial_s, 1))
+	if (res == SIM_AUTH_OK && r->state == SIM_SUB_TRIAL && !s->nvm.trial.authenticated && !pay(s, r->trial_s, 1))
 		res = SIM_AUTH_NONE;
 done:
 	if (res == SIM_AUTH_NONE)

@@ -10,7 +10,10 @@
 
 #include "card.h"
 
-#define SIM_SUB_TAR	   { 0xbf, 0xff, 0x3b }
+#define SIM_SUB_TAR              \
+	{                        \
+		0xbf, 0xff, 0x3b \
+	}
 #define SIM_PAIRS_MAX	   16  /* places for pairs */
 #define SIM_SUB_SET_MAX	   512 /* octets of a staged set */
 #define SIM_SUB_FILES_MAX  12
@@ -81,19 +84,19 @@ struct sim_sub_order {
 
 struct sim_sub_rec {
 	uint8_t state, redo, kvn;
-	uint16_t index;			       /* active */
-	uint16_t place[SIM_PAIRS_MAX];	       /* index of the pair there; 0: none */
-	uint16_t highest;		       /* index ever held */
-	uint32_t erase;			       /* bit mask of places to overwrite */
-	uint8_t order[8];		       /* in progress: STAGED, ARMED, TRIAL, RETURNING */
+	uint16_t index;		       /* active */
+	uint16_t place[SIM_PAIRS_MAX]; /* index of the pair there; 0: none */
+	uint16_t highest;	       /* index ever held */
+	uint32_t erase;		       /* bit mask of places to overwrite */
+	uint8_t order[8];	       /* in progress: STAGED, ARMED, TRIAL, RETURNING */
 	uint16_t from, to;
-	uint8_t from_kvn, end;		       /* end: RETURNING, by what */
+	uint8_t from_kvn, end; /* end: RETURNING, by what */
 	uint16_t set_len, saved_len;
 	uint32_t trial_s;
 	bool set_opc, set_alg;
-	uint8_t opc[16], alg, scheme;	       /* of the set */
+	uint8_t opc[16], alg, scheme; /* of the set */
 	uint8_t set[SIM_SUB_SET_MAX];
-	uint8_t saved[SIM_SUB_SAVED_MAX];      /* n, FIDs, length, content; one after the other */
+	uint8_t saved[SIM_SUB_SAVED_MAX]; /* n, FIDs, length, content; one after the other */
 	struct {
 		uint8_t what;
 		uint16_t index;

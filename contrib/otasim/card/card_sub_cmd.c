@@ -20,15 +20,44 @@
 #define TRIAL_MIN 60
 #define TRIAL_MAX 2592000
 
-enum { INS_STATUS = 0x30, INS_STAGE = 0x32, INS_UNSTAGE = 0x34, INS_ARM = 0x36, INS_ADVANCE = 0x38, INS_CONFIRM = 0x3a,
-       INS_ROLLBACK = 0x3c, INS_KEY_CHANGE = 0x3e, INS_OP_SET = 0x40, INS_ALG_SELECT = 0x42, INS_REFILL = 0x46,
-       INS_KEY_ERASE = 0x48 };
+enum {
+	INS_STATUS = 0x30,
+	INS_STAGE = 0x32,
+	INS_UNSTAGE = 0x34,
+	INS_ARM = 0x36,
+	INS_ADVANCE = 0x38,
+	INS_CONFIRM = 0x3a,
+	INS_ROLLBACK = 0x3c,
+	INS_KEY_CHANGE = 0x3e,
+	INS_OP_SET = 0x40,
+	INS_ALG_SELECT = 0x42,
+	INS_REFILL = 0x46,
+	INS_KEY_ERASE = 0x48
+};
 
 /* (4.4) */
-enum { SW_OK = 0x9000, SW_MEMORY = 0x6581, SW_LC = 0x6700, SW_KEYSET = 0x6982, SW_STATE = 0x6985, SW_OBJECTS = 0x6a80,
-       SW_P1P2 = 0x6a86, SW_INS = 0x6d00, SW_CLA = 0x6e00, SW_FROM = 0x9601, SW_TO = 0x9602, SW_MAC = 0x9603,
-       SW_HASH = 0x9604, SW_ORDER = 0x9605, SW_MOVED = 0x9606, SW_ALG = 0x9607, SW_KEY = 0x9608, SW_ROOM = 0x9609,
-       SW_FILE = 0x960a, SW_OTA_PENDING = 0x960b };
+enum {
+	SW_OK = 0x9000,
+	SW_MEMORY = 0x6581,
+	SW_LC = 0x6700,
+	SW_KEYSET = 0x6982,
+	SW_STATE = 0x6985,
+	SW_OBJECTS = 0x6a80,
+	SW_P1P2 = 0x6a86,
+	SW_INS = 0x6d00,
+	SW_CLA = 0x6e00,
+	SW_FROM = 0x9601,
+	SW_TO = 0x9602,
+	SW_MAC = 0x9603,
+	SW_HASH = 0x9604,
+	SW_ORDER = 0x9605,
+	SW_MOVED = 0x9606,
+	SW_ALG = 0x9607,
+	SW_KEY = 0x9608,
+	SW_ROOM = 0x9609,
+	SW_FILE = 0x960a,
+	SW_OTA_PENDING = 0x960b
+};
 
 #define TAGS 0x20 /* 80..9F */
 
@@ -39,7 +68,7 @@ struct cmd {
 	struct rd v[TAGS]; /* .p NULL: not there; for 84 all of them with their heads */
 	uint8_t order[8];
 	uint16_t from, to;
-	bool no_order;	   /* STATUS about no order */
+	bool no_order; /* STATUS about no order */
 };
 
 /* ---- objects (2.1) ---- */
@@ -49,12 +78,33 @@ struct grammar {
 	bool optional;
 	uint8_t len[3]; /* any of these; {0}: checked elsewhere */
 };
-#define ORDER { 0x80, false, { 8 } }
-#define FROM  { 0x81, false, { 2 } }
+#define ORDER                \
+	{                    \
+		0x80, false, \
+		{            \
+			8    \
+		}            \
+	}
+#define FROM                 \
+	{                    \
+		0x81, false, \
+		{            \
+			2    \
+		}            \
+	}
 static const struct grammar g_order[] = { ORDER, { 0 } };
 static const struct grammar g_set[] = {
-	ORDER, FROM, { 0x82, false, { 2 } }, { 0x83, false, { 9 } }, { 0x84, true }, { 0x85, true, { 0x18 } },
-	{ 0x86, true, { 2 } }, { 0x87, true }, { 0x88, true, { 4 } }, { 0x8a, true, { 8 } }, { 0 },
+	ORDER,
+	FROM,
+	{ 0x82, false, { 2 } },
+	{ 0x83, false, { 9 } },
+	{ 0x84, true },
+	{ 0x85, true, { 0x18 } },
+	{ 0x86, true, { 2 } },
+	{ 0x87, true },
+	{ 0x88, true, { 4 } },
+	{ 0x8a, true, { 8 } },
+	{ 0 },
 };
 static const struct grammar g_arm[] = { ORDER, { 0x89, false, { 16 } }, { 0 } };
 static const struct grammar g_key[] = {
@@ -63,8 +113,12 @@ static const struct grammar g_key[] = {
 static const struct grammar g_op[] = { ORDER, FROM, { 0x85, false, { 0x18 } }, { 0x96, false, { 3 } }, { 0 } };
 static const struct grammar g_alg[] = { ORDER, FROM, { 0x86, false, { 2 } }, { 0 } };
 static const struct grammar g_refill[] = {
-	ORDER, { 0x82, false, { 2 } }, { 0x86, false, { 2 } }, { 0x95, false, { 0x58, 0x70, 0x88 } },
-	{ 0x96, false, { 15 } }, { 0 },
+	ORDER,
+	{ 0x82, false, { 2 } },
+	{ 0x86, false, { 2 } },
+	{ 0x95, false, { 0x58, 0x70, 0x88 } },
+	{ 0x96, false, { 15 } },
+	{ 0 },
 };
 static const struct grammar g_erase[] = { ORDER, { 0x8a, true, { 8 } }, { 0x98, false, { 4 } }, { 0 } };
 
@@ -212,8 +266,8 @@ static bool values_ok(struct cmd *k)
 		if (!file_ok(&v))
 			return false;
 	}
-	if (value(k, 0x87) && (value_len(k, 0x87) % 3 || value_len(k, 0x87) == 0 ||
-			       value_len(k, 0x87) > 3 * SIM_SUB_PLMNS_MAX))
+	if (value(k, 0x87) &&
+	    (value_len(k, 0x87) % 3 || value_len(k, 0x87) == 0 || value_len(k, 0x87) > 3 * SIM_SUB_PLMNS_MAX))
 		return false;
 	if (value(k, 0x88) && (number(k, 0x88) < TRIAL_MIN || number(k, 0x88) > TRIAL_MAX))
 		return false;
@@ -264,8 +318,10 @@ static bool vault_mac_ok(const struct sim_card *c, const char *label, uint16_t a
 	wr_be(&w, a, 2);
 	wr_be(&w, b, 2);
 	wr_bytes(&w, order, 8);
-	if (w.bad || sim_cc(v->len == 16 ? SIM_ALG_AES128 : v->len == 24 ? SIM_ALG_AES192 : SIM_ALG_AES256, v->kid, in,
-			    wr_len(&w), want, 8) < 0)
+	if (w.bad || sim_cc(v->len == 16 ? SIM_ALG_AES128 :
+			    v->len == 24 ? SIM_ALG_AES192 :
+					   SIM_ALG_AES256,
+			    v->kid, in, wr_len(&w), want, 8) < 0)
 		return false;
 	return CRYPTO_memcmp(want, mac, 8) == 0;
 }
@@ -333,8 +389,8 @@ static uint16_t order_check(const struct sim_sub_rec *r, const struct cmd *k)
 
 static bool forbidden(uint16_t fid)
 {
-	static const uint16_t own[] = { 0x6f07, 0x2fe2, 0x6f7e, 0x6f73, 0x6fe3, 0x6f08, 0x6f09, 0x6fe4, 0x4f01, 0x4f02,
-					0x4f03, 0x4f04, 0x4f05, 0x6f20, 0x6f52, 0x6f53, 0x6f5b };
+	static const uint16_t own[] = { 0x6f07, 0x2fe2, 0x6f7e, 0x6f73, 0x6fe3, 0x6f08, 0x6f09, 0x6fe4, 0x4f01,
+					0x4f02, 0x4f03, 0x4f04, 0x4f05, 0x6f20, 0x6f52, 0x6f53, 0x6f5b };
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		if (own[i] == fid)

@@ -139,8 +139,8 @@ static bool same_or_due(const struct judge *j, const struct sim_sub_rec *r, cons
 	if (memcmp(was->opc, is->opc, 16) && !(due & SIM_PENDING_OPC && !memcmp(is->opc, w->pending.opc, 16)) &&
 	    !(adopt && w->set_opc && !memcmp(is->opc, w->opc, 16)))
 		return false;
-	if ((was->alg != is->alg || was->scheme != is->scheme) && !(due & SIM_PENDING_ALG && is->alg == w->pending.alg) &&
-	    !(adopt && w->set_alg && is->alg == w->alg))
+	if ((was->alg != is->alg || was->scheme != is->scheme) &&
+	    !(due & SIM_PENDING_ALG && is->alg == w->pending.alg) && !(adopt && w->set_alg && is->alg == w->alg))
 		return false;
 	return !memcmp(&was->ota, &is->ota, sizeof(is->ota)) ||
 	       (due & SIM_PENDING_OTA && !memcmp(&is->ota, &w->pending.ota, sizeof(is->ota)));
@@ -178,8 +178,8 @@ static bool pairs_kept(struct judge *j, const struct sim_sub_nvm *n, const struc
 /* Octet by octet, but for what a return wipes again. */
 static bool files_back(struct judge *j, const struct sim_card *c)
 {
-	static const uint16_t wiped[] = { 0x6f7e, 0x6f73, 0x6fe3, 0x4f01, 0x4f02, 0x6f08, 0x6f09, 0x6fe4, 0x6f20,
-					  0x6f52, 0x6f53, 0x6f5b, 0x6f7b, 0x6fc4 };
+	static const uint16_t wiped[] = { 0x6f7e, 0x6f73, 0x6fe3, 0x4f01, 0x4f02, 0x6f08, 0x6f09,
+					  0x6fe4, 0x6f20, 0x6f52, 0x6f53, 0x6f5b, 0x6f7b, 0x6fc4 };
 	uint8_t want[SIM_FS_OCTETS];
 	const uint8_t *loci;
 	size_t len;
@@ -270,7 +270,8 @@ static bool holds_key(const uint8_t *p, size_t len, const uint8_t *key, size_t k
 
 static bool holds_ota(const uint8_t *p, size_t len, const struct sim_ota_keys *k)
 {
-	return holds_key(p, len, k->kic, k->len) || holds_key(p, len, k->kid, k->len) || holds_key(p, len, k->kik, k->len);
+	return holds_key(p, len, k->kic, k->len) || holds_key(p, len, k->kid, k->len) ||
+	       holds_key(p, len, k->kik, k->len);
 }
 
 bool judge_answer(struct judge *j, const struct sim_card *c, const uint8_t *p, size_t len)

@@ -14,24 +14,24 @@
 
 struct judge {
 	bool begun;
-	struct sim_sub_rec rec;		   /* in force at the last look */
-	uint8_t spoke;			   /* state at the last look at a living card */
+	struct sim_sub_rec rec; /* in force at the last look */
+	uint8_t spoke;		/* state at the last look at a living card */
 	struct sim_sub_trial trial;
 	struct {
 		uint16_t index;
 		struct sim_pair pair;
-	} pair[JUDGE_PAIRS_MAX];	   /* every pair ever held */
+	} pair[JUDGE_PAIRS_MAX]; /* every pair ever held */
 	unsigned pairs;
 	struct {
 		uint8_t order[8];
 		unsigned times;
-	} move[JUDGE_MOVES_MAX];	   /* orders that began a trial */
+	} move[JUDGE_MOVES_MAX]; /* orders that began a trial */
 	unsigned moves, trials, returns;
 	uint64_t vault_cntr, change_cntr;
-	uint8_t fs[SIM_FS_OCTETS];	   /* at the last look at a living card */
-	uint8_t before_fs[SIM_FS_OCTETS];  /* before the trial */
+	uint8_t fs[SIM_FS_OCTETS];	  /* at the last look at a living card */
+	uint8_t before_fs[SIM_FS_OCTETS]; /* before the trial */
 	struct sim_sub_rec before;
-	char why[160];			   /* of the last refusal */
+	char why[160]; /* of the last refusal */
 };
 
 void judge_init(struct judge *j);

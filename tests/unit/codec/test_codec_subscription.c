@@ -45,8 +45,8 @@ static struct ota_sub_set full_set(void)
 static void small_set_octets(void **state)
 {
 	static const uint8_t want[] = {
-		0x80, 0x08, 1, 2, 3, 4, 5, 6, 7, 8, 0x81, 0x02, 0, 1, 0x82, 0x02, 0, 2, 0x83, 0x09,
-		0x08, 0x09, 0x10, 0x30, 0x00, 0x00, 0x00, 0x00, 0x10,
+		0x80, 0x08, 1, 2,    3,	   4,	 5,    6,    7,	   8,	 0x81, 0x02, 0,	   1,	 0x82,
+		0x02, 0,    2, 0x83, 0x09, 0x08, 0x09, 0x10, 0x30, 0x00, 0x00, 0x00, 0x00, 0x10,
 	};
 	struct ota_sub_set s = small_set(), back;
 	uint8_t *buf = malloc(sizeof(want)), *copy;
@@ -110,11 +110,11 @@ static void sets_that_cannot_be(void **state)
 {
 	struct ota_sub_set s;
 
-#define REFUSED(change, err)                                \
-	do {                                                \
-		s = full_set();                             \
-		change;                                     \
-		assert_int_equal(encode_rc(&s), err);       \
+#define REFUSED(change, err)                          \
+	do {                                          \
+		s = full_set();                       \
+		change;                               \
+		assert_int_equal(encode_rc(&s), err); \
 	} while (0)
 	REFUSED(s.order = 0, OTA_E_RANGE);
 	REFUSED(s.from = 0, OTA_E_RANGE);
@@ -157,11 +157,11 @@ static void strict_sets(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(ota_sub_set_decode(&back, bad[i].set, bad[i].len), OTA_E_FORMAT);
-	/* unknown objects, repeated ones, empty or too long lists */
-#define WITH(...)                                                                            \
-	do {                                                                                 \
-		static const uint8_t more[] = { __VA_ARGS__ };                               \
-		memcpy(buf + n, more, sizeof(more));                                         \
+		/* unknown objects, repeated ones, empty or too long lists */
+#define WITH(...)                                                                                         \
+	do {                                                                                              \
+		static const uint8_t more[] = { __VA_ARGS__ };                                            \
+		memcpy(buf + n, more, sizeof(more));                                                      \
 		assert_int_equal(ota_sub_set_decode(&back, buf, (size_t)n + sizeof(more)), OTA_E_FORMAT); \
 	} while (0)
 	WITH(0x8b, 0x00);
@@ -305,13 +305,13 @@ static void sticky_errors(void **state)
 	uint8_t buf[64];
 	struct ota_script sc;
 
-#define FAILS(call, error)                                      \
-	do {                                                    \
-		ota_script_init(&sc, buf, sizeof(buf));         \
-		call;                                           \
-		assert_int_equal(ota_script_len(&sc), error);   \
-		ota_sub_status(&sc, 0);                         \
-		assert_int_equal(ota_script_len(&sc), error);   \
+#define FAILS(call, error)                                    \
+	do {                                                  \
+		ota_script_init(&sc, buf, sizeof(buf));       \
+		call;                                         \
+		assert_int_equal(ota_script_len(&sc), error); \
+		ota_sub_status(&sc, 0);                       \
+		assert_int_equal(ota_script_len(&sc), error); \
 	} while (0)
 	FAILS(ota_sub_confirm(&sc, 0), OTA_E_RANGE);
 	FAILS(ota_sub_stage(&sc, content, 0), OTA_E_LENGTH);
@@ -469,6 +469,51 @@ static void vault_inputs(void **state)
 	assert_true(ota_sub_vault_mac(m, in, sizeof(in), ref, &crypt) < 0);
 }
 
+/* Wrapped keys of a wrong length, more files than a card takes, and what words say about the unreadable. */
+static void wrong_lengths_inside(void **state)
+{
+	uint8_t set[OTA_SUB_SET_MAX],
+		apdu[64] = { 0x80, 0x3e, 0, 1, 19, 0x80, 8, 0, 0, 0, 0, 0, 0, 0, 1, 0x81, 2, 0, 1 };
+	struct ota_sub_set s = small_set(), back;
+	int n = ota_sub_set_encode(set, sizeof(set), &s);
+	struct ota_sub_rsp r = some_state();
+	struct ota_sub_cmd c;
+	char text[80];
+
+	memcpy(apdu + 19, (uint8_t[]){ 0x93, 3, 1, 2, 3 }, 5);
+	assert_int_equal(ota_sub_cmd_decode(&c, apdu, 24), OTA_E_FORMAT);
+	apdu[19] = 0x94;
+	assert_int_equal(ota_sub_cmd_decode(&c, apdu, 24), OTA_E_FORMAT);
+	apdu[1] = 0x40;
+	apdu[19] = 0x85;
+	assert_int_equal(ota_sub_cmd_decode(&c, apdu, 24), OTA_E_FORMAT);
+	apdu[1] = 0x46;
+	memcpy(apdu + 15, (uint8_t[]){ 0x82, 2, 0, 7, 0x86, 2, 1, 1, 0x95, 2, 1, 2 }, 12);
+	apdu[4] = 22;
+	assert_int_equal(ota_sub_cmd_decode(&c, apdu, 27), OTA_E_FORMAT);
+	assert_int_equal(APDU(0x80, 0x48, 0, 1, 19, 0x80, 8, 0, 0, 0, 0, 0, 0, 0, 1, 0x8a, 1, 9, 0x98, 4, 0, 1, 0, 2),
+			 OTA_E_FORMAT);
+	assert_int_equal(APDU(0x80, 0x48, 0, 1, 16, 0x80, 8, 0, 0, 0, 0, 0, 0, 0, 1, 0x98, 4, 0, 2, 0, 1),
+			 OTA_E_FORMAT);
+	assert_int_equal(APDU(0x80, 0x48, 0, 1, 16, 0x80, 8, 0, 0, 0, 0, 0, 0, 0, 1, 0x98, 4, 0, 0, 0, 1),
+			 OTA_E_FORMAT);
+	for (int i = 0; i < OTA_SUB_FILES_MAX + 1; i++, n += 6)
+		memcpy(set + n, (uint8_t[]){ 0x84, 4, 1, 0x6f, 0x78, 1 }, 6);
+	assert_int_equal(ota_sub_set_decode(&back, set, (size_t)n), OTA_E_LENGTH);
+	assert_int_equal(ota_sub_set_decode(&back, set, (size_t)n - 6), 0);
+	assert_true(ota_sub_describe(text, sizeof(text), (const uint8_t[]){ 0x80, 0x32, 0, 1, 0 }, 5));
+	assert_string_equal(text, "STAGE, a set that cannot be read");
+	assert_true(ota_sub_describe(text, sizeof(text), (const uint8_t[]){ 0x80, 0x32, 1, 1, 0 }, 5));
+	assert_string_equal(text, "STAGE block 1, 0 octets");
+	/* an answer of a card whose EF_IMSI holds none, with check values */
+	memset(r.imsi_ef, 0xff, sizeof(r.imsi_ef));
+	r.kcv_len = 3;
+	n = ota_sub_rsp_encode(set, sizeof(set), &r);
+	assert_int_equal(ota_sub_rsp_decode(&r, set, (size_t)n), 0);
+	assert_string_equal(r.imsi, "");
+	assert_int_equal(r.kcv_len, 3);
+}
+
 static void names(void **state)
 {
 	assert_string_equal(ota_sub_state_name(OTA_SUB_RETURNING), "RETURNING");
@@ -485,12 +530,19 @@ static void names(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(small_set_octets),	cmocka_unit_test(full_set_there_and_back),
-		cmocka_unit_test(sets_that_cannot_be),	cmocka_unit_test(strict_sets),
-		cmocka_unit_test(every_command),	cmocka_unit_test(blocks_of_a_long_set),
-		cmocka_unit_test(sticky_errors),	cmocka_unit_test(commands_that_are_none),
-		cmocka_unit_test(answers),		cmocka_unit_test(version_answer),
-		cmocka_unit_test(vault_inputs),		cmocka_unit_test(names),
+		cmocka_unit_test(small_set_octets),
+		cmocka_unit_test(full_set_there_and_back),
+		cmocka_unit_test(sets_that_cannot_be),
+		cmocka_unit_test(strict_sets),
+		cmocka_unit_test(every_command),
+		cmocka_unit_test(blocks_of_a_long_set),
+		cmocka_unit_test(sticky_errors),
+		cmocka_unit_test(commands_that_are_none),
+		cmocka_unit_test(answers),
+		cmocka_unit_test(version_answer),
+		cmocka_unit_test(vault_inputs),
+		cmocka_unit_test(names),
+		cmocka_unit_test(wrong_lengths_inside),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -52,7 +52,9 @@ struct answer bench_send(struct bench *b, uint8_t kvn, const struct sim_ota_keys
 			 const struct oct *script)
 {
 	static struct sim_card sender; /* packet_build() and por_open() look at its first keyset alone */
-	struct cmd_spec spec = { .spi1 = 0x16, .spi2 = 0x39, .kic = (uint8_t)(kvn << 4 | 2), .tar = 0xbfff3b, .cntr = cntr };
+	struct cmd_spec spec = {
+		.spi1 = 0x16, .spi2 = 0x39, .kic = (uint8_t)(kvn << 4 | 2), .tar = 0xbfff3b, .cntr = cntr
+	};
 	struct answer a = { .status = -1 };
 	uint8_t parts;
 	struct oct pkt;

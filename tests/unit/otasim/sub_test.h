@@ -27,9 +27,9 @@ void bench_reset(struct bench *b); /* power off and on, and a look */
 
 /* What a command led to. */
 struct answer {
-	int status;	/* of the PoR, -1: none */
+	int status; /* of the PoR, -1: none */
 	bool secured;
-	uint16_t sw;	/* of the last command executed */
+	uint16_t sw; /* of the last command executed */
 	struct oct data;
 };
 /* One packet under a key version with the keys of `k`, counter `cntr`; TAR of the applet. */
@@ -49,11 +49,11 @@ struct set_spec {
 	uint64_t order;
 	uint16_t from, to;
 	const char *imsi;
-	const char *files; /* hexadecimal objects 84 */
+	const char *files;     /* hexadecimal objects 84 */
 	const struct oct *opc; /* wrapped */
-	uint16_t alg;	   /* 0: none */
-	const char *plmns; /* hexadecimal */
-	uint32_t trial_s;  /* 0: none */
+	uint16_t alg;	       /* 0: none */
+	const char *plmns;     /* hexadecimal */
+	uint32_t trial_s;      /* 0: none */
 	const uint8_t *mac;
 };
 struct oct set_of(const struct set_spec *s);

@@ -24,7 +24,9 @@ static int setup(void **state)
 
 static struct oct set_to(uint64_t order, uint16_t from, uint16_t to, const char *imsi)
 {
-	struct set_spec s = { .order = order, .from = from, .to = to, .imsi = imsi, .files = ACC_FILE, .plmns = PLMN_B };
+	struct set_spec s = {
+		.order = order, .from = from, .to = to, .imsi = imsi, .files = ACC_FILE, .plmns = PLMN_B
+	};
 	uint8_t mac[8];
 
 	if (to > from + 1) {
@@ -473,7 +475,8 @@ static void every_command_in_every_state(void **state)
 
 			to_state(st[s]);
 			c = rows[i].ins == 0x32 || rows[i].ins == 0x38 ? cmd_set(rows[i].ins, &set) :
-			    rows[i].ins == 0x36 ? cmd_arm(rows[i].order, &set) : cmd_order(rows[i].ins, rows[i].order);
+			    rows[i].ins == 0x36			       ? cmd_arm(rows[i].order, &set) :
+									 cmd_order(rows[i].ins, rows[i].order);
 			if (bench_do(&b, &c).sw != rows[i].sw[s])
 				fail_msg("INS %02X order %u in state %d", rows[i].ins, (unsigned)rows[i].order, st[s]);
 			bench_reset(&b);
@@ -681,13 +684,23 @@ static void malformed_commands(void **state)
 		const char *hex;
 		uint16_t sw;
 	} rows[] = {
-		{ "003000010a8008000000000000000000", 0x6e00 },	  { "804400010a8008000000000000000000", 0x6d00 },
-		{ "803000020a8008000000000000000000", 0x6a86 },	  { "803002010a8008000000000000000000", 0x6a86 },
-		{ "803a01010a8008000000000000000100", 0x6a86 },	  { "803000010a80080000", 0x6700 },
-		{ "803a00010a8008000000000000000000", 0x6a80 },	  { "803a00010b8081080000000000000001", 0x6a80 },
-		{ "803a00010c800800000000000000018100", 0x6a80 }, { "803a000100", 0x6a80 },
-		{ "803200020100", 0x6a86 },			  { "8032010100", 0x6a86 },
-		{ "803201010180", 0x6a86 },			  { "80300101" "0a80080000000000000000" "00", 0x9000 },
+		{ "003000010a8008000000000000000000", 0x6e00 },
+		{ "804400010a8008000000000000000000", 0x6d00 },
+		{ "803000020a8008000000000000000000", 0x6a86 },
+		{ "803002010a8008000000000000000000", 0x6a86 },
+		{ "803a01010a8008000000000000000100", 0x6a86 },
+		{ "803000010a80080000", 0x6700 },
+		{ "803a00010a8008000000000000000000", 0x6a80 },
+		{ "803a00010b8081080000000000000001", 0x6a80 },
+		{ "803a00010c800800000000000000018100", 0x6a80 },
+		{ "803a000100", 0x6a80 },
+		{ "803200020100", 0x6a86 },
+		{ "8032010100", 0x6a86 },
+		{ "803201010180", 0x6a86 },
+		{ "80300101"
+		  "0a80080000000000000000"
+		  "00",
+		  0x9000 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -775,14 +788,14 @@ static void judge_finds_planted_faults(void **state)
 
 	go(1, 1, 2, IMSI_B);
 	was = b;
-#define FINDS(fault)                                                      \
-	do {                                                              \
-		b = was;                                                  \
-		b.card.sub = &b.sub;                                      \
-		r = &b.sub.nvm.rec[b.sub.nvm.current];                    \
-		assert_true(judge_look(&b.judge, &b.card));               \
-		fault;                                                    \
-		assert_false(judge_look(&b.judge, &b.card));              \
+#define FINDS(fault)                                         \
+	do {                                                 \
+		b = was;                                     \
+		b.card.sub = &b.sub;                         \
+		r = &b.sub.nvm.rec[b.sub.nvm.current];       \
+		assert_true(judge_look(&b.judge, &b.card));  \
+		fault;                                       \
+		assert_false(judge_look(&b.judge, &b.card)); \
 	} while (0)
 	FINDS(r->index = 9);
 	FINDS(r->place[4] = 2);
@@ -810,12 +823,27 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
 	static const struct CMUnitTest tests[] = {
-		T(milenage_test_sets), T(from_a_to_b), T(confirmed_by_location_update), T(rolled_back_by_time),
-		T(h2_location_update_refused), T(h3_seldom_powered), T(h4_refresh_refused_three_times),
-		T(h5_cancelled_then_another_operator), T(h6_skipped_or_other_set), T(h7_advance_a_hundred_times),
-		T(pair_stays), T(every_command_in_every_state), T(who_may_what), T(key_change_pending_until_used),
-		T(algorithm_selected), T(ota_keys_proven_by_use), T(refill_and_erase), T(malformed_commands),
-		T(blocks_and_files), T(other_tars), T(judge_finds_planted_faults),
+		T(milenage_test_sets),
+		T(from_a_to_b),
+		T(confirmed_by_location_update),
+		T(rolled_back_by_time),
+		T(h2_location_update_refused),
+		T(h3_seldom_powered),
+		T(h4_refresh_refused_three_times),
+		T(h5_cancelled_then_another_operator),
+		T(h6_skipped_or_other_set),
+		T(h7_advance_a_hundred_times),
+		T(pair_stays),
+		T(every_command_in_every_state),
+		T(who_may_what),
+		T(key_change_pending_until_used),
+		T(algorithm_selected),
+		T(ota_keys_proven_by_use),
+		T(refill_and_erase),
+		T(malformed_commands),
+		T(blocks_and_files),
+		T(other_tars),
+		T(judge_finds_planted_faults),
 	};
 #undef T
 
