@@ -14,23 +14,20 @@
 
 #include "codec_int.h"
 
-#define CHL_FIXED  13	/* SPI .. PCNTR: CHL is this plus RC/CC */
-#define HEAD_LEN   (OTA_CMD_HEAD + 1)	/* CPL .. PCNTR */
-#define CIPHER_OFF 10	/* CNTR, the first ciphered octet */
-#define PLAIN_FIXED 6	/* ciphered octets before RC/CC: CNTR and PCNTR */
-#define RUN_CHUNK  64	/* jobs gathered on the stack for one call of a hook */
+#define CHL_FIXED   13		       /* SPI .. PCNTR: CHL is this plus RC/CC */
+#define HEAD_LEN    (OTA_CMD_HEAD + 1) /* CPL .. PCNTR */
+#define CIPHER_OFF  10		       /* CNTR, the first ciphered octet */
+#define PLAIN_FIXED 6		       /* ciphered octets before RC/CC: CNTR and PCNTR */
+#define RUN_CHUNK   64		       /* jobs gathered on the stack for one call of a hook */
 
 static const struct {
 	const char *name;
 	uint8_t nibble;
 	uint8_t block;
 } algs[] = {
-	[OTA_ALG_NONE] = { "none", 0x0, 1 },
-	[OTA_ALG_DES_CBC] = { "des", 0x1, 8 },
-	[OTA_ALG_DES_ECB] = { "des-ecb", 0xd, 8 },
-	[OTA_ALG_3DES2_CBC] = { "3des2", 0x5, 8 },
-	[OTA_ALG_3DES3_CBC] = { "3des3", 0x9, 8 },
-	[OTA_ALG_AES_CBC] = { "aes", 0x2, 16 },
+	[OTA_ALG_NONE] = { "none", 0x0, 1 },	   [OTA_ALG_DES_CBC] = { "des", 0x1, 8 },
+	[OTA_ALG_DES_ECB] = { "des-ecb", 0xd, 8 }, [OTA_ALG_3DES2_CBC] = { "3des2", 0x5, 8 },
+	[OTA_ALG_3DES3_CBC] = { "3des3", 0x9, 8 }, [OTA_ALG_AES_CBC] = { "aes", 0x2, 16 },
 };
 _Static_assert(ARRAY_SIZE(algs) == _OTA_ALGS, "every algorithm has its row");
 
@@ -188,10 +185,9 @@ int ota_cmd_check(const struct ota_cmd_params *p)
 		return OTA_E_LENGTH;
 	/* KID is read in the command's sense: a PoR of another integrity would have no algorithm, and one that is
 	 * ciphered where the command is not may find a card without the key. */
-	if (OTA_SPI2_POR(p->spi[1]) != 0 &&
-	    ((OTA_SPI2_INTEGRITY(p->spi[1]) != INTEGRITY_NONE &&
-	      OTA_SPI2_INTEGRITY(p->spi[1]) != OTA_SPI1_INTEGRITY(p->spi[0])) ||
-	     (OTA_SPI2_CIPHERED(p->spi[1]) && !OTA_SPI1_CIPHERED(p->spi[0]))))
+	if (OTA_SPI2_POR(p->spi[1]) != 0 && ((OTA_SPI2_INTEGRITY(p->spi[1]) != INTEGRITY_NONE &&
+					      OTA_SPI2_INTEGRITY(p->spi[1]) != OTA_SPI1_INTEGRITY(p->spi[0])) ||
+					     (OTA_SPI2_CIPHERED(p->spi[1]) && !OTA_SPI1_CIPHERED(p->spi[0]))))
 		return OTA_E_SPI;
 	return 0;
 }
@@ -395,8 +391,8 @@ int ota_cmd_decode(struct ota_cmd *out, uint8_t *packet, size_t len, const struc
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	body = rd_sub(&r, rd_be(&r, 2));		/* CPL */
-	head = rd_sub(&body, rd_u8(&body));		/* CHL: up to the end of RC/CC */
+	body = rd_sub(&r, rd_be(&r, 2));    /* CPL */
+	head = rd_sub(&body, rd_u8(&body)); /* CHL: up to the end of RC/CC */
 	if (r.bad || body.bad || head.bad)
 		return OTA_E_SHORT;
 	cc_len = rd_left(&head);

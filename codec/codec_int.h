@@ -41,7 +41,7 @@ bool bcd_read(char *digits, const uint8_t *in, size_t n);
 
 /* ---------------------------------------------------------------------------------------------------- scripts */
 
-#define APDU_HEAD	  5	/* CLA INS P1 P2 P3: compact format always has a P3 */
+#define APDU_HEAD	  5 /* CLA INS P1 P2 P3: compact format always has a P3 */
 #define CLA_2G		  0xa0
 #define CLA_GP		  0x80
 #define INS_SELECT	  0xa4
@@ -51,7 +51,7 @@ bool bcd_read(char *digits, const uint8_t *in, size_t n);
 #define INS_UPDATE_RECORD 0xdc
 
 struct rd;
-void script_fail(struct ota_script *s, int err);	/* the first one stays */
+void script_fail(struct ota_script *s, int err); /* the first one stays */
 void script_start(struct ota_script *s, uint8_t *buf, size_t cap, enum ota_format format, uint8_t tag);
 void script_tlv(struct ota_script *s, uint8_t tag, const struct ota_span *part, size_t n);
 /* A C-APDU from its header and data, with Le where it may have one. */

@@ -15,8 +15,8 @@
 
 #define IEI_COMMAND  0x70
 #define IEI_RESPONSE 0x71
-#define PI_LEN	     2		/* IEI and IEDL of a command or response identifier, which has no data */
-#define IEI_NONE     0xff	/* ota_join.iei of a message without concatenation */
+#define PI_LEN	     2	  /* IEI and IEDL of a command or response identifier, which has no data */
+#define IEI_NONE     0xff /* ota_join.iei of a message without concatenation */
 
 /* IEI, IEDL, reference of one octet or two, total, seq */
 static size_t concat_ie_len(enum ota_concat concat)

@@ -9,7 +9,7 @@
 #include "codec_int.h"
 
 #define DESCRIBE_PART_MAX 48
-#define CLA_IS_GP(cla)	  ((cla) & 0x80 && (cla) != CLA_2G)
+#define CLA_IS_GP(cla)	  ((cla)&0x80 && (cla) != CLA_2G)
 
 /* ------------------------------------------------------------------------------------------- status words */
 
@@ -125,7 +125,8 @@ const char *ota_sw_name(uint16_t sw)
 /* TS 102 226, 5.2.2 */
 const char *ota_bad_format_name(int code)
 {
-	static const char *const names[] = { "well-formed", "unknown tag found", "wrong length found", "length not found" };
+	static const char *const names[] = { "well-formed", "unknown tag found", "wrong length found",
+					     "length not found" };
 
 	return code < 0 ? names[0] : code >= 1 && code <= 3 ? names[code] : "bad format";
 }
@@ -249,24 +250,26 @@ static bool describe_gp(char *buf, size_t cap, const uint8_t *apdu, size_t lc)
 			 apdu[3] & 0x7f, lc);
 		return true;
 	case 0xe2:
-		snprintf(buf, cap, "STORE DATA block %u%s, %zu octets", apdu[3], apdu[2] & 0x80 ? ", the last" : "", lc);
+		snprintf(buf, cap, "STORE DATA block %u%s, %zu octets", apdu[3], apdu[2] & 0x80 ? ", the last" : "",
+			 lc);
 		return true;
 	case 0xe4:
 		if (lc == 0)
 			return false;
 		snprintf(buf, cap, "DELETE %s, %zu octets of data",
-			 d[0] == 0x4f ? apdu[3] & 0x80 ? "application and what belongs to it" : "application" : "keys", lc);
+			 d[0] == 0x4f ? apdu[3] & 0x80 ? "application and what belongs to it" : "application" : "keys",
+			 lc);
 		return true;
 	case 0xe6:
 		snprintf(buf, cap, "INSTALL [%s], %zu octets of data",
-			 apdu[2] == 0x02	  ? "for load" :
-			 apdu[2] == 0x04	  ? "for install" :
-			 apdu[2] == 0x08	  ? "for make selectable" :
-			 apdu[2] == 0x0c	  ? "for install and make selectable" :
-			 apdu[2] == 0x10	  ? "for extradition" :
-			 apdu[2] == 0x20	  ? "for personalization" :
-			 apdu[2] == 0x40	  ? "for registry update" :
-						    "other",
+			 apdu[2] == 0x02 ? "for load" :
+			 apdu[2] == 0x04 ? "for install" :
+			 apdu[2] == 0x08 ? "for make selectable" :
+			 apdu[2] == 0x0c ? "for install and make selectable" :
+			 apdu[2] == 0x10 ? "for extradition" :
+			 apdu[2] == 0x20 ? "for personalization" :
+			 apdu[2] == 0x40 ? "for registry update" :
+					   "other",
 			 lc);
 		return true;
 	case 0xe8:

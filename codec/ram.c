@@ -21,7 +21,7 @@
 #define KVN_MAX		0x7f
 #define ID_MAX		0x7f
 #define P2_SEVERAL_KEYS 0x80
-#define KEY_TYPE_DES	0x80	/* GlobalPlatform table 11-16 */
+#define KEY_TYPE_DES	0x80 /* GlobalPlatform table 11-16 */
 #define KEY_TYPE_AES	0x88
 #define KCV_LEN		3
 #define TAG_AID		0x4f
@@ -257,7 +257,8 @@ static void lv_aid(struct wr *w, const struct ram_aid *aid)
 }
 
 /* Adds 80 INS P1 P2 Lc data, with Le where there is room for one. */
-static void ram_cmd(struct ota_script *s, uint8_t ins, uint8_t p1, uint8_t p2, const uint8_t *data, size_t len, bool bad)
+static void ram_cmd(struct ota_script *s, uint8_t ins, uint8_t p1, uint8_t p2, const uint8_t *data, size_t len,
+		    bool bad)
 {
 	uint8_t apdu[OTA_APDU_MAX] = { CLA_GP, ins, p1, p2, (uint8_t)len };
 
@@ -398,5 +399,6 @@ void ram_get_status(struct ota_script *s, enum ram_subset what, bool next, bool 
 	}
 	wr_u8(&w, TAG_AID);
 	lv_aid(&w, aid ? aid : &all);
-	ram_cmd(s, INS_GET_STATUS, (uint8_t)what, (uint8_t)((next ? 0x01 : 0) | (tlv ? 0x02 : 0)), buf, wr_len(&w), w.bad);
+	ram_cmd(s, INS_GET_STATUS, (uint8_t)what, (uint8_t)((next ? 0x01 : 0) | (tlv ? 0x02 : 0)), buf, wr_len(&w),
+		w.bad);
 }

@@ -8,7 +8,7 @@
 
 #include "codec_int.h"
 
-#define TAG_REGISTRY_ENTRY 0xe3	/* GlobalPlatform table 11-36 */
+#define TAG_REGISTRY_ENTRY 0xe3 /* GlobalPlatform table 11-36 */
 #define TAG_AID		   0x4f
 #define TAG_STATE	   0x9f70
 #define TAG_PRIVILEGES	   0xc5
@@ -17,7 +17,7 @@
 #define TAG_MODULE	   0x84
 #define TAG_KEY_INFO	   0xe0
 #define TAG_KEY		   0xc0
-#define KEY_INFO_EXTENDED  0xff	/* 11.3.3.1: key type of more than one octet */
+#define KEY_INFO_EXTENDED  0xff /* 11.3.3.1: key type of more than one octet */
 
 /* 11.1.6: length of the confirmation, then the confirmation itself. */
 int ram_confirm_parse(const uint8_t *data, size_t len, size_t *len_out)

@@ -171,10 +171,10 @@ const char *ota_fcs_name(uint8_t fcs)
 
 /* -------------------------------------------------------------------------------------------- time stamps */
 
-#define ZONE_MAX     79		/* quarters of an hour: what two semi-octets and a sign hold */
-#define ZONE_MINUS   0x08	/* b4 of the first (low) semi-octet is the sign */
+#define ZONE_MAX     79	  /* quarters of an hour: what two semi-octets and a sign hold */
+#define ZONE_MINUS   0x08 /* b4 of the first (low) semi-octet is the sign */
 #define MS_DAY	     86400000LL
-#define DAYS_TO_2000 10957	/* from 1970 */
+#define DAYS_TO_2000 10957 /* from 1970 */
 
 static unsigned month_days(unsigned year, unsigned month)
 {

@@ -14,10 +14,10 @@
 
 #include "codec_int.h"
 
-#define RHL_FIXED  10	/* TAR .. status: RHL is this plus RC/CC */
-#define HEAD_LEN   13	/* RPL .. status */
-#define CIPHER_OFF 6	/* CNTR, the first ciphered octet */
-#define PLAIN_FIXED 7	/* ciphered octets before RC/CC: CNTR, PCNTR, status */
+#define RHL_FIXED   10 /* TAR .. status: RHL is this plus RC/CC */
+#define HEAD_LEN    13 /* RPL .. status */
+#define CIPHER_OFF  6  /* CNTR, the first ciphered octet */
+#define PLAIN_FIXED 7  /* ciphered octets before RC/CC: CNTR, PCNTR, status */
 
 static const uint8_t rsp_udh[] = { 0x02, 0x71, 0x00 };
 
@@ -38,8 +38,8 @@ static int rsp_cc_len(const struct ota_cmd_params *sent)
 static int rsp_frame(const uint8_t *packet, size_t len, uint8_t tar[3])
 {
 	struct rd in = rd_init(packet, len);
-	struct rd body = rd_sub(&in, rd_be(&in, 2));	/* RPL */
-	struct rd head = rd_sub(&body, rd_u8(&body));	/* RHL */
+	struct rd body = rd_sub(&in, rd_be(&in, 2));  /* RPL */
+	struct rd head = rd_sub(&body, rd_u8(&body)); /* RHL */
 	size_t n = rd_left(&head);
 
 	if (in.bad || body.bad || head.bad)

@@ -29,7 +29,7 @@
 #define TAG_RSP		   0xab
 #define TAG_RSP_INDEFINITE 0xaf
 #define LEN_INDEFINITE	   0x80
-#define END_LEN		   2	/* 00 00 */
+#define END_LEN		   2 /* 00 00 */
 #define VALUE_MAX	   0xffff
 #define PARTS_MAX	   3
 

@@ -126,7 +126,11 @@ static int compact_parse(struct ota_script_rsp *out, const uint8_t *data, size_t
 static void rsp_clear(struct ota_script_rsp *out)
 {
 	*out = (struct ota_script_rsp){
-		.format = OTA_FORMAT_UNKNOWN, .executed = -1, .bad_format = -1, .immediate = -1, .chaining = -1,
+		.format = OTA_FORMAT_UNKNOWN,
+		.executed = -1,
+		.bad_format = -1,
+		.immediate = -1,
+		.chaining = -1,
 	};
 }
 
@@ -245,7 +249,8 @@ static void executed_write(struct ota_script *s, unsigned n)
 void ota_script_rsp_rapdu(struct ota_script *s, const uint8_t *data, size_t len, uint16_t sw)
 {
 	const uint8_t last[SW_LEN] = { (uint8_t)(sw >> 8), (uint8_t)sw };
-	const struct ota_span part[] = { { last, 0 }, { last, SW_LEN } }, with_data[] = { { data, len }, { last, SW_LEN } };
+	const struct ota_span part[] = { { last, 0 }, { last, SW_LEN } },
+			      with_data[] = { { data, len }, { last, SW_LEN } };
 
 	script_tlv(s, OTA_TAG_R_APDU, len ? with_data : part, 2);
 	if (s->err)

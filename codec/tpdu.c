@@ -13,17 +13,17 @@
 #include "codec_int.h"
 
 /* First octet, 9.2.3.1 and following */
-#define MTI_MASK	0x03
-#define MTI_DELIVER	0x00
-#define MTI_SUBMIT	0x01
-#define DELIVER_MMS	0x04
-#define UDHI		0x40
-#define VPF_MASK	0x18
-#define VPF_NONE	0x00
-#define VPF_RELATIVE	0x10
+#define MTI_MASK     0x03
+#define MTI_DELIVER  0x00
+#define MTI_SUBMIT   0x01
+#define DELIVER_MMS  0x04
+#define UDHI	     0x40
+#define VPF_MASK     0x18
+#define VPF_NONE     0x00
+#define VPF_RELATIVE 0x10
 
 #define ADDR_DIGITS_MAX 20
-#define ALPHA_CHARS_MAX 11	/* septets that 20 semi-octets hold */
+#define ALPHA_CHARS_MAX 11 /* septets that 20 semi-octets hold */
 
 bool bcd_write(uint8_t *out, const char *digits, size_t n, uint8_t filler)
 {

@@ -16,7 +16,7 @@
 #define ICCID_DIGITS_MAX 20
 #define IMSI_ODD	 0x9 /* low nibble of octet 2: b3-b1 001 "IMSI", b4 parity (TS 24.008, 10.5.1.4) */
 #define IMSI_EVEN	 0x1
-#define MSISDN_FIXED	 14	/* octets of a record behind the alpha identifier */
+#define MSISDN_FIXED	 14 /* octets of a record behind the alpha identifier */
 #define MSISDN_BCD	 10
 #define TAG_ISIM_TEXT	 0x80
 #define NONE		 0xff

@@ -88,9 +88,9 @@ const char *usim_file_name(uint16_t fid)
 		uint16_t fid;
 		const char *name;
 	} others[] = {
-		{ 0x2f00, "EF_DIR" },	  { 0x2f05, "EF_PL" },	   { 0x2f06, "EF_ARR" },   { 0x3f00, "MF" },
-		{ 0x5f3b, "DF_GSM-ACCESS" }, { 0x5fc0, "DF_5GS" }, { 0x6f05, "EF_LI" },	   { 0x6f06, "EF_ARR" },
-		{ 0x6f3c, "EF_SMS" },	  { 0x6f43, "EF_SMSS" },   { 0x7f10, "DF_TELECOM" }, { 0x7f20, "DF_GSM" },
+		{ 0x2f00, "EF_DIR" },	     { 0x2f05, "EF_PL" },   { 0x2f06, "EF_ARR" },     { 0x3f00, "MF" },
+		{ 0x5f3b, "DF_GSM-ACCESS" }, { 0x5fc0, "DF_5GS" },  { 0x6f05, "EF_LI" },      { 0x6f06, "EF_ARR" },
+		{ 0x6f3c, "EF_SMS" },	     { 0x6f43, "EF_SMSS" }, { 0x7f10, "DF_TELECOM" }, { 0x7f20, "DF_GSM" },
 		{ 0x7fff, "ADF_USIM" },
 	};
 

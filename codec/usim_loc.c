@@ -9,20 +9,20 @@
 
 #include "codec_int.h"
 
-#define NONE	      0xff
-#define PLMN_LEN      3
-#define ACT_LEN	      2
-#define AD_LEN	      4
-#define HPPLMN_STEP   6	/* minutes */
-#define SMSP_FIXED    28
-#define SMSP_BCD      10
-#define SMSP_NO_DA    0x01	/* 0: the parameter is there (4.2.27) */
-#define SMSP_NO_SCA   0x02
-#define SMSP_NO_PID   0x04
-#define SMSP_NO_DCS   0x08
-#define SMSP_NO_VP    0x10
-#define SMSP_RFU      0xe0
-#define KSI_NONE      0x07
+#define NONE	    0xff
+#define PLMN_LEN    3
+#define ACT_LEN	    2
+#define AD_LEN	    4
+#define HPPLMN_STEP 6 /* minutes */
+#define SMSP_FIXED  28
+#define SMSP_BCD    10
+#define SMSP_NO_DA  0x01 /* 0: the parameter is there (4.2.27) */
+#define SMSP_NO_SCA 0x02
+#define SMSP_NO_PID 0x04
+#define SMSP_NO_DCS 0x08
+#define SMSP_NO_VP  0x10
+#define SMSP_RFU    0xe0
+#define KSI_NONE    0x07
 
 /* Files of one size: 0 or an error. */
 static int exactly(size_t len, size_t want)
@@ -223,17 +223,17 @@ static int loci_deleted(uint8_t *ef, size_t ones, uint16_t area, size_t ones_aft
 
 int usim_loci_deleted(uint8_t ef[USIM_LOCI_LEN], uint16_t lac)
 {
-	return loci_deleted(ef, 4 + PLMN_LEN, lac, 1);		/* TMSI; RFU */
+	return loci_deleted(ef, 4 + PLMN_LEN, lac, 1); /* TMSI; RFU */
 }
 
 int usim_psloci_deleted(uint8_t ef[USIM_PSLOCI_LEN], uint16_t lac)
 {
-	return loci_deleted(ef, 4 + 3 + PLMN_LEN, lac, 1);	/* P-TMSI, signature; RAC */
+	return loci_deleted(ef, 4 + 3 + PLMN_LEN, lac, 1); /* P-TMSI, signature; RAC */
 }
 
 int usim_epsloci_deleted(uint8_t ef[USIM_EPSLOCI_LEN], uint16_t tac)
 {
-	return loci_deleted(ef, 12 + PLMN_LEN, tac, 0);	/* GUTI */
+	return loci_deleted(ef, 12 + PLMN_LEN, tac, 0); /* GUTI */
 }
 
 /* TS 31.102, 4.2.3: key set identifier 7 is "no key available". */

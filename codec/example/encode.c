@@ -11,8 +11,9 @@ int main(void)
 	uint8_t data[OTA_SCRIPT_MAX], packet[OTA_PACKET_1SMS_MAX], imsi[USIM_IMSI_LEN];
 	struct ota_script s;
 	struct ota_cmd_params p = {
-		.spi = { 0x11, 0x21 },	/* RC, counter higher; PoR always, as SMS-SUBMIT */
-		.kic = 0x10, .kid = 0x11,	/* key version 1; KID: CRC-16 */
+		.spi = { 0x11, 0x21 }, /* RC, counter higher; PoR always, as SMS-SUBMIT */
+		.kic = 0x10,
+		.kid = 0x11, /* key version 1; KID: CRC-16 */
 		.tar = { 0xb0, 0x00, 0x11 },
 		.cntr = 1,
 		.data = data,

@@ -18,8 +18,8 @@ struct test_crypt {
 		size_t len;
 	} key[TEST_CRYPT_SETS][KS_KEY_KIK + 1];
 	unsigned mac_calls, mac_jobs, cipher_calls, cipher_jobs;
-	size_t batch_max;	/* most jobs in one call */
-	unsigned fail_at;	/* 1..: this job, counted over both hooks, fails; 0: none */
+	size_t batch_max; /* most jobs in one call */
+	unsigned fail_at; /* 1..: this job, counted over both hooks, fails; 0: none */
 	unsigned jobs;
 };
 

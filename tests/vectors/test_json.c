@@ -123,8 +123,7 @@ void json_vectors(const char *dir, const char *file, void (*each)(void *ctx, con
 		fprintf(stderr, "%s:%d: %s\n", path, err.line, err.text);
 		exit(2);
 	}
-	json_array_foreach(json_object_get(root, "vectors"), i, v)
-		each(ctx, v);
+	json_array_foreach(json_object_get(root, "vectors"), i, v) each(ctx, v);
 	if (i == 0) {
 		fprintf(stderr, "%s: no vectors\n", path);
 		exit(2);

@@ -12,7 +12,7 @@
 #include "test_crypt.h"
 #include "test_json.h"
 
-#define SET	   1
+#define SET 1
 
 static struct {
 	unsigned vectors, tampered, accepted;

@@ -17,9 +17,9 @@
 #define REASONS_MAX   32
 
 static const char *const files[] = {
-	"dev-command-matrix.json",   "dev-command-sweep.json",	  "dev-published.json",	 "dev-segmentation.json",
-	"dev-response-matrix.json",  "dev-response-negative.json", "dev-e2e-softcard.json", "dev-primitives.json",
-	"dev-ef-coding.json",	     "dev-remote-formats.json",
+	"dev-command-matrix.json",  "dev-command-sweep.json",	  "dev-published.json",	   "dev-segmentation.json",
+	"dev-response-matrix.json", "dev-response-negative.json", "dev-e2e-softcard.json", "dev-primitives.json",
+	"dev-ef-coding.json",	    "dev-remote-formats.json",
 };
 
 static const struct {

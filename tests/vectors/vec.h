@@ -9,21 +9,21 @@
 #include "test_crypt.h"
 #include "test_json.h"
 
-#define VEC_SET 1	/* where the keys of the vector at hand stand */
+#define VEC_SET 1 /* where the keys of the vector at hand stand */
 
 /* One vector being checked. */
 struct vec {
 	const char *id;
 	bool failed;
-	const char *skipped;	/* why nothing was checked */
+	const char *skipped; /* why nothing was checked */
 };
 
 /* Says what differed and goes on, so that one run shows all that is wrong with a vector. */
 void vec_fail(struct vec *vec, const char *what, int line);
-#define VEC(cond)                                                                                                      \
-	do {                                                                                                           \
-		if (!(cond))                                                                                           \
-			vec_fail(vec, #cond, __LINE__);                                                                \
+#define VEC(cond)                                       \
+	do {                                            \
+		if (!(cond))                            \
+			vec_fail(vec, #cond, __LINE__); \
 	} while (0)
 
 /* Keys for the tests, loaded from kic_key and kid_key of a vector. */

@@ -126,7 +126,8 @@ void vec_compact_cmd(struct vec *vec, const json_t *v)
 	size_t i;
 
 	ota_script_init(&s, buf, want.len);
-	json_array_foreach(walk.apdus, i, apdu) {
+	json_array_foreach(walk.apdus, i, apdu)
+	{
 		struct octets one = octets_hex(json_string_value(apdu));
 
 		ota_script_apdu(&s, one.p, one.len);
@@ -157,7 +158,8 @@ void vec_compact_resp(struct vec *vec, const json_t *v)
 void vec_expanded_cmd(struct vec *vec, const json_t *v)
 {
 	struct octets want = octets_get(v, "secured_data");
-	enum ota_format format = strcmp(json_text(v, "coding"), "indefinite") ? OTA_FORMAT_DEFINITE : OTA_FORMAT_INDEFINITE;
+	enum ota_format format =
+		strcmp(json_text(v, "coding"), "indefinite") ? OTA_FORMAT_DEFINITE : OTA_FORMAT_INDEFINITE;
 	uint8_t *buf = malloc(want.len);
 	struct walk walk = { .vec = vec, .apdus = json_object_get(v, "apdus") };
 	struct ota_script s;
@@ -166,7 +168,8 @@ void vec_expanded_cmd(struct vec *vec, const json_t *v)
 
 	VEC(ota_cmd_format(want.p, want.len) == format);
 	ota_script_init_format(&s, buf, want.len, format);
-	json_array_foreach(walk.apdus, i, apdu) {
+	json_array_foreach(walk.apdus, i, apdu)
+	{
 		struct octets one = octets_hex(json_string_value(apdu));
 
 		ota_script_apdu(&s, one.p, one.len);
@@ -178,7 +181,8 @@ void vec_expanded_cmd(struct vec *vec, const json_t *v)
 	free(buf);
 	buf = malloc(want.len - 1);
 	ota_script_init_format(&s, buf, want.len - 1, format);
-	json_array_foreach(walk.apdus, i, apdu) {
+	json_array_foreach(walk.apdus, i, apdu)
+	{
 		struct octets one = octets_hex(json_string_value(apdu));
 
 		ota_script_apdu(&s, one.p, one.len);
@@ -225,7 +229,8 @@ void vec_expanded_rsp(struct vec *vec, const json_t *v)
 	VEC(rsp.executed == (executed ? json_integer_value(executed) : -1));
 	VEC(rsp.bad_format == (json_object_get(decoded, "bad_format") ? (int)json_hex(decoded, "bad_format") : -1));
 	VEC(rsp.rapdus == json_array_size(rapdus) && rsp.immediate == -1 && rsp.chaining == -1);
-	json_array_foreach(rapdus, i, one) {
+	json_array_foreach(rapdus, i, one)
+	{
 		struct octets data = octets_get(one, "data");
 
 		VEC(ota_rapdu_next(&rsp, &it, &r) && r.index == i);

@@ -36,8 +36,7 @@ static void ef_loci(struct vec *vec, const struct octets *raw, const json_t *dec
 	uint8_t out[USIM_LOCI_LEN];
 
 	VEC(usim_loci_decode(&l, raw->p, raw->len) == 0);
-	VEC(json_hex(decoded, "tmsi") ==
-	    ((uint32_t)l.tmsi[0] << 24 | l.tmsi[1] << 16 | l.tmsi[2] << 8 | l.tmsi[3]));
+	VEC(json_hex(decoded, "tmsi") == ((uint32_t)l.tmsi[0] << 24 | l.tmsi[1] << 16 | l.tmsi[2] << 8 | l.tmsi[3]));
 	if (json_is_object(lai)) {
 		char mcc[4] = "", mnc[4] = "";
 
@@ -128,14 +127,15 @@ static void ef_plmn_list(struct vec *vec, const struct octets *raw, const json_t
 	size_t i, k;
 
 	VEC(n == (int)json_array_size(decoded));
-	json_array_foreach(decoded, i, one) {
+	json_array_foreach(decoded, i, one)
+	{
 		uint16_t bits = 0;
 
 		VEC(strcmp(list[i].mcc, json_text(one, "mcc")) == 0 && strcmp(list[i].mnc, json_text(one, "mnc")) == 0);
-		json_array_foreach(json_object_get(one, "act"), k, tech)
-			for (size_t t = 0; t < sizeof(names) / sizeof(names[0]); t++)
-				if (strcmp(names[t].name, json_string_value(tech)) == 0)
-					bits |= names[t].bits;
+		json_array_foreach(json_object_get(one, "act"), k,
+				   tech) for (size_t t = 0; t < sizeof(names) / sizeof(names[0]);
+					      t++) if (strcmp(names[t].name, json_string_value(tech)) == 0) bits |=
+			names[t].bits;
 		VEC(list[i].act == bits);
 	}
 	written(vec, raw, out, usim_plmn_list_encode(out, raw->len, act, list, (size_t)n));

@@ -18,7 +18,8 @@ static int join_array(struct vec *vec, const json_t *parts, uint8_t *packet, uin
 	int rc = 0;
 
 	ota_join_init(&j);
-	json_array_foreach(parts, i, part) {
+	json_array_foreach(parts, i, part)
+	{
 		struct octets ud = octets_hex(json_string_value(part));
 
 		VEC(rc == 0);
@@ -41,7 +42,8 @@ static void check_segments(struct vec *vec, const struct octets *packet, const j
 	int len;
 
 	VEC(total > 0 && (size_t)total == json_array_size(parts));
-	json_array_foreach(parts, i, part) {
+	json_array_foreach(parts, i, part)
+	{
 		struct octets want = octets_hex(json_string_value(part));
 		uint8_t *out = malloc(OTA_TP_UD_MAX);
 
@@ -252,7 +254,8 @@ void vec_segmentation(struct vec *vec, const json_t *v)
 
 	check_segments(vec, &packet, parts, concat, (uint16_t)json_hex(v, "concat_ref"), PI_COMMAND);
 	VEC(json_array_size(tpdus) == n);
-	json_array_foreach(parts, i, part) {
+	json_array_foreach(parts, i, part)
+	{
 		struct octets ud = octets_hex(json_string_value(part));
 
 		check_deliver(vec, v, &ud, json_array_get(tpdus, i), i + 1 == n);
@@ -307,7 +310,8 @@ static void check_step(struct vec *vec, const json_t *v, const json_t *step, con
 	VEC(len > 0 && octets_are(&packet, joined, (size_t)len));
 	if (report[0])
 		check_step_por(vec, &p, report, json_object_get(step, "por"), crypt);
-	json_array_foreach(json_object_get(step, "submit_tpdu"), i, tpdu) {
+	json_array_foreach(json_object_get(step, "submit_tpdu"), i, tpdu)
+	{
 		struct octets raw = octets_hex(json_string_value(tpdu));
 		const char *want = json_string_value(json_array_get(json_object_get(step, "submit_tp_ud"), i));
 		struct octets ud = octets_hex(want);
@@ -333,7 +337,6 @@ void vec_session(struct vec *vec, const json_t *v)
 	const json_t *step;
 	size_t i;
 
-	json_array_foreach(json_object_get(v, "steps"), i, step)
-		check_step(vec, v, step, &crypt);
+	json_array_foreach(json_object_get(v, "steps"), i, step) check_step(vec, v, step, &crypt);
 	VEC(i > 0);
 }

@@ -10,8 +10,8 @@
  * alphabet as ASCII; what ASCII does not have reads as '?'. */
 #define OTA_TON_ALPHANUMERIC 5
 struct ota_addr {
-	uint8_t ton, npi;	/* as in SMPP: 1 international, 2 national...; npi 1 ISDN, 6 land mobile (IMSI) */
-	char digits[21];	/* NUL-terminated, digits only (a leading + is not stored) */
+	uint8_t ton, npi; /* as in SMPP: 1 international, 2 national...; npi 1 ISDN, 6 land mobile (IMSI) */
+	char digits[21];  /* NUL-terminated, digits only (a leading + is not stored) */
 };
 
 #endif

@@ -32,25 +32,25 @@
 
 enum ota_err {
 	OTA_OK = 0,
-	OTA_E_SHORT = -1,	/* input ends before its own length fields say */
-	OTA_E_SPACE = -2,	/* output buffer too small */
-	OTA_E_LENGTH = -3,	/* a length field contradicts another or the input */
-	OTA_E_RANGE = -4,	/* a value outside what the field can carry */
-	OTA_E_SPI = -5,		/* reserved or unsupported SPI combination */
-	OTA_E_DS = -6,		/* digital signature asked for: nobody defines one, refused by name */
-	OTA_E_ALG = -7,		/* KIc/KID names an algorithm we do not have */
-	OTA_E_KVN = -8,		/* KIc and KID name different key versions (TS 102 225 Annex A) */
-	OTA_E_CC = -9,		/* RC or CC does not match */
-	OTA_E_PADDING = -10,	/* PCNTR larger than the data, or set without ciphering */
-	OTA_E_KEY = -11,	/* the keystore refused or does not have the key */
-	OTA_E_UDH = -12,	/* malformed User Data Header */
-	OTA_E_SEGMENTS = -13,	/* more segments than allowed */
-	OTA_E_DIGITS = -14,	/* not a digit, or the wrong number of them */
-	OTA_E_FORMAT = -15,	/* not the format it should be */
-	OTA_E_BLOCK = -16,	/* ciphered part not a multiple of the block */
-	OTA_E_UNSECURED = -17,	/* status 00 without the security that was asked for */
-	OTA_E_UNMATCHED = -18,	/* TAR or CNTR differ from the command's */
-	OTA_E_LEGACY = -19,	/* DES-ECB, and nobody asked for it by name */
+	OTA_E_SHORT = -1,      /* input ends before its own length fields say */
+	OTA_E_SPACE = -2,      /* output buffer too small */
+	OTA_E_LENGTH = -3,     /* a length field contradicts another or the input */
+	OTA_E_RANGE = -4,      /* a value outside what the field can carry */
+	OTA_E_SPI = -5,	       /* reserved or unsupported SPI combination */
+	OTA_E_DS = -6,	       /* digital signature asked for: nobody defines one, refused by name */
+	OTA_E_ALG = -7,	       /* KIc/KID names an algorithm we do not have */
+	OTA_E_KVN = -8,	       /* KIc and KID name different key versions (TS 102 225 Annex A) */
+	OTA_E_CC = -9,	       /* RC or CC does not match */
+	OTA_E_PADDING = -10,   /* PCNTR larger than the data, or set without ciphering */
+	OTA_E_KEY = -11,       /* the keystore refused or does not have the key */
+	OTA_E_UDH = -12,       /* malformed User Data Header */
+	OTA_E_SEGMENTS = -13,  /* more segments than allowed */
+	OTA_E_DIGITS = -14,    /* not a digit, or the wrong number of them */
+	OTA_E_FORMAT = -15,    /* not the format it should be */
+	OTA_E_BLOCK = -16,     /* ciphered part not a multiple of the block */
+	OTA_E_UNSECURED = -17, /* status 00 without the security that was asked for */
+	OTA_E_UNMATCHED = -18, /* TAR or CNTR differ from the command's */
+	OTA_E_LEGACY = -19,    /* DES-ECB, and nobody asked for it by name */
 };
 
 /* One English phrase per error, never NULL. */
@@ -58,25 +58,25 @@ const char *ota_strerror(int err);
 
 /* ------------------------------------------------------------------------------------------------ limits */
 
-#define OTA_TP_UD_MAX	    140	/* octets of TP-UD in one short message (TS 23.040) */
-#define OTA_PACKET_1SMS_MAX 137	/* packet octets after UDH 02 70 00 */
-#define OTA_SEGMENTS_MAX    16	/* our limit; the protocol's is 255, cards stop at 2..8 */
-#define OTA_PACKET_MAX	    2142 /* 132 + 15 * 134: what OTA_SEGMENTS_MAX segments carry */
+#define OTA_TP_UD_MAX		  140  /* octets of TP-UD in one short message (TS 23.040) */
+#define OTA_PACKET_1SMS_MAX	  137  /* packet octets after UDH 02 70 00 */
+#define OTA_SEGMENTS_MAX	  16   /* our limit; the protocol's is 255, cards stop at 2..8 */
+#define OTA_PACKET_MAX		  2142 /* 132 + 15 * 134: what OTA_SEGMENTS_MAX segments carry */
 #define OTA_SEGMENTS_PROTOCOL_MAX 255
-#define OTA_PACKET_PROTOCOL_MAX	  34168 /* 132 + 254 * 134: no packet can be longer, whoever sends it */
-#define OTA_CNTR_MAX	    0xffffffffffULL /* five octets */
-#define OTA_CMD_HEAD	    15	/* CPL(2) CHL SPI(2) KIc KID TAR(3) CNTR(5): octets before PCNTR */
-#define OTA_CC_LEN_MAX	    8
+#define OTA_PACKET_PROTOCOL_MAX	  34168		  /* 132 + 254 * 134: no packet can be longer, whoever sends it */
+#define OTA_CNTR_MAX		  0xffffffffffULL /* five octets */
+#define OTA_CMD_HEAD		  15		  /* CPL(2) CHL SPI(2) KIc KID TAR(3) CNTR(5): octets before PCNTR */
+#define OTA_CC_LEN_MAX		  8
 
 /* ------------------------------------------------------------------------- SPI, KIc, KID (TS 102 225, 5.1) */
 
-#define OTA_SPI1_INTEGRITY(spi1) ((spi1) & 0x03)	/* 0 none, 1 RC, 2 CC, 3 DS */
+#define OTA_SPI1_INTEGRITY(spi1) ((spi1)&0x03) /* 0 none, 1 RC, 2 CC, 3 DS */
 #define OTA_SPI1_CIPHERED(spi1)	 (((spi1) >> 2) & 1)
 #define OTA_SPI1_COUNTER(spi1)	 (((spi1) >> 3) & 0x03) /* 0 none, 1 unchecked, 2 higher, 3 exactly one higher */
-#define OTA_SPI2_POR(spi2)	 ((spi2) & 0x03)	/* 0 never, 1 always, 2 on error */
+#define OTA_SPI2_POR(spi2)	 ((spi2)&0x03)		/* 0 never, 1 always, 2 on error */
 #define OTA_SPI2_INTEGRITY(spi2) (((spi2) >> 2) & 0x03)
 #define OTA_SPI2_CIPHERED(spi2)	 (((spi2) >> 4) & 1)
-#define OTA_SPI2_SUBMIT(spi2)	 (((spi2) >> 5) & 1)	/* 0 DELIVER-REPORT, 1 SMS-SUBMIT */
+#define OTA_SPI2_SUBMIT(spi2)	 (((spi2) >> 5) & 1) /* 0 DELIVER-REPORT, 1 SMS-SUBMIT */
 
 /* Algorithm of a KIc octet, or of a KID octet where SPI asks for a CC.  OTA_ALG_NONE when the nibble names none we
  * know; the key version number is the high nibble. */
@@ -84,7 +84,7 @@ enum ota_alg ota_kic_alg(uint8_t kic);
 enum ota_alg ota_kid_alg(uint8_t kid);
 /* Low nibble that names the algorithm, as KIc or KID octet without version: 0 for OTA_ALG_NONE. */
 uint8_t ota_alg_nibble(enum ota_alg alg);
-const char *ota_alg_name(enum ota_alg alg);	/* "none", "des", "des-ecb", "3des2", "3des3", "aes" */
+const char *ota_alg_name(enum ota_alg alg); /* "none", "des", "des-ecb", "3des2", "3des3", "aes" */
 /* Block size in octets: 8, 16, or 1 for OTA_ALG_NONE. */
 size_t ota_alg_block(enum ota_alg alg);
 
@@ -94,13 +94,13 @@ size_t ota_alg_block(enum ota_alg alg);
  * to rebuild it) as long as a PoR may come. */
 struct ota_cmd_params {
 	uint8_t spi[2];
-	uint8_t kic, kid;	/* version in the high nibble, algorithm in the low one */
+	uint8_t kic, kid; /* version in the high nibble, algorithm in the low one */
 	uint8_t tar[3];
-	uint64_t cntr;		/* 0..OTA_CNTR_MAX */
-	uint8_t cc_len;		/* octets of RC/CC: 2 (CRC-16), 4 (CRC-32, CMAC-32), 8; 0: what ota_cc_len() says */
-	struct ks_ref kic_ref;	/* used when ciphered */
-	struct ks_ref kid_ref;	/* used with CC */
-	const uint8_t *data;	/* secured data, may be empty */
+	uint64_t cntr;	       /* 0..OTA_CNTR_MAX */
+	uint8_t cc_len;	       /* octets of RC/CC: 2 (CRC-16), 4 (CRC-32, CMAC-32), 8; 0: what ota_cc_len() says */
+	struct ks_ref kic_ref; /* used when ciphered */
+	struct ks_ref kid_ref; /* used with CC */
+	const uint8_t *data;   /* secured data, may be empty */
 	size_t data_len;
 	/* DES-ECB (KIc nibble D) is for cards before release 6 and reserved since: it is built only where this is set,
 	 * else OTA_E_LEGACY.  It is always read. */
@@ -126,7 +126,7 @@ int ota_cmd_len(const struct ota_cmd_params *p);
 struct ota_cmd_work {
 	uint8_t *packet;
 	size_t len;
-	size_t head_len;	/* CPL .. PCNTR */
+	size_t head_len; /* CPL .. PCNTR */
 	uint8_t cc_len;
 	bool want_mac, want_cipher;
 	struct ota_mac_job mac;
@@ -148,8 +148,8 @@ int ota_cmd_encode(uint8_t *buf, size_t cap, const struct ota_cmd_params *p, con
 struct ota_cmd {
 	struct ota_cmd_params p;
 	uint8_t pcntr;
-	const uint8_t *cc;	/* p.cc_len octets, deciphered if crypt was given */
-	bool opened;		/* deciphered and RC/CC found right */
+	const uint8_t *cc; /* p.cc_len octets, deciphered if crypt was given */
+	bool opened;	   /* deciphered and RC/CC found right */
 };
 
 /* Reads a command packet.  Without crypt only what stands in clear is filled in: SPI, KIc, KID, TAR (ciphering starts
@@ -161,10 +161,10 @@ int ota_cmd_decode(struct ota_cmd *out, uint8_t *packet, size_t len, const struc
 /* ------------------------------------------------------------------------ response packet (TS 102 225, 5.2) */
 
 enum ota_verdict {
-	OTA_REJECT,			/* not an answer to this command; `why` says the reason */
-	OTA_ACCEPT,			/* integrity as asked for, TAR and CNTR are the command's */
-	OTA_ACCEPT_UNAUTHENTICATED,	/* a clear error: a hint only, anybody could have sent it */
-	OTA_ACCEPT_UNCORRELATED,	/* integrity right, but CNTR or TAR are another command's */
+	OTA_REJECT,		    /* not an answer to this command; `why` says the reason */
+	OTA_ACCEPT,		    /* integrity as asked for, TAR and CNTR are the command's */
+	OTA_ACCEPT_UNAUTHENTICATED, /* a clear error: a hint only, anybody could have sent it */
+	OTA_ACCEPT_UNCORRELATED,    /* integrity right, but CNTR or TAR are another command's */
 };
 const char *ota_verdict_name(enum ota_verdict v); /* "accept", "accept-unauthenticated", ... as in the vectors */
 
@@ -188,13 +188,13 @@ const char *ota_por_status_name(uint8_t status); /* never NULL */
 
 struct ota_rsp {
 	enum ota_verdict verdict;
-	int why;		/* negative ota_err with OTA_REJECT, else 0 */
+	int why; /* negative ota_err with OTA_REJECT, else 0 */
 	uint8_t tar[3];
-	uint64_t cntr;		/* as read: the command's, or 0 in many clear errors */
+	uint64_t cntr; /* as read: the command's, or 0 in many clear errors */
 	uint8_t pcntr;
 	uint8_t status;
-	bool secured;		/* integrity was present and right */
-	const uint8_t *data;	/* additional response data, padding stripped; borrows from the packet */
+	bool secured;	     /* integrity was present and right */
+	const uint8_t *data; /* additional response data, padding stripped; borrows from the packet */
 	size_t data_len;
 };
 
@@ -219,15 +219,15 @@ int ota_rsp_encode(uint8_t *buf, size_t cap, const struct ota_cmd_params *sent, 
 
 /* --------------------------------------------------- User Data Header and segments (TS 23.040, 31.115 clause 4) */
 
-enum ota_concat { OTA_CONCAT_UDH8 = 0x00, OTA_CONCAT_UDH16 = 0x08 };	/* the IEI */
+enum ota_concat { OTA_CONCAT_UDH8 = 0x00, OTA_CONCAT_UDH16 = 0x08 }; /* the IEI */
 
 struct ota_udh {
 	bool concat;
 	uint16_t ref;
-	uint8_t total, seq;	/* seq counts from 1 */
-	uint8_t iei;		/* OTA_CONCAT_* when concat */
-	uint8_t pi;		/* 0x70 command, 0x71 response, 0 neither */
-	size_t len;		/* octets of UDH including UDHL */
+	uint8_t total, seq; /* seq counts from 1 */
+	uint8_t iei;	    /* OTA_CONCAT_* when concat */
+	uint8_t pi;	    /* 0x70 command, 0x71 response, 0 neither */
+	size_t len;	    /* octets of UDH including UDHL */
 };
 /* Reads a UDH with any IEs in any order.  Of a repeated IE the last one counts; a concatenation whose total or seq is
  * 0, or whose seq is above its total, is ignored (TS 23.040, 9.2.3.24). */
@@ -245,9 +245,9 @@ int ota_segment(uint8_t out[OTA_TP_UD_MAX], const uint8_t *packet, size_t packet
 
 /* Joins the segments of one packet that came in any order.  Caller's memory, reusable after ota_join_init(). */
 struct ota_join {
-	uint8_t iei, total;	/* iei ff: the message has no concatenation */
+	uint8_t iei, total; /* iei ff: the message has no concatenation */
 	uint16_t ref;
-	uint32_t have;		/* bit seq-1 */
+	uint32_t have; /* bit seq-1 */
 	uint8_t pi;
 	uint8_t part_len[OTA_SEGMENTS_MAX];
 	uint8_t part[OTA_SEGMENTS_MAX][OTA_TP_UD_MAX];
@@ -263,7 +263,7 @@ int ota_join_packet(const struct ota_join *j, uint8_t *buf, size_t cap);
 /* Joins the messages of many senders at once, references interleaved, in bounded memory: `slots` belong to the caller
  * and are as many as messages may stand half-received at one time.  No clock: now_ms is the caller's and never goes
  * backwards.  What is not complete timeout_ms after its first segment is given up. */
-struct ota_reasm_slot {		/* the codec's own; only its size is of interest */
+struct ota_reasm_slot { /* the codec's own; only its size is of interest */
 	struct ota_addr from;
 	int64_t due_ms;
 	bool used;
@@ -273,7 +273,7 @@ struct ota_reasm {
 	struct ota_reasm_slot *slot;
 	size_t slots;
 	int64_t timeout_ms;
-	uint8_t segments_max;	/* of one message: per profile, up to OTA_SEGMENTS_MAX */
+	uint8_t segments_max; /* of one message: per profile, up to OTA_SEGMENTS_MAX */
 	/* Since ota_reasm_init().  expired: given up by time; evicted: given up for want of a slot; duplicates: segments
 	 * that were there already. */
 	uint64_t completed, expired, evicted, duplicates;
@@ -306,10 +306,10 @@ int64_t ota_reasm_next_due(const struct ota_reasm *r);
 /* TP-Service-Centre-Time-Stamp (9.2.3.11): local time and its distance from UTC.  The standard has no century: 2000 to
  * 2099 is meant. */
 struct ota_scts {
-	uint16_t year;		/* 2000..2099 */
-	uint8_t month, day;	/* 1..12, 1..31 */
+	uint16_t year;	    /* 2000..2099 */
+	uint8_t month, day; /* 1..12, 1..31 */
 	uint8_t hour, minute, second;
-	int8_t zone;		/* quarters of an hour east of UTC, -79..79 */
+	int8_t zone; /* quarters of an hour east of UTC, -79..79 */
 };
 int ota_scts_encode(uint8_t scts[7], const struct ota_scts *t);
 int ota_scts_decode(struct ota_scts *t, const uint8_t scts[7]);
@@ -320,9 +320,9 @@ int ota_scts_to_utc(int64_t *utc_ms, const uint8_t scts[7]);
 struct ota_tpdu_deliver {
 	struct ota_addr oa;
 	uint8_t pid, dcs;
-	bool udhi, mms;		/* mms as on the wire: true when no more messages wait (TS 23.040, 9.2.3.2) */
+	bool udhi, mms; /* mms as on the wire: true when no more messages wait (TS 23.040, 9.2.3.2) */
 	uint8_t scts[7];
-	const uint8_t *ud;	/* 8-bit data */
+	const uint8_t *ud; /* 8-bit data */
 	uint8_t ud_len;
 };
 int ota_tpdu_deliver_encode(uint8_t *buf, size_t cap, const struct ota_tpdu_deliver *d);
@@ -343,12 +343,12 @@ int ota_tpdu_submit_decode(struct ota_tpdu_submit *s, const uint8_t *tpdu, size_
  * 7.1.1); and SMS-SUBMIT-REPORT (9.2.2.2a).  Whether it travels in an RP-ACK or an RP-ERROR is not in the TPDU: the
  * relay layer tells, so the caller does.  Optional fields are those that TP-PI announces. */
 struct ota_tpdu_report {
-	bool error;		/* RP-ERROR: fcs is there */
-	uint8_t fcs;		/* TP-FCS (9.2.3.22): D4 toolkit busy, D5 data download error... */
+	bool error;  /* RP-ERROR: fcs is there */
+	uint8_t fcs; /* TP-FCS (9.2.3.22): D4 toolkit busy, D5 data download error... */
 	bool has_pid, has_dcs, has_ud, udhi;
 	uint8_t pid, dcs;
-	uint8_t scts[7];	/* SMS-SUBMIT-REPORT only */
-	const uint8_t *ud;	/* 8-bit data; borrows */
+	uint8_t scts[7];   /* SMS-SUBMIT-REPORT only */
+	const uint8_t *ud; /* 8-bit data; borrows */
 	uint8_t ud_len;
 };
 #define OTA_DELIVER_REPORT_UD_MAX 159 /* octets in an RP-ACK; one less in an RP-ERROR */

@@ -23,11 +23,11 @@ struct ks_ref {
 /* Algorithms as KIc/KID name them (TS 102 225, 5.1.2 and 5.1.3).  AES length follows from the key. */
 enum ota_alg {
 	OTA_ALG_NONE,
-	OTA_ALG_DES_CBC,	/* nibble 1 */
-	OTA_ALG_DES_ECB,	/* nibble D, old releases only; no MAC of this kind exists */
-	OTA_ALG_3DES2_CBC,	/* nibble 5 */
-	OTA_ALG_3DES3_CBC,	/* nibble 9 */
-	OTA_ALG_AES_CBC,	/* nibble 2; as a MAC: AES-CMAC */
+	OTA_ALG_DES_CBC,   /* nibble 1 */
+	OTA_ALG_DES_ECB,   /* nibble D, old releases only; no MAC of this kind exists */
+	OTA_ALG_3DES2_CBC, /* nibble 5 */
+	OTA_ALG_3DES3_CBC, /* nibble 9 */
+	OTA_ALG_AES_CBC,   /* nibble 2; as a MAC: AES-CMAC */
 	_OTA_ALGS
 };
 
@@ -43,23 +43,23 @@ struct ota_span {
  * DES family: CBC-MAC with the whole algorithm in every block, IV 0, message zero-padded to 8, last 8 octets.
  * AES: CMAC, leftmost mac_len octets. */
 struct ota_mac_job {
-	struct ks_ref key;	/* KS_KEY_KID */
+	struct ks_ref key; /* KS_KEY_KID */
 	enum ota_alg alg;
 	struct ota_span part[OTA_MAC_PARTS_MAX];
 	uint8_t parts;
-	uint8_t mac_len;	/* octets wanted: 8, or 4 with AES */
-	uint8_t *mac;		/* out; caller's memory */
-	int rc;			/* out: 0 or a negative ota_err */
+	uint8_t mac_len; /* octets wanted: 8, or 4 with AES */
+	uint8_t *mac;	 /* out; caller's memory */
+	int rc;		 /* out: 0 or a negative ota_err */
 };
 
 /* One CBC (or legacy ECB) run with IV 0, in place.  len is a multiple of the block: 8, or 16 for AES. */
 struct ota_cipher_job {
-	struct ks_ref key;	/* KS_KEY_KIC */
+	struct ks_ref key; /* KS_KEY_KIC */
 	enum ota_alg alg;
 	bool decrypt;
 	uint8_t *buf;
 	size_t len;
-	int rc;			/* out: 0 or a negative ota_err */
+	int rc; /* out: 0 or a negative ota_err */
 };
 
 /* One key on its way to a card: PUT KEY (GlobalPlatform 11.8.2.3, TS 102 226, 8.2.1.5).  The holder of the keys
@@ -68,15 +68,15 @@ struct ota_cipher_job {
  * block (AES-192 under AES) is padded with 00.
  * KCV: first three octets of eight octets 00 enciphered (DES family), of sixteen octets 01 enciphered (AES). */
 struct ota_wrap_job {
-	struct ks_ref key;	/* what travels */
-	struct ks_ref dek;	/* KS_KEY_KIK of the key version in force on the card */
-	enum ota_alg alg;	/* of `key` */
+	struct ks_ref key; /* what travels */
+	struct ks_ref dek; /* KS_KEY_KIK of the key version in force on the card */
+	enum ota_alg alg;  /* of `key` */
 	enum ota_alg dek_alg;
-	uint8_t key_len;	/* octets `key` must have, or the job is refused */
-	uint8_t *out;		/* out; caller's memory */
-	size_t out_len;		/* key_len padded to the dek's block */
-	uint8_t kcv[3];		/* out */
-	int rc;			/* out: 0 or a negative ota_err */
+	uint8_t key_len; /* octets `key` must have, or the job is refused */
+	uint8_t *out;	 /* out; caller's memory */
+	size_t out_len;	 /* key_len padded to the dek's block */
+	uint8_t kcv[3];	 /* out */
+	int rc;		 /* out: 0 or a negative ota_err */
 };
 
 /* The hooks.  Each runs all n jobs, sets each rc, and returns 0 when all are 0, else the first failure.  `wrap` may be

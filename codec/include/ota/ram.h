@@ -12,7 +12,7 @@
 #define RAM_AID_MIN 5
 #define RAM_AID_MAX 16
 struct ram_aid {
-	uint8_t len;		/* RAM_AID_MIN..RAM_AID_MAX, 0: none */
+	uint8_t len; /* RAM_AID_MIN..RAM_AID_MAX, 0: none */
 	uint8_t aid[RAM_AID_MAX];
 };
 
@@ -24,23 +24,23 @@ struct ram_aid {
 
 #define RAM_PUT_KEY_MAX 3
 struct ram_put_key {
-	uint8_t old_kvn;	/* 0: add a key version; else the one to replace */
-	uint8_t new_kvn;	/* 1..7F; of OTA keys 1..0F */
-	uint8_t first_id;	/* 1 KIc, 2 KID, 3 KIK; more keys follow on */
-	struct ks_ref dek;	/* KIK in force */
+	uint8_t old_kvn;   /* 0: add a key version; else the one to replace */
+	uint8_t new_kvn;   /* 1..7F; of OTA keys 1..0F */
+	uint8_t first_id;  /* 1 KIc, 2 KID, 3 KIK; more keys follow on */
+	struct ks_ref dek; /* KIK in force */
 	enum ota_alg dek_alg;
-	size_t n;		/* keys: 1..RAM_PUT_KEY_MAX */
+	size_t n; /* keys: 1..RAM_PUT_KEY_MAX */
 	struct {
 		struct ks_ref ref;
-		enum ota_alg alg;	/* DES family: type 80; AES: type 88 with an inner length octet */
-		uint8_t len;		/* octets in clear: 8, 16, 24; AES 16, 24, 32 */
+		enum ota_alg alg; /* DES family: type 80; AES: type 88 with an inner length octet */
+		uint8_t len;	  /* octets in clear: 8, 16, 24; AES 16, 24, 32 */
 	} key[RAM_PUT_KEY_MAX];
 };
 struct ram_put_key_work {
 	uint8_t *apdu;
 	size_t len, n;
 	struct ota_wrap_job job[RAM_PUT_KEY_MAX];
-	uint8_t *kcv[RAM_PUT_KEY_MAX];	/* where they go in the APDU */
+	uint8_t *kcv[RAM_PUT_KEY_MAX]; /* where they go in the APDU */
 };
 /* Length of the C-APDU without Le, or an error: OTA_E_RANGE for key versions, ids or lengths that do not exist,
  * OTA_E_ALG for an algorithm no key can have, OTA_E_LENGTH beyond 255 octets. */
@@ -64,9 +64,9 @@ struct ram_put_key_seen {
 	struct {
 		uint8_t type;		/* 80, 88 */
 		uint8_t clear_len;	/* octets of the key; AES: from the inner length octet */
-		const uint8_t *wrapped;	/* borrows */
+		const uint8_t *wrapped; /* borrows */
 		size_t wrapped_len;
-		const uint8_t *kcv;	/* borrows; NULL without */
+		const uint8_t *kcv; /* borrows; NULL without */
 		size_t kcv_len;
 	} key[RAM_PUT_KEY_MAX];
 };
@@ -88,7 +88,7 @@ void ram_install_load(struct ota_script *s, const struct ram_aid *package, const
 struct ram_install {
 	struct ram_aid package, module, instance;
 	uint8_t privileges[3];
-	uint8_t privileges_len;		/* 1 or 3 */
+	uint8_t privileges_len; /* 1 or 3 */
 	bool selectable;
 	const uint8_t *params;
 	size_t params_len;
@@ -117,11 +117,11 @@ int ram_confirm_parse(const uint8_t *data, size_t len, size_t *len_out);
 
 struct ram_entry {
 	struct ram_aid aid;
-	uint8_t state;		/* life cycle, 11.1.1 */
+	uint8_t state; /* life cycle, 11.1.1 */
 	uint8_t privileges[3];
 	uint8_t privileges_len;
-	struct ram_aid package, sd;	/* TLV form, when told */
-	unsigned modules;	/* of a package */
+	struct ram_aid package, sd; /* TLV form, when told */
+	unsigned modules;	    /* of a package */
 };
 /* One call for each application or package in the answer to GET STATUS.  The older list has modules only when
  * RAM_PACKAGES_AND_MODULES was asked for. */

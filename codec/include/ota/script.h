@@ -14,13 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OTA_SCRIPT_MAX	1024	/* octets of secured data we build */
-#define OTA_APDU_MAX	261	/* CLA INS P1 P2 Lc, 255 octets, Le */
+#define OTA_SCRIPT_MAX 1024 /* octets of secured data we build */
+#define OTA_APDU_MAX   261  /* CLA INS P1 P2 Lc, 255 octets, Le */
 
 enum ota_format {
 	OTA_FORMAT_COMPACT,
-	OTA_FORMAT_DEFINITE,	/* expanded, length coded: what to use in short messages */
-	OTA_FORMAT_INDEFINITE,	/* expanded, ended by 00 00 */
+	OTA_FORMAT_DEFINITE,   /* expanded, length coded: what to use in short messages */
+	OTA_FORMAT_INDEFINITE, /* expanded, ended by 00 00 */
 	OTA_FORMAT_UNKNOWN,
 };
 const char *ota_format_name(enum ota_format f); /* "compact", "expanded", "expanded-indefinite", "unknown" */
@@ -39,20 +39,20 @@ enum ota_format ota_rsp_format(const uint8_t *data, size_t len);
 struct ota_script {
 	uint8_t *buf;
 	size_t cap, len;
-	unsigned count;		/* C-APDUs (R-APDUs of an answer) so far */
+	unsigned count; /* C-APDUs (R-APDUs of an answer) so far */
 	int err;
 	enum ota_format format;
-	uint8_t tag;		/* AA, AE of a script, AB, AF of an answer; 0 compact */
-	size_t body;		/* where the TLVs begin */
-	unsigned tlvs;		/* all of them */
-	bool le_last;		/* compact: ends with an Le, which goes when another command follows */
-	bool executed_set;	/* answers: the number executed was given */
+	uint8_t tag;	   /* AA, AE of a script, AB, AF of an answer; 0 compact */
+	size_t body;	   /* where the TLVs begin */
+	unsigned tlvs;	   /* all of them */
+	bool le_last;	   /* compact: ends with an Le, which goes when another command follows */
+	bool executed_set; /* answers: the number executed was given */
 	uint8_t executed;
 };
-void ota_script_init(struct ota_script *s, uint8_t *buf, size_t cap);	/* compact */
+void ota_script_init(struct ota_script *s, uint8_t *buf, size_t cap); /* compact */
 /* OTA_FORMAT_COMPACT, _DEFINITE or _INDEFINITE: every function below then writes that format. */
 void ota_script_init_format(struct ota_script *s, uint8_t *buf, size_t cap, enum ota_format format);
-int ota_script_len(const struct ota_script *s);				/* octets, or the first error */
+int ota_script_len(const struct ota_script *s); /* octets, or the first error */
 
 /* One C-APDU as it is: 5 octets or more in compact format (there is always a P3), 4 or more in expanded format. */
 void ota_script_apdu(struct ota_script *s, const uint8_t *apdu, size_t len);
@@ -73,9 +73,9 @@ void ota_script_read_record(struct ota_script *s, uint8_t cla, uint8_t rec, uint
  *
  * Script chaining: the card keeps its state to the next script.  Must come first. */
 enum ota_chaining {
-	OTA_CHAIN_FIRST = 0x01,		/* state is lost at a card reset */
-	OTA_CHAIN_FIRST_KEPT = 0x11,	/* state outlives a card reset */
-	OTA_CHAIN_MORE = 0x02,		/* another script follows */
+	OTA_CHAIN_FIRST = 0x01,	     /* state is lost at a card reset */
+	OTA_CHAIN_FIRST_KEPT = 0x11, /* state outlives a card reset */
+	OTA_CHAIN_MORE = 0x02,	     /* another script follows */
 	OTA_CHAIN_LAST = 0x03,
 };
 void ota_script_chaining(struct ota_script *s, enum ota_chaining c);
@@ -100,7 +100,7 @@ int ota_script_each(const uint8_t *script, size_t len, int (*each)(void *ctx, co
 enum ota_script_tag {
 	OTA_TAG_C_APDU = 0x22,
 	OTA_TAG_R_APDU = 0x23,
-	OTA_TAG_EXECUTED = 0x80,	/* answer: number of command objects executed */
+	OTA_TAG_EXECUTED = 0x80, /* answer: number of command objects executed */
 	OTA_TAG_IMMEDIATE = 0x81,
 	OTA_TAG_ERROR_ACTION = 0x82,
 	OTA_TAG_CHAINING = 0x83,
@@ -108,7 +108,7 @@ enum ota_script_tag {
 };
 struct ota_tlv {
 	uint8_t tag;
-	const uint8_t *value;	/* borrows */
+	const uint8_t *value; /* borrows */
 	size_t len;
 };
 /* The same for every object of an expanded script or answer (AA, AE, AB or AF).  Tags are not judged: a card may know
@@ -120,9 +120,9 @@ int ota_cmd_each(const uint8_t *data, size_t len, int (*each)(void *ctx, const u
 /* ----------------------------------------------------------------------------------------------- answers */
 
 struct ota_compact_rsp {
-	uint8_t count;		/* commands executed, the failing one included */
-	uint16_t sw;		/* of the last one executed */
-	const uint8_t *data;	/* its response data; borrows */
+	uint8_t count;	     /* commands executed, the failing one included */
+	uint16_t sw;	     /* of the last one executed */
+	const uint8_t *data; /* its response data; borrows */
 	size_t data_len;
 };
 int ota_compact_rsp_parse(struct ota_compact_rsp *out, const uint8_t *data, size_t len);
@@ -130,14 +130,14 @@ int ota_compact_rsp_parse(struct ota_compact_rsp *out, const uint8_t *data, size
 /* An answer of either format (5.1.2, 5.2.2). */
 struct ota_script_rsp {
 	enum ota_format format;
-	int executed;		/* commands (expanded: objects, actions too) executed; -1: not said (indefinite) */
-	unsigned rapdus;	/* R-APDUs in it: one in compact format */
-	int bad_format;		/* 01 unknown tag, 02 wrong length, 03 length not found; -1 none */
-	int immediate;		/* 01 suspension error: no proactive session to be had; -1 none */
-	int chaining;		/* 01 no previous script, 02 not supported, 03 unable to process; -1 none */
-	bool truncated;		/* an SW 62F1: its data are cut off and the rest of the script was not run */
-	uint16_t last_sw;	/* 0 without R-APDU */
-	const uint8_t *data;	/* for ota_rapdu_next(); borrows */
+	int executed;	     /* commands (expanded: objects, actions too) executed; -1: not said (indefinite) */
+	unsigned rapdus;     /* R-APDUs in it: one in compact format */
+	int bad_format;	     /* 01 unknown tag, 02 wrong length, 03 length not found; -1 none */
+	int immediate;	     /* 01 suspension error: no proactive session to be had; -1 none */
+	int chaining;	     /* 01 no previous script, 02 not supported, 03 unable to process; -1 none */
+	bool truncated;	     /* an SW 62F1: its data are cut off and the rest of the script was not run */
+	uint16_t last_sw;    /* 0 without R-APDU */
+	const uint8_t *data; /* for ota_rapdu_next(); borrows */
 	size_t data_len;
 };
 /* `format` is the command's; OTA_FORMAT_UNKNOWN asks ota_rsp_format().  Definite and indefinite coding are told apart by
@@ -145,7 +145,7 @@ struct ota_script_rsp {
 int ota_script_rsp_parse(struct ota_script_rsp *out, enum ota_format format, const uint8_t *data, size_t len);
 
 struct ota_rapdu {
-	unsigned index;		/* of the command in the script, from 0 */
+	unsigned index; /* of the command in the script, from 0 */
 	uint16_t sw;
 	const uint8_t *data;
 	size_t data_len;

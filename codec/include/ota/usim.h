@@ -44,54 +44,54 @@
 #define USIM_FID_EPSLOCI   0x6fe3
 #define USIM_FID_EPSNSC	   0x6fe4
 /* DF_5GS, 5FC0 */
-#define USIM_FID_5GS3GPPLOCI	 0x4f01
-#define USIM_FID_5GSN3GPPLOCI	 0x4f02
-#define USIM_FID_5GS3GPPNSC	 0x4f03
-#define USIM_FID_5GSN3GPPNSC	 0x4f04
-#define USIM_FID_5GAUTHKEYS	 0x4f05
-#define USIM_FID_SUCI_CALC_INFO	 0x4f07
-#define USIM_FID_ROUTING_IND	 0x4f0a
+#define USIM_FID_5GS3GPPLOCI	0x4f01
+#define USIM_FID_5GSN3GPPLOCI	0x4f02
+#define USIM_FID_5GS3GPPNSC	0x4f03
+#define USIM_FID_5GSN3GPPNSC	0x4f04
+#define USIM_FID_5GAUTHKEYS	0x4f05
+#define USIM_FID_SUCI_CALC_INFO 0x4f07
+#define USIM_FID_ROUTING_IND	0x4f0a
 /* ADF_ISIM (TS 31.103) */
-#define ISIM_FID_IMPI	   0x6f02
-#define ISIM_FID_DOMAIN	   0x6f03
-#define ISIM_FID_IMPU	   0x6f04
+#define ISIM_FID_IMPI	0x6f02
+#define ISIM_FID_DOMAIN 0x6f03
+#define ISIM_FID_IMPU	0x6f04
 /* DF_GSM, 7F20 (TS 51.011) */
-#define SIM_FID_KC	   0x6f20
-#define SIM_FID_KCGPRS	   0x6f52
-#define SIM_FID_LOCIGPRS   0x6f53
-#define SIM_FID_BCCH	   0x6f74
+#define SIM_FID_KC	 0x6f20
+#define SIM_FID_KCGPRS	 0x6f52
+#define SIM_FID_LOCIGPRS 0x6f53
+#define SIM_FID_BCCH	 0x6f74
 
-#define USIM_IMSI_LEN	 9
-#define USIM_ICCID_LEN	 10
-#define USIM_LOCI_LEN	 11
-#define USIM_PSLOCI_LEN	 14
-#define USIM_EPSLOCI_LEN 18
-#define USIM_5GSLOCI_LEN 20
-#define USIM_KEYS_LEN	 33
-#define USIM_KC_LEN	 9
-#define USIM_ACC_LEN	 2
-#define USIM_SPN_LEN	 17
-#define USIM_SMSP_LEN_MIN 28	/* without alpha identifier */
-#define USIM_MSISDN_LEN_MIN 14
+#define USIM_IMSI_LEN	     9
+#define USIM_ICCID_LEN	     10
+#define USIM_LOCI_LEN	     11
+#define USIM_PSLOCI_LEN	     14
+#define USIM_EPSLOCI_LEN     18
+#define USIM_5GSLOCI_LEN     20
+#define USIM_KEYS_LEN	     33
+#define USIM_KC_LEN	     9
+#define USIM_ACC_LEN	     2
+#define USIM_SPN_LEN	     17
+#define USIM_SMSP_LEN_MIN    28 /* without alpha identifier */
+#define USIM_MSISDN_LEN_MIN  14
 #define USIM_ROUTING_IND_LEN 4
 
 /* The same file id means one thing below ADF_USIM and another below DF_GSM. */
 enum usim_df {
-	USIM_MF,		/* 3F00 */
-	USIM_ADF,		/* ADF_USIM, 7FFF */
-	USIM_DF_5GS,		/* 5FC0 below ADF_USIM */
-	USIM_DF_GSM,		/* 7F20 */
+	USIM_MF,     /* 3F00 */
+	USIM_ADF,    /* ADF_USIM, 7FFF */
+	USIM_DF_5GS, /* 5FC0 below ADF_USIM */
+	USIM_DF_GSM, /* 7F20 */
 	USIM_ADF_ISIM,
 	_USIM_DFS
 };
 struct usim_file {
 	enum usim_df df;
 	uint16_t fid;
-	const char *name;	/* "EF_IMSI" */
-	uint16_t len_min, len_max;	/* octets of the file, or of a record */
-	uint8_t step;		/* len is a multiple of it */
-	bool record;		/* linear fixed */
-	bool deletable;		/* usim_deleted() knows its "deleted" contents */
+	const char *name;	   /* "EF_IMSI" */
+	uint16_t len_min, len_max; /* octets of the file, or of a record */
+	uint8_t step;		   /* len is a multiple of it */
+	bool record;		   /* linear fixed */
+	bool deletable;		   /* usim_deleted() knows its "deleted" contents */
 };
 const struct usim_file *usim_file_find(enum usim_df df, uint16_t fid); /* NULL when it is not among ours */
 /* 0 or OTA_E_LENGTH. */
@@ -118,9 +118,9 @@ int usim_acc_decode(uint16_t *classes, const uint8_t *ef, size_t len);
 int usim_acc_from_imsi(uint8_t ef[2], const char *imsi); /* class = last IMSI digit */
 /* EF_MSISDN (4.2.26), one record of len = 14 + X octets; the X octets of alpha identifier are taken as they are. */
 struct usim_msisdn {
-	const uint8_t *alpha;	/* without the FF behind it; borrows */
+	const uint8_t *alpha; /* without the FF behind it; borrows */
 	size_t alpha_len;
-	struct ota_addr addr;	/* no digits: the record is empty */
+	struct ota_addr addr; /* no digits: the record is empty */
 };
 int usim_msisdn_encode(uint8_t *rec, size_t len, const struct usim_msisdn *m);
 int usim_msisdn_decode(struct usim_msisdn *m, const uint8_t *rec, size_t len);
@@ -143,29 +143,29 @@ int usim_plmn_encode(uint8_t plmn[3], const char *mcc, const char *mnc);
 int usim_plmn_decode(char mcc[4], char mnc[4], const uint8_t plmn[3]);
 
 struct usim_plmn {
-	char mcc[4], mnc[4];	/* both empty: no entry (FF FF FF) */
-	uint16_t act;		/* access technologies (31.102, 4.2.5), lists with AcT only */
+	char mcc[4], mnc[4]; /* both empty: no entry (FF FF FF) */
+	uint16_t act;	     /* access technologies (31.102, 4.2.5), lists with AcT only */
 };
-#define USIM_ACT_UTRAN	  0x8000
-#define USIM_ACT_E_UTRAN  0x4000 /* with neither of the next two: both WB-S1 and NB-S1 */
-#define USIM_ACT_WB_S1	  0x2000
-#define USIM_ACT_NB_S1	  0x1000
-#define USIM_ACT_NG_RAN	  0x0800
-#define USIM_ACT_GSM	  0x0080 /* with neither of the next two: both GSM and EC-GSM-IoT */
-#define USIM_ACT_GSM_PLAIN 0x0004
-#define USIM_ACT_EC_GSM_IOT 0x0008
+#define USIM_ACT_UTRAN	     0x8000
+#define USIM_ACT_E_UTRAN     0x4000 /* with neither of the next two: both WB-S1 and NB-S1 */
+#define USIM_ACT_WB_S1	     0x2000
+#define USIM_ACT_NB_S1	     0x1000
+#define USIM_ACT_NG_RAN	     0x0800
+#define USIM_ACT_GSM	     0x0080 /* with neither of the next two: both GSM and EC-GSM-IoT */
+#define USIM_ACT_GSM_PLAIN   0x0004
+#define USIM_ACT_EC_GSM_IOT  0x0008
 #define USIM_ACT_GSM_COMPACT 0x0040
-#define USIM_ACT_CDMA_HRPD 0x0020
-#define USIM_ACT_CDMA_1X  0x0010
+#define USIM_ACT_CDMA_HRPD   0x0020
+#define USIM_ACT_CDMA_1X     0x0010
 /* Lists: EF_FPLMN, EF_EHPLMN (3 octets an entry), EF_xPLMNwAcT (5).  The file is filled up with no-entries; decoding
  * gives all places, the empty ones too, so that the order (priority) stays: their number, or OTA_E_SPACE. */
 int usim_plmn_list_encode(uint8_t *ef, size_t len, bool act, const struct usim_plmn *list, size_t n);
 int usim_plmn_list_decode(struct usim_plmn *list, size_t cap, bool act, const uint8_t *ef, size_t len);
 /* EF_AD (4.2.18). */
 struct usim_ad {
-	uint8_t mode;		/* 00 normal, 80 type approval, ... */
+	uint8_t mode; /* 00 normal, 80 type approval, ... */
 	uint8_t info[2];
-	uint8_t mnc_len;	/* 2 or 3; 0: not there (files of three octets) */
+	uint8_t mnc_len; /* 2 or 3; 0: not there (files of three octets) */
 };
 int usim_ad_encode(uint8_t *ef, size_t len, const struct usim_ad *ad); /* len >= 4, further octets 00 */
 int usim_ad_decode(struct usim_ad *ad, const uint8_t *ef, size_t len);
@@ -178,12 +178,12 @@ int usim_ust_set(uint8_t *ef, size_t len, unsigned service, bool on);
 
 /* EF_SMSP (4.2.27), one record of len = 28 + Y octets. */
 struct usim_smsp {
-	const uint8_t *alpha;	/* Y octets at most, without the FF behind it; borrows */
+	const uint8_t *alpha; /* Y octets at most, without the FF behind it; borrows */
 	size_t alpha_len;
 	bool has_da, has_sca, has_pid, has_dcs, has_vp;
-	struct ota_addr da, sca;	/* destination; service centre */
+	struct ota_addr da, sca; /* destination; service centre */
 	uint8_t pid, dcs;
-	uint8_t vp;		/* relative validity period (23.040, 9.2.3.12.1) */
+	uint8_t vp; /* relative validity period (23.040, 9.2.3.12.1) */
 };
 int usim_smsp_encode(uint8_t *rec, size_t len, const struct usim_smsp *s);
 int usim_smsp_decode(struct usim_smsp *s, const uint8_t *rec, size_t len);
@@ -194,32 +194,37 @@ int usim_spn_decode(uint8_t *display, const uint8_t **name, size_t *name_len, co
 
 /* --------------------------------------------------------------------------------- location and session keys */
 
-enum usim_update_status { USIM_UPDATED = 0, USIM_NOT_UPDATED = 1, USIM_PLMN_NOT_ALLOWED = 2, USIM_AREA_NOT_ALLOWED = 3 };
-struct usim_loci {		/* EF_LOCI (4.2.17) */
+enum usim_update_status {
+	USIM_UPDATED = 0,
+	USIM_NOT_UPDATED = 1,
+	USIM_PLMN_NOT_ALLOWED = 2,
+	USIM_AREA_NOT_ALLOWED = 3
+};
+struct usim_loci { /* EF_LOCI (4.2.17) */
 	uint8_t tmsi[4], plmn[3];
 	uint16_t lac;
-	uint8_t rfu;		/* 51.011: TMSI TIME */
+	uint8_t rfu; /* 51.011: TMSI TIME */
 	uint8_t status;
 };
-struct usim_psloci {		/* EF_PSLOCI (4.2.23); 51.011: EF_LOCIGPRS */
+struct usim_psloci { /* EF_PSLOCI (4.2.23); 51.011: EF_LOCIGPRS */
 	uint8_t ptmsi[4], signature[3], plmn[3];
 	uint16_t lac;
 	uint8_t rac, status;
 };
-struct usim_epsloci {		/* EF_EPSLOCI (4.2.91) */
+struct usim_epsloci { /* EF_EPSLOCI (4.2.91) */
 	uint8_t guti[12], plmn[3];
 	uint16_t tac;
 	uint8_t status;
 };
-struct usim_5gsloci {		/* EF_5GS3GPPLOCI, EF_5GSN3GPPLOCI (4.4.11.2, 4.4.11.3) */
+struct usim_5gsloci { /* EF_5GS3GPPLOCI, EF_5GSN3GPPLOCI (4.4.11.2, 4.4.11.3) */
 	uint8_t guti[13], plmn[3];
-	uint32_t tac;		/* 24 bits */
+	uint32_t tac; /* 24 bits */
 	uint8_t status;
 };
-struct usim_keys {		/* EF_Keys, EF_KeysPS (4.2.3, 4.2.4) */
+struct usim_keys { /* EF_Keys, EF_KeysPS (4.2.3, 4.2.4) */
 	uint8_t ksi, ck[16], ik[16];
 };
-struct usim_kc {		/* 51.011: EF_Kc, EF_KcGPRS */
+struct usim_kc { /* 51.011: EF_Kc, EF_KcGPRS */
 	uint8_t kc[8], cksn;
 };
 int usim_loci_encode(uint8_t ef[USIM_LOCI_LEN], const struct usim_loci *l);
@@ -239,7 +244,7 @@ int usim_kc_decode(struct usim_kc *k, const uint8_t *ef, size_t len);
 int usim_loci_deleted(uint8_t ef[USIM_LOCI_LEN], uint16_t lac);
 int usim_psloci_deleted(uint8_t ef[USIM_PSLOCI_LEN], uint16_t lac);
 int usim_epsloci_deleted(uint8_t ef[USIM_EPSLOCI_LEN], uint16_t tac);
-int usim_keys_deleted(uint8_t ef[USIM_KEYS_LEN]);	/* EF_Keys and EF_KeysPS: KSI 7 */
+int usim_keys_deleted(uint8_t ef[USIM_KEYS_LEN]); /* EF_Keys and EF_KeysPS: KSI 7 */
 
 /* ------------------------------------------------------------------------------------------------ in words */
 

@@ -12,18 +12,18 @@
 #include <stdint.h>
 
 /* DF.SYSTEM A515 */
-#define LAB_FID_SYSTEM	      0xa515
-#define LAB_FID_SIM_AUTH_KEY  0x6f20
-#define LAB_FID_MILENAGE_CFG  0x6f21
-#define LAB_FID_0348_KEY      0x6f22
-#define LAB_FID_0348_COUNT    0x6f23
-#define LAB_FID_GP_COUNT      0x6f24
+#define LAB_FID_SYSTEM	     0xa515
+#define LAB_FID_SIM_AUTH_KEY 0x6f20
+#define LAB_FID_MILENAGE_CFG 0x6f21
+#define LAB_FID_0348_KEY     0x6f22
+#define LAB_FID_0348_COUNT   0x6f23
+#define LAB_FID_GP_COUNT     0x6f24
 /* ADF.USIM and ADF.ISIM */
-#define LAB_FID_USIM_AUTH_KEY 0xaf20
+#define LAB_FID_USIM_AUTH_KEY	 0xaf20
 #define LAB_FID_USIM_AUTH_KEY_2G 0xaf22
-#define LAB_FID_USIM_SQN      0xaf30
+#define LAB_FID_USIM_SQN	 0xaf30
 
-#define LAB_AUTH_KEY_LEN      33	/* Milenage, SHA1-AKA, XOR */
+#define LAB_AUTH_KEY_LEN      33 /* Milenage, SHA1-AKA, XOR */
 #define LAB_AUTH_KEY_TUAK_MAX 67
 #define LAB_MILENAGE_CFG_LEN  85
 #define LAB_0348_KEY_MAX      35
@@ -38,13 +38,13 @@ enum lab_algorithm { LAB_MILENAGE = 4, LAB_SHA1_AKA = 5, LAB_TUAK = 6, LAB_XOR =
 /* EF.SIM_AUTH_KEY, EF.USIM_AUTH_KEY: cfg, K, OP or OPc; TUAK: cfg, sizes, iterations, TOP or TOPc, K. */
 struct lab_auth_key {
 	enum lab_algorithm algorithm;
-	bool opc;			/* the second value is OPc (TOPc), not OP (TOP) */
-	uint8_t sres_func;		/* of the 2G answer: 1 or 2 */
-	const uint8_t *k;		/* 16 octets; TUAK 16 or 32; borrows when decoded */
+	bool opc;	   /* the second value is OPc (TOPc), not OP (TOP) */
+	uint8_t sres_func; /* of the 2G answer: 1 or 2 */
+	const uint8_t *k;  /* 16 octets; TUAK 16 or 32; borrows when decoded */
 	size_t k_len;
-	const uint8_t *op;		/* 16 octets, TUAK 32 */
-	uint16_t ck_ik_bits, mac_bits, res_bits;	/* TUAK: 128 or 256; 64, 128, 256; 32, 64, 128, 256 */
-	uint8_t iterations;		/* TUAK: of Keccak */
+	const uint8_t *op;			 /* 16 octets, TUAK 32 */
+	uint16_t ck_ik_bits, mac_bits, res_bits; /* TUAK: 128 or 256; 64, 128, 256; 32, 64, 128, 256 */
+	uint8_t iterations;			 /* TUAK: of Keccak */
 };
 int lab_auth_key_encode(uint8_t *ef, size_t cap, const struct lab_auth_key *a);
 int lab_auth_key_decode(struct lab_auth_key *a, const uint8_t *ef, size_t len);
@@ -63,9 +63,9 @@ struct lab_0348_key {
 	uint8_t sd, kvn;
 	enum lab_key_use use;
 	bool aes;
-	uint8_t mac_len;		/* 8 or 4 octets */
-	const uint8_t *key;		/* borrows when decoded */
-	size_t key_len;			/* 8, 16, 24, 32 */
+	uint8_t mac_len;    /* 8 or 4 octets */
+	const uint8_t *key; /* borrows when decoded */
+	size_t key_len;	    /* 8, 16, 24, 32 */
 };
 int lab_0348_key_encode(uint8_t *rec, size_t len, const struct lab_0348_key *k); /* the rest of the record is FF */
 int lab_0348_key_decode(struct lab_0348_key *k, const uint8_t *rec, size_t len);
@@ -91,7 +91,7 @@ int lab_gp_count_decode(struct lab_gp_count *c, const uint8_t *rec, size_t len);
 struct lab_pin {
 	bool valid, changeable, unblockable, disableable, not_initialized, disabled;
 	uint8_t left, max;
-	uint8_t pin[8];			/* filled up with FF */
+	uint8_t pin[8]; /* filled up with FF */
 	uint8_t puk_left, puk_max;
 	uint8_t puk[8];
 };
@@ -101,9 +101,9 @@ int lab_pin_decode(struct lab_pin *p, const uint8_t *ef, size_t len);
 /* EF.USIM_SQN (TS 33.102 Annex C): how sequence numbers are checked, and where they stand. */
 struct lab_sqn {
 	bool skip_next_check, delta_max_check, age_limit_check, check;
-	uint8_t ind_len;		/* bits of IND */
+	uint8_t ind_len; /* bits of IND */
 	bool keep_amf_for_macs, aus_concealed, autn_concealed;
-	uint64_t delta_max, age_limit, seq[LAB_SQN_IND];	/* 48 bits each */
+	uint64_t delta_max, age_limit, seq[LAB_SQN_IND]; /* 48 bits each */
 };
 int lab_sqn_encode(uint8_t ef[LAB_SQN_LEN], const struct lab_sqn *s);
 int lab_sqn_decode(struct lab_sqn *s, const uint8_t *ef, size_t len);

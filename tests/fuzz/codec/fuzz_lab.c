@@ -10,10 +10,10 @@
 #include "ota/usim_lab.h"
 
 /* Bits that mean nothing are not kept, so what was written again must read the same. */
-#define AGAIN(decode, encode, x, y, buf)                                                                               \
-	do {                                                                                                           \
-		FUZZ_HOLDS(encode(buf, &(x)) > 0);                                                                     \
-		FUZZ_HOLDS(decode(&(y), buf, size) == 0 && memcmp(&(x), &(y), sizeof(x)) == 0);                        \
+#define AGAIN(decode, encode, x, y, buf)                                                        \
+	do {                                                                                    \
+		FUZZ_HOLDS(encode(buf, &(x)) > 0);                                              \
+		FUZZ_HOLDS(decode(&(y), buf, size) == 0 && memcmp(&(x), &(y), sizeof(x)) == 0); \
 	} while (0)
 
 static void auth_key(const uint8_t *data, size_t size)

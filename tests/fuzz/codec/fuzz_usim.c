@@ -98,7 +98,8 @@ static void numbers(const uint8_t *ef, size_t size)
 		fuzz_touch(s.alpha, s.alpha_len);
 		FUZZ_HOLDS(s.da.ton == 5 || s.sca.ton == 5 || usim_smsp_encode(again, size, &s) == (int)size);
 		if (s.da.ton != 5 && s.sca.ton != 5)
-			FUZZ_HOLDS(usim_smsp_decode(&s2, again, size) == 0 && (!s.has_da || !strcmp(s.da.digits, s2.da.digits)));
+			FUZZ_HOLDS(usim_smsp_decode(&s2, again, size) == 0 &&
+				   (!s.has_da || !strcmp(s.da.digits, s2.da.digits)));
 	}
 	if (usim_msisdn_decode(&m, ef, size) == 0 && m.addr.ton != 5) {
 		FUZZ_HOLDS(usim_msisdn_encode(again, size, &m) == (int)size);

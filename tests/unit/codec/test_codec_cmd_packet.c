@@ -183,8 +183,8 @@ static void refusals(void **state)
 		{ 0x16, 0x39, 0x15, 0x15, 0, 0 },
 		{ 0x16, 0x39, 0x15, 0x15, 8, 0 },
 		{ 0x06, 0x19, 0x12, 0x12, 4, 0 },
-		{ 0x12, 0x09, 0x00, 0x15, 8, 0 },		/* KIc is not used and names no version */
-		{ 0x04, 0x11, 0x15, 0x30, 0, OTA_E_KVN },	/* both name one, so both must name the same */
+		{ 0x12, 0x09, 0x00, 0x15, 8, 0 },	  /* KIc is not used and names no version */
+		{ 0x04, 0x11, 0x15, 0x30, 0, OTA_E_KVN }, /* both name one, so both must name the same */
 		{ 0x16, 0x39, 0x25, 0x15, 8, OTA_E_KVN },
 		{ 0x16, 0x39, 0x05, 0x15, 8, OTA_E_KVN },
 		{ 0x17, 0x39, 0x15, 0x15, 8, OTA_E_DS },
@@ -192,19 +192,19 @@ static void refusals(void **state)
 		{ 0x36, 0x39, 0x15, 0x15, 8, OTA_E_SPI },
 		{ 0x96, 0x39, 0x15, 0x15, 8, OTA_E_SPI },
 		{ 0x16, 0x79, 0x15, 0x15, 8, OTA_E_SPI },
-		{ 0x16, 0x3b, 0x15, 0x15, 8, OTA_E_SPI },	/* PoR 11 is reserved */
-		{ 0x04, 0x19, 0x15, 0x15, 0, OTA_E_SPI },	/* PoR with CC, command without */
-		{ 0x15, 0x39, 0x15, 0x15, 4, OTA_E_SPI },	/* PoR with CC, command with RC */
-		{ 0x02, 0x19, 0x15, 0x15, 8, OTA_E_SPI },	/* PoR ciphered, command not */
-		{ 0x02, 0x18, 0x15, 0x15, 8, 0 },		/* no PoR at all: nothing to refuse */
-		{ 0x16, 0x39, 0x10, 0x15, 8, OTA_E_ALG },	/* implicit algorithm */
-		{ 0x16, 0x39, 0x13, 0x15, 8, OTA_E_ALG },	/* proprietary */
+		{ 0x16, 0x3b, 0x15, 0x15, 8, OTA_E_SPI }, /* PoR 11 is reserved */
+		{ 0x04, 0x19, 0x15, 0x15, 0, OTA_E_SPI }, /* PoR with CC, command without */
+		{ 0x15, 0x39, 0x15, 0x15, 4, OTA_E_SPI }, /* PoR with CC, command with RC */
+		{ 0x02, 0x19, 0x15, 0x15, 8, OTA_E_SPI }, /* PoR ciphered, command not */
+		{ 0x02, 0x18, 0x15, 0x15, 8, 0 },	  /* no PoR at all: nothing to refuse */
+		{ 0x16, 0x39, 0x10, 0x15, 8, OTA_E_ALG }, /* implicit algorithm */
+		{ 0x16, 0x39, 0x13, 0x15, 8, OTA_E_ALG }, /* proprietary */
 		{ 0x16, 0x39, 0x15, 0x10, 8, OTA_E_ALG },
-		{ 0x16, 0x39, 0x15, 0x1d, 8, OTA_E_ALG },	/* no MAC in ECB mode */
-		{ 0x15, 0x35, 0x15, 0x19, 4, OTA_E_ALG },	/* 9 names no CRC */
-		{ 0x16, 0x39, 0x15, 0x15, 4, OTA_E_RANGE },	/* only AES has a short CC */
+		{ 0x16, 0x39, 0x15, 0x1d, 8, OTA_E_ALG },   /* no MAC in ECB mode */
+		{ 0x15, 0x35, 0x15, 0x19, 4, OTA_E_ALG },   /* 9 names no CRC */
+		{ 0x16, 0x39, 0x15, 0x15, 4, OTA_E_RANGE }, /* only AES has a short CC */
 		{ 0x15, 0x35, 0x12, 0x15, 8, OTA_E_RANGE },
-		{ 0x04, 0x11, 0x15, 0x10, 8, OTA_E_RANGE },	/* RC/CC without integrity */
+		{ 0x04, 0x11, 0x15, 0x10, 8, OTA_E_RANGE }, /* RC/CC without integrity */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -369,18 +369,18 @@ static void broken_lengths(void **state)
 		int plus;
 		int err;
 	} rows[] = {
-		{ 0, 0x01, 0, OTA_E_SHORT },	/* CPL beyond the packet */
-		{ 1, 0x00, 0, OTA_E_SHORT },	/* CPL of nothing: no room for CHL */
-		{ 1, 0x15, 0, OTA_E_SHORT },	/* CHL beyond CPL */
-		{ 2, 0x0c, 0, OTA_E_LENGTH },	/* CHL below the fixed part */
-		{ 2, 0x10, 0, OTA_E_LENGTH },	/* an RC/CC of three octets */
-		{ 2, 0x13, 0, OTA_E_LENGTH },	/* of six */
-		{ 2, 0x19, 0, OTA_E_LENGTH },	/* of twelve */
-		{ 2, 0x11, 0, OTA_E_LENGTH },	/* of four, where 3DES has eight */
-		{ 2, 0x0d, 0, OTA_E_LENGTH },	/* of none, where a CC is asked for */
-		{ 2, 0xff, 0, OTA_E_SHORT },	/* CHL beyond the packet */
-		{ 15, 0x01, 0, OTA_E_CC },	/* PCNTR is under the CC */
-		{ 1, 0x1c, 1, OTA_E_LENGTH },	/* one octet after CPL's end */
+		{ 0, 0x01, 0, OTA_E_SHORT },  /* CPL beyond the packet */
+		{ 1, 0x00, 0, OTA_E_SHORT },  /* CPL of nothing: no room for CHL */
+		{ 1, 0x15, 0, OTA_E_SHORT },  /* CHL beyond CPL */
+		{ 2, 0x0c, 0, OTA_E_LENGTH }, /* CHL below the fixed part */
+		{ 2, 0x10, 0, OTA_E_LENGTH }, /* an RC/CC of three octets */
+		{ 2, 0x13, 0, OTA_E_LENGTH }, /* of six */
+		{ 2, 0x19, 0, OTA_E_LENGTH }, /* of twelve */
+		{ 2, 0x11, 0, OTA_E_LENGTH }, /* of four, where 3DES has eight */
+		{ 2, 0x0d, 0, OTA_E_LENGTH }, /* of none, where a CC is asked for */
+		{ 2, 0xff, 0, OTA_E_SHORT },  /* CHL beyond the packet */
+		{ 15, 0x01, 0, OTA_E_CC },    /* PCNTR is under the CC */
+		{ 1, 0x1c, 1, OTA_E_LENGTH }, /* one octet after CPL's end */
 	};
 
 	assert_int_equal(len, 2 + 0x1d);

@@ -18,11 +18,22 @@ static void how_many_segments(void **state)
 		size_t len;
 		int udh8, udh16;
 	} rows[] = {
-		{ 0, OTA_E_RANGE, OTA_E_RANGE }, { 1, 1, 1 },	 { 137, 1, 1 },	  { 138, 2, 2 },
-		{ 264, 2, 2 },			 { 265, 2, 3 },	 { 266, 2, 3 },	  { 267, 3, 3 },
-		{ 397, 3, 3 },			 { 398, 3, 4 },	 { 400, 3, 4 },	  { 401, 4, 4 },
-		{ 2126, 16, 16 },		 { 2127, 16, OTA_E_SEGMENTS },
-		{ OTA_PACKET_MAX, 16, OTA_E_SEGMENTS }, { OTA_PACKET_MAX + 1, OTA_E_SEGMENTS, OTA_E_SEGMENTS },
+		{ 0, OTA_E_RANGE, OTA_E_RANGE },
+		{ 1, 1, 1 },
+		{ 137, 1, 1 },
+		{ 138, 2, 2 },
+		{ 264, 2, 2 },
+		{ 265, 2, 3 },
+		{ 266, 2, 3 },
+		{ 267, 3, 3 },
+		{ 397, 3, 3 },
+		{ 398, 3, 4 },
+		{ 400, 3, 4 },
+		{ 401, 4, 4 },
+		{ 2126, 16, 16 },
+		{ 2127, 16, OTA_E_SEGMENTS },
+		{ OTA_PACKET_MAX, 16, OTA_E_SEGMENTS },
+		{ OTA_PACKET_MAX + 1, OTA_E_SEGMENTS, OTA_E_SEGMENTS },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -169,17 +180,37 @@ static void join_keeps_what_it_has(void **state)
 	uint8_t out[16];
 
 	ota_join_init(&j);
-	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\x03\x02" "bb"), 0);
-	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\x03\x02" "XX"), 0);			/* twice: the first stays */
-	assert_int_equal(ADD(&j, "\x05\x00\x03\x08\x03\x03" "cc"), OTA_E_UNMATCHED);	/* reference */
-	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\x04\x03" "cc"), OTA_E_UNMATCHED);	/* total */
-	assert_int_equal(ADD(&j, "\x06\x08\x04\x00\x09\x03\x03" "cc"), OTA_E_UNMATCHED);	/* kind of reference */
-	assert_int_equal(ADD(&j, "\x02\x71\x00" "cc"), OTA_E_UNMATCHED);		/* a packet of its own */
+	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\x03\x02"
+				 "bb"),
+			 0);
+	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\x03\x02"
+				 "XX"),
+			 0); /* twice: the first stays */
+	assert_int_equal(ADD(&j, "\x05\x00\x03\x08\x03\x03"
+				 "cc"),
+			 OTA_E_UNMATCHED); /* reference */
+	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\x04\x03"
+				 "cc"),
+			 OTA_E_UNMATCHED); /* total */
+	assert_int_equal(ADD(&j, "\x06\x08\x04\x00\x09\x03\x03"
+				 "cc"),
+			 OTA_E_UNMATCHED); /* kind of reference */
+	assert_int_equal(ADD(&j, "\x02\x71\x00"
+				 "cc"),
+			 OTA_E_UNMATCHED); /* a packet of its own */
 	assert_int_equal(ADD(&j, "\x07\x00\x03\x09\x03"), OTA_E_UDH);
-	assert_int_equal(ADD(&j, "\x07\x00\x03\x09\x03\x01\x71\x00" "aa"), 0);
-	assert_int_equal(ADD(&j, "\x07\x00\x03\x09\x03\x03\x70\x00" "cc"), OTA_E_UDH);	/* a command in a response */
-	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\x03\x03" "cc"), 1);
-	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\x03\x03" "cc"), 1);
+	assert_int_equal(ADD(&j, "\x07\x00\x03\x09\x03\x01\x71\x00"
+				 "aa"),
+			 0);
+	assert_int_equal(ADD(&j, "\x07\x00\x03\x09\x03\x03\x70\x00"
+				 "cc"),
+			 OTA_E_UDH); /* a command in a response */
+	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\x03\x03"
+				 "cc"),
+			 1);
+	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\x03\x03"
+				 "cc"),
+			 1);
 	assert_int_equal(ota_join_packet(&j, out, sizeof(out)), 6);
 	assert_memory_equal(out, "aabbcc", 6);
 	assert_int_equal(j.pi, 0x71);

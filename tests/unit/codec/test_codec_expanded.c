@@ -25,10 +25,12 @@ static void three_formats(void **state)
 		  "\x00\xa4\x09\x0c\x04\x7f\xff\x6f\x07\x00\xb2\x01\x04\x1c\x80\xf2\x40\x02\x02\x4f\x00\x00", 22 },
 		{ OTA_FORMAT_DEFINITE,
 		  "\xaa\x1c\x22\x09\x00\xa4\x09\x0c\x04\x7f\xff\x6f\x07\x22\x05\x00\xb2\x01\x04\x1c"
-		  "\x22\x08\x80\xf2\x40\x02\x02\x4f\x00\x00", 30 },
+		  "\x22\x08\x80\xf2\x40\x02\x02\x4f\x00\x00",
+		  30 },
 		{ OTA_FORMAT_INDEFINITE,
 		  "\xae\x80\x22\x09\x00\xa4\x09\x0c\x04\x7f\xff\x6f\x07\x22\x05\x00\xb2\x01\x04\x1c"
-		  "\x22\x08\x80\xf2\x40\x02\x02\x4f\x00\x00\x00\x00", 32 },
+		  "\x22\x08\x80\xf2\x40\x02\x02\x4f\x00\x00\x00\x00",
+		  32 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -132,8 +134,10 @@ static void actions(void **state)
 	ota_script_error_action_ref(&s, 2);
 	ota_script_apdu(&s, (const uint8_t *)"\x00\xb0\x00\x00", 4);
 	ota_script_error_action(&s, NULL, 0);
-	octets(&s, "\xaa\x19\x83\x01\x11\x81\x09\x81\x03\x01\x01\x04\x82\x02\x81\x82\x82\x01\x02\x22\x04\x00\xb0\x00\x00"
-		   "\x82\x00", 27);
+	octets(&s,
+	       "\xaa\x19\x83\x01\x11\x81\x09\x81\x03\x01\x01\x04\x82\x02\x81\x82\x82\x01\x02\x22\x04\x00\xb0\x00\x00"
+	       "\x82\x00",
+	       27);
 	assert_int_equal(s.count, 1);
 
 	ota_script_init_format(&s, buf, sizeof(buf), OTA_FORMAT_INDEFINITE);
@@ -146,11 +150,11 @@ static void misplaced(void **state)
 	uint8_t buf[60];
 	struct ota_script s;
 
-#define REFUSED(error, ...)                                                                                            \
-	do {                                                                                                           \
-		ota_script_init_format(&s, buf, sizeof(buf), OTA_FORMAT_DEFINITE);                                     \
-		__VA_ARGS__;                                                                                           \
-		assert_int_equal(ota_script_len(&s), error);                                                           \
+#define REFUSED(error, ...)                                                        \
+	do {                                                                       \
+		ota_script_init_format(&s, buf, sizeof(buf), OTA_FORMAT_DEFINITE); \
+		__VA_ARGS__;                                                       \
+		assert_int_equal(ota_script_len(&s), error);                       \
 	} while (0)
 	REFUSED(OTA_E_FORMAT, ota_script_immediate_ref(&s, 1), ota_script_chaining(&s, OTA_CHAIN_LAST));
 	REFUSED(OTA_E_FORMAT, ota_script_immediate_ref(&s, 1), ota_script_immediate_ref(&s, 1));
@@ -202,7 +206,7 @@ static void malformed(void **state)
 		{ "\xaa\x01", 2, OTA_E_SHORT },
 		{ "\xaa\x00\x00", 3, OTA_E_LENGTH },
 		{ "\xaa\x81", 2, OTA_E_SHORT },
-		{ "\xaa\x81\x02\x22\x00", 5, 0 },	/* longer than need be: read all the same */
+		{ "\xaa\x81\x02\x22\x00", 5, 0 }, /* longer than need be: read all the same */
 		{ "\xaa\x82\x00\x02\x22\x00", 6, 0 },
 		{ "\xaa\x83\x00\x00\x02\x22\x00", 7, OTA_E_LENGTH },
 		{ "\xaa\x80\x22\x00\x00\x00", 6, OTA_E_LENGTH },
@@ -419,8 +423,12 @@ static void in_words(void **state)
 	} rows[] = {
 		{ "\x00\xa2\x01\x04\x02\x11\x22", 7, "SEARCH RECORD, 2 octets of data" },
 		{ "\x80\x32\x01\x04\x03\x00\x00\x01", 8, "INCREASE, 3 octets of data" },
-		{ "\x00\x20\x00\x01\x08" "12345678", 13, "VERIFY PIN, 8 octets of data" },
-		{ "\xa0\x20\x00\x01\x08" "12345678", 13, "VERIFY CHV, 8 octets of data" },
+		{ "\x00\x20\x00\x01\x08"
+		  "12345678",
+		  13, "VERIFY PIN, 8 octets of data" },
+		{ "\xa0\x20\x00\x01\x08"
+		  "12345678",
+		  13, "VERIFY CHV, 8 octets of data" },
 		{ "\x00\x24\x00\x01\x00", 5, "CHANGE PIN, 0 octets of data" },
 		{ "\x00\x26\x00\x01\x00", 5, "DISABLE PIN, 0 octets of data" },
 		{ "\x00\x28\x00\x01\x00", 5, "ENABLE PIN, 0 octets of data" },
@@ -471,11 +479,13 @@ static void in_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(three_formats), cmocka_unit_test(le_goes),	cmocka_unit_test(lengths),
-		cmocka_unit_test(too_long),	 cmocka_unit_test(actions),	cmocka_unit_test(misplaced),
+		cmocka_unit_test(three_formats), cmocka_unit_test(le_goes),
+		cmocka_unit_test(lengths),	 cmocka_unit_test(too_long),
+		cmocka_unit_test(actions),	 cmocka_unit_test(misplaced),
 		cmocka_unit_test(malformed),	 cmocka_unit_test(commands_of_any_format),
-		cmocka_unit_test(which_failed),	 cmocka_unit_test(not_an_answer), cmocka_unit_test(built_answers),
-		cmocka_unit_test(status_words),	 cmocka_unit_test(in_words),
+		cmocka_unit_test(which_failed),	 cmocka_unit_test(not_an_answer),
+		cmocka_unit_test(built_answers), cmocka_unit_test(status_words),
+		cmocka_unit_test(in_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,8 +28,9 @@ static const struct ota_crypt crypt = { .wrap = wrap };
 
 static struct ram_put_key keys(enum ota_alg alg, uint8_t len, enum ota_alg dek_alg)
 {
-	struct ram_put_key p = { .old_kvn = 0, .new_kvn = 2, .first_id = 1, .dek = { 9, KS_KEY_KIK }, .dek_alg = dek_alg,
-				 .n = 3 };
+	struct ram_put_key p = {
+		.old_kvn = 0, .new_kvn = 2, .first_id = 1, .dek = { 9, KS_KEY_KIK }, .dek_alg = dek_alg, .n = 3
+	};
 
 	for (uint8_t i = 0; i < 3; i++) {
 		p.key[i].ref = (struct ks_ref){ 9, (uint8_t)(i + 1) };
@@ -182,7 +183,7 @@ static void put_key_malformed(void **state)
 		size_t len;
 		int err;
 	} rows[] = {
-		{ "\x80\xd8\x00\x01\x05\x02\x80\x01\xaa\x00", 10, 0 },	 /* no KCV */
+		{ "\x80\xd8\x00\x01\x05\x02\x80\x01\xaa\x00", 10, 0 }, /* no KCV */
 		{ "\x80\xd8\x00\x01\x05\x02\x80\x01\xaa\x00\x00", 11, 0 },
 		{ "\x80\xd8\x00\x01\x05\x02\x80\x01\xaa\x00\x00\x00", 12, OTA_E_LENGTH },
 		{ "\x80\xd8\x00\x81\x05\x02\x80\x01\xaa\x00", 10, OTA_E_LENGTH },
@@ -196,7 +197,8 @@ static void put_key_malformed(void **state)
 		{ "\x00\xd8\x00\x01\x00", 5, OTA_E_FORMAT },
 		{ "\xa0\xd8\x00\x01\x00", 5, OTA_E_FORMAT },
 		{ "\x80\xe8\x00\x01\x00", 5, OTA_E_FORMAT },
-		{ "\x80\xd8\x00\x81\x11\x02\x80\x01\xaa\x00\x80\x01\xaa\x00\x80\x01\xaa\x00\x80\x01\xaa\x00", 22, OTA_E_RANGE },
+		{ "\x80\xd8\x00\x81\x11\x02\x80\x01\xaa\x00\x80\x01\xaa\x00\x80\x01\xaa\x00\x80\x01\xaa\x00", 22,
+		  OTA_E_RANGE },
 	};
 	struct ram_put_key_seen seen;
 
@@ -210,18 +212,18 @@ static void put_key_malformed(void **state)
 
 /* ------------------------------------------------------------------------------------------------ builders */
 
-#define BUILT(want, call)                                                                                              \
-	do {                                                                                                           \
-		ota_script_init(&s, buf, sizeof(buf));                                                                 \
-		call;                                                                                                  \
-		assert_int_equal(ota_script_len(&s), sizeof(want) - 1);                                                \
-		assert_memory_equal(buf, want, sizeof(want) - 1);                                                      \
+#define BUILT(want, call)                                               \
+	do {                                                            \
+		ota_script_init(&s, buf, sizeof(buf));                  \
+		call;                                                   \
+		assert_int_equal(ota_script_len(&s), sizeof(want) - 1); \
+		assert_memory_equal(buf, want, sizeof(want) - 1);       \
 	} while (0)
-#define REFUSED(error, call)                                                                                           \
-	do {                                                                                                           \
-		ota_script_init(&s, buf, sizeof(buf));                                                                 \
-		call;                                                                                                  \
-		assert_int_equal(ota_script_len(&s), error);                                                           \
+#define REFUSED(error, call)                                 \
+	do {                                                 \
+		ota_script_init(&s, buf, sizeof(buf));       \
+		call;                                        \
+		assert_int_equal(ota_script_len(&s), error); \
 	} while (0)
 #define USIM "\x07\xa0\x00\x00\x00\x87\x10\x02"
 #define SD   "\x08\xa0\x00\x00\x01\x51\x00\x00\x00"
@@ -229,8 +231,12 @@ static void put_key_malformed(void **state)
 static void builders(void **state)
 {
 	static const uint8_t data[256];
-	struct ram_install i = { .package = usim, .module = usim, .instance = sd, .privileges = { 0x80 },
-				 .privileges_len = 1, .selectable = true };
+	struct ram_install i = { .package = usim,
+				 .module = usim,
+				 .instance = sd,
+				 .privileges = { 0x80 },
+				 .privileges_len = 1,
+				 .selectable = true };
 	uint8_t buf[300];
 	struct ota_script s;
 
@@ -349,10 +355,12 @@ static void entries(void **state)
 {
 	struct seen seen;
 
-	assert_int_equal(STATUS("\xe3\x20\x4f" USIM "\x9f\x70\x01\x07\xc5\x03\x80\x00\x01\xc4" USIM "\xce\x02\x01\x00", true,
-				RAM_APPLICATIONS), OTA_E_SHORT);
-	assert_int_equal(STATUS("\xe3\x1f\x4f" USIM "\x9f\x70\x01\x07\xc5\x03\x80\x00\x01\xc4" USIM "\xce\x02\x01\x00", true,
-				RAM_APPLICATIONS), 0);
+	assert_int_equal(STATUS("\xe3\x20\x4f" USIM "\x9f\x70\x01\x07\xc5\x03\x80\x00\x01\xc4" USIM "\xce\x02\x01\x00",
+				true, RAM_APPLICATIONS),
+			 OTA_E_SHORT);
+	assert_int_equal(STATUS("\xe3\x1f\x4f" USIM "\x9f\x70\x01\x07\xc5\x03\x80\x00\x01\xc4" USIM "\xce\x02\x01\x00",
+				true, RAM_APPLICATIONS),
+			 0);
 	assert_int_equal(seen.n, 1);
 	assert_int_equal(seen.last.aid.len, 7);
 	assert_memory_equal(seen.last.aid.aid, usim.aid, 7);
@@ -367,7 +375,10 @@ static void entries(void **state)
 	assert_int_equal(STATUS("\xe4\x09\x4f" USIM, true, RAM_ISD), OTA_E_FORMAT);
 	assert_int_equal(STATUS("\xe3\x0d\x4f" USIM "\xc5\x02\x00\x00", true, RAM_ISD), OTA_E_LENGTH);
 	assert_int_equal(STATUS("\xe3\x0c\x4f" USIM "\x9f\x70\x00", true, RAM_ISD), OTA_E_LENGTH);
-	assert_int_equal(STATUS("\xe3\x13\x4f\x11" "12345678901234567", true, RAM_ISD), OTA_E_LENGTH);
+	assert_int_equal(STATUS("\xe3\x13\x4f\x11"
+				"12345678901234567",
+				true, RAM_ISD),
+			 OTA_E_LENGTH);
 	assert_int_equal(STATUS("\xe3\x83", true, RAM_ISD), OTA_E_LENGTH);
 	assert_int_equal(STATUS("\xe3\x0d\x4f" USIM "\x9f\x70\x01\x55", true, RAM_ISD), 7);
 	/* the older list */
@@ -380,7 +391,11 @@ static void entries(void **state)
 	assert_int_equal(STATUS(USIM "\x01\x00\x03" SD SD, false, RAM_PACKAGES_AND_MODULES), OTA_E_SHORT);
 	assert_int_equal(STATUS(USIM "\x01", false, RAM_APPLICATIONS), OTA_E_SHORT);
 	assert_int_equal(STATUS("\x00\x01\x00", false, RAM_APPLICATIONS), OTA_E_FORMAT);
-	assert_int_equal(STATUS("\x11" "12345678901234567" "\x01\x00", false, RAM_APPLICATIONS), OTA_E_LENGTH);
+	assert_int_equal(STATUS("\x11"
+				"12345678901234567"
+				"\x01\x00",
+				false, RAM_APPLICATIONS),
+			 OTA_E_LENGTH);
 	assert_int_equal(STATUS("", false, RAM_APPLICATIONS), 0);
 }
 
@@ -436,13 +451,20 @@ static void states(void **state)
 		uint8_t state;
 		const char *name;
 	} rows[] = {
-		{ RAM_ISD, 0x01, "OP_READY" },	       { RAM_ISD, 0x07, "initialized" },
-		{ RAM_ISD, 0x0f, "secured" },	       { RAM_ISD, 0x7f, "card locked" },
-		{ RAM_ISD, 0xff, "terminated" },       { RAM_ISD, 0x33, "unknown state" },
-		{ RAM_PACKAGES, 0x01, "loaded" },      { RAM_PACKAGES_AND_MODULES, 0x02, "unknown state" },
-		{ RAM_APPLICATIONS, 0x03, "installed" }, { RAM_APPLICATIONS, 0x07, "selectable" },
-		{ RAM_APPLICATIONS, 0x0f, "personalized" }, { RAM_APPLICATIONS, 0x17, "selectable" },
-		{ RAM_APPLICATIONS, 0x83, "locked" },  { RAM_APPLICATIONS, 0x01, "unknown state" },
+		{ RAM_ISD, 0x01, "OP_READY" },
+		{ RAM_ISD, 0x07, "initialized" },
+		{ RAM_ISD, 0x0f, "secured" },
+		{ RAM_ISD, 0x7f, "card locked" },
+		{ RAM_ISD, 0xff, "terminated" },
+		{ RAM_ISD, 0x33, "unknown state" },
+		{ RAM_PACKAGES, 0x01, "loaded" },
+		{ RAM_PACKAGES_AND_MODULES, 0x02, "unknown state" },
+		{ RAM_APPLICATIONS, 0x03, "installed" },
+		{ RAM_APPLICATIONS, 0x07, "selectable" },
+		{ RAM_APPLICATIONS, 0x0f, "personalized" },
+		{ RAM_APPLICATIONS, 0x17, "selectable" },
+		{ RAM_APPLICATIONS, 0x83, "locked" },
+		{ RAM_APPLICATIONS, 0x01, "unknown state" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -452,10 +474,17 @@ static void states(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(put_key_3des),	   cmocka_unit_test(put_key_aes),     cmocka_unit_test(put_key_refused),
-		cmocka_unit_test(put_key_answer),  cmocka_unit_test(put_key_malformed), cmocka_unit_test(builders),
-		cmocka_unit_test(builders_refuse), cmocka_unit_test(entries),	      cmocka_unit_test(key_infos),
-		cmocka_unit_test(confirmations),   cmocka_unit_test(states),
+		cmocka_unit_test(put_key_3des),
+		cmocka_unit_test(put_key_aes),
+		cmocka_unit_test(put_key_refused),
+		cmocka_unit_test(put_key_answer),
+		cmocka_unit_test(put_key_malformed),
+		cmocka_unit_test(builders),
+		cmocka_unit_test(builders_refuse),
+		cmocka_unit_test(entries),
+		cmocka_unit_test(key_infos),
+		cmocka_unit_test(confirmations),
+		cmocka_unit_test(states),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

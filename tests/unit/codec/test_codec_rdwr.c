@@ -93,9 +93,9 @@ static void writer_stays_bad(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reader_reads_to_the_last_octet), cmocka_unit_test(reader_stays_bad),
+		cmocka_unit_test(reader_reads_to_the_last_octet),   cmocka_unit_test(reader_stays_bad),
 		cmocka_unit_test(sub_reader_does_not_reach_beyond), cmocka_unit_test(reader_of_nothing),
-		cmocka_unit_test(writer_writes_to_the_last_octet), cmocka_unit_test(writer_stays_bad),
+		cmocka_unit_test(writer_writes_to_the_last_octet),  cmocka_unit_test(writer_stays_bad),
 	};
 
 	return cmocka_run_group_tests_name("rd, wr", tests, NULL, NULL);

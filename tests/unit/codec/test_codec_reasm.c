@@ -72,7 +72,8 @@ static void one_message(void **state)
 	struct ota_addr a = sender("1");
 
 	assert_int_equal(add(&r, "1", 137, 0, 1, 0), 137);
-	assert_int_equal(ota_reasm_add(&r, &a, (const uint8_t *)"\x02\x71\x00\xaa\xbb", 5, 0, buf, 1, NULL), OTA_E_SPACE);
+	assert_int_equal(ota_reasm_add(&r, &a, (const uint8_t *)"\x02\x71\x00\xaa\xbb", 5, 0, buf, 1, NULL),
+			 OTA_E_SPACE);
 	assert_int_equal(ota_reasm_add(&r, &a, (const uint8_t *)"\x02\x71\x00\xaa\xbb", 5, 0, buf, 2, NULL), 2);
 	assert_int_equal(ota_reasm_add(&r, &a, (const uint8_t *)"\x02\x71\x00", 3, 0, buf, 2, NULL), OTA_E_SHORT);
 	assert_int_equal(ota_reasm_add(&r, &a, (const uint8_t *)"\x05\x00", 2, 0, buf, 2, NULL), OTA_E_UDH);
@@ -140,7 +141,8 @@ static void limits(void **state)
 	assert_int_equal(ota_reasm_add(&r, &a, (const uint8_t *)"\x05\x00\x03\x09\x02\x02", 6, 0, buf, 9, NULL),
 			 OTA_E_SHORT);
 	/* a command cannot go on as a response */
-	assert_int_equal(ota_reasm_add(&r, &a, (const uint8_t *)"\x07\x00\x03\x0a\x02\x01\x70\x00", 8, 0, buf, 9, NULL), 0);
+	assert_int_equal(ota_reasm_add(&r, &a, (const uint8_t *)"\x07\x00\x03\x0a\x02\x01\x70\x00", 8, 0, buf, 9, NULL),
+			 0);
 	assert_int_equal(ota_reasm_add(&r, &a, (const uint8_t *)"\x07\x00\x03\x0a\x02\x02\x71\x00", 8, 0, buf, 9, NULL),
 			 OTA_E_UDH);
 	/* another type of number is another sender */

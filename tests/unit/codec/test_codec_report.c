@@ -67,7 +67,7 @@ static void round_trip(void **state)
 static void por_in_a_report(void **state)
 {
 	static const uint8_t tpdu[] = { 0x40, 0x07, 0x7f, 0xf6, 0x10, 0x02, 0x71, 0x00, 0x00, 0x0b, 0x0a,
-					0xb0, 0x00, 0x11, 0, 0, 0, 0, 0, 0, 0x06 };
+					0xb0, 0x00, 0x11, 0,	0,    0,    0,	  0,	0,    0x06 };
 	struct ota_tpdu_report r;
 
 	/* borrows, so no copy */
@@ -168,9 +168,9 @@ static void every_day(void **state)
 static void no_such_time(void **state)
 {
 	static const struct ota_scts rows[] = {
-		{ 1999, 1, 1, 0, 0, 0, 0 },  { 2100, 1, 1, 0, 0, 0, 0 },  { 2026, 0, 1, 0, 0, 0, 0 },
-		{ 2026, 13, 1, 0, 0, 0, 0 }, { 2026, 1, 0, 0, 0, 0, 0 },  { 2026, 2, 29, 0, 0, 0, 0 },
-		{ 2026, 1, 1, 24, 0, 0, 0 }, { 2026, 1, 1, 0, 60, 0, 0 }, { 2026, 1, 1, 0, 0, 60, 0 },
+		{ 1999, 1, 1, 0, 0, 0, 0 },  { 2100, 1, 1, 0, 0, 0, 0 },   { 2026, 0, 1, 0, 0, 0, 0 },
+		{ 2026, 13, 1, 0, 0, 0, 0 }, { 2026, 1, 0, 0, 0, 0, 0 },   { 2026, 2, 29, 0, 0, 0, 0 },
+		{ 2026, 1, 1, 24, 0, 0, 0 }, { 2026, 1, 1, 0, 60, 0, 0 },  { 2026, 1, 1, 0, 0, 60, 0 },
 		{ 2026, 1, 1, 0, 0, 0, 80 }, { 2026, 1, 1, 0, 0, 0, -80 },
 	};
 	uint8_t out[7];
@@ -218,8 +218,8 @@ static void letters(void **state)
 /* A published one: "Hello" is C8 32 9B FD 06; what ASCII does not have becomes a question mark. */
 static void letters_as_sent(void **state)
 {
-	static const uint8_t tpdu[] = { 0x04, 0x09, 0xd0, 0xc8, 0x32, 0x9b, 0xfd, 0x06, 0x7f, 0xf6,
-					0x62, 0x70, 0x41, 0x91, 0x85, 0x34, 0x00, 0x00 };
+	static const uint8_t tpdu[] = { 0x04, 0x09, 0xd0, 0xc8, 0x32, 0x9b, 0xfd, 0x06, 0x7f,
+					0xf6, 0x62, 0x70, 0x41, 0x91, 0x85, 0x34, 0x00, 0x00 };
 	uint8_t other[sizeof(tpdu)];
 	struct ota_tpdu_deliver d;
 
@@ -236,9 +236,11 @@ static void letters_as_sent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),	cmocka_unit_test(por_in_a_report), cmocka_unit_test(refused),
-		cmocka_unit_test(causes_have_names), cmocka_unit_test(time_stamps), cmocka_unit_test(every_day),
-		cmocka_unit_test(no_such_time), cmocka_unit_test(letters),	   cmocka_unit_test(letters_as_sent),
+		cmocka_unit_test(round_trip),	   cmocka_unit_test(por_in_a_report),
+		cmocka_unit_test(refused),	   cmocka_unit_test(causes_have_names),
+		cmocka_unit_test(time_stamps),	   cmocka_unit_test(every_day),
+		cmocka_unit_test(no_such_time),	   cmocka_unit_test(letters),
+		cmocka_unit_test(letters_as_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

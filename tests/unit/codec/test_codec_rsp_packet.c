@@ -277,10 +277,14 @@ static int done(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),	    cmocka_unit_test(clear_answers),
-		cmocka_unit_test(clear_error_without_counter), cmocka_unit_test(whose_answer),
-		cmocka_unit_test(cmac_length),	    cmocka_unit_test(refusals),
-		cmocka_unit_test(no_answer),	    cmocka_unit_test(padding),
+		cmocka_unit_test(round_trip),
+		cmocka_unit_test(clear_answers),
+		cmocka_unit_test(clear_error_without_counter),
+		cmocka_unit_test(whose_answer),
+		cmocka_unit_test(cmac_length),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(no_answer),
+		cmocka_unit_test(padding),
 	};
 
 	return cmocka_run_group_tests_name("response packet", tests, NULL, done);

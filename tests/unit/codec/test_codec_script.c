@@ -37,10 +37,10 @@ static void imsi_change(void **state)
 {
 	static const uint8_t imsi[] = { 0x08, 0x29, 0x43, 0x65, 0x87, 0x09, 0x21, 0x43, 0x65 };
 	static const uint8_t want[] = {
-		0x00, 0xa4, 0x00, 0x0c, 0x02, 0x6f, 0x07,					/* SELECT */
+		0x00, 0xa4, 0x00, 0x0c, 0x02, 0x6f, 0x07,					    /* SELECT */
 		0x00, 0xd6, 0x00, 0x00, 0x09, 0x08, 0x29, 0x43, 0x65, 0x87, 0x09, 0x21, 0x43, 0x65, /* UPDATE BINARY */
-		0x00, 0xdc, 0x01, 0x04, 0x02, 0x08, 0x29,					/* UPDATE RECORD */
-		0x00, 0xb0, 0x00, 0x00, 0x09,							/* READ BINARY */
+		0x00, 0xdc, 0x01, 0x04, 0x02, 0x08, 0x29,					    /* UPDATE RECORD */
+		0x00, 0xb0, 0x00, 0x00, 0x09,							    /* READ BINARY */
 	};
 	uint8_t *buf = malloc(sizeof(want));
 	struct ota_script s;
@@ -185,7 +185,9 @@ static void in_words(void **state)
 	}
 	ota_apdu_describe(text, 0, NULL, 0);
 	/* a path longer than the room for it */
-	ota_apdu_describe(text, sizeof(text), (const uint8_t *)"\x00\xa4\x08\x0c\x1e" "aabbccddeeffgghhiijjkkllmmnnoo",
+	ota_apdu_describe(text, sizeof(text),
+			  (const uint8_t *)"\x00\xa4\x08\x0c\x1e"
+					   "aabbccddeeffgghhiijjkkllmmnnoo",
 			  35);
 	assert_int_equal(strncmp(text, "SELECT 6161/6262/", 17), 0);
 }
@@ -214,7 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(imsi_change), cmocka_unit_test(first_error_stays), cmocka_unit_test(class_a0),
-		cmocka_unit_test(splitting),   cmocka_unit_test(in_words),	     cmocka_unit_test(compact_answers),
+		cmocka_unit_test(splitting),   cmocka_unit_test(in_words),	    cmocka_unit_test(compact_answers),
 	};
 
 	return cmocka_run_group_tests_name("compact scripts", tests, NULL, NULL);

@@ -69,8 +69,8 @@ static void deliver_round_trip(void **state)
 /* What a soft card sends: reference 00, PID 00 or 7F, no validity period. */
 static void submit_of_a_card(void **state)
 {
-	static const uint8_t tpdu[] = { 0x41, 0x00, 0x08, 0x81, 0x21, 0x43, 0x65, 0x87, 0x7f, 0xf6, 0x06,
-					0x02, 0x71, 0x00, 0x00, 0x01, 0x02 };
+	static const uint8_t tpdu[] = { 0x41, 0x00, 0x08, 0x81, 0x21, 0x43, 0x65, 0x87, 0x7f,
+					0xf6, 0x06, 0x02, 0x71, 0x00, 0x00, 0x01, 0x02 };
 	uint8_t buf[sizeof(tpdu)];
 	struct ota_tpdu_submit s;
 
@@ -121,12 +121,21 @@ static void bad_input(void **state)
 	assert_int_equal(deliver_decode(&d, "\x01", 1), OTA_E_FORMAT);
 	assert_int_equal(submit_decode(&s, "\x00", 1), OTA_E_FORMAT);
 	assert_int_equal(submit_decode(&s, "\x02", 1), OTA_E_FORMAT);
-	assert_int_equal(deliver_decode(&d, "\x04\x15\x91" "12345678901", 14), OTA_E_LENGTH);
+	assert_int_equal(deliver_decode(&d,
+					"\x04\x15\x91"
+					"12345678901",
+					14),
+			 OTA_E_LENGTH);
 	assert_int_equal(deliver_decode(&d, "\x04\x02\x91\x1a", 4), OTA_E_DIGITS);
 	assert_int_equal(deliver_decode(&d, "\x04\x02\x91\xa1", 4), OTA_E_DIGITS);
 	assert_int_equal(deliver_decode(&d, "\x04\xff\x91\xa1", 4), OTA_E_SHORT);
 	/* packed text: 160 septets */
-	assert_int_equal(deliver_decode(&d, "\x04\x02\x91\x21\x00\x00" "1234567" "\xa0", 14), OTA_E_LENGTH);
+	assert_int_equal(deliver_decode(&d,
+					"\x04\x02\x91\x21\x00\x00"
+					"1234567"
+					"\xa0",
+					14),
+			 OTA_E_LENGTH);
 }
 
 static void refused_values(void **state)

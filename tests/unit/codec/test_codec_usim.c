@@ -122,7 +122,7 @@ static void access_classes(void **state)
 {
 	uint8_t ef[2];
 
-	for (unsigned class = 0; class < 10; class++) {
+	for (unsigned class = 0; class < 10; class ++) {
 		char imsi[] = "00101012345678?";
 
 		imsi[14] = (char)('0' + class);
@@ -161,8 +161,8 @@ static void file_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(imsi_codings), cmocka_unit_test(imsi_from_outside), cmocka_unit_test(iccid_codings),
-		cmocka_unit_test(luhn),		cmocka_unit_test(plmn_codings),	    cmocka_unit_test(access_classes),
+		cmocka_unit_test(imsi_codings),	  cmocka_unit_test(imsi_from_outside), cmocka_unit_test(iccid_codings),
+		cmocka_unit_test(luhn),		  cmocka_unit_test(plmn_codings),      cmocka_unit_test(access_classes),
 		cmocka_unit_test(deleted_values), cmocka_unit_test(file_names),
 	};
 

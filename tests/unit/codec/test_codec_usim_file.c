@@ -10,7 +10,7 @@ static void deleted_values(void **state)
 		enum usim_df df;
 		uint16_t fid, area;
 		size_t len;
-		const char *tail;	/* behind FF */
+		const char *tail; /* behind FF */
 		size_t tail_len;
 	} rows[] = {
 		{ USIM_ADF, USIM_FID_LOCI, 0x0000, 11, "\x00\x00\xff\x01", 4 },
@@ -72,15 +72,15 @@ static void files_and_lengths(void **state)
 }
 
 /* Location files and session keys: there, back, and no other length. */
-#define THERE_AND_BACK(type, name, length, value)                                                                      \
-	do {                                                                                                           \
-		struct type in_ = value, out_;                                                                         \
-		uint8_t ef_[64];                                                                                       \
-		assert_int_equal(name##_encode(ef_, &in_), length);                                                    \
-		assert_int_equal(name##_decode(&out_, ef_, length), 0);                                                \
-		assert_memory_equal(&in_, &out_, sizeof(in_));                                                         \
-		assert_int_equal(name##_decode(&out_, ef_, length - 1), OTA_E_SHORT);                                  \
-		assert_int_equal(name##_decode(&out_, ef_, length + 1), OTA_E_LENGTH);                                 \
+#define THERE_AND_BACK(type, name, length, value)                                      \
+	do {                                                                           \
+		struct type in_ = value, out_;                                         \
+		uint8_t ef_[64];                                                       \
+		assert_int_equal(name##_encode(ef_, &in_), length);                    \
+		assert_int_equal(name##_decode(&out_, ef_, length), 0);                \
+		assert_memory_equal(&in_, &out_, sizeof(in_));                         \
+		assert_int_equal(name##_decode(&out_, ef_, length - 1), OTA_E_SHORT);  \
+		assert_int_equal(name##_decode(&out_, ef_, length + 1), OTA_E_LENGTH); \
 	} while (0)
 
 static void locations(void **state)
@@ -114,7 +114,8 @@ static void locations(void **state)
 
 static void lists(void **state)
 {
-	static const struct usim_plmn list[] = { { "262", "01", USIM_ACT_UTRAN | USIM_ACT_E_UTRAN }, { "", "", 0 },
+	static const struct usim_plmn list[] = { { "262", "01", USIM_ACT_UTRAN | USIM_ACT_E_UTRAN },
+						 { "", "", 0 },
 						 { "310", "410", USIM_ACT_NG_RAN } };
 	struct usim_plmn back[5], bad = { "26", "01", 0 };
 	uint8_t ef[20];
@@ -202,8 +203,11 @@ static void small_files(void **state)
 static void numbers(void **state)
 {
 	static const uint8_t sca[] = { 0x07, 0x91, 0x94, 0x03, 0x21, 0x43, 0x65, 0xf7 };
-	struct usim_smsp s = { .has_sca = true, .sca = { .ton = 1, .npi = 1, .digits = "49301234567" },
-			       .alpha = (const uint8_t *)"SC", .alpha_len = 2 }, s2;
+	struct usim_smsp s = { .has_sca = true,
+			       .sca = { .ton = 1, .npi = 1, .digits = "49301234567" },
+			       .alpha = (const uint8_t *)"SC",
+			       .alpha_len = 2 },
+			 s2;
 	struct usim_msisdn m = { .addr = { .ton = 1, .npi = 1, .digits = "4930123456789012345" } }, m2;
 	uint8_t rec[40];
 
@@ -218,7 +222,7 @@ static void numbers(void **state)
 	assert_int_equal(usim_smsp_encode(rec, 256, &s), OTA_E_LENGTH);
 	assert_int_equal(usim_smsp_decode(&s2, rec, 27), OTA_E_SHORT);
 	assert_int_equal(usim_smsp_decode(&s2, rec, 256), OTA_E_LENGTH);
-	rec[13] = 21;	/* digits of the destination */
+	rec[13] = 21; /* digits of the destination */
 	assert_int_equal(usim_smsp_decode(&s2, rec, 40), OTA_E_LENGTH);
 	rec[13] = 0xff;
 	rec[25] = 12;
@@ -290,7 +294,11 @@ static void isim(void **state)
 	assert_int_equal(usim_ims_domain(text, "262011106487504", 4), OTA_E_DIGITS);
 
 	assert_int_equal(usim_isim_encode(ef, 10, "a@b.c"), 10);
-	assert_memory_equal(ef, "\x80\x05" "a@b.c" "\xff\xff\xff", 10);
+	assert_memory_equal(ef,
+			    "\x80\x05"
+			    "a@b.c"
+			    "\xff\xff\xff",
+			    10);
 	assert_int_equal(usim_isim_decode(text, sizeof(text), ef, 10), 0);
 	assert_string_equal(text, "a@b.c");
 	assert_int_equal(usim_isim_decode(text, 5, ef, 10), OTA_E_SPACE);
@@ -342,8 +350,14 @@ static void in_words(void **state)
 		  "PLMN AAF210 (malformed), TAC 1234, PLMN not allowed" },
 		{ USIM_DF_5GS, USIM_FID_5GS3GPPLOCI, "\0\0\0\0\0\0\0\0\0\0\0\0\0\x62\xf2\x10\x12\x34\x56\x03", 20, 0,
 		  "PLMN 262-01, TAC 123456, area not allowed" },
-		{ USIM_ADF, USIM_FID_KEYS, "\x07" "12345678901234567890123456789012", 33, 0, "no keys" },
-		{ USIM_ADF, USIM_FID_KEYSPS, "\x01" "12345678901234567890123456789012", 33, 0, "keys, KSI 1" },
+		{ USIM_ADF, USIM_FID_KEYS,
+		  "\x07"
+		  "12345678901234567890123456789012",
+		  33, 0, "no keys" },
+		{ USIM_ADF, USIM_FID_KEYSPS,
+		  "\x01"
+		  "12345678901234567890123456789012",
+		  33, 0, "keys, KSI 1" },
 		{ USIM_DF_GSM, SIM_FID_KC, "12345678\x05", 9, 0, "key, CKSN 5" },
 		{ USIM_DF_GSM, SIM_FID_KCGPRS, "12345678\x07", 9, 0, "no key" },
 		{ USIM_ADF, USIM_FID_FPLMN, "\x62\xf2\x10\xff\xff\xff", 6, 0, "262-01, -" },
@@ -353,11 +367,16 @@ static void in_words(void **state)
 		{ USIM_ADF, USIM_FID_HPPLMN, "\x05", 1, 0, "search for the home network every 30 minutes" },
 		{ USIM_ADF, USIM_FID_MSISDN, "\x04\xb1\x21\x43\xf5\xff\xff\xff\xff\xff\xff\xff\xff\xff", 14, 0,
 		  "MSISDN 12345" },
-		{ USIM_ADF, USIM_FID_MSISDN, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 14, 0, "no MSISDN" },
+		{ USIM_ADF, USIM_FID_MSISDN, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 14, 0,
+		  "no MSISDN" },
 		{ USIM_ADF, USIM_FID_SMSP,
-		  "\xe0\x05\x91\x21\x43\xf5\xff\xff\xff\xff\xff\xff\xff\x04\x81\x21\x43\xf5\xff\xff\xff\xff\xff\xff\xff\x00\x04\xa7",
+		  "\xe0\x05\x91\x21\x43\xf5\xff\xff\xff\xff\xff\xff\xff\x04\x81\x21\x43\xf5\xff\xff\xff\xff\xff\xff\xff"
+		  "\x00\x04\xa7",
 		  28, 0, "SMS parameters, to +12345, service centre 12345, PID 00, DCS 04, valid for 1440 minutes" },
-		{ USIM_ADF_ISIM, ISIM_FID_IMPI, "\x80\x03" "a@\x01", 5, 0, "\"a@?\"" },
+		{ USIM_ADF_ISIM, ISIM_FID_IMPI,
+		  "\x80\x03"
+		  "a@\x01",
+		  5, 0, "\"a@?\"" },
 		{ USIM_DF_5GS, USIM_FID_ROUTING_IND, "\x10\xf2\xff\xff", 4, 0, "routing indicator 012" },
 		{ USIM_ADF, USIM_FID_THRESHOLD, "\x01\x02\x03", 3, 0, "3 octets" },
 		{ USIM_ADF, USIM_FID_IMSI, "\x08", 1, OTA_E_LENGTH,
@@ -370,7 +389,8 @@ static void in_words(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		uint8_t *copy = exact(rows[i].ef, rows[i].len);
 
-		assert_int_equal(usim_describe(text, sizeof(text), rows[i].df, rows[i].fid, copy, rows[i].len), rows[i].rc);
+		assert_int_equal(usim_describe(text, sizeof(text), rows[i].df, rows[i].fid, copy, rows[i].len),
+				 rows[i].rc);
 		if (rows[i].text)
 			assert_string_equal(text, rows[i].text);
 		usim_describe(tiny, sizeof(tiny), rows[i].df, rows[i].fid, copy, rows[i].len);

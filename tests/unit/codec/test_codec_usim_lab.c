@@ -56,8 +56,16 @@ static void auth_keys(void **state)
 
 static void tuak(void **state)
 {
-	struct lab_auth_key a = { .algorithm = LAB_TUAK, .sres_func = 2, .k = k, .k_len = 32, .op = op, .ck_ik_bits = 256,
-				  .mac_bits = 256, .res_bits = 256, .iterations = 1 }, back;
+	struct lab_auth_key a = { .algorithm = LAB_TUAK,
+				  .sres_func = 2,
+				  .k = k,
+				  .k_len = 32,
+				  .op = op,
+				  .ck_ik_bits = 256,
+				  .mac_bits = 256,
+				  .res_bits = 256,
+				  .iterations = 1 },
+			    back;
 	uint8_t ef[LAB_AUTH_KEY_TUAK_MAX];
 
 	assert_int_equal(lab_auth_key_encode(ef, sizeof(ef), &a), LAB_AUTH_KEY_TUAK_MAX);
@@ -88,8 +96,9 @@ static void tuak(void **state)
 
 static void ota_keys(void **state)
 {
-	struct lab_0348_key key = { .sd = 1, .kvn = 3, .use = LAB_KEY_KID, .aes = true, .mac_len = 4, .key = k, .key_len = 32 },
-			    back;
+	struct lab_0348_key
+		key = { .sd = 1, .kvn = 3, .use = LAB_KEY_KID, .aes = true, .mac_len = 4, .key = k, .key_len = 32 },
+		back;
 	uint8_t rec[40];
 
 	assert_int_equal(lab_0348_key_encode(rec, 40, &key), 40);
@@ -170,8 +179,13 @@ static void algorithm_settings(void **state)
 	m.r[0] = 128;
 	assert_int_equal(lab_milenage_cfg_encode(ef, &m), OTA_E_RANGE);
 
-	s = (struct lab_sqn){ .skip_next_check = true, .age_limit_check = true, .ind_len = 5, .keep_amf_for_macs = true,
-			      .autn_concealed = true, .delta_max = 1, .age_limit = 0xffffffffffff };
+	s = (struct lab_sqn){ .skip_next_check = true,
+			      .age_limit_check = true,
+			      .ind_len = 5,
+			      .keep_amf_for_macs = true,
+			      .autn_concealed = true,
+			      .delta_max = 1,
+			      .age_limit = 0xffffffffffff };
 	s.seq[31] = 5;
 	assert_int_equal(lab_sqn_encode(ef, &s), LAB_SQN_LEN);
 	assert_memory_equal(ef, "\xa5\x05", 2);
@@ -211,7 +225,8 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(auth_keys), cmocka_unit_test(tuak), cmocka_unit_test(ota_keys), cmocka_unit_test(counters),
+		cmocka_unit_test(auth_keys),	      cmocka_unit_test(tuak),
+		cmocka_unit_test(ota_keys),	      cmocka_unit_test(counters),
 		cmocka_unit_test(algorithm_settings), cmocka_unit_test(names),
 	};
 
