@@ -15,6 +15,24 @@
 
 #define PATH_CAP 512
 
+static int subs_init(struct fleet *f, uint64_t seed, unsigned pairs, char *err, size_t err_cap)
+{
+	f->subs = calloc(f->n, sizeof(*f->subs));
+	if (!f->subs)
+		snprintf(err, err_cap, "no memory for %u applets of %zu octets", f->n, sizeof(*f->subs));
+	for (uint32_t i = 0; f->subs && i < f->n; i++) {
+		if (sim_card_sub_attach(&f->cards[i], &f->subs[i], seed, pairs) < 0) {
+			snprintf(err, err_cap, "card %u: the applet wants AES keys, key version 1 and 1..%u pairs", i,
+				 SIM_PAIRS_MAX);
+			break;
+		}
+		if (i + 1 == f->n)
+			return 0;
+	}
+	fleet_free(f);
+	return -1;
+}
+
 int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card_profile *p,
 	       const char *new_imsi_prefix, char *err, size_t err_cap)
 {
@@ -42,7 +60,7 @@ int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card
 			return -1;
 		}
 	}
-	return 0;
+	return p->pairs ? subs_init(f, seed, p->pairs, err, err_cap) : 0;
 }
 
 void fleet_free(struct fleet *f)
@@ -51,6 +69,10 @@ void fleet_free(struct fleet *f)
 		OPENSSL_cleanse(f->cards, f->n * sizeof(*f->cards));
 	free(f->cards);
 	f->cards = NULL;
+	if (f->subs)
+		OPENSSL_cleanse(f->subs, f->n * sizeof(*f->subs));
+	free(f->subs);
+	f->subs = NULL;
 }
 
 void fleet_new_imsi(const struct fleet *f, uint32_t card, char imsi[SIM_IMSI_LEN])
@@ -128,6 +150,44 @@ static void cards_csv(const struct fleet *f, FILE *out)
 	}
 }
 
+static void ota_keys(const struct sim_ota_keys *k, FILE *out)
+{
+	char key[3][2 * SIM_KEY_MAX + 1];
+
+	hex(key[0], k->kic, k->len);
+	hex(key[1], k->kid, k->len);
+	hex(key[2], k->kik, k->len);
+	fprintf(out, ",%s,%s,%s\n", key[0], key[1], key[2]);
+	OPENSSL_cleanse(key, sizeof(key));
+}
+
+static void pairs_csv(const struct fleet *f, FILE *out)
+{
+	fputs("ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK\n", out);
+	for (uint32_t i = 0; i < f->n; i++) {
+		const struct sim_sub_nvm *n = &f->subs[i].nvm;
+		const struct sim_sub_rec *r = sim_sub_rec(&f->subs[i]);
+
+		for (int p = 0; p < SIM_PAIRS_MAX; p++) {
+			char k[2 * 16 + 1], opc[2 * 16 + 1];
+
+			if (r->place[p] == 0)
+				continue;
+			hex(k, n->pair[p].k, 16);
+			hex(opc, n->pair[p].opc, 16);
+			fprintf(out, "%s,%u,%s,%s,%s", f->cards[i].iccid, r->place[p],
+				r->place[p] == r->index ? "1" : "", k, opc);
+			ota_keys(&n->pair[p].ota, out);
+			OPENSSL_cleanse(k, sizeof(k));
+			OPENSSL_cleanse(opc, sizeof(opc));
+		}
+		fprintf(out, "%s,,%u,,", f->cards[i].iccid, SIM_KVN_VAULT);
+		ota_keys(&n->vault, out);
+		fprintf(out, "%s,,%u,,", f->cards[i].iccid, SIM_KVN_CHANGE);
+		ota_keys(&n->change, out);
+	}
+}
+
 static void new_imsi_csv(const struct fleet *f, FILE *out)
 {
 	char imsi[SIM_IMSI_LEN];
@@ -166,6 +226,8 @@ int fleet_write(const struct fleet *f, const char *dir, char *err, size_t err_ca
 		return -1;
 	}
 	if (write_one(f, dir, "cards.csv", cards_csv, err, err_cap) < 0)
+		return -1;
+	if (f->subs && write_one(f, dir, "pairs.csv", pairs_csv, err, err_cap) < 0)
 		return -1;
 	return write_one(f, dir, "new-imsi.csv", new_imsi_csv, err, err_cap);
 }

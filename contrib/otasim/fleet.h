@@ -4,10 +4,11 @@
 #ifndef OTASIM_FLEET_H
 #define OTASIM_FLEET_H
 
-#include "card/card.h"
+#include "card/card_sub.h"
 
 struct fleet {
 	struct sim_card *cards;
+	struct sim_sub *subs; /* one for each card, NULL when the profile has no pairs */
 	uint32_t n;
 	char new_imsi_prefix[8];
 };
@@ -21,7 +22,8 @@ void fleet_free(struct fleet *f); /* wipes the keys */
 void fleet_new_imsi(const struct fleet *f, uint32_t card, char imsi[SIM_IMSI_LEN]);
 int64_t fleet_find(const struct fleet *f, const char *iccid); /* -1: none */
 
-/* DIR/cards.csv (ICCID,IMSI,MSISDN,ACC,KIC1,KID1,KIK1) and DIR/new-imsi.csv (ICCID,IMSI), mode 0600; DIR is made. */
+/* DIR/cards.csv (ICCID,IMSI,MSISDN,ACC,KIC1,KID1,KIK1) and DIR/new-imsi.csv (ICCID,IMSI), mode 0600; DIR is made.  With
+ * the applet also DIR/pairs.csv (ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK; the keysets of KVN 14 and 15 have no index). */
 int fleet_write(const struct fleet *f, const char *dir, char *err, size_t err_cap);
 
 /* Writes a small file so that nobody ever sees half of it.  0, or -1 with a sentence in err. */

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
 #include "opts.h"
+#include "card/card_sub.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -24,6 +25,8 @@ static const char help[] =
 	"  --alg A                 keys: 3des2 (default), 3des3, aes128, aes192, aes256\n"
 	"  --first-counter N       the lowest counter value the cards accept (default 1)\n"
 	"  --kvn N                 key version number (default 1)\n"
+	"  --pairs N               give the cards the subscription applet with N key pairs, 1..16 (default: no "
+	"applet)\n"
 	"  --msl XX                minimum security level as SPI1, hexadecimal (default 16)\n"
 	"  --imsi-prefix D         MCC and MNC of the cards (default 00102)\n"
 	"  --new-imsi-prefix D     the same in new-imsi.csv (default 00103)\n"
@@ -65,6 +68,7 @@ enum {
 	O_ALG,
 	O_FIRST_COUNTER,
 	O_KVN,
+	O_PAIRS,
 	O_MSL,
 	O_IMSI_PREFIX,
 	O_NEW_IMSI_PREFIX,
@@ -114,6 +118,7 @@ static const struct option longs[] = {
 	{ "alg", required_argument, NULL, O_ALG },
 	{ "first-counter", required_argument, NULL, O_FIRST_COUNTER },
 	{ "kvn", required_argument, NULL, O_KVN },
+	{ "pairs", required_argument, NULL, O_PAIRS },
 	{ "msl", required_argument, NULL, O_MSL },
 	{ "imsi-prefix", required_argument, NULL, O_IMSI_PREFIX },
 	{ "new-imsi-prefix", required_argument, NULL, O_NEW_IMSI_PREFIX },
@@ -272,6 +277,8 @@ static bool take_number(struct opts *o, int opt, const char *arg)
 		return number(arg, 0, 1, SIM_CNTR_MAX, &v) && (o->card.cntr = v - 1, true);
 	case O_KVN:
 		return number(arg, 10, 1, 15, &v) && (o->card.kvn = (uint8_t)v, true);
+	case O_PAIRS:
+		return number(arg, 10, 1, SIM_PAIRS_MAX, &v) && (o->card.pairs = (uint8_t)v, true);
 	case O_MSL:
 		return number(arg, 16, 0, 0x1f, &v) && (o->card.msl = (uint8_t)v, true);
 	case O_RATE:

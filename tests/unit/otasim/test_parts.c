@@ -111,6 +111,13 @@ static void test_fleet_errors(void **state)
 	sim_card_profile_default(&p);
 	assert_int_equal(fleet_init(&other, 1, 1, &p, "001039", err, sizeof(err)), -1);
 	assert_non_null(strstr(err, "001039"));
+	p.pairs = 4; /* 3DES keys: no applet */
+	assert_int_equal(fleet_init(&other, 1, 1, &p, "00103", err, sizeof(err)), -1);
+	assert_non_null(strstr(err, "AES"));
+	p.alg = SIM_ALG_AES128;
+	assert_int_equal(fleet_init(&other, 2, 1, &p, "00103", err, sizeof(err)), 0);
+	assert_ptr_equal(other.cards[1].sub, &other.subs[1]);
+	fleet_free(&other);
 	assert_int_equal(fleet_write(&fleet, "/nonexistent/dir", err, sizeof(err)), -1);
 	assert_non_null(strstr(err, "/nonexistent/dir"));
 	assert_int_equal(write_atomically(path_of("port"), "4711\n", err, sizeof(err)), 0);
