@@ -146,13 +146,17 @@ bool packet_keys_load(struct packet_keys *k, struct packet_line *l, struct ota_c
 		spec.cc_len = 4;
 	if ((kic && !spec.kic_alg) || (kid && !spec.kid_alg)) {
 		packet_wrong(l, "%s", ota_strerror(OTA_E_ALG));
+		l->octets = true;
 		return false;
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		static const char *const name[] = { "kic_key", "kid_key" };
 
-		if ((i ? kid : kic) && !json_string_length(json_object_get(l->in, name[i]))) {
-			packet_wrong(l, "%s: missing, and SPI asks for it", name[i]);
+		const json_t *v = json_object_get(l->in, name[i]);
+
+		if ((i ? kid : kic) && !json_string_length(v)) {
+			packet_wrong(l, "%s: %s, and SPI asks for it", name[i], v ? "no key" : "missing");
+			l->octets = v != NULL;
 			return false;
 		}
 	}
@@ -160,6 +164,7 @@ bool packet_keys_load(struct packet_keys *k, struct packet_line *l, struct ota_c
 			     key_text(l, "kid_key", kid, none[1]), none[2], sealed, l->why, sizeof(l->why));
 	if (n < 0) {
 		packet_wrong(l, "%s", ks_strerror(n));
+		l->octets = n == KS_E_KEYLEN;
 		return false;
 	}
 	n = ks_load(k->ks, PACKET_NAME, spec.kvn, sealed, (size_t)n, &k->set);
@@ -401,8 +406,9 @@ static json_t *decode_command(struct packet_keys *k, struct packet_line *l)
 	if (!rc) {
 		p = cmd.p;
 		p.cc_len = (uint8_t)packet_int(l, "cc_len", 0, OTA_CC_LEN_MAX, 0);
+		/* which algorithm, the packet says: keys that do not fit it are not its keys */
 		if (!packet_keys_load(k, l, &p, packet_keys_of_command(&p)))
-			return error_line(l);
+			return l->octets ? rejected(l, l->why) : error_line(l);
 		rc = ota_cmd_decode(&cmd, pkt, len, &p, &crypt);
 		packet_keys_drop(k);
 	}
