@@ -24,7 +24,7 @@ int64_t env_clock_tick(struct env_clock *c, int64_t wall_ns, int64_t boot_ns, in
 
 	*step_ms = 0;
 	if (!c->started) {
-		*c = (struct env_clock){true, wall_ns, boot_ns, wall_ns};
+		*c = (struct env_clock){ true, wall_ns, boot_ns, wall_ns };
 		return wall_ns / NS_PER_MS;
 	}
 	passed = boot_ns > c->boot_ns ? boot_ns - c->boot_ns : 0;
@@ -53,7 +53,7 @@ static struct {
 
 static int64_t now_ns(clockid_t id)
 {
-	struct timespec ts = {0};
+	struct timespec ts = { 0 };
 
 	clock_gettime(id, &ts);
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
@@ -84,7 +84,7 @@ void env_real_on_step(void (*cb)(void *ctx, int64_t step_ms), void *ctx)
 
 struct env *env_real(void)
 {
-	static struct env env = {.utc_ms = real_utc_ms, .random = real_random};
+	static struct env env = { .utc_ms = real_utc_ms, .random = real_random };
 
 	return &env;
 }

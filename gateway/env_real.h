@@ -10,7 +10,7 @@
 #include "env.h"
 
 #define ENV_STEP_REPORT_MS 1000 /* a smaller step of the wall clock is not worth a log line */
-#define ENV_SLEW_DIVISOR   100 /* while ahead of the wall clock, steady time loses 1/100 of what passes */
+#define ENV_SLEW_DIVISOR   100	/* while ahead of the wall clock, steady time loses 1/100 of what passes */
 
 /* Steady UTC out of two clocks.  Pure: the readings are handed in. */
 struct env_clock {

@@ -108,14 +108,14 @@ static int open_keystore(struct parts *p, char *err)
 	if (ks_open(&p->ks, &kp, q.n ? check->bytes : NULL, q.n ? check->len : 0, made, err, ERR_MAX))
 		goto out;
 	rc = 0;
-	if (!q.n) {	/* first start: from now on no other KEK opens this directory */
+	if (!q.n) { /* first start: from now on no other KEK opens this directory */
 		b = store_batch_new();
 		rc = -1;
 		if (b && store_batch_add(b, ST_META_PUT, &meta, made, sizeof(made)))
 			rc = store_commit_wait(p->store, b);
 		if (rc)
-			snprintf(err, ERR_MAX, "%s: the keystore's check record cannot be written: %s", p->cfg.state_dir,
-				 store_strerror(rc));
+			snprintf(err, ERR_MAX, "%s: the keystore's check record cannot be written: %s",
+				 p->cfg.state_dir, store_strerror(rc));
 		if (b)
 			store_batch_free(b);
 	}
@@ -139,7 +139,11 @@ static uint32_t link_random(void *ctx)
 static int make_links(struct parts *p, char *err)
 {
 	const struct smpp_link_env env = {
-		.base = p->base, .now_ms = link_now, .random_u32 = link_random, .log = log_link, .ctx = p,
+		.base = p->base,
+		.now_ms = link_now,
+		.random_u32 = link_random,
+		.log = log_link,
+		.ctx = p,
 	};
 
 	for (unsigned i = 0; i < p->cfg.n_links; i++) {
@@ -182,11 +186,24 @@ static void on_posted(void *ctx)
 static int make_core(struct parts *p, char *err)
 {
 	const struct gw_deps deps = {
-		.env = env_real(), .store = p->store, .ks = p->ks, .log = log_line, .log_ctx = p, .wake = on_posted, .wake_ctx = p,
+		.env = env_real(),
+		.store = p->store,
+		.ks = p->ks,
+		.log = log_line,
+		.log_ctx = p,
+		.wake = on_posted,
+		.wake_ctx = p,
 	};
 	const struct api_deps ad = {
-		.env = env_real(), .store = p->store, .ks = p->ks, .profile_dir = p->cfg.profile_dir, .links = p->link,
-		.n_links = p->n_links, .version = OTAGW_VERSION, .log = log_line, .log_ctx = p,
+		.env = env_real(),
+		.store = p->store,
+		.ks = p->ks,
+		.profile_dir = p->cfg.profile_dir,
+		.links = p->link,
+		.n_links = p->n_links,
+		.version = OTAGW_VERSION,
+		.log = log_line,
+		.log_ctx = p,
 	};
 	struct api_deps with_gw = ad;
 
@@ -210,7 +227,7 @@ static int build(struct parts *p, char *err)
 	struct event_config *ec = event_config_new();
 
 	if (ec) {
-		event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK);	/* one thread drives it */
+		event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK); /* one thread drives it */
 		p->base = event_base_new_with_config(ec);
 		event_config_free(ec);
 	}
@@ -223,8 +240,16 @@ static int build(struct parts *p, char *err)
 		return -1;
 	config_wipe(&p->cfg);
 	p->shell = shell_new(&(struct shell_parts){
-		.base = p->base, .gw = p->gw, .store = p->store, .env = env_real(), .links = p->link, .n_links = p->n_links,
-		.reply = on_reply, .reply_ctx = p, .log = log_line, .log_ctx = p,
+		.base = p->base,
+		.gw = p->gw,
+		.store = p->store,
+		.env = env_real(),
+		.links = p->link,
+		.n_links = p->n_links,
+		.reply = on_reply,
+		.reply_ctx = p,
+		.log = log_line,
+		.log_ctx = p,
 	});
 	if (!p->shell)
 		snprintf(err, ERR_MAX, "the event loop cannot be set up");
@@ -236,7 +261,7 @@ static void tear_down(struct parts *p)
 {
 	if (p->http)
 		http_free(p->http);
-	for (unsigned i = 0; i < p->n_links; i++)	/* tells its last outcomes to the shell */
+	for (unsigned i = 0; i < p->n_links; i++) /* tells its last outcomes to the shell */
 		p->link[i]->ops->free(p->link[i]);
 	if (p->shell)
 		shell_free(p->shell);

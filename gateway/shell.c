@@ -11,7 +11,7 @@
 
 #include "shell.h"
 
-#define TURN_STEPS_MAX	64	/* steps per turn before the loop gets a chance to read sockets */
+#define TURN_STEPS_MAX 64 /* steps per turn before the loop gets a chance to read sockets */
 
 struct shell {
 	struct shell_parts p;
@@ -70,7 +70,7 @@ static void arm_timer(struct shell *sh, int64_t due_ms, int64_t now_ms)
 	if (d < 0)
 		d = 0;
 	if (d > 3600000)
-		d = 3600000;	/* looked at again then: UTC may have been corrected forward */
+		d = 3600000; /* looked at again then: UTC may have been corrected forward */
 	tv.tv_sec = (time_t)(d / 1000);
 	tv.tv_usec = (suseconds_t)(d % 1000 * 1000);
 	evtimer_add(sh->timer_ev, &tv);

@@ -14,7 +14,7 @@ struct shell_parts {
 	struct gw *gw;
 	struct store *store;
 	const struct env *env;
-	struct link *const *links;	/* their on_event is set here */
+	struct link *const *links; /* their on_event is set here */
 	unsigned n_links;
 	/* GW_FX_REPLY goes to whoever asked (the front). */
 	void (*reply)(void *ctx, const struct gw_effect *fx);

@@ -26,7 +26,7 @@ enum ksc_dir { KSC_DEC, KSC_ENC, _KSC_DIRS };
 struct ksc_ctx {
 	EVP_CIPHER_CTX *evp;
 	const uint8_t *rekey_iv; /* NULL where that means IV 0 again */
-	uint32_t owner; /* whose key schedule is in it; 0: nobody's */
+	uint32_t owner;		 /* whose key schedule is in it; 0: nobody's */
 };
 
 struct ksc {
@@ -41,9 +41,9 @@ static const struct {
 	const char *name;
 	uint8_t key_len, block;
 } kinds[_KSC_KINDS] = {
-	[KSC_EDE2] = {"DES-EDE-CBC", 16, 8},	[KSC_EDE3] = {"DES-EDE3-CBC", 24, 8},
-	[KSC_AES128] = {"AES-128-CBC", 16, 16}, [KSC_AES192] = {"AES-192-CBC", 24, 16},
-	[KSC_AES256] = {"AES-256-CBC", 32, 16},
+	[KSC_EDE2] = { "DES-EDE-CBC", 16, 8 },	  [KSC_EDE3] = { "DES-EDE3-CBC", 24, 8 },
+	[KSC_AES128] = { "AES-128-CBC", 16, 16 }, [KSC_AES192] = { "AES-192-CBC", 24, 16 },
+	[KSC_AES256] = { "AES-256-CBC", 32, 16 },
 };
 
 static const uint8_t zeros[KS_KEY_MAX];
@@ -248,7 +248,7 @@ static int cmac_subkeys(struct ksc_ctx *x, struct ksc_scratch *s, bool whole_blo
 static const uint8_t *mac_run(struct ksc_ctx *x, struct ksc_scratch *s, size_t block, const struct ota_mac_job *job,
 			      size_t total, bool cmac)
 {
-	struct gather g = {.part = job->part, .left = job->parts};
+	struct gather g = { .part = job->part, .left = job->parts };
 	size_t padded = total ? (total + block - 1) & ~(block - 1) : block;
 	size_t n = 0;
 
@@ -399,9 +399,11 @@ static const struct {
 	uint8_t msg_len, mac_len;
 	uint8_t mac[16];
 } kat_macs[] = {
-	{"3DES (2 keys) CBC-MAC", OTA_ALG_3DES2_CBC, KSC_EDE2, kat_des_key, 37, 8, "\x8a\x9b\xa8\xdf\x58\x7b\x20\x4b"},
-	{"3DES (3 keys) CBC-MAC", OTA_ALG_3DES3_CBC, KSC_EDE3, kat_des_key, 40, 8, "\x8b\xe4\x62\x28\x51\x12\x42\x58"},
-	{"AES-CMAC", OTA_ALG_AES_CBC, KSC_AES128, kat_aes_key, 40, 8, "\xdf\xa6\x67\x47\xde\x9a\xe6\x30"},
+	{ "3DES (2 keys) CBC-MAC", OTA_ALG_3DES2_CBC, KSC_EDE2, kat_des_key, 37, 8,
+	  "\x8a\x9b\xa8\xdf\x58\x7b\x20\x4b" },
+	{ "3DES (3 keys) CBC-MAC", OTA_ALG_3DES3_CBC, KSC_EDE3, kat_des_key, 40, 8,
+	  "\x8b\xe4\x62\x28\x51\x12\x42\x58" },
+	{ "AES-CMAC", OTA_ALG_AES_CBC, KSC_AES128, kat_aes_key, 40, 8, "\xdf\xa6\x67\x47\xde\x9a\xe6\x30" },
 };
 
 static int kat_mac_run(struct ksc *c, size_t i)
@@ -409,7 +411,7 @@ static int kat_mac_run(struct ksc *c, size_t i)
 	uint8_t mac[16];
 	struct ota_mac_job job = {
 		.alg = kat_macs[i].alg,
-		.part = {{kat_msg, 5}, {kat_msg + 5, kat_macs[i].msg_len - 5u}},
+		.part = { { kat_msg, 5 }, { kat_msg + 5, kat_macs[i].msg_len - 5u } },
 		.parts = 2,
 		.mac_len = kat_macs[i].mac_len,
 		.mac = mac,
@@ -425,7 +427,7 @@ static int kat_cipher_run(struct ksc *c, enum ota_alg alg, enum ksc_kind kind, c
 			  const uint8_t *last, size_t last_len)
 {
 	uint8_t buf[sizeof(kat_msg)];
-	struct ota_cipher_job job = {.alg = alg, .buf = buf, .len = len};
+	struct ota_cipher_job job = { .alg = alg, .buf = buf, .len = len };
 
 	memcpy(buf, kat_msg, len);
 	if (ksc_cipher(c, kind, key, 0, &job) || memcmp(buf + len - last_len, last, last_len) != 0)

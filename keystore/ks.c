@@ -13,9 +13,9 @@
 #include "ks_int.h"
 
 struct slot {
-	uint32_t handle; /* 0: free */
-	uint32_t gen; /* of the handle given out last */
-	uint32_t next; /* in the queue of free slots */
+	uint32_t handle;       /* 0: free */
+	uint32_t gen;	       /* of the handle given out last */
+	uint32_t next;	       /* in the queue of free slots */
 	uint8_t kind[KS_KEYS]; /* enum ksc_kind; KSC_NONE: no such key */
 	struct ks_keyset set;
 };
@@ -161,7 +161,7 @@ static int arena_make(struct ks **out, unsigned slots)
 /* A first start: decides how the KEK is made. */
 static int kdf_new(struct ks *ks, const struct ks_kek_ops *ops, struct ks_kdf *kdf)
 {
-	*kdf = (struct ks_kdf){.kind = ops->kdf};
+	*kdf = (struct ks_kdf){ .kind = ops->kdf };
 	if (ops->kdf != KS_KDF_SCRYPT)
 		return 0;
 	kdf->log_n = 15;
@@ -316,9 +316,10 @@ int ks_alg_parse(const char *name, size_t *len)
 		enum ota_alg alg;
 		uint8_t len;
 	} names[] = {
-		{"3des2", OTA_ALG_3DES2_CBC, 16}, {"3des3", OTA_ALG_3DES3_CBC, 24}, {"aes", OTA_ALG_AES_CBC, 0},
-		{"aes128", OTA_ALG_AES_CBC, 16},  {"aes192", OTA_ALG_AES_CBC, 24},  {"aes256", OTA_ALG_AES_CBC, 32},
-		{"des", OTA_ALG_DES_CBC, 8},	  {"des-ecb", OTA_ALG_DES_ECB, 8},
+		{ "3des2", OTA_ALG_3DES2_CBC, 16 }, { "3des3", OTA_ALG_3DES3_CBC, 24 },
+		{ "aes", OTA_ALG_AES_CBC, 0 },	    { "aes128", OTA_ALG_AES_CBC, 16 },
+		{ "aes192", OTA_ALG_AES_CBC, 24 },  { "aes256", OTA_ALG_AES_CBC, 32 },
+		{ "des", OTA_ALG_DES_CBC, 8 },	    { "des-ecb", OTA_ALG_DES_ECB, 8 },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -397,7 +398,7 @@ static int key_weak(const uint8_t *key, size_t len, bool des, const char *what, 
 	return 0;
 }
 
-static const char *const key_names[KS_KEYS] = {"KIC", "KID", "KIK"};
+static const char *const key_names[KS_KEYS] = { "KIC", "KID", "KIK" };
 
 /* KIK has no algorithm of its own in a keyset: it goes with KIc, in any length that a key can have. */
 static bool key_len_fits(const struct ks_keyset *k, int i)
@@ -463,7 +464,7 @@ static void wipe_text(char *text)
 int ks_keyset_import(struct ks *ks, const char *iccid, const struct ks_keyset_spec *spec, char *kic_hex, char *kid_hex,
 		     char *kik_hex, uint8_t sealed[KS_SEALED_MAX], char *err, size_t err_cap)
 {
-	const char *const hex[KS_KEYS] = {kic_hex, kid_hex, kik_hex};
+	const char *const hex[KS_KEYS] = { kic_hex, kid_hex, kik_hex };
 	int rc = keyset_import(ks, iccid, spec, hex, sealed, err, err_cap);
 
 	ks_wipe(&ks->import, sizeof(ks->import));
@@ -588,7 +589,7 @@ static int hook_cipher(void *ctx, struct ota_cipher_job *jobs, size_t n)
 
 struct ota_crypt ks_crypt(struct ks *ks)
 {
-	return (struct ota_crypt){.ctx = ks, .mac = hook_mac, .cipher = hook_cipher};
+	return (struct ota_crypt){ .ctx = ks, .mac = hook_mac, .cipher = hook_cipher };
 }
 
 /* ---- the four other ways out ---- */

@@ -132,8 +132,8 @@ static int passphrase_load(const struct ks_open_params *p, const struct ks_kdf *
 	return 0;
 }
 
-const struct ks_kek_ops ks_kek_file = {.name = "file", .kdf = KS_KDF_NONE, .load = file_load};
-const struct ks_kek_ops ks_kek_passphrase = {.name = "passphrase", .kdf = KS_KDF_SCRYPT, .load = passphrase_load};
+const struct ks_kek_ops ks_kek_file = { .name = "file", .kdf = KS_KDF_NONE, .load = file_load };
+const struct ks_kek_ops ks_kek_passphrase = { .name = "passphrase", .kdf = KS_KDF_SCRYPT, .load = passphrase_load };
 
 static int write_all(int fd, const uint8_t *p, size_t len)
 {

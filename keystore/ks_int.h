@@ -15,7 +15,7 @@
 #define KS_NONCE_LEN	   12
 #define KS_TAG_LEN	   16
 #define KS_SALT_LEN	   16
-#define KS_KEYS		   3 /* KIc, KID, KIK */
+#define KS_KEYS		   3  /* KIc, KID, KIK */
 #define KS_ICCID_MAX	   32 /* characters of the name a keyset is bound to */
 #define KS_SLOTS_MAX	   (1u << 20)
 #define KS_SECRET_FILE_MAX 1024 /* octets of a KEK or passphrase file that are looked at */

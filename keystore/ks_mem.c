@@ -16,4 +16,4 @@ static int mem_load(const struct ks_open_params *p, const struct ks_kdf *kdf, ui
 	return 0;
 }
 
-const struct ks_kek_ops ks_kek_memory = {.name = "memory", .kdf = KS_KDF_NONE, .load = mem_load};
+const struct ks_kek_ops ks_kek_memory = { .name = "memory", .kdf = KS_KDF_NONE, .load = mem_load };

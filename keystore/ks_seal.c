@@ -37,7 +37,7 @@ _Static_assert(KS_SEALED_FIXED + KS_NONCE_LEN + KS_KEYS * KS_KEY_MAX + KS_TAG_LE
 _Static_assert(KS_CHECK_FIXED + KS_NONCE_LEN + KS_CHECK_TEXT_LEN + KS_TAG_LEN == KS_CHECK_LEN, "no octet is left over");
 
 static const uint8_t keyset_label[] = "otagw sealed keyset";
-static const uint8_t check_magic[4] = {'o', 't', 'K', 'C'}; /* the label, too: no keyset's begins so */
+static const uint8_t check_magic[4] = { 'o', 't', 'K', 'C' }; /* the label, too: no keyset's begins so */
 static const uint8_t check_text[KS_CHECK_TEXT_LEN] = "right key";
 
 /* ---- what fits what ---- */
@@ -104,7 +104,7 @@ static void aad_make(struct keyset_aad *a, const uint8_t *sealed, const char *ic
 	wr_bytes(&w, keyset_label, sizeof(keyset_label));
 	wr_bytes(&w, sealed, KS_SEALED_FIXED);
 	wr_bytes(&w, iccid, iccid_len);
-	a->span = (struct ota_span){a->buf, wr_len(&w)};
+	a->span = (struct ota_span){ a->buf, wr_len(&w) };
 }
 
 static bool iccid_fits(const char *iccid, size_t *len)
@@ -202,7 +202,7 @@ int ks_keyset_open(struct ksc *c, const char *iccid, uint8_t kvn, const uint8_t 
 int ks_check_make(struct ksc *c, const struct ks_kdf *kdf, const uint8_t nonce[KS_NONCE_LEN], uint8_t out[KS_CHECK_LEN])
 {
 	struct wr w = wr_init(out, KS_CHECK_LEN);
-	const struct ota_span aad = {out, KS_CHECK_FIXED};
+	const struct ota_span aad = { out, KS_CHECK_FIXED };
 	uint8_t *text, *tag;
 
 	wr_bytes(&w, check_magic, sizeof(check_magic));
@@ -225,7 +225,7 @@ int ks_check_kdf(const uint8_t *check, size_t len, struct ks_kdf *kdf)
 	const uint8_t *magic = rd_bytes(&r, sizeof(check_magic)), *salt;
 	uint8_t version = rd_u8(&r);
 
-	*kdf = (struct ks_kdf){.kind = rd_u8(&r)};
+	*kdf = (struct ks_kdf){ .kind = rd_u8(&r) };
 	kdf->log_n = rd_u8(&r);
 	kdf->r = rd_u8(&r);
 	kdf->p = rd_u8(&r);
@@ -247,7 +247,7 @@ int ks_check_kdf(const uint8_t *check, size_t len, struct ks_kdf *kdf)
 int ks_check_open(struct ksc *c, const uint8_t check[KS_CHECK_LEN])
 {
 	const uint8_t *nonce = check + KS_CHECK_FIXED, *text = nonce + KS_NONCE_LEN, *tag = text + KS_CHECK_TEXT_LEN;
-	const struct ota_span aad = {check, KS_CHECK_FIXED};
+	const struct ota_span aad = { check, KS_CHECK_FIXED };
 	uint8_t plain[KS_CHECK_TEXT_LEN];
 
 	if (ksc_open(c, nonce, &aad, text, KS_CHECK_TEXT_LEN, tag, plain) ||

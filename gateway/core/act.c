@@ -19,7 +19,8 @@ static void drain_link(struct gw *gw, struct link *l, int64_t now_ms)
 	}
 }
 
-int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const struct gw_reply_sink *sink, int64_t now_ms)
+int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const struct gw_reply_sink *sink,
+	       int64_t now_ms)
 {
 	int64_t due = INT64_MAX;
 	struct gw_effect fx;

@@ -33,7 +33,7 @@ int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text
 	if (c)
 		return -EEXIST;
 	for (unsigned i = 0; i < gw->n_campaigns && !c; i++)
-		if (!gw->campaign[i].row.id)	/* a forgotten one's place */
+		if (!gw->campaign[i].row.id) /* a forgotten one's place */
 			c = &gw->campaign[i];
 	if (!c && gw->n_campaigns == CAMPAIGNS_MAX)
 		return -ENOSPC;
@@ -83,11 +83,11 @@ static struct card *claim_one(struct gw *gw, struct campaign *camp, const struct
 	struct card *c = card_load(gw, b);
 	struct txn_row *t;
 
-	ota_assert(c);	/* room was kept when the claim was asked for */
+	ota_assert(c); /* room was kept when the claim was asked for */
 	if (c->b.has_txn && c->b.txn.id == b->txn.id && c->b.txn.state != TXN_PLANNED)
-		return NULL;	/* seen already, by another way */
+		return NULL; /* seen already, by another way */
 	if (c->b.has_txn && c->b.txn.state == TXN_ACTIVE)
-		return NULL;	/* one open transaction per card (D7): the plan refuses this, so only a race gets here */
+		return NULL; /* one open transaction per card (D7): the plan refuses this, so only a race gets here */
 	c->b.txn = b->txn;
 	c->b.has_txn = true;
 	t = &c->b.txn;
@@ -172,8 +172,14 @@ static bool claim_start(struct gw *gw, unsigned index)
 	cl->campaign = index;
 	cl->seq = gw->fetch_seq++;
 	cl->f = (struct store_fetch){
-		.by = FETCH_CLAIM, .campaign = camp->row.id, .after_txn = camp->row.txn_cursor, .limit = CLAIM_MAX,
-		.out = cl->out, .cap = CLAIM_MAX, .done = claim_done, .ctx = cl,
+		.by = FETCH_CLAIM,
+		.campaign = camp->row.id,
+		.after_txn = camp->row.txn_cursor,
+		.limit = CLAIM_MAX,
+		.out = cl->out,
+		.cap = CLAIM_MAX,
+		.done = claim_done,
+		.ctx = cl,
 	};
 	camp->claim_pending = true;
 	gw->fetches++;
@@ -241,7 +247,8 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev)
 	switch (ev->verb) {
 	case CAMPAIGN_VERB_START:
 		if (c->row.state != CAMPAIGN_READY && c->row.state != CAMPAIGN_PAUSED) {
-			gw_reply(gw, ev->request, -EALREADY, "campaign is %s; only a READY or PAUSED one can be started",
+			gw_reply(gw, ev->request, -EALREADY,
+				 "campaign is %s; only a READY or PAUSED one can be started",
 				 campaign_names[c->row.state]);
 			return;
 		}
@@ -327,10 +334,16 @@ bool gw_campaign_view(const struct gw *gw, uint64_t id, struct gw_campaign_view 
 	if (!c)
 		return false;
 	*out = (struct gw_campaign_view){
-		.row = c->row, .sms_parts = c->sms_parts, .attempts = c->attempts, .probes = c->probes,
-		.prepared = c->open[CMD_PREPARED], .in_flight = c->open[CMD_SENT],
-		.waiting_timer = c->open[CMD_WAIT_TIMER], .waiting_presence = c->open[CMD_WAIT_PRESENCE],
-		.done_per_s = c->done_per_s, .eta_ms = -1,
+		.row = c->row,
+		.sms_parts = c->sms_parts,
+		.attempts = c->attempts,
+		.probes = c->probes,
+		.prepared = c->open[CMD_PREPARED],
+		.in_flight = c->open[CMD_SENT],
+		.waiting_timer = c->open[CMD_WAIT_TIMER],
+		.waiting_presence = c->open[CMD_WAIT_PRESENCE],
+		.done_per_s = c->done_per_s,
+		.eta_ms = -1,
 	};
 	memcpy(out->by_state, c->by_state, sizeof(out->by_state));
 	memcpy(out->by_class, c->by_class, sizeof(out->by_class));

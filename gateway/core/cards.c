@@ -144,7 +144,8 @@ unsigned cards_room(struct gw *gw)
 	if (room >= want)
 		return room;
 	oldest = fetch_oldest(gw);
-	for (struct card *c = gw->lru.lru_next, *next; room < want && c != &gw->lru && looks++ < EVICT_LOOKS; c = next) {
+	for (struct card *c = gw->lru.lru_next, *next; room < want && c != &gw->lru && looks++ < EVICT_LOOKS;
+	     c = next) {
 		next = c->lru_next;
 		if (!evictable(gw, c, oldest))
 			continue;
@@ -160,7 +161,7 @@ struct card *card_load(struct gw *gw, const struct card_bundle *b)
 
 	if (c) {
 		card_touch(gw, c);
-		return c;	/* the resident copy is ahead of the store */
+		return c; /* the resident copy is ahead of the store */
 	}
 	if (!gw->card_free && !cards_room(gw))
 		return NULL;
@@ -317,7 +318,7 @@ static void fetch_done(struct store_fetch *f, int rc)
 	}
 	if (f->n) {
 		c = card_load(gw, &s->out);
-		if (!c) {	/* no place now: keep the slot, read again when there is */
+		if (!c) { /* no place now: keep the slot, read again when there is */
 			gw->deps.store->ops->fetch(gw->deps.store, f);
 			return;
 		}
@@ -364,8 +365,13 @@ bool card_fetch(struct gw *gw, uint64_t id, const struct ota_addr *a, struct ev_
 	if (ev)
 		ev_append(&s->events, ev);
 	s->f = (struct store_fetch){
-		.by = a ? FETCH_BY_ADDR : FETCH_BY_ID, .card = id, .at_ms = gw->now_ms,
-		.out = &s->out, .cap = 1, .done = fetch_done, .ctx = s,
+		.by = a ? FETCH_BY_ADDR : FETCH_BY_ID,
+		.card = id,
+		.at_ms = gw->now_ms,
+		.out = &s->out,
+		.cap = 1,
+		.done = fetch_done,
+		.ctx = s,
 	};
 	if (a) {
 		s->f.addr_type = a->npi == 6 ? ADDR_IMSI : ADDR_MSISDN;

@@ -12,11 +12,11 @@
 
 #include "gw_int.h"
 
-#define S(x) (1u << (x))
-#define S_ENDS (S(CMD_DONE) | S(CMD_FAILED) | S(CMD_EXPIRED) | S(CMD_FENCED) | S(CMD_CANCELLED))
-#define S_WAIT (S(CMD_WAIT_TIMER) | S(CMD_WAIT_PRESENCE))
+#define S(x)		(1u << (x))
+#define S_ENDS		(S(CMD_DONE) | S(CMD_FAILED) | S(CMD_EXPIRED) | S(CMD_FENCED) | S(CMD_CANCELLED))
+#define S_WAIT		(S(CMD_WAIT_TIMER) | S(CMD_WAIT_PRESENCE))
 #define LAUNCH_RETRY_MS 1000
-#define ABSENT_ASK	3	/* times silent_max: refused attempts after which the card is asked all the same */
+#define ABSENT_ASK	3 /* times silent_max: refused attempts after which the card is asked all the same */
 
 static const struct {
 	const char *name;
@@ -60,7 +60,7 @@ void cmd_state_set(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd_
 			cmd->ended_ms = gw->now_ms;
 		if (!card_open_cmd(c, NULL))
 			stub_remove(gw, c->b.card.id);
-		flight_abandon(gw, cmd->id);	/* an attempt that is still on its way out stops here */
+		flight_abandon(gw, cmd->id); /* an attempt that is still on its way out stops here */
 	} else {
 		if (camp)
 			camp->open[to]++;
@@ -84,9 +84,14 @@ static void cmd_due(struct gw *gw, struct card *c, struct cmd_row *cmd, int64_t 
 void cmd_params(const struct cmd_row *cmd, uint32_t set, struct ota_cmd_params *p)
 {
 	*p = (struct ota_cmd_params){
-		.spi = { cmd->spi[0], cmd->spi[1] }, .kic = cmd->kic, .kid = cmd->kid, .cntr = cmd->cntr,
-		.tar = { cmd->tar[0], cmd->tar[1], cmd->tar[2] }, .cc_len = cmd->cc_len,
-		.kic_ref = { set, KS_KEY_KIC }, .kid_ref = { set, KS_KEY_KID },
+		.spi = { cmd->spi[0], cmd->spi[1] },
+		.kic = cmd->kic,
+		.kid = cmd->kid,
+		.cntr = cmd->cntr,
+		.tar = { cmd->tar[0], cmd->tar[1], cmd->tar[2] },
+		.cc_len = cmd->cc_len,
+		.kic_ref = { set, KS_KEY_KIC },
+		.kid_ref = { set, KS_KEY_KID },
 	};
 }
 
@@ -122,7 +127,7 @@ static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd)
 		camp->attempts++;
 	if (flight_add(gw, c, cmd)) {
 		cmd_due(gw, c, cmd, INT64_MAX);
-	} else {	/* all places taken: it did not take place */
+	} else { /* all places taken: it did not take place */
 		cmd_attempt_back(gw, c, cmd);
 		cmd_due(gw, c, cmd, gw->now_ms + LAUNCH_RETRY_MS);
 	}
@@ -147,7 +152,8 @@ void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 
 	if (gw->now_ms >= cmd->deadline_ms) {
 		give_up(gw, c, cmd, CMD_EXPIRED, TXN_EXPIRED,
-			cmd->attempt ? "deadline passed without an authenticated answer" : "deadline passed, never sent");
+			cmd->attempt ? "deadline passed without an authenticated answer" :
+				       "deadline passed, never sent");
 		return;
 	}
 	if (c->b.txn.attempts >= gw->cfg.retry.attempts_max) {
@@ -211,10 +217,16 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 		return prep_fail(gw, c, FAIL_CONFIG, "keys", ks_strerror(rc));
 	cntr = counter_take(p->k, cntr_step);
 	*par = (struct ota_cmd_params){
-		.spi = { pr->spi[0], pr->spi[1] }, .kic = profile_kic(pr, p->k), .kid = profile_kid(pr, p->k),
-		.tar = { pr->tar[0], pr->tar[1], pr->tar[2] }, .cntr = cntr, .cc_len = p->k->cc_len,
-		.kic_ref = { s->set[i], KS_KEY_KIC }, .kid_ref = { s->set[i], KS_KEY_KID },
-		.data = s->script[i], .data_len = (size_t)n,
+		.spi = { pr->spi[0], pr->spi[1] },
+		.kic = profile_kic(pr, p->k),
+		.kid = profile_kid(pr, p->k),
+		.tar = { pr->tar[0], pr->tar[1], pr->tar[2] },
+		.cntr = cntr,
+		.cc_len = p->k->cc_len,
+		.kic_ref = { s->set[i], KS_KEY_KIC },
+		.kid_ref = { s->set[i], KS_KEY_KID },
+		.data = s->script[i],
+		.data_len = (size_t)n,
 	};
 	rc = cntr ? ota_cmd_check(par) : OTA_E_RANGE;
 	if (rc >= 0)
@@ -247,11 +259,25 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 
 	ota_assert(s);
 	*cmd = (struct cmd_row){
-		.id = gw->next_cmd++, .txn = t->id, .card = c->b.card.id, .campaign = t->campaign, .kind = kind,
-		.state = CMD_QUEUED, .kvn = p->k->kvn, .kic = par->kic, .kid = par->kid,
-		.spi = { par->spi[0], par->spi[1] }, .tar = { par->tar[0], par->tar[1], par->tar[2] },
-		.cc_len = par->cc_len, .hint = 255, .por_status = 255, .apdus = p->apdus, .packet_len = (uint16_t)len,
-		.cntr = par->cntr, .born_ms = gw->now_ms, .prepared_ms = gw->now_ms,
+		.id = gw->next_cmd++,
+		.txn = t->id,
+		.card = c->b.card.id,
+		.campaign = t->campaign,
+		.kind = kind,
+		.state = CMD_QUEUED,
+		.kvn = p->k->kvn,
+		.kic = par->kic,
+		.kid = par->kid,
+		.spi = { par->spi[0], par->spi[1] },
+		.tar = { par->tar[0], par->tar[1], par->tar[2] },
+		.cc_len = par->cc_len,
+		.hint = 255,
+		.por_status = 255,
+		.apdus = p->apdus,
+		.packet_len = (uint16_t)len,
+		.cntr = par->cntr,
+		.born_ms = gw->now_ms,
+		.prepared_ms = gw->now_ms,
 		.deadline_ms = (t->first_try_ms ? t->first_try_ms : gw->now_ms) + (int64_t)gw->cfg.retry.deadline_ms,
 	};
 	if (camp->row.deadline_ms && camp->row.deadline_ms < cmd->deadline_ms)
@@ -302,7 +328,8 @@ void cmd_prepare(struct gw *gw, struct card *const *cards, unsigned n, enum cmd_
 		if (len < 0)
 			prep_fail(gw, p[i].c, FAIL_CONFIG, "packet", ota_strerror(len));
 		else if (ota_segments((size_t)len, camp->profile.concat) > camp->profile.segments_max)
-			prep_fail(gw, p[i].c, FAIL_CONFIG, "packet takes more SMS than the profile's segments-max", NULL);
+			prep_fail(gw, p[i].c, FAIL_CONFIG, "packet takes more SMS than the profile's segments-max",
+				  NULL);
 		else
 			prep_commit(gw, &p[i], i, kind, len);
 	}
@@ -331,7 +358,7 @@ void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct f
 			give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why->what ? why->what : "refused");
 		return;
 	}
-	if (!retry_counts(why->cls) && cmd->attempt)	/* congestion and lost links do not use attempts up */
+	if (!retry_counts(why->cls) && cmd->attempt) /* congestion and lost links do not use attempts up */
 		cmd_attempt_back(gw, c, cmd);
 	due = retry_at(rp, why->cls, cmd->attempt ? cmd->attempt : 1, gw->now_ms, env_random_u32(gw->deps.env));
 	if (due > cmd->deadline_ms)
@@ -360,7 +387,8 @@ static unsigned refused_probes(const struct card *c)
 	for (unsigned i = 0; i < c->b.n_cmds; i++) {
 		const struct cmd_row *cmd = &c->b.cmd[i];
 
-		if (cmd->txn != c->b.txn.id || cmd->kind != CMD_READBACK || (cmd->hint == 255 && cmd->por_status == 255))
+		if (cmd->txn != c->b.txn.id || cmd->kind != CMD_READBACK ||
+		    (cmd->hint == 255 && cmd->por_status == 255))
 			break;
 		n++;
 	}
@@ -384,7 +412,8 @@ static void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8
 		cmd_fence(gw, c, cmd, behind ? counter_jump(refused) : 0);
 	} else {
 		txn_obstacle(gw, c, behind ? FAIL_CARD_RESYNC : FAIL_CARD_PERM, status);
-		snprintf(why, sizeof(why), "card answers %02X (%s) also to a read-back", status, ota_por_status_name(status));
+		snprintf(why, sizeof(why), "card answers %02X (%s) also to a read-back", status,
+			 ota_por_status_name(status));
 		give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);
 	}
 }
@@ -399,14 +428,15 @@ void cmd_timer(struct gw *gw, struct card *c)
 		stub_remove(gw, c->b.card.id);
 		return;
 	}
-	if (flight_find(gw, cmd->id)) {	/* under way again: its end sets the next time */
+	if (flight_find(gw, cmd->id)) { /* under way again: its end sets the next time */
 		stub_due(gw, s, INT64_MAX);
 		return;
 	}
 	camp = campaign_by_id(gw, cmd->campaign);
 	if (!camp || camp->row.state == CAMPAIGN_CANCELLED) {
 		give_up(gw, c, cmd, CMD_CANCELLED, TXN_CANCELLED,
-			cmd->attempt ? "campaign cancelled; the command may have run" : "campaign cancelled, never sent");
+			cmd->attempt ? "campaign cancelled; the command may have run" :
+				       "campaign cancelled, never sent");
 		return;
 	}
 	if (camp->row.state == CAMPAIGN_PAUSED) {
@@ -453,11 +483,13 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 		c->b.txn.sms_parts += f->next_seg;
 		card_dirty(gw, c, DIRTY_TXN);
 	}
-	gw_story(gw, cmd->card, cmd->id, STORY_ATTEMPT, NULL, 0, "attempt %u, link %s, %u of %u SMS, ref %u: %s", f->attempt,
-		 link_name(gw, f->link, number), f->next_seg, f->segs, cmd->concat_ref,
-		 f->fail.cls == FAIL_NONE ? "accepted" : f->fail.what ? f->fail.what : fail_class_name(f->fail.cls));
+	gw_story(gw, cmd->card, cmd->id, STORY_ATTEMPT, NULL, 0, "attempt %u, link %s, %u of %u SMS, ref %u: %s",
+		 f->attempt, link_name(gw, f->link, number), f->next_seg, f->segs, cmd->concat_ref,
+		 f->fail.cls == FAIL_NONE ? "accepted" :
+		 f->fail.what		  ? f->fail.what :
+					    fail_class_name(f->fail.cls));
 	if (cmd->state != CMD_PREPARED)
-		return;	/* a PoR was faster than the answer to our submit */
+		return; /* a PoR was faster than the answer to our submit */
 	if (f->fail.cls != FAIL_NONE && (f->next_seg < f->segs || f->accepted + f->unknown < f->segs)) {
 		/* refused after some of it had been delivered: in transaction mode that is also how a card's own refusal looks */
 		if (f->next_seg == f->segs && (f->accepted || f->unknown || f->fail.cls == FAIL_UNKNOWN))
@@ -466,7 +498,7 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 		if (c->alert_ms < f->first_ms)
 			c->heard = HEARD_NOTHING;
 		if (c->alert_ms >= f->first_ms)
-			cmd_on_presence(gw, c);	/* the card came back while we were being refused */
+			cmd_on_presence(gw, c); /* the card came back while we were being refused */
 		return;
 	}
 	if (f->accepted == f->segs && cmd->txn == c->b.txn.id)
@@ -515,7 +547,7 @@ void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status)
 		cmd->hint = status;
 	card_dirty(gw, c, DIRTY_CMD(cmd - c->b.cmd));
 	if (cmd->state == CMD_PREPARED)
-		return;	/* looked at when the attempt is through */
+		return; /* looked at when the attempt is through */
 	due = gw->now_ms + gw->cfg.retry.hint_ms;
 	if (cmd->state == CMD_SENT && cmd->due_ms < due)
 		due = cmd->due_ms;
@@ -530,10 +562,11 @@ static void settle_done(struct gw *gw, struct card *c, struct cmd_row *cmd, cons
 	struct cmd_row *open;
 
 	cmd_state_set(gw, c, cmd, CMD_DONE);
-	while ((open = card_open_cmd(c, NULL)))	/* a question whose answer has come another way */
+	while ((open = card_open_cmd(c, NULL))) /* a question whose answer has come another way */
 		cmd_state_set(gw, c, open, CMD_CANCELLED);
 	txn_evidence(gw, c, 4);
-	gw_log(gw, 6, "cmd=%llu card=%llu tar=%02X%02X%02X cntr=%llu tries=%u delays=%lld/%lld status=DONE code=0 sw=%04X",
+	gw_log(gw, 6,
+	       "cmd=%llu card=%llu tar=%02X%02X%02X cntr=%llu tries=%u delays=%lld/%lld status=DONE code=0 sw=%04X",
 	       (unsigned long long)cmd->id, (unsigned long long)cmd->card, cmd->tar[0], cmd->tar[1], cmd->tar[2],
 	       (unsigned long long)cmd->cntr, cmd->attempt, (long long)(cmd->sent_ms ? cmd->sent_ms - cmd->born_ms : 0),
 	       (long long)(cmd->sent_ms ? gw->now_ms - cmd->sent_ms : 0), cmd->sw);
@@ -557,7 +590,8 @@ static bool holds_new_imsi(const struct card *c, const struct ota_compact_rsp *r
 	       !memcmp(r->data, want, sizeof(want));
 }
 
-static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_compact_rsp *r, bool whole)
+static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_compact_rsp *r,
+			 bool whole)
 {
 	bool was_open = !cmd_ended(cmd->state);
 	char why[64];
@@ -598,8 +632,8 @@ static bool script_was_taken(const struct gw *gw, const struct card *c, uint64_t
 	return false;
 }
 
-static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_compact_rsp *r, bool whole,
-			   uint64_t proven_before)
+static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_compact_rsp *r,
+			   bool whole, uint64_t proven_before)
 {
 	char why[64];
 
@@ -641,7 +675,7 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 	bool open = !cmd_ended(cmd->state);
 	char why[64];
 
-	if (k && rsp->status != OTA_POR_CNTR_LOW) {	/* a refused counter says nothing of where the card's stands */
+	if (k && rsp->status != OTA_POR_CNTR_LOW) { /* a refused counter says nothing of where the card's stands */
 		counter_prove(k, cmd->cntr);
 		card_dirty(gw, c, DIRTY_KEYSET(k - c->b.keyset));
 	}
@@ -658,7 +692,8 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 		txn_evidence(gw, c, 3);
 		if (ota_compact_rsp_parse(&r, rsp->data, rsp->data_len)) {
 			if (open)
-				give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, "PoR says OK but carries no readable result");
+				give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED,
+					"PoR says OK but carries no readable result");
 			return;
 		}
 		cmd->sw = r.sw;
@@ -682,7 +717,7 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 		snprintf(why, sizeof(why), "card refuses: %02X (%s)", rsp->status, ota_por_status_name(rsp->status));
 		give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why);
 		return;
-	default:	/* counter low or high, memory, more time: what does the card hold? */
+	default: /* counter low or high, memory, more time: what does the card hold? */
 		if (open)
 			cmd_settle(gw, c, cmd, rsp->status);
 	}

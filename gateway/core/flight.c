@@ -57,8 +57,12 @@ struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *c
 		return NULL;
 	gw->flight_free = f->next;
 	*f = (struct flight){
-		.cmd = cmd->id, .card = cmd->card, .batch_no = gw->batch_no, .attempt = c->b.txn.attempts,
-		.segs = cmd->segs, .hash_next = *bucket,
+		.cmd = cmd->id,
+		.card = cmd->card,
+		.batch_no = gw->batch_no,
+		.attempt = c->b.txn.attempts,
+		.segs = cmd->segs,
+		.hash_next = *bucket,
 	};
 	*bucket = f;
 	*gw->prep_tail = f;
@@ -89,7 +93,7 @@ static void flight_finish(struct gw *gw, struct flight *f)
 	struct flight done = *f;
 
 	ota_assert(c);
-	if (gw->link_current[f->link] == f) {	/* aborted while it was being handed out */
+	if (gw->link_current[f->link] == f) { /* aborted while it was being handed out */
 		gw->link_current[f->link] = NULL;
 		gw->prepared--;
 	}
@@ -140,7 +144,7 @@ void flight_clear_link(struct gw *gw, unsigned link)
 
 	if (!f || !f->aborted)
 		return;
-	if (f->outcomes == f->next_seg) {	/* nothing is out any more: nobody else would end it */
+	if (f->outcomes == f->next_seg) { /* nothing is out any more: nobody else would end it */
 		flight_finish(gw, f);
 	} else {
 		gw->link_current[link] = NULL;
@@ -201,8 +205,13 @@ bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms,
 			(uint8_t)(f->next_seg + 1), f->segs);
 	ota_assert(n > 0);
 	*out = (struct link_submit){
-		.token = token_make(f, f->next_seg), .src = gw->cfg.src, .ud = ud, .ud_len = (uint8_t)n,
-		.pid = gw->cfg.pid, .dcs = gw->cfg.dcs, .more = f->next_seg + 1 < f->segs,
+		.token = token_make(f, f->next_seg),
+		.src = gw->cfg.src,
+		.ud = ud,
+		.ud_len = (uint8_t)n,
+		.pid = gw->cfg.pid,
+		.dcs = gw->cfg.dcs,
+		.more = f->next_seg + 1 < f->segs,
 		/* a PoR in the DELIVER-REPORT comes back, if at all, inside the delivery receipt */
 		.want_report = gw->cfg.want_report || (OTA_SPI2_POR(cmd->spi[1]) && !OTA_SPI2_SUBMIT(cmd->spi[1])),
 		/* a copy in some store must not outlive the attempt (D6) */
@@ -232,7 +241,7 @@ void gw_submit_refused(struct gw *gw, unsigned link, uint64_t token, int64_t now
 	struct flight *f = flight_find(gw, token >> 24);
 
 	if (f)
-		f->aborted = true;	/* the rest stays here */
+		f->aborted = true; /* the rest stays here */
 	/* the same road as any other outcome, so that there is one place where attempts end */
 	ev.ev.kind = LINK_EV_UNKNOWN;
 	ev.ev.token = token;
@@ -247,7 +256,7 @@ static void flight_abort(struct gw *gw, struct flight *f)
 {
 	f->aborted = true;
 	if (f->next_seg && f->next_seg < f->segs && f->outcomes == f->next_seg)
-		flight_finish(gw, f);	/* nothing is out any more: nobody else would end it */
+		flight_finish(gw, f); /* nothing is out any more: nobody else would end it */
 }
 
 void flight_abandon(struct gw *gw, uint64_t cmd)
@@ -275,8 +284,8 @@ static bool worse(enum fail_class a, enum fail_class b)
 {
 	/* a refusal that names the subscriber or our configuration says more than congestion */
 	static const uint8_t rank[_FAIL_CLASSES] = {
-		[FAIL_CONGEST] = 1, [FAIL_LINK] = 2, [FAIL_BUSY] = 3, [FAIL_MEM] = 4, [FAIL_ABSENT] = 5,
-		[FAIL_UNKNOWN] = 6, [FAIL_SUBS_PERM] = 7, [FAIL_CONFIG] = 8,
+		[FAIL_CONGEST] = 1, [FAIL_LINK] = 2,	[FAIL_BUSY] = 3,      [FAIL_MEM] = 4,
+		[FAIL_ABSENT] = 5,  [FAIL_UNKNOWN] = 6, [FAIL_SUBS_PERM] = 7, [FAIL_CONFIG] = 8,
 	};
 
 	return rank[a] > rank[b];
@@ -288,7 +297,8 @@ void flight_on_outcome(struct gw *gw, const struct link_event *ev)
 	unsigned link;
 
 	if (!f || f->attempt != (uint16_t)(ev->token >> 8) || f->outcomes >= f->next_seg) {
-		gw_log(gw, 4, "outcome for cmd=%llu that is not under way: ignored", (unsigned long long)(ev->token >> 24));
+		gw_log(gw, 4, "outcome for cmd=%llu that is not under way: ignored",
+		       (unsigned long long)(ev->token >> 24));
 		return;
 	}
 	link = f->link;
@@ -305,7 +315,7 @@ void flight_on_outcome(struct gw *gw, const struct link_event *ev)
 	} else {
 		if (f->fail.cls == FAIL_NONE || worse(ev->fail.cls, f->fail.cls))
 			f->fail = ev->fail;
-		f->aborted = true;	/* the card cannot complete this packet any more */
+		f->aborted = true; /* the card cannot complete this packet any more */
 	}
 	if (f->outcomes == f->segs || (f->aborted && f->outcomes == f->next_seg))
 		flight_finish(gw, f);

@@ -45,8 +45,14 @@ const char *gw_fatal(const struct gw *gw)
 void gw_limits_default(struct gw_limits *l)
 {
 	*l = (struct gw_limits){
-		.inbox_max = 4096, .outcomes_max = 4096, .resident_max = 8192, .step_events_max = 512, .batch_cards_max = 2000,
-		.prepared_max = 2000, .fetch_max = 256, .open_max = 1000000,
+		.inbox_max = 4096,
+		.outcomes_max = 4096,
+		.resident_max = 8192,
+		.step_events_max = 512,
+		.batch_cards_max = 2000,
+		.prepared_max = 2000,
+		.fetch_max = 256,
+		.open_max = 1000000,
 	};
 }
 
@@ -87,18 +93,20 @@ struct gw *gw_new(const struct gw_cfg *cfg, const struct gw_deps *deps)
 		return NULL;
 	gw->cfg = *cfg;
 	gw->deps = *deps;
-	if (gw->cfg.limits.prepared_max < CLAIM_MAX)	/* less than one claim would never be claimed */
+	if (gw->cfg.limits.prepared_max < CLAIM_MAX) /* less than one claim would never be claimed */
 		gw->cfg.limits.prepared_max = CLAIM_MAX;
 	if (gw->cfg.limits.open_max < gw->cfg.limits.prepared_max)
 		gw->cfg.limits.open_max = gw->cfg.limits.prepared_max;
 	/* every flight pins its card; reads and claims must still find places, or nothing would ever move again */
-	need = gw->cfg.limits.prepared_max + cfg->limits.outcomes_max + cfg->limits.fetch_max + (CLAIMS_MAX + 1) * CLAIM_MAX;
+	need = gw->cfg.limits.prepared_max + cfg->limits.outcomes_max + cfg->limits.fetch_max +
+	       (CLAIMS_MAX + 1) * CLAIM_MAX;
 	if (gw->cfg.limits.resident_max < need)
 		gw->cfg.limits.resident_max = need;
 	gw->batch = store_batch_new();
 	gw->flying = store_batch_new();
 	gw->load_buf = calloc(LOAD_PAGE, sizeof(struct store_stub) > sizeof(struct campaign_row) ?
-						  sizeof(struct store_stub) : sizeof(struct campaign_row));
+						 sizeof(struct store_stub) :
+						 sizeof(struct campaign_row));
 	if (!gw->batch || !gw->flying || !gw->load_buf || events_init(gw) || cards_init(gw) || wheel_init(gw) ||
 	    flight_init(gw)) {
 		gw_free(gw);
@@ -144,9 +152,9 @@ void gw_ev_free(struct gw *gw, struct ev_node *n)
 
 static bool is_outcome(const struct gw_event *ev)
 {
-	return ev->kind == GW_EV_LINK && (ev->ev.kind == LINK_EV_ACCEPTED || ev->ev.kind == LINK_EV_REJECTED ||
-					  ev->ev.kind == LINK_EV_UNKNOWN || ev->ev.kind == LINK_EV_UP ||
-					  ev->ev.kind == LINK_EV_DOWN);
+	return ev->kind == GW_EV_LINK &&
+	       (ev->ev.kind == LINK_EV_ACCEPTED || ev->ev.kind == LINK_EV_REJECTED || ev->ev.kind == LINK_EV_UNKNOWN ||
+		ev->ev.kind == LINK_EV_UP || ev->ev.kind == LINK_EV_DOWN);
 }
 
 int gw_post(struct gw *gw, const struct gw_event *ev)
@@ -234,7 +242,7 @@ struct store_op *gw_op(struct gw *gw, enum store_op_kind kind, const void *row, 
 {
 	struct store_op *op = store_batch_add(gw->batch, kind, row, bytes, len);
 
-	ota_assert(op);	/* a step stops taking events long before STORE_BATCH_OPS_MAX */
+	ota_assert(op); /* a step stops taking events long before STORE_BATCH_OPS_MAX */
 	return op;
 }
 
@@ -303,7 +311,8 @@ static void on_committed(struct store_batch *b, int rc)
 	if (rc == STORE_E_CLOSED)
 		return;
 	if (rc == STORE_E_CORRUPT) {
-		gw_set_fatal(gw, "the store refused batch %llu: %s", (unsigned long long)b->batch_no, store_strerror(rc));
+		gw_set_fatal(gw, "the store refused batch %llu: %s", (unsigned long long)b->batch_no,
+			     store_strerror(rc));
 		return;
 	}
 	if (rc) {
@@ -334,7 +343,13 @@ static void load_done(struct store_query *q, int rc);
 static void load_ask(struct gw *gw, enum store_query_kind kind, uint64_t id, uint64_t after, unsigned limit)
 {
 	gw->load_q = (struct store_query){
-		.kind = kind, .id = id, .after = after, .limit = limit, .out = gw->load_buf, .done = load_done, .ctx = gw,
+		.kind = kind,
+		.id = id,
+		.after = after,
+		.limit = limit,
+		.out = gw->load_buf,
+		.done = load_done,
+		.ctx = gw,
 	};
 	gw->deps.store->ops->query(gw->deps.store, &gw->load_q);
 }
@@ -389,10 +404,10 @@ static void load_stubs(struct gw *gw, const struct store_stub *in, unsigned rows
 		s->state = in[i].state;
 		c->open[s->state]++;
 		/* PREPARED means: may have left before we died.  The same octets go again, the card's counter sorts it out. */
-		stub_due(gw, s, in[i].state == CMD_SENT || in[i].state == CMD_WAIT_TIMER ||
-						in[i].state == CMD_WAIT_PRESENCE ?
-					in[i].due_ms :
-					gw->now_ms);
+		stub_due(gw, s,
+			 in[i].state == CMD_SENT || in[i].state == CMD_WAIT_TIMER || in[i].state == CMD_WAIT_PRESENCE ?
+				 in[i].due_ms :
+				 gw->now_ms);
 	}
 }
 
@@ -400,7 +415,7 @@ static void load_campaigns(struct gw *gw, const struct campaign_row *rows, unsig
 {
 	for (unsigned i = 0; i < n; i++) {
 		if (rows[i].state == CAMPAIGN_LOADING)
-			continue;	/* its intake never finished: the front drops it */
+			continue; /* its intake never finished: the front drops it */
 		if (gw->n_campaigns == CAMPAIGNS_MAX) {
 			gw_set_fatal(gw, "more than %u campaigns in the store", CAMPAIGNS_MAX);
 			return;
@@ -497,7 +512,7 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 {
 	const struct link_event *e = &ev->ev;
 
-	if (c && e->kind != LINK_EV_REPORT)	/* a receipt comes from the SMSC */
+	if (c && e->kind != LINK_EV_REPORT) /* a receipt comes from the SMSC */
 		card_heard(c, &e->from);
 	if (e->kind == LINK_EV_ALERT) {
 		gw->stats.alerts++;
@@ -517,7 +532,7 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 		gw_story(gw, 0, 0, STORY_STRAY, e->payload, e->payload_len, "message from an unknown sender (npi %u)",
 			 e->from.npi);
 	}
-	gw_answer(gw, ev->link, e->token);	/* let go when this batch is durable */
+	gw_answer(gw, ev->link, e->token); /* let go when this batch is durable */
 }
 
 /* Takes one event; false when it must wait (no place for its card yet). */
@@ -670,8 +685,8 @@ const char *story_kind_name(uint8_t k)
 {
 	static const char *const name[] = {
 		[STORY_IMPORTED] = "imported", [STORY_PREPARED] = "prepared", [STORY_ATTEMPT] = "attempt",
-		[STORY_OUTCOME] = "outcome", [STORY_POR] = "por", [STORY_STRAY] = "stray", [STORY_ALERT] = "alert",
-		[STORY_STATE] = "state", [STORY_NOTE] = "note",
+		[STORY_OUTCOME] = "outcome",   [STORY_POR] = "por",	      [STORY_STRAY] = "stray",
+		[STORY_ALERT] = "alert",       [STORY_STATE] = "state",	      [STORY_NOTE] = "note",
 	};
 
 	_Static_assert(ARRAY_SIZE(name) == _STORY_KINDS, "every kind has its name");

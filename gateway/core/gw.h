@@ -24,26 +24,26 @@
 
 /* ---- limits, each with its name ---- */
 struct gw_limits {
-	unsigned inbox_max;		/* messages from outside waiting to be taken */
-	unsigned outcomes_max;		/* segments at the links at a time; as many inbox places are kept for their outcomes */
-	unsigned resident_max;		/* cards in memory at a time; raised to what the other limits need */
-	unsigned step_events_max;	/* events taken per step */
-	unsigned batch_cards_max;	/* cards changed per commit, more or less */
-	unsigned prepared_max;		/* commands committed ahead of the window, per link */
-	unsigned fetch_max;		/* fetches under way */
-	unsigned open_max;		/* cards with a command under way (stubs, 64 octets each) */
+	unsigned inbox_max;    /* messages from outside waiting to be taken */
+	unsigned outcomes_max; /* segments at the links at a time; as many inbox places are kept for their outcomes */
+	unsigned resident_max; /* cards in memory at a time; raised to what the other limits need */
+	unsigned step_events_max; /* events taken per step */
+	unsigned batch_cards_max; /* cards changed per commit, more or less */
+	unsigned prepared_max;	  /* commands committed ahead of the window, per link */
+	unsigned fetch_max;	  /* fetches under way */
+	unsigned open_max;	  /* cards with a command under way (stubs, 64 octets each) */
 };
 void gw_limits_default(struct gw_limits *l);
 
 struct gw_cfg {
 	struct gw_limits limits;
 	struct retry_policy retry;
-	struct ota_addr src;		/* our address: PoR by SMS-SUBMIT comes back to it */
-	bool address_by_imsi;		/* submit to the IMSI (npi 6) instead of the MSISDN */
-	uint8_t pid, dcs;		/* 0x7f, 0xf6 */
-	bool want_report;		/* ask for delivery receipts */
+	struct ota_addr src;  /* our address: PoR by SMS-SUBMIT comes back to it */
+	bool address_by_imsi; /* submit to the IMSI (npi 6) instead of the MSISDN */
+	uint8_t pid, dcs;     /* 0x7f, 0xf6 */
+	bool want_report;     /* ask for delivery receipts */
 	unsigned n_links;
-	const char *const *link_names;	/* n_links of them, for the story; NULL: numbers.  Must outlive the core */
+	const char *const *link_names; /* n_links of them, for the story; NULL: numbers.  Must outlive the core */
 };
 void gw_cfg_default(struct gw_cfg *c);
 
@@ -51,7 +51,7 @@ struct gw_deps {
 	const struct env *env;
 	struct store *store;
 	struct ks *ks;
-	void (*log)(void *ctx, int level, const char *line);	/* levels as syslog */
+	void (*log)(void *ctx, int level, const char *line); /* levels as syslog */
 	void *log_ctx;
 	/* Something was posted: take a turn soon.  NULL where somebody turns the core anyway (the simulator). */
 	void (*wake)(void *ctx);
@@ -60,7 +60,7 @@ struct gw_deps {
 
 struct gw;
 struct gw *gw_new(const struct gw_cfg *cfg, const struct gw_deps *deps);
-void gw_free(struct gw *gw);	/* the store must have been closed before: no completion may come any more */
+void gw_free(struct gw *gw); /* the store must have been closed before: no completion may come any more */
 
 /* Begins to read campaigns and open commands from the store; gw_ready() says when it is through.  Events may be posted
  * before; links should be started after. */
@@ -74,11 +74,11 @@ enum gw_event_kind { GW_EV_LINK, GW_EV_CAMPAIGN };
 enum gw_campaign_verb { CAMPAIGN_VERB_START, CAMPAIGN_VERB_PAUSE, CAMPAIGN_VERB_CANCEL };
 struct gw_event {
 	uint8_t kind;
-	unsigned link;			/* GW_EV_LINK: index */
-	struct link_event ev;		/* GW_EV_LINK */
-	uint64_t campaign;		/* GW_EV_CAMPAIGN */
+	unsigned link;	      /* GW_EV_LINK: index */
+	struct link_event ev; /* GW_EV_LINK */
+	uint64_t campaign;    /* GW_EV_CAMPAIGN */
 	uint8_t verb;
-	uint64_t request;		/* GW_EV_CAMPAIGN: comes back in the effect */
+	uint64_t request; /* GW_EV_CAMPAIGN: comes back in the effect */
 };
 /* -ENOBUFS when full: an MO or REPORT must then be answered LINK_ANSWER_FULL by the caller. */
 int gw_post(struct gw *gw, const struct gw_event *ev);
@@ -93,11 +93,11 @@ int64_t gw_next_due(const struct gw *gw);
 enum gw_effect_kind { GW_FX_ANSWER, GW_FX_REPLY };
 struct gw_effect {
 	uint8_t kind;
-	unsigned link;			/* ANSWER */
+	unsigned link; /* ANSWER */
 	uint64_t token;
 	enum link_answer answer;
-	uint64_t request;		/* REPLY to a GW_EV_CAMPAIGN */
-	int rc;				/* 0, or -EINVAL/-ENOENT/-EALREADY with a reason */
+	uint64_t request; /* REPLY to a GW_EV_CAMPAIGN */
+	int rc;		  /* 0, or -EINVAL/-ENOENT/-EALREADY with a reason */
 	char reason[120];
 };
 bool gw_effect_next(struct gw *gw, struct gw_effect *out);
@@ -117,7 +117,8 @@ struct gw_reply_sink {
 	void (*reply)(void *ctx, const struct gw_effect *fx);
 	void *ctx;
 };
-int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const struct gw_reply_sink *sink, int64_t now_ms);
+int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const struct gw_reply_sink *sink,
+	       int64_t now_ms);
 
 /* Turns a link's event into a posted one; answers FULL itself when the inbox is full. */
 void gw_on_link_event(struct gw *gw, struct link *l, const struct link_event *ev);
@@ -134,11 +135,11 @@ int gw_campaign_forget(struct gw *gw, uint64_t id);
 struct gw_campaign_view {
 	struct campaign_row row;
 	uint64_t by_state[_TXN_STATES];
-	uint64_t by_class[_FAIL_CLASSES];	/* last obstacle of cards not done */
+	uint64_t by_class[_FAIL_CLASSES]; /* last obstacle of cards not done */
 	uint64_t sms_parts, attempts, probes;
-	uint64_t prepared, in_flight, waiting_timer, waiting_presence;	/* open commands by what they wait for */
-	double done_per_s;			/* smoothed */
-	int64_t eta_ms;				/* from now, -1 unknown */
+	uint64_t prepared, in_flight, waiting_timer, waiting_presence; /* open commands by what they wait for */
+	double done_per_s;					       /* smoothed */
+	int64_t eta_ms;						       /* from now, -1 unknown */
 };
 bool gw_campaign_view(const struct gw *gw, uint64_t id, struct gw_campaign_view *out);
 bool gw_campaign_find(const struct gw *gw, const char *name, uint64_t *id);
@@ -147,7 +148,7 @@ struct gw_stats {
 	uint64_t events, steps, commits, commit_failures, fetches, submits, por_ok, por_hint, por_bad_mac, por_stray,
 		por_duplicate, mo_other, alerts, timers, probes, withdrawn, inbox_full;
 	unsigned inbox, inbox_high, resident, resident_high, open, open_high, parked;
-	bool store_alarm;		/* the last commit failed and is being tried again */
+	bool store_alarm; /* the last commit failed and is being tried again */
 	uint64_t batch_no;
 };
 void gw_stats(const struct gw *gw, struct gw_stats *out);

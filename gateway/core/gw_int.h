@@ -17,22 +17,22 @@
 
 /* Our own mistakes; stays on in release. */
 void gw_assert_failed(const char *file, int line, const char *expr) __attribute__((noreturn));
-#define ota_assert(x)                                                    \
-	do {                                                             \
-		if (!(x))                                                \
-			gw_assert_failed(__FILE__, __LINE__, #x);        \
+#define ota_assert(x)                                             \
+	do {                                                      \
+		if (!(x))                                         \
+			gw_assert_failed(__FILE__, __LINE__, #x); \
 	} while (0)
 
-#define CAMPAIGNS_MAX	 256
-#define CLAIM_MAX	 64	/* cards per claim, and packets per crypto run */
-#define CLAIMS_MAX	 2	/* claims under way */
-#define EVICT_LOOKS	 512	/* residents looked at per search for a place */
-#define LINK_EVENTS	 4	/* inbox places kept per link for its ups and downs */
-#define LOAD_PAGE	 1024	/* rows per page when starting */
-#define COMMIT_RETRY_MS	 250	/* first delay before the same batch is tried again */
+#define CAMPAIGNS_MAX	    256
+#define CLAIM_MAX	    64	 /* cards per claim, and packets per crypto run */
+#define CLAIMS_MAX	    2	 /* claims under way */
+#define EVICT_LOOKS	    512	 /* residents looked at per search for a place */
+#define LINK_EVENTS	    4	 /* inbox places kept per link for its ups and downs */
+#define LOAD_PAGE	    1024 /* rows per page when starting */
+#define COMMIT_RETRY_MS	    250	 /* first delay before the same batch is tried again */
 #define COMMIT_RETRY_MAX_MS 5000
-#define RATE_TAU_MS	 10000	/* smoothing of done_per_s */
-#define SEEN_WRITE_MS	 60000	/* last_seen is written at most this often for its own sake */
+#define RATE_TAU_MS	    10000 /* smoothing of done_per_s */
+#define SEEN_WRITE_MS	    60000 /* last_seen is written at most this often for its own sake */
 
 /* ---- small intrusive things ---- */
 
@@ -45,15 +45,15 @@ struct ev_list {
 };
 
 /* What of a resident card must go into the next batch. */
-#define DIRTY_CARD	  0x00000001u
-#define DIRTY_TXN	  0x00000002u
-#define DIRTY_CMD(slot)	  (0x00000100u << (slot))
-#define DIRTY_KEYSET(i)	  (0x00010000u << (i))
+#define DIRTY_CARD	0x00000001u
+#define DIRTY_TXN	0x00000002u
+#define DIRTY_CMD(slot) (0x00000100u << (slot))
+#define DIRTY_KEYSET(i) (0x00010000u << (i))
 
 /* A resident card is found by its numbers too: MSISDN, IMSI, and the IMSI it is about to get. */
 #define CARD_ADDRS 3
 struct addr_ent {
-	uint8_t type;			/* enum addr_type, 0 unused */
+	uint8_t type; /* enum addr_type, 0 unused */
 	char digits[IMSI_DIGITS_MAX + 1];
 	struct card *card;
 	struct addr_ent *next;
@@ -63,10 +63,10 @@ struct card {
 	struct card_bundle b;
 	struct addr_ent addr[CARD_ADDRS];
 	uint32_t dirty;
-	unsigned pins;			/* flights */
-	uint64_t change_batch;		/* batch with its last change; evicted only when that is durable */
-	int64_t alert_ms;		/* last alert_notification, this process life only */
-	enum { HEARD_NOTHING, HEARD_OLD, HEARD_NEW } heard;	/* under which IMSI; until an attempt there fails */
+	unsigned pins;	       /* flights */
+	uint64_t change_batch; /* batch with its last change; evicted only when that is durable */
+	int64_t alert_ms;      /* last alert_notification, this process life only */
+	enum { HEARD_NOTHING, HEARD_OLD, HEARD_NEW } heard; /* under which IMSI; until an attempt there fails */
 	int64_t seen_written_ms;
 	struct card *hash_next, *dirty_next;
 	struct card *lru_prev, *lru_next;
@@ -76,37 +76,37 @@ struct card {
 /* A card with a command under way.  At most 64 octets: there may be millions. */
 struct stub {
 	uint64_t card, cmd;
-	int64_t due_ms;			/* INT64_MAX: not on the heap */
-	uint32_t heap_pos;		/* index, STUB_OFF_HEAP when not there */
-	uint32_t hash_next;		/* index in the pool, 0 none */
-	uint16_t campaign;		/* index in gw->campaign */
-	uint8_t state;			/* enum cmd_state of the open command */
-	bool fetching;			/* its timer has fired and the card is being read */
-	bool held;			/* due, but its campaign does not run: resume puts it back */
+	int64_t due_ms;	    /* INT64_MAX: not on the heap */
+	uint32_t heap_pos;  /* index, STUB_OFF_HEAP when not there */
+	uint32_t hash_next; /* index in the pool, 0 none */
+	uint16_t campaign;  /* index in gw->campaign */
+	uint8_t state;	    /* enum cmd_state of the open command */
+	bool fetching;	    /* its timer has fired and the card is being read */
+	bool held;	    /* due, but its campaign does not run: resume puts it back */
 };
 _Static_assert(sizeof(struct stub) <= 64, "a waiting card costs 64 octets at most");
 #define STUB_OFF_HEAP UINT32_MAX
 
 struct flight {
 	uint64_t cmd, card;
-	uint64_t batch_no;		/* leaves only when this is durable */
-	struct flight *next;		/* prepared queue */
+	uint64_t batch_no;   /* leaves only when this is durable */
+	struct flight *next; /* prepared queue */
 	struct flight *hash_next;
-	uint16_t attempt;		/* of the transaction, modulo 2^16: part of the token */
+	uint16_t attempt; /* of the transaction, modulo 2^16: part of the token */
 	uint16_t campaign;
-	uint8_t segs, next_seg;		/* handed out so far */
-	uint8_t outcomes;		/* come back so far */
+	uint8_t segs, next_seg; /* handed out so far */
+	uint8_t outcomes;	/* come back so far */
 	uint8_t accepted, unknown;
-	bool aborted;			/* nothing more is handed out */
-	struct fail fail;		/* worst refusal */
-	int64_t first_ms;		/* first segment handed out */
+	bool aborted;	  /* nothing more is handed out */
+	struct fail fail; /* worst refusal */
+	int64_t first_ms; /* first segment handed out */
 	unsigned link;
 };
 
 struct fetch_slot {
 	struct store_fetch f;
 	struct card_bundle out;
-	struct ev_list events;		/* parked, in order */
+	struct ev_list events; /* parked, in order */
 	uint64_t seq;
 	bool used, timer;
 	struct gw *gw;
@@ -115,7 +115,7 @@ struct claim_slot {
 	struct store_fetch f;
 	struct card_bundle out[CLAIM_MAX];
 	uint64_t seq;
-	unsigned campaign;		/* index */
+	unsigned campaign; /* index */
 	bool used;
 	struct gw *gw;
 };
@@ -126,7 +126,7 @@ struct campaign {
 	uint64_t by_state[_TXN_STATES];
 	uint64_t by_class[_FAIL_CLASSES];
 	uint64_t sms_parts, attempts, probes;
-	uint64_t open[_CMD_STATES];	/* open commands by state */
+	uint64_t open[_CMD_STATES]; /* open commands by state */
 	bool dirty, claim_pending, claimed_all;
 	double done_per_s;
 	uint64_t rate_ended;
@@ -143,7 +143,7 @@ enum load_phase { LOAD_IDLE, LOAD_TOTALS, LOAD_CAMPAIGNS, LOAD_PROFILE, LOAD_COU
 struct gw {
 	struct gw_cfg cfg;
 	struct gw_deps deps;
-	int64_t now_ms;			/* of the step that runs */
+	int64_t now_ms; /* of the step that runs */
 	char fatal[160];
 
 	/* events */
@@ -151,30 +151,30 @@ struct gw {
 	unsigned ev_total, ev_used;
 	struct ev_list inbox;
 	unsigned inbox_n, inbox_high;
-	unsigned outstanding;		/* segments handed out whose outcome has not been taken yet */
+	unsigned outstanding; /* segments handed out whose outcome has not been taken yet */
 
 	/* resident cards */
 	struct card *cards, **card_hash;
 	struct addr_ent **addr_hash;
 	unsigned card_hash_mask, resident, resident_high;
-	struct card *card_free, lru;	/* lru.lru_next is the coldest */
+	struct card *card_free, lru; /* lru.lru_next is the coldest */
 	struct card *dirty_head;
 	unsigned dirty_n;
 
 	/* stubs and their heap */
-	struct stub *stub;		/* pool; index 0 unused */
+	struct stub *stub; /* pool; index 0 unused */
 	uint32_t *stub_hash, stub_hash_mask, stub_free;
 	uint32_t *heap, heap_n;
 	unsigned open, open_high;
-	bool timers_stalled;		/* no place for the next due card: a completion will wake us */
+	bool timers_stalled; /* no place for the next due card: a completion will wake us */
 
 	/* flights */
 	struct flight *flights, *flight_free, **flight_hash;
 	unsigned flight_hash_mask;
 	struct flight *prep_head, **prep_tail;
-	unsigned prepared;		/* in the queue or being handed out */
-	struct flight **link_current;	/* per link: started, not fully handed out */
-	unsigned *link_flying;		/* per link: segments out */
+	unsigned prepared;	      /* in the queue or being handed out */
+	struct flight **link_current; /* per link: started, not fully handed out */
+	unsigned *link_flying;	      /* per link: segments out */
 	bool *link_up;
 
 	/* fetches */
@@ -184,11 +184,11 @@ struct gw {
 	unsigned fetches;
 
 	/* commits */
-	struct store_batch *batch, *flying;	/* being filled; at the store */
-	uint64_t batch_no, committed;	/* number of the batch being filled; last durable one */
-	uint64_t flying_fetch_seq, committed_fetch_seq;	/* fetch_seq when that batch was submitted */
+	struct store_batch *batch, *flying;		/* being filled; at the store */
+	uint64_t batch_no, committed;			/* number of the batch being filled; last durable one */
+	uint64_t flying_fetch_seq, committed_fetch_seq; /* fetch_seq when that batch was submitted */
 	bool committing;
-	int64_t commit_retry_ms;	/* the failed batch is tried again then, 0: none failed */
+	int64_t commit_retry_ms; /* the failed batch is tried again then, 0: none failed */
 	uint32_t commit_backoff_ms;
 
 	/* effects, in batch order */
@@ -224,13 +224,13 @@ void gw_log(struct gw *gw, int level, const char *fmt, ...) __attribute__((forma
 int cards_init(struct gw *gw);
 struct card *card_find(struct gw *gw, uint64_t id);
 struct card *card_by_addr(struct gw *gw, const struct ota_addr *a);
-struct card *card_load(struct gw *gw, const struct card_bundle *b);	/* NULL: no room now */
+struct card *card_load(struct gw *gw, const struct card_bundle *b); /* NULL: no room now */
 bool card_address_turn(const struct gw *gw, const struct card *c);
 void card_heard(struct card *c, const struct ota_addr *from);
 void card_index_addrs(struct gw *gw, struct card *c);
 void card_touch(struct gw *gw, struct card *c);
 void card_dirty(struct gw *gw, struct card *c, uint32_t what);
-void cards_flush(struct gw *gw);		/* dirt becomes operations of the batch being filled */
+void cards_flush(struct gw *gw); /* dirt becomes operations of the batch being filled */
 unsigned cards_room(struct gw *gw);
 /* Reads the card, then runs what is parked; ev and timer as they apply.  False: no slot or no room now, try later. */
 bool card_fetch(struct gw *gw, uint64_t id, const struct ota_addr *a, struct ev_node *ev, bool timer);
@@ -240,14 +240,14 @@ struct keyset_row *card_keyset(struct card *c, uint8_t kvn);
 struct cmd_row *card_cmd(struct card *c, uint64_t id, unsigned *slot);
 /* The one command that is neither ended nor fenced, or NULL. */
 struct cmd_row *card_open_cmd(struct card *c, unsigned *slot);
-struct cmd_row *card_add_cmd(struct gw *gw, struct card *c);	/* newest first; slot 0 */
+struct cmd_row *card_add_cmd(struct gw *gw, struct card *c); /* newest first; slot 0 */
 
 /* ---- wheel.c: stubs ---- */
 int wheel_init(struct gw *gw);
 struct stub *stub_find(struct gw *gw, uint64_t card);
-struct stub *stub_add(struct gw *gw, uint64_t card);	/* NULL: open_max reached */
+struct stub *stub_add(struct gw *gw, uint64_t card); /* NULL: open_max reached */
 void stub_remove(struct gw *gw, uint64_t card);
-void stub_due(struct gw *gw, struct stub *s, int64_t due_ms);	/* INT64_MAX: off the heap */
+void stub_due(struct gw *gw, struct stub *s, int64_t due_ms); /* INT64_MAX: off the heap */
 struct stub *wheel_top(struct gw *gw);
 void wheel_release_held(struct gw *gw, unsigned campaign);
 
@@ -258,7 +258,8 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev);
 void campaign_check_done(struct gw *gw, struct campaign *c);
 void campaign_tick(struct gw *gw);
 void campaign_flush(struct gw *gw);
-int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text, size_t len, char *err, size_t err_cap);
+int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text, size_t len, char *err,
+		 size_t err_cap);
 void campaign_claimed(struct gw *gw, struct claim_slot *cl);
 
 /* ---- txn.c ---- */
@@ -301,7 +302,7 @@ void flight_on_outcome(struct gw *gw, const struct link_event *ev);
 unsigned flight_room(const struct gw *gw);
 void flight_link_down(struct gw *gw, unsigned link);
 void flight_clear_link(struct gw *gw, unsigned link);
-void flight_abandon(struct gw *gw, uint64_t cmd);	/* its command has ended: hand nothing more out */
+void flight_abandon(struct gw *gw, uint64_t cmd); /* its command has ended: hand nothing more out */
 
 /* ---- gw.c ---- */
 void gw_effect_add(struct gw *gw, const struct gw_effect *fx);

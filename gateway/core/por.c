@@ -13,7 +13,8 @@ static void story_por(struct gw *gw, uint64_t card, uint64_t cmd, enum story_kin
 		      const char *verdict, int status)
 {
 	if (status >= 0)
-		gw_story(gw, card, cmd, kind, pkt, len, "%s: %02X (%s)", verdict, status, ota_por_status_name((uint8_t)status));
+		gw_story(gw, card, cmd, kind, pkt, len, "%s: %02X (%s)", verdict, status,
+			 ota_por_status_name((uint8_t)status));
 	else
 		gw_story(gw, card, cmd, kind, pkt, len, "%s", verdict);
 }
@@ -95,8 +96,13 @@ static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
  * complete, 0 when more must come, or a negative error. */
 static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, const struct link_event *ev, uint8_t *pkt)
 {
-	struct part_row row = { .card = c->b.card.id, .ref = udh->ref, .iei = udh->iei, .total = udh->total, .seq = udh->seq,
-				.at_ms = gw->now_ms, .len = (uint8_t)ev->payload_len };
+	struct part_row row = { .card = c->b.card.id,
+				.ref = udh->ref,
+				.iei = udh->iei,
+				.total = udh->total,
+				.seq = udh->seq,
+				.at_ms = gw->now_ms,
+				.len = (uint8_t)ev->payload_len };
 	struct ota_join j;
 	unsigned kept = 0;
 	int rc;
@@ -106,7 +112,7 @@ static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, co
 		struct part_row *p = &c->b.part[i];
 
 		if (p->ref == row.ref && p->iei == row.iei && p->total == row.total)
-			(void)ota_join_add(&j, p->ud, p->len);	/* was good when it was stored */
+			(void)ota_join_add(&j, p->ud, p->len); /* was good when it was stored */
 	}
 	rc = ota_join_add(&j, ev->payload, ev->payload_len);
 	if (rc < 0)
@@ -114,8 +120,8 @@ static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, co
 	if (rc == 0) {
 		for (unsigned i = 0; i < c->b.n_parts; i++)
 			if (c->b.part[i].ref == row.ref && c->b.part[i].seq == row.seq && c->b.part[i].iei == row.iei)
-				return 0;	/* a repetition */
-		if (c->b.n_parts == CARD_PARTS_MAX) {	/* the oldest fragment gives way */
+				return 0;	      /* a repetition */
+		if (c->b.n_parts == CARD_PARTS_MAX) { /* the oldest fragment gives way */
 			gw_op(gw, ST_PARTS_DROP, &c->b.part[0], NULL, 0);
 			row.ref = c->b.part[0].ref;
 			row.iei = c->b.part[0].iei;

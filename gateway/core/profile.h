@@ -15,45 +15,45 @@
 #include "../store/rows.h"
 
 #define PROFILE_STEPS_MAX 48
-#define PROFILE_BYTES_MAX 96	/* octets of one literal or deleted value */
+#define PROFILE_BYTES_MAX 96 /* octets of one literal or deleted value */
 #define PROFILE_MAP_MAX	  16
 
 /* What a PoR status means on this card, after the profile's own map ("por 06 means cntr-low"). */
 enum por_meaning {
 	POR_MEANS_OK,
-	POR_MEANS_CNTR_LOW,	/* accepted before, or our counter is behind: read back */
+	POR_MEANS_CNTR_LOW, /* accepted before, or our counter is behind: read back */
 	POR_MEANS_CNTR_HIGH,
 	POR_MEANS_CNTR_BLOCKED,
-	POR_MEANS_SECURITY,	/* keys or algorithms wrong */
-	POR_MEANS_TRANSIENT,	/* memory, more time */
-	POR_MEANS_CONFIG,	/* TAR, MSL: the profile is wrong for this card */
-	POR_MEANS_INTERIM,	/* the real answer follows by SMS-SUBMIT or USSD */
+	POR_MEANS_SECURITY,  /* keys or algorithms wrong */
+	POR_MEANS_TRANSIENT, /* memory, more time */
+	POR_MEANS_CONFIG,    /* TAR, MSL: the profile is wrong for this card */
+	POR_MEANS_INTERIM,   /* the real answer follows by SMS-SUBMIT or USSD */
 	POR_MEANS_OTHER,
 };
 
 enum profile_step_kind { STEP_SELECT, STEP_UPDATE, STEP_UPDATE_RECORD, STEP_READ };
 enum profile_value {
-	VALUE_HEX,		/* octets given in the file */
-	VALUE_IMSI,		/* EF_IMSI of the new IMSI */
-	VALUE_ACC,		/* access class from the new IMSI's last digit */
+	VALUE_HEX,  /* octets given in the file */
+	VALUE_IMSI, /* EF_IMSI of the new IMSI */
+	VALUE_ACC,  /* access class from the new IMSI's last digit */
 	VALUE_LOCI_DELETED,
 	VALUE_PSLOCI_DELETED,
 	VALUE_EPSLOCI_DELETED,
 	VALUE_KEYS_DELETED,
 };
 struct profile_step {
-	uint8_t kind;		/* enum profile_step_kind */
-	uint8_t value;		/* enum profile_value */
-	uint8_t record;		/* STEP_UPDATE_RECORD */
-	uint8_t len;		/* VALUE_HEX: octets; STEP_READ: octets asked for */
+	uint8_t kind;	/* enum profile_step_kind */
+	uint8_t value;	/* enum profile_value */
+	uint8_t record; /* STEP_UPDATE_RECORD */
+	uint8_t len;	/* VALUE_HEX: octets; STEP_READ: octets asked for */
 	uint16_t fid;
 	uint8_t bytes[PROFILE_BYTES_MAX];
 };
 
 /* How the ME is made to read the card again. */
 enum profile_refresh {
-	REFRESH_CARD,		/* the card's OS issues REFRESH by itself after a script that changed files */
-	REFRESH_POWER_CYCLE,	/* nobody does: the next power cycle will */
+	REFRESH_CARD,	     /* the card's OS issues REFRESH by itself after a script that changed files */
+	REFRESH_POWER_CYCLE, /* nobody does: the next power cycle will */
 };
 
 struct profile {
@@ -61,14 +61,14 @@ struct profile {
 	char description[96];
 	uint8_t tar[3];
 	uint8_t spi[2];
-	uint8_t kvn;		/* key version; the algorithm nibbles come from the card's keyset */
-	uint8_t cla;		/* 00 UICC, a0 2G */
-	uint8_t concat;		/* enum ota_concat */
+	uint8_t kvn;	/* key version; the algorithm nibbles come from the card's keyset */
+	uint8_t cla;	/* 00 UICC, a0 2G */
+	uint8_t concat; /* enum ota_concat */
 	uint8_t segments_max;
-	uint8_t refresh;	/* enum profile_refresh */
-	uint16_t deleted_lac;	/* 0x0000 or 0xfffe */
-	uint8_t por_map[13];	/* enum por_meaning per status 00..0c */
-	bool repeatable;	/* SPI without counter check: absolute writes only, counted apart */
+	uint8_t refresh;      /* enum profile_refresh */
+	uint16_t deleted_lac; /* 0x0000 or 0xfffe */
+	uint8_t por_map[13];  /* enum por_meaning per status 00..0c */
+	bool repeatable;      /* SPI without counter check: absolute writes only, counted apart */
 	unsigned n_steps;
 	struct profile_step step[PROFILE_STEPS_MAX];
 };

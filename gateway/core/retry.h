@@ -10,17 +10,17 @@
 #include "ota/link.h"
 
 struct retry_policy {
-	uint32_t por_timeout_ms;	/* after the last segment was accepted: how long a PoR may take */
-	uint32_t first_ms;		/* delay before attempt 2 */
-	uint32_t max_ms;		/* delays double up to this */
-	uint8_t jitter_pct;		/* +- this much of each delay */
-	uint16_t attempts_max;		/* attempts that count (congestion and link failures do not) */
+	uint32_t por_timeout_ms; /* after the last segment was accepted: how long a PoR may take */
+	uint32_t first_ms;	 /* delay before attempt 2 */
+	uint32_t max_ms;	 /* delays double up to this */
+	uint8_t jitter_pct;	 /* +- this much of each delay */
+	uint16_t attempts_max;	 /* attempts that count (congestion and link failures do not) */
 	uint32_t busy_ms, congest_ms, mem_ms;
-	uint32_t hint_ms;		/* after a clear error: how long the authenticated answer may still come before a probe */
-	uint8_t silent_max;		/* attempts of one packet without any answer before the card is asked what it holds */
-	uint8_t probes_max;		/* read-backs in a row that the card refuses, before a person must look */
-	uint8_t scripts_max;		/* fresh scripts after proof that the one before did not run */
-	uint64_t deadline_ms;		/* of a transaction, from its first try */
+	uint32_t hint_ms;     /* after a clear error: how long the authenticated answer may still come before a probe */
+	uint8_t silent_max;   /* attempts of one packet without any answer before the card is asked what it holds */
+	uint8_t probes_max;   /* read-backs in a row that the card refuses, before a person must look */
+	uint8_t scripts_max;  /* fresh scripts after proof that the one before did not run */
+	uint64_t deadline_ms; /* of a transaction, from its first try */
 };
 void retry_policy_default(struct retry_policy *p);
 

@@ -19,7 +19,7 @@ int wheel_init(struct gw *gw)
 	if (!gw->stub || !gw->heap || !gw->stub_hash)
 		return -ENOMEM;
 	gw->stub_hash_mask = buckets - 1;
-	for (unsigned i = n - 1; i >= 1; i--) {	/* index 0 means none */
+	for (unsigned i = n - 1; i >= 1; i--) { /* index 0 means none */
 		gw->stub[i].hash_next = gw->stub_free;
 		gw->stub_free = i;
 	}

@@ -106,7 +106,7 @@ struct api_story_view {
 struct api_card {
 	struct card_bundle bundle;
 	char campaign[CAMPAIGN_NAME_MAX]; /* of bundle.txn, "" when not known */
-	struct api_cmd_view *cmd; /* oldest first */
+	struct api_cmd_view *cmd;	  /* oldest first */
 	size_t n_cmds;
 	struct api_story_view *story; /* oldest first */
 	size_t n_story;

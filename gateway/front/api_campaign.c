@@ -518,7 +518,8 @@ void api_campaign_delete(struct api *a, const char *name, struct api_to to)
 
 	if (gw_campaign_find(a->deps.gw, name, &id) && gw_campaign_view(a->deps.gw, id, &view)) {
 		if (gw_campaign_forget(a->deps.gw, id))
-			api_fail(to, API_REFUSED, "started", "campaign %.47s is %s: cancel it instead, its report stays", name,
+			api_fail(to, API_REFUSED, "started",
+				 "campaign %.47s is %s: cancel it instead, its report stays", name,
 				 campaign_state_name(view.row.state));
 		else
 			delete_commit(a, &view.row, to);

@@ -138,7 +138,7 @@ struct cmd_row {
 	uint8_t por_status; /* authenticated, 255 none */
 	uint16_t apdus;	    /* C-APDUs in the script: the count a complete run answers */
 	uint16_t sw;
-	uint8_t silent;		     /* attempts that may have reached the card whole and were not answered */
+	uint8_t silent;	     /* attempts that may have reached the card whole and were not answered */
 	uint16_t attempt;    /* attempts made */
 	uint16_t concat_ref; /* of the last attempt */
 	uint16_t packet_len;

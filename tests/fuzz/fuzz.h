@@ -13,10 +13,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Stops the program where it stands: libFuzzer keeps the input, a replay fails. */
-#define FUZZ_HOLDS(cond)                                                                                               \
-	do {                                                                                                           \
-		if (!(cond))                                                                                           \
-			__builtin_trap();                                                                              \
+#define FUZZ_HOLDS(cond)                  \
+	do {                              \
+		if (!(cond))              \
+			__builtin_trap(); \
 	} while (0)
 
 /* Reads every octet, so that the sanitizers see a span that reaches too far. */

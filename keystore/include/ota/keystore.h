@@ -23,18 +23,18 @@
 
 enum ks_err {
 	KS_OK = 0,
-	KS_E_KEK_FILE = -101, /* KEK file missing, unreadable, wrong length, or not mode 0600 */
-	KS_E_KEK_WRONG = -102, /* the KEK does not open this state directory's check record */
-	KS_E_PASSPHRASE = -103, /* no passphrase given, or too short */
-	KS_E_SEALED = -104, /* sealed record damaged, or of another card or slot */
-	KS_E_SLOTS = -105, /* all slots in use */
-	KS_E_REF = -106, /* a reference that is not (or no longer) valid */
-	KS_E_POLICY = -107, /* this key may not do that */
-	KS_E_CRYPTO = -108, /* the cipher library refused */
-	KS_E_MEMORY = -109, /* no locked memory */
-	KS_E_KEYLEN = -110, /* key of wrong length for its algorithm */
-	KS_E_WEAK = -111, /* 3DES with equal halves (degrades to DES), or all octets equal */
-	KS_E_HEX = -112, /* not hexadecimal */
+	KS_E_KEK_FILE = -101,	 /* KEK file missing, unreadable, wrong length, or not mode 0600 */
+	KS_E_KEK_WRONG = -102,	 /* the KEK does not open this state directory's check record */
+	KS_E_PASSPHRASE = -103,	 /* no passphrase given, or too short */
+	KS_E_SEALED = -104,	 /* sealed record damaged, or of another card or slot */
+	KS_E_SLOTS = -105,	 /* all slots in use */
+	KS_E_REF = -106,	 /* a reference that is not (or no longer) valid */
+	KS_E_POLICY = -107,	 /* this key may not do that */
+	KS_E_CRYPTO = -108,	 /* the cipher library refused */
+	KS_E_MEMORY = -109,	 /* no locked memory */
+	KS_E_KEYLEN = -110,	 /* key of wrong length for its algorithm */
+	KS_E_WEAK = -111,	 /* 3DES with equal halves (degrades to DES), or all octets equal */
+	KS_E_HEX = -112,	 /* not hexadecimal */
 	KS_E_UNAVAILABLE = -113, /* this way out is not open in this build */
 	KS_E_SPEC = -114, /* keyset described out of range: KVN, algorithm, CC length, ICCID, or parameters missing */
 };
@@ -44,8 +44,8 @@ struct ks;
 
 #define KS_SLOTS_DEFAULT  4096
 #define KS_SEALED_MAX	  192 /* octets of one sealed keyset: header, nonce, three keys of up to 32 octets, tag */
-#define KS_CHECK_LEN	  64 /* octets of the record that tells a wrong KEK at start */
-#define KS_PASSPHRASE_MIN 12 /* characters */
+#define KS_CHECK_LEN	  64  /* octets of the record that tells a wrong KEK at start */
+#define KS_PASSPHRASE_MIN 12  /* characters */
 
 /* Where the key-encryption key comes from. */
 enum ks_kek_source { KS_KEK_FILE, KS_KEK_PASSPHRASE, KS_KEK_MEMORY };
@@ -54,8 +54,8 @@ struct ks_open_params {
 	const char *path; /* KS_KEK_FILE: 32 octets raw, mode 0600, owned by us */
 	const char
 		*passphrase_path; /* KS_KEK_PASSPHRASE: file of mode 0600, first line; scrypt, salt in check record */
-	const uint8_t *kek; /* KS_KEK_MEMORY: 32 octets (tests and simulation) */
-	unsigned slots; /* 0: KS_SLOTS_DEFAULT */
+	const uint8_t *kek;	  /* KS_KEK_MEMORY: 32 octets (tests and simulation) */
+	unsigned slots;		  /* 0: KS_SLOTS_DEFAULT */
 	/* Randomness for nonces and salts, handed in; NULL: OpenSSL's generator. */
 	int (*random)(void *ctx, uint8_t *buf, size_t len);
 	void *random_ctx;
@@ -78,7 +78,7 @@ struct ks_keyset_spec {
 	uint8_t kvn; /* 1..15 */
 	enum ota_alg kic_alg, kid_alg;
 	uint8_t cc_len; /* 8, or 4 for AES keysets with short CMAC */
-	bool weak; /* take what KS_E_WEAK refuses: published test data have such keys, cards must not */
+	bool weak;	/* take what KS_E_WEAK refuses: published test data have such keys, cards must not */
 };
 
 /* "des3-2key"-like names on the command line: 3des2, 3des3, aes (length from the key), aes128, aes192, aes256, des.
@@ -116,7 +116,7 @@ struct ks_stats {
 	uint64_t macs, ciphers, loads, imports, refused;
 	unsigned slots, slots_used, slots_high;
 	bool locked_memory; /* mlock succeeded */
-	bool undumped; /* left out of core dumps */
+	bool undumped;	    /* left out of core dumps */
 };
 void ks_stats(const struct ks *ks, struct ks_stats *out);
 

@@ -35,7 +35,7 @@ static int64_t tick(struct bench *b, int64_t wall_ms, int64_t boot_ms)
 
 static struct bench bench_start(void)
 {
-	struct bench b = {.wall = START, .boot = 777 * MS};
+	struct bench b = { .wall = START, .boot = 777 * MS };
 
 	assert_int_equal(tick(&b, 0, 0), START / MS);
 	assert_int_equal(b.step_ms, 0);
@@ -79,7 +79,7 @@ static void test_backward(void **state)
 	at = tick(&b, -HOUR_MS + 10, 10);
 	assert_int_equal(b.step_ms, -HOUR_MS);
 	assert_in_range(at, base + 9, base + 10);
-	at = tick(&b, 30000, 30000); /* a timer of 30 s */
+	at = tick(&b, 30000, 30000);	/* a timer of 30 s */
 	assert_int_equal(b.step_ms, 0); /* told once */
 	assert_in_range(at, base + 30010 - 301, base + 30010);
 
@@ -125,7 +125,7 @@ static void test_real(void **state)
 {
 	struct env *e = env_real();
 	int64_t a = e->utc_ms(e->ctx), b = e->utc_ms(e->ctx);
-	uint8_t r[32] = {0}, s[32] = {0};
+	uint8_t r[32] = { 0 }, s[32] = { 0 };
 
 	assert_true(a > 1700000000000LL);
 	assert_true(b >= a);

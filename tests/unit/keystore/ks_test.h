@@ -22,7 +22,7 @@ static const uint8_t test_kek[32] = "0123456789abcdef0123456789ABCDEF";
 
 static inline struct ks *test_open(unsigned slots)
 {
-	struct ks_open_params p = {.source = KS_KEK_MEMORY, .kek = test_kek, .slots = slots};
+	struct ks_open_params p = { .source = KS_KEK_MEMORY, .kek = test_kek, .slots = slots };
 	char err[256] = "";
 	struct ks *ks;
 	int rc = ks_open(&ks, &p, NULL, 0, NULL, err, sizeof(err));
@@ -62,7 +62,7 @@ static inline uint32_t test_load_keys(struct ks *ks, const struct ks_keyset_spec
 #define KIC_3DES2 "29d7a869568fdee62f6b6dffa15124d8"
 #define KID_3DES2 "b3c1a0e76d9f4512889af0cc31275e60"
 #define KIK_3DES2 "0f1e2d3c4b5a69788796a5b4c3d2e1f1"
-static const struct ks_keyset_spec spec_3des2 = {1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8};
-static const struct ks_keyset_spec spec_aes = {2, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8};
+static const struct ks_keyset_spec spec_3des2 = { 1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8 };
+static const struct ks_keyset_spec spec_aes = { 2, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8 };
 
 #endif

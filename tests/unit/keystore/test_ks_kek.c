@@ -57,7 +57,7 @@ static void expect_open(const struct ks_open_params *p, const uint8_t *check, si
 
 static void test_file(void **state)
 {
-	const struct ks_open_params p = {.source = KS_KEK_FILE, .path = path};
+	const struct ks_open_params p = { .source = KS_KEK_FILE, .path = path };
 	uint8_t check[KS_CHECK_LEN], first[32], other[32];
 	struct stat st;
 	char err[256] = "";
@@ -101,7 +101,7 @@ static void test_file_create_errors(void **state)
 
 static void test_file_refusals(void **state)
 {
-	const struct ks_open_params p = {.source = KS_KEK_FILE, .path = path};
+	const struct ks_open_params p = { .source = KS_KEK_FILE, .path = path };
 	struct ks_open_params q = p;
 	uint8_t check[KS_CHECK_LEN];
 	char big[2000];
@@ -128,7 +128,7 @@ static void test_file_refusals(void **state)
 
 static void test_fifo(void **state)
 {
-	const struct ks_open_params p = {.source = KS_KEK_FILE, .path = path};
+	const struct ks_open_params p = { .source = KS_KEK_FILE, .path = path };
 	uint8_t check[KS_CHECK_LEN];
 
 	assert_int_equal(mkfifo(path, 0600), 0);
@@ -137,8 +137,8 @@ static void test_fifo(void **state)
 
 static void test_passphrase(void **state)
 {
-	const struct ks_open_params p = {.source = KS_KEK_PASSPHRASE, .passphrase_path = path};
-	const struct ks_open_params file = {.source = KS_KEK_FILE, .path = path};
+	const struct ks_open_params p = { .source = KS_KEK_PASSPHRASE, .passphrase_path = path };
+	const struct ks_open_params file = { .source = KS_KEK_FILE, .path = path };
 	uint8_t check[KS_CHECK_LEN], second[KS_CHECK_LEN];
 
 	file_write("correct horse battery\nsecond line\n", 34, 0600);
@@ -158,7 +158,7 @@ static void test_passphrase(void **state)
 
 static void test_passphrase_refusals(void **state)
 {
-	const struct ks_open_params p = {.source = KS_KEK_PASSPHRASE, .passphrase_path = path};
+	const struct ks_open_params p = { .source = KS_KEK_PASSPHRASE, .passphrase_path = path };
 	struct ks_open_params q = p;
 	uint8_t check[KS_CHECK_LEN];
 	char big[2000];
@@ -182,7 +182,7 @@ static void test_passphrase_refusals(void **state)
 /* The check record itself: flipped anywhere, cut anywhere, it never opens and never crashes. */
 static void test_check_record(void **state)
 {
-	const struct ks_open_params p = {.source = KS_KEK_MEMORY, .kek = test_kek, .slots = 1};
+	const struct ks_open_params p = { .source = KS_KEK_MEMORY, .kek = test_kek, .slots = 1 };
 	uint8_t check[KS_CHECK_LEN];
 	struct ks *ks;
 
@@ -202,7 +202,7 @@ static void test_check_record(void **state)
 		expect_open(&p, cut, len, NULL, KS_E_SEALED, "damaged");
 		free(cut);
 	}
-	check[5] = 1; /* says scrypt */
+	check[5] = 1;  /* says scrypt */
 	check[6] = 40; /* with 2^40 blocks of memory */
 	check[7] = 8;
 	check[8] = 1;
@@ -211,7 +211,7 @@ static void test_check_record(void **state)
 
 static void test_params(void **state)
 {
-	struct ks_open_params p = {.source = KS_KEK_MEMORY};
+	struct ks_open_params p = { .source = KS_KEK_MEMORY };
 
 	expect_open(&p, NULL, 0, NULL, KS_E_KEK_FILE, "no key-encryption key");
 	p.kek = test_kek;

@@ -99,7 +99,7 @@ static void test_flips_and_cuts(void **state)
 static void test_another_kek(void **state)
 {
 	static const uint8_t other[32] = "another key-encryption key......";
-	struct ks_open_params p = {.source = KS_KEK_MEMORY, .kek = other};
+	struct ks_open_params p = { .source = KS_KEK_MEMORY, .kek = other };
 	struct ks *ks = test_open(2), *ks2;
 	uint8_t sealed[KS_SEALED_MAX];
 	size_t n = (size_t)import_1(ks, sealed);
@@ -126,52 +126,57 @@ static void test_import_refusals(void **state)
 		int rc;
 		const char *says;
 	} rows[] = {
-		{"29d7a8", KID_3DES2, "", {1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8}, KS_E_KEYLEN, "KIC"},
-		{KIC_3DES2 "0", KID_3DES2, "", {1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8}, KS_E_HEX, "odd"},
-		{KIC_3DES2,
-		 "zz" KID_3DES2,
-		 "",
-		 {1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8},
-		 KS_E_HEX,
-		 "KID: character 1"},
-		{"", KID_3DES2, "", {1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8}, KS_E_KEYLEN, "KIC: 0 octets"},
-		{KIC_3DES2, "", "", {1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8}, KS_E_KEYLEN, "KID: 0 octets"},
-		{KIC_3DES2, KID_3DES2, "", {1, OTA_ALG_3DES3_CBC, OTA_ALG_3DES2_CBC, 8}, KS_E_KEYLEN, "3des3"},
-		{KIC_3DES2 DES_A,
-		 KID_3DES2,
-		 "",
-		 {1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8},
-		 KS_E_KEYLEN,
-		 "24 octets"},
-		{DES_A, DES_B, "", {1, OTA_ALG_3DES2_CBC, OTA_ALG_DES_CBC, 8}, KS_E_KEYLEN, "8 octets"},
-		{AES_A AES_A "00", AES_A, "", {1, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8}, KS_E_KEYLEN, "33 octets"},
-		{AES_A "00112233", AES_A, "", {1, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8}, KS_E_KEYLEN, "20 octets"},
-		{KIC_3DES2, KID_3DES2, "0011", {1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8}, KS_E_KEYLEN, "KIK"},
-		{DES_A DES_A, KID_3DES2, "", {1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8}, KS_E_WEAK, "KIC"},
-		{KIC_3DES2, DES_A DES_A_ODD, "", {1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8}, KS_E_WEAK, "KID"},
-		{KIC_3DES2, KID_3DES2, DES_A_ODD DES_A, {1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8}, KS_E_WEAK, "KIK"},
-		{DES_A DES_A_ODD DES_B,
-		 DES_A DES_B DES_C,
-		 "",
-		 {1, OTA_ALG_3DES3_CBC, OTA_ALG_3DES3_CBC, 8},
-		 KS_E_WEAK,
-		 "KIC"},
-		{DES_A DES_B DES_C,
-		 DES_A DES_B DES_B,
-		 "",
-		 {1, OTA_ALG_3DES3_CBC, OTA_ALG_3DES3_CBC, 8},
-		 KS_E_WEAK,
-		 "KID"},
-		{ONES_16, AES_A, "", {1, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8}, KS_E_WEAK, "repeated"},
-		{AES_A, ONES_16 ONES_16, "", {1, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8}, KS_E_WEAK, "KID"},
-		{"0001010100010101", DES_A, "", {1, OTA_ALG_DES_CBC, OTA_ALG_DES_CBC, 8}, KS_E_WEAK, "repeated"},
-		{AES_A, AES_A, "", {0, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8}, KS_E_SPEC, "version 1..15"},
-		{AES_A, AES_A, "", {16, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8}, KS_E_SPEC, "got version 16"},
-		{AES_A, AES_A, "", {1, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 5}, KS_E_SPEC, "CC 5"},
-		{KIC_3DES2, KID_3DES2, "", {1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 4}, KS_E_SPEC, "AES only"},
-		{DES_A, DES_B, "", {1, OTA_ALG_DES_CBC, OTA_ALG_DES_ECB, 8}, KS_E_SPEC, "algorithms"},
-		{"", "", "", {1, OTA_ALG_NONE, OTA_ALG_NONE, 8}, KS_E_SPEC, "algorithms"},
-		{AES_A, AES_A, "", {1, OTA_ALG_NONE, OTA_ALG_AES_CBC, 8}, KS_E_KEYLEN, "KIC: 16 octets"},
+		{ "29d7a8", KID_3DES2, "", { 1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8 }, KS_E_KEYLEN, "KIC" },
+		{ KIC_3DES2 "0", KID_3DES2, "", { 1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8 }, KS_E_HEX, "odd" },
+		{ KIC_3DES2,
+		  "zz" KID_3DES2,
+		  "",
+		  { 1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8 },
+		  KS_E_HEX,
+		  "KID: character 1" },
+		{ "", KID_3DES2, "", { 1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8 }, KS_E_KEYLEN, "KIC: 0 octets" },
+		{ KIC_3DES2, "", "", { 1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8 }, KS_E_KEYLEN, "KID: 0 octets" },
+		{ KIC_3DES2, KID_3DES2, "", { 1, OTA_ALG_3DES3_CBC, OTA_ALG_3DES2_CBC, 8 }, KS_E_KEYLEN, "3des3" },
+		{ KIC_3DES2 DES_A,
+		  KID_3DES2,
+		  "",
+		  { 1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8 },
+		  KS_E_KEYLEN,
+		  "24 octets" },
+		{ DES_A, DES_B, "", { 1, OTA_ALG_3DES2_CBC, OTA_ALG_DES_CBC, 8 }, KS_E_KEYLEN, "8 octets" },
+		{ AES_A AES_A "00", AES_A, "", { 1, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8 }, KS_E_KEYLEN, "33 octets" },
+		{ AES_A "00112233", AES_A, "", { 1, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8 }, KS_E_KEYLEN, "20 octets" },
+		{ KIC_3DES2, KID_3DES2, "0011", { 1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8 }, KS_E_KEYLEN, "KIK" },
+		{ DES_A DES_A, KID_3DES2, "", { 1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8 }, KS_E_WEAK, "KIC" },
+		{ KIC_3DES2, DES_A DES_A_ODD, "", { 1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8 }, KS_E_WEAK, "KID" },
+		{ KIC_3DES2,
+		  KID_3DES2,
+		  DES_A_ODD DES_A,
+		  { 1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 8 },
+		  KS_E_WEAK,
+		  "KIK" },
+		{ DES_A DES_A_ODD DES_B,
+		  DES_A DES_B DES_C,
+		  "",
+		  { 1, OTA_ALG_3DES3_CBC, OTA_ALG_3DES3_CBC, 8 },
+		  KS_E_WEAK,
+		  "KIC" },
+		{ DES_A DES_B DES_C,
+		  DES_A DES_B DES_B,
+		  "",
+		  { 1, OTA_ALG_3DES3_CBC, OTA_ALG_3DES3_CBC, 8 },
+		  KS_E_WEAK,
+		  "KID" },
+		{ ONES_16, AES_A, "", { 1, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8 }, KS_E_WEAK, "repeated" },
+		{ AES_A, ONES_16 ONES_16, "", { 1, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8 }, KS_E_WEAK, "KID" },
+		{ "0001010100010101", DES_A, "", { 1, OTA_ALG_DES_CBC, OTA_ALG_DES_CBC, 8 }, KS_E_WEAK, "repeated" },
+		{ AES_A, AES_A, "", { 0, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8 }, KS_E_SPEC, "version 1..15" },
+		{ AES_A, AES_A, "", { 16, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 8 }, KS_E_SPEC, "got version 16" },
+		{ AES_A, AES_A, "", { 1, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 5 }, KS_E_SPEC, "CC 5" },
+		{ KIC_3DES2, KID_3DES2, "", { 1, OTA_ALG_3DES2_CBC, OTA_ALG_3DES2_CBC, 4 }, KS_E_SPEC, "AES only" },
+		{ DES_A, DES_B, "", { 1, OTA_ALG_DES_CBC, OTA_ALG_DES_ECB, 8 }, KS_E_SPEC, "algorithms" },
+		{ "", "", "", { 1, OTA_ALG_NONE, OTA_ALG_NONE, 8 }, KS_E_SPEC, "algorithms" },
+		{ AES_A, AES_A, "", { 1, OTA_ALG_NONE, OTA_ALG_AES_CBC, 8 }, KS_E_KEYLEN, "KIC: 16 octets" },
 	};
 	struct ks *ks = test_open(2);
 	struct ks_stats st;
@@ -242,7 +247,7 @@ static void test_import_wipes(void **state)
 /* Three-key 3DES with K1 = K3 is two-key 3DES written long: no weakness, lists hold such keys. */
 static void test_import_k1_k3(void **state)
 {
-	static const struct ks_keyset_spec spec = {15, OTA_ALG_3DES3_CBC, OTA_ALG_AES_CBC, 4};
+	static const struct ks_keyset_spec spec = { 15, OTA_ALG_3DES3_CBC, OTA_ALG_AES_CBC, 4 };
 	struct ks *ks = test_open(2);
 
 	test_load_keys(ks, &spec, DES_A DES_B DES_A, AES_A AES_A);
@@ -311,7 +316,7 @@ static void test_ways_out(void **state)
 {
 	struct ks *ks = test_open(2);
 	uint32_t set = test_load_keys(ks, &spec_3des2, KIC_3DES2, KID_3DES2);
-	uint8_t out[64] = {0}, zero[64] = {0};
+	uint8_t out[64] = { 0 }, zero[64] = { 0 };
 	struct ks_stats st;
 
 	assert_int_equal(ks_wrap_for_partner(ks, set, "b", out, sizeof(out)), KS_E_UNAVAILABLE);

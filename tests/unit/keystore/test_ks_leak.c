@@ -111,14 +111,14 @@ static void use(struct ks *ks, uint32_t set, enum ota_alg alg)
 	struct ota_crypt c = ks_crypt(ks);
 	uint8_t buf[64] = "some octets", mac[8];
 	struct ota_mac_job m = {
-		.key = {set, KS_KEY_KID},
+		.key = { set, KS_KEY_KID },
 		.alg = alg,
-		.part = {{buf, sizeof(buf)}},
+		.part = { { buf, sizeof(buf) } },
 		.parts = 1,
 		.mac_len = 8,
 		.mac = mac,
 	};
-	struct ota_cipher_job j = {.key = {set, KS_KEY_KIC}, .alg = alg, .buf = buf, .len = sizeof(buf)};
+	struct ota_cipher_job j = { .key = { set, KS_KEY_KIC }, .alg = alg, .buf = buf, .len = sizeof(buf) };
 
 	assert_int_equal(c.mac(c.ctx, &m, 1), 0);
 	assert_int_equal(c.cipher(c.ctx, &j, 1), 0);
@@ -177,7 +177,7 @@ static void test_process(void **state)
 
 static void test_kek_gone(void **state)
 {
-	struct ks_open_params p = {.source = KS_KEK_MEMORY};
+	struct ks_open_params p = { .source = KS_KEK_MEMORY };
 	uint8_t *kek = malloc(32);
 	struct ks *ks;
 

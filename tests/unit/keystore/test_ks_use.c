@@ -32,9 +32,9 @@ static int mac_whole(struct ks *ks, uint32_t set, enum ota_alg alg, const uint8_
 {
 	struct ota_crypt c = ks_crypt(ks);
 	struct ota_mac_job j = {
-		.key = {set, KS_KEY_KID},
+		.key = { set, KS_KEY_KID },
 		.alg = alg,
-		.part = {{msg, len}},
+		.part = { { msg, len } },
 		.parts = 1,
 		.mac_len = mac_len,
 		.mac = mac,
@@ -60,7 +60,7 @@ static enum ota_alg vector_alg(const char *kind)
 
 static void vector_one(const json_t *v, enum ota_alg alg)
 {
-	const struct ks_keyset_spec spec = {3, alg, alg, alg == OTA_ALG_AES_CBC ? 4 : 8};
+	const struct ks_keyset_spec spec = { 3, alg, alg, alg == OTA_ALG_AES_CBC ? 4 : 8 };
 	const char *key = json_string_value(json_object_get(v, "key"));
 	struct ks *ks = test_open(1);
 	uint32_t set = test_load_keys(ks, &spec, key, key);
@@ -116,7 +116,7 @@ static void reference_cmac(const char *hex_key, const uint8_t *msg, size_t len, 
 	uint8_t key[32];
 	size_t n = from_hex(key, sizeof(key), hex_key), out_len = 0;
 	char name[16];
-	OSSL_PARAM params[] = {OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_CIPHER, name, 0), OSSL_PARAM_END};
+	OSSL_PARAM params[] = { OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_CIPHER, name, 0), OSSL_PARAM_END };
 
 	snprintf(name, sizeof(name), "AES-%zu-CBC", 8 * n);
 	params[0].data_size = strlen(name);
@@ -132,18 +132,18 @@ static void cut_in_parts(struct ota_mac_job *j, const uint8_t *msg, size_t len)
 {
 	const size_t a = len / 7, b = a + (len - a) / 3;
 
-	j->part[0] = (struct ota_span){msg, a};
-	j->part[1] = (struct ota_span){msg + a, b - a};
-	j->part[2] = (struct ota_span){len % 2 ? NULL : msg, 0};
-	j->part[3] = (struct ota_span){msg + b, len - b};
+	j->part[0] = (struct ota_span){ msg, a };
+	j->part[1] = (struct ota_span){ msg + a, b - a };
+	j->part[2] = (struct ota_span){ len % 2 ? NULL : msg, 0 };
+	j->part[3] = (struct ota_span){ msg + b, len - b };
 	j->parts = 4;
 }
 
 static void test_cmac_lengths(void **state)
 {
-	static const struct ks_keyset_spec spec = {1, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 4};
-	static const size_t lens[] = {0,   1,	15,  16,  17,  31,  32,	  33,	100,  112,  127, 128,
-				      496, 511, 512, 513, 527, 528, 1008, 1023, 1024, 1025, 1199};
+	static const struct ks_keyset_spec spec = { 1, OTA_ALG_AES_CBC, OTA_ALG_AES_CBC, 4 };
+	static const size_t lens[] = { 0,   1,	 15,  16,  17,	31,  32,   33,	 100,  112,  127, 128,
+				       496, 511, 512, 513, 527, 528, 1008, 1023, 1024, 1025, 1199 };
 	uint8_t msg[MSG_MAX], want[16], mac[8];
 
 	for (size_t i = 0; i < sizeof(msg); i++)
@@ -155,7 +155,7 @@ static void test_cmac_lengths(void **state)
 
 		for (size_t l = 0; l < sizeof(lens) / sizeof(lens[0]); l++) {
 			struct ota_mac_job j = {
-				.key = {set, KS_KEY_KID},
+				.key = { set, KS_KEY_KID },
 				.alg = OTA_ALG_AES_CBC,
 				.mac_len = 8,
 				.mac = mac,
@@ -175,10 +175,10 @@ static void test_cmac_lengths(void **state)
 		}
 		/* no parts at all is the empty message */
 		assert_int_equal(c.mac(c.ctx,
-				       &(struct ota_mac_job){.key = {set, KS_KEY_KID},
-							     .alg = OTA_ALG_AES_CBC,
-							     .mac_len = 8,
-							     .mac = mac},
+				       &(struct ota_mac_job){ .key = { set, KS_KEY_KID },
+							      .alg = OTA_ALG_AES_CBC,
+							      .mac_len = 8,
+							      .mac = mac },
 				       1),
 				 0);
 		reference_cmac(aes_keys[k], msg, 0, want);
@@ -194,16 +194,16 @@ static void test_cbc_mac_parts(void **state)
 		enum ota_alg alg;
 		const char *key;
 	} rows[] = {
-		{OTA_ALG_DES_CBC, "c39a1e99d2d5f597"},
-		{OTA_ALG_3DES2_CBC, "29d7a869568fdee62f6b6dffa15124d8"},
-		{OTA_ALG_3DES3_CBC, "ebea613c881db0bce327e75534f49534326f8ad62b64fee9"},
+		{ OTA_ALG_DES_CBC, "c39a1e99d2d5f597" },
+		{ OTA_ALG_3DES2_CBC, "29d7a869568fdee62f6b6dffa15124d8" },
+		{ OTA_ALG_3DES3_CBC, "ebea613c881db0bce327e75534f49534326f8ad62b64fee9" },
 	};
 	uint8_t msg[MSG_MAX], buf[MSG_MAX + 8], mac[8];
 
 	for (size_t i = 0; i < sizeof(msg); i++)
 		msg[i] = (uint8_t)(i * 7 + 3);
 	for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
-		const struct ks_keyset_spec spec = {1, rows[r].alg, rows[r].alg, 8};
+		const struct ks_keyset_spec spec = { 1, rows[r].alg, rows[r].alg, 8 };
 		struct ks *ks = test_open(1);
 		struct ota_crypt c = ks_crypt(ks);
 		uint32_t set = test_load_keys(ks, &spec, rows[r].key, rows[r].key);
@@ -211,13 +211,13 @@ static void test_cbc_mac_parts(void **state)
 		for (size_t len = 1; len < sizeof(msg); len += len < 40 ? 1 : 61) {
 			size_t padded = (len + 7) / 8 * 8;
 			struct ota_cipher_job cj = {
-				.key = {set, KS_KEY_KIC},
+				.key = { set, KS_KEY_KIC },
 				.alg = rows[r].alg,
 				.buf = buf,
 				.len = padded,
 			};
 			struct ota_mac_job j = {
-				.key = {set, KS_KEY_KID},
+				.key = { set, KS_KEY_KID },
 				.alg = rows[r].alg,
 				.mac_len = 8,
 				.mac = mac,
@@ -240,8 +240,8 @@ static void test_cbc_mac_parts(void **state)
 /* SP 800-38A, F.1: with IV 0 the first block of CBC is ECB. */
 static void test_aes_cipher(void **state)
 {
-	static const char *const want[] = {"3ad77bb40d7a3660a89ecaf32466ef97", "bd334f1d6e45f25ff712a214571fa5cc",
-					   "f3eed1bdb5d2a03c064b5a7e3db181f8"};
+	static const char *const want[] = { "3ad77bb40d7a3660a89ecaf32466ef97", "bd334f1d6e45f25ff712a214571fa5cc",
+					    "f3eed1bdb5d2a03c064b5a7e3db181f8" };
 	uint8_t plain[48], buf[48], first[16];
 
 	from_hex(plain, sizeof(plain), "6bc1bee22e409f96e93d7e117393172a");
@@ -251,7 +251,7 @@ static void test_aes_cipher(void **state)
 		struct ota_crypt c = ks_crypt(ks);
 		uint32_t set = test_load_keys(ks, &spec_aes, aes_keys[k], aes_keys[k]);
 		struct ota_cipher_job j = {
-			.key = {set, KS_KEY_KIC},
+			.key = { set, KS_KEY_KIC },
 			.alg = OTA_ALG_AES_CBC,
 			.buf = buf,
 			.len = sizeof(buf),
@@ -274,13 +274,13 @@ static void test_aes_cipher(void **state)
 /* Legacy ECB: every block for itself, by EDE with equal halves.  Key and answer of FIPS 81, Appendix B, example 1. */
 static void test_des_ecb(void **state)
 {
-	static const struct ks_keyset_spec spec = {1, OTA_ALG_DES_ECB, OTA_ALG_DES_CBC, 8};
+	static const struct ks_keyset_spec spec = { 1, OTA_ALG_DES_ECB, OTA_ALG_DES_CBC, 8 };
 	struct ks *ks = test_open(1);
 	struct ota_crypt c = ks_crypt(ks);
 	uint32_t set = test_load_keys(ks, &spec, "0123456789abcdef", "0123456789abcdef");
 	uint8_t plain[24], buf[24], want[24];
 	struct ota_cipher_job j = {
-		.key = {set, KS_KEY_KIC},
+		.key = { set, KS_KEY_KIC },
 		.alg = OTA_ALG_DES_ECB,
 		.buf = buf,
 		.len = sizeof(buf),
@@ -313,9 +313,9 @@ static void test_batch(void **state)
 	assert_int_equal(mac_whole(ks, aes, OTA_ALG_AES_CBC, msg, sizeof(msg), want[1], 8), 0);
 	for (int i = 0; i < 5; i++)
 		j[i] = (struct ota_mac_job){
-			.key = {i % 2 ? aes : des, KS_KEY_KID},
+			.key = { i % 2 ? aes : des, KS_KEY_KID },
 			.alg = i % 2 ? OTA_ALG_AES_CBC : OTA_ALG_3DES2_CBC,
-			.part = {{msg, sizeof(msg)}},
+			.part = { { msg, sizeof(msg) } },
 			.parts = 1,
 			.mac_len = 8,
 			.mac = mac[i],
@@ -345,11 +345,11 @@ static void test_batch(void **state)
 static int try_mac(struct ks *ks, uint32_t set, uint8_t key, enum ota_alg alg, uint8_t mac_len)
 {
 	struct ota_crypt c = ks_crypt(ks);
-	uint8_t mac[16] = {0}, zero[16] = {0};
+	uint8_t mac[16] = { 0 }, zero[16] = { 0 };
 	struct ota_mac_job j = {
-		.key = {set, key},
+		.key = { set, key },
 		.alg = alg,
-		.part = {{(const uint8_t *)"message", 7}},
+		.part = { { (const uint8_t *)"message", 7 } },
 		.parts = 1,
 		.mac_len = mac_len,
 		.mac = mac,
@@ -364,8 +364,8 @@ static int try_mac(struct ks *ks, uint32_t set, uint8_t key, enum ota_alg alg, u
 static int try_cipher(struct ks *ks, uint32_t set, uint8_t key, enum ota_alg alg, size_t len)
 {
 	struct ota_crypt c = ks_crypt(ks);
-	uint8_t buf[64] = {1, 2, 3}, same[64] = {1, 2, 3};
-	struct ota_cipher_job j = {.key = {set, key}, .alg = alg, .buf = buf, .len = len};
+	uint8_t buf[64] = { 1, 2, 3 }, same[64] = { 1, 2, 3 };
+	struct ota_cipher_job j = { .key = { set, key }, .alg = alg, .buf = buf, .len = len };
 	int rc = c.cipher(c.ctx, &j, 1);
 
 	if (rc)
@@ -431,7 +431,7 @@ static void test_stale_handles(void **state)
 /* A keyset with one key only. */
 static void test_half_keyset(void **state)
 {
-	static const struct ks_keyset_spec spec = {1, OTA_ALG_NONE, OTA_ALG_AES_CBC, 8};
+	static const struct ks_keyset_spec spec = { 1, OTA_ALG_NONE, OTA_ALG_AES_CBC, 8 };
 	struct ks *ks = test_open(1);
 	uint32_t set = test_load_keys(ks, &spec, "", aes_keys[0]);
 
@@ -447,16 +447,16 @@ static void test_packet(void **state)
 	struct ks *ks = test_open(1);
 	struct ota_crypt c = ks_crypt(ks);
 	uint32_t set = test_load_keys(ks, &spec_aes, aes_keys[0], aes_keys[2]);
-	const uint8_t data[] = {0x00, 0xa4, 0x00, 0x0c, 0x02, 0x6f, 0x07};
+	const uint8_t data[] = { 0x00, 0xa4, 0x00, 0x0c, 0x02, 0x6f, 0x07 };
 	struct ota_cmd_params p = {
-		.spi = {0x16, 0x39},
+		.spi = { 0x16, 0x39 },
 		.kic = 0x22,
 		.kid = 0x22,
-		.tar = {0xb0, 0x00, 0x10},
+		.tar = { 0xb0, 0x00, 0x10 },
 		.cntr = 5,
 		.cc_len = 8,
-		.kic_ref = {set, KS_KEY_KIC},
-		.kid_ref = {set, KS_KEY_KID},
+		.kic_ref = { set, KS_KEY_KIC },
+		.kid_ref = { set, KS_KEY_KID },
 		.data = data,
 		.data_len = sizeof(data),
 	};
