@@ -127,6 +127,9 @@ void gw_on_link_event(struct gw *gw, struct link *l, const struct link_event *ev
 int gw_campaign_adopt(struct gw *gw, const struct campaign_row *row, const char *profile_text, size_t len, char *err,
 		      size_t err_cap);
 
+/* Whether one more campaign finds a place: CAMPAIGNS_MAX that are not ended.  Ended ones give their place up, oldest first, and
+ * are then known to the store alone. */
+bool gw_campaign_room(const struct gw *gw);
 /* A READY campaign is about to be dropped from the store: from now on the core does not know it.  -ENOENT, or -EALREADY when
  * it has been started. */
 int gw_campaign_forget(struct gw *gw, uint64_t id);

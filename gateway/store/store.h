@@ -31,6 +31,8 @@ enum store_err {
 	STORE_R_OPEN_TXN = -217, /* card has an open transaction (D7) */
 	STORE_R_DUP_NAME = -218, /* campaign name taken */
 	STORE_R_NOT_FOUND = -219,
+	STORE_R_NO_MSISDN = -220, /* TXN_PLAN with need_msisdn: the card has no number to send to */
+	STORE_R_IMSI_LEN = -221,  /* TXN_PLAN: the new IMSI has not the length of the card's present one */
 };
 const char *store_strerror(int err);
 
@@ -64,7 +66,8 @@ struct store_card_insert {
 struct store_txn_plan {
 	struct txn_row txn;
 	char iccid[ICCID_DIGITS_MAX + 1];
-	uint8_t kvn; /* key version the profile needs */
+	bool need_msisdn; /* refuse a card without MSISDN: it could not be addressed */
+	uint8_t kvn;	  /* key version the profile needs */
 	/* written back, for dry runs and estimates: */
 	uint8_t kic_alg, kid_alg, cc_len;
 };
