@@ -369,6 +369,16 @@ static bool take_pdu(struct smpp_link *l, const uint8_t *octets, size_t len, uin
 	return l->fd >= 0;
 }
 
+/* A whole PDU shows that the peer lives; single octets do not: one that only trickles would keep its bind for ever. */
+static void alive(struct smpp_link *l)
+{
+	l->rx_ms = smpp_now(l);
+	if (!l->enquiring)
+		return;
+	l->enquiring = false;
+	smpp_timer(l->conn_ev, l->cfg.enquire_link_ms);
+}
+
 void smpp_take_input(struct smpp_link *l)
 {
 	size_t at = 0;
@@ -388,6 +398,7 @@ void smpp_take_input(struct smpp_link *l)
 			protocol_error(l, len, l->rx_octets + at, l->in + at, left);
 			return;
 		}
+		alive(l);
 		if (!take_pdu(l, l->in + at, (size_t)len, l->rx_octets + at))
 			return;
 		at += (size_t)len;
@@ -419,11 +430,6 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 	 * (OsmoMSC: 22 instead of 1,100 submits per second).  The kernel forgets the setting, so it is renewed. */
 	setsockopt(l->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
 	l->in_len += (size_t)n;
-	l->rx_ms = smpp_now(l);
-	if (l->enquiring) {
-		l->enquiring = false;
-		smpp_timer(l->conn_ev, l->cfg.enquire_link_ms);
-	}
 	smpp_take_input(l);
 	if (l->fd >= 0 && smpp_out_room(l) < SMPP_OUT_PAUSE && !l->read_paused) {
 		l->read_paused = true;
@@ -567,7 +573,7 @@ static void go_connect(struct smpp_link *l)
 
 /* ------------------------------------------------------------------------------------------------- timers */
 
-/* Idle is measured from the last octet received: the timer is not touched per PDU but looks again when it fires. */
+/* Idle is measured from the last whole PDU received: the timer is not touched per PDU but looks again when it fires. */
 static void keep_alive(struct smpp_link *l)
 {
 	int64_t quiet_ms = smpp_now(l) - l->rx_ms;

@@ -595,6 +595,33 @@ static void test_traffic_is_life(void **state)
 	BED_WAIT(b, !l->enquiring);
 }
 
+/* Octets that never become a PDU are no answer: the bind is given up. */
+static void test_trickle_is_no_life(void **state)
+{
+	static const uint8_t head[] = { 0, 0, 0, 16, 0x80, 0, 0, 0x15 };
+	struct bed *b = *state;
+	struct smpp_link *l;
+
+	b->cfg.enquire_link_ms = 3600000;
+	bed_up(b);
+	l = (struct smpp_link *)b->link;
+	b->smsc.mute_enquire = true;
+	b->skew_ms += 3600000;
+	for (size_t i = 0; i < sizeof(head); i++) {
+		smsc_raw(&b->smsc, &head[i], 1);
+		BED_WAIT(b, l->in_len == i + 1);
+	}
+	event_active(l->conn_ev, EV_TIMEOUT, 1);
+	BED_WAIT(b, b->smsc.enquires == 1);
+	assert_true(l->enquiring);
+	smsc_raw(&b->smsc, "", 1);
+	BED_WAIT(b, l->in_len == sizeof(head) + 1);
+	assert_true(l->enquiring);
+	event_active(l->conn_ev, EV_TIMEOUT, 1);
+	BED_WAIT(b, bed_count(b, LINK_EV_DOWN) == 1);
+	assert_true(bed_logged(b, "no response to enquire_link"));
+}
+
 /* ------------------------------------------------------------------------------------------------ buffers */
 
 /* A full window against a peer that does not read: the octets wait, leave in order, each gets its answer. */
@@ -684,6 +711,7 @@ int main(void)
 		T(test_stop_inside_down),
 		T(test_enquire_link),
 		T(test_traffic_is_life),
+		T(test_trickle_is_no_life),
 		T(test_partial_writes),
 		T(test_cfg_faults),
 	};
