@@ -307,6 +307,7 @@ static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 	struct store_txn_plan *p = op->row;
 	struct m_txn rec;
 	const struct m_card *m;
+	int16_t numbers;
 	uint32_t i, t;
 	unsigned k;
 
@@ -322,6 +323,7 @@ static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 	}
 	m = vec_at(&d->card, i);
 	p->txn.card = m->row.id;
+	numbers = store_plan_numbers(p, m->row.imsi, m->row.msisdn);
 	for (k = 0; k < m->n_keysets && m->keyset[k].kvn != p->kvn; k++)
 		;
 	if (k == m->n_keysets) {
@@ -331,6 +333,9 @@ static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 	p->kic_alg = m->keyset[k].kic_alg;
 	p->kid_alg = m->keyset[k].kid_alg;
 	p->cc_len = m->keyset[k].cc_len;
+	op->rc = numbers;
+	if (op->rc)
+		return 0;
 	for (t = m->txns; t != NONE; t = ((struct m_txn *)vec_at(&d->txn, t))->next)
 		if (txn_is_open(d, &((struct m_txn *)vec_at(&d->txn, t))->row)) {
 			op->rc = STORE_R_OPEN_TXN;

@@ -219,15 +219,23 @@ static int op_campaign_drop(struct conn *c, struct store_op *op)
 	return err;
 }
 
-/* Card and keyset of a plan.  *rc: NO_CARD, NO_KEYSET. */
+/* Card, keyset and numbers of a plan.  *rc: NO_CARD, NO_KEYSET, NO_MSISDN, IMSI_LEN. */
 static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 {
-	sqlite3_stmt *st = c->st[S_CARD_ID];
+	sqlite3_stmt *st = c->st[S_CARD_BY_ICCID];
+	int16_t numbers = 0;
 	int got;
 
+	p->txn.card = 0;
 	bind_text(st, 1, p->iccid);
 	got = st_row(st);
-	p->txn.card = got > 0 ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
+	if (got > 0) {
+		const char *imsi = (const char *)sqlite3_column_text(st, 1);
+		const char *msisdn = (const char *)sqlite3_column_text(st, 2);
+
+		p->txn.card = (uint64_t)sqlite3_column_int64(st, 0);
+		numbers = store_plan_numbers(p, imsi ? imsi : "", msisdn ? msisdn : "");
+	}
 	sqlite3_reset(st);
 	if (got <= 0) {
 		*rc = STORE_R_NO_CARD;
@@ -240,6 +248,7 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 		p->kic_alg = (uint8_t)sqlite3_column_int(st, 0);
 		p->kid_alg = (uint8_t)sqlite3_column_int(st, 1);
 		p->cc_len = (uint8_t)sqlite3_column_int(st, 2);
+		*rc = numbers;
 	} else {
 		*rc = STORE_R_NO_KEYSET;
 	}

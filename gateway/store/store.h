@@ -46,9 +46,9 @@ enum store_op_kind {
 	ST_CAMPAIGN_INSERT, /* bytes: profile text; DUP_NAME in rc; id is the caller's */
 	ST_CAMPAIGN_PUT,
 	ST_CAMPAIGN_DROP, /* a LOADING or READY campaign with all its txns; id in campaign.id; else rc NOT_FOUND */
-	ST_TXN_PLAN, /* by ICCID; checks card, keyset kvn, open txn, IMSI; per-op rc; writes back txn.id and txn.card */
-	ST_TXN_PUT,  /* by id, all but campaign, card and the new numbers; rc NOT_FOUND */
-	ST_CMD_PUT,  /* insert, or replace all but txn, card, campaign and kind */
+	ST_TXN_PLAN, /* by ICCID; checks card, keyset kvn, its numbers, open txn, IMSI; per-op rc; writes back txn.id and .card */
+	ST_TXN_PUT, /* by id, all but campaign, card and the new numbers; rc NOT_FOUND */
+	ST_CMD_PUT, /* insert, or replace all but txn, card, campaign and kind */
 	ST_WIRE_PUT, /* bytes: the packet of cmd.id; an existing one is NEVER overwritten with other octets (E_CORRUPT) */
 	ST_PART_PUT,
 	ST_PARTS_DROP, /* all parts of (part.card, part.iei, part.ref) */
@@ -68,8 +68,9 @@ struct store_txn_plan {
 	char iccid[ICCID_DIGITS_MAX + 1];
 	bool need_msisdn; /* refuse a card without MSISDN: it could not be addressed */
 	uint8_t kvn;	  /* key version the profile needs */
-	/* written back, for dry runs and estimates: */
+	/* written back, for dry runs, estimates and reasons: */
 	uint8_t kic_alg, kid_alg, cc_len;
+	uint8_t imsi_len; /* digits of the card's present IMSI */
 };
 struct store_meta {
 	char key[32];
@@ -105,6 +106,8 @@ void store_batch_reset(struct store_batch *b); /* keeps the memory */
 struct store_op *store_batch_add(struct store_batch *b, enum store_op_kind kind, const void *row, const void *bytes,
 				 size_t bytes_len);
 size_t store_row_size(enum store_op_kind kind);
+/* For the backends: may this plan be for a card with these numbers?  0, NO_MSISDN, IMSI_LEN; writes imsi_len back. */
+int16_t store_plan_numbers(struct store_txn_plan *p, const char *imsi, const char *msisdn);
 
 /* ------------------------------------------------------------------------------- fetch: a card with all that is open */
 

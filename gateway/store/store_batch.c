@@ -37,6 +37,8 @@ static const struct {
 	{ STORE_R_OPEN_TXN, "card has an open transaction" },
 	{ STORE_R_DUP_NAME, "campaign name already taken" },
 	{ STORE_R_NOT_FOUND, "not found" },
+	{ STORE_R_NO_MSISDN, "card has no MSISDN to send to" },
+	{ STORE_R_IMSI_LEN, "new IMSI is not as long as the card's present one" },
 };
 
 const char *store_strerror(int err)
@@ -99,6 +101,17 @@ size_t store_query_row_size(enum store_query_kind kind)
 		return sizeof(struct store_totals);
 	}
 	return 0;
+}
+
+int16_t store_plan_numbers(struct store_txn_plan *p, const char *imsi, const char *msisdn)
+{
+	size_t len = strlen(imsi), new_len = strlen(p->txn.new_imsi);
+
+	p->imsi_len = (uint8_t)len;
+	if (p->need_msisdn && !*msisdn)
+		return STORE_R_NO_MSISDN;
+	/* One lost digit would strand the card: networks have IMSIs of one length. */
+	return len && new_len && len != new_len ? STORE_R_IMSI_LEN : 0;
 }
 
 struct store_batch *store_batch_new(void)

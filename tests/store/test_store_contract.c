@@ -265,6 +265,48 @@ static void test_plan(void **state)
 	assert_int_equal(one(f, ST_TXN_PUT, &t, NULL, 0), STORE_R_NOT_FOUND);
 }
 
+/* What could not be addressed, or would strand the card, is refused. */
+static void test_plan_numbers(void **state)
+{
+	struct fix *f = *state;
+	struct store_card_insert in = card_make(1, 1);
+	struct store_txn_plan p;
+
+	in.card.msisdn[0] = 0;
+	assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), 0);
+	card_in(f, 2);
+	campaign_in(f, 1, "one", CAMPAIGN_LOADING);
+	p = plan_make(1, 1, 1);
+	p.need_msisdn = true;
+	snprintf(p.txn.new_msisdn, sizeof(p.txn.new_msisdn), "4916"); /* not yet the number to send to */
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_NO_MSISDN);
+	p.kvn = 3;
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_NO_KEYSET);
+	p = plan_make(1, 2, 2);
+	p.need_msisdn = true;
+	p.txn.new_imsi[14] = 0;
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_IMSI_LEN);
+	assert_int_equal(p.imsi_len, 15);
+	assert_int_equal(totals(f).txns, 0);
+	p = plan_make(1, 2, 2);
+	p.need_msisdn = true;
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+	p = plan_make(1, 2, 3);
+	p.txn.new_imsi[14] = 0; /* said before the open transaction */
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_IMSI_LEN);
+	p = plan_make(1, 1, 1);
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+	/* an IMSI of 14 digits stays one */
+	in = card_make(3, 1);
+	in.card.imsi[14] = 0;
+	assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), 0);
+	p = plan_make(1, 3, 30);
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_IMSI_LEN);
+	assert_int_equal(p.imsi_len, 14);
+	p.txn.new_imsi[14] = 0;
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+}
+
 static void test_dry_run(void **state)
 {
 	struct fix *f = *state;
@@ -870,18 +912,18 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_card_insert),   T(test_card_insert_many),
-		T(test_card_put),      T(test_addr),
-		T(test_campaign),      T(test_plan),
-		T(test_dry_run),       T(test_drop),
-		T(test_claim),	       T(test_cmd),
-		T(test_wire_once),     T(test_open_cmds),
-		T(test_parts),	       T(test_story),
-		T(test_meta_outbox),   T(test_report),
-		T(test_batch_no),      T(test_order),
-		T(test_failed_order),  T(test_shuffled),
-		T(test_batch_full),    T(test_reopen),
-		T(test_close_answers),
+		T(test_card_insert),  T(test_card_insert_many),
+		T(test_card_put),     T(test_addr),
+		T(test_campaign),     T(test_plan),
+		T(test_plan_numbers), T(test_dry_run),
+		T(test_drop),	      T(test_claim),
+		T(test_cmd),	      T(test_wire_once),
+		T(test_open_cmds),    T(test_parts),
+		T(test_story),	      T(test_meta_outbox),
+		T(test_report),	      T(test_batch_no),
+		T(test_order),	      T(test_failed_order),
+		T(test_shuffled),     T(test_batch_full),
+		T(test_reopen),	      T(test_close_answers),
 	};
 	int rc = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 

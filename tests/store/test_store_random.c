@@ -129,6 +129,9 @@ static void add_plan(struct pair *p)
 	plan.kvn = (uint8_t)(1 + dice(3) / 2);
 	if (!dice(3))
 		some_digits(plan.txn.new_msisdn, sizeof(plan.txn.new_msisdn), "4916");
+	plan.need_msisdn = !dice(4);
+	if (!dice(8))
+		plan.txn.new_imsi[14] = 0;
 	add(p, ST_TXN_PLAN, &plan, NULL, 0);
 }
 
