@@ -12,10 +12,12 @@ static void drain_link(struct gw *gw, struct link *l, int64_t now_ms)
 	unsigned room;
 
 	while ((room = l->ops->credit(l, now_ms)) > 0 && gw_submit_next(gw, l->id, room, now_ms, &s, ud)) {
-		if (l->ops->submit(l, &s, now_ms)) {
-			gw_submit_refused(gw, l->id, s.token, now_ms);
+		int rc = l->ops->submit(l, &s, now_ms);
+
+		if (rc)
+			gw_submit_refused(gw, l->id, s.token, rc, now_ms);
+		if (rc && rc != -EINVAL)
 			return;
-		}
 	}
 }
 

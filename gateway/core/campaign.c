@@ -25,6 +25,35 @@ struct campaign *campaign_by_id(struct gw *gw, uint64_t id)
 	return NULL;
 }
 
+/* Nothing of it is under way in memory: its place may be given to another.  The store keeps it. */
+static bool campaign_over(const struct campaign *c)
+{
+	return !c->row.id || (c->row.ended_ms && !c->dirty && !c->claim_pending);
+}
+
+/* A free place, else that of the campaign that ended first; NULL when none is over. */
+struct campaign *campaign_place(struct gw *gw)
+{
+	struct campaign *c, *best = NULL;
+
+	if (gw->n_campaigns < CAMPAIGNS_MAX)
+		return &gw->campaign[gw->n_campaigns++];
+	for (unsigned i = 0; i < gw->n_campaigns; i++) {
+		c = &gw->campaign[i];
+		if (campaign_over(c) && (!best || c->row.ended_ms < best->row.ended_ms))
+			best = c;
+	}
+	return best;
+}
+
+bool gw_campaign_room(const struct gw *gw)
+{
+	for (unsigned i = 0; i < gw->n_campaigns; i++)
+		if (campaign_over(&gw->campaign[i]))
+			return true;
+	return gw->n_campaigns < CAMPAIGNS_MAX;
+}
+
 int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text, size_t len, char *err, size_t err_cap)
 {
 	struct campaign *c = campaign_by_id(gw, row->id);
@@ -32,15 +61,11 @@ int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text
 
 	if (c)
 		return -EEXIST;
-	for (unsigned i = 0; i < gw->n_campaigns && !c; i++)
-		if (!gw->campaign[i].row.id) /* a forgotten one's place */
-			c = &gw->campaign[i];
-	if (!c && gw->n_campaigns == CAMPAIGNS_MAX)
+	if (!gw_campaign_room(gw))
 		return -ENOSPC;
 	if (profile_parse(&p, text, len, err, err_cap))
 		return -EINVAL;
-	if (!c)
-		c = &gw->campaign[gw->n_campaigns++];
+	c = campaign_place(gw);
 	*c = (struct campaign){ .row = *row, .profile = p, .rate_ms = gw->now_ms };
 	c->by_state[TXN_PLANNED] = row->targets;
 	return 0;
@@ -140,7 +165,10 @@ static void claim_done(struct store_fetch *f, int rc)
 	}
 	if (rc) {
 		gw_log(gw, 4, "store: reading targets failed (%s), trying again", store_strerror(rc));
-		gw->deps.store->ops->fetch(gw->deps.store, f);
+		gw->campaign[cl->campaign].claim_pending = false;
+		cl->used = false;
+		gw->fetches--;
+		gw->claim_hold_ms = gw->now_ms + FETCH_RETRY_MS;
 		return;
 	}
 	campaign_claimed(gw, cl);
@@ -190,6 +218,8 @@ static bool claim_start(struct gw *gw, unsigned index)
 
 void campaign_claims(struct gw *gw)
 {
+	if (gw->now_ms < gw->claim_hold_ms)
+		return;
 	for (unsigned i = 0; i < gw->n_campaigns; i++) {
 		unsigned at = (gw->claim_turn + i) % gw->n_campaigns;
 		struct campaign *c = &gw->campaign[at];
@@ -264,6 +294,7 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev)
 			return;
 		}
 		state_set(gw, c, CAMPAIGN_PAUSED);
+		flight_sweep(gw);
 		break;
 	case CAMPAIGN_VERB_CANCEL:
 		if (c->row.state == CAMPAIGN_DONE || c->row.state == CAMPAIGN_CANCELLED) {
@@ -271,6 +302,7 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev)
 			return;
 		}
 		state_set(gw, c, CAMPAIGN_CANCELLED);
+		flight_sweep(gw);
 		wheel_release_held(gw, index);
 		wake_all(gw, index);
 		break;

@@ -274,35 +274,44 @@ static void ev_append(struct ev_list *l, struct ev_node *n)
 	l->tail = &n->next;
 }
 
-/* Runs what waited for this card; c is NULL when the store knows no such card. */
-static void run_parked(struct gw *gw, struct fetch_slot *s, struct card *c)
+static void fetch_again(struct gw *gw, struct fetch_slot *s)
 {
+	s->again_ms = 0;
+	s->seq = gw->fetch_seq++; /* what it brings is as new as this */
+	gw->deps.store->ops->fetch(gw->deps.store, &s->f);
+}
+
+/* Runs what waited for this card as far as the batch has room; s->card is NULL when the store knows no such card. */
+static void run_parked(struct gw *gw, struct fetch_slot *s)
+{
+	struct stub *st = s->timer ? stub_find(gw, s->f.card) : NULL;
+
 	while (s->events.head) {
 		struct ev_node *n = s->events.head;
 
+		if (gw_batch_full(gw))
+			return;
 		s->events.head = n->next;
-		gw_card_event(gw, c, &n->ev);
+		gw_card_event(gw, s->card, &n->ev);
 		gw_ev_free(gw, n);
 	}
-	if (s->timer) {
-		struct stub *st = stub_find(gw, s->f.card);
-
-		if (st)
-			st->fetching = false;
-		if (c)
-			cmd_timer(gw, c);
-		else if (st)
-			stub_remove(gw, s->f.card);
-	}
-	s->used = false;
+	if (st)
+		st->fetching = false;
+	if (st && s->card)
+		cmd_timer(gw, s->card);
+	else if (st)
+		stub_remove(gw, s->f.card);
+	if (s->card)
+		s->card->pins--;
+	s->used = s->ready = false;
 	gw->fetches--;
+	gw->fetches_waiting--;
 }
 
 static void fetch_done(struct store_fetch *f, int rc)
 {
 	struct fetch_slot *s = f->ctx;
 	struct gw *gw = s->gw;
-	struct card *c = NULL;
 
 	if (rc == STORE_E_CORRUPT) {
 		gw_set_fatal(gw, "the store cannot read a card: %s", store_strerror(rc));
@@ -310,20 +319,54 @@ static void fetch_done(struct store_fetch *f, int rc)
 	}
 	if (rc == STORE_E_CLOSED)
 		return;
-	if (rc) {
-		/* nothing that came in is dropped: read again */
-		gw_log(gw, 4, "store: reading a card failed (%s), trying again", store_strerror(rc));
-		gw->deps.store->ops->fetch(gw->deps.store, f);
+	gw->fetches_waiting++;
+	s->card = !rc && f->n ? card_load(gw, &s->out) : NULL;
+	if (rc || (f->n && !s->card)) {
+		/* nothing that came in is dropped: read again, a little later */
+		if (rc)
+			gw_log(gw, 4, "store: reading a card failed (%s), trying again", store_strerror(rc));
+		s->again_ms = gw->now_ms + FETCH_RETRY_MS;
 		return;
 	}
-	if (f->n) {
-		c = card_load(gw, &s->out);
-		if (!c) { /* no place now: keep the slot, read again when there is */
-			gw->deps.store->ops->fetch(gw->deps.store, f);
-			return;
+	if (s->card)
+		s->card->pins++;
+	s->ready = true;
+	run_parked(gw, s);
+}
+
+/* Reads that are to be asked for again, and parked events that found the batch full. */
+int cards_turn(struct gw *gw)
+{
+	int did = 0;
+
+	for (unsigned i = 0; gw->fetches_waiting && i < gw->cfg.limits.fetch_max; i++) {
+		struct fetch_slot *s = &gw->fetch[i];
+
+		if (s->used && s->ready && !gw_batch_full(gw)) {
+			run_parked(gw, s);
+			did++;
+		} else if (s->used && s->again_ms && gw->now_ms >= s->again_ms) {
+			gw->fetches_waiting--;
+			fetch_again(gw, s);
+			did++;
 		}
 	}
-	run_parked(gw, s, c);
+	return did;
+}
+
+int64_t cards_due(const struct gw *gw)
+{
+	int64_t due = INT64_MAX;
+
+	for (unsigned i = 0; gw->fetches_waiting && i < gw->cfg.limits.fetch_max; i++) {
+		const struct fetch_slot *s = &gw->fetch[i];
+
+		if (s->used && s->ready && !gw_batch_full(gw))
+			return gw->now_ms;
+		if (s->used && s->again_ms && s->again_ms < due)
+			due = s->again_ms;
+	}
+	return due;
 }
 
 static bool same_key(const struct fetch_slot *s, uint64_t id, const struct ota_addr *a)
@@ -361,6 +404,9 @@ bool card_fetch(struct gw *gw, uint64_t id, const struct ota_addr *a, struct ev_
 	s->timer = timer;
 	s->gw = gw;
 	s->seq = gw->fetch_seq++;
+	s->ready = false;
+	s->again_ms = 0;
+	s->card = NULL;
 	s->events = (struct ev_list){ 0 };
 	if (ev)
 		ev_append(&s->events, ev);

@@ -116,7 +116,8 @@ static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd)
 	struct campaign *camp = campaign_by_id(gw, cmd->campaign);
 
 	cmd->attempt++;
-	t->attempts++;
+	if (t->attempts < UINT16_MAX)
+		t->attempts++;
 	t->last_try_ms = gw->now_ms;
 	if (!t->first_try_ms)
 		t->first_try_ms = gw->now_ms;
@@ -126,8 +127,8 @@ static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd)
 	if (camp)
 		camp->attempts++;
 	if (flight_add(gw, c, cmd)) {
-		cmd_due(gw, c, cmd, INT64_MAX);
-	} else { /* all places taken: it did not take place */
+		cmd_due(gw, c, cmd, cmd->deadline_ms); /* should no link ask for it before */
+	} else {				       /* all places taken: it did not take place */
 		cmd_attempt_back(gw, c, cmd);
 		cmd_due(gw, c, cmd, gw->now_ms + LAUNCH_RETRY_MS);
 	}
@@ -146,14 +147,20 @@ static void give_up(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd
 
 static void cmd_fence(struct gw *gw, struct card *c, struct cmd_row *cmd, uint64_t jump);
 
+/* May the card have run the script?  A read-back is only ever asked because nobody knows. */
+static bool may_have_run(const struct cmd_row *cmd)
+{
+	return cmd->kind == CMD_READBACK || cmd->attempt || cmd->sent_ms;
+}
+
 void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 {
 	char why[64];
 
 	if (gw->now_ms >= cmd->deadline_ms) {
 		give_up(gw, c, cmd, CMD_EXPIRED, TXN_EXPIRED,
-			cmd->attempt ? "deadline passed without an authenticated answer" :
-				       "deadline passed, never sent");
+			may_have_run(cmd) ? "deadline passed without an authenticated answer" :
+					    "deadline passed, never sent");
 		return;
 	}
 	if (c->b.txn.attempts >= gw->cfg.retry.attempts_max) {
@@ -186,8 +193,9 @@ struct prep {
 static bool prep_fail(struct gw *gw, struct card *c, enum fail_class cls, const char *what, const char *detail)
 {
 	txn_obstacle(gw, c, cls, 0);
-	txn_state_set(gw, c, cls == FAIL_CARD_PERM ? TXN_QUARANTINED : TXN_FAILED, "%s%s%s", what, detail ? ": " : "",
-		      detail ? detail : "");
+	/* where a script has gone before, what it did is not known */
+	txn_state_set(gw, c, cls == FAIL_CARD_PERM || c->b.txn.scripts ? TXN_QUARANTINED : TXN_FAILED, "%s%s%s", what,
+		      detail ? ": " : "", detail ? detail : "");
 	return false;
 }
 
@@ -352,7 +360,7 @@ void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct f
 	txn_obstacle(gw, c, why->cls, why->code);
 	if (why->cls == FAIL_SUBS_PERM || why->cls == FAIL_CONFIG || why->cls == FAIL_CARD_PERM) {
 		/* the network will not take it.  If an earlier attempt got out, the card may have run it: a person must look */
-		if (cmd->attempt > 1 || cmd->sent_ms)
+		if (cmd->kind == CMD_READBACK || cmd->attempt > 1 || cmd->sent_ms)
 			give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why->what ? why->what : "refused");
 		else
 			give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why->what ? why->what : "refused");
@@ -428,15 +436,17 @@ void cmd_timer(struct gw *gw, struct card *c)
 		stub_remove(gw, c->b.card.id);
 		return;
 	}
-	if (flight_find(gw, cmd->id)) { /* under way again: its end sets the next time */
+	if (flight_find(gw, cmd->id)) { /* under way: its end sets the next time, or the deadline does */
 		stub_due(gw, s, INT64_MAX);
+		if (gw->now_ms >= cmd->deadline_ms)
+			flight_sweep(gw);
 		return;
 	}
 	camp = campaign_by_id(gw, cmd->campaign);
 	if (!camp || camp->row.state == CAMPAIGN_CANCELLED) {
 		give_up(gw, c, cmd, CMD_CANCELLED, TXN_CANCELLED,
-			cmd->attempt ? "campaign cancelled; the command may have run" :
-				       "campaign cancelled, never sent");
+			may_have_run(cmd) ? "campaign cancelled; the command may have run" :
+					    "campaign cancelled, never sent");
 		return;
 	}
 	if (camp->row.state == CAMPAIGN_PAUSED) {
@@ -478,16 +488,21 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 		return;
 	camp = campaign_by_id(gw, cmd->campaign);
 	if (camp)
-		camp->sms_parts += f->next_seg;
+		camp->sms_parts += f->next_seg - f->kept;
 	if (cmd->txn == c->b.txn.id) {
-		c->b.txn.sms_parts += f->next_seg;
+		unsigned parts = c->b.txn.sms_parts + f->next_seg - f->kept;
+
+		c->b.txn.sms_parts = parts < UINT16_MAX ? (uint16_t)parts : UINT16_MAX;
 		card_dirty(gw, c, DIRTY_TXN);
 	}
-	gw_story(gw, cmd->card, cmd->id, STORY_ATTEMPT, NULL, 0, "attempt %u, link %s, %u of %u SMS, ref %u: %s",
-		 f->attempt, link_name(gw, f->link, number), f->next_seg, f->segs, cmd->concat_ref,
-		 f->fail.cls == FAIL_NONE ? "accepted" :
-		 f->fail.what		  ? f->fail.what :
-					    fail_class_name(f->fail.cls));
+	/* a link that is down or throttled says so once, not every few seconds for days */
+	if (f->fail.cls == FAIL_NONE || retry_counts(f->fail.cls) || c->b.txn.fail_class != f->fail.cls)
+		gw_story(gw, cmd->card, cmd->id, STORY_ATTEMPT, NULL, 0,
+			 "attempt %u, link %s, %u of %u SMS, ref %u: %s", f->attempt, link_name(gw, f->link, number),
+			 f->next_seg, f->segs, cmd->concat_ref,
+			 f->fail.cls == FAIL_NONE ? "accepted" :
+			 f->fail.what		  ? f->fail.what :
+						    fail_class_name(f->fail.cls));
 	if (cmd->state != CMD_PREPARED)
 		return; /* a PoR was faster than the answer to our submit */
 	if (f->fail.cls != FAIL_NONE && (f->next_seg < f->segs || f->accepted + f->unknown < f->segs)) {
@@ -608,6 +623,11 @@ static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, con
 	else
 		snprintf(why, sizeof(why), "command %u of %u answered %04X (%s)", r->count, cmd->apdus, r->sw,
 			 ota_sw_name(r->sw));
+	if (was_open && !whole && r->count == cmd->apdus) {
+		/* only the READ at the end went wrong: EF_IMSI is written, the card itself must say with what */
+		cmd_fence(gw, c, cmd, 0);
+		return;
+	}
 	if (was_open) {
 		give_up(gw, c, cmd, CMD_FAILED, whole ? TXN_QUARANTINED : TXN_FAILED, why);
 		return;
@@ -646,7 +666,7 @@ static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, c
 	if (!whole) {
 		txn_obstacle(gw, c, FAIL_CARD_PERM, r->sw);
 		snprintf(why, sizeof(why), "read-back: command %u of %u answered %04X", r->count, cmd->apdus, r->sw);
-		give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why);
+		give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);
 		return;
 	}
 	if (script_was_taken(gw, c, proven_before)) {
@@ -715,7 +735,8 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 			return;
 		txn_obstacle(gw, c, FAIL_CONFIG, rsp->status);
 		snprintf(why, sizeof(why), "card refuses: %02X (%s)", rsp->status, ota_por_status_name(rsp->status));
-		give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why);
+		/* proof that this packet did not run; a read-back proves nothing about the script before it */
+		give_up(gw, c, cmd, CMD_FAILED, cmd->kind == CMD_READBACK ? TXN_QUARANTINED : TXN_FAILED, why);
 		return;
 	default: /* counter low or high, memory, more time: what does the card hold? */
 		if (open)

@@ -137,6 +137,29 @@ static void withdraw(struct gw *gw, struct flight *f, struct card *c, struct cmd
 	stub_due(gw, stub_find(gw, c->b.card.id), gw->now_ms);
 }
 
+/* Withdraws from the prepared queue what may not go any more; also while no link is there to ask for it. */
+void flight_sweep(struct gw *gw)
+{
+	struct flight *f = gw->prep_head, *next;
+
+	gw->prep_head = NULL;
+	gw->prep_tail = &gw->prep_head;
+	for (; f; f = next) {
+		struct card *c = card_find(gw, f->card);
+		struct cmd_row *cmd = c ? card_cmd(c, f->cmd, NULL) : NULL;
+
+		next = f->next;
+		f->next = NULL;
+		ota_assert(cmd);
+		if (still_wanted(gw, f, c, cmd, gw->now_ms)) {
+			*gw->prep_tail = f;
+			gw->prep_tail = &f->next;
+		} else {
+			withdraw(gw, f, c, cmd);
+		}
+	}
+}
+
 /* Of a packet that was stopped half way on this link, what is out comes back and the rest stays here. */
 void flight_clear_link(struct gw *gw, unsigned link)
 {
@@ -235,17 +258,21 @@ bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms,
 	return true;
 }
 
-void gw_submit_refused(struct gw *gw, unsigned link, uint64_t token, int64_t now_ms)
+void gw_submit_refused(struct gw *gw, unsigned link, uint64_t token, int rc, int64_t now_ms)
 {
 	struct gw_event ev = { .kind = GW_EV_LINK, .link = link };
 	struct flight *f = flight_find(gw, token >> 24);
 
-	if (f)
+	if (f) {
 		f->aborted = true; /* the rest stays here */
+		f->kept++;
+	}
 	/* the same road as any other outcome, so that there is one place where attempts end */
-	ev.ev.kind = LINK_EV_UNKNOWN;
+	ev.ev.kind = LINK_EV_REJECTED;
 	ev.ev.token = token;
-	ev.ev.fail = (struct fail){ FAIL_LINK, 0, "link did not take it" };
+	ev.ev.fail = rc == -EINVAL ?
+			     (struct fail){ FAIL_CONFIG, 0, "no link can send this: is there a number to send to?" } :
+			     (struct fail){ FAIL_LINK, 0, "link did not take it" };
 	gw->now_ms = now_ms;
 	if (gw_post(gw, &ev) < 0)
 		gw_set_fatal(gw, "no place for an outcome of our own submit: reserve too small");

@@ -262,7 +262,7 @@ void gw_story(struct gw *gw, uint64_t card, uint64_t cmd, enum story_kind kind, 
 }
 
 /* While a commit takes long, decisions pile up only this far; then events wait in the inbox. */
-static bool batch_full(const struct gw *gw)
+bool gw_batch_full(const struct gw *gw)
 {
 	return gw->dirty_n >= gw->cfg.limits.batch_cards_max || gw->batch->n >= STORE_BATCH_OPS_MAX / 4 ||
 	       gw->fx_n + gw->ev_used - gw->inbox_n + gw->cfg.limits.step_events_max >= gw->fx_cap;
@@ -392,10 +392,16 @@ static void load_stubs(struct gw *gw, const struct store_stub *in, unsigned rows
 {
 	for (unsigned i = 0; i < rows; i++) {
 		struct campaign *c = campaign_by_id(gw, in[i].campaign);
-		struct stub *s = c && in[i].state < _CMD_STATES ? stub_add(gw, in[i].card) : NULL;
+		struct stub *s;
 
+		if (!c || in[i].state >= _CMD_STATES) {
+			gw_log(gw, 4, "cmd=%llu is open but of no campaign that is: left alone",
+			       (unsigned long long)in[i].cmd);
+			continue;
+		}
+		s = stub_add(gw, in[i].card);
 		if (!s) {
-			gw_set_fatal(gw, "more open commands in the store than limit open_max=%u (or of no campaign)",
+			gw_set_fatal(gw, "more open commands in the store than limit open_max=%u",
 				     gw->cfg.limits.open_max);
 			return;
 		}
@@ -413,14 +419,17 @@ static void load_stubs(struct gw *gw, const struct store_stub *in, unsigned rows
 
 static void load_campaigns(struct gw *gw, const struct campaign_row *rows, unsigned n)
 {
+	struct campaign *c;
+
 	for (unsigned i = 0; i < n; i++) {
 		if (rows[i].state == CAMPAIGN_LOADING)
 			continue; /* its intake never finished: the front drops it */
-		if (gw->n_campaigns == CAMPAIGNS_MAX) {
-			gw_set_fatal(gw, "more than %u campaigns in the store", CAMPAIGNS_MAX);
+		c = campaign_place(gw);
+		if (!c) {
+			gw_set_fatal(gw, "more than %u campaigns in the store that have not ended", CAMPAIGNS_MAX);
 			return;
 		}
-		gw->campaign[gw->n_campaigns++] = (struct campaign){ .row = rows[i] };
+		*c = (struct campaign){ .row = rows[i] };
 	}
 }
 
@@ -507,6 +516,17 @@ bool gw_ready(const struct gw *gw)
 
 /* ------------------------------------------------------------------------------------------------------------ the turn */
 
+/* Messages of unknown senders are kept for whoever looks into them, but anybody can send such: so many per hour, then they
+ * are counted only. */
+static bool stray_kept(struct gw *gw)
+{
+	if (gw->now_ms - gw->stray_hour_ms >= STRAY_HOUR_MS || gw->now_ms < gw->stray_hour_ms) {
+		gw->stray_hour_ms = gw->now_ms;
+		gw->strays = 0;
+	}
+	return gw->strays++ < STRAYS_PER_HOUR;
+}
+
 /* An event whose card is resident (or whose address is nobody's: c is NULL). */
 void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 {
@@ -529,8 +549,9 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 		por_on_rx(gw, c, e);
 	} else {
 		gw->stats.por_stray++;
-		gw_story(gw, 0, 0, STORY_STRAY, e->payload, e->payload_len, "message from an unknown sender (npi %u)",
-			 e->from.npi);
+		if (stray_kept(gw))
+			gw_story(gw, 0, 0, STORY_STRAY, e->payload, e->payload_len,
+				 "message from an unknown sender (npi %u)", e->from.npi);
 	}
 	gw_answer(gw, ev->link, e->token); /* let go when this batch is durable */
 }
@@ -579,7 +600,7 @@ static int take_events(struct gw *gw)
 {
 	int did = 0;
 
-	while (gw->inbox.head && did < (int)gw->cfg.limits.step_events_max && !batch_full(gw)) {
+	while (gw->inbox.head && did < (int)gw->cfg.limits.step_events_max && !gw_batch_full(gw)) {
 		struct ev_node *n = gw->inbox.head;
 		struct ev_node *next = n->next;
 
@@ -602,7 +623,7 @@ static int take_timers(struct gw *gw)
 
 	gw->timers_stalled = false;
 	while ((s = wheel_top(gw)) && s->due_ms <= gw->now_ms && did < (int)gw->cfg.limits.step_events_max &&
-	       !batch_full(gw)) {
+	       !gw_batch_full(gw)) {
 		struct card *c = card_find(gw, s->card);
 		uint64_t id = s->card;
 
@@ -640,9 +661,10 @@ int gw_step(struct gw *gw, int64_t now_ms)
 		batch_submit(gw);
 		did++;
 	}
+	did += cards_turn(gw);
 	did += take_events(gw);
 	did += take_timers(gw);
-	if (!batch_full(gw))
+	if (!gw_batch_full(gw))
 		campaign_claims(gw);
 	campaign_tick(gw);
 	if (!gw->committing && !gw->commit_retry_ms && !batch_empty(gw)) {
@@ -656,10 +678,14 @@ int64_t gw_next_due(const struct gw *gw)
 {
 	const struct stub *s = wheel_top((struct gw *)gw);
 	/* where a completion of the store must come first, time alone changes nothing */
-	int64_t due = s && !gw->timers_stalled && !batch_full(gw) ? s->due_ms : INT64_MAX;
+	int64_t due = s && !gw->timers_stalled && !gw_batch_full(gw) ? s->due_ms : INT64_MAX;
 
 	if (!gw_ready(gw) || gw->fatal[0])
 		return INT64_MAX;
+	if (cards_due(gw) < due)
+		due = cards_due(gw);
+	if (gw->claim_hold_ms > gw->now_ms && gw->claim_hold_ms < due)
+		due = gw->claim_hold_ms;
 	if (gw->commit_retry_ms)
 		return gw->commit_retry_ms < due ? gw->commit_retry_ms : due;
 	if (!gw->committing && !batch_empty(gw))

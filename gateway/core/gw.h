@@ -107,9 +107,9 @@ bool gw_effect_next(struct gw *gw, struct gw_effect *out);
  * any more is withdrawn here.  False when there is none (or not enough room for the next packet). */
 bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms, struct link_submit *out,
 		    uint8_t ud[LINK_UD_MAX]);
-/* The link did not take what gw_submit_next() gave (went down, -EAGAIN): the rest of the packet is not handed out, the
- * attempt ends UNKNOWN. */
-void gw_submit_refused(struct gw *gw, unsigned link, uint64_t token, int64_t now_ms);
+/* The link did not take what gw_submit_next() gave: the rest of the packet is not handed out.  rc is what submit() said:
+ * -EINVAL can never be sent and ends the command, anything else (went down, -EAGAIN) is tried again. */
+void gw_submit_refused(struct gw *gw, unsigned link, uint64_t token, int rc, int64_t now_ms);
 
 /* gw_act(): drains submits into the links and answers back to them; returns when rate tokens allow more.  Shared by the
  * shell and the simulator (act.c). */

@@ -23,6 +23,9 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 			gw_assert_failed(__FILE__, __LINE__, #x); \
 	} while (0)
 
+#define STRAYS_PER_HOUR	    1000 /* messages of unknown senders stored */
+#define STRAY_HOUR_MS	    3600000
+#define FETCH_RETRY_MS	    250 /* a read that failed, or found no place, is asked for again */
 #define CAMPAIGNS_MAX	    256
 #define CLAIM_MAX	    64	 /* cards per claim, and packets per crypto run */
 #define CLAIMS_MAX	    2	 /* claims under way */
@@ -97,6 +100,7 @@ struct flight {
 	uint8_t segs, next_seg; /* handed out so far */
 	uint8_t outcomes;	/* come back so far */
 	uint8_t accepted, unknown;
+	uint8_t kept;	  /* handed out, but the link did not take it */
 	bool aborted;	  /* nothing more is handed out */
 	struct fail fail; /* worst refusal */
 	int64_t first_ms; /* first segment handed out */
@@ -109,6 +113,9 @@ struct fetch_slot {
 	struct ev_list events; /* parked, in order */
 	uint64_t seq;
 	bool used, timer;
+	bool ready;	   /* read; what is parked waits for room in the batch */
+	int64_t again_ms;  /* to be asked for again then, 0: under way or ready */
+	struct card *card; /* ready: pinned; NULL: no such card */
 	struct gw *gw;
 };
 struct claim_slot {
@@ -182,6 +189,11 @@ struct gw {
 	struct claim_slot claim[CLAIMS_MAX];
 	uint64_t fetch_seq;
 	unsigned fetches;
+	unsigned fetches_waiting; /* of them: not at the store */
+	int64_t claim_hold_ms;	  /* after a failed claim: the next one not before */
+
+	unsigned strays;
+	int64_t stray_hour_ms;
 
 	/* commits */
 	struct store_batch *batch, *flying;		/* being filled; at the store */
@@ -236,6 +248,8 @@ unsigned cards_room(struct gw *gw);
 bool card_fetch(struct gw *gw, uint64_t id, const struct ota_addr *a, struct ev_node *ev, bool timer);
 bool card_fetching(struct gw *gw, uint64_t id, const struct ota_addr *a, struct ev_node *ev);
 uint64_t fetch_oldest(const struct gw *gw);
+int cards_turn(struct gw *gw);
+int64_t cards_due(const struct gw *gw);
 struct keyset_row *card_keyset(struct card *c, uint8_t kvn);
 struct cmd_row *card_cmd(struct card *c, uint64_t id, unsigned *slot);
 /* The one command that is neither ended nor fenced, or NULL. */
@@ -253,6 +267,7 @@ void wheel_release_held(struct gw *gw, unsigned campaign);
 
 /* ---- campaign.c ---- */
 struct campaign *campaign_by_id(struct gw *gw, uint64_t id);
+struct campaign *campaign_place(struct gw *gw);
 void campaign_claims(struct gw *gw);
 void campaign_verb(struct gw *gw, const struct gw_event *ev);
 void campaign_check_done(struct gw *gw, struct campaign *c);
@@ -301,6 +316,7 @@ struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *c
 void flight_on_outcome(struct gw *gw, const struct link_event *ev);
 unsigned flight_room(const struct gw *gw);
 void flight_link_down(struct gw *gw, unsigned link);
+void flight_sweep(struct gw *gw);
 void flight_clear_link(struct gw *gw, unsigned link);
 void flight_abandon(struct gw *gw, uint64_t cmd); /* its command has ended: hand nothing more out */
 
@@ -311,6 +327,7 @@ void gw_reply(struct gw *gw, uint64_t request, int rc, const char *fmt, ...) __a
 void gw_story(struct gw *gw, uint64_t card, uint64_t cmd, enum story_kind kind, const void *detail, size_t len,
 	      const char *fmt, ...) __attribute__((format(printf, 7, 8)));
 struct store_op *gw_op(struct gw *gw, enum store_op_kind kind, const void *row, const void *bytes, size_t len);
+bool gw_batch_full(const struct gw *gw);
 void gw_ev_free(struct gw *gw, struct ev_node *n);
 void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev);
 void gw_set_fatal(struct gw *gw, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

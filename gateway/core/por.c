@@ -68,7 +68,11 @@ static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
 			continue;
 		r = try_cmd(gw, c, cmd, pkt, len, scratch, &rsp);
 		if (r == POR_MATCHED) {
-			story_por(gw, c->b.card.id, cmd->id, STORY_POR, pkt, len, "PoR accepted", rsp.status);
+			story_por(gw, c->b.card.id, cmd->id, STORY_POR, pkt, len,
+				  cmd->txn != c->b.txn.id ? "PoR of an earlier transaction" :
+				  cmd->state == CMD_DONE  ? "PoR once more" :
+							    "PoR accepted",
+				  rsp.status);
 			cmd_on_por(gw, c, cmd, &rsp);
 			return;
 		}
@@ -94,54 +98,78 @@ static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
 
 /* A part of a concatenated response: joined with the stored ones, or stored with them.  Returns the packet's length when
  * complete, 0 when more must come, or a negative error. */
+static void parts_drop(struct gw *gw, struct card *c, uint8_t iei, uint16_t ref)
+{
+	const struct part_row key = { .card = c->b.card.id, .iei = iei, .ref = ref };
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < c->b.n_parts; i++)
+		if (c->b.part[i].ref != ref || c->b.part[i].iei != iei)
+			c->b.part[kept++] = c->b.part[i];
+	if (kept == c->b.n_parts)
+		return;
+	c->b.n_parts = (uint8_t)kept;
+	gw_op(gw, ST_PARTS_DROP, &key, NULL, 0);
+}
+
+/* Fragments whose rest does not come: the sender will use the reference again. */
+static void parts_expire(struct gw *gw, struct card *c)
+{
+	for (unsigned i = 0; i < c->b.n_parts;) {
+		const struct part_row *p = &c->b.part[i];
+
+		if (gw->now_ms - p->at_ms > (int64_t)gw->cfg.retry.por_timeout_ms) {
+			parts_drop(gw, c, p->iei, p->ref);
+			i = 0;
+		} else {
+			i++;
+		}
+	}
+}
+
 static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, const struct link_event *ev, uint8_t *pkt)
 {
-	struct part_row row = { .card = c->b.card.id,
-				.ref = udh->ref,
-				.iei = udh->iei,
-				.total = udh->total,
-				.seq = udh->seq,
-				.at_ms = gw->now_ms,
-				.len = (uint8_t)ev->payload_len };
+	struct part_row row = {
+		.card = c->b.card.id,
+		.ref = udh->ref,
+		.iei = udh->iei,
+		.total = udh->total,
+		.seq = udh->seq,
+		.at_ms = gw->now_ms,
+		.len = (uint8_t)ev->payload_len,
+	};
 	struct ota_join j;
-	unsigned kept = 0;
 	int rc;
 
+	parts_expire(gw, c);
 	ota_join_init(&j);
 	for (unsigned i = 0; i < c->b.n_parts; i++) {
-		struct part_row *p = &c->b.part[i];
+		const struct part_row *p = &c->b.part[i];
 
-		if (p->ref == row.ref && p->iei == row.iei && p->total == row.total)
-			(void)ota_join_add(&j, p->ud, p->len); /* was good when it was stored */
+		if (p->ref != row.ref || p->iei != row.iei)
+			continue;
+		if (p->seq == row.seq && p->len == row.len && !memcmp(p->ud, ev->payload, row.len))
+			return 0; /* a repetition */
+		if (p->seq == row.seq || p->total != row.total) {
+			/* another message under the same reference: some cards know only one.  The newer counts */
+			parts_drop(gw, c, row.iei, row.ref);
+			ota_join_init(&j);
+			break;
+		}
+		(void)ota_join_add(&j, p->ud, p->len); /* was good when it was stored */
 	}
 	rc = ota_join_add(&j, ev->payload, ev->payload_len);
 	if (rc < 0)
 		return rc;
 	if (rc == 0) {
-		for (unsigned i = 0; i < c->b.n_parts; i++)
-			if (c->b.part[i].ref == row.ref && c->b.part[i].seq == row.seq && c->b.part[i].iei == row.iei)
-				return 0;	      /* a repetition */
-		if (c->b.n_parts == CARD_PARTS_MAX) { /* the oldest fragment gives way */
-			gw_op(gw, ST_PARTS_DROP, &c->b.part[0], NULL, 0);
-			row.ref = c->b.part[0].ref;
-			row.iei = c->b.part[0].iei;
-			for (unsigned i = 0; i < c->b.n_parts; i++)
-				if (c->b.part[i].ref != row.ref || c->b.part[i].iei != row.iei)
-					c->b.part[kept++] = c->b.part[i];
-			c->b.n_parts = (uint8_t)kept;
-			row.ref = udh->ref;
-			row.iei = udh->iei;
-		}
+		if (c->b.n_parts == CARD_PARTS_MAX) /* the oldest fragment gives way */
+			parts_drop(gw, c, c->b.part[0].iei, c->b.part[0].ref);
 		memcpy(row.ud, ev->payload, row.len);
 		c->b.part[c->b.n_parts++] = row;
 		gw_op(gw, ST_PART_PUT, &row, NULL, 0);
 		return 0;
 	}
-	gw_op(gw, ST_PARTS_DROP, &row, NULL, 0);
-	for (unsigned i = 0; i < c->b.n_parts; i++)
-		if (c->b.part[i].ref != row.ref || c->b.part[i].iei != row.iei)
-			c->b.part[kept++] = c->b.part[i];
-	c->b.n_parts = (uint8_t)kept;
+	parts_drop(gw, c, row.iei, row.ref);
 	return ota_join_packet(&j, pkt, OTA_PACKET_MAX);
 }
 

@@ -428,16 +428,6 @@ void check_submit(struct world *w, const struct link_submit *sub)
 		check_counter(w, c, index, s);
 }
 
-/* Handed to the link, which did not take it: the report counts it all the same. */
-void check_refused(struct world *w, const struct link_submit *sub)
-{
-	unsigned index;
-	struct watched_card *c = by_number(w, &sub->dst, &index);
-
-	if (c)
-		c->submits++;
-}
-
 /* Answered positively: from now on nobody but us knows it, so its trace must be durable. */
 void check_answered(struct world *w, uint32_t card, const uint8_t *ud, size_t len)
 {
@@ -510,6 +500,19 @@ void check_ready(struct world *w)
 		compare_view(w, "after a restart");
 }
 
+/* What an operator acts on: FAILED and "never sent" are said only of cards that do not hold the new IMSI. */
+static void check_honest(struct world *w, unsigned index, const struct txn_row *t)
+{
+	struct sim_card_truth truth;
+
+	sim_card_truth(&w->card[index], &truth);
+	if (strcmp(truth.imsi_stored, t->new_imsi))
+		return;
+	if (t->state == TXN_FAILED || strstr(t->reason, "never sent"))
+		check_fail(w, "honest-end", "card %u holds the new IMSI, and the report says %s: %s", index,
+			   txn_state_name(t->state), t->reason);
+}
+
 static void check_report_row(struct world *w, const struct store_report *r)
 {
 	unsigned index;
@@ -526,6 +529,7 @@ static void check_report_row(struct world *w, const struct store_report *r)
 		check_fail(w, "report", "card %u: the report names another IMSI", index);
 	if (r->txn.state == TXN_DONE && (strcmp(r->imsi, c->new_imsi) || r->txn.evidence < 3 || r->txn.evidence > 6))
 		check_fail(w, "report", "card %u: DONE with IMSI %s and evidence %u", index, r->imsi, r->txn.evidence);
+	check_honest(w, index, &r->txn);
 	if (!w->after_crash_lossy && r->txn.sms_parts != c->submits - c->submits_before)
 		check_fail(w, "report", "card %u: %u short messages in the report, %llu on the wire", index,
 			   r->txn.sms_parts, (unsigned long long)(c->submits - c->submits_before));

@@ -233,7 +233,6 @@ void check_again(struct world *w);
 bool check_all_ended(const struct world *w); /* and it is durable */
 void check_committed(struct world *w, const struct store_batch *b);
 void check_submit(struct world *w, const struct link_submit *s);
-void check_refused(struct world *w, const struct link_submit *s);
 void check_answered(struct world *w, uint32_t card, const uint8_t *ud, size_t len);
 void check_text(struct world *w, const char *where, const char *text);
 void check_octets(struct world *w, const char *where, const uint8_t *p, size_t len);

@@ -180,7 +180,6 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 		return -ENOTCONN;
 	if (sim_rng_chance(&w->link_dice, w->calm ? 0 : w->sc.refuse_ppm)) {
 		tell(w, "link %u refuses a segment", l->id);
-		check_refused(w, sub);
 		s->in_packet = false;
 		return -EAGAIN;
 	}
