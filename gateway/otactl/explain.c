@@ -32,7 +32,8 @@ static void explain_spi(struct explain *e, const uint8_t spi[2])
 	else
 		ex(e, "SPI2", spi + 1, 1, C_225("5.1.1"), "%s, with %s, %s, by SMS-%s%s", por[OTA_SPI2_POR(spi[1])],
 		   integrity_names[OTA_SPI2_INTEGRITY(spi[1])], OTA_SPI2_CIPHERED(spi[1]) ? "ciphered" : "not ciphered",
-		   OTA_SPI2_SUBMIT(spi[1]) ? "SUBMIT" : "DELIVER-REPORT", spi[1] & 0xc0 ? "; reserved bits are set" : "");
+		   OTA_SPI2_SUBMIT(spi[1]) ? "SUBMIT" : "DELIVER-REPORT",
+		   spi[1] & 0xc0 ? "; reserved bits are set" : "");
 }
 
 static const char *alg_text(enum ota_alg alg, bool mac, uint8_t nibble)
@@ -49,7 +50,9 @@ static const char *alg_text(enum ota_alg alg, bool mac, uint8_t nibble)
 	case OTA_ALG_AES_CBC:
 		return mac ? "AES-CMAC" : "AES-CBC";
 	default:
-		return nibble == 0 ? "algorithm known implicitly" : (nibble & 3) == 3 ? "proprietary algorithm" : "reserved";
+		return nibble == 0	 ? "algorithm known implicitly" :
+		       (nibble & 3) == 3 ? "proprietary algorithm" :
+					   "reserved";
 	}
 }
 
@@ -57,11 +60,14 @@ static void explain_kic_kid(struct explain *e, const uint8_t spi[2], const uint8
 {
 	unsigned kind = OTA_SPI1_INTEGRITY(spi[0]);
 
-	ex(e, "KIc", k, 1, C_225("5.1.2"), "key version %u, %s%s", k[0] >> 4, alg_text(ota_kic_alg(k[0]), false, k[0] & 15),
+	ex(e, "KIc", k, 1, C_225("5.1.2"), "key version %u, %s%s", k[0] >> 4,
+	   alg_text(ota_kic_alg(k[0]), false, k[0] & 15),
 	   OTA_SPI1_CIPHERED(spi[0]) ? "" : " (not used for this command)");
 	if (kind == 1)
 		ex(e, "KID", k + 1, 1, C_225("5.1.3"), "key version %u, %s", k[1] >> 4,
-		   (k[1] & 15) == 1 ? "CRC-16" : (k[1] & 15) == 5 ? "CRC-32" : "no RC of this kind");
+		   (k[1] & 15) == 1 ? "CRC-16" :
+		   (k[1] & 15) == 5 ? "CRC-32" :
+				      "no RC of this kind");
 	else
 		ex(e, "KID", k + 1, 1, C_225("5.1.3"), "key version %u, %s", k[1] >> 4,
 		   kind ? alg_text(ota_kid_alg(k[1]), true, k[1] & 15) : "no meaning without RC or CC");
@@ -144,7 +150,8 @@ static void explain_cntr(struct explain *e, const uint8_t *p)
 static void explain_padding(struct explain *e, const uint8_t *p, size_t len)
 {
 	if (len)
-		ex(e, "padding", p, len, C_225("5.1"), "%zu octets for the cipher block; their content says nothing", len);
+		ex(e, "padding", p, len, C_225("5.1"), "%zu octets for the cipher block; their content says nothing",
+		   len);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ keys */
@@ -157,9 +164,7 @@ static const char *key_of(const struct explain *e, const char *plain, const char
 	json_t *item;
 
 	snprintf(name, sizeof(name), "%s%u", stem, kvn);
-	json_object_foreach(e->key_file, key, item)
-		if (!v && !strcasecmp(key, name))
-			v = json_string_value(item);
+	json_object_foreach(e->key_file, key, item) if (!v && !strcasecmp(key, name)) v = json_string_value(item);
 	return v;
 }
 
@@ -263,8 +268,9 @@ static void response_body(struct explain *e, const uint8_t *p, size_t cc_len, co
 {
 	explain_cntr(e, p + RSP_CLEAR);
 	ex(e, "PCNTR", p + RSP_CLEAR + 5, 1, C_225("5.2"), "%u octets of padding", p[RSP_CLEAR + 5]);
-	ex(e, "status", p + RSP_CLEAR + 6, 1, p[RSP_CLEAR + 6] == 0x0b || p[RSP_CLEAR + 6] == 0x0c ? "TS 31.115, 7" :
-		C_225("table 5"), "%s", ota_por_status_name(p[RSP_CLEAR + 6]));
+	ex(e, "status", p + RSP_CLEAR + 6, 1,
+	   p[RSP_CLEAR + 6] == 0x0b || p[RSP_CLEAR + 6] == 0x0c ? "TS 31.115, 7" : C_225("table 5"), "%s",
+	   ota_por_status_name(p[RSP_CLEAR + 6]));
 	if (cc_len)
 		ex(e, cc_name, p + RSP_HEAD, cc_len, C_225("5.2"), "%s", cc_state);
 	if (r->data_len) {

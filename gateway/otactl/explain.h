@@ -42,10 +42,10 @@ void ex_end(struct explain *e);
 
 /* ---- what explains what; each takes octets of any kind and says so when they are not its own ---- */
 typedef void explain_fn(struct explain *e, const uint8_t *p, size_t len);
-explain_fn explain_command, explain_response;			     /* explain.c: TS 102 225 */
-explain_fn explain_tp_ud, explain_deliver, explain_submit;	     /* explain_sms.c: TS 23.040 */
+explain_fn explain_command, explain_response;		   /* explain.c: TS 102 225 */
+explain_fn explain_tp_ud, explain_deliver, explain_submit; /* explain_sms.c: TS 23.040 */
 explain_fn explain_deliver_report, explain_submit_report;
-explain_fn explain_script, explain_answer, explain_file;	     /* explain_card.c: TS 102 226, TS 31.102 */
+explain_fn explain_script, explain_answer, explain_file; /* explain_card.c: TS 102 226, TS 31.102 */
 /* The first octets of a packet that is cut into segments: what stands in clear. */
 void explain_head(struct explain *e, const uint8_t *p, size_t len, uint8_t pi);
 /* "6f07", "6f07@7f20": into e->df and e->fid; false after a message. */

@@ -18,10 +18,8 @@ static const struct {
 	uint16_t fid; /* by which a script gets there */
 	const char *clause;
 } dfs[_USIM_DFS] = {
-	[USIM_MF] = { "3f00", 0x3f00, "TS 102 221, 13" },
-	[USIM_ADF] = { "7fff", 0x7fff, "TS 31.102, 4.2" },
-	[USIM_DF_5GS] = { "5fc0", 0x5fc0, "TS 31.102, 4.4.11" },
-	[USIM_DF_GSM] = { "7f20", 0x7f20, "TS 51.011, 10.3" },
+	[USIM_MF] = { "3f00", 0x3f00, "TS 102 221, 13" },	 [USIM_ADF] = { "7fff", 0x7fff, "TS 31.102, 4.2" },
+	[USIM_DF_5GS] = { "5fc0", 0x5fc0, "TS 31.102, 4.4.11" }, [USIM_DF_GSM] = { "7f20", 0x7f20, "TS 51.011, 10.3" },
 	[USIM_ADF_ISIM] = { "isim", 0, "TS 31.103, 4.2" },
 };
 
@@ -31,7 +29,8 @@ bool explain_file_named(struct explain *e, const char *name)
 	unsigned long fid = strtoul(name, &end, 16);
 
 	if (end != name + 4 || (*end && *end != '@') || fid > 0xffff) {
-		ctl_error("--file '%s': four hex digits, and @ with a directory if need be: 6f07, 6f07@7f20, 6f02@isim", name);
+		ctl_error("--file '%s': four hex digits, and @ with a directory if need be: 6f07, 6f07@7f20, 6f02@isim",
+			  name);
 		return false;
 	}
 	for (unsigned df = 0; df < _USIM_DFS; df++) {
@@ -139,8 +138,8 @@ static void explain_put_key(struct explain *e, const uint8_t *apdu, size_t len)
 	if (ram_put_key_decode(&k, apdu, len))
 		return;
 	for (size_t i = 0; i < k.n; i++) {
-		ex(e, "key", NULL, 0, "GlobalPlatform, 11.8", "version %u id %zu: type %02x, %u octets, wrapped", k.new_kvn,
-		   k.first_id + i, k.key[i].type, k.key[i].clear_len);
+		ex(e, "key", NULL, 0, "GlobalPlatform, 11.8", "version %u id %zu: type %02x, %u octets, wrapped",
+		   k.new_kvn, k.first_id + i, k.key[i].type, k.key[i].clear_len);
 		if (k.key[i].kcv_len)
 			ex(e, "KCV", k.key[i].kcv, k.key[i].kcv_len, "GlobalPlatform, B.5", "key check value");
 	}
@@ -193,7 +192,7 @@ static void explain_action(struct explain *e, const char *field, const struct ot
 		ex(e, field, t->value, 1, clause, "the proactive command in record %u of EF_RMA", ref);
 	else
 		ex(e, field, t->value, 1, clause, "%s",
-		   ref == OTA_IMMEDIATE_SESSION ? "a proactive session must be to be had" :
+		   ref == OTA_IMMEDIATE_SESSION ? "only if a proactive session can be had" :
 		   ref == OTA_IMMEDIATE_EARLY	? "answer first, run the script afterwards" :
 						  "reserved reference");
 }
@@ -247,7 +246,8 @@ void explain_script(struct explain *e, const uint8_t *p, size_t len)
 		ex(e, "format", NULL, 0, C_226("5.1"), "compact: C-APDUs one after another");
 		rc = ota_script_each(p, len, each_apdu, &s);
 	} else {
-		ex(e, "format", p, 1, C_226("5.2.1"), "expanded, %s length", f == OTA_FORMAT_DEFINITE ? "definite" : "indefinite");
+		ex(e, "format", p, 1, C_226("5.2.1"), "expanded, %s length",
+		   f == OTA_FORMAT_DEFINITE ? "definite" : "indefinite");
 		rc = ota_tlv_each(p, len, each_tlv, &s);
 	}
 	if (rc)
@@ -262,8 +262,8 @@ static void explain_sub_answer(struct explain *e, const uint8_t *p, size_t len)
 
 	if (len == 0 || ota_sub_rsp_decode(&r, p, len) || !r.has_state)
 		return;
-	ex(e, "state", NULL, 0, "card interface 3b, 3", "%s, index %u, IMSI %s, %u pairs left", ota_sub_state_name(r.state),
-	   r.index, r.imsi, r.pairs_left);
+	ex(e, "state", NULL, 0, "card interface 3b, 3", "%s, index %u, IMSI %s, %u pairs left",
+	   ota_sub_state_name(r.state), r.index, r.imsi, r.pairs_left);
 }
 
 static void explain_rapdu(struct explain *e, const struct ota_rapdu *a, const char *clause)

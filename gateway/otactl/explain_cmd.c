@@ -68,7 +68,8 @@ static json_t *keys_read(const char *path)
 	fclose(f);
 	text[n] = '\0';
 	if (n < sizeof(text) - 1)
-		out = text[strspn(text, " \t\r\n")] == '{' ? json_loads(text, JSON_REJECT_DUPLICATES, &err) : keys_csv(text);
+		out = text[strspn(text, " \t\r\n")] == '{' ? json_loads(text, JSON_REJECT_DUPLICATES, &err) :
+							     keys_csv(text);
 	ks_wipe(text, sizeof(text));
 	if (!json_is_object(out)) {
 		ctl_error("--keys %s: neither a JSON object nor CSV with a line of names and a line of values", path);
@@ -131,7 +132,8 @@ static void explain_piece(struct explain *e, const struct explain_kind *kind, co
 	else if (!kind)
 		kind = kind_guess(p, len, text, sizeof(text));
 	if (!kind) {
-		ex(e, "unknown", p, len, "", "%zu octets that begin like nothing known here; --kind says what they are", len);
+		ex(e, "unknown", p, len, "", "%zu octets that begin like nothing known here; --kind says what they are",
+		   len);
 		e->failed = true;
 		return;
 	}
@@ -184,7 +186,8 @@ int cmd_packet_explain(struct ctl *c, const struct ctl_args *a)
 			printf("%-16s%s\n", explain_kinds[i].name, explain_kinds[i].what);
 		return CTL_OK;
 	}
-	if ((name && !(kind = kind_named(name))) || (file && !explain_file_named(&e, file)) || !packet_keys_open(&e.keys))
+	if ((name && !(kind = kind_named(name))) || (file && !explain_file_named(&e, file)) ||
+	    !packet_keys_open(&e.keys))
 		return CTL_USAGE;
 	e.rows = json_array();
 	e.key_file = keys ? keys_read(keys) : NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "explain.h"
+#include "ota/subscription.h"
 
 #define CHL_FIXED 13
 #define RHL_FIXED 10
@@ -17,16 +18,26 @@ static bool cc_length(unsigned header, unsigned fixed)
 
 static unsigned fits_command(const uint8_t *p, size_t len, char *why, size_t cap)
 {
-	if (len < 16 || (size_t)(p[0] << 8 | p[1]) != len - 2 || !cc_length(p[2], CHL_FIXED))
+	if (len < 10 || !cc_length(p[2], CHL_FIXED))
 		return NO;
+	if ((size_t)(p[0] << 8 | p[1]) != len - 2) {
+		snprintf(why, cap, "CHL %02x is a header's length, but CPL %02x%02x does not count what follows", p[2],
+			 p[0], p[1]);
+		return p[3] & 0xe0 || p[4] & 0xc0 || p[5] >> 4 != p[6] >> 4 ? NO : PERHAPS;
+	}
 	snprintf(why, cap, "CPL %02x%02x counts what follows, CHL %02x is a header's length", p[0], p[1], p[2]);
 	return p[3] & 0xe0 || p[4] & 0xc0 ? LIKELY : SURE;
 }
 
 static unsigned fits_response(const uint8_t *p, size_t len, char *why, size_t cap)
 {
-	if (len < 13 || (size_t)(p[0] << 8 | p[1]) != len - 2 || !cc_length(p[2], RHL_FIXED))
+	if (len < 13 || !cc_length(p[2], RHL_FIXED))
 		return NO;
+	if ((size_t)(p[0] << 8 | p[1]) != len - 2) {
+		snprintf(why, cap, "RHL %02x is a header's length, but RPL %02x%02x does not count what follows", p[2],
+			 p[0], p[1]);
+		return p[0] < 4 ? PERHAPS : NO;
+	}
 	snprintf(why, cap, "RPL %02x%02x counts what follows, RHL %02x is a header's length", p[0], p[1], p[2]);
 	return SURE;
 }
@@ -107,6 +118,8 @@ static int nameless_apdu(void *ctx, const uint8_t *apdu, size_t len)
 {
 	char text[64];
 
+	if (ota_sub_describe(text, sizeof(text), apdu, len))
+		return 0;
 	ota_apdu_describe(text, sizeof(text), apdu, len);
 	if (!strncmp(text, "CLA ", 4) || !strncmp(text, "incomplete", 10) || (apdu[0] & 0x7c && apdu[0] != 0xa0))
 		++*(unsigned *)ctx;
@@ -139,8 +152,8 @@ static unsigned fits_answer(const uint8_t *p, size_t len, char *why, size_t cap)
 		snprintf(why, cap, "tag %02x, and the objects in it fill it", p[0]);
 		return SURE;
 	}
-	if (len < 3 || p[0] == 0 || !(sw1 == 0x90 || sw1 == 0x91 || (sw1 >= 0x61 && sw1 <= 0x6f) || sw1 == 0x94 ||
-				      sw1 == 0x98 || sw1 == 0x9f))
+	if (len < 3 || p[0] == 0 ||
+	    !(sw1 == 0x90 || sw1 == 0x91 || (sw1 >= 0x61 && sw1 <= 0x6f) || sw1 == 0x94 || sw1 == 0x98 || sw1 == 0x9f))
 		return NO;
 	snprintf(why, cap, "a small number and a status word");
 	return len == 3 || p[0] <= 32 ? LIKELY : PERHAPS;
@@ -155,7 +168,8 @@ static unsigned fits_file(const uint8_t *p, size_t len, char *why, size_t cap)
 		return LIKELY;
 	}
 	if (len == USIM_ICCID_LEN && !usim_iccid_decode(digits, p, len)) {
-		snprintf(why, cap, "ten octets that read as an ICCID%s", ota_luhn_ok(digits) ? " with a right check digit" : "");
+		snprintf(why, cap, "ten octets that read as an ICCID%s",
+			 ota_luhn_ok(digits) ? " with a right check digit" : "");
 		return ota_luhn_ok(digits) ? LIKELY : PERHAPS;
 	}
 	return NO;

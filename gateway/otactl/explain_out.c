@@ -25,7 +25,8 @@ static void print_text(const struct explain *e, const char *field, const uint8_t
 	if (e->depth == 0)
 		printf("%s: %s", field, text);
 	else
-		printf("%*s%-*s %-*s %s", (int)(INDENT * e->depth), "", width > 1 ? width : 1, field, HEX_WIDTH, hex, text);
+		printf("%*s%-*s %-*s %s", (int)(INDENT * e->depth), "", width > 1 ? width : 1, field, HEX_WIDTH, hex,
+		       text);
 	printf(*clause ? "  [%s]\n" : "\n", clause);
 }
 

@@ -63,7 +63,8 @@ static void explain_segment(struct explain *e, const struct ota_udh *h, const ui
 		return;
 	}
 	rc = ota_join_packet(&e->join, pkt, sizeof(pkt));
-	ex(e, "packet", pkt, rc > 0 ? (size_t)rc : 0, "TS 31.115, 4.3", "%d octets, joined from %u segments", rc, h->total);
+	ex(e, "packet", pkt, rc > 0 ? (size_t)rc : 0, "TS 31.115, 4.3", "%d octets, joined from %u segments", rc,
+	   h->total);
 	e->depth++;
 	if (rc > 0 && e->join.pi == IEI_RESPONSE)
 		explain_response(e, pkt, (size_t)rc);
@@ -97,8 +98,11 @@ void explain_tp_ud(struct explain *e, const uint8_t *p, size_t len)
 		explain_segment(e, &h, p, len);
 		return;
 	}
-	ex(e, h.pi == IEI_COMMAND ? "command" : h.pi == IEI_RESPONSE ? "response" : "data", p + h.len, len - h.len,
-	   h.pi ? "TS 31.115, 4" : "", "%zu octets", len - h.len);
+	ex(e,
+	   h.pi == IEI_COMMAND	? "command" :
+	   h.pi == IEI_RESPONSE ? "response" :
+				  "data",
+	   p + h.len, len - h.len, h.pi ? "TS 31.115, 4" : "", "%zu octets", len - h.len);
 	e->depth++;
 	if (h.pi == IEI_COMMAND)
 		explain_command(e, p + h.len, len - h.len);
@@ -111,8 +115,8 @@ void explain_tp_ud(struct explain *e, const uint8_t *p, size_t len)
 
 static void explain_addr(struct explain *e, const char *field, const struct ota_addr *a, const uint8_t *p, size_t len)
 {
-	static const char *const ton[] = { "unknown type",	"international",     "national",    "network specific",
-					   "subscriber number", "alphanumeric", "abbreviated", "reserved" };
+	static const char *const ton[] = { "unknown type",	"international", "national",	"network specific",
+					   "subscriber number", "alphanumeric",	 "abbreviated", "reserved" };
 
 	ex(e, field, p, len, C_23040("9.1.2.5"), "%s%s, %s%s", a->ton == 1 ? "+" : "", a->digits, ton[a->ton & 7],
 	   a->npi == NPI_ISDN || a->ton == OTA_TON_ALPHANUMERIC ? "" : ", other numbering plan");
@@ -137,9 +141,9 @@ static void explain_scts(struct explain *e, const uint8_t scts[7])
 	if (ota_scts_decode(&t, scts))
 		ex(e, "TP-SCTS", scts, 7, C_23040("9.2.3.11"), "no point in time");
 	else
-		ex(e, "TP-SCTS", scts, 7, C_23040("9.2.3.11"), "%04u-%02u-%02u %02u:%02u:%02u UTC%c%02d:%02d", t.year, t.month,
-		   t.day, t.hour, t.minute, t.second, t.zone < 0 ? '-' : '+', (t.zone < 0 ? -t.zone : t.zone) / 4,
-		   (t.zone < 0 ? -t.zone : t.zone) % 4 * 15);
+		ex(e, "TP-SCTS", scts, 7, C_23040("9.2.3.11"), "%04u-%02u-%02u %02u:%02u:%02u UTC%c%02d:%02d", t.year,
+		   t.month, t.day, t.hour, t.minute, t.second, t.zone < 0 ? '-' : '+',
+		   (t.zone < 0 ? -t.zone : t.zone) / 4, (t.zone < 0 ? -t.zone : t.zone) % 4 * 15);
 }
 
 static void explain_ud(struct explain *e, bool udhi, const uint8_t *ud, size_t len)
@@ -169,8 +173,8 @@ void explain_deliver(struct explain *e, const uint8_t *p, size_t len)
 		ex_wrong(e, "no SMS-DELIVER: %s", ota_strerror(rc));
 		return;
 	}
-	ex(e, "first octet", p, 1, C_23040("9.2.2.1"), "SMS-DELIVER, %s, %s", d.udhi ? "user data has a header" : "no header",
-	   d.mms ? "no more messages wait" : "more messages wait");
+	ex(e, "first octet", p, 1, C_23040("9.2.2.1"), "SMS-DELIVER, %s, %s",
+	   d.udhi ? "user data has a header" : "no header", d.mms ? "no more messages wait" : "more messages wait");
 	explain_addr(e, "TP-OA", &d.oa, p + 1, addr_octets(p + 1));
 	explain_pid_dcs(e, d.pid, d.dcs);
 	explain_scts(e, d.scts);
@@ -188,8 +192,8 @@ void explain_submit(struct explain *e, const uint8_t *p, size_t len)
 		ex_wrong(e, "no SMS-SUBMIT: %s", ota_strerror(rc));
 		return;
 	}
-	ex(e, "first octet", p, 1, C_23040("9.2.2.2"), "SMS-SUBMIT, %s, %s", s.udhi ? "user data has a header" : "no header",
-	   vpf[p[0] >> 3 & 3]);
+	ex(e, "first octet", p, 1, C_23040("9.2.2.2"), "SMS-SUBMIT, %s, %s",
+	   s.udhi ? "user data has a header" : "no header", vpf[p[0] >> 3 & 3]);
 	ex(e, "TP-MR", &s.mr, 1, C_23040("9.2.3.6"), "message reference %u", s.mr);
 	explain_addr(e, "TP-DA", &s.da, p + 2, addr_octets(p + 2));
 	explain_pid_dcs(e, s.pid, s.dcs);

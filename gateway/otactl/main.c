@@ -109,7 +109,8 @@ static const struct command commands[] = {
 	{ "packet", "encode", "", 0, "command packets from JSON Lines, no gateway needed",
 	  "One object a line on standard input: id, spi1, spi2, kic, kid, tar, cntr, kic_key, kid_key, cc_len, "
 	  "secured_data\n"
-	  "and, when wanted, concat_iei and concat_ref; octets in hex.  One object a line comes out: id, packet, tp_ud, or "
+	  "and, when wanted, concat_iei and concat_ref; octets in hex.  One object a line comes out: id, packet, "
+	  "tp_ud, or "
 	  "id, error.\n"
 	  "The exit code is 3 when a line had an error.  Keys are read from standard input alone.",
 	  encode_options, cmd_packet_encode },
@@ -118,14 +119,16 @@ static const struct command commands[] = {
 	  "  command   packet or tp_ud, kic_key, kid_key, cc_len\n"
 	  "  response  packet or tp_ud, and spi1, spi2, kic, kid, tar, cntr, kic_key, kid_key, cc_len of its command\n"
 	  "  join      tp_ud: the segments, in any order\n"
-	  "One object a line comes out: id, verdict and the fields, or id, error.  The exit code is 3 when a line had an "
+	  "One object a line comes out: id, verdict and the fields, or id, error.  The exit code is 3 when a line had "
+	  "an "
 	  "error.",
 	  no_options, cmd_packet_decode },
 	{ "packet", "explain", "[HEX]", 1, "any octets field by field, no gateway needed",
 	  "HEX is a packet, PoR, TP-UD, TPDU, script, its answer, or with --file the contents of a file; without HEX "
 	  "each line\n"
 	  "of standard input.  What it is, is guessed and said.  Without --keys what stands in clear is explained.\n"
-	  "FILE of --keys: {\"kic_key\":..,\"kid_key\":..} and for a PoR also spi2, kic, kid, tar, cntr of its command; or "
+	  "FILE of --keys: {\"kic_key\":..,\"kid_key\":..} and for a PoR also spi2, kic, kid, tar, cntr of its "
+	  "command; or "
 	  "CSV\n"
 	  "with a line of names (kic_key,kid_key or KIC1,KID1,.. by key version) and one of values.",
 	  explain_options, cmd_packet_explain },

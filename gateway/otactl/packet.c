@@ -493,9 +493,10 @@ static json_t *decode_response(struct packet_keys *k, struct packet_line *l)
 	out = begin(l);
 	json_object_set_new(out, "verdict", json_string(ota_verdict_name(rsp.verdict)));
 	if (rsp.verdict != OTA_ACCEPT)
-		json_object_set_new(out, "why", json_string(rsp.verdict == OTA_ACCEPT_UNAUTHENTICATED ?
-							     "an error in clear, anybody could have sent it" :
-							     "genuine, but TAR or CNTR are another command's"));
+		json_object_set_new(out, "why",
+				    json_string(rsp.verdict == OTA_ACCEPT_UNAUTHENTICATED ?
+							"an error in clear, anybody could have sent it" :
+							"genuine, but TAR or CNTR are another command's"));
 	json_object_set_new(out, "response_status", packet_json_hex(&rsp.status, 1));
 	put_cntr(out, rsp.cntr);
 	json_object_set_new(out, "pcntr", json_integer(rsp.pcntr));

@@ -10,7 +10,7 @@
 #include "ota/keystore.h"
 
 #define PACKET_MAX	OTA_PACKET_PROTOCOL_MAX /* a tool for people stops where the protocol does, not where cards do */
-#define PACKET_LINE_MAX (512 * 1024)		/* octets of one JSON line: the longest packet twice, and its segments */
+#define PACKET_LINE_MAX (512 * 1024) /* octets of one JSON line: the longest packet twice, and its segments */
 #define PACKET_WHY_MAX	160
 
 /* One object of the input being worked on.  The first thing that is wrong is kept, everything after it does nothing. */

@@ -43,51 +43,51 @@
 
 /* ------------------------------------------------------------------------------------------------ what came up */
 
-#define TALLIES                                                                                                        \
-	X(clear, "not ciphered")                                                                                       \
-	X(c_des, "DES-CBC")                                                                                            \
-	X(c_3des2, "3DES-CBC, 2 keys")                                                                                 \
-	X(c_3des3, "3DES-CBC, 3 keys")                                                                                 \
-	X(c_aes128, "AES-128-CBC")                                                                                     \
-	X(c_aes192, "AES-192-CBC")                                                                                     \
-	X(c_aes256, "AES-256-CBC")                                                                                     \
-	X(i_none, "no RC/CC")                                                                                          \
-	X(i_crc16, "CRC-16")                                                                                           \
-	X(i_crc32, "CRC-32")                                                                                           \
-	X(i_des, "DES CBC-MAC")                                                                                        \
-	X(i_3des2, "3DES CBC-MAC, 2 keys")                                                                             \
-	X(i_3des3, "3DES CBC-MAC, 3 keys")                                                                             \
-	X(i_cmac8, "AES-CMAC, 8 octets")                                                                               \
-	X(i_cmac4, "AES-CMAC, 4 octets")                                                                               \
-	X(n_0, "counter mode 0, none")                                                                                 \
-	X(n_1, "counter mode 1, not checked")                                                                          \
-	X(n_2, "counter mode 2, higher")                                                                               \
-	X(n_3, "counter mode 3, exactly one higher")                                                                   \
-	X(s_1, "one short message")                                                                                    \
-	X(s_8, "segments, 8-bit reference")                                                                            \
-	X(s_16, "segments, 16-bit reference")                                                                          \
-	X(s_5, "five segments")                                                                                        \
-	X(d_0, "no data")                                                                                              \
-	X(p_none, "no PoR")                                                                                            \
-	X(p_report, "PoR by DELIVER-REPORT")                                                                           \
-	X(p_submit, "PoR by SMS-SUBMIT")                                                                               \
-	X(p_interim, "interim 0B before SMS-SUBMIT")                                                                   \
-	X(p_clear, "PoR in clear, as asked")                                                                           \
-	X(p_ciphered, "PoR ciphered")                                                                                  \
-	X(p_rc, "PoR with RC")                                                                                         \
-	X(p_cc, "PoR with CC")                                                                                         \
-	X(p_safer, "PoR safer than its command")                                                                       \
-	X(p_long, "PoR of several segments")                                                                           \
-	X(p_80, "PoR padded with 80 00..")                                                                             \
-	X(x_content, "file contents there and back")                                                                   \
-	X(x_tampered, "a bit flipped: 01")                                                                             \
-	X(x_tar, "TAR unknown: 09")                                                                                    \
-	X(x_msl, "security too low: 0A")                                                                               \
-	X(x_long, "too many segments: 07")                                                                             \
-	X(x_low, "counter low: 02")                                                                                    \
-	X(x_high, "counter high: 03")                                                                                  \
-	X(x_blocked, "counter blocked: 04")                                                                            \
-	X(x_replay, "sent twice")                                                                                      \
+#define TALLIES                                      \
+	X(clear, "not ciphered")                     \
+	X(c_des, "DES-CBC")                          \
+	X(c_3des2, "3DES-CBC, 2 keys")               \
+	X(c_3des3, "3DES-CBC, 3 keys")               \
+	X(c_aes128, "AES-128-CBC")                   \
+	X(c_aes192, "AES-192-CBC")                   \
+	X(c_aes256, "AES-256-CBC")                   \
+	X(i_none, "no RC/CC")                        \
+	X(i_crc16, "CRC-16")                         \
+	X(i_crc32, "CRC-32")                         \
+	X(i_des, "DES CBC-MAC")                      \
+	X(i_3des2, "3DES CBC-MAC, 2 keys")           \
+	X(i_3des3, "3DES CBC-MAC, 3 keys")           \
+	X(i_cmac8, "AES-CMAC, 8 octets")             \
+	X(i_cmac4, "AES-CMAC, 4 octets")             \
+	X(n_0, "counter mode 0, none")               \
+	X(n_1, "counter mode 1, not checked")        \
+	X(n_2, "counter mode 2, higher")             \
+	X(n_3, "counter mode 3, exactly one higher") \
+	X(s_1, "one short message")                  \
+	X(s_8, "segments, 8-bit reference")          \
+	X(s_16, "segments, 16-bit reference")        \
+	X(s_5, "five segments")                      \
+	X(d_0, "no data")                            \
+	X(p_none, "no PoR")                          \
+	X(p_report, "PoR by DELIVER-REPORT")         \
+	X(p_submit, "PoR by SMS-SUBMIT")             \
+	X(p_interim, "interim 0B before SMS-SUBMIT") \
+	X(p_clear, "PoR in clear, as asked")         \
+	X(p_ciphered, "PoR ciphered")                \
+	X(p_rc, "PoR with RC")                       \
+	X(p_cc, "PoR with CC")                       \
+	X(p_safer, "PoR safer than its command")     \
+	X(p_long, "PoR of several segments")         \
+	X(p_80, "PoR padded with 80 00..")           \
+	X(x_content, "file contents there and back") \
+	X(x_tampered, "a bit flipped: 01")           \
+	X(x_tar, "TAR unknown: 09")                  \
+	X(x_msl, "security too low: 0A")             \
+	X(x_long, "too many segments: 07")           \
+	X(x_low, "counter low: 02")                  \
+	X(x_high, "counter high: 03")                \
+	X(x_blocked, "counter blocked: 04")          \
+	X(x_replay, "sent twice")                    \
 	X(x_hint, "error in clear: a hint only")
 
 #define X(name, text) T_##name,
@@ -126,10 +126,10 @@ static void failed(const char *what, int line)
 	if (failures++ < 20)
 		fprintf(stderr, "packet %" PRIu64 ": line %d: %s does not hold\n", number, line, what);
 }
-#define MUST(cond)                                  \
-	do {                                        \
-		if (!(cond))                        \
-			failed(#cond, __LINE__);    \
+#define MUST(cond)                               \
+	do {                                     \
+		if (!(cond))                     \
+			failed(#cond, __LINE__); \
 	} while (0)
 
 /* --------------------------------------------------------------------------------------------------- one exchange */
@@ -311,8 +311,11 @@ static void tally_command(const struct trial *t, unsigned total, enum ota_concat
 {
 	const struct sim_keyset *ks = &t->card.ks[0];
 	unsigned integrity = OTA_SPI1_INTEGRITY(t->p.spi[0]);
-	enum tally mac = ks->kid_alg == SIM_ALG_DES ? T_i_des : ks->kid_alg == SIM_ALG_3DES2 ? T_i_3des2 :
-		ks->kid_alg == SIM_ALG_3DES3 ? T_i_3des3 : ks->mac_len == 4 ? T_i_cmac4 : T_i_cmac8;
+	enum tally mac = ks->kid_alg == SIM_ALG_DES   ? T_i_des :
+			 ks->kid_alg == SIM_ALG_3DES2 ? T_i_3des2 :
+			 ks->kid_alg == SIM_ALG_3DES3 ? T_i_3des3 :
+			 ks->mac_len == 4	      ? T_i_cmac4 :
+							T_i_cmac8;
 
 	tallies[OTA_SPI1_CIPHERED(t->p.spi[0]) ? cipher_tally[ks->kic_alg] : T_clear]++;
 	tallies[integrity == 0 ? T_i_none : integrity == 2 ? mac : t->rc_kind == 1 ? T_i_crc16 : T_i_crc32]++;
@@ -521,8 +524,8 @@ static void long_por(struct trial *t)
 	total = ota_segments(size, concat);
 	MUST(total >= 1 && total <= 4);
 	for (int i = 0; i < total; i++)
-		len[i] = (uint8_t)ota_segment(ud[i], packet, size, RESPONSE_PI, concat, POR_REF,
-					      (uint8_t)(i + 1), (uint8_t)total);
+		len[i] = (uint8_t)ota_segment(ud[i], packet, size, RESPONSE_PI, concat, POR_REF, (uint8_t)(i + 1),
+					      (uint8_t)total);
 	MUST(open_uds(t, ud, len, (unsigned)total, packet, &r));
 	MUST(r.verdict == OTA_ACCEPT && r.status == status && r.data_len == n && !memcmp(r.data, data, n));
 	tallies[T_p_long] += total > 1;
