@@ -43,51 +43,52 @@
 
 /* ------------------------------------------------------------------------------------------------ what came up */
 
-#define TALLIES                                      \
-	X(clear, "not ciphered")                     \
-	X(c_des, "DES-CBC")                          \
-	X(c_3des2, "3DES-CBC, 2 keys")               \
-	X(c_3des3, "3DES-CBC, 3 keys")               \
-	X(c_aes128, "AES-128-CBC")                   \
-	X(c_aes192, "AES-192-CBC")                   \
-	X(c_aes256, "AES-256-CBC")                   \
-	X(i_none, "no RC/CC")                        \
-	X(i_crc16, "CRC-16")                         \
-	X(i_crc32, "CRC-32")                         \
-	X(i_des, "DES CBC-MAC")                      \
-	X(i_3des2, "3DES CBC-MAC, 2 keys")           \
-	X(i_3des3, "3DES CBC-MAC, 3 keys")           \
-	X(i_cmac8, "AES-CMAC, 8 octets")             \
-	X(i_cmac4, "AES-CMAC, 4 octets")             \
-	X(n_0, "counter mode 0, none")               \
-	X(n_1, "counter mode 1, not checked")        \
-	X(n_2, "counter mode 2, higher")             \
-	X(n_3, "counter mode 3, exactly one higher") \
-	X(s_1, "one short message")                  \
-	X(s_8, "segments, 8-bit reference")          \
-	X(s_16, "segments, 16-bit reference")        \
-	X(s_5, "five segments")                      \
-	X(d_0, "no data")                            \
-	X(p_none, "no PoR")                          \
-	X(p_report, "PoR by DELIVER-REPORT")         \
-	X(p_submit, "PoR by SMS-SUBMIT")             \
-	X(p_interim, "interim 0B before SMS-SUBMIT") \
-	X(p_clear, "PoR in clear, as asked")         \
-	X(p_ciphered, "PoR ciphered")                \
-	X(p_rc, "PoR with RC")                       \
-	X(p_cc, "PoR with CC")                       \
-	X(p_safer, "PoR safer than its command")     \
-	X(p_long, "PoR of several segments")         \
-	X(p_80, "PoR padded with 80 00..")           \
-	X(x_content, "file contents there and back") \
-	X(x_tampered, "a bit flipped: 01")           \
-	X(x_tar, "TAR unknown: 09")                  \
-	X(x_msl, "security too low: 0A")             \
-	X(x_long, "too many segments: 07")           \
-	X(x_low, "counter low: 02")                  \
-	X(x_high, "counter high: 03")                \
-	X(x_blocked, "counter blocked: 04")          \
-	X(x_replay, "sent twice")                    \
+#define TALLIES                                          \
+	X(clear, "not ciphered")                         \
+	X(c_des, "DES-CBC")                              \
+	X(c_3des2, "3DES-CBC, 2 keys")                   \
+	X(c_3des3, "3DES-CBC, 3 keys")                   \
+	X(c_aes128, "AES-128-CBC")                       \
+	X(c_aes192, "AES-192-CBC")                       \
+	X(c_aes256, "AES-256-CBC")                       \
+	X(i_none, "no RC/CC")                            \
+	X(i_crc16, "CRC-16")                             \
+	X(i_crc32, "CRC-32")                             \
+	X(i_des, "DES CBC-MAC")                          \
+	X(i_3des2, "3DES CBC-MAC, 2 keys")               \
+	X(i_3des3, "3DES CBC-MAC, 3 keys")               \
+	X(i_cmac8, "AES-CMAC, 8 octets")                 \
+	X(i_cmac4, "AES-CMAC, 4 octets")                 \
+	X(n_0, "counter mode 0, none")                   \
+	X(n_1, "counter mode 1, not checked")            \
+	X(n_2, "counter mode 2, higher")                 \
+	X(n_3, "counter mode 3, exactly one higher")     \
+	X(s_1, "one short message")                      \
+	X(s_8, "segments, 8-bit reference")              \
+	X(s_16, "segments, 16-bit reference")            \
+	X(s_5, "five segments")                          \
+	X(d_0, "no data")                                \
+	X(p_none, "no PoR")                              \
+	X(p_report, "PoR by DELIVER-REPORT")             \
+	X(p_submit, "PoR by SMS-SUBMIT")                 \
+	X(p_interim, "interim 0B before SMS-SUBMIT")     \
+	X(p_clear, "PoR in clear, as asked")             \
+	X(p_ciphered, "PoR ciphered")                    \
+	X(p_rc, "PoR with RC")                           \
+	X(p_cc, "PoR with CC")                           \
+	X(p_safer, "PoR safer than its command")         \
+	X(p_long, "PoR of several segments")             \
+	X(p_80, "PoR padded with 80 00..")               \
+	X(p_tampered, "PoR with a bit flipped: refused") \
+	X(x_content, "file contents there and back")     \
+	X(x_tampered, "a bit flipped: 01")               \
+	X(x_tar, "TAR unknown: 09")                      \
+	X(x_msl, "security too low: 0A")                 \
+	X(x_long, "too many segments: 07")               \
+	X(x_low, "counter low: 02")                      \
+	X(x_high, "counter high: 03")                    \
+	X(x_blocked, "counter blocked: 04")              \
+	X(x_replay, "sent twice")                        \
 	X(x_hint, "error in clear: a hint only")
 
 #define X(name, text) T_##name,
@@ -467,6 +468,17 @@ static void check_seen(struct trial *t)
 	MUST(t->card.seen[0].packet_hash == hash64(t->packet, t->packet_len));
 }
 
+/* The card refuses a flipped bit, and so does the codec. */
+static void check_tampered(const struct trial *t)
+{
+	struct ota_crypt crypt = test_crypt(&keys);
+	uint8_t copy[OTA_PACKET_MAX];
+	struct ota_cmd cmd;
+
+	memcpy(copy, t->packet, t->packet_len);
+	MUST(ota_cmd_decode(&cmd, copy, t->packet_len, &t->p, &crypt) == OTA_E_CC && !cmd.opened);
+}
+
 static void check_answer(struct trial *t, const struct sim_card_out *out, uint64_t cntr_before)
 {
 	static const struct {
@@ -513,8 +525,9 @@ static void long_por(struct trial *t)
 		.ks = &t->card.ks[0],
 	};
 	uint8_t data[POR_DATA_MAX], packet[OTA_PACKET_MAX], ud[4][OTA_TP_UD_MAX], len[4], status = (uint8_t)pick(13);
-	enum ota_concat concat = pick(2) ? OTA_CONCAT_UDH8 : OTA_CONCAT_UDH16;
+	enum ota_concat concat = OTA_CONCAT_UDH8; /* as cards do */
 	size_t n = pick(POR_DATA_MAX), size;
+	unsigned integrity = OTA_SPI2_INTEGRITY(k.spi2), first;
 	struct ota_rsp r = { 0 };
 	int total;
 
@@ -523,12 +536,25 @@ static void long_por(struct trial *t)
 	MUST(size > 0);
 	total = ota_segments(size, concat);
 	MUST(total >= 1 && total <= 4);
+	first = total == 1 ? 3 : 8; /* octets of UDH before the packet begins; 6 in those after it */
 	for (int i = 0; i < total; i++)
 		len[i] = (uint8_t)ota_segment(ud[i], packet, size, RESPONSE_PI, concat, POR_REF, (uint8_t)(i + 1),
 					      (uint8_t)total);
 	MUST(open_uds(t, ud, len, (unsigned)total, packet, &r));
 	MUST(r.verdict == OTA_ACCEPT && r.status == status && r.data_len == n && !memcmp(r.data, data, n));
 	tallies[T_p_long] += total > 1;
+	/* one bit behind TAR flipped: what a CRC finds in clear, and a MAC always */
+	if (integrity == 2 || (integrity == 1 && !OTA_SPI2_CIPHERED(k.spi2))) {
+		unsigned at = 6 + pick((unsigned)size - 6), i = 0, head = first;
+
+		while (at >= len[i] - head) {
+			at -= len[i++] - head;
+			head = 6;
+		}
+		ud[i][head + at] ^= (uint8_t)(1u << pick(8));
+		MUST(!open_uds(t, ud, len, (unsigned)total, packet, &r) && r.why == OTA_E_CC);
+		tallies[T_p_tampered]++;
+	}
 }
 
 static void once(struct trial *t)
@@ -551,6 +577,8 @@ static void once(struct trial *t)
 	t->packet_len = (size_t)len;
 	if (t->fault == TAMPERED)
 		t->packet[10 + pick((unsigned)len - 10)] ^= (uint8_t)(1u << pick(8));
+	if (t->fault == TAMPERED)
+		check_tampered(t);
 	cntr = t->card.ks[0].cntr;
 	send_packet(t, &out);
 	check_answer(t, &out, cntr);
