@@ -1,27 +1,32 @@
-# product.sh - the whole product in a folder of its own: otasim, otagwd, an operator's steps.  Read by durable and order.
+# product.sh - the whole product in a folder of its own: otasim, otagwd, what an operator does.  For durable and order.
 # SPDX-License-Identifier: AGPL-3.0-or-later
 #
 # Whoever reads this has set `me`, `here` and `build`, and calls product_begin before anything else.
 # shellcheck shell=bash
 
-START_TRIES=600	# looks, 50 ms apart, until a program that was started is ready
+START_TRIES=600	# looks, 50 ms apart, until a program that was started is ready, or the last commit is through
 LOG_TAIL=20
 
 dir=
 sim_pid=
 gw_pid=
-extra_pid=	# of a tool that watches; ended with the rest
-
+watched=	# set: gw_pid is a program that watches otagwd
 die() {
 	echo "tests/perf/$me: $*" >&2
 	exit 1
 }
 
-# Ends a process that was started here, by its id.
-end_process() {
+# Ends what was started here, by its id.  A program that stands before otagwd and watches it takes no signal: it ends
+# when otagwd does, its only child.
+end_process() { # PID [WATCHED]
+	local target=$1
 	[ -n "$1" ] || return 0
-	if kill -0 "$1" 2>/dev/null; then
-		kill -TERM "$1"
+	if [ -n "${2-}" ]; then
+		target=$(cat "/proc/$1/task/$1/children" 2>/dev/null)
+		target=${target%% *}
+	fi
+	if [ -n "$target" ] && kill -0 "$target" 2>/dev/null; then
+		kill -TERM "$target"
 	fi
 	wait "$1" 2>/dev/null || :	# its exit status is the signal we sent
 }
@@ -29,8 +34,8 @@ end_process() {
 product_finish() {
 	local rc=$? f
 	trap - EXIT INT TERM HUP
-	end_process "$extra_pid"
-	end_process "$gw_pid"
+	set +e	# whatever fails now, the rest is still cleared away
+	end_process "$gw_pid" "$watched"
 	end_process "$sim_pid"
 	if [ "$rc" -ne 0 ] && [ -n "$dir" ]; then
 		for f in otagwd.log otasim.log otactl.log; do
@@ -50,7 +55,8 @@ product_begin() {
 	otactl=$build/gateway/otactl/otactl
 	otasim=$build/contrib/otasim/otasim
 	for p in "$otagwd" "$otactl" "$otasim"; do
-		[ -x "$p" ] || die "$p is not there; build it: cmake --preset release && ninja -C build/release ${p##*/}"
+		[ -x "$p" ] ||
+			die "$p is not there; build it: cmake --preset release && ninja -C build/release ${p##*/}"
 	done
 	umask 077
 	trap product_finish EXIT
@@ -62,12 +68,14 @@ product_begin() {
 	head -c 32 /dev/urandom >"$dir/kek"
 }
 
-# A fresh fleet in full coverage, no loss, no delay: product_sim CARDS ALG
+# A fresh fleet in full coverage, no loss, no delay: product_sim CARDS ALG WINDOW, the last being answers that wait for
+# the gateway at a time.
 product_sim() {
 	local i
 	rm -f "$dir/port"
-	"$otasim" --cards "$1" --alg "$2" --dir "$dir" --port-file "$dir/port" --control "$dir/sim.sock" --system-id otagw \
-		--password-file "$dir/password" --latency 0ms --window 100 --no-refresh --quiet >"$dir/otasim.log" 2>&1 &
+	"$otasim" --cards "$1" --alg "$2" --dir "$dir" --port-file "$dir/port" --control "$dir/sim.sock" \
+		--system-id otagw --password-file "$dir/password" --latency 0ms --window "$3" --no-refresh --quiet \
+		>"$dir/otasim.log" 2>&1 &
 	sim_pid=$!
 	for ((i = 0; i < START_TRIES; i++)); do
 		[ ! -s "$dir/port" ] || return 0
@@ -106,7 +114,8 @@ product_gateway() {
 	"$@" "$otagwd" -c "$dir/otagw.cfg" >>"$dir/otagwd.log" 2>&1 &
 	gw_pid=$!
 	for ((i = 0; i < START_TRIES; i++)); do
-		if status=$("$otactl" status -o json 2>/dev/null) && [[ $status == *'"ready": true'*'"up": true'* ]]; then
+		status=$("$otactl" status -o json 2>/dev/null) || status=
+		if [[ $status == *'"ready": true'*'"up": true'* ]]; then
 			return 0
 		fi
 		kill -0 "$gw_pid" 2>/dev/null || break
@@ -116,7 +125,7 @@ product_gateway() {
 }
 
 product_gateway_end() {
-	end_process "$gw_pid"
+	end_process "$gw_pid" "$watched"
 	gw_pid=
 }
 
@@ -127,7 +136,7 @@ product_sim_end() {
 
 # As an operator would; what it says is kept for the case that it fails.
 ctl() {
-	"$otactl" "$@" >"$dir/otactl.log" 2>&1 || die "otactl $1 $2 failed"
+	"$otactl" "$@" >"$dir/otactl.log" 2>&1 || die "otactl $* failed"
 }
 
 # product_load ALG PROFILE: cards and targets of campaign `perf`
@@ -136,12 +145,23 @@ product_load() {
 	ctl campaign create perf --imsi-list "$dir/new-imsi.csv" --profile "$2"
 }
 
-# product_run SECONDS: starts campaign `perf`, waits for its end, leaves the report, as the store tells it, in report.csv.
+# product_run SECONDS [INTERVAL]: starts campaign `perf` and waits until the gateway says that it has ended.
 product_run() {
 	ctl campaign start perf
-	timeout --foreground "$1" "$otactl" campaign watch perf --interval 0.1 >"$dir/otactl.log" 2>&1 ||
+	timeout --foreground "$1" "$otactl" campaign watch perf --interval "${2-0.1}" >"$dir/otactl.log" 2>&1 ||
 		die "the campaign did not end well within $1 s"
-	"$otactl" campaign report perf -o csv >"$dir/report.csv" || die "the gateway does not tell its report"
+}
+
+# product_report CARDS: the store's report, in report.csv, when all cards are DONE in it.  The core is ahead of the store
+# by the last commit.
+product_report() {
+	local i
+	for ((i = 0; i < START_TRIES; i++)); do
+		"$otactl" campaign report perf -o csv >"$dir/report.csv" || die "the gateway does not tell its report"
+		[ "$(grep -c ',DONE,' "$dir/report.csv")" != "$1" ] || return 0
+		sleep 0.05
+	done
+	die "the store does not say that all of $1 cards are DONE"
 }
 
 # number KEY < JSON: the first one of this name
