@@ -333,7 +333,7 @@ static void send_packet(struct trial *t, struct sim_card_out *out)
 	enum ota_concat concat = pick(2) ? OTA_CONCAT_UDH8 : OTA_CONCAT_UDH16;
 	int total = ota_segments(t->packet_len, concat);
 	uint16_t ref = (uint16_t)(1 + pick(concat == OTA_CONCAT_UDH8 ? 255 : 65535));
-	uint8_t order[OTA_SEGMENTS_MAX], ud[OTA_TP_UD_MAX];
+	uint8_t order[OTA_SEGMENTS_MAX] = { 0 }, ud[OTA_TP_UD_MAX];
 
 	MUST(total >= 1 && total <= SIM_SEGMENTS_MAX);
 	tally_command(t, (unsigned)total, concat);
