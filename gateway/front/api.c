@@ -161,11 +161,24 @@ int api_start_cleanup(struct api *a, char *err, size_t err_cap)
 
 /* ------------------------------------------------------------------------------------------------ status */
 
+const char *api_alarm(const struct api *a)
+{
+	const char *fatal = gw_fatal(a->deps.gw);
+	struct gw_stats s;
+
+	if (fatal)
+		return fatal;
+	gw_stats(a->deps.gw, &s);
+	return s.store_alarm ? "the store does not take commits: see the log; nothing is lost, the same batch is tried "
+			       "again" :
+			       NULL;
+}
+
 struct status_call {
 	struct call call;
 	struct store_query q;
 	struct store_totals totals;
-	struct campaign_row row[API_CAMPAIGNS_MAX];
+	struct campaign_rows rows;
 };
 
 static void status_answer(struct status_call *c)
@@ -173,7 +186,7 @@ static void status_answer(struct status_call *c)
 	struct api *a = c->call.a;
 	const struct api_deps *d = &a->deps;
 	struct api_link_status *link = calloc(d->n_links + 1, sizeof(*link));
-	struct api_campaign *view = calloc(c->q.n + 1, sizeof(*view));
+	struct api_campaign *view = calloc(c->rows.n + 1, sizeof(*view));
 	struct api_gw_status st = { .version = d->version, .link = link, .totals = c->totals };
 	struct api_reply r = { .status = API_OK, .gw = &st };
 
@@ -183,16 +196,13 @@ static void status_answer(struct status_call *c)
 			d->links[i]->ops->stats(d->links[i], &link[i].stats);
 		}
 		st.n_links = d->n_links;
-		for (unsigned i = 0; i < c->q.n; i++)
-			campaign_view(a, &c->row[i], &view[i]);
-		st.campaigns = (struct api_campaigns){ .campaign = view, .n = c->q.n };
+		for (unsigned i = 0; i < c->rows.n; i++)
+			campaign_view(a, &c->rows.row[i], &view[i]);
+		st.campaigns = (struct api_campaigns){ .campaign = view, .n = c->rows.n };
 		st.ready = gw_ready(d->gw);
 		gw_stats(d->gw, &st.core);
 		ks_stats(d->ks, &st.keystore);
-		st.alarm = gw_fatal(d->gw);
-		if (!st.alarm && st.core.store_alarm)
-			st.alarm = "the store does not take commits: see the log; nothing is lost, the same batch is "
-				   "tried again";
+		st.alarm = api_alarm(a);
 		c->call.to.done(c->call.to.ctx, &r);
 	} else {
 		api_fail(c->call.to, API_NOT_READY, "no-memory", "out of memory: try again later");
@@ -202,14 +212,10 @@ static void status_answer(struct status_call *c)
 	call_free(&c->call);
 }
 
-static void status_campaigns(struct store_query *q, int rc)
+/* A store that answers nothing is itself the news: the rest is shown. */
+static void status_campaigns(struct campaign_rows *r, int rc)
 {
-	struct status_call *c = q->ctx;
-
-	/* a store that answers nothing is itself the news: show the rest */
-	if (rc)
-		c->q.n = 0;
-	status_answer(c);
+	status_answer(r->ctx);
 }
 
 static void status_totals(struct store_query *q, int rc)
@@ -218,10 +224,9 @@ static void status_totals(struct store_query *q, int rc)
 
 	if (rc)
 		c->totals = (struct store_totals){ 0 };
-	c->q = (struct store_query){
-		.kind = Q_CAMPAIGNS, .out = c->row, .limit = API_CAMPAIGNS_MAX, .done = status_campaigns, .ctx = c
-	};
-	c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
+	c->rows.done = status_campaigns;
+	c->rows.ctx = c;
+	campaign_rows_read(c->call.a, &c->rows);
 }
 
 void api_status(struct api *a, struct api_to to)

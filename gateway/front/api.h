@@ -19,19 +19,21 @@
 #include "../store/store.h"
 #include "decode.h"
 
-#define API_CHUNK_LINES_MAX 5000 /* lines in one chunk of a list */
-#define API_CHUNK_BYTES_MAX (1024 * 1024)
-#define API_SESSIONS_MAX    16	     /* intakes under way */
-#define API_SESSION_IDLE_MS 600000   /* an intake that was left alone this long makes room for a new one */
-#define API_LIST_LINES_MAX  20000000 /* lines of one list */
-#define API_CALLS_MAX	    256	     /* requests waiting for the store or the core */
-#define API_TEXT_MAX	    512
-#define API_REASON_MAX	    200
-#define API_REPORT_ROWS_MAX 1000
-#define API_CARDS_MAX	    1000
-#define API_CAMPAIGNS_MAX   1000
-#define API_CARD_CMDS_MAX   256	 /* commands shown of one card */
-#define API_CARD_STORY_MAX  2000 /* entries shown of one card's story */
+#define API_CHUNK_LINES_MAX  5000 /* lines in one chunk of a list */
+#define API_CHUNK_BYTES_MAX  (1024 * 1024)
+#define API_SESSIONS_MAX     16	      /* intakes under way */
+#define API_SESSION_IDLE_MS  600000   /* an intake that was left alone this long makes room for a new one */
+#define API_LIST_LINES_MAX   20000000 /* lines of one list */
+#define API_CALLS_MAX	     256      /* requests waiting for the store or the core */
+#define API_TEXT_MAX	     512
+#define API_REASON_MAX	     200
+#define API_REPORT_ROWS_MAX  1000
+#define API_CARDS_MAX	     1000
+#define API_CAMPAIGNS_MAX    1000
+#define API_CAMPAIGNS_OPEN   256    /* that have not ended: as many as the core holds (gw_campaign_room()) */
+#define API_LIST_COUNTED_MAX 200000 /* cards counted in one list of campaigns, for those the core does not hold */
+#define API_CARD_CMDS_MAX    256    /* commands shown of one card */
+#define API_CARD_STORY_MAX   2000   /* entries shown of one card's story */
 
 enum api_status {
 	API_OK = 200,
@@ -69,6 +71,7 @@ struct api_campaign {
 	struct campaign_row row;
 	bool counted; /* view is filled in */
 	struct gw_campaign_view view;
+	const char *alarm; /* why nothing moves, NULL: no alarm */
 };
 struct api_campaigns {
 	const struct api_campaign *campaign;
@@ -158,6 +161,7 @@ struct api_deps {
 	struct ks *ks;
 	const struct env *env;
 	const char *profile_dir;
+	bool address_by_imsi; /* as the core sends; false: a card without MSISDN cannot be a target */
 	struct link *const *links;
 	unsigned n_links;
 	const char *version;

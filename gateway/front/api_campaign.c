@@ -153,6 +153,8 @@ static void create_done(struct store_batch *b, int rc)
 
 	if (s)
 		s->busy = false;
+	else if (!rc && !op && !b->dry_run)
+		campaign_abandon(a, b->ops[0].row);
 	if (rc) {
 		api_fail_store(a, to, rc);
 	} else if (op == STORE_R_DUP_NAME) {
@@ -171,6 +173,15 @@ static void create_done(struct store_batch *b, int rc)
 	if (s)
 		session_drop(a, s);
 	call_free(&c->call);
+}
+
+static void fail_too_many(struct api_to to, const char *name)
+{
+	api_fail(to, API_REFUSED, "too-many-campaigns",
+		 "campaign %s was not created: there are %d campaigns that have not ended, the most there may be; "
+		 "cancel or "
+		 "delete one, or wait until one is DONE",
+		 name, API_CAMPAIGNS_OPEN);
 }
 
 void api_campaign_create(struct api *a, const struct api_campaign_req *req, struct api_to to)
@@ -193,6 +204,10 @@ void api_campaign_create(struct api *a, const struct api_campaign_req *req, stru
 	if (!gw_ready(a->deps.gw)) {
 		api_fail(to, API_NOT_READY, "starting",
 			 "the gateway is still reading its state: try again in a moment");
+		return;
+	}
+	if (!req->dry_run && !gw_campaign_room(a->deps.gw)) {
+		fail_too_many(to, req->name);
 		return;
 	}
 	s = session_new(a, SESSION_CAMPAIGN, req->dry_run ? "dr" : "ca", to);
@@ -255,6 +270,7 @@ static void campaign_line(struct api *a, struct session *s, struct chunk *ch, st
 	struct store_txn_plan p = {
 		.txn = { .campaign = s->campaign.id, .state = TXN_PLANNED, .evidence = 255, .por_status = 255 },
 		.kvn = s->profile.kvn,
+		.need_msisdn = !a->deps.address_by_imsi,
 	};
 	char digits[_NUMBERS][ICCID_DIGITS_MAX + 1] = { "" }, why[API_REASON_MAX];
 
@@ -317,8 +333,7 @@ static void campaign_committed(struct store_batch *b, int rc)
 			campaign_count(s, ch, p);
 			continue;
 		}
-		store_reason(why, sizeof(why), b->ops[i].rc, p->iccid, p->txn.new_imsi, p->txn.new_msisdn, p->kvn,
-			     s->campaign.profile);
+		plan_reason(why, sizeof(why), b->ops[i].rc, p, s->campaign.profile);
 		chunk_reject(ch, ch->line[i], "%s", why);
 		seen_drop(&s->seen[NUM_ICCID], p->iccid, ch->line[i]);
 		seen_drop(&s->seen[NUM_IMSI], p->txn.new_imsi, ch->line[i]);
@@ -376,7 +391,7 @@ struct finish_call {
 	char session[SESSION_ID_MAX];
 	struct campaign_row row;
 	struct store_batch *batch;
-	bool drop;
+	bool drop, full;
 };
 
 static void finish_drop(struct call *c)
@@ -411,14 +426,21 @@ static void finish_done(struct store_batch *b, int rc)
 		api_fail_store(a, to, rc ? rc : b->ops[0].rc);
 	} else if (!s) {
 		api_fail(to, API_NOT_FOUND, "no-such-intake", "the intake is gone");
+	} else if (c->full) {
+		fail_too_many(to, s->campaign.name);
+		session_drop(a, s);
 	} else if (c->drop) {
 		api_fail(to, API_REFUSED, "empty-campaign",
 			 "no line of the list was accepted: campaign %s was not created", s->campaign.name);
 		session_drop(a, s);
 	} else if (gw_campaign_adopt(a->deps.gw, &c->row, s->profile_text, s->profile_len, why, sizeof(why))) {
-		/* it is durable and READY: the next start finds it */
-		api_fail(to, API_NOT_READY, "not-adopted", "campaign %s is stored but cannot be taken over now: %s",
-			 s->campaign.name, why);
+		/* another one took the last place between the question and the commit */
+		campaign_abandon(a, &c->row);
+		if (*why)
+			api_fail(to, API_REFUSED, "not-adopted", "campaign %s was not created: %s", s->campaign.name,
+				 why);
+		else
+			fail_too_many(to, s->campaign.name);
 		session_drop(a, s);
 	} else {
 		finish_answer(a, s, campaign_state_name(CAMPAIGN_READY), to);
@@ -447,7 +469,8 @@ void api_campaign_finish(struct api *a, const char *name, const char *session, s
 	memcpy(c->session, s->id, sizeof(c->session));
 	c->row = s->campaign;
 	c->row.state = CAMPAIGN_READY;
-	c->drop = s->campaign.targets == 0;
+	c->full = !gw_campaign_room(a->deps.gw);
+	c->drop = c->full || s->campaign.targets == 0;
 	c->batch = store_batch_new();
 	if (!c->batch || !store_batch_add(c->batch, c->drop ? ST_CAMPAIGN_DROP : ST_CAMPAIGN_PUT, &c->row, NULL, 0)) {
 		api_fail(to, API_NOT_READY, "no-memory", "out of memory: try again later");
@@ -508,6 +531,20 @@ static void delete_commit(struct api *a, const struct campaign_row *row, struct 
 	a->deps.store->ops->commit(a->deps.store, c->batch);
 }
 
+/* Neither core nor intake hold it: left by an intake that broke off, or ended long ago. */
+static void delete_stored(struct api *a, const struct campaign_row *row, const struct lookup *arg, struct api_to to)
+{
+	uint64_t id;
+
+	if (session_of_campaign(a, row->id) || gw_campaign_find(a->deps.gw, row->name, &id))
+		api_fail(to, API_NOT_READY, "busy", "campaign %s has just been made: try again", row->name);
+	else if (row->state == CAMPAIGN_LOADING || row->state == CAMPAIGN_READY)
+		delete_commit(a, row, to);
+	else
+		api_fail(to, API_REFUSED, "started", "campaign %s is %s: its report stays", row->name,
+			 campaign_state_name(row->state));
+}
+
 /* Deleted can be what was never started: still coming in, or READY.  All else is ended by cancel and keeps its report. */
 void api_campaign_delete(struct api *a, const char *name, struct api_to to)
 {
@@ -518,9 +555,11 @@ void api_campaign_delete(struct api *a, const char *name, struct api_to to)
 
 	if (gw_campaign_find(a->deps.gw, name, &id) && gw_campaign_view(a->deps.gw, id, &view)) {
 		if (gw_campaign_forget(a->deps.gw, id))
-			api_fail(to, API_REFUSED, "started",
-				 "campaign %.47s is %s: cancel it instead, its report stays", name,
-				 campaign_state_name(view.row.state));
+			api_fail(to, API_REFUSED, "started", "campaign %.47s is %s: %sits report stays", name,
+				 campaign_state_name(view.row.state),
+				 view.row.state == CAMPAIGN_DONE || view.row.state == CAMPAIGN_CANCELLED ?
+					 "" :
+					 "cancel it instead, ");
 		else
 			delete_commit(a, &view.row, to);
 		return;
@@ -532,7 +571,7 @@ void api_campaign_delete(struct api *a, const char *name, struct api_to to)
 			s = t;
 	}
 	if (!s) {
-		api_fail(to, API_NOT_FOUND, "no-such-campaign", "there is no campaign %.47s", name);
+		campaign_lookup(a, name, 0, 0, delete_stored, to);
 		return;
 	}
 	if (s->busy) {

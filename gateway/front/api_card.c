@@ -16,6 +16,7 @@ struct card_call {
 	struct call call;
 	struct store_query q;
 	struct api_card card;
+	struct campaign_row campaign;
 	struct cmd_row cmd[API_CARD_CMDS_MAX];
 	struct {
 		uint8_t *packet;
@@ -230,6 +231,31 @@ static void card_cmds(struct store_query *q, int rc)
 	card_wire_ask(c);
 }
 
+static void card_cmds_ask(struct card_call *c)
+{
+	c->q = (struct store_query){ .kind = Q_CARD_CMDS,
+				     .id = c->card.bundle.card.id,
+				     .limit = API_CARD_CMDS_MAX,
+				     .out = c->cmd,
+				     .done = card_cmds,
+				     .ctx = c };
+	c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
+}
+
+/* The name of a campaign that the core does not hold. */
+static void card_campaign(struct store_query *q, int rc)
+{
+	struct card_call *c = q->ctx;
+
+	if (rc) {
+		card_fail(c, rc);
+		return;
+	}
+	if (q->n && c->campaign.id == c->card.bundle.txn.campaign)
+		memcpy(c->card.campaign, c->campaign.name, sizeof(c->card.campaign));
+	card_cmds_ask(c);
+}
+
 static void card_got(struct store_query *q, int rc)
 {
 	struct card_call *c = q->ctx;
@@ -245,15 +271,20 @@ static void card_got(struct store_query *q, int rc)
 		call_free(&c->call);
 		return;
 	}
-	if (c->card.bundle.has_txn && gw_campaign_view(c->call.a->deps.gw, c->card.bundle.txn.campaign, &view))
+	if (!c->card.bundle.has_txn) {
+		card_cmds_ask(c);
+	} else if (gw_campaign_view(c->call.a->deps.gw, c->card.bundle.txn.campaign, &view)) {
 		memcpy(c->card.campaign, view.row.name, sizeof(c->card.campaign));
-	c->q = (struct store_query){ .kind = Q_CARD_CMDS,
-				     .id = c->card.bundle.card.id,
-				     .limit = API_CARD_CMDS_MAX,
-				     .out = c->cmd,
-				     .done = card_cmds,
-				     .ctx = c };
-	c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
+		card_cmds_ask(c);
+	} else {
+		c->q = (struct store_query){ .kind = Q_CAMPAIGNS,
+					     .after = c->card.bundle.txn.campaign - 1,
+					     .limit = 1,
+					     .out = &c->campaign,
+					     .done = card_campaign,
+					     .ctx = c };
+		c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
+	}
 }
 
 void api_card_show(struct api *a, const char *iccid, struct api_to to)

@@ -226,9 +226,11 @@ static int check_keyset(struct session *s, unsigned i, struct api_to to)
 			 kvn, s->import.keyset[i].alg, near ? "; did you mean " : "", near ? near : "");
 		return -1;
 	}
-	if (s->import.keyset[i].cntr < 1 || s->import.keyset[i].cntr > OTA_CNTR_MAX) {
-		api_fail(to, API_BAD, "bad-keyset", "key version %u: the first counter must be 1 to %llu", kvn,
-			 OTA_CNTR_MAX);
+	/* under the highest value of all nothing could follow, no read-back either */
+	if (s->import.keyset[i].cntr < 1 || s->import.keyset[i].cntr > OTA_CNTR_MAX - 1) {
+		api_fail(to, API_BAD, "bad-keyset",
+			 "key version %u: the first counter must be 1 to %llu (no counter is left after %llu)", kvn,
+			 OTA_CNTR_MAX - 1, OTA_CNTR_MAX);
 		return -1;
 	}
 	if (cc_len != 8 && !(cc_len == 4 && alg == OTA_ALG_AES_CBC)) {

@@ -99,6 +99,7 @@ struct chunk {
 	struct api_lines out;
 	struct api_reject *reject;
 	size_t reject_cap;
+	bool header; /* the names of the columns came in it */
 	bool oom;
 };
 /* One line of a list: checks it and either adds operations or calls chunk_reject(). */
@@ -132,8 +133,43 @@ int check_seen(const struct session *s, enum number what, const char *digits, ui
 /* The store's per-operation refusal in words. */
 void store_reason(char *out, size_t cap, int rc, const char *iccid, const char *imsi, const char *msisdn, unsigned kvn,
 		  const char *profile);
+/* ... and of a target. */
+void plan_reason(char *out, size_t cap, int rc, const struct store_txn_plan *p, const char *profile);
 
 /* ---- campaigns ---- */
+/* From the core; false when it does not hold it (any more): then there is the row alone. */
 bool campaign_view(const struct api *a, const struct campaign_row *row, struct api_campaign *out);
+/* Drops a LOADING or READY campaign that nobody will finish; a failure is logged.  False: too many requests wait. */
+bool campaign_abandon(struct api *a, const struct campaign_row *row);
+
+/* ---- campaigns that the core does not hold (api_lookup.c) ---- */
+struct lookup {
+	char name[CAMPAIGN_NAME_MAX];
+	uint64_t after;	 /* what the asker wants to know again: a report's page, */
+	unsigned number; /* its limit, or a verb */
+};
+typedef void lookup_fn(struct api *a, const struct campaign_row *row, const struct lookup *arg, struct api_to to);
+/* Calls `then` with the stored row of this name, or answers that there is none. */
+void campaign_lookup(struct api *a, const char *name, uint64_t after, unsigned number, lookup_fn *then,
+		     struct api_to to);
+lookup_fn campaign_show_stored;
+
+#define ROWS_PAGE 256
+/* The stored rows of all campaigns, ascending; of more than API_CAMPAIGNS_MAX those that ended first are left out. */
+struct campaign_rows {
+	void (*done)(struct campaign_rows *r, int rc); /* the caller's */
+	void *ctx;
+	unsigned n;
+	struct campaign_row row[API_CAMPAIGNS_MAX];
+	/* inside */
+	struct store *store;
+	struct store_query q;
+	struct campaign_row page[ROWS_PAGE];
+};
+void campaign_rows_read(struct api *a, struct campaign_rows *r);
+
+/* ---- the gateway ---- */
+/* Why nothing moves, NULL: no alarm. */
+const char *api_alarm(const struct api *a);
 
 #endif

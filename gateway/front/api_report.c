@@ -12,71 +12,19 @@
 
 bool campaign_view(const struct api *a, const struct campaign_row *row, struct api_campaign *out)
 {
-	*out = (struct api_campaign){ .row = *row };
+	*out = (struct api_campaign){ .row = *row, .alarm = api_alarm(a) };
 	out->counted = gw_campaign_view(a->deps.gw, row->id, &out->view);
 	if (out->counted)
 		out->row = out->view.row;
+	if (out->alarm) /* nothing moves: no time can be told */
+		out->view.eta_ms = -1;
 	return out->counted;
-}
-
-struct list_call {
-	struct call call;
-	struct store_query q;
-	struct campaign_row row[API_CAMPAIGNS_MAX];
-};
-
-static void list_done(struct store_query *q, int rc)
-{
-	struct list_call *c = q->ctx;
-	struct api_to to = c->call.to;
-	struct api_campaign *view = calloc(q->n + 1, sizeof(*view));
-	struct api_campaigns all = { .campaign = view, .n = q->n };
-	struct api_reply r = { .status = API_OK, .campaigns = &all };
-
-	if (rc) {
-		api_fail_store(c->call.a, to, rc);
-	} else if (!view) {
-		api_fail(to, API_NOT_READY, "no-memory", "out of memory: try again later");
-	} else {
-		for (unsigned i = 0; i < q->n; i++)
-			campaign_view(c->call.a, &c->row[i], &view[i]);
-		to.done(to.ctx, &r);
-	}
-	free(view);
-	call_free(&c->call);
-}
-
-void api_campaign_list(struct api *a, struct api_to to)
-{
-	struct list_call *c = call_new(a, sizeof(*c), to, NULL);
-
-	if (!c)
-		return;
-	c->q = (struct store_query){
-		.kind = Q_CAMPAIGNS, .out = c->row, .limit = API_CAMPAIGNS_MAX, .done = list_done, .ctx = c
-	};
-	a->deps.store->ops->query(a->deps.store, &c->q);
-}
-
-/* Finds the id the core knows, or answers. */
-static int find(struct api *a, const char *name, uint64_t *id, struct api_to to)
-{
-	if (gw_campaign_find(a->deps.gw, name, id))
-		return 0;
-	if (!gw_ready(a->deps.gw))
-		api_fail(to, API_NOT_READY, "starting",
-			 "the gateway is still reading its state: try again in a moment");
-	else
-		api_fail(to, API_NOT_FOUND, "no-such-campaign", "there is no campaign %.47s; see the list of campaigns",
-			 name);
-	return -1;
 }
 
 void api_campaign_show(struct api *a, const char *name, struct api_to to)
 {
 	struct api_campaign one = { 0 };
 	struct api_reply r = { .status = API_OK, .campaign = &one };
-	uint64_t id;
 
 	for (size_t i = 0; i < API_SESSIONS_MAX; i++) {
 		struct session *s = a->session[i];
@@ -84,13 +32,15 @@ void api_campaign_show(struct api *a, const char *name, struct api_to to)
 		/* still coming in: what the intake knows */
 		if (s && s->kind == SESSION_CAMPAIGN && !s->dry_run && !strcmp(s->campaign.name, name)) {
 			one.row = s->campaign;
+			one.alarm = api_alarm(a);
 			to.done(to.ctx, &r);
 			return;
 		}
 	}
-	if (find(a, name, &id, to))
+	if (!gw_campaign_find(a->deps.gw, name, &one.row.id)) {
+		campaign_lookup(a, name, 0, 0, campaign_show_stored, to);
 		return;
-	one.row.id = id;
+	}
 	campaign_view(a, &one.row, &one);
 	to.done(to.ctx, &r);
 }
@@ -102,13 +52,35 @@ struct verb_call {
 	uint64_t campaign;
 };
 
+/* The core does not hold it: why not. */
+static void verb_refuse(struct api *a, const struct campaign_row *row, const struct lookup *arg, struct api_to to)
+{
+	const char *state = campaign_state_name(row->state);
+	uint64_t id;
+
+	if (gw_campaign_find(a->deps.gw, row->name, &id)) /* its list was finished meanwhile */
+		api_campaign_verb(a, row->name, (enum gw_campaign_verb)arg->number, to);
+	else if (row->state == CAMPAIGN_LOADING)
+		api_fail(to, API_REFUSED, "loading",
+			 "campaign %s is %s: its list has not been finished; finish or delete it", row->name, state);
+	else if (row->state == CAMPAIGN_DONE || row->state == CAMPAIGN_CANCELLED)
+		api_fail(to, API_REFUSED, "already", "campaign %s is %s: it has ended, its report stays", row->name,
+			 state);
+	else
+		api_fail(to, API_REFUSED, "not-adopted",
+			 "campaign %s is %s in the store, but the gateway does not hold it: restart the gateway",
+			 row->name, state);
+}
+
 void api_campaign_verb(struct api *a, const char *name, enum gw_campaign_verb verb, struct api_to to)
 {
 	struct verb_call *c;
 	struct gw_event ev = { .kind = GW_EV_CAMPAIGN, .verb = (uint8_t)verb };
 
-	if (find(a, name, &ev.campaign, to))
+	if (!gw_campaign_find(a->deps.gw, name, &ev.campaign)) {
+		campaign_lookup(a, name, 0, verb, verb_refuse, to);
 		return;
+	}
 	c = call_new(a, sizeof(*c), to, NULL);
 	if (!c)
 		return;
@@ -172,22 +144,35 @@ static void report_done(struct store_query *q, int rc)
 	call_free(&c->call);
 }
 
-void api_campaign_report(struct api *a, const char *name, uint64_t after, unsigned limit, struct api_to to)
+static void report_ask(struct api *a, uint64_t campaign, uint64_t after, unsigned limit, struct api_to to)
 {
-	struct report_call *c;
-	uint64_t id;
+	struct report_call *c = call_new(a, sizeof(*c) + limit * sizeof(c->row[0]), to, NULL);
 
-	if (limit < 1 || limit > API_REPORT_ROWS_MAX) {
-		api_fail(to, API_BAD, "bad-limit", "limit must be 1 to %d", API_REPORT_ROWS_MAX);
-		return;
-	}
-	if (find(a, name, &id, to))
-		return;
-	c = call_new(a, sizeof(*c) + limit * sizeof(c->row[0]), to, NULL);
 	if (!c)
 		return;
-	c->q = (struct store_query){
-		.kind = Q_REPORT, .id = id, .after = after, .limit = limit, .out = c->row, .done = report_done, .ctx = c
-	};
+	c->q = (struct store_query){ .kind = Q_REPORT,
+				     .id = campaign,
+				     .after = after,
+				     .limit = limit,
+				     .out = c->row,
+				     .done = report_done,
+				     .ctx = c };
 	a->deps.store->ops->query(a->deps.store, &c->q);
+}
+
+static void report_stored(struct api *a, const struct campaign_row *row, const struct lookup *arg, struct api_to to)
+{
+	report_ask(a, row->id, arg->after, arg->number, to);
+}
+
+void api_campaign_report(struct api *a, const char *name, uint64_t after, unsigned limit, struct api_to to)
+{
+	uint64_t id;
+
+	if (limit < 1 || limit > API_REPORT_ROWS_MAX)
+		api_fail(to, API_BAD, "bad-limit", "limit must be 1 to %d", API_REPORT_ROWS_MAX);
+	else if (gw_campaign_find(a->deps.gw, name, &id))
+		report_ask(a, id, after, limit, to);
+	else
+		campaign_lookup(a, name, after, limit, report_stored, to);
 }

@@ -28,7 +28,7 @@ void session_drop(struct api *a, struct session *s)
 	free(s);
 }
 
-/* ---- what an abandoned intake left in the store ---- */
+/* ---- what nobody will finish ---- */
 
 struct abandon_call {
 	struct call call;
@@ -45,7 +45,8 @@ static void abandon_done(struct store_batch *b, int rc)
 	struct abandon_call *c = b->ctx;
 
 	if (rc)
-		api_log(c->call.a, 4, "an abandoned campaign stays in the store until the next start: %s",
+		api_log(c->call.a, 4,
+			"an abandoned campaign stays in the store until it is deleted, or the next start: %s",
 			store_strerror(rc));
 	call_free(&c->call);
 }
@@ -55,21 +56,22 @@ static void nobody(void *ctx, const struct api_reply *r)
 }
 
 /* Its cards must be free for other campaigns, its name for another try. */
-static void abandon(struct api *a, const struct campaign_row *row)
+bool campaign_abandon(struct api *a, const struct campaign_row *row)
 {
 	const struct api_to to = { .done = nobody };
 	struct abandon_call *c = call_new(a, sizeof(*c), to, abandon_drop);
 
 	if (!c)
-		return;
+		return false;
 	c->batch = store_batch_new();
 	if (!c->batch || !store_batch_add(c->batch, ST_CAMPAIGN_DROP, row, NULL, 0)) {
 		call_free(&c->call);
-		return;
+		return false;
 	}
 	c->batch->done = abandon_done;
 	c->batch->ctx = c;
 	a->deps.store->ops->commit(a->deps.store, c->batch);
+	return true;
 }
 
 /* A free place: an empty one, or that of the intake that was left alone longest. */
@@ -86,12 +88,12 @@ static struct session **place(struct api *a)
 		    (!oldest || s->touched_ms < (*oldest)->touched_ms))
 			oldest = &a->session[i];
 	}
-	if (oldest) {
-		api_log(a, 5, "intake %s was left alone and makes room", (*oldest)->id);
-		if ((*oldest)->kind == SESSION_CAMPAIGN && !(*oldest)->dry_run)
-			abandon(a, &(*oldest)->campaign);
-		session_drop(a, *oldest);
-	}
+	if (!oldest)
+		return NULL;
+	if ((*oldest)->kind == SESSION_CAMPAIGN && !(*oldest)->dry_run && !campaign_abandon(a, &(*oldest)->campaign))
+		return NULL; /* rather no room than cards that stay locked */
+	api_log(a, 5, "intake %s was left alone and makes room", (*oldest)->id);
+	session_drop(a, *oldest);
 	return oldest;
 }
 
@@ -275,6 +277,13 @@ static int chunk_due(struct api *a, struct session *s, uint64_t first, size_t le
 	return 0;
 }
 
+/* The chunk was not taken: when the header was in it, it comes again with it. */
+static void header_again(struct session *s, const struct chunk *ch)
+{
+	if (ch->header)
+		s->n_columns = 0;
+}
+
 static int read_records(struct api *a, struct session *s, struct chunk *ch, char *text, size_t len, header_fn *header,
 			line_fn *each, char *why, size_t cap)
 {
@@ -298,10 +307,9 @@ static int read_records(struct api *a, struct session *s, struct chunk *ch, char
 					 csv_strerror(rc));
 				return API_BAD;
 			}
-			if (header(s, &r, why, cap)) {
-				s->n_columns = 0;
+			ch->header = true;
+			if (header(s, &r, why, cap))
 				return API_BAD;
-			}
 			continue;
 		}
 		if (rc < 0)
@@ -340,6 +348,7 @@ struct chunk *chunk_read(struct api *a, struct session *s, uint64_t first, char 
 	if (!ch)
 		return NULL;
 	if (bad || ch->oom) {
+		header_again(s, ch);
 		if (bad)
 			api_fail(to, (enum api_status)bad, bad == API_BAD ? "bad-header" : "too-large", "%s", why);
 		else
@@ -401,8 +410,10 @@ void chunk_failed(struct chunk *ch, struct session *s, int rc)
 	struct api *a = ch->call.a;
 	struct api_to to = ch->call.to;
 
-	if (s)
+	if (s) {
 		s->busy = false;
+		header_again(s, ch);
+	}
 	api_fail_store(a, to, rc);
 	call_free(&ch->call);
 }

@@ -111,7 +111,21 @@ void store_reason(char *out, size_t cap, int rc, const char *iccid, const char *
 	case STORE_R_OPEN_TXN:
 		snprintf(out, cap, "ICCID %s is in another campaign that has not ended for it", a);
 		break;
+	case STORE_R_NO_MSISDN:
+		snprintf(out, cap, "ICCID %s has no MSISDN to send to, and address-by is msisdn", a);
+		break;
 	default:
 		snprintf(out, cap, "ICCID %s: %s", a, store_strerror(rc));
 	}
+}
+
+void plan_reason(char *out, size_t cap, int rc, const struct store_txn_plan *p, const char *profile)
+{
+	char m[MASKED_MAX];
+
+	if (rc == STORE_R_IMSI_LEN)
+		snprintf(out, cap, "IMSI %s has %zu digits, the card's present one has %u: is a digit missing?",
+			 masked(m, p->txn.new_imsi), strlen(p->txn.new_imsi), p->imsi_len);
+	else
+		store_reason(out, cap, rc, p->iccid, p->txn.new_imsi, p->txn.new_msisdn, p->kvn, profile);
 }

@@ -277,6 +277,12 @@ static json_t *out_campaign(const struct api_campaign *c)
 		if (v->by_class[i] && i != FAIL_NONE)
 			set_n(classes, fail_class_name(i), v->by_class[i]);
 	}
+	/* one that ended and that nobody has counted */
+	if (!c->counted && c->row.state != CAMPAIGN_LOADING) {
+		json_decref(states);
+		json_decref(classes);
+		states = classes = NULL;
+	}
 	set(o, "states", states);
 	set(o, "classes", classes);
 	set_n(o, "sms_parts", v->sms_parts);
@@ -288,6 +294,7 @@ static json_t *out_campaign(const struct api_campaign *c)
 	set_n(o, "waiting_presence", v->waiting_presence);
 	set(o, "done_per_s", json_real(v->done_per_s));
 	set(o, "eta_s", c->counted && v->eta_ms >= 0 ? json_integer(v->eta_ms / 1000) : NULL);
+	set_s(o, "alarm", c->alarm);
 	return o;
 }
 

@@ -44,7 +44,7 @@ static int hook_fault(void *ctx, struct store_batch *b)
 {
 	struct front *f = ctx;
 
-	return b->batch_no ? STORE_OK : f->fault;
+	return b->batch_no ? f->core_fault : f->fault;
 }
 
 static void start(struct front *f, const char *profile_dir)
@@ -70,6 +70,7 @@ static void start(struct front *f, const char *profile_dir)
 	cfg.limits.outcomes_max = 64;
 	cfg.limits.open_max = 1000;
 	cfg.n_links = 0;
+	cfg.address_by_imsi = ad.address_by_imsi = f->by_imsi;
 	gd.store = ad.store = f->store;
 	gd.ks = ad.ks = f->ks;
 	f->gw = gw_new(&cfg, &gd);

@@ -79,6 +79,7 @@ static void test_dry_run(void **state)
 	front_wait(f);
 	assert_string_equal(f->text, "{\"campaigns\":[]}");
 	api_campaign_show(f->api, "swap1", front_to(f));
+	front_wait(f);
 	assert_int_equal(f->status, 404);
 }
 
@@ -117,6 +118,36 @@ static void test_bad_lines(void **state)
 	assert_int_equal(front_finish(f, "swap2", NULL), 409);
 	assert_string_equal(front_error(f), "empty-campaign");
 	assert_int_equal(front_create(f, "swap2", "usim-rfm", false), 200);
+}
+
+/* A card that could not be addressed, and an IMSI that lost a digit. */
+static void test_targets(void **state)
+{
+	struct front *f = *state;
+	char csv[512], id[32], iccid[21], one[21];
+
+	fix_iccid(iccid, 77);
+	fix_iccid(one, 1);
+	assert_int_equal(front_import(f, "3des2", 100, false), 200);
+	snprintf(id, sizeof(id), "%s", front_s(f, "id"));
+	snprintf(csv, sizeof(csv), FIX_HEADER "%s,001010000000077,," FIX_KIC "," FIX_KID ",\n", iccid);
+	assert_int_equal(front_import_lines(f, id, 1, csv), 200);
+	assert_int_equal(front_n(f, "accepted"), 1);
+	for (int by_imsi = 0; by_imsi < 2; by_imsi++) {
+		f->by_imsi = by_imsi;
+		front_restart(f);
+		snprintf(csv, sizeof(csv), "ICCID,IMSI,MSISDN\n%s,00102000000001,\n", one);
+		assert_int_equal(front_create(f, "x", "usim-rfm", false), 200);
+		assert_int_equal(front_lines(f, "x", NULL, 1, csv), 200);
+		assert_int_equal(front_n(f, "accepted"), 0);
+		has(front_reject(f, 0, 2),
+		    "IMSI 0010…0001 has 14 digits, the card's present one has 15: is a digit missing?");
+		snprintf(csv, sizeof(csv), "%s,001020000000077,491600001\n", iccid);
+		assert_int_equal(front_lines(f, "x", NULL, 3, csv), 200);
+		assert_int_equal(front_n(f, "accepted"), by_imsi);
+		if (!by_imsi)
+			has(front_reject(f, 0, 3), "has no MSISDN to send to, and address-by is msisdn");
+	}
 }
 
 static void test_headers_and_names(void **state)
@@ -220,6 +251,7 @@ static void test_report(void **state)
 	api_campaign_report(f->api, "swap1", 0, API_REPORT_ROWS_MAX + 1, front_to(f));
 	assert_int_equal(f->status, 400);
 	api_campaign_report(f->api, "nope", 0, 1, front_to(f));
+	front_wait(f);
 	assert_int_equal(f->status, 404);
 }
 
@@ -266,6 +298,221 @@ static void test_abandoned(void **state)
 	ready(f, "lost", 0, 3);
 }
 
+/* The drop of an abandoned list fails: delete finds it in the store. */
+static void test_left_behind(void **state)
+{
+	struct front *f = *state;
+	char csv[2048];
+
+	list(csv, sizeof(csv), 0, 3);
+	assert_int_equal(front_create(f, "lost", "usim-rfm", false), 200);
+	assert_int_equal(front_lines(f, "lost", NULL, 1, csv), 200);
+	f->now_ms += API_SESSION_IDLE_MS / 2;
+	for (int i = 1; i < API_SESSIONS_MAX; i++)
+		assert_int_equal(front_import(f, "3des2", 1, false), 200);
+	f->now_ms += API_SESSION_IDLE_MS / 2 + 1;
+	f->fault = STORE_E_FULL;
+	assert_int_equal(front_import(f, "3des2", 1, false), 200);
+	for (int i = 0; i < 5; i++)
+		front_turn(f);
+	f->fault = STORE_OK;
+	has(f->log, "abandoned campaign stays");
+	assert_int_equal(front_verb(f, "lost", CAMPAIGN_VERB_START), 409);
+	assert_string_equal(front_error(f), "loading");
+	api_campaign_show(f->api, "lost", front_to(f));
+	front_wait(f);
+	assert_string_equal(front_s(f, "state"), "LOADING");
+	api_campaign_delete(f->api, "lost", front_to(f));
+	front_wait(f);
+	assert_int_equal(f->status, 200);
+	f->now_ms += API_SESSION_IDLE_MS + 1;
+	ready(f, "lost", 0, 3);
+}
+
+/* ---- more campaigns than the core holds ---- */
+
+static void one_card(struct front *f, const char *name, unsigned card)
+{
+	char csv[256], iccid[21];
+
+	snprintf(csv, sizeof(csv), "ICCID,IMSI\n%s,00102%010u\n", fix_iccid(iccid, card), card);
+	assert_int_equal(front_create(f, name, "usim-rfm", false), 200);
+	assert_int_equal(front_lines(f, name, NULL, 1, csv), 200);
+	assert_int_equal(front_n(f, "accepted"), 1);
+}
+
+static void show(struct front *f, const char *name)
+{
+	api_campaign_show(f->api, name, front_to(f));
+	front_wait(f);
+}
+
+static void end(struct front *f, const char *name)
+{
+	assert_int_equal(front_verb(f, name, CAMPAIGN_VERB_CANCEL), 200);
+	for (int i = 0; i < 100; i++) {
+		show(f, name);
+		if (front_s(f, "ended"))
+			return;
+		front_turn(f);
+	}
+	fail_msg("%s never ends", name);
+}
+
+static json_t *listed(struct front *f, const char *name)
+{
+	size_t i;
+	json_t *v, *all = json_object_get(f->json, "campaigns");
+
+	json_array_foreach(all, i, v)
+	{
+		if (!strcmp(json_string_value(json_object_get(v, "name")), name))
+			return v;
+	}
+	fail_msg("%s is not listed", name);
+	return NULL;
+}
+
+/* What ended long ago has left the core: everything but verbs goes on from the store. */
+static void gone(struct front *f, const char *name, unsigned campaigns)
+{
+	uint64_t id;
+	char iccid[21];
+	json_t *v;
+
+	assert_false(gw_campaign_find(f->gw, name, &id));
+	show(f, name);
+	assert_int_equal(f->status, 200);
+	assert_string_equal(front_s(f, "state"), "CANCELLED");
+	assert_int_equal(front_n(f, "targets"), 1);
+	v = json_object_get(json_object_get(f->json, "states"), "CANCELLED");
+	assert_int_equal(json_integer_value(v), 1);
+	api_campaign_list(f->api, front_to(f));
+	front_wait(f);
+	assert_int_equal(json_array_size(json_object_get(f->json, "campaigns")), campaigns);
+	v = json_object_get(json_object_get(listed(f, name), "states"), "CANCELLED");
+	assert_int_equal(json_integer_value(v), 1);
+	api_status(f->api, front_to(f));
+	front_wait(f);
+	assert_int_equal(json_array_size(json_object_get(f->json, "campaigns")), campaigns);
+	assert_true(json_is_null(json_object_get(listed(f, name), "states")));
+	api_campaign_report(f->api, name, 0, 10, front_to(f));
+	front_wait(f);
+	assert_int_equal(f->status, 200);
+	assert_int_equal(json_array_size(json_object_get(f->json, "rows")), 1);
+	for (int verb = CAMPAIGN_VERB_START; verb <= CAMPAIGN_VERB_CANCEL; verb++) {
+		assert_int_equal(front_verb(f, name, (enum gw_campaign_verb)verb), 409);
+		has(f->text, "is CANCELLED: it has ended");
+	}
+	api_campaign_delete(f->api, name, front_to(f));
+	front_wait(f);
+	assert_int_equal(f->status, 409);
+	assert_int_equal(front_create(f, name, "usim-rfm", false), 409);
+	assert_string_equal(front_error(f), "name-taken");
+	api_card_show(f->api, fix_iccid(iccid, 0), front_to(f));
+	front_wait(f);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(f->json, "txn"), "campaign")), name);
+}
+
+static void test_many_ended(void **state)
+{
+	struct front *f = *state;
+	char name[32];
+	unsigned n = API_CAMPAIGNS_OPEN + 20;
+
+	one_card(f, "first", 0);
+	assert_int_equal(front_finish(f, "first", NULL), 200);
+	end(f, "first");
+	for (unsigned i = 1; i < n; i++) {
+		f->now_ms += 1000;
+		snprintf(name, sizeof(name), "c%u", i);
+		one_card(f, name, 1 + i % (CARDS - 1));
+		assert_int_equal(front_finish(f, name, NULL), 200);
+		end(f, name);
+	}
+	gone(f, "first", n);
+	front_restart(f);
+	gone(f, "first", n);
+	ready(f, "next", 0, CARDS);
+	assert_int_equal(front_verb(f, "next", CAMPAIGN_VERB_START), 200);
+}
+
+static void test_too_many_open(void **state)
+{
+	struct front *f = *state;
+	char name[32], csv[16384];
+
+	for (unsigned from = CARDS; from <= API_CAMPAIGNS_OPEN + 1; from += 100) {
+		char id[32];
+		size_t at = (size_t)snprintf(csv, sizeof(csv), FIX_HEADER);
+
+		for (unsigned i = from; i < from + 100; i++, at = strlen(csv))
+			fix_card_line(csv + at, sizeof(csv) - at, i);
+		assert_int_equal(front_import(f, "3des2", 100, false), 200);
+		snprintf(id, sizeof(id), "%s", front_s(f, "id"));
+		assert_int_equal(front_import_lines(f, id, 1, csv), 200);
+		assert_int_equal(front_import_finish(f, id), 200);
+	}
+	/* three lists come in while one place is left; two of them finish at once */
+	for (unsigned i = 0; i < API_CAMPAIGNS_OPEN - 1; i++) {
+		snprintf(name, sizeof(name), "c%u", i);
+		one_card(f, name, i);
+		assert_int_equal(front_finish(f, name, NULL), 200);
+	}
+	one_card(f, "last", API_CAMPAIGNS_OPEN - 1);
+	one_card(f, "late", API_CAMPAIGNS_OPEN);
+	one_card(f, "later", API_CAMPAIGNS_OPEN + 1);
+	api_campaign_finish(f->api, "last", NULL, front_to(f));
+	api_campaign_finish(f->api, "late", NULL, front_to(f));
+	for (int i = 0; i < 10; i++)
+		front_turn(f);
+	assert_int_equal(f->answers, 2);
+	assert_string_equal(front_error(f), "too-many-campaigns");
+	has(f->text, "256 campaigns that have not ended");
+	show(f, "last");
+	assert_string_equal(front_s(f, "state"), "READY");
+	assert_int_equal(front_finish(f, "later", NULL), 409);
+	assert_string_equal(front_error(f), "too-many-campaigns");
+	show(f, "late");
+	assert_int_equal(f->status, 404);
+	show(f, "later");
+	assert_int_equal(f->status, 404);
+	assert_int_equal(front_create(f, "late", "usim-rfm", false), 409);
+	assert_string_equal(front_error(f), "too-many-campaigns");
+	assert_int_equal(front_create(f, "late", "usim-rfm", true), 200);
+	/* nothing of it was stored, and it starts again */
+	front_restart(f);
+	assert_int_equal(front_verb(f, "c0", CAMPAIGN_VERB_START), 200);
+	api_campaign_delete(f->api, "c7", front_to(f));
+	front_wait(f);
+	assert_int_equal(f->status, 200);
+	one_card(f, "late", API_CAMPAIGNS_OPEN);
+	assert_int_equal(front_finish(f, "late", NULL), 200);
+}
+
+static void test_alarm(void **state)
+{
+	struct front *f = *state;
+
+	ready(f, "swap1", 0, 5);
+	show(f, "swap1");
+	assert_true(json_is_null(json_object_get(f->json, "alarm")));
+	f->core_fault = STORE_E_FULL;
+	api_campaign_verb(f->api, "swap1", CAMPAIGN_VERB_START, front_to(f));
+	for (int i = 0; i < 5; i++)
+		front_turn(f);
+	assert_int_equal(f->answers, 0);
+	show(f, "swap1");
+	has(front_s(f, "alarm"), "does not take commits");
+	assert_true(json_is_null(json_object_get(f->json, "eta_s")));
+	f->core_fault = STORE_OK;
+	f->now_ms += 3600000;
+	for (int i = 0; i < 5; i++)
+		front_turn(f);
+	show(f, "swap1");
+	assert_true(json_is_null(json_object_get(f->json, "alarm")));
+}
+
 static void test_store_fails(void **state)
 {
 	struct front *f = *state;
@@ -300,6 +547,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_abandoned, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_store_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_targets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_left_behind, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_ended, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_many_open, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_alarm, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

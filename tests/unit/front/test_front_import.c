@@ -263,6 +263,9 @@ static void test_store_fails(void **state)
 	f->fault = STORE_OK;
 	assert_int_equal(front_import_lines(f, id, 1, csv), 200);
 	assert_int_equal(front_n(f, "accepted"), 1);
+	/* its header is a header again */
+	assert_int_equal(front_n(f, "rejected_count"), 0);
+	assert_int_equal(front_n(f, "next"), 3);
 }
 
 /* A chunk that is under way when the gateway stops is answered, once. */
@@ -306,6 +309,9 @@ static void test_requests(void **state)
 	has(f->text, "did you mean 3des2");
 	assert_int_equal(front_import(f, "3des2", 0, false), 400);
 	assert_int_equal(front_import(f, "3des2", 1ULL << 40, false), 400);
+	assert_int_equal(front_import(f, "3des2", OTA_CNTR_MAX, false), 400);
+	has(f->text, "must be 1 to 1099511627774");
+	assert_int_equal(front_import(f, "3des2", OTA_CNTR_MAX - 1, false), 200);
 	r = (struct api_import_req){ .n_keysets = 1, .keyset[0] = { .kvn = 16, .alg = "aes", .cntr = 1 } };
 	api_import_create(f->api, &r, front_to(f));
 	assert_int_equal(f->status, 400);
