@@ -41,6 +41,13 @@ void ctl_path(char out[CTL_PATH_MAX], const char *first, ...)
 	out[n] = '\0';
 }
 
+static int last_status;
+
+int ctl_status(void)
+{
+	return last_status;
+}
+
 /* A sentence about a gateway that could not be reached, with what to do. */
 static int explain_down(const struct ctl *c, int rc, const char *why, char *err, size_t cap)
 {
@@ -51,6 +58,9 @@ static int explain_down(const struct ctl *c, int rc, const char *why, char *err,
 		       "or in " CTL_SOCKET_ENV ".";
 	else if (rc == -EACCES)
 		what = "\n  You may not open this socket: run otactl as a member of the socket's group.";
+	else if (rc == -ETIMEDOUT)
+		what = "\n  It may be waiting for its store: 'otactl status' tells of an ALARM, otagwd's log of the "
+		       "cause.";
 	snprintf(err, cap, "cannot reach the gateway at %s: %s%s", c->socket, why, what);
 	return CTL_DOWN;
 }
@@ -68,6 +78,17 @@ static int explain_refusal(const struct http_answer *a, char *err, size_t cap)
 	return a->status >= 500 ? CTL_DOWN : CTL_REFUSED;
 }
 
+static void say_slow(void)
+{
+	static bool said;
+
+	if (!said)
+		ctl_error("the gateway has not answered for %d s and is waited for; 'otactl status' tells whether its "
+			  "store is in ALARM",
+			  HTTP_SLOW_MS / 1000);
+	said = true;
+}
+
 int ctl_try(const struct ctl *c, const char *method, const char *path, const char *type, const void *body, size_t len,
 	    json_t **out, char *err, size_t err_cap)
 {
@@ -75,10 +96,14 @@ int ctl_try(const struct ctl *c, const char *method, const char *path, const cha
 	json_error_t je;
 	json_t *root;
 	char why[200];
-	int rc = http_call(c->socket, method, path, type, body, len, &a, why, sizeof(why));
+	int rc;
+
+	http_on_slow = say_slow;
+	rc = http_call(c->socket, method, path, type, body, len, &a, why, sizeof(why));
 
 	if (out)
 		*out = NULL;
+	last_status = rc ? 0 : a.status;
 	if (rc)
 		return explain_down(c, rc, why, err, err_cap);
 	if (a.status < 200 || a.status > 299) {

@@ -13,9 +13,12 @@ static const char *const states_open[] = { "PLANNED", "ACTIVE" };
 uint64_t campaign_ended(const json_t *view)
 {
 	uint64_t n = 0;
-	const char *state;
+	const char *state = js_text(view, "state");
 	json_t *count;
 
+	/* not counted: it ended long ago, and all of its cards with it */
+	if (!json_is_object(json_object_get(view, "states")))
+		return !strcmp(state, "DONE") || !strcmp(state, "CANCELLED") ? js_count(view, "targets") : 0;
 	json_object_foreach(json_object_get((json_t *)view, "states"), state, count)
 	{
 		if (strcmp(state, states_open[0]) && strcmp(state, states_open[1]))
@@ -58,12 +61,12 @@ static void create_undo(struct ctl *c, const char *name)
 	char path[CTL_PATH_MAX], err[256];
 
 	ctl_path(path, "campaigns", name, (char *)NULL);
-	if (ctl_try(c, "DELETE", path, "application/json", NULL, 0, NULL, err, sizeof(err)))
+	if (!ctl_try(c, "DELETE", path, "application/json", NULL, 0, NULL, err, sizeof(err)))
+		ctl_error("campaign %s was not created", name);
+	else if (ctl_status() != 404) /* then the gateway has dropped it itself, and said so */
 		ctl_error("campaign %s was left unfinished; delete it before the next attempt: otactl campaign delete "
 			  "%s --yes",
 			  name, name);
-	else
-		ctl_error("campaign %s was not created", name);
 }
 
 static int create_fill(struct ctl *c, struct ctl_upload *u, const struct ctl_args *a, const char *session,
@@ -198,13 +201,14 @@ static json_t *list_row(const json_t *v)
 	const json_t *states = json_object_get(v, "states");
 	uint64_t targets = js_count(v, "targets"), ended = campaign_ended(v);
 	json_t *eta = json_object_get(v, "eta_s");
+	json_t *done = json_is_object(states) ? json_integer((json_int_t)js_count(states, "DONE")) : json_null();
 	char text[32] = "";
 
 	if (json_is_number(eta))
 		ctl_duration(text, sizeof(text), json_number_value(eta));
-	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:s,s:s,s:s}", "name", js_text(v, "name"), "state",
+	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:o,s:f,s:s,s:s,s:s}", "name", js_text(v, "name"), "state",
 			 js_text(v, "state"), "profile", js_text(v, "profile"), "targets", (json_int_t)targets, "ended",
-			 (json_int_t)ended, "done", (json_int_t)js_count(states, "DONE"), "percent",
+			 (json_int_t)ended, "done", done, "percent",
 			 targets ? 100.0 * (double)ended / (double)targets : 0.0, "started", js_text(v, "started"),
 			 "finished", js_text(v, "ended"), "eta", text);
 }
@@ -264,6 +268,7 @@ static void show_table(const json_t *v)
 	char bar[64], eta[32];
 
 	printf("campaign    %s  %s\n", js_text(v, "name"), js_text(v, "state"));
+	ctl_alarm(js_text(v, "alarm"));
 	printf("profile     %s\n", js_text(v, "profile"));
 	printf("created     %s\nstarted     %s\nended       %s\n", js_text(v, "created"), js_text(v, "started"),
 	       js_text(v, "ended"));

@@ -74,6 +74,8 @@ int ctl_post_json(const struct ctl *c, const char *path, json_t *body, json_t **
 /* The same without a word on stderr: the message goes to err. */
 int ctl_try(const struct ctl *c, const char *method, const char *path, const char *type, const void *body, size_t len,
 	    json_t **out, char *err, size_t err_cap);
+/* HTTP status of the last answer, 0: there was none. */
+int ctl_status(void);
 /* Between two looks at something that has no event to wait for. */
 void ctl_wait(double seconds);
 /* "/api/v1/campaigns/NAME/report", each NULL-terminated part escaped for a path. */
@@ -113,6 +115,10 @@ const char *ctl_duration(char *buf, size_t cap, double seconds);
 const char *ctl_bar(char *buf, size_t cap, double part, unsigned width);
 /* Columns of the terminal behind this descriptor; 0: it is none. */
 unsigned ctl_terminal(int fd);
+/* Its rows. */
+unsigned ctl_terminal_rows(int fd);
+/* "ALARM       text", in red on a terminal; nothing without a text. */
+void ctl_alarm(const char *text);
 
 /* ---- a file in numbered chunks ---- */
 #define CTL_CHUNK_LINES	  5000

@@ -42,14 +42,23 @@ static int connect_to(const char *path, char *err, size_t err_cap)
 	return fd;
 }
 
+void (*http_on_slow)(void);
+
 static int wait_for(int fd, short events)
 {
 	struct pollfd pfd = { .fd = fd, .events = events };
 	int n;
 
 	do
-		n = poll(&pfd, 1, HTTP_WAIT_MS);
+		n = poll(&pfd, 1, HTTP_SLOW_MS);
 	while (n < 0 && errno == EINTR);
+	if (!n && http_on_slow)
+		http_on_slow();
+	while (!n || (n < 0 && errno == EINTR)) {
+		n = poll(&pfd, 1, HTTP_WAIT_MS - HTTP_SLOW_MS);
+		if (!n)
+			break;
+	}
 	return n > 0 ? 0 : n < 0 ? -errno : -ETIMEDOUT;
 }
 
@@ -182,7 +191,7 @@ static const char *explain(int rc)
 {
 	switch (rc) {
 	case -ETIMEDOUT:
-		return "no answer in time";
+		return "no answer in 300 s";
 	case -EMSGSIZE:
 		return "its answer is too long";
 	case -ECONNRESET:

@@ -10,6 +10,7 @@
 #define HTTP_HEAD_MAX	(64u << 10)
 #define HTTP_TARGET_MAX 8192
 #define HTTP_WAIT_MS	300000 /* without an octet from the gateway */
+#define HTTP_SLOW_MS	5000   /* ... until http_on_slow is told */
 
 struct http_answer {
 	int status;	  /* 200, ... */
@@ -17,6 +18,9 @@ struct http_answer {
 	const char *body; /* inside raw, NUL-terminated */
 	size_t len;
 };
+
+/* Called when an answer takes long; NULL: nobody wants to know. */
+extern void (*http_on_slow)(void);
 
 /* 0 with *out (free it with http_free()), or a negative errno with a sentence in err. */
 int http_call(const char *socket_path, const char *method, const char *target, const char *type, const void *body,

@@ -174,6 +174,24 @@ const char *ctl_bar(char *buf, size_t cap, double part, unsigned width)
 	return buf;
 }
 
+void ctl_alarm(const char *text)
+{
+	bool red = isatty(STDOUT_FILENO);
+
+	if (!*text)
+		return;
+	printf("%sALARM       ", red ? "\033[31m" : "");
+	put_safe(text);
+	printf("%s\n", red ? "\033[m" : "");
+}
+
+unsigned ctl_terminal_rows(int fd)
+{
+	struct winsize w;
+
+	return ioctl(fd, TIOCGWINSZ, &w) || w.ws_row < 2 ? 24 : w.ws_row;
+}
+
 unsigned ctl_terminal(int fd)
 {
 	struct winsize w;

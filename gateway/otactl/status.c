@@ -44,8 +44,7 @@ static void print_status(const json_t *s)
 
 	printf("otagwd      %s, %s\n", js_text(s, "version"),
 	       js_true(s, "ready") ? "ready" : "NOT READY: still reading its store");
-	if (*js_text(s, "alarm"))
-		printf("ALARM       %s\n", js_text(s, "alarm"));
+	ctl_alarm(js_text(s, "alarm"));
 	printf("cards       %" PRIu64 "\n", js_count(s, "cards"));
 	json_array_foreach(json_object_get(s, "campaigns"), i, c)
 	{

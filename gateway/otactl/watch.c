@@ -23,11 +23,11 @@ struct watch {
 	const char *name;
 	double interval_s, patience_s, until_percent;
 	bool json_lines;
-	unsigned columns;    /* of the terminal, 0: plain lines */
-	unsigned drawn;	     /* lines to go up before drawing again */
-	char last[TEXT_MAX]; /* plain line without its time, to see a change */
-	double quiet_s;	     /* since the last plain line */
-	double down_s;	     /* how long the gateway has not answered */
+	unsigned columns, rows; /* of the terminal; columns 0: plain lines */
+	unsigned drawn;		/* lines to go up before drawing again */
+	char last[TEXT_MAX];	/* plain line without its time, to see a change */
+	double quiet_s;		/* since the last plain line */
+	double down_s;		/* how long the gateway has not answered */
 };
 
 /* ------------------------------------------------------------------------------------------------ texts */
@@ -99,8 +99,8 @@ static void print_plain(struct watch *w, const json_t *v, const json_t *status, 
 	add_counts(&t, json_object_get(v, "states"));
 	add(&t, "  ");
 	add_links(&t, status);
-	if (*js_text(status, "alarm"))
-		add(&t, "  ALARM: %s", js_text(status, "alarm"));
+	if (*js_text(v, "alarm"))
+		add(&t, "  ALARM: %s", js_text(v, "alarm"));
 	w->quiet_s += w->interval_s;
 	if (!strcmp(t.buf, w->last) || (w->quiet_s < PLAIN_EVERY_S && *w->last && !end))
 		return;
@@ -122,7 +122,6 @@ static void print_json(struct watch *w, const json_t *v, const json_t *status)
 	char *line;
 
 	json_object_set(o, "links", json_object_get(status, "links"));
-	json_object_set(o, "alarm", json_object_get(status, "alarm"));
 	line = json_dumps(o, JSON_COMPACT);
 	if (line && strncmp(line, w->last, sizeof(w->last) - 1)) {
 		snprintf(w->last, sizeof(w->last), "%s", line);
@@ -135,25 +134,63 @@ static void print_json(struct watch *w, const json_t *v, const json_t *status)
 
 /* ------------------------------------------------------------------------------------------------ terminal */
 
-/* One line cut to the screen, so that going up by lines stays right. */
+/* One line cut to the screen, so that going up by lines stays right; what does not fit below is left out. */
 static void draw_line(struct watch *w, const char *text)
 {
-	printf("%.*s\033[K\n", (int)w->columns - 1, text);
+	if (w->drawn + 1 >= w->rows)
+		return;
+	printf("%.*s\n", (int)w->columns - 1, text);
 	w->drawn++;
+}
+
+/* To where the last picture began, and away with it.  A terminal of another size has broken its lines anew: what is
+ * where is not known any more, so the screen begins afresh. */
+static void draw_begin(struct watch *w)
+{
+	unsigned columns = ctl_terminal(STDOUT_FILENO), rows = ctl_terminal_rows(STDOUT_FILENO);
+
+	if (w->drawn && (columns != w->columns || rows != w->rows))
+		fputs("\033[H\033[2J", stdout);
+	else if (w->drawn)
+		printf("\033[%uA\r\033[J", w->drawn);
+	w->columns = columns;
+	w->rows = rows;
+	w->drawn = 0;
 }
 
 static void draw_link(struct watch *w, const json_t *l)
 {
-	struct text t = { .len = 0 };
+	struct text t = { .len = 0 }, more = { .len = 0 };
 
 	add(&t, " link %s: %s", js_text(l, "name"), js_true(l, "up") ? "up" : "DOWN");
 	add(&t, "  window %" PRIu64 "/%" PRIu64, js_count(l, "in_window"), js_count(l, "window"));
 	if (js_real(l, "rate") > 0)
 		add(&t, "  %.0f/s allowed", js_real(l, "rate"));
-	add(&t, "  sent %" PRIu64 "  ok %" PRIu64 "  rejected %" PRIu64, js_count(l, "submitted"),
+	add(&more, "  sent %" PRIu64 "  ok %" PRIu64 "  rejected %" PRIu64, js_count(l, "submitted"),
 	    js_count(l, "accepted"), js_count(l, "rejected"));
-	add(&t, "  unknown %" PRIu64 "  in %" PRIu64, js_count(l, "unknown"), js_count(l, "received"));
-	draw_line(w, t.buf);
+	add(&more, "  unknown %" PRIu64 "  in %" PRIu64, js_count(l, "unknown"), js_count(l, "received"));
+	if (t.len + more.len < w->columns) {
+		add(&t, "%s", more.buf);
+		draw_line(w, t.buf);
+	} else {
+		draw_line(w, t.buf);
+		draw_line(w, more.buf);
+	}
+}
+
+/* In as many lines as it needs: it is what the operator must read. */
+static void draw_alarm(struct watch *w, const char *alarm)
+{
+	struct text t = { .len = 0 };
+	size_t width = w->columns - 1;
+
+	if (!*alarm)
+		return;
+	add(&t, " ALARM: %s", alarm);
+	fputs("\033[31m", stdout);
+	for (size_t at = 0; at < t.len; at += width)
+		draw_line(w, t.buf + at);
+	fputs("\033[m", stdout);
 }
 
 static void draw(struct watch *w, const json_t *v, const json_t *status)
@@ -163,17 +200,17 @@ static void draw(struct watch *w, const json_t *v, const json_t *status)
 	size_t i;
 	json_t *l;
 
-	w->columns = ctl_terminal(STDOUT_FILENO);
-	if (w->drawn)
-		printf("\033[%uA", w->drawn);
-	w->drawn = 0;
+	draw_begin(w);
 	add(&t, "campaign %s  %s  profile %s  started %s", w->name, js_text(v, "state"), js_text(v, "profile"),
 	    js_text(v, "started"));
 	draw_line(w, t.buf);
 	t.len = 0;
 	add(&t, "%s %5.1f %%  %" PRIu64 " of %" PRIu64,
-	    ctl_bar(bar, sizeof(bar), percent_of(v) / 100, w->columns > 110 ? 70 : w->columns - 38), percent_of(v),
-	    campaign_ended(v), js_count(v, "targets"));
+	    ctl_bar(bar, sizeof(bar), percent_of(v) / 100,
+		    w->columns > 110 ? 70 :
+		    w->columns > 48  ? w->columns - 38 :
+				       10),
+	    percent_of(v), campaign_ended(v), js_count(v, "targets"));
 	draw_line(w, t.buf);
 	t.len = 0;
 	add(&t, " ");
@@ -201,10 +238,7 @@ static void draw(struct watch *w, const json_t *v, const json_t *status)
 	{
 		draw_link(w, l);
 	}
-	t.len = 0;
-	add(&t, "%s%s", *js_text(status, "alarm") ? " ALARM: " : "", js_text(status, "alarm"));
-	draw_line(w, t.buf);
-	fputs("\033[J", stdout);
+	draw_alarm(w, js_text(v, "alarm"));
 	fflush(stdout);
 }
 
@@ -290,5 +324,6 @@ int cmd_campaign_watch(struct ctl *c, const struct ctl_args *a)
 		return CTL_USAGE;
 	if (!w.json_lines && c->format != CTL_CSV)
 		w.columns = ctl_terminal(STDOUT_FILENO);
+	w.rows = ctl_terminal_rows(STDOUT_FILENO);
 	return watch_loop(&w);
 }

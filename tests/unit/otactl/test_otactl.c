@@ -1,6 +1,8 @@
 /* test_otactl.c - the real otactl against canned answers: exit codes, requests, chunks, output formats.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
+#define _GNU_SOURCE /* strdupa, ptsname */
+
 #include <fcntl.h>
 #include <setjmp.h>
 #include <spawn.h>
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -459,6 +462,24 @@ static void failed_create_leaves_nothing(void **state)
 	done(6);
 }
 
+/* The gateway has dropped it itself and said why: nothing is left to be said or undone. */
+static void create_dropped_by_the_gateway(void **state)
+{
+	SERVE({ 200, "{\"name\":\"swap1\",\"id\":3}" },
+	      { 200, "{\"accepted\":0,\"rejected\":[{\"line\":2,\"reason\":\"bad\"}]}" },
+	      { 409, "{\"error\":{\"message\":\"no line of the list was accepted: campaign swap1 was not created\"}}" },
+	      { 404, "{\"error\":{\"message\":\"there is no campaign swap1\"}}" },
+	      { 200, "{\"name\":\"swap1\",\"id\":4}" }, { 0, "" }, { 0, "" });
+
+	write_file("ICCID,IMSI\na,b\n");
+	assert_int_equal(run("campaign", "create", "swap1", "-i", file, "-p", "usim-rfm", NULL), 2);
+	assert_has(err, "otactl: no line of the list was accepted: campaign swap1 was not created\n");
+	assert_null(strstr(err, "left unfinished"));
+	assert_int_equal(run("campaign", "create", "swap1", "-i", file, "-p", "usim-rfm", NULL), 4);
+	assert_has(err, "left unfinished");
+	done(7);
+}
+
 static void verbs(void **state)
 {
 	SERVE({ 200, "{\"name\":\"a\",\"state\":\"RUNNING\"}" }, { 200, "{\"name\":\"a\",\"state\":\"CANCELLED\"}" },
@@ -513,6 +534,29 @@ static void lists_and_views(void **state)
 	assert_int_equal(run("status", "-o", "json", NULL), 0);
 	assert_has(out, "\"version\": \"0.1.0\"");
 	done(6);
+}
+
+/* The store is stuck, and a campaign of long ago that nobody has counted. */
+static void alarms_and_old_campaigns(void **state)
+{
+#define ALARMED                                                                                                 \
+	"{\"name\":\"a\",\"state\":\"RUNNING\",\"targets\":4,\"states\":{\"DONE\":1},\"eta_s\":null,\"alarm\":" \
+	"\"stuck\"}"
+#define OLD "{\"name\":\"old\",\"state\":\"DONE\",\"profile\":\"p\",\"targets\":10,\"states\":null,\"classes\":null}"
+	SERVE({ 200, ALARMED }, { 200, ALARMED }, { 200, "{\"links\":[]}" }, { 200, "{\"campaigns\":[" OLD "]}" },
+	      { 200, "{\"campaigns\":[" OLD "],\"alarm\":\"stuck\"}" });
+
+	assert_int_equal(run("campaign", "show", "a", NULL), 0);
+	assert_has(out, "ALARM       stuck\n");
+	assert_null(strstr(out, "done in about"));
+	assert_int_equal(run("campaign", "watch", "a", "--until", "25", NULL), 0);
+	assert_has(out, "ALARM: stuck");
+	assert_int_equal(run("campaign", "list", "-o", "csv", NULL), 0);
+	assert_has(out, "old,DONE,p,10,,100.0,");
+	assert_int_equal(run("status", NULL), 0);
+	assert_has(out, "ALARM       stuck\n");
+	assert_has(out, "old  DONE  10 of 10 cards ended");
+	done(5);
 }
 
 static void status_waits_for_a_start(void **state)
@@ -576,6 +620,56 @@ static void watch_outlives_a_restart(void **state)
 	done(7);
 	assert_int_equal(run("campaign", "watch", "swap1", "--patience", "0", NULL), 4);
 	assert_int_equal(run("campaign", "watch", "swap1", "--patience", "0.1", "--interval", "0.05", NULL), 4);
+}
+
+/* otactl on a terminal of this size; what it drew in out. */
+static int run_on_terminal(unsigned columns, unsigned rows, char *const argv[])
+{
+	const struct winsize size = { .ws_col = (unsigned short)columns, .ws_row = (unsigned short)rows };
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave, status;
+	posix_spawn_file_actions_t fa;
+	size_t n = 0;
+	ssize_t got;
+	pid_t pid;
+
+	assert_true(master >= 0);
+	assert_int_equal(grantpt(master), 0);
+	assert_int_equal(unlockpt(master), 0);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(slave >= 0);
+	assert_int_equal(ioctl(slave, TIOCSWINSZ, &size), 0);
+	posix_spawn_file_actions_init(&fa);
+	posix_spawn_file_actions_adddup2(&fa, slave, 1);
+	assert_int_equal(posix_spawn(&pid, OTACTL, &fa, NULL, argv, environ), 0);
+	posix_spawn_file_actions_destroy(&fa);
+	close(slave);
+	while (n < OUTPUT_MAX - 1 && (got = read(master, out + n, OUTPUT_MAX - 1 - n)) > 0)
+		n += (size_t)got; /* EIO: the other end is closed */
+	out[n] = '\0';
+	close(master);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* No line is wider than the screen, no picture higher, and each begins with a clean screen below it. */
+static void watch_draws_within_the_terminal(void **state)
+{
+	static char *const argv[] = { (char *)OTACTL, "campaign", "watch", "swap1", "--interval", "0.05", NULL };
+#define LINKS "{\"links\":[{\"name\":\"smsc\",\"up\":true,\"window\":16,\"submitted\":1234567,\"accepted\":1234567}]}"
+	SERVE({ 200, VIEW("RUNNING", "8", "2", "0", "0", "0") }, { 200, LINKS },
+	      { 200, VIEW("DONE", "0", "0", "10", "0", "2") }, { 200, LINKS },
+	      { 200, VIEW("DONE", "0", "0", "10", "0", "2") }, { 200, LINKS });
+
+	assert_int_equal(run_on_terminal(60, 24, argv), 0);
+	for (char *line = strtok(strdupa(out), "\r\n"); line; line = strtok(NULL, "\r\n"))
+		assert_true(strlen(line) < 60 || *line == '\033');
+	assert_has(out, " link smsc: up  window 0/16\r\n  sent 1234567");
+	assert_has(out, "\033[8A\r\033[Jcampaign swap1  DONE");
+	assert_int_equal(run_on_terminal(120, 5, argv), 0);
+	assert_has(out, "commands: prepared");
+	assert_null(strstr(out, "obstacles"));
+	done(6);
 }
 
 static void report_pages_and_formats(void **state)
@@ -736,6 +830,9 @@ int main(void)
 		cmocka_unit_test(interrupted_import_says_where),
 		cmocka_unit_test(create_and_dry_run),
 		cmocka_unit_test(failed_create_leaves_nothing),
+		cmocka_unit_test(create_dropped_by_the_gateway),
+		cmocka_unit_test(alarms_and_old_campaigns),
+		cmocka_unit_test(watch_draws_within_the_terminal),
 		cmocka_unit_test(verbs),
 		cmocka_unit_test(lists_and_views),
 		cmocka_unit_test(status_waits_for_a_start),
