@@ -199,6 +199,7 @@ static int make_core(struct parts *p, char *err)
 		.store = p->store,
 		.ks = p->ks,
 		.profile_dir = p->cfg.profile_dir,
+		.address_by_imsi = p->cfg.gw.address_by_imsi,
 		.links = p->link,
 		.n_links = p->n_links,
 		.version = OTAGW_VERSION,
