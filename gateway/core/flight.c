@@ -132,6 +132,8 @@ static void withdraw(struct gw *gw, struct flight *f, struct card *c, struct cmd
 	if (cmd->state != CMD_PREPARED)
 		return;
 	cmd_attempt_back(gw, c, cmd);
+	if (!c->b.txn.attempts && !c->b.txn.sms_parts) /* nothing has ever left */
+		c->b.txn.first_try_ms = c->b.txn.last_try_ms = 0;
 	cmd_state_set(gw, c, cmd, CMD_WAIT_TIMER);
 	cmd->due_ms = gw->now_ms;
 	stub_due(gw, stub_find(gw, c->b.card.id), gw->now_ms);

@@ -426,8 +426,11 @@ static void load_campaigns(struct gw *gw, const struct campaign_row *rows, unsig
 			continue; /* its intake never finished: the front drops it */
 		c = campaign_place(gw);
 		if (!c) {
-			gw_set_fatal(gw, "more than %u campaigns in the store that have not ended", CAMPAIGNS_MAX);
-			return;
+			gw_log(gw, 3,
+			       "campaign %s is left out: %u others have not ended; delete or cancel some and start "
+			       "again",
+			       rows[i].name, CAMPAIGNS_MAX);
+			continue;
 		}
 		*c = (struct campaign){ .row = rows[i] };
 	}

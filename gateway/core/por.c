@@ -112,6 +112,16 @@ static void parts_drop(struct gw *gw, struct card *c, uint8_t iei, uint16_t ref)
 	gw_op(gw, ST_PARTS_DROP, &key, NULL, 0);
 }
 
+static void parts_drop_oldest(struct gw *gw, struct card *c)
+{
+	const struct part_row *oldest = &c->b.part[0];
+
+	for (unsigned i = 1; i < c->b.n_parts; i++)
+		if (c->b.part[i].at_ms < oldest->at_ms)
+			oldest = &c->b.part[i];
+	parts_drop(gw, c, oldest->iei, oldest->ref);
+}
+
 /* Fragments whose rest does not come: the sender will use the reference again. */
 static void parts_expire(struct gw *gw, struct card *c)
 {
@@ -163,7 +173,7 @@ static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, co
 		return rc;
 	if (rc == 0) {
 		if (c->b.n_parts == CARD_PARTS_MAX) /* the oldest fragment gives way */
-			parts_drop(gw, c, c->b.part[0].iei, c->b.part[0].ref);
+			parts_drop_oldest(gw, c);
 		memcpy(row.ud, ev->payload, row.len);
 		c->b.part[c->b.n_parts++] = row;
 		gw_op(gw, ST_PART_PUT, &row, NULL, 0);

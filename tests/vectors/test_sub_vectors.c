@@ -59,8 +59,10 @@ static struct ota_span borrow(const json_t *v, const char *member, uint8_t *buf)
 static void check_set(const json_t *v)
 {
 	static uint8_t content[OTA_SUB_FILES_MAX][256], opc[64], plmns[64], mac[16], out[OCTETS_MAX];
-	struct ota_sub_set set = { .order = json_hex(v, "order"), .from = (uint16_t)number(v, "from"),
-				   .to = (uint16_t)number(v, "to") }, back;
+	struct ota_sub_set set = { .order = json_hex(v, "order"),
+				   .from = (uint16_t)number(v, "from"),
+				   .to = (uint16_t)number(v, "to") },
+			   back;
 	const json_t *files = json_object_get(v, "files");
 	struct octets octets = octets_get(v, "set");
 	struct ota_script s;

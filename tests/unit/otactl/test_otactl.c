@@ -3,6 +3,7 @@
  */
 #define _GNU_SOURCE /* strdupa, ptsname */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <spawn.h>
@@ -632,6 +633,10 @@ static int run_on_terminal(unsigned columns, unsigned rows, char *const argv[])
 	ssize_t got;
 	pid_t pid;
 
+	if (master < 0 && errno == ENOENT) {
+		print_message("no pseudo terminals on this machine (is devpts mounted?): not looked at\n");
+		skip();
+	}
 	assert_true(master >= 0);
 	assert_int_equal(grantpt(master), 0);
 	assert_int_equal(unlockpt(master), 0);
