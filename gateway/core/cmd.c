@@ -255,6 +255,22 @@ static void addr_put(struct gw *gw, const struct card *c, enum addr_type type, c
 	gw_op(gw, ST_ADDR_PUT, &a, NULL, 0);
 }
 
+/* A number the card has given up: it may still speak under it for a while, then the number may be somebody else's. */
+static void addr_end(struct gw *gw, const struct card *c, enum addr_type type, const char *digits)
+{
+	struct card_addr_row a = {
+		.type = (uint8_t)type,
+		.card = c->b.card.id,
+		.valid_from_ms = c->b.card.created_ms,
+		.valid_to_ms = gw->now_ms + ADDR_GRACE_MS,
+	};
+
+	if (!digits[0])
+		return;
+	memcpy(a.digits, digits, sizeof(a.digits));
+	gw_op(gw, ST_ADDR_PUT, &a, NULL, 0);
+}
+
 /* The finished packet becomes a row, a stored wire, a stub and an attempt. */
 static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind kind, int len)
 {
@@ -587,8 +603,12 @@ static void settle_done(struct gw *gw, struct card *c, struct cmd_row *cmd, cons
 	       (long long)(cmd->sent_ms ? gw->now_ms - cmd->sent_ms : 0), cmd->sw);
 	if (t->state == TXN_DONE)
 		return;
+	if (strcmp(c->b.card.imsi, t->new_imsi))
+		addr_end(gw, c, ADDR_IMSI, c->b.card.imsi);
 	memcpy(c->b.card.imsi, t->new_imsi, sizeof(c->b.card.imsi));
 	if (t->new_msisdn[0]) {
+		if (strcmp(c->b.card.msisdn, t->new_msisdn))
+			addr_end(gw, c, ADDR_MSISDN, c->b.card.msisdn);
 		memcpy(c->b.card.msisdn, t->new_msisdn, sizeof(c->b.card.msisdn));
 		addr_put(gw, c, ADDR_MSISDN, t->new_msisdn);
 	}

@@ -23,7 +23,8 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 			gw_assert_failed(__FILE__, __LINE__, #x); \
 	} while (0)
 
-#define STRAYS_PER_HOUR	    1000 /* messages of unknown senders stored */
+#define ADDR_GRACE_MS	    (30LL * 24 * 3600 * 1000) /* a given-up number stays its old card's address this long */
+#define STRAYS_PER_HOUR	    1000		      /* messages of unknown senders stored */
 #define STRAY_HOUR_MS	    3600000
 #define FETCH_RETRY_MS	    250 /* a read that failed, or found no place, is asked for again */
 #define CAMPAIGNS_MAX	    256
