@@ -118,9 +118,10 @@ static struct flight *prep_pop(struct gw *gw)
  * wait for their next turn. */
 static bool still_wanted(struct gw *gw, const struct flight *f, struct card *c, struct cmd_row *cmd, int64_t now_ms)
 {
-	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	const struct campaign *camp = cmd ? campaign_by_id(gw, cmd->campaign) : NULL;
 
-	return cmd->state == CMD_PREPARED && !f->aborted && camp && camp->row.state == CAMPAIGN_RUNNING &&
+	/* cmd NULL: so many others have followed that it has left memory */
+	return cmd && cmd->state == CMD_PREPARED && !f->aborted && camp && camp->row.state == CAMPAIGN_RUNNING &&
 	       now_ms < cmd->deadline_ms;
 }
 
@@ -129,7 +130,7 @@ static void withdraw(struct gw *gw, struct flight *f, struct card *c, struct cmd
 	gw->prepared--;
 	gw->stats.withdrawn++;
 	flight_free(gw, f);
-	if (cmd->state != CMD_PREPARED)
+	if (!cmd || cmd->state != CMD_PREPARED)
 		return;
 	cmd_attempt_back(gw, c, cmd);
 	if (!c->b.txn.attempts && !c->b.txn.sms_parts) /* nothing has ever left */
@@ -148,11 +149,12 @@ void flight_sweep(struct gw *gw)
 	gw->prep_tail = &gw->prep_head;
 	for (; f; f = next) {
 		struct card *c = card_find(gw, f->card);
-		struct cmd_row *cmd = c ? card_cmd(c, f->cmd, NULL) : NULL;
+		struct cmd_row *cmd;
 
+		ota_assert(c); /* pinned by its flight */
+		cmd = card_cmd(c, f->cmd, NULL);
 		next = f->next;
 		f->next = NULL;
-		ota_assert(cmd);
 		if (still_wanted(gw, f, c, cmd, gw->now_ms)) {
 			*gw->prep_tail = f;
 			gw->prep_tail = &f->next;
@@ -191,7 +193,6 @@ static struct flight *pick(struct gw *gw, unsigned link, unsigned room, int64_t 
 
 		ota_assert(c);
 		cmd = card_cmd(c, f->cmd, NULL);
-		ota_assert(cmd);
 		if (!still_wanted(gw, f, c, cmd, now_ms)) {
 			withdraw(gw, prep_pop(gw), c, cmd);
 			continue;

@@ -519,15 +519,15 @@ bool gw_ready(const struct gw *gw)
 
 /* ------------------------------------------------------------------------------------------------------------ the turn */
 
-/* Messages of unknown senders are kept for whoever looks into them, but anybody can send such: so many per hour, then they
- * are counted only. */
-static bool stray_kept(struct gw *gw)
+/* Messages that close nothing are kept for whoever looks into them, but anybody can send such: so many per hour, then they are
+ * counted only.  A flood of unknown senders does not use up what is kept of known cards. */
+bool gw_stray_kept(struct gw *gw, bool known)
 {
 	if (gw->now_ms - gw->stray_hour_ms >= STRAY_HOUR_MS || gw->now_ms < gw->stray_hour_ms) {
 		gw->stray_hour_ms = gw->now_ms;
-		gw->strays = 0;
+		gw->strays[0] = gw->strays[1] = 0;
 	}
-	return gw->strays++ < STRAYS_PER_HOUR;
+	return gw->strays[known]++ < (known ? CARD_STRAYS_PER_HOUR : STRAYS_PER_HOUR);
 }
 
 /* An event whose card is resident (or whose address is nobody's: c is NULL). */
@@ -552,7 +552,7 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 		por_on_rx(gw, c, e);
 	} else {
 		gw->stats.por_stray++;
-		if (stray_kept(gw))
+		if (gw_stray_kept(gw, false))
 			gw_story(gw, 0, 0, STORY_STRAY, e->payload, e->payload_len,
 				 "message from an unknown sender (npi %u)", e->from.npi);
 	}

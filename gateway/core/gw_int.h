@@ -23,20 +23,21 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 			gw_assert_failed(__FILE__, __LINE__, #x); \
 	} while (0)
 
-#define ADDR_GRACE_MS	    (30LL * 24 * 3600 * 1000) /* a given-up number stays its old card's address this long */
-#define STRAYS_PER_HOUR	    1000		      /* messages of unknown senders stored */
-#define STRAY_HOUR_MS	    3600000
-#define FETCH_RETRY_MS	    250 /* a read that failed, or found no place, is asked for again */
-#define CAMPAIGNS_MAX	    256
-#define CLAIM_MAX	    64	 /* cards per claim, and packets per crypto run */
-#define CLAIMS_MAX	    2	 /* claims under way */
-#define EVICT_LOOKS	    512	 /* residents looked at per search for a place */
-#define LINK_EVENTS	    4	 /* inbox places kept per link for its ups and downs */
-#define LOAD_PAGE	    1024 /* rows per page when starting */
-#define COMMIT_RETRY_MS	    250	 /* first delay before the same batch is tried again */
-#define COMMIT_RETRY_MAX_MS 5000
-#define RATE_TAU_MS	    10000 /* smoothing of done_per_s */
-#define SEEN_WRITE_MS	    60000 /* last_seen is written at most this often for its own sake */
+#define ADDR_GRACE_MS	     (30LL * 24 * 3600 * 1000) /* a given-up number stays its old card's address this long */
+#define STRAYS_PER_HOUR	     1000		       /* messages of unknown senders stored */
+#define CARD_STRAYS_PER_HOUR 100000 /* hints, repetitions and strays stored that come from known cards */
+#define STRAY_HOUR_MS	     3600000
+#define FETCH_RETRY_MS	     250 /* a read that failed, or found no place, is asked for again */
+#define CAMPAIGNS_MAX	     256
+#define CLAIM_MAX	     64	  /* cards per claim, and packets per crypto run */
+#define CLAIMS_MAX	     2	  /* claims under way */
+#define EVICT_LOOKS	     512  /* residents looked at per search for a place */
+#define LINK_EVENTS	     4	  /* inbox places kept per link for its ups and downs */
+#define LOAD_PAGE	     1024 /* rows per page when starting */
+#define COMMIT_RETRY_MS	     250  /* first delay before the same batch is tried again */
+#define COMMIT_RETRY_MAX_MS  5000
+#define RATE_TAU_MS	     10000 /* smoothing of done_per_s */
+#define SEEN_WRITE_MS	     60000 /* last_seen is written at most this often for its own sake */
 
 /* ---- small intrusive things ---- */
 
@@ -193,7 +194,7 @@ struct gw {
 	unsigned fetches_waiting; /* of them: not at the store */
 	int64_t claim_hold_ms;	  /* after a failed claim: the next one not before */
 
-	unsigned strays;
+	unsigned strays[2]; /* this hour: of unknown senders, of known cards */
 	int64_t stray_hour_ms;
 
 	/* commits */
@@ -328,6 +329,7 @@ void gw_reply(struct gw *gw, uint64_t request, int rc, const char *fmt, ...) __a
 void gw_story(struct gw *gw, uint64_t card, uint64_t cmd, enum story_kind kind, const void *detail, size_t len,
 	      const char *fmt, ...) __attribute__((format(printf, 7, 8)));
 struct store_op *gw_op(struct gw *gw, enum store_op_kind kind, const void *row, const void *bytes, size_t len);
+bool gw_stray_kept(struct gw *gw, bool known);
 bool gw_batch_full(const struct gw *gw);
 void gw_ev_free(struct gw *gw, struct ev_node *n);
 void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev);

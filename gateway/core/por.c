@@ -9,9 +9,12 @@
 
 enum por_result { POR_NO_MATCH, POR_MATCHED, POR_HINT, POR_UNCORRELATED, POR_BAD_MAC };
 
+/* Only the first answer to a command of the open transaction is news; all else is kept within a bound. */
 static void story_por(struct gw *gw, uint64_t card, uint64_t cmd, enum story_kind kind, const uint8_t *pkt, size_t len,
-		      const char *verdict, int status)
+		      const char *verdict, int status, bool news)
 {
+	if (!news && !gw_stray_kept(gw, true))
+		return;
 	if (status >= 0)
 		gw_story(gw, card, cmd, kind, pkt, len, "%s: %02X (%s)", verdict, status,
 			 ota_por_status_name((uint8_t)status));
@@ -58,7 +61,7 @@ static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
 	if (len > sizeof(scratch) || ota_rsp_peek_tar(pkt, len, tar)) {
 		gw->stats.por_stray++;
 		story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len < STORY_DETAIL_MAX ? len : STORY_DETAIL_MAX,
-			  "malformed response packet", -1);
+			  "malformed response packet", -1, false);
 		return;
 	}
 	for (unsigned i = 0; i < c->b.n_cmds; i++) {
@@ -72,7 +75,7 @@ static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
 				  cmd->txn != c->b.txn.id ? "PoR of an earlier transaction" :
 				  cmd->state == CMD_DONE  ? "PoR once more" :
 							    "PoR accepted",
-				  rsp.status);
+				  rsp.status, cmd->txn == c->b.txn.id && cmd->state != CMD_DONE);
 			cmd_on_por(gw, c, cmd, &rsp);
 			return;
 		}
@@ -84,15 +87,16 @@ static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
 	open = card_open_cmd(c, NULL);
 	if (hint != 255 && open && !memcmp(open->tar, tar, sizeof(tar))) {
 		gw->stats.por_hint++;
-		story_por(gw, c->b.card.id, open->id, STORY_POR, pkt, len, "unauthenticated hint", hint);
+		story_por(gw, c->b.card.id, open->id, STORY_POR, pkt, len, "unauthenticated hint", hint, false);
 		cmd_on_hint(gw, c, hint);
 	} else if (best == POR_BAD_MAC) {
 		gw->stats.por_bad_mac++;
-		story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len, "response packet fails its MAC", -1);
+		story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len, "response packet fails its MAC", -1, false);
 	} else {
 		gw->stats.por_stray++;
 		story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len,
-			  hint != 255 ? "error hint with no command open" : "response packet matches no command", -1);
+			  hint != 255 ? "error hint with no command open" : "response packet matches no command", -1,
+			  false);
 	}
 }
 
@@ -217,7 +221,7 @@ void por_on_rx(struct gw *gw, struct card *c, const struct link_event *ev)
 		por_packet(gw, c, pkt, (size_t)len);
 	} else if (len < 0) {
 		gw->stats.por_stray++;
-		story_por(gw, c->b.card.id, 0, STORY_STRAY, ev->payload, ev->payload_len, ota_strerror(len), -1);
+		story_por(gw, c->b.card.id, 0, STORY_STRAY, ev->payload, ev->payload_len, ota_strerror(len), -1, false);
 	}
 	cmd_on_presence(gw, c);
 }

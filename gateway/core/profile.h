@@ -68,7 +68,6 @@ struct profile {
 	uint8_t refresh;      /* enum profile_refresh */
 	uint16_t deleted_lac; /* 0x0000 or 0xfffe */
 	uint8_t por_map[13];  /* enum por_meaning per status 00..0c */
-	bool repeatable;      /* SPI without counter check: absolute writes only, counted apart */
 	unsigned n_steps;
 	struct profile_step step[PROFILE_STEPS_MAX];
 };

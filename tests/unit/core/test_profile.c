@@ -73,7 +73,6 @@ static void shipped_profiles_are_sound(void **state)
 	assert_int_equal(profile_por_meaning(&p, 0x06), POR_MEANS_CNTR_LOW);
 	assert_int_equal(profile_por_meaning(&p, 0x0d), POR_MEANS_OTHER);
 	assert_int_equal(profile_por_meaning(&p, 0xff), POR_MEANS_OTHER);
-	assert_false(p.repeatable);
 	load(&p, "usim-rfm-report");
 	assert_memory_equal(p.spi, "\x16\x19", 2);
 	load(&p, "sim-2g-rfm");
