@@ -31,7 +31,6 @@ struct card_row {
 	char iccid[ICCID_DIGITS_MAX + 1];
 	char imsi[IMSI_DIGITS_MAX + 1]; /* what we believe it holds: import, then proven read-back */
 	char msisdn[MSISDN_DIGITS_MAX + 1];
-	uint16_t concat_ref;  /* last concatenation reference used for this card, 1..255 */
 	int64_t last_seen_ms; /* presence: alert, PoR, card-originated message */
 	int64_t created_ms;
 };
@@ -44,7 +43,8 @@ struct keyset_row {
 	uint8_t cc_len;
 	uint32_t generation;
 	uint64_t cntr;	      /* last value taken; the next command takes cntr + 1 */
-	uint64_t cntr_proven; /* highest value an authenticated PoR has echoed */
+	uint64_t cntr_proven; /* highest value an authenticated PoR has echoed in this epoch */
+	uint32_t epoch;	      /* restore epoch in which cntr was last taken, or imported */
 	uint16_t sealed_len;
 	uint8_t sealed[KS_SEALED_MAX];
 };
@@ -139,6 +139,8 @@ struct cmd_row {
 	uint16_t apdus;	    /* C-APDUs in the script: the count a complete run answers */
 	uint16_t sw;
 	uint8_t silent;	     /* attempts that may have reached the card whole and were not answered */
+	uint8_t stalls;	     /* refusals in a row that do not count as attempts: congestion, lost links */
+	uint32_t epoch;	     /* restore epoch in which cntr was taken */
 	uint16_t attempt;    /* attempts made */
 	uint16_t concat_ref; /* of the last attempt */
 	uint16_t packet_len;

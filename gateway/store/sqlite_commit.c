@@ -162,6 +162,7 @@ static int op_keyset_cntr(struct conn *c, struct store_op *op)
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)(k->card * 16 + k->kvn));
 	sqlite3_bind_int64(st, 2, (sqlite3_int64)k->cntr);
 	sqlite3_bind_int64(st, 3, (sqlite3_int64)k->cntr_proven);
+	sqlite3_bind_int64(st, 4, k->epoch);
 	err = st_run(st);
 	if (!err && !sqlite3_changes(c->db))
 		op->rc = STORE_R_NOT_FOUND;

@@ -27,15 +27,19 @@
 	}
 
 static const struct col card_cols[] = {
-	KEY(card_row, id),	    COL(card_row, iccid, COL_TEXT, true, 0),
-	TEXT(card_row, imsi),	    TEXT(card_row, msisdn),
-	UINT(card_row, concat_ref), TIME(card_row, last_seen_ms),
+	KEY(card_row, id),
+	COL(card_row, iccid, COL_TEXT, true, 0),
+	TEXT(card_row, imsi),
+	TEXT(card_row, msisdn),
+	TIME(card_row, last_seen_ms),
 	TIME(card_row, created_ms),
 };
 static const struct col keyset_cols[] = {
-	KEY(keyset_row, card),	   KEY(keyset_row, kvn),	  UINT(keyset_row, kic_alg),
-	UINT(keyset_row, kid_alg), UINT(keyset_row, cc_len),	  UINT(keyset_row, generation),
-	UINT(keyset_row, cntr),	   UINT(keyset_row, cntr_proven), VBLOB(keyset_row, sealed, sealed_len),
+	KEY(keyset_row, card),	   KEY(keyset_row, kvn),
+	UINT(keyset_row, kic_alg), UINT(keyset_row, kid_alg),
+	UINT(keyset_row, cc_len),  UINT(keyset_row, generation),
+	UINT(keyset_row, cntr),	   UINT(keyset_row, cntr_proven),
+	UINT(keyset_row, epoch),   VBLOB(keyset_row, sealed, sealed_len),
 };
 static const struct col addr_cols[] = {
 	KEY(card_addr_row, type),	  COL(card_addr_row, digits, COL_TEXT, true, 0),
@@ -76,16 +80,16 @@ static const struct col txn_cols[] = {
 	TEXT(txn_row, reason),
 };
 static const struct col cmd_cols[] = {
-	KEY(cmd_row, id),	    KEY(cmd_row, txn),	       KEY(cmd_row, card),
-	KEY(cmd_row, campaign),	    KEY(cmd_row, kind),	       ENUM(cmd_row, state, _CMD_STATES),
-	UINT(cmd_row, kvn),	    UINT(cmd_row, kic),	       UINT(cmd_row, kid),
-	BLOB(cmd_row, spi),	    BLOB(cmd_row, tar),	       UINT(cmd_row, cc_len),
-	UINT(cmd_row, segs),	    UINT(cmd_row, hint),       UINT(cmd_row, por_status),
-	UINT(cmd_row, apdus),	    UINT(cmd_row, sw),	       UINT(cmd_row, silent),
-	UINT(cmd_row, attempt),	    UINT(cmd_row, concat_ref), UINT(cmd_row, packet_len),
-	UINT(cmd_row, cntr),	    TIME(cmd_row, born_ms),    TIME(cmd_row, prepared_ms),
-	TIME(cmd_row, sent_ms),	    TIME(cmd_row, ended_ms),   TIME(cmd_row, due_ms),
-	TIME(cmd_row, deadline_ms),
+	KEY(cmd_row, id),	   KEY(cmd_row, txn),	       KEY(cmd_row, card),
+	KEY(cmd_row, campaign),	   KEY(cmd_row, kind),	       ENUM(cmd_row, state, _CMD_STATES),
+	UINT(cmd_row, kvn),	   UINT(cmd_row, kic),	       UINT(cmd_row, kid),
+	BLOB(cmd_row, spi),	   BLOB(cmd_row, tar),	       UINT(cmd_row, cc_len),
+	UINT(cmd_row, segs),	   UINT(cmd_row, hint),	       UINT(cmd_row, por_status),
+	UINT(cmd_row, apdus),	   UINT(cmd_row, sw),	       UINT(cmd_row, silent),
+	UINT(cmd_row, stalls),	   UINT(cmd_row, epoch),       UINT(cmd_row, attempt),
+	UINT(cmd_row, concat_ref), UINT(cmd_row, packet_len),  UINT(cmd_row, cntr),
+	TIME(cmd_row, born_ms),	   TIME(cmd_row, prepared_ms), TIME(cmd_row, sent_ms),
+	TIME(cmd_row, ended_ms),   TIME(cmd_row, due_ms),      TIME(cmd_row, deadline_ms),
 };
 static const struct col part_cols[] = {
 	KEY(part_row, card), KEY(part_row, ref),    KEY(part_row, iei),	      UINT(part_row, total),

@@ -241,12 +241,14 @@ static const char *const stmts[_STMTS] = {
 	[S_TXN_OPEN_CARD] = "SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
 			    "WHERE card=?1 AND txn.state<=1 AND campaign.state<>5 LIMIT 1",
 	[S_CARD_INSERT] = "INSERT INTO card({card:}) VALUES({card?})",
-	/* The usual change of a card is its reference and presence: leaves the indexes alone. */
-	[S_CARD_TOUCH] = "UPDATE card SET concat_ref=?5,last_seen_ms=?6,created_ms=?7 "
+	/* The usual change of a card is its presence: leaves the indexes alone. */
+	[S_CARD_TOUCH] = "UPDATE card SET last_seen_ms=?5,created_ms=?6 "
 			 "WHERE id=?1 AND imsi=?3 AND msisdn=?4",
 	[S_CARD_UPDATE] = "UPDATE card SET {card=} WHERE id=?1",
 	[S_KEYSET_INSERT] = "INSERT INTO keyset(id,{keyset:}) VALUES(?1*16+?2,{keyset?})",
-	[S_KEYSET_CNTR] = "UPDATE keyset SET cntr=max(cntr,?2),cntr_proven=max(cntr_proven,?3) WHERE id=?1",
+	[S_KEYSET_CNTR] = "UPDATE keyset SET cntr=max(cntr,?2),"
+			  "cntr_proven=CASE WHEN ?4>epoch THEN ?3 ELSE max(cntr_proven,?3) END,"
+			  "epoch=max(epoch,?4) WHERE id=?1",
 	[S_KEYSET_ALGS] = "SELECT kic_alg,kid_alg,cc_len FROM keyset WHERE id=?1",
 	[S_ADDR_PUT] = "INSERT OR REPLACE INTO card_addr({card_addr:}) VALUES({card_addr?})",
 	[S_CAMPAIGN_STATE] = "SELECT state FROM campaign WHERE id=?1",

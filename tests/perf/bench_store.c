@@ -149,7 +149,7 @@ static void put_sent(uint64_t i)
 
 static void put_por(uint64_t i)
 {
-	struct card_row c = { .id = i + 1, .concat_ref = 1, .last_seen_ms = 1754000000000 };
+	struct card_row c = { .id = i + 1, .last_seen_ms = 1754000000000 };
 	struct card_addr_row a = { .type = ADDR_IMSI, .card = i + 1, .valid_from_ms = 1754000000000 };
 
 	snprintf(c.imsi, sizeof(c.imsi), "00102%010" PRIu64, i);

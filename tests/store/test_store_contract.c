@@ -86,7 +86,6 @@ static void test_card_put(void **state)
 	struct card_row row = fetch(f, a)->card;
 	struct keyset_row k = fetch(f, a)->keyset[1];
 
-	row.concat_ref = 200;
 	row.last_seen_ms = T0 + 5;
 	assert_int_equal(one(f, ST_CARD_PUT, &row, NULL, 0), 0);
 	assert_memory_equal(&fetch(f, a)->card, &row, sizeof(row));
@@ -111,6 +110,18 @@ static void test_card_put(void **state)
 	assert_int_equal(fetch(f, a)->keyset[1].cntr_proven, 115);
 	assert_int_equal(fetch(f, a)->keyset[0].cntr, 100);
 	assert_int_equal(fetch(f, a)->keyset[1].sealed_len, 150);
+	/* a new epoch: what was proven before is not known any more, the counter itself is never lowered */
+	k.epoch = 2;
+	k.cntr_proven = 0;
+	assert_int_equal(one(f, ST_KEYSET_CNTR, &k, NULL, 0), 0);
+	assert_int_equal(fetch(f, a)->keyset[1].cntr, 120);
+	assert_int_equal(fetch(f, a)->keyset[1].cntr_proven, 0);
+	assert_int_equal(fetch(f, a)->keyset[1].epoch, 2);
+	k.epoch = 1;
+	k.cntr_proven = 7;
+	assert_int_equal(one(f, ST_KEYSET_CNTR, &k, NULL, 0), 0);
+	assert_int_equal(fetch(f, a)->keyset[1].cntr_proven, 7);
+	assert_int_equal(fetch(f, a)->keyset[1].epoch, 2);
 	k.cntr = OTA_CNTR_MAX;
 	assert_int_equal(one(f, ST_KEYSET_CNTR, &k, NULL, 0), 0);
 	assert_true(fetch(f, a)->keyset[1].cntr == OTA_CNTR_MAX);
@@ -320,7 +331,7 @@ static void test_dry_run(void **state)
 	card = card_in(f, 1);
 	card_in(f, 2);
 	row = fetch(f, card)->card;
-	row.concat_ref = 9;
+	row.last_seen_ms = 9;
 	before = totals(f);
 	add(f, ST_CARD_INSERT, &in, NULL, 0);
 	add(f, ST_CARD_PUT, &row, NULL, 0);
@@ -335,7 +346,7 @@ static void test_dry_run(void **state)
 	store_batch_reset(f->b);
 	after = totals(f);
 	assert_memory_equal(&before, &after, sizeof(before));
-	assert_int_equal(fetch(f, card)->card.concat_ref, 0);
+	assert_int_equal(fetch(f, card)->card.last_seen_ms, 0);
 	assert_false(fetch(f, card)->has_txn);
 	assert_int_equal(by_addr(f, ADDR_MSISDN, in.card.msisdn, T0), 0);
 	assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), 0);
@@ -490,14 +501,14 @@ static void test_wire_once(void **state)
 	assert_memory_equal(blob.bytes, "abc", 3);
 	assert_int_equal(query(f, Q_WIRE, 2, NULL, &blob, 1), 0);
 	row = fetch(f, card)->card;
-	row.concat_ref = 77;
+	row.last_seen_ms = 77;
 	for (int longer = 0; longer < 2; longer++) {
 		add(f, ST_CARD_PUT, &row, NULL, 0);
 		add(f, ST_WIRE_PUT, &c, longer ? "abcd" : "abd", longer ? 4 : 3);
 		assert_int_equal(commit_rc(f), STORE_E_CORRUPT);
 		store_batch_reset(f->b);
 	}
-	assert_int_equal(fetch(f, card)->card.concat_ref, 0);
+	assert_int_equal(fetch(f, card)->card.last_seen_ms, 0);
 	assert_int_equal(fetch(f, card)->packet_len, 3);
 	assert_memory_equal(fetch(f, card)->packet, "abc", 3);
 }
@@ -692,28 +703,28 @@ static void test_batch_no(void **state)
 	struct card_row row = fetch(f, card)->card;
 
 	assert_int_equal(totals(f).max_batch, 0);
-	row.concat_ref = 1;
+	row.last_seen_ms = 1;
 	add(f, ST_CARD_PUT, &row, NULL, 0);
 	f->b->batch_no = 5;
 	assert_int_equal(commit_rc(f), STORE_OK);
 	assert_int_equal(totals(f).max_batch, 5);
 	/* the last one once more, after an unclear outcome: done already */
 	store_batch_reset(f->b);
-	row.concat_ref = 2;
+	row.last_seen_ms = 2;
 	add(f, ST_CARD_PUT, &row, NULL, 0);
 	f->b->batch_no = 5;
 	assert_int_equal(commit_rc(f), STORE_OK);
-	assert_int_equal(fetch(f, card)->card.concat_ref, 1);
+	assert_int_equal(fetch(f, card)->card.last_seen_ms, 1);
 	f->b->batch_no = 4;
 	assert_int_equal(commit_rc(f), STORE_E_CORRUPT);
 	reopen(f);
 	assert_int_equal(totals(f).max_batch, 5);
 	f->b->batch_no = 5;
 	assert_int_equal(commit_rc(f), STORE_OK);
-	assert_int_equal(fetch(f, card)->card.concat_ref, 1);
+	assert_int_equal(fetch(f, card)->card.last_seen_ms, 1);
 	f->b->batch_no = 9;
 	assert_int_equal(commit_rc(f), STORE_OK);
-	assert_int_equal(fetch(f, card)->card.concat_ref, 2);
+	assert_int_equal(fetch(f, card)->card.last_seen_ms, 2);
 	/* an intake's batch leaves the number alone */
 	f->b->batch_no = 0;
 	assert_int_equal(commit_rc(f), STORE_OK);
@@ -755,7 +766,7 @@ static void test_order(void **state)
 
 	for (unsigned i = 0; i < 3; i++) {
 		b[i] = store_batch_new();
-		row.concat_ref = (uint16_t)(i + 1);
+		row.last_seen_ms = i + 1;
 		assert_non_null(store_batch_add(b[i], ST_CARD_PUT, &row, NULL, 0));
 		b[i]->batch_no = i + 1;
 		b[i]->done = saw_batch;
@@ -774,7 +785,7 @@ static void test_order(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		assert_ptr_equal(seen.what[2 * i], b[i]);
 		assert_ptr_equal(seen.what[2 * i + 1], &q[i]);
-		assert_int_equal(out[i].card.concat_ref, i + 1);
+		assert_int_equal(out[i].card.last_seen_ms, i + 1);
 		store_batch_free(b[i]);
 	}
 }
@@ -792,7 +803,7 @@ static void test_failed_order(void **state)
 	assert_int_equal(one(f, ST_WIRE_PUT, &c, "abc", 3), 0);
 	for (unsigned i = 0; i < 3; i++) {
 		b[i] = store_batch_new();
-		row.concat_ref = (uint16_t)(i + 1);
+		row.last_seen_ms = i + 1;
 		assert_non_null(store_batch_add(b[i], ST_CARD_PUT, &row, NULL, 0));
 		if (i == 1)
 			assert_non_null(store_batch_add(b[i], ST_WIRE_PUT, &c, "abd", 3));
@@ -808,11 +819,11 @@ static void test_failed_order(void **state)
 	assert_int_equal(seen.rc[0], STORE_OK);
 	assert_int_equal(seen.rc[1], STORE_E_CORRUPT);
 	assert_int_equal(seen.rc[2], STORE_E_BUSY);
-	assert_int_equal(fetch(f, card)->card.concat_ref, 1);
+	assert_int_equal(fetch(f, card)->card.last_seen_ms, 1);
 	assert_int_equal(totals(f).max_batch, 1);
 	/* told of it, the caller goes on as it sees fit */
 	assert_int_equal(store_commit_wait(f->s, b[2]), STORE_OK);
-	assert_int_equal(fetch(f, card)->card.concat_ref, 3);
+	assert_int_equal(fetch(f, card)->card.last_seen_ms, 3);
 	for (unsigned i = 0; i < 3; i++)
 		store_batch_free(b[i]);
 }

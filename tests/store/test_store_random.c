@@ -79,9 +79,11 @@ static void add_card_insert(struct pair *p)
 static void add_card_change(struct pair *p)
 {
 	struct store_card_insert in = card_make(dice(CARDS), 0);
-	struct keyset_row k = {
-		.card = dice(CARDS), .kvn = (uint8_t)dice(5), .cntr = dice(1000), .cntr_proven = dice(1000)
-	};
+	struct keyset_row k = { .card = dice(CARDS),
+				.kvn = (uint8_t)dice(5),
+				.cntr = dice(1000),
+				.cntr_proven = dice(1000),
+				.epoch = dice(4) };
 	struct card_addr_row a = { .type = (uint8_t)(1 + dice(2)),
 				   .card = 1 + dice(CARDS),
 				   .valid_from_ms = T0 + dice(5) };
@@ -97,7 +99,7 @@ static void add_card_change(struct pair *p)
 		return;
 	}
 	in.card.id = dice(CARDS + 2);
-	in.card.concat_ref = (uint16_t)dice(256);
+	in.card.last_seen_ms = T0 + dice(256);
 	add(p, ST_CARD_PUT, &in.card, NULL, 0);
 }
 

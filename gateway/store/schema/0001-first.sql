@@ -24,7 +24,6 @@ CREATE TABLE card (
 	iccid TEXT NOT NULL,
 	imsi TEXT NOT NULL,
 	msisdn TEXT NOT NULL,			-- '' none
-	concat_ref INTEGER NOT NULL,
 	last_seen_ms INTEGER NOT NULL,
 	created_ms INTEGER NOT NULL
 ) STRICT;
@@ -44,7 +43,8 @@ CREATE TABLE keyset (
 	cc_len INTEGER NOT NULL,
 	generation INTEGER NOT NULL,
 	cntr INTEGER NOT NULL,			-- last value taken; never lowered
-	cntr_proven INTEGER NOT NULL,		-- highest value an authenticated PoR has echoed
+	cntr_proven INTEGER NOT NULL,		-- highest value an authenticated PoR has echoed in this epoch
+	epoch INTEGER NOT NULL,			-- restore epoch in which cntr was last taken
 	sealed BLOB NOT NULL
 ) STRICT;
 
@@ -126,6 +126,8 @@ CREATE TABLE cmd (
 	apdus INTEGER NOT NULL,
 	sw INTEGER NOT NULL,
 	silent INTEGER NOT NULL,		-- attempts that may have reached the card whole and were not answered
+	stalls INTEGER NOT NULL,		-- refusals in a row that do not count as attempts
+	epoch INTEGER NOT NULL,			-- restore epoch in which cntr was taken
 	attempt INTEGER NOT NULL,
 	concat_ref INTEGER NOT NULL,
 	packet_len INTEGER NOT NULL,
