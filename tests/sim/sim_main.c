@@ -38,18 +38,30 @@ static const struct {
 _Static_assert(ARRAY_SIZE(breaks) == _SIM_BREAKS, "every breakage has its row");
 
 struct shared {
-	volatile uint64_t seed; /* being run */
+	volatile uint64_t n; /* of the seed being run */
 	volatile unsigned runs, failures;
 };
 
 static int usage(void)
 {
 	fputs("usage: sim --seed S [--trace] [--break NAME]\n"
-	      "       sim --seeds N [--from S] [--jobs J] [--break NAME]\n"
+	      "       sim --count N [--from S] [--jobs J] [--break NAME]\n"
 	      "       sim --file FILE      seeds that once failed, one per line, with their story\n"
 	      "       sim --breaks         every deliberate breakage must be noticed by its checker\n",
 	      stderr);
 	return 1;
+}
+
+static void print_replay(uint64_t seed)
+{
+	printf("    replay: tests/sim/run --seed %llu --trace\n", (unsigned long long)seed);
+}
+
+/* The last line of every kind of run. */
+static int result(unsigned passed, unsigned failed)
+{
+	printf("%u passed, %u failed\n", passed, failed);
+	return failed ? 1 : 0;
 }
 
 static bool run_seed(uint64_t seed, enum sim_break broken, bool trace, char checker[32])
@@ -70,9 +82,10 @@ static bool run_seed(uint64_t seed, enum sim_break broken, bool trace, char chec
 	if (!ok) {
 		snprintf(checker, 32, "%s", w->checker);
 		if (broken == BREAK_NONE || trace)
-			printf("seed %llu: %s: at %+.3f s: %s\n    replay: sim --seed %llu --trace\n",
-			       (unsigned long long)seed, w->checker, (double)(w->now_ms - SIM_START_MS) / 1000, w->why,
-			       (unsigned long long)seed);
+			printf("seed %llu: %s: at %+.3f s: %s\n", (unsigned long long)seed, w->checker,
+			       (double)(w->now_ms - SIM_START_MS) / 1000, w->why);
+		if (broken == BREAK_NONE && !trace)
+			print_replay(seed);
 	} else if (trace) {
 		printf("seed %llu: passed; %llu turns, %llu submits, %llu messages, %llu commits, %u lives, %.3f s\n",
 		       (unsigned long long)seed, (unsigned long long)w->stat_turns, (unsigned long long)w->stat_submits,
@@ -84,8 +97,10 @@ static bool run_seed(uint64_t seed, enum sim_break broken, bool trace, char chec
 	return ok;
 }
 
-/* Seeds from, from + step, ... below end, in a process of their own: one that dies takes only itself along. */
-static pid_t start_job(struct shared *sh, uint64_t from, uint64_t end, unsigned step, enum sim_break broken)
+/* Every step-th seed from the nth after `from`, n below count, in a process of their own: one that dies takes only itself
+ * along. */
+static pid_t start_job(struct shared *sh, uint64_t from, uint64_t n, uint64_t count, unsigned step,
+		       enum sim_break broken)
 {
 	pid_t pid;
 
@@ -93,11 +108,11 @@ static pid_t start_job(struct shared *sh, uint64_t from, uint64_t end, unsigned 
 	pid = fork();
 	if (pid)
 		return pid;
-	for (uint64_t s = from; s < end && sh->failures < FAILURES_MAX; s += step) {
+	for (; n < count && sh->failures < FAILURES_MAX; n += step) {
 		char checker[32];
 
-		sh->seed = s;
-		if (!run_seed(s, broken, false, checker))
+		sh->n = n;
+		if (!run_seed(from + n, broken, false, checker))
 			sh->failures++;
 		sh->runs++;
 	}
@@ -116,7 +131,7 @@ static int run_many(uint64_t from, uint64_t n, unsigned jobs, enum sim_break bro
 		return 1;
 	}
 	for (unsigned i = 0; i < jobs; i++)
-		pid[i] = start_job(&sh[i], from + i, from + n, jobs, broken);
+		pid[i] = start_job(&sh[i], from, i, n, jobs, broken);
 	while (alive) {
 		int status;
 		pid_t p = wait(&status);
@@ -131,20 +146,23 @@ static int run_many(uint64_t from, uint64_t n, unsigned jobs, enum sim_break bro
 		alive--;
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 			continue;
-		printf("seed %llu: the process died (%s %d)\n    replay: sim --seed %llu --trace\n",
-		       (unsigned long long)sh[i].seed, WIFSIGNALED(status) ? "signal" : "exit",
-		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), (unsigned long long)sh[i].seed);
+		printf("seed %llu: the process died (%s %d)\n", (unsigned long long)(from + sh[i].n),
+		       WIFSIGNALED(status) ? "signal" : "exit",
+		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		print_replay(from + sh[i].n);
 		sh[i].failures++;
 		sh[i].runs++;
-		pid[i] = start_job(&sh[i], sh[i].seed + jobs, from + n, jobs, broken);
+		pid[i] = start_job(&sh[i], from, sh[i].n + jobs, n, jobs, broken);
 		alive++;
 	}
 	for (unsigned i = 0; i < jobs; i++) {
 		runs += sh[i].runs;
 		failures += sh[i].failures;
 	}
-	printf("sim: %u seeds, %u failed%s\n", runs, failures, runs < n ? "; stopped early" : "");
-	return failures ? 1 : 0;
+	munmap(sh, JOBS_MAX * sizeof(*sh));
+	if (runs < n)
+		printf("stopped after %u of %llu seeds: that many failures tell enough\n", runs, (unsigned long long)n);
+	return result(runs - failures, failures);
 }
 
 static int run_file(const char *path)
@@ -170,8 +188,7 @@ static int run_file(const char *path)
 		}
 	}
 	fclose(f);
-	printf("sim: %u kept seeds, %u failed\n", n, failures);
-	return failures ? 1 : 0;
+	return result(n - failures, failures);
 }
 
 /* In a child: a breakage may also trip the core's own assertions. */
@@ -214,11 +231,11 @@ static bool number(const char *text, uint64_t *out)
 {
 	char *end;
 
-	if (!text)
+	if (!text || *text < '0' || *text > '9') /* strtoull() would take a sign and blanks */
 		return false;
 	errno = 0;
 	*out = strtoull(text, &end, 10);
-	return !errno && *text && !*end;
+	return !errno && !*end;
 }
 
 static int find_break(const char *name)
@@ -251,7 +268,7 @@ int main(int argc, char **argv)
 			one = true;
 		else if (!strcmp(arg, "--break") && (broken = find_break(val)) >= 0)
 			;
-		else if (!(!strcmp(arg, "--seeds") && number(val, &seeds)) &&
+		else if (!(!strcmp(arg, "--count") && number(val, &seeds)) &&
 			 !(!strcmp(arg, "--from") && number(val, &from)) &&
 			 !(!strcmp(arg, "--jobs") && number(val, &jobs)))
 			return usage();
