@@ -130,7 +130,7 @@ static struct watched_card *by_row(struct world *w, uint64_t id, unsigned *index
 static struct seen_cmd *seen_cmd(struct world *w, struct watched_card *c, uint64_t id, bool add)
 {
 	for (unsigned i = 0; i < c->n_cmds; i++)
-		if (c->cmd[i].id == id)
+		if (c->cmd[i].row.id == id)
 			return &c->cmd[i];
 	if (!add)
 		return NULL;
@@ -146,7 +146,7 @@ static struct seen_cmd *seen_cmd(struct world *w, struct watched_card *c, uint64
 		c->cap_cmds = cap;
 	}
 	memset(&c->cmd[c->n_cmds], 0, sizeof(c->cmd[0]));
-	c->cmd[c->n_cmds].id = id;
+	c->cmd[c->n_cmds].row.id = id;
 	return &c->cmd[c->n_cmds++];
 }
 
@@ -183,7 +183,7 @@ static void check_one_open(struct world *w, const struct watched_card *c, unsign
 	unsigned open = 0;
 
 	for (unsigned i = 0; i < c->n_cmds; i++)
-		open += open_state(c->cmd[i].state);
+		open += open_state(c->cmd[i].row.state);
 	if (open > 1)
 		check_fail(w, "one-unfenced", "card %u: %u commands are open at the same time", index, open);
 }
@@ -201,18 +201,16 @@ static void committed_cmd(struct world *w, const struct cmd_row *row)
 	s = seen_cmd(w, c, row->id, true);
 	if (!s)
 		return;
-	if (s->cntr && row->cntr != s->cntr)
+	if (s->row.cntr && row->cntr != s->row.cntr)
 		check_fail(w, "one-cntr-one-packet", "card %u: command %llu changes its counter from %llu to %llu",
-			   index, (unsigned long long)row->id, (unsigned long long)s->cntr,
+			   index, (unsigned long long)row->id, (unsigned long long)s->row.cntr,
 			   (unsigned long long)row->cntr);
-	s->cntr = row->cntr;
-	s->kvn = row->kvn;
-	s->state = row->state;
+	s->row = *row;
 	for (unsigned i = 0; i < c->n_cmds; i++)
-		if (&c->cmd[i] != s && c->cmd[i].kvn == s->kvn && c->cmd[i].cntr == s->cntr)
+		if (&c->cmd[i] != s && c->cmd[i].row.kvn == row->kvn && c->cmd[i].row.cntr == row->cntr)
 			check_fail(w, "one-cntr-one-packet", "card %u: commands %llu and %llu share counter %llu",
-				   index, (unsigned long long)c->cmd[i].id, (unsigned long long)s->id,
-				   (unsigned long long)s->cntr);
+				   index, (unsigned long long)c->cmd[i].row.id, (unsigned long long)row->id,
+				   (unsigned long long)row->cntr);
 }
 
 static void committed_wire(struct world *w, const struct store_op *op)
@@ -268,6 +266,7 @@ static void committed_txn(struct world *w, const struct txn_row *row)
 		check_fail(w, "done-means-ran", "card %u: recorded as DONE, but the card does not hold %s", index,
 			   c->new_imsi);
 	c->txn_state = row->state;
+	c->txn = *row;
 }
 
 static void durable_counts(const struct world *w, unsigned campaign, uint64_t n[_TXN_STATES])
@@ -307,6 +306,42 @@ void check_again(struct world *w)
 	tell(w, "the whole fleet is planned for campaign %s", w->campaign[last].name);
 }
 
+static void params_of(const struct watched_card *c, const struct cmd_row *row, struct ota_cmd_params *p)
+{
+	*p = (struct ota_cmd_params){
+		.spi = { row->spi[0], row->spi[1] },
+		.kic = row->kic,
+		.kid = row->kid,
+		.tar = { row->tar[0], row->tar[1], row->tar[2] },
+		.cntr = row->cntr,
+		.cc_len = row->cc_len,
+		.kic_ref = { c->set, KS_KEY_KIC },
+		.kid_ref = { c->set, KS_KEY_KID },
+	};
+}
+
+/* An answer to a read-back is durable.  Does it prove, under the card's keys, that the old IMSI was still there? */
+static void read_answer(struct world *w, struct watched_card *c, const struct story_row *story, const uint8_t *pkt,
+			size_t len)
+{
+	struct seen_cmd *s = story->kind == STORY_POR ? seen_cmd(w, c, story->cmd, false) : NULL;
+	struct ota_crypt crypt = ks_crypt(w->audit);
+	uint8_t scratch[OTA_PACKET_MAX], want[USIM_IMSI_LEN];
+	struct ota_cmd_params p;
+	struct ota_compact_rsp r;
+	struct ota_rsp rsp;
+
+	if (!s || s->row.kind != CMD_READBACK || s->shows_old || len > sizeof(scratch))
+		return;
+	params_of(c, &s->row, &p);
+	memcpy(scratch, pkt, len);
+	(void)ota_rsp_open(&rsp, scratch, len, &p, &crypt); /* the verdict says it all */
+	if (rsp.verdict != OTA_ACCEPT || rsp.status || ota_compact_rsp_parse(&r, rsp.data, rsp.data_len))
+		return;
+	s->shows_old = r.data_len == sizeof(want) && usim_imsi_encode(want, c->new_imsi) > 0 &&
+		       memcmp(r.data, want, sizeof(want)) != 0;
+}
+
 void check_committed(struct world *w, const struct store_batch *b)
 {
 	unsigned index;
@@ -335,6 +370,8 @@ void check_committed(struct world *w, const struct store_batch *b)
 
 			if (c && op->bytes_len)
 				hear(w, c, op->bytes, op->bytes_len);
+			if (c && op->bytes_len)
+				read_answer(w, c, s, op->bytes, op->bytes_len);
 			if (c)
 				tell(w, "card %u: durable: %s", index, s->text);
 			check_text(w, "a story line", s->text);
@@ -376,9 +413,42 @@ static void check_counter(struct world *w, struct watched_card *c, unsigned inde
 	if (rc < 0)
 		check_fail(w, "wire", "card %u: a packet leaves that its own keys do not open: %s", index,
 			   ota_strerror(rc));
-	else if (cmd.p.cntr != s->cntr)
+	else if (cmd.p.cntr != s->row.cntr)
 		check_fail(w, "one-cntr-one-packet", "card %u: the packet says counter %llu, its row %llu", index,
-			   (unsigned long long)cmd.p.cntr, (unsigned long long)s->cntr);
+			   (unsigned long long)cmd.p.cntr, (unsigned long long)s->row.cntr);
+}
+
+/* A script leaves for the first time.  If another one of the same transaction has left before, under another counter, the
+ * card must have shown in between that it still holds the old IMSI.  Counted here, on the wire: that the card would refuse
+ * the second one anyway is no excuse for sending it. */
+static void check_second_script(struct world *w, const struct watched_card *c, unsigned index, const struct seen_cmd *s)
+{
+	const struct seen_cmd *before = NULL;
+	unsigned counters = 1;
+
+	for (unsigned i = 0; i < c->n_cmds; i++) {
+		const struct seen_cmd *p = &c->cmd[i];
+
+		if (p == s || !p->left || p->row.kind != CMD_SCRIPT || p->row.txn != s->row.txn)
+			continue;
+		counters++;
+		if (!before || p->row.cntr > before->row.cntr)
+			before = p;
+	}
+	if (!before)
+		return;
+	for (unsigned i = 0; i < c->n_cmds; i++) {
+		const struct seen_cmd *p = &c->cmd[i];
+
+		if (p->shows_old && p->row.txn == s->row.txn && p->row.cntr > before->row.cntr &&
+		    p->row.cntr < s->row.cntr)
+			return;
+	}
+	check_fail(
+		w, "second-script",
+		"card %u: the script leaves under counter %llu after %llu (%u counters in all), and no read-back has "
+		"shown the old IMSI in between",
+		index, (unsigned long long)s->row.cntr, (unsigned long long)before->row.cntr, counters);
 }
 
 static bool contains(const uint8_t *hay, size_t n, const uint8_t *needle, size_t len)
@@ -414,16 +484,19 @@ void check_submit(struct world *w, const struct link_submit *sub)
 		check_fail(w, "durable-first", "card %u: octets leave that are not durable in any packet", index);
 		return;
 	}
-	if (!s->cntr) {
+	if (!s->row.cntr) {
 		check_fail(w, "durable-first", "card %u: a packet leaves whose counter is not durable", index);
 		return;
 	}
-	if (s->cntr < c->sent_cntr) {
+	if (s->row.cntr < c->sent_cntr) {
 		check_fail(w, "fenced", "card %u: counter %llu leaves after %llu has left", index,
-			   (unsigned long long)s->cntr, (unsigned long long)c->sent_cntr);
+			   (unsigned long long)s->row.cntr, (unsigned long long)c->sent_cntr);
 		return;
 	}
-	c->sent_cntr = s->cntr;
+	c->sent_cntr = s->row.cntr;
+	if (!s->left && s->row.kind == CMD_SCRIPT)
+		check_second_script(w, c, index, s);
+	s->left = true;
 	if (udh.seq <= 1)
 		check_counter(w, c, index, s);
 }

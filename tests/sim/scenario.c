@@ -170,6 +170,7 @@ static void provoke(struct scenario *sc, enum sim_break broken)
 		sc->commit_ms = (struct sim_range){ 200, 500 };
 		break;
 	case BREAK_LOSE_COUNTER:
+	case BREAK_PLAN_ANEW:
 		sc->crashes = 4;
 		sc->air.loss_ppm = SIM_PPM / 4;
 		sc->air.loss_per_card_max = 8;

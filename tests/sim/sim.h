@@ -46,6 +46,7 @@ enum sim_break {
 	BREAK_WRONG_LINE,    /* the store counts a short message too many */
 	BREAK_LEAK_KEY,	     /* somebody logs a key */
 	BREAK_MUTE_CARD,     /* one card is never reached again */
+	BREAK_PLAN_ANEW,     /* between two lives somebody plans anew whatever was under way */
 	_SIM_BREAKS
 };
 
@@ -115,11 +116,12 @@ enum crash_at {
 
 /* ---- what the checkers know of a card, learnt only from committed batches and from the wire ---- */
 struct seen_cmd {
-	uint64_t id, cntr;
+	struct cmd_row row;   /* durable */
 	uint64_t packet_hash; /* 0: no packet committed yet */
-	uint8_t kvn, state;
 	uint16_t packet_len;
 	uint8_t *packet;
+	bool left;	/* some of it has been handed to a link */
+	bool shows_old; /* a read-back whose authenticated answer, with the old IMSI, is durable */
 };
 struct watched_card {
 	uint64_t id; /* row id in the store */
@@ -134,6 +136,7 @@ struct watched_card {
 	unsigned n_heard, cap_heard;
 	uint64_t sent_cntr;		  /* highest counter that has left */
 	uint8_t txn_state;		  /* durable */
+	struct txn_row txn;		  /* durable, of the present campaign */
 	uint64_t submits, submits_before; /* of earlier campaigns */
 	unsigned campaign;
 	bool sick; /* wrong keys or denied: must not end DONE */
@@ -223,6 +226,7 @@ void sstore_hooks(struct world *w);
 struct store *sstore_tamper(struct world *w, struct store *under); /* for the breakages; or `under` itself */
 bool sstore_tamper_due(struct store *s);
 void sstore_tamper_free(struct store *s);
+void sstore_plan_anew(struct world *w);
 bool sstore_keep(void *ctx, struct store_batch *b);
 
 /* check.c: every checker names itself, the time and the card */

@@ -239,3 +239,41 @@ void sstore_tamper_free(struct store *s)
 	}
 	free(t);
 }
+
+/* What nobody may do with the tables behind the gateway's back: it forgets that these cards have a script under way. */
+void sstore_plan_anew(struct world *w)
+{
+	struct store *s = store_mem_open(w->disk, &w->hooks);
+	struct store_batch *b = store_batch_new();
+	struct campaign_row rows[SIM_CAMPAIGNS_MAX];
+	struct store_query q = { .kind = Q_CAMPAIGNS, .limit = SIM_CAMPAIGNS_MAX, .out = rows };
+
+	w->setup = true;
+	if (!s || !b || store_query_wait(s, &q))
+		check_fail(w, "harness", "the tables cannot be changed");
+	for (unsigned i = 0; b && i < q.n; i++) {
+		rows[i].txn_cursor = 0;
+		store_batch_add(b, ST_CAMPAIGN_PUT, &rows[i], NULL, 0);
+	}
+	for (unsigned i = 0; b && i < w->sc.cards; i++) {
+		struct txn_row t = w->watch[i].txn;
+
+		for (unsigned k = 0; t.state == TXN_ACTIVE && k < w->watch[i].n_cmds; k++) {
+			struct cmd_row row = w->watch[i].cmd[k].row;
+
+			row.state = CMD_CANCELLED;
+			store_batch_add(b, ST_CMD_PUT, &row, NULL, 0);
+		}
+		if (t.state != TXN_ACTIVE)
+			continue;
+		t.state = TXN_PLANNED;
+		store_batch_add(b, ST_TXN_PUT, &t, NULL, 0);
+	}
+	if (s && b && store_commit_wait(s, b))
+		check_fail(w, "harness", "the tables cannot be changed");
+	w->setup = false;
+	if (b)
+		store_batch_free(b);
+	if (s)
+		s->ops->close(s);
+}

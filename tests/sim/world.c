@@ -194,6 +194,8 @@ static bool boot(struct world *w)
 	w->life_commits = 0;
 	tell(w, "START, life %u", w->lives);
 	arm_crash(w);
+	if (w->broken == BREAK_PLAN_ANEW && w->lives > 1)
+		sstore_plan_anew(w);
 	if (open_keys(w, &w->ks, false))
 		return false;
 	w->store = store_mem_open(w->disk, &w->hooks);
