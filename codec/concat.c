@@ -132,20 +132,25 @@ int ota_segment(uint8_t out[OTA_TP_UD_MAX], const uint8_t *packet, size_t packet
 
 /* -------------------------------------------------------------------------------------------------- join */
 
-void ota_join_init(struct ota_join *j)
+void ota_join_init(struct ota_join *j, struct ota_part *part, size_t n)
 {
-	memset(j, 0, sizeof(*j));
+	*j = (struct ota_join){
+		.part = part,
+		.parts_max = n < OTA_SEGMENTS_PROTOCOL_MAX ? (uint8_t)n : OTA_SEGMENTS_PROTOCOL_MAX,
+	};
+	for (size_t i = 0; i < j->parts_max; i++)
+		part[i].there = false;
 }
 
 static bool join_complete(const struct ota_join *j)
 {
-	return j->total && j->have == (uint32_t)((UINT64_C(1) << j->total) - 1);
+	return j->have && j->have == j->total;
 }
 
 int ota_join_add(struct ota_join *j, const uint8_t *tp_ud, size_t len)
 {
+	struct ota_part *part;
 	struct ota_udh udh;
-	size_t n;
 	int rc = ota_udh_parse(&udh, tp_ud, len);
 
 	if (rc)
@@ -156,23 +161,24 @@ int ota_join_add(struct ota_join *j, const uint8_t *tp_ud, size_t len)
 		udh.iei = IEI_NONE;
 		udh.total = udh.seq = 1;
 	}
-	if (udh.total > OTA_SEGMENTS_MAX)
+	if (udh.total > j->parts_max)
 		return OTA_E_SEGMENTS;
 	if (j->have && (udh.iei != j->iei || udh.ref != j->ref || udh.total != j->total))
 		return OTA_E_UNMATCHED;
 	/* A command cannot continue as a response. */
 	if (udh.pi && j->pi && udh.pi != j->pi)
 		return OTA_E_UDH;
-	if (!(j->have & UINT32_C(1) << (udh.seq - 1))) {
+	part = &j->part[udh.seq - 1];
+	if (!part->there) {
 		j->iei = udh.iei;
 		j->ref = udh.ref;
 		j->total = udh.total;
 		if (udh.pi)
 			j->pi = udh.pi;
-		n = len - udh.len;
-		memcpy(j->part[udh.seq - 1], tp_ud + udh.len, n);
-		j->part_len[udh.seq - 1] = (uint8_t)n;
-		j->have |= UINT32_C(1) << (udh.seq - 1);
+		part->there = true;
+		part->len = (uint8_t)(len - udh.len);
+		memcpy(part->octets, tp_ud + udh.len, part->len);
+		j->have++;
 	}
 	return join_complete(j);
 }
@@ -184,6 +190,6 @@ int ota_join_packet(const struct ota_join *j, uint8_t *buf, size_t cap)
 	if (!join_complete(j))
 		return OTA_E_SHORT;
 	for (size_t i = 0; i < j->total; i++)
-		wr_bytes(&w, j->part[i], j->part_len[i]);
+		wr_bytes(&w, j->part[i].octets, j->part[i].len);
 	return w.bad ? OTA_E_SPACE : (int)wr_len(&w);
 }

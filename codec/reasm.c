@@ -11,17 +11,19 @@
 
 #include "codec_int.h"
 
-void ota_reasm_init(struct ota_reasm *r, struct ota_reasm_slot *slots, size_t n, int64_t timeout_ms,
-		    uint8_t segments_max)
+void ota_reasm_init(struct ota_reasm *r, struct ota_reasm_slot *slots, size_t n, struct ota_part *part,
+		    uint8_t segments_max, int64_t timeout_ms)
 {
 	*r = (struct ota_reasm){
 		.slot = slots,
 		.slots = n,
 		.timeout_ms = timeout_ms,
-		.segments_max = segments_max < OTA_SEGMENTS_MAX ? segments_max : OTA_SEGMENTS_MAX,
+		.segments_max = segments_max,
 	};
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		slots[i].used = false;
+		slots[i].join.part = part + i * segments_max;
+	}
 }
 
 static bool same_sender(const struct ota_addr *a, const struct ota_addr *b)
@@ -150,8 +152,8 @@ int ota_reasm_add(struct ota_reasm *r, const struct ota_addr *from, const uint8_
 		s->used = true;
 		s->from = *from;
 		s->due_ms = now_ms > INT64_MAX - r->timeout_ms ? INT64_MAX : now_ms + r->timeout_ms;
-		ota_join_init(&s->join);
-	} else if (s->join.have & UINT32_C(1) << (udh.seq - 1)) {
+		ota_join_init(&s->join, s->join.part, r->segments_max);
+	} else if (s->join.part[udh.seq - 1].there) {
 		r->duplicates++;
 		return 0;
 	}

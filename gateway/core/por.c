@@ -152,11 +152,12 @@ static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, co
 		.at_ms = gw->now_ms,
 		.len = (uint8_t)ev->payload_len,
 	};
+	struct ota_part part[OTA_SEGMENTS_MAX];
 	struct ota_join j;
 	int rc;
 
 	parts_expire(gw, c);
-	ota_join_init(&j);
+	ota_join_init(&j, part, OTA_SEGMENTS_MAX);
 	for (unsigned i = 0; i < c->b.n_parts; i++) {
 		const struct part_row *p = &c->b.part[i];
 
@@ -167,7 +168,7 @@ static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, co
 		if (p->seq == row.seq || p->total != row.total) {
 			/* another message under the same reference: some cards know only one.  The newer counts */
 			parts_drop(gw, c, row.iei, row.ref);
-			ota_join_init(&j);
+			ota_join_init(&j, part, OTA_SEGMENTS_MAX);
 			break;
 		}
 		(void)ota_join_add(&j, p->ud, p->len); /* was good when it was stored */

@@ -23,7 +23,9 @@ struct explain {
 	struct ota_cmd_params sent;
 	bool have_sent;
 
-	struct ota_join join; /* segments of one message, piece by piece */
+	/* Segments of one message, piece by piece: as many as the protocol has. */
+	struct ota_join join;
+	struct ota_part part[OTA_SEGMENTS_PROTOCOL_MAX];
 	bool joining;
 
 	/* File contents: where, from --file or the SELECTs of a script. */

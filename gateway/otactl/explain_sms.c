@@ -41,14 +41,14 @@ static void explain_ie(struct explain *e, const uint8_t *p, size_t len)
 /* A segment: put to the others, and the whole explained when this was the last one missing. */
 static void explain_segment(struct explain *e, const struct ota_udh *h, const uint8_t *p, size_t len)
 {
-	uint8_t pkt[OTA_PACKET_MAX];
+	uint8_t pkt[EXPLAIN_MAX];
 	int rc;
 
 	if (!e->joining)
-		ota_join_init(&e->join);
+		ota_join_init(&e->join, e->part, OTA_SEGMENTS_PROTOCOL_MAX);
 	rc = ota_join_add(&e->join, p, len);
 	if (rc == OTA_E_UNMATCHED) { /* another message */
-		ota_join_init(&e->join);
+		ota_join_init(&e->join, e->part, OTA_SEGMENTS_PROTOCOL_MAX);
 		rc = ota_join_add(&e->join, p, len);
 	}
 	e->joining = rc == 0;

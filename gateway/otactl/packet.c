@@ -279,53 +279,6 @@ json_t *packet_encode_line(struct packet_keys *k, const json_t *in, bool legacy)
 
 /* ----------------------------------------------------------------------------------------------------------- join */
 
-/* The codec joins what cards take, this here what the protocol has: up to 255 segments. */
-struct parts {
-	struct ota_udh first; /* total, reference and identifier of all */
-	unsigned have;
-	struct {
-		bool there;
-		uint8_t len, octets[OTA_TP_UD_MAX];
-	} part[OTA_SEGMENTS_PROTOCOL_MAX];
-};
-
-static int parts_add(struct parts *j, const uint8_t *ud, size_t len)
-{
-	struct ota_udh h;
-	int rc = ota_udh_parse(&h, ud, len);
-
-	if (rc)
-		return rc;
-	if (!h.concat)
-		h.total = h.seq = 1;
-	if (!j->have)
-		j->first = h;
-	if (h.concat != j->first.concat || h.iei != j->first.iei || h.ref != j->first.ref || h.total != j->first.total)
-		return OTA_E_UNMATCHED;
-	if (h.pi && j->first.pi && h.pi != j->first.pi)
-		return OTA_E_UDH;
-	if (h.pi)
-		j->first.pi = h.pi;
-	if (j->part[h.seq - 1].there)
-		return 0;
-	j->part[h.seq - 1].there = true;
-	j->part[h.seq - 1].len = (uint8_t)(len - h.len);
-	memcpy(j->part[h.seq - 1].octets, ud + h.len, len - h.len);
-	j->have++;
-	return 0;
-}
-
-static size_t parts_packet(const struct parts *j, uint8_t *buf)
-{
-	size_t n = 0;
-
-	for (unsigned i = 0; i < j->first.total; i++) {
-		memcpy(buf + n, j->part[i].octets, j->part[i].len);
-		n += j->part[i].len;
-	}
-	return n;
-}
-
 /* The octets do not fit together, whoever sent them. */
 static void octets_wrong(struct packet_line *l, const char *why)
 {
@@ -341,31 +294,37 @@ static size_t packet_of(struct packet_line *l, uint8_t *buf, uint8_t *pi)
 {
 	json_t *ud = json_object_get(l->in, "tp_ud");
 	size_t count = json_is_array(ud) ? json_array_size(ud) : 1;
-	struct parts j;
+	struct ota_part part[OTA_SEGMENTS_PROTOCOL_MAX];
+	struct ota_join j;
+	int rc = 0, len;
 	uint8_t one[OTA_TP_UD_MAX];
 
 	*pi = 0;
 	if (!ud || json_is_null(ud))
 		return packet_hex(l, "packet", buf, PACKET_MAX, 0, false);
-	memset(&j, 0, sizeof(j));
+	ota_join_init(&j, part, OTA_SEGMENTS_PROTOCOL_MAX);
 	if (!count)
 		packet_wrong(l, "tp_ud: an empty array");
 	for (size_t i = 0; i < count && !l->why[0]; i++) {
 		json_t *wrap = json_pack("{sO}", "tp_ud", json_is_array(ud) ? json_array_get(ud, i) : ud);
-		struct packet_line part = { .in = wrap };
-		size_t n = packet_hex(&part, "tp_ud", one, sizeof(one), 0, false);
-		int rc = part.why[0] ? 0 : parts_add(&j, one, n);
+		struct packet_line each = { .in = wrap };
+		size_t n = packet_hex(&each, "tp_ud", one, sizeof(one), 0, false);
 
-		if (part.why[0])
-			packet_wrong(l, "%s", part.why);
-		if (rc)
+		if (each.why[0])
+			packet_wrong(l, "%s", each.why);
+		else
+			rc = ota_join_add(&j, one, n);
+		if (rc < 0)
 			octets_wrong(l, ota_strerror(rc));
 		json_decref(wrap);
 	}
-	if (!l->why[0] && j.have != j.first.total)
+	*pi = j.pi;
+	if (l->why[0])
+		return 0;
+	len = ota_join_packet(&j, buf, PARTS_MAX);
+	if (len < 0)
 		octets_wrong(l, "not all segments are there");
-	*pi = j.first.pi;
-	return l->why[0] ? 0 : parts_packet(&j, buf);
+	return len < 0 ? 0 : (size_t)len;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- decode */

@@ -368,13 +368,14 @@ static bool open_uds(const struct trial *t, const uint8_t (*ud)[OTA_TP_UD_MAX], 
 {
 	struct ota_crypt crypt = test_crypt(&keys);
 	struct ota_cmd_params sent = t->p;
+	struct ota_part part[OTA_SEGMENTS_MAX];
 	struct ota_join j;
 	int rc = 0;
 
 	/* which CMAC the key makes: a command without one does not tell */
 	if (t->card.ks[0].mac_len == 4)
 		sent.cc_len = 4;
-	ota_join_init(&j);
+	ota_join_init(&j, part, OTA_SEGMENTS_MAX);
 	for (unsigned i = n; i-- > 0;)
 		rc = ota_join_add(&j, ud[i], len[i]);
 	MUST(rc == 1 && j.pi == RESPONSE_PI);

@@ -12,12 +12,13 @@
 /* A join that reads from heap blocks of the exact size. */
 static int join_array(struct vec *vec, const json_t *parts, uint8_t *packet, uint8_t pi)
 {
+	struct ota_part parts_room[OTA_SEGMENTS_MAX];
 	struct ota_join j;
 	const json_t *part;
 	size_t i;
 	int rc = 0;
 
-	ota_join_init(&j);
+	ota_join_init(&j, parts_room, OTA_SEGMENTS_MAX);
 	json_array_foreach(parts, i, part)
 	{
 		struct octets ud = octets_hex(json_string_value(part));

@@ -58,11 +58,11 @@ const char *ota_strerror(int err);
 
 /* ------------------------------------------------------------------------------------------------ limits */
 
-#define OTA_TP_UD_MAX		  140  /* octets of TP-UD in one short message (TS 23.040) */
-#define OTA_PACKET_1SMS_MAX	  137  /* packet octets after UDH 02 70 00 */
-#define OTA_SEGMENTS_MAX	  16   /* our limit; the protocol's is 255, cards stop at 2..8 */
-#define OTA_PACKET_MAX		  2142 /* 132 + 15 * 134: what OTA_SEGMENTS_MAX segments carry */
-#define OTA_SEGMENTS_PROTOCOL_MAX 255
+#define OTA_TP_UD_MAX		  140		  /* octets of TP-UD in one short message (TS 23.040) */
+#define OTA_PACKET_1SMS_MAX	  137		  /* packet octets after UDH 02 70 00 */
+#define OTA_SEGMENTS_MAX	  16		  /* what a gateway needs: cards stop at 2..8 */
+#define OTA_PACKET_MAX		  2142		  /* 132 + 15 * 134: what OTA_SEGMENTS_MAX segments carry */
+#define OTA_SEGMENTS_PROTOCOL_MAX 255		  /* TS 23.040, 9.2.3.24.1: one octet counts them */
 #define OTA_PACKET_PROTOCOL_MAX	  34168		  /* 132 + 254 * 134: no packet can be longer, whoever sends it */
 #define OTA_CNTR_MAX		  0xffffffffffULL /* five octets */
 #define OTA_CMD_HEAD		  15		  /* CPL(2) CHL SPI(2) KIc KID TAR(3) CNTR(5): octets before PCNTR */
@@ -243,26 +243,34 @@ int ota_segments_max(size_t packet_len, enum ota_concat concat, unsigned max);
 int ota_segment(uint8_t out[OTA_TP_UD_MAX], const uint8_t *packet, size_t packet_len, uint8_t pi,
 		enum ota_concat concat, uint16_t ref, uint8_t seq, uint8_t total);
 
-/* Joins the segments of one packet that came in any order.  Caller's memory, reusable after ota_join_init(). */
+/* Joins the segments of one packet that came in any order.  The parts are the caller's memory: as many as he is willing
+ * to join, OTA_SEGMENTS_MAX of them for what cards send, OTA_SEGMENTS_PROTOCOL_MAX (36 KB) for whatever may come.  They
+ * are the join's from ota_join_init() on, until its packet is read or the next ota_join_init(). */
+struct ota_part {
+	bool there;
+	uint8_t len;
+	uint8_t octets[OTA_TP_UD_MAX];
+};
 struct ota_join {
+	struct ota_part *part;
+	uint8_t parts_max;
 	uint8_t iei, total; /* iei ff: the message has no concatenation */
 	uint16_t ref;
-	uint32_t have; /* bit seq-1 */
+	uint8_t have; /* parts that are there */
 	uint8_t pi;
-	uint8_t part_len[OTA_SEGMENTS_MAX];
-	uint8_t part[OTA_SEGMENTS_MAX][OTA_TP_UD_MAX];
 };
-void ota_join_init(struct ota_join *j);
+/* n parts; more than OTA_SEGMENTS_PROTOCOL_MAX of them are of no use. */
+void ota_join_init(struct ota_join *j, struct ota_part *part, size_t n);
 /* Takes one TP-UD.  1: complete, 0: more to come (a duplicate is taken silently, the first copy stays), or an error
- * (OTA_E_UNMATCHED: another reference or total, OTA_E_SEGMENTS: too many) that leaves j as it was.  A TP-UD without
- * concatenation completes at once. */
+ * (OTA_E_UNMATCHED: another reference or total, OTA_E_SEGMENTS: more than there are parts for) that leaves j as it was.
+ * A TP-UD without concatenation completes at once. */
 int ota_join_add(struct ota_join *j, const uint8_t *tp_ud, size_t len);
-/* The packet of a complete join: its length or an error. */
+/* The packet of a complete join: its length, at most total * OTA_TP_UD_MAX, or an error. */
 int ota_join_packet(const struct ota_join *j, uint8_t *buf, size_t cap);
 
 /* Joins the messages of many senders at once, references interleaved, in bounded memory: `slots` belong to the caller
  * and are as many as messages may stand half-received at one time.  No clock: now_ms is the caller's and never goes
- * backwards.  What is not complete timeout_ms after its first segment is given up. */
+ * backwards.  What is not complete timeout_ms after its first segment is given up.  A message of one segment needs no slot. */
 struct ota_reasm_slot { /* the codec's own; only its size is of interest */
 	struct ota_addr from;
 	int64_t due_ms;
@@ -273,7 +281,7 @@ struct ota_reasm {
 	struct ota_reasm_slot *slot;
 	size_t slots;
 	int64_t timeout_ms;
-	uint8_t segments_max; /* of one message: per profile, up to OTA_SEGMENTS_MAX */
+	uint8_t segments_max; /* of one message: a profile's limit */
 	/* Since ota_reasm_init().  expired: given up by time; evicted: given up for want of a slot; duplicates: segments
 	 * that were there already. */
 	uint64_t completed, expired, evicted, duplicates;
@@ -282,8 +290,9 @@ struct ota_reasm {
  * out the others. */
 #define OTA_REASM_PER_SENDER 4
 
-void ota_reasm_init(struct ota_reasm *r, struct ota_reasm_slot *slots, size_t n, int64_t timeout_ms,
-		    uint8_t segments_max);
+/* `part`: n * segments_max of them, each slot's own. */
+void ota_reasm_init(struct ota_reasm *r, struct ota_reasm_slot *slots, size_t n, struct ota_part *part,
+		    uint8_t segments_max, int64_t timeout_ms);
 /* Takes one TP-UD of a sender (same type and digits: same sender).  Length (> 0) of the packet written to buf when it is
  * complete, 0 when more is to come, or an error: OTA_E_SEGMENTS when it claims more segments than allowed, OTA_E_SPACE
  * when buf is too small (the message is dropped).  With every slot taken the message with the least time left gives

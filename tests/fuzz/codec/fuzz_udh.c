@@ -24,15 +24,16 @@ static void parse(const uint8_t *ud, size_t len)
 /* What was joined can be split and joined again. */
 static void again(const struct ota_join *j)
 {
-	static uint8_t packet[OTA_SEGMENTS_MAX * OTA_TP_UD_MAX], back[OTA_SEGMENTS_MAX * OTA_TP_UD_MAX];
+	static uint8_t packet[OTA_SEGMENTS_PROTOCOL_MAX * OTA_TP_UD_MAX], back[sizeof(packet)];
+	static struct ota_part part[OTA_SEGMENTS_PROTOCOL_MAX];
 	int len = ota_join_packet(j, packet, sizeof(packet)), total;
 	struct ota_join copy;
 
 	FUZZ_HOLDS(len >= 0);
-	total = ota_segments((size_t)len, OTA_CONCAT_UDH16);
+	total = ota_segments_max((size_t)len, OTA_CONCAT_UDH16, OTA_SEGMENTS_PROTOCOL_MAX);
 	if (total < 0)
 		return;
-	ota_join_init(&copy);
+	ota_join_init(&copy, part, OTA_SEGMENTS_PROTOCOL_MAX);
 	for (int seq = 1; seq <= total; seq++) {
 		uint8_t ud[OTA_TP_UD_MAX];
 		int n = ota_segment(ud, packet, (size_t)len, 0x71, OTA_CONCAT_UDH16, 0x1234, (uint8_t)seq,
@@ -46,10 +47,12 @@ static void again(const struct ota_join *j)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static struct ota_part part[OTA_SEGMENTS_PROTOCOL_MAX], part_before[OTA_SEGMENTS_PROTOCOL_MAX];
 	struct rd in = rd_init(data, size);
 	struct ota_join j, before;
 
-	ota_join_init(&j);
+	memset(part, 0, sizeof(part));
+	ota_join_init(&j, part, size & 1 ? OTA_SEGMENTS_PROTOCOL_MAX : OTA_SEGMENTS_MAX);
 	while (rd_left(&in)) {
 		size_t n = rd_u8(&in);
 		const uint8_t *p = rd_bytes(&in, n);
@@ -63,9 +66,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			memcpy(ud, p, n);
 		parse(ud, n);
 		before = j;
+		memcpy(part_before, part, j.parts_max * sizeof(part[0]));
 		rc = ota_join_add(&j, ud, n);
 		free(ud);
-		FUZZ_HOLDS(rc >= 0 || memcmp(&before, &j, sizeof(j)) == 0);
+		FUZZ_HOLDS(rc >= 0 || (memcmp(&before, &j, sizeof(j)) == 0 &&
+				       memcmp(part, part_before, j.parts_max * sizeof(part[0])) == 0));
 		if (rc == 1)
 			again(&j);
 	}

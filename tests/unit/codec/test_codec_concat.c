@@ -4,6 +4,7 @@
 #include "unit.h"
 
 static uint8_t packet[OTA_PACKET_MAX + 1];
+static struct ota_part part[OTA_SEGMENTS_PROTOCOL_MAX];
 
 static void fill(void)
 {
@@ -55,7 +56,7 @@ static void split_and_join(void **state)
 			int total = ota_segments(n, concat);
 			struct ota_join j;
 
-			ota_join_init(&j);
+			ota_join_init(&j, part, OTA_SEGMENTS_MAX);
 			for (int i = 0; i < total; i++) {
 				len[i] = ota_segment(ud[i], packet, n, 0x71, concat, wide ? 0xabcd : 0xcd,
 						     (uint8_t)(i + 1), (uint8_t)total);
@@ -179,7 +180,7 @@ static void join_keeps_what_it_has(void **state)
 	struct ota_join j;
 	uint8_t out[16];
 
-	ota_join_init(&j);
+	ota_join_init(&j, part, OTA_SEGMENTS_MAX);
 	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\x03\x02"
 				 "bb"),
 			 0);
@@ -221,7 +222,7 @@ static void join_limits(void **state)
 	uint8_t big[OTA_TP_UD_MAX + 1] = { 0x02, 0x71, 0x00 }, out[OTA_TP_UD_MAX];
 	struct ota_join j;
 
-	ota_join_init(&j);
+	ota_join_init(&j, part, OTA_SEGMENTS_MAX);
 	assert_int_equal(ota_join_packet(&j, out, sizeof(out)), OTA_E_SHORT);
 	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\x11\x01"), OTA_E_SEGMENTS);
 	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\xff\xff"), OTA_E_SEGMENTS);
@@ -230,13 +231,61 @@ static void join_limits(void **state)
 	assert_int_equal(add(&j, big, OTA_TP_UD_MAX), 1);
 	assert_int_equal(ota_join_packet(&j, out, sizeof(out)), OTA_PACKET_1SMS_MAX);
 	/* sixteen parts, the limit itself; the last of them is seq 16 */
-	ota_join_init(&j);
+	ota_join_init(&j, part, OTA_SEGMENTS_MAX);
 	for (uint8_t seq = 1; seq <= OTA_SEGMENTS_MAX; seq++) {
 		uint8_t ud[] = { 5, 0, 3, 9, OTA_SEGMENTS_MAX, seq, seq };
 
 		assert_int_equal(add(&j, ud, sizeof(ud)), seq == OTA_SEGMENTS_MAX);
 	}
 	assert_int_equal(ota_join_packet(&j, out, sizeof(out)), OTA_SEGMENTS_MAX);
+	/* whoever has no parts joins nothing; more parts than there can be segments are not touched */
+	ota_join_init(&j, part, 0);
+	assert_int_equal(add(&j, big, OTA_TP_UD_MAX), OTA_E_SEGMENTS);
+	ota_join_init(&j, part, 1);
+	assert_int_equal(add(&j, big, OTA_TP_UD_MAX), 1);
+	struct ota_part *more = malloc(OTA_SEGMENTS_PROTOCOL_MAX * sizeof(*more));
+
+	assert_non_null(more);
+	ota_join_init(&j, more, SIZE_MAX);
+	assert_int_equal(j.parts_max, OTA_SEGMENTS_PROTOCOL_MAX);
+	free(more);
+}
+
+/* TS 23.040, 9.2.3.24.1: 255 segments, each of its own length, some without an octet, the most there can be at once. */
+static void the_longest_message(void **state)
+{
+	static uint8_t out[OTA_SEGMENTS_PROTOCOL_MAX * OTA_TP_UD_MAX];
+	size_t want = 0;
+	struct ota_join j;
+
+	ota_join_init(&j, part, OTA_SEGMENTS_PROTOCOL_MAX);
+	/* 56 and 255 have no common divisor: every segment comes once, in an order of its own; each third comes twice */
+	for (unsigned i = 0; i < OTA_SEGMENTS_PROTOCOL_MAX; i++) {
+		uint8_t seq = (uint8_t)(1 + i * 56 % OTA_SEGMENTS_PROTOCOL_MAX);
+		uint8_t ud[OTA_TP_UD_MAX] = { 5, 0, 3, 200, OTA_SEGMENTS_PROTOCOL_MAX, seq };
+		size_t len = 6 + seq * 11u % 135;
+
+		memset(ud + 6, seq, len - 6);
+		want += len - 6;
+		assert_int_equal(ota_join_packet(&j, out, sizeof(out)), OTA_E_SHORT);
+		assert_int_equal(add(&j, ud, len), i == OTA_SEGMENTS_PROTOCOL_MAX - 1);
+		assert_int_equal(j.have, i + 1);
+		if (i % 3 || i == OTA_SEGMENTS_PROTOCOL_MAX - 1)
+			continue;
+		ud[OTA_TP_UD_MAX - 1] ^= 1;
+		assert_int_equal(add(&j, ud, OTA_TP_UD_MAX), 0);
+		assert_int_equal(j.have, i + 1);
+	}
+	assert_int_equal(ota_join_packet(&j, out, want - 1), OTA_E_SPACE);
+	assert_int_equal(ota_join_packet(&j, out, want), want);
+	for (size_t seq = 1, at = 0; seq <= OTA_SEGMENTS_PROTOCOL_MAX; seq++)
+		for (size_t k = 0; k < seq * 11 % 135; k++)
+			assert_int_equal(out[at++], seq);
+
+	/* one part short of it */
+	ota_join_init(&j, part, OTA_SEGMENTS_PROTOCOL_MAX - 1);
+	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\xff\x01"), OTA_E_SEGMENTS);
+	assert_int_equal(ADD(&j, "\x05\x00\x03\x09\xfe\x01"), 0);
 }
 
 int main(void)
@@ -250,6 +299,7 @@ int main(void)
 		cmocka_unit_test(malformed_headers),
 		cmocka_unit_test(join_keeps_what_it_has),
 		cmocka_unit_test(join_limits),
+		cmocka_unit_test(the_longest_message),
 	};
 
 	return cmocka_run_group_tests_name("concatenation", tests, NULL, NULL);

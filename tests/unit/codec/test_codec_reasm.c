@@ -6,6 +6,7 @@
 #define SLOTS 5
 
 static struct ota_reasm_slot slots[SLOTS];
+static struct ota_part parts[SLOTS * OTA_SEGMENTS_MAX];
 static uint8_t packet[OTA_PACKET_MAX], buf[OTA_PACKET_MAX];
 
 static struct ota_addr sender(const char *digits)
@@ -22,7 +23,7 @@ static struct ota_reasm make(size_t n, uint8_t segments_max)
 
 	for (size_t i = 0; i < sizeof(packet); i++)
 		packet[i] = (uint8_t)(i * 7);
-	ota_reasm_init(&r, slots, n, 1000, segments_max);
+	ota_reasm_init(&r, slots, n, parts, segments_max, 1000);
 	return r;
 }
 
@@ -127,8 +128,7 @@ static void limits(void **state)
 	struct ota_addr a = sender("1");
 
 	assert_int_equal(add(&r, "1", 600, 7, 1, 0), OTA_E_SEGMENTS);
-	ota_reasm_init(&r, slots, 2, 1000, 255);
-	assert_int_equal(r.segments_max, OTA_SEGMENTS_MAX);
+	assert_int_equal(ota_reasm_next_due(&r), INT64_MAX);
 	/* a whole message into a buffer that is too small is dropped */
 	assert_int_equal(add(&r, "1", 200, 7, 1, 0), 0);
 	uint8_t ud[OTA_TP_UD_MAX];
@@ -150,12 +150,134 @@ static void limits(void **state)
 	assert_int_equal(ota_reasm_add(&r, &a, (const uint8_t *)"\x05\x00\x03\x0a\x02\x02", 6, 0, buf, 9, NULL), 0);
 }
 
+/* ------------------------------------------------------------------------------ the most the protocol has */
+
+#define LONG_SLOTS 3
+#define LONG_MAX   (OTA_SEGMENTS_PROTOCOL_MAX * OTA_TP_UD_MAX)
+
+static struct ota_part *long_parts; /* of the exact size, for the sanitizer */
+
+/* Segments of different lengths, one in ten without an octet. */
+static size_t long_len(unsigned key, unsigned seq)
+{
+	return (key * 31 + seq * 17) % 10 == 0 ? 0 : (key * 7 + seq * 13) % 134;
+}
+
+static size_t long_packet(uint8_t *out, unsigned key)
+{
+	size_t n = 0;
+
+	for (unsigned seq = 1; seq <= OTA_SEGMENTS_PROTOCOL_MAX; seq++)
+		for (size_t i = 0; i < long_len(key, seq); i++)
+			out[n++] = (uint8_t)(key + seq * 3 + i);
+	return n;
+}
+
+static int long_add(struct ota_reasm *r, const char *from, unsigned key, uint16_t ref, uint8_t seq, int64_t now_ms,
+		    uint8_t *out, uint8_t *pi)
+{
+	struct ota_addr a = sender(from);
+	uint8_t ud[OTA_TP_UD_MAX] = { 6, 8, 4, (uint8_t)(ref >> 8), (uint8_t)ref, OTA_SEGMENTS_PROTOCOL_MAX, seq };
+	size_t n = 7, len = long_len(key, seq);
+	uint8_t *copy;
+	int rc;
+
+	if (seq == 1) { /* the identifier makes room by two octets */
+		ud[0] = 8;
+		ud[n++] = 0x71;
+		ud[n++] = 0;
+		assert_true(n + len <= OTA_TP_UD_MAX);
+	}
+	for (size_t i = 0; i < len; i++)
+		ud[n++] = (uint8_t)(key + seq * 3u + i);
+	copy = exact(ud, n);
+	rc = ota_reasm_add(r, &a, copy, n, now_ms, out, LONG_MAX, pi);
+	free(copy);
+	return rc;
+}
+
+static int long_make(void **state)
+{
+	long_parts = malloc(LONG_SLOTS * OTA_SEGMENTS_PROTOCOL_MAX * sizeof(*long_parts));
+	return !long_parts;
+}
+
+static int long_free(void **state)
+{
+	free(long_parts);
+	return 0;
+}
+
+/* Two references of one sender and one of another, 255 segments each, in orders of their own, many of them twice. */
+static void longest_interleaved(void **state)
+{
+	static const struct {
+		const char *from;
+		unsigned key, step;
+		uint16_t ref;
+	} msg[] = { { "1", 1, 56, 0x1234 }, { "1", 2, 101, 0x1235 }, { "2", 3, 2, 0x1234 } };
+	static uint8_t out[LONG_MAX], want[LONG_MAX];
+	struct ota_reasm_slot own[LONG_SLOTS];
+	unsigned twice = 0;
+	struct ota_reasm r;
+
+	ota_reasm_init(&r, own, LONG_SLOTS, long_parts, OTA_SEGMENTS_PROTOCOL_MAX, 1000);
+	for (unsigned i = 0; i < OTA_SEGMENTS_PROTOCOL_MAX; i++) {
+		for (unsigned m = 0; m < ARRAY_SIZE(msg); m++) {
+			uint8_t seq = (uint8_t)(1 + i * msg[m].step % OTA_SEGMENTS_PROTOCOL_MAX), pi = 0;
+			int rc = long_add(&r, msg[m].from, msg[m].key, msg[m].ref, seq, i, out, &pi);
+
+			if (i < OTA_SEGMENTS_PROTOCOL_MAX - 1) {
+				assert_int_equal(rc, 0);
+				if ((i + m) % 4 == 0) {
+					rc = long_add(&r, msg[m].from, msg[m].key, msg[m].ref, seq, i, out, &pi);
+					assert_int_equal(rc, 0);
+					twice++;
+				}
+				continue;
+			}
+			assert_int_equal(rc, long_packet(want, msg[m].key));
+			assert_memory_equal(out, want, (size_t)rc);
+			assert_int_equal(pi, 0x71);
+		}
+	}
+	assert_int_equal(r.completed, 3);
+	assert_int_equal(r.duplicates, twice);
+	assert_int_equal(r.expired + r.evicted, 0);
+}
+
+/* 254 of 255 are nothing when the time is over; and a slot that was full is empty for the next. */
+static void longest_too_late(void **state)
+{
+	static uint8_t out[LONG_MAX], want[LONG_MAX];
+	struct ota_reasm_slot own[1];
+	struct ota_reasm r;
+	int rc = 0;
+
+	ota_reasm_init(&r, own, 1, long_parts, OTA_SEGMENTS_PROTOCOL_MAX, 1000);
+	for (unsigned seq = 1; seq < OTA_SEGMENTS_PROTOCOL_MAX; seq++)
+		assert_int_equal(long_add(&r, "1", 5, 9, (uint8_t)seq, seq, out, NULL), 0);
+	assert_int_equal(ota_reasm_next_due(&r), 1001);
+	assert_int_equal(long_add(&r, "1", 5, 9, OTA_SEGMENTS_PROTOCOL_MAX, 1001, out, NULL), 0);
+	assert_int_equal(r.expired, 1);
+	for (unsigned seq = 1; seq < OTA_SEGMENTS_PROTOCOL_MAX; seq++)
+		rc = long_add(&r, "1", 5, 9, (uint8_t)seq, 1001, out, NULL);
+	assert_int_equal(rc, long_packet(want, 5));
+	assert_memory_equal(out, want, (size_t)rc);
+	/* a profile that allows one less refuses by the first segment that comes */
+	ota_reasm_init(&r, own, 1, long_parts, OTA_SEGMENTS_PROTOCOL_MAX - 1, 1000);
+	assert_int_equal(long_add(&r, "1", 5, 9, 7, 0, out, NULL), OTA_E_SEGMENTS);
+	assert_int_equal(ota_reasm_next_due(&r), INT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(interleaved),	    cmocka_unit_test(one_message), cmocka_unit_test(time_goes_by),
-		cmocka_unit_test(nobody_takes_all), cmocka_unit_test(limits),
+		cmocka_unit_test(interleaved),	    cmocka_unit_test(one_message),
+		cmocka_unit_test(time_goes_by),	    cmocka_unit_test(nobody_takes_all),
+		cmocka_unit_test(limits),	    cmocka_unit_test(longest_interleaved),
+		cmocka_unit_test(longest_too_late),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("reassembly", tests, long_make, long_free);
 }

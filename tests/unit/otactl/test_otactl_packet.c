@@ -440,6 +440,45 @@ static void segments_as_asked(void **state)
 
 /* ------------------------------------------------------------------------------------------------ beyond vectors */
 
+static void longest_packet_joined(json_t *line)
+{
+	json_t *out[LINES_MAX], *uds = json_object_get(line, "tp_ud"), *gone;
+
+	json_object_set_new(line, "kind", json_string("join"));
+	json_array_append(uds, json_array_get(uds, 7)); /* one twice */
+	write_lines(&line, 1);
+	assert_int_equal(run_packet("decode", NULL), 0);
+	assert_int_equal(read_lines(out), 1);
+	assert_true(strlen(text_of(out[0], "packet")) > 2 * 33800);
+	json_decref(out[0]);
+	/* one missing is named, not guessed */
+	json_array_remove(uds, SEGMENTS_MAX);
+	gone = json_incref(json_array_get(uds, 100));
+	json_array_remove(uds, 100);
+	write_lines(&line, 1);
+	assert_int_equal(run_packet("decode", NULL), EXIT_PARTIAL);
+	assert_int_equal(read_lines(out), 1);
+	assert_non_null(strstr(text_of(out[0], "error"), "not all segments"));
+	json_decref(out[0]);
+	json_array_insert_new(uds, 100, gone);
+}
+
+/* One segment a line; the last one completes it. */
+static void longest_packet_explained(json_t *uds)
+{
+	FILE *f = fopen(path_in, "w");
+	char *text;
+
+	assert_non_null(f);
+	for (unsigned i = 0; i < SEGMENTS_MAX; i++)
+		fprintf(f, "%s\n", json_string_value(json_array_get(uds, i * 56 % SEGMENTS_MAX)));
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(run_packet("explain", NULL), 0);
+	text = slurp(path_out);
+	assert_non_null(strstr(text, "joined from 255 segments"));
+	free(text);
+}
+
 /* As long as the protocol goes: 255 segments, there and back. */
 static void longest_packet(void **state)
 {
@@ -465,6 +504,8 @@ static void longest_packet(void **state)
 	assert_int_equal(read_lines(out), 1);
 	check_decoded(line, out[0]);
 	json_decref(out[0]);
+	longest_packet_joined(line);
+	longest_packet_explained(json_object_get(line, "tp_ud"));
 	json_decref(line);
 	free(data);
 }
