@@ -18,6 +18,7 @@
 #include "front/api.h"
 #include "front/config.h"
 #include "front/http.h"
+#include "mark.h"
 #include "ota/smpp_link.h"
 #include "shell.h"
 
@@ -39,6 +40,8 @@ struct parts {
 	const char *link_name[CONFIG_LINKS_MAX];
 	unsigned n_links;
 	int log_level;
+	struct mark mark;
+	bool restored; /* the operator has put a backup back */
 };
 
 /* ------------------------------------------------------------------------------------------------------------ logging */
@@ -183,6 +186,31 @@ static void on_posted(void *ctx)
 	shell_kick(((struct parts *)ctx)->shell);
 }
 
+static int open_mark(struct parts *p, char *err)
+{
+	char said[ERR_MAX];
+
+	if (mark_open(&p->mark, p->cfg.mark_file, p->store, env_real(), p->restored, said, sizeof(said), err, ERR_MAX))
+		return -1;
+	if (*said)
+		log_line(p, 3, said);
+	p->cfg.gw.epoch = p->mark.epoch;
+	return 0;
+}
+
+static void on_durable(void *ctx, uint64_t batch_no)
+{
+	struct parts *p = ctx;
+	char line[MARK_PATH_MAX + 120];
+	int rc = mark_note(&p->mark, batch_no);
+
+	if (!rc)
+		return;
+	snprintf(line, sizeof(line), "%s cannot be written (%s): a backup put back later may not be noticed",
+		 p->mark.path, strerror(rc));
+	log_line(p, 3, line);
+}
+
 static int make_core(struct parts *p, char *err)
 {
 	const struct gw_deps deps = {
@@ -193,6 +221,8 @@ static int make_core(struct parts *p, char *err)
 		.log_ctx = p,
 		.wake = on_posted,
 		.wake_ctx = p,
+		.mark = on_durable,
+		.mark_ctx = p,
 	};
 	const struct api_deps ad = {
 		.env = env_real(),
@@ -237,7 +267,7 @@ static int build(struct parts *p, char *err)
 		return -1;
 	}
 	p->store = store_sqlite_open(&sc, err, ERR_MAX);
-	if (!p->store || open_keystore(p, err) || make_links(p, err) || make_core(p, err))
+	if (!p->store || open_keystore(p, err) || open_mark(p, err) || make_links(p, err) || make_core(p, err))
 		return -1;
 	config_wipe(&p->cfg);
 	p->shell = shell_new(&(struct shell_parts){
@@ -268,6 +298,7 @@ static void tear_down(struct parts *p)
 		shell_free(p->shell);
 	if (p->store)
 		p->store->ops->close(p->store);
+	mark_close(&p->mark);
 	if (p->api)
 		api_free(p->api);
 	gw_free(p->gw);
@@ -283,6 +314,8 @@ static void usage(FILE *to)
 	fputs("usage: otagwd -c FILE\n"
 	      "  -c FILE   configuration (see contrib/cfg/otagw.cfg)\n"
 	      "  -C        check the configuration and exit\n"
+	      "  -R, --restored  a backup of the state directory was put back: counters skip what may have been taken "
+	      "since\n"
 	      "  -V        version\n"
 	      "  -h        this\n"
 	      "Log lines go to standard error.  SIGTERM and SIGINT stop it; nothing is lost by SIGKILL either.\n",
@@ -291,19 +324,23 @@ static void usage(FILE *to)
 
 int main(int argc, char **argv)
 {
-	static struct parts p;
+	static const struct option longs[] = { { "restored", no_argument, NULL, 'R' }, { 0 } };
+	static struct parts p = { .mark = { .fd = -1 } };
 	const char *path = NULL;
 	char err[ERR_MAX] = "out of memory";
 	bool check_only = false;
 	int opt, rc = 1;
 
-	while ((opt = getopt(argc, argv, "c:CVh")) != -1) {
+	while ((opt = getopt_long(argc, argv, "c:CRVh", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
 			path = optarg;
 			break;
 		case 'C':
 			check_only = true;
+			break;
+		case 'R':
+			p.restored = true;
 			break;
 		case 'V':
 			puts("otagwd " OTAGW_VERSION);

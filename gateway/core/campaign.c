@@ -129,8 +129,8 @@ static struct card *claim_one(struct gw *gw, struct campaign *camp, const struct
 void campaign_claimed(struct gw *gw, struct claim_slot *cl)
 {
 	struct campaign *camp = &gw->campaign[cl->campaign];
-	struct card *todo[CLAIM_MAX];
-	unsigned n = 0;
+	struct card *todo[CLAIM_MAX], *ask[CLAIM_MAX];
+	unsigned n = 0, asks = 0;
 
 	camp->claim_pending = false;
 	cl->used = false;
@@ -144,12 +144,16 @@ void campaign_claimed(struct gw *gw, struct claim_slot *cl)
 		struct card *c = claim_one(gw, camp, &cl->out[i]);
 
 		camp->row.txn_cursor = cl->out[i].txn.id;
-		if (c)
+		if (c && cmd_must_ask(gw, c))
+			ask[asks++] = c;
+		else if (c)
 			todo[n++] = c;
 	}
 	camp->dirty = true;
 	if (n)
 		cmd_prepare(gw, todo, n, CMD_SCRIPT, 0);
+	if (asks)
+		cmd_prepare(gw, ask, asks, CMD_READBACK, 0);
 }
 
 static void claim_done(struct store_fetch *f, int rc)

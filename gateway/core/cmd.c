@@ -199,6 +199,19 @@ static bool prep_fail(struct gw *gw, struct card *c, enum fail_class cls, const 
 	return false;
 }
 
+static uint64_t prep_counter(struct gw *gw, struct keyset_row *k, uint64_t step)
+{
+	uint64_t cntr = counter_take(k, step, gw->cfg.epoch);
+
+	if (cntr && OTA_CNTR_MAX - cntr < CNTR_WATCH) {
+		gw->stats.counters_near_end++;
+		gw_log(gw, 4,
+		       "card=%llu kvn=%u: %llu counters left, then this key version is dead; give the card new keys",
+		       (unsigned long long)k->card, k->kvn, (unsigned long long)(OTA_CNTR_MAX - 1 - cntr));
+	}
+	return cntr;
+}
+
 /* Everything of one packet that needs no cipher. */
 static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, enum cmd_kind kind, uint64_t cntr_step)
 {
@@ -223,7 +236,7 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 	rc = ks_load(gw->deps.ks, c->b.card.iccid, p->k->kvn, p->k->sealed, p->k->sealed_len, &s->set[i]);
 	if (rc)
 		return prep_fail(gw, c, FAIL_CONFIG, "keys", ks_strerror(rc));
-	cntr = counter_take(p->k, cntr_step);
+	cntr = prep_counter(gw, p->k, cntr_step);
 	*par = (struct ota_cmd_params){
 		.spi = { pr->spi[0], pr->spi[1] },
 		.kic = profile_kic(pr, p->k),
@@ -290,6 +303,7 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 		.kind = kind,
 		.state = CMD_QUEUED,
 		.kvn = p->k->kvn,
+		.epoch = p->k->epoch,
 		.kic = par->kic,
 		.kid = par->kid,
 		.spi = { par->spi[0], par->spi[1] },
@@ -329,6 +343,15 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 		 kind == CMD_SCRIPT ? "script" : "read-back", (unsigned long long)cmd->cntr, len, cmd->segs);
 	cmd_state_set(gw, c, cmd, CMD_PREPARED);
 	launch(gw, c, cmd);
+}
+
+bool cmd_must_ask(struct gw *gw, struct card *c)
+{
+	const struct campaign *camp = campaign_by_id(gw, c->b.txn.campaign);
+	const struct keyset_row *k = card_keyset(c, camp->profile.kvn);
+
+	/* a transaction that a restored store calls planned may have run already */
+	return k && !counter_owned(k, gw->cfg.epoch);
 }
 
 void cmd_prepare(struct gw *gw, struct card *const *cards, unsigned n, enum cmd_kind kind, uint64_t cntr_step)
@@ -471,6 +494,12 @@ void cmd_timer(struct gw *gw, struct card *c)
 		return;
 	}
 	gw->stats.timers++;
+	if (cmd->epoch < gw->cfg.epoch && gw->now_ms < cmd->deadline_ms) {
+		/* the store was put back: what has become of this command since is not known, and whatever the card said to later
+		 * ones is lost.  Never sent again; the card is asked beyond all counters that may have been taken */
+		cmd_fence(gw, c, cmd, 0);
+		return;
+	}
 	if (cmd->state != CMD_SENT) {
 		/* WAIT_*: the next attempt.  PREPARED without a flight: we were restarted, it may have left; same octets */
 		cmd_attempt(gw, c, cmd);
@@ -672,6 +701,22 @@ static bool script_was_taken(const struct gw *gw, const struct card *c, uint64_t
 	return false;
 }
 
+/* Neither the new IMSI nor the one we knew: an earlier change of which we have no proof, or that a restored store has forgotten.
+ * The card's word counts. */
+static void learn_imsi(struct gw *gw, struct card *c, const struct ota_compact_rsp *r)
+{
+	char imsi[IMSI_DIGITS_MAX + 1] = "";
+
+	if (usim_imsi_decode(imsi, r->data, r->data_len) < 0 || !strcmp(imsi, c->b.card.imsi))
+		return;
+	gw_log(gw, 4, "card=%llu holds another IMSI than its row said", (unsigned long long)c->b.card.id);
+	addr_end(gw, c, ADDR_IMSI, c->b.card.imsi);
+	memcpy(c->b.card.imsi, imsi, sizeof(imsi));
+	addr_put(gw, c, ADDR_IMSI, imsi);
+	card_index_addrs(gw, c);
+	card_dirty(gw, c, DIRTY_CARD);
+}
+
 static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_compact_rsp *r,
 			   bool whole, uint64_t proven_before)
 {
@@ -694,7 +739,8 @@ static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, c
 		give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, "the card took the script and did not carry it out");
 		return;
 	}
-	/* the card has accepted a higher counter and still holds the old IMSI: the script did not run to its end and, fenced,
+	learn_imsi(gw, c, r);
+	/* the card has accepted a higher counter and does not hold the new IMSI: the script did not run to its end and, fenced,
 	 * never will.  Only now may the same work go out under a fresh counter. */
 	if (c->b.txn.scripts >= gw->cfg.retry.scripts_max) {
 		snprintf(why, sizeof(why), "old IMSI still there after %u scripts", c->b.txn.scripts);
@@ -715,6 +761,13 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 	bool open = !cmd_ended(cmd->state);
 	char why[64];
 
+	if (cmd->epoch < gw->cfg.epoch) {
+		/* of before the store was put back: true then, but what came after is forgotten.  The card is asked now */
+		if (open && c->b.txn.state == TXN_ACTIVE && !flight_find(gw, cmd->id))
+			cmd_due(gw, c, cmd, gw->now_ms);
+		gw->stats.por_duplicate++;
+		return;
+	}
 	if (k && rsp->status != OTA_POR_CNTR_LOW) { /* a refused counter says nothing of where the card's stands */
 		counter_prove(k, cmd->cntr);
 		card_dirty(gw, c, DIRTY_KEYSET(k - c->b.keyset));

@@ -3,16 +3,37 @@
  *
  * TS 102 225, 5.1.4: with counter mode 10 a card accepts any value higher than its own, so gaps cost nothing but the
  * 40-bit space.  The row's cntr is the last value taken; it goes into the same transaction as the packet.
+ *
+ * A store put back from a backup does not know what was taken since.  The epoch says when that has happened: UTC seconds,
+ * growing with each restore.  The first value a keyset gives in a new epoch lies beyond all that can have been taken
+ * between the two, and nothing that was proven before counts any more.
  */
 #include "gw_int.h"
 
-uint64_t counter_take(struct keyset_row *k, uint64_t extra)
+bool counter_owned(const struct keyset_row *k, uint32_t epoch)
 {
+	return k->epoch >= epoch;
+}
+
+/* What may have been taken while the store forgot. */
+static uint64_t restore_gap(const struct keyset_row *k, uint32_t epoch)
+{
+	return counter_owned(k, epoch) ? 0 : CNTR_RESTORE_GAP + (uint64_t)CNTR_RESTORE_PER_S * (epoch - k->epoch);
+}
+
+uint64_t counter_take(struct keyset_row *k, uint64_t extra, uint32_t epoch)
+{
+	uint64_t next = k->cntr + 1 + extra + restore_gap(k, epoch);
+
 	/* OTA_CNTR_MAX itself blocks the card (status 04): it is never sent */
-	if (k->cntr + 1 + extra >= OTA_CNTR_MAX)
+	if (next >= OTA_CNTR_MAX)
 		return 0;
-	k->cntr += 1 + extra;
-	return k->cntr;
+	if (!counter_owned(k, epoch)) {
+		k->epoch = epoch;
+		k->cntr_proven = 0;
+	}
+	k->cntr = next;
+	return next;
 }
 
 void counter_prove(struct keyset_row *k, uint64_t cntr)

@@ -333,6 +333,8 @@ static void on_committed(struct store_batch *b, int rc)
 	gw->stats.commits++;
 	gw->committed = b->batch_no;
 	gw->committed_fetch_seq = gw->flying_fetch_seq;
+	if (gw->deps.mark)
+		gw->deps.mark(gw->deps.mark_ctx, b->batch_no);
 	store_batch_reset(b);
 }
 
@@ -507,7 +509,7 @@ static void load_done(struct store_query *q, int rc)
 
 void gw_start(struct gw *gw, int64_t now_ms)
 {
-	gw->now_ms = now_ms;
+	gw->now_ms = gw->start_ms = now_ms;
 	gw->phase = LOAD_TOTALS;
 	load_ask(gw, Q_TOTALS, 0, 0, 1);
 }
@@ -694,6 +696,11 @@ int64_t gw_next_due(const struct gw *gw)
 	if (!gw->committing && !batch_empty(gw))
 		return gw->now_ms;
 	return due;
+}
+
+uint32_t gw_epoch(const struct gw *gw)
+{
+	return gw->cfg.epoch;
 }
 
 void gw_stats(const struct gw *gw, struct gw_stats *out)

@@ -42,6 +42,7 @@ struct gw_cfg {
 	bool address_by_imsi; /* submit to the IMSI (npi 6) instead of the MSISDN */
 	uint8_t pid, dcs;     /* 0x7f, 0xf6 */
 	bool want_report;     /* ask for delivery receipts */
+	uint32_t epoch;	      /* restore epoch of the store: grows whenever a backup has been put back (mark.h) */
 	unsigned n_links;
 	const char *const *link_names; /* n_links of them, for the story; NULL: numbers.  Must outlive the core */
 };
@@ -56,6 +57,9 @@ struct gw_deps {
 	/* Something was posted: take a turn soon.  NULL where somebody turns the core anyway (the simulator). */
 	void (*wake)(void *ctx);
 	void *wake_ctx;
+	/* This batch is durable: to be noted outside the store, so that a restored backup is seen.  May be NULL. */
+	void (*mark)(void *ctx, uint64_t batch_no);
+	void *mark_ctx;
 };
 
 struct gw;
@@ -149,12 +153,13 @@ bool gw_campaign_find(const struct gw *gw, const char *name, uint64_t *id);
 
 struct gw_stats {
 	uint64_t events, steps, commits, commit_failures, fetches, submits, por_ok, por_hint, por_bad_mac, por_stray,
-		por_duplicate, mo_other, alerts, timers, probes, withdrawn, inbox_full;
+		por_duplicate, mo_other, alerts, timers, probes, withdrawn, inbox_full, counters_near_end;
 	unsigned inbox, inbox_high, resident, resident_high, open, open_high, parked;
 	bool store_alarm; /* the last commit failed and is being tried again */
 	uint64_t batch_no;
 };
 void gw_stats(const struct gw *gw, struct gw_stats *out);
+uint32_t gw_epoch(const struct gw *gw); /* what counters taken or imported now belong to */
 
 /* Names for every plane: states, evidence. */
 const char *txn_state_name(uint8_t s);

@@ -152,7 +152,8 @@ enum load_phase { LOAD_IDLE, LOAD_TOTALS, LOAD_CAMPAIGNS, LOAD_PROFILE, LOAD_COU
 struct gw {
 	struct gw_cfg cfg;
 	struct gw_deps deps;
-	int64_t now_ms; /* of the step that runs */
+	int64_t now_ms;	  /* of the step that runs */
+	int64_t start_ms; /* of this process life */
 	char fatal[160];
 
 	/* events */
@@ -292,6 +293,8 @@ void cmd_state_set(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd_
 /* New commands for n cards at once: counters taken, packets laid out, crypto run, finished, stored.  Each card's
  * transaction is active or becomes FAILED with the reason. */
 void cmd_prepare(struct gw *gw, struct card *const *c, unsigned n, enum cmd_kind kind, uint64_t cntr_step);
+/* Whether this card must say what it holds before it may get a script. */
+bool cmd_must_ask(struct gw *gw, struct card *c);
 void cmd_timer(struct gw *gw, struct card *c);
 void cmd_attempt_back(struct gw *gw, struct card *c, struct cmd_row *cmd);
 void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd);
@@ -303,8 +306,14 @@ void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct f
 void cmd_params(const struct cmd_row *cmd, uint32_t set, struct ota_cmd_params *p);
 
 /* ---- counter.c ---- */
-/* The next value of this keyset plus extra (0, or a bounded jump), or 0 when the keyset is used up. */
-uint64_t counter_take(struct keyset_row *k, uint64_t extra);
+#define CNTR_RESTORE_GAP   4096 /* skipped after a restored backup, and so much more per second between the epochs */
+#define CNTR_RESTORE_PER_S 16
+#define CNTR_WATCH	   (1u << 20) /* values left at which every further one is a warning */
+/* Whether we know what was taken of it: not when it was last taken before the store was put back. */
+bool counter_owned(const struct keyset_row *k, uint32_t epoch);
+/* The next value of this keyset plus extra (0, or a bounded jump), or 0 when the keyset is used up.  The first one of an epoch
+ * leaves the gap of the restore behind. */
+uint64_t counter_take(struct keyset_row *k, uint64_t extra, uint32_t epoch);
 void counter_prove(struct keyset_row *k, uint64_t cntr);
 uint64_t counter_jump(unsigned tries);
 

@@ -124,7 +124,8 @@ static int import_keyset(struct api *a, struct session *s, struct csv_record *r,
 	out->cc_len = s->spec[i].cc_len;
 	out->sealed_len = (uint16_t)rc;
 	/* the row keeps the last value taken: the first command takes what the operator said */
-	out->cntr = out->cntr_proven = s->import.keyset[i].cntr - 1;
+	out->cntr = s->import.keyset[i].cntr - 1;
+	out->epoch = gw_epoch(a->deps.gw);
 	return 0;
 }
 

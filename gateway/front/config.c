@@ -509,6 +509,10 @@ const struct config_setting config_setting[] = {
 	  get_text, GW(profile_dir) },
 	{ CONF_OTAGW, "api-socket PATH", "Unix socket of the API, mode 0660: who may open it may do everything\nPath\n",
 	  set_text, get_text, GW(api_socket) },
+	{ CONF_OTAGW, "mark-file PATH",
+	  "How far the database has come, kept outside of it: gives a restored backup away (default: "
+	  "STATE-DIR.mark)\nPath\n",
+	  set_text, get_text, GW(mark_file) },
 	{ CONF_OTAGW, "source-address DIGITS", "Our number, to which cards answer by SMS\nDigits, + in front allowed\n",
 	  set_source, get_source },
 	{ CONF_OTAGW, "source-address DIGITS ton <0-7> npi <0-15>",
@@ -829,6 +833,11 @@ int config_check(struct otagw_config *c, char *why, size_t cap)
 				 need[i].node ? " under " : "", need[i].node ? need[i].node : "");
 			return -1;
 		}
+	}
+	if (!*c->mark_file &&
+	    snprintf(c->mark_file, sizeof(c->mark_file), "%s.mark", c->state_dir) >= (int)sizeof(c->mark_file)) {
+		snprintf(why, cap, "state-dir is too long");
+		return -1;
 	}
 	for (unsigned i = 0; i < c->n_links; i++) {
 		if (check_link(c, &c->link[i], why, cap))

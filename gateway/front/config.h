@@ -41,6 +41,7 @@ struct otagw_config {
 	char state_dir[CONFIG_PATH_MAX];
 	char profile_dir[CONFIG_PATH_MAX];
 	char api_socket[CONFIG_PATH_MAX];
+	char mark_file[CONFIG_PATH_MAX]; /* tells a restored backup from the real thing; STATE-DIR.mark */
 	int log_level;		/* as syslog: 3 error .. 7 debug */
 	enum ks_kek_source kek; /* KS_KEK_FILE, KS_KEK_PASSPHRASE */
 	char kek_path[CONFIG_PATH_MAX];
