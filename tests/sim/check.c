@@ -342,11 +342,33 @@ static void read_answer(struct world *w, struct watched_card *c, const struct st
 		       memcmp(r.data, want, sizeof(want)) != 0;
 }
 
+static uint64_t batch_hash(const struct store_batch *b)
+{
+	uint64_t h = b->n;
+
+	for (size_t i = 0; i < b->n; i++) {
+		h = h * 31 + b->ops[i].kind;
+		h = h * 31 + hash_octets(b->ops[i].row, store_row_size(b->ops[i].kind));
+		h = h * 31 + hash_octets(b->ops[i].bytes, b->ops[i].bytes_len);
+	}
+	return h;
+}
+
+/* A commit was carried out and called failed: the next one must be the same again, or what is new in it is lost. */
+void check_batch_again(struct world *w, const struct store_batch *b)
+{
+	w->again_no = b->batch_no;
+	w->again_hash = batch_hash(b);
+}
+
 void check_committed(struct world *w, const struct store_batch *b)
 {
 	unsigned index;
 
 	w->stat_commits++;
+	if (b->batch_no && b->batch_no == w->again_no && batch_hash(b) != w->again_hash)
+		check_fail(w, "same-batch", "commit %llu comes again after a failure and is not what it was",
+			   (unsigned long long)b->batch_no);
 	for (size_t i = 0; i < b->n; i++) {
 		const struct store_op *op = &b->ops[i];
 

@@ -115,6 +115,15 @@ static void draw_store(struct scenario *sc, struct sim_rng *r)
 	sc->fail_ppm = weather(r, 200000);
 }
 
+/* Drawn with dice of its own: what older seeds have drawn stays what it was. */
+static void draw_store_more(struct scenario *sc, struct sim_rng *r)
+{
+	sc->late_ppm = weather(r, 300000);
+	sc->late_ms = (struct sim_range){ 0, pick(r, 1, chance(r, 20) ? 8000 : 200) };
+	sc->stall_ppm = weather(r, 8000);
+	sc->read_fail_ppm = weather(r, 60000);
+}
+
 static void draw_gateway(struct scenario *sc, struct sim_rng *r)
 {
 	struct gw_cfg *g = &sc->gw;
@@ -181,6 +190,9 @@ static void provoke(struct scenario *sc, enum sim_break broken)
 		sc->air.loss_per_card_max = 8;
 		sc->card.replay = SIM_REPLAY_02;
 		break;
+	case BREAK_CHANGE_BATCH:
+		sc->read_fail_ppm = SIM_PPM / 10;
+		break;
 	case BREAK_OVER_RATE:
 		sc->rate = 5;
 		break;
@@ -201,6 +213,7 @@ static void provoke(struct scenario *sc, enum sim_break broken)
 void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 {
 	struct sim_rng rng = { seed ^ 0x5ca1ab1e0ddba11ULL }, *r = &rng;
+	struct sim_rng more = { seed ^ 0x0b57ac1e5ULL };
 
 	memset(sc, 0, sizeof(*sc));
 	sc->cards = (unsigned)pick(r, 5, SIM_CARDS_MAX);
@@ -217,6 +230,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	sc->cancels = !sc->patient && chance(r, 30) ? 1 : 0;
 	sc->again = sc->patient && !sc->denied && !sc->by_imsi && chance(r, 30);
 	sc->calm_ms = pick(r, 10000, 120000);
+	draw_store_more(sc, &more);
 	provoke(sc, broken);
 	if (sc->wrong_keys + sc->denied > sc->cards)
 		sc->wrong_keys = sc->denied = 1;
@@ -224,11 +238,22 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	sc->bound_ms = sc->calm_ms + sc->air.absent_ms.hi + sc->air.gap_ms.hi +
 		       20LL * (sc->gw.retry.max_ms + sc->gw.retry.por_timeout_ms + sc->gw.retry.hint_ms +
 			       sc->response_ms + sc->air.validity_ms) +
-		       60000;
+		       60000 + (sc->stall_ppm ? 2 * SIM_STALL_MS : 0);
 	if (sc->again)
 		sc->bound_ms += sc->bound_ms - sc->calm_ms;
 	if (!sc->patient)
 		sc->bound_ms += (int64_t)sc->gw.retry.deadline_ms + 600000;
+}
+
+/* A few cards in the seed's weather, and a store that does as it is told. */
+void scenario_plain_store(struct scenario *sc)
+{
+	if (sc->cards > SIM_PLAIN_CARDS)
+		sc->cards = SIM_PLAIN_CARDS;
+	if (sc->wrong_keys + sc->denied > sc->cards)
+		sc->wrong_keys = sc->denied = 1;
+	sc->slow_ppm = sc->fail_ppm = sc->late_ppm = sc->stall_ppm = sc->read_fail_ppm = 0;
+	sc->store_outages = sc->crashes = 0;
 }
 
 int scenario_profile(const struct scenario *sc, char *text, size_t cap)

@@ -23,11 +23,13 @@
 #define SIM_LINKS_MAX	  2
 #define SIM_CAMPAIGNS_MAX 3 /* two at first, and one more over all cards when these are through */
 #define SIM_CARDS_MAX	  40
+#define SIM_PLAIN_CARDS	  5 /* in runs that go through every call of the store */
 #define SIM_WINDOW_MAX	  32
 #define SIM_UPS_MAX	  256
 #define SIM_PLAN_MAX	  64
 #define SIM_START_MS	  1700000000000LL
 #define SIM_TURNS_MAX	  20000 /* turns at one instant: more is a core that spins */
+#define SIM_STALL_MS	  30000 /* a disk that has gone away for a while */
 
 /* Deliberate breakages: each must make its checker fire, or the checker proves nothing. */
 enum sim_break {
@@ -46,6 +48,7 @@ enum sim_break {
 	BREAK_WRONG_LINE,    /* the store counts a short message too many */
 	BREAK_LEAK_KEY,	     /* somebody logs a key */
 	BREAK_MUTE_CARD,     /* one card is never reached again */
+	BREAK_CHANGE_BATCH,  /* a commit that comes again after a failure is another one */
 	BREAK_PLAN_ANEW,     /* between two lives somebody plans anew whatever was under way */
 	_SIM_BREAKS
 };
@@ -72,8 +75,11 @@ struct scenario {
 	uint32_t refuse_ppm;	   /* submit() refuses although credit said yes */
 	enum fail_class failed_as; /* what this SMSC calls "no answer, maybe executed" */
 	/* store */
-	struct sim_range commit_ms, read_ms, slow_ms;
+	struct sim_range commit_ms, read_ms, slow_ms, late_ms;
 	uint32_t slow_ppm, fail_ppm;
+	uint32_t late_ppm;	/* completions told late_ms after the fact */
+	uint32_t stall_ppm;	/* calls that take SIM_STALL_MS, and all others wait behind */
+	uint32_t read_fail_ppm; /* calls of any kind that fail, or are carried out and called failed */
 	/* gateway */
 	struct gw_cfg gw;
 	/* what happens when, before calm_ms */
@@ -111,6 +117,7 @@ enum crash_at {
 	CRASH_SUBMIT,
 	CRASH_ANSWER,
 	CRASH_FETCH,
+	CRASH_QUERY,
 	_CRASH_AT
 };
 
@@ -148,9 +155,10 @@ struct world {
 	uint64_t seed;
 	enum sim_break broken;
 	bool trace;
+	bool plain_store; /* no weather in the store but fail_nth; a small fleet */
 	struct scenario sc;
 	int64_t now_ms;
-	struct sim_rng dice, gw_dice, store_dice, link_dice;
+	struct sim_rng dice, gw_dice, store_dice, link_dice, front_dice;
 
 	struct sim_card *card;
 	struct watched_card *watch;
@@ -159,7 +167,7 @@ struct world {
 	struct env env;
 	struct store_mem_disk *disk;
 	struct store *store;	  /* the memory store */
-	struct store *store_seen; /* what the core gets: the same, or a tampering one in front */
+	struct store *store_seen; /* what the core gets: the one with weather, in front */
 	struct store_mem_hooks hooks;
 	struct ks *ks, *audit; /* the gateway's, the checkers' own */
 	uint8_t kek[32], ks_check[KS_CHECK_LEN];
@@ -175,6 +183,11 @@ struct world {
 	unsigned crash_count;  /* how many of that kind until it strikes */
 	uint64_t life_commits; /* commits submitted in this life */
 	int store_error;       /* while store_bad */
+	uint64_t store_calls;  /* in this run */
+	uint64_t fail_nth;     /* this call fails, 0: none; nth_lies: it is carried out all the same */
+	bool nth_lies, nth_struck;
+	bool query_failed;	       /* in this life: a start that cannot read ends */
+	uint64_t again_no, again_hash; /* of a commit that was called failed: it must come again unchanged */
 	int64_t act_due_ms, ended_ms;
 	bool after_crash_lossy; /* a crash has happened: counts of submits may be behind */
 
@@ -207,6 +220,7 @@ void tell(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2
 
 /* scenario.c */
 void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken);
+void scenario_plain_store(struct scenario *sc);
 int scenario_profile(const struct scenario *sc, char *text, size_t cap);
 
 /* sim_link.c */
@@ -223,9 +237,9 @@ void slink_alert(struct slink *s, const struct sim_addr *from, uint8_t ms_status
 
 /* sim_store.c */
 void sstore_hooks(struct world *w);
-struct store *sstore_tamper(struct world *w, struct store *under); /* for the breakages; or `under` itself */
-bool sstore_tamper_due(struct store *s);
-void sstore_tamper_free(struct store *s);
+struct store *sstore_front(struct world *w, struct store *under);
+int64_t sstore_due(struct store *s);
+void sstore_front_free(struct store *s);
 void sstore_plan_anew(struct world *w);
 bool sstore_keep(void *ctx, struct store_batch *b);
 
@@ -236,6 +250,7 @@ void check_free(struct world *w);
 void check_again(struct world *w);
 bool check_all_ended(const struct world *w); /* and it is durable */
 void check_committed(struct world *w, const struct store_batch *b);
+void check_batch_again(struct world *w, const struct store_batch *b);
 void check_submit(struct world *w, const struct link_submit *s);
 void check_answered(struct world *w, uint32_t card, const uint8_t *ud, size_t len);
 void check_text(struct world *w, const char *where, const char *text);

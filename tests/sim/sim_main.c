@@ -34,6 +34,7 @@ static const struct {
 	[BREAK_WRONG_LINE] = { "wrong-line", "report" },
 	[BREAK_LEAK_KEY] = { "leak-key", "no-key-outside" },
 	[BREAK_MUTE_CARD] = { "mute-card", "all-finish" },
+	[BREAK_CHANGE_BATCH] = { "change-batch", "same-batch" },
 	[BREAK_PLAN_ANEW] = { "plan-anew", "second-script" },
 };
 _Static_assert(ARRAY_SIZE(breaks) == _SIM_BREAKS, "every breakage has its row");
@@ -45,17 +46,33 @@ struct shared {
 
 static int usage(void)
 {
-	fputs("usage: sim --seed S [--trace] [--break NAME]\n"
+	fputs("usage: sim --seed S [--trace] [--break NAME] [--fail-nth N [--lie]]\n"
 	      "       sim --count N [--from S] [--jobs J] [--break NAME]\n"
+	      "       sim --fail-each --count N [--from S]   each call of the store fails once, in a run of its own\n"
 	      "       sim --file FILE      seeds that once failed, one per line, with their story\n"
 	      "       sim --breaks         every deliberate breakage must be noticed by its checker\n",
 	      stderr);
 	return 1;
 }
 
-static void print_replay(uint64_t seed)
+/* What is the same for all runs of a command, and what makes up the one run. */
+struct run {
+	uint64_t seed;
+	enum sim_break broken;
+	bool trace;
+	uint64_t fail_nth; /* 0: the seed's own weather in the store */
+	bool lie;
+	/* out */
+	bool struck;
+	char checker[32];
+};
+
+static void print_replay(const struct run *r)
 {
-	printf("    replay: tests/sim/run --seed %llu --trace\n", (unsigned long long)seed);
+	printf("    replay: tests/sim/run --seed %llu", (unsigned long long)r->seed);
+	if (r->fail_nth)
+		printf(" --fail-nth %llu%s", (unsigned long long)r->fail_nth, r->lie ? " --lie" : "");
+	puts(" --trace");
 }
 
 /* The last line of every kind of run. */
@@ -65,7 +82,7 @@ static int result(unsigned passed, unsigned failed)
 	return failed ? 1 : 0;
 }
 
-static bool run_seed(uint64_t seed, enum sim_break broken, bool trace, char checker[32])
+static bool run_one(struct run *r)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	bool ok;
@@ -74,24 +91,28 @@ static bool run_seed(uint64_t seed, enum sim_break broken, bool trace, char chec
 		fputs("sim: out of memory\n", stderr);
 		exit(1);
 	}
-	w->seed = seed;
-	w->broken = broken;
-	w->trace = trace;
+	w->seed = r->seed;
+	w->broken = r->broken;
+	w->trace = r->trace;
+	w->fail_nth = r->fail_nth;
+	w->nth_lies = r->lie;
+	w->plain_store = r->fail_nth > 0;
 	world_run(w);
 	ok = !w->failed;
-	checker[0] = '\0';
+	r->struck = w->nth_struck;
+	r->checker[0] = '\0';
 	if (!ok) {
-		snprintf(checker, 32, "%s", w->checker);
-		if (broken == BREAK_NONE || trace)
-			printf("seed %llu: %s: at %+.3f s: %s\n", (unsigned long long)seed, w->checker,
+		snprintf(r->checker, sizeof(r->checker), "%s", w->checker);
+		if (r->broken == BREAK_NONE || r->trace)
+			printf("seed %llu: %s: at %+.3f s: %s\n", (unsigned long long)w->seed, w->checker,
 			       (double)(w->now_ms - SIM_START_MS) / 1000, w->why);
-		if (broken == BREAK_NONE && !trace)
-			print_replay(seed);
-	} else if (trace) {
+		if (r->broken == BREAK_NONE && !r->trace)
+			print_replay(r);
+	} else if (r->trace) {
 		printf("seed %llu: passed; %llu turns, %llu submits, %llu messages, %llu commits, %u lives, %.3f s\n",
-		       (unsigned long long)seed, (unsigned long long)w->stat_turns, (unsigned long long)w->stat_submits,
-		       (unsigned long long)w->stat_ups, (unsigned long long)w->stat_commits, w->lives,
-		       (double)(w->now_ms - SIM_START_MS) / 1000);
+		       (unsigned long long)w->seed, (unsigned long long)w->stat_turns,
+		       (unsigned long long)w->stat_submits, (unsigned long long)w->stat_ups,
+		       (unsigned long long)w->stat_commits, w->lives, (double)(w->now_ms - SIM_START_MS) / 1000);
 	}
 	fflush(stdout);
 	free(w);
@@ -110,10 +131,10 @@ static pid_t start_job(struct shared *sh, uint64_t from, uint64_t n, uint64_t co
 	if (pid)
 		return pid;
 	for (; n < count && sh->failures < FAILURES_MAX; n += step) {
-		char checker[32];
+		struct run r = { .seed = from + n, .broken = broken };
 
 		sh->n = n;
-		if (!run_seed(from + n, broken, false, checker))
+		if (!run_one(&r))
 			sh->failures++;
 		sh->runs++;
 	}
@@ -136,6 +157,7 @@ static int run_many(uint64_t from, uint64_t n, unsigned jobs, enum sim_break bro
 	while (alive) {
 		int status;
 		pid_t p = wait(&status);
+		struct run r;
 		unsigned i;
 
 		for (i = 0; i < jobs && pid[i] != p; i++)
@@ -147,10 +169,11 @@ static int run_many(uint64_t from, uint64_t n, unsigned jobs, enum sim_break bro
 		alive--;
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 			continue;
-		printf("seed %llu: the process died (%s %d)\n", (unsigned long long)(from + sh[i].n),
+		r = (struct run){ .seed = from + sh[i].n };
+		printf("seed %llu: the process died (%s %d)\n", (unsigned long long)r.seed,
 		       WIFSIGNALED(status) ? "signal" : "exit",
 		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-		print_replay(from + sh[i].n);
+		print_replay(&r);
 		sh[i].failures++;
 		sh[i].runs++;
 		pid[i] = start_job(&sh[i], from, sh[i].n + jobs, n, jobs, broken);
@@ -166,10 +189,31 @@ static int run_many(uint64_t from, uint64_t n, unsigned jobs, enum sim_break bro
 	return result(runs - failures, failures);
 }
 
+/* Each call of the store in turn fails, in a run of its own, until a run has fewer calls than that: first without being carried
+ * out, then carried out and called failed. */
+static int run_fail_each(uint64_t from, uint64_t n)
+{
+	unsigned passed = 0, failed = 0;
+
+	for (uint64_t seed = from; seed - from < n; seed++)
+		for (int lie = 0; lie < 2; lie++) {
+			struct run r = { .seed = seed, .lie = lie, .struck = true };
+
+			while (r.struck && failed < FAILURES_MAX) {
+				r.fail_nth++;
+				if (run_one(&r))
+					passed++;
+				else
+					failed++;
+			}
+		}
+	return result(passed, failed);
+}
+
 static int run_file(const char *path)
 {
 	FILE *f = fopen(path, "r");
-	char line[512], checker[32];
+	char line[512];
 	unsigned n = 0, failures = 0;
 
 	if (!f) {
@@ -178,12 +222,12 @@ static int run_file(const char *path)
 	}
 	while (fgets(line, sizeof(line), f)) {
 		char *end;
-		uint64_t seed = strtoull(line, &end, 10);
+		struct run r = { .seed = strtoull(line, &end, 10) };
 
 		if (end == line)
 			continue; /* a comment */
 		n++;
-		if (!run_seed(seed, BREAK_NONE, false, checker)) {
+		if (!run_one(&r)) {
 			printf("    its story:%s", end);
 			failures++;
 		}
@@ -202,9 +246,9 @@ static bool break_noticed(enum sim_break b)
 	pid = fork();
 	if (!pid) {
 		for (uint64_t s = 1; s <= BREAK_SEEDS; s++) {
-			char checker[32];
+			struct run r = { .seed = s, .broken = b };
 
-			if (!run_seed(s, b, false, checker) && !strcmp(checker, breaks[b].checker)) {
+			if (!run_one(&r) && !strcmp(r.checker, breaks[b].checker)) {
 				printf("%-14s noticed by %s at seed %llu\n", breaks[b].name, breaks[b].checker,
 				       (unsigned long long)s);
 				exit(0);
@@ -249,35 +293,47 @@ static int find_break(const char *name)
 
 int main(int argc, char **argv)
 {
-	uint64_t seed = 0, seeds = 0, from = 1, jobs = 1;
-	bool one = false, trace = false;
+	struct run r = { 0 };
+	uint64_t seeds = 0, from = 1, jobs = 1;
+	bool one = false, fail_each = false;
 	int broken = BREAK_NONE;
-	char checker[32];
 
 	for (int i = 1; i < argc; i++) {
 		const char *arg = argv[i], *val = argv[i + 1];
 
 		if (!strcmp(arg, "--trace")) {
-			trace = true;
+			r.trace = true;
+			continue;
+		}
+		if (!strcmp(arg, "--lie")) {
+			r.lie = true;
+			continue;
+		}
+		if (!strcmp(arg, "--fail-each")) {
+			fail_each = true;
 			continue;
 		}
 		if (!strcmp(arg, "--breaks"))
 			return run_breaks();
 		if (!strcmp(arg, "--file") && val)
 			return run_file(val);
-		if (!strcmp(arg, "--seed") && number(val, &seed))
+		if (!strcmp(arg, "--seed") && number(val, &r.seed))
 			one = true;
 		else if (!strcmp(arg, "--break") && (broken = find_break(val)) >= 0)
 			;
 		else if (!(!strcmp(arg, "--count") && number(val, &seeds)) &&
 			 !(!strcmp(arg, "--from") && number(val, &from)) &&
+			 !(!strcmp(arg, "--fail-nth") && number(val, &r.fail_nth)) &&
 			 !(!strcmp(arg, "--jobs") && number(val, &jobs)))
 			return usage();
 		i++;
 	}
 	if (one == (seeds > 0) || jobs < 1 || jobs > JOBS_MAX)
 		return usage();
+	r.broken = (enum sim_break)broken;
 	if (one)
-		return run_seed(seed, (enum sim_break)broken, trace, checker) ? 0 : 1;
-	return run_many(from, seeds, (unsigned)jobs, (enum sim_break)broken);
+		return run_one(&r) ? 0 : 1;
+	if (fail_each)
+		return run_fail_each(from, seeds);
+	return run_many(from, seeds, (unsigned)jobs, r.broken);
 }

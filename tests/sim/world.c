@@ -121,7 +121,7 @@ static void arm_crash(struct world *w)
 		return;
 	w->crashes_left--;
 	w->crash_at = (enum crash_at)within(w, CRASH_COMMIT_BEFORE, _CRASH_AT - 1);
-	w->crash_count = (unsigned)within(w, 1, 40);
+	w->crash_count = (unsigned)within(w, 1, w->crash_at == CRASH_QUERY ? 8 : 40);
 }
 
 static void take_down(struct world *w)
@@ -132,8 +132,8 @@ static void take_down(struct world *w)
 	if (w->again)
 		store_batch_free(w->again);
 	w->again = NULL;
-	if (w->store_seen != w->store)
-		sstore_tamper_free(w->store_seen);
+	if (w->store_seen)
+		sstore_front_free(w->store_seen);
 	w->store = w->store_seen = NULL;
 	gw_free(w->gw);
 	w->gw = NULL;
@@ -190,7 +190,7 @@ static bool boot(struct world *w)
 	struct gw_deps deps = { .env = &w->env, .log = on_log, .log_ctx = w };
 
 	w->lives++;
-	w->dead = w->ready_seen = false;
+	w->dead = w->ready_seen = w->query_failed = false;
 	w->life_commits = 0;
 	tell(w, "START, life %u", w->lives);
 	arm_crash(w);
@@ -199,7 +199,7 @@ static bool boot(struct world *w)
 	if (open_keys(w, &w->ks, false))
 		return false;
 	w->store = store_mem_open(w->disk, &w->hooks);
-	w->store_seen = w->store ? sstore_tamper(w, w->store) : NULL;
+	w->store_seen = w->store ? sstore_front(w, w->store) : NULL;
 	deps.store = w->store_seen;
 	deps.ks = w->ks;
 	w->gw = w->store_seen ? gw_new(&w->sc.gw, &deps) : NULL;
@@ -582,7 +582,7 @@ static void turn_gateway(struct world *w)
 {
 	const struct gw_reply_sink sink = { .reply = on_reply, .ctx = w };
 
-	if (store_mem_due(w->store) <= w->now_ms || sstore_tamper_due(w->store_seen))
+	if (sstore_due(w->store_seen) <= w->now_ms)
 		w->store_seen->ops->poll(w->store_seen);
 	for (unsigned i = 0; i < w->sc.links && !w->dead; i++)
 		slink_step(w->slink[i]);
@@ -593,7 +593,9 @@ static void turn_gateway(struct world *w)
 	if (!w->ready_seen && gw_ready(w->gw))
 		on_ready(w);
 	w->act_due_ms = gw_act(w->gw, w->link, w->sc.links, &sink, w->now_ms);
-	if (gw_fatal(w->gw))
+	if (gw_fatal(w->gw) && w->query_failed && !w->ready_seen)
+		world_crash(w); /* cannot read at start: the process ends and is started again */
+	else if (gw_fatal(w->gw))
 		check_fail(w, "fatal", "the core gives up: %s", gw_fatal(w->gw));
 }
 
@@ -628,9 +630,7 @@ static int64_t next_due(const struct world *w)
 	earlier(&due, sim_air_next_due(w->air));
 	if (!w->gw)
 		return due;
-	earlier(&due, store_mem_due(w->store));
-	if (sstore_tamper_due(w->store_seen))
-		return w->now_ms;
+	earlier(&due, sstore_due(w->store_seen));
 	earlier(&due, gw_next_due(w->gw));
 	earlier(&due, w->act_due_ms);
 	for (unsigned i = 0; i < w->sc.links; i++)
@@ -665,7 +665,7 @@ static void turn_until_end(struct world *w)
 		if (w->sc.again && !w->gone_again) {
 			if (!w->again && finished(w) && check_all_ended(w))
 				intake_again(w);
-		} else if (!rest_ms && w->calm && finished(w)) {
+		} else if (!rest_ms && w->calm && finished(w) && check_all_ended(w)) {
 			rest_ms = w->now_ms + w->sc.response_ms + REST_MS;
 			tell(w, "all campaigns are done");
 			world_plan(w, rest_ms, PLAN_DEADLINE, 0);
@@ -729,6 +729,8 @@ static void scenario_tell(struct world *w)
 	tell(w, "%s, %u campaigns; %u crashes, %u link losses, %u store outages, %u pauses; calm at %lld s",
 	     sc->patient ? "patient" : "impatient", sc->campaigns, sc->crashes, sc->link_downs, sc->store_outages,
 	     sc->pauses, (long long)sc->calm_ms / 1000);
+	tell(w, "store: slow %u fail %u late %u stall %u read-fail %u ppm", sc->slow_ppm, sc->fail_ppm, sc->late_ppm,
+	     sc->stall_ppm, sc->read_fail_ppm);
 }
 
 void world_run(struct world *w)
@@ -738,7 +740,10 @@ void world_run(struct world *w)
 	w->gw_dice.s = w->seed * 4 + 2;
 	w->store_dice.s = w->seed * 4 + 3;
 	w->link_dice.s = w->seed * 4 + 4;
+	w->front_dice.s = ~w->seed;
 	scenario_draw(&w->sc, w->seed, w->broken);
+	if (w->plain_store)
+		scenario_plain_store(&w->sc);
 	scenario_tell(w);
 	if (prepare(w)) {
 		check_fail(w, "harness", "the world cannot be set up");
