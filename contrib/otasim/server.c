@@ -144,7 +144,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
 {
 	struct server *s = arg;
-	int session = smsc_open(s->smsc, now_ms(s)), one = 1;
+	int session = smsc_open(s->smsc, 0, now_ms(s)), one = 1;
 	struct conn *c;
 
 	if (session < 0) {

@@ -264,6 +264,12 @@ bool slink_result(struct slink *s, uint64_t air_token, enum sim_submit_result r)
 		case SIM_SUBMIT_BAD_ADDRESS:
 			fail = (struct fail){ FAIL_SUBS_PERM, 4, "no such subscriber" };
 			break;
+		case SIM_SUBMIT_MEMORY_FULL:
+			fail = (struct fail){ FAIL_MEM, 5, "memory of the phone full" };
+			break;
+		case SIM_SUBMIT_BUSY:
+			fail = (struct fail){ FAIL_BUSY, 6, "toolkit busy" };
+			break;
 		}
 		tell(w, "result link=%u token=%llx %s", s->l.id, (unsigned long long)o->token,
 		     r == SIM_SUBMIT_OK ? "ok" : fail.what);

@@ -475,7 +475,7 @@ static void air_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
 		slink_alert(w->slink[sim_rng_next(&w->link_dice) % w->sc.links], from, ms_status);
 }
 
-static void air_card_out(void *ctx, uint32_t card, const struct sim_card_out *out)
+static void air_card_out(void *ctx, uint32_t card, const struct sim_card_out *out, const struct sim_sm *sm)
 {
 	struct world *w = ctx;
 	struct sim_card *c = &w->card[card];

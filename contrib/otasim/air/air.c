@@ -16,7 +16,10 @@
 
 struct card_air {
 	struct sim_rng coverage, down, up;
-	bool present, wanted; /* wanted: a message found it absent */
+	bool in_range;	       /* by the weather; see present() */
+	bool wanted;	       /* a message found it absent, or was refused for want of memory */
+	uint8_t cover, taking; /* enum sim_coverage, enum sim_taking */
+	int64_t slow_ms;
 	uint32_t gaps, losses;
 	int64_t last_down_ms, last_up_ms;
 	uint32_t stored_head, stored_tail;
@@ -63,6 +66,11 @@ static void push(struct sim_air *a, struct ev e)
 static bool strikes(struct sim_air *a, struct sim_rng *r, uint32_t ppm)
 {
 	return sim_rng_chance(r, ppm) && !a->calm;
+}
+
+static bool present(const struct card_air *ca)
+{
+	return ca->cover == SIM_COVERAGE_WEATHER ? ca->in_range : ca->cover == SIM_COVERAGE_PRESENT;
 }
 
 /* A fault that takes something away: bounded per card. */
@@ -124,7 +132,7 @@ struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *card
 					     .slot = i,
 					     .due_ms = now_ms + sim_rng_range(&ca->coverage, cfg->absent_ms) });
 		} else {
-			ca->present = true;
+			ca->in_range = true;
 			coverage_next(a, i, now_ms);
 		}
 	}
@@ -149,7 +157,7 @@ void sim_air_free(struct sim_air *a)
 /* ---- who is who ---- */
 
 /* The subscriber, wherever he is; an IMSI also when the phone does not present it any more. */
-static int64_t subscriber(const struct sim_air *a, const struct sim_addr *addr)
+int64_t sim_air_subscriber(const struct sim_air *a, const struct sim_addr *addr)
 {
 	return book_find(addr->npi == NPI_IMSI ? &a->imsis : &a->msisdns, addr->digits);
 }
@@ -162,7 +170,7 @@ static bool answers_to(const struct sim_air *a, uint32_t card, const struct sim_
 
 int64_t sim_air_find(const struct sim_air *a, const struct sim_addr *addr)
 {
-	int64_t card = subscriber(a, addr);
+	int64_t card = sim_air_subscriber(a, addr);
 
 	return card >= 0 && answers_to(a, (uint32_t)card, addr) ? card : -1;
 }
@@ -229,7 +237,8 @@ static bool refused(struct sim_air *a, const struct sim_sm *sm, int64_t card, in
 		       now_ms + 1);
 		return true;
 	}
-	if (a->cfg.mode == SIM_AIR_TRANSACTION && !(a->card[card].present && answers_to(a, (uint32_t)card, &sm->dst))) {
+	if (a->cfg.mode == SIM_AIR_TRANSACTION &&
+	    !(present(&a->card[card]) && answers_to(a, (uint32_t)card, &sm->dst))) {
 		a->card[card].wanted = true;
 		a->stats.absent++;
 		result(a, sm->token, SIM_SUBMIT_ABSENT, now_ms + 1);
@@ -240,7 +249,7 @@ static bool refused(struct sim_air *a, const struct sim_sm *sm, int64_t card, in
 
 void sim_air_submit(struct sim_air *a, const struct sim_sm *sm, int64_t now_ms)
 {
-	int64_t found = subscriber(a, &sm->dst), due;
+	int64_t found = sim_air_subscriber(a, &sm->dst), due;
 	bool lost, no_result, dup, store = a->cfg.mode == SIM_AIR_STORE;
 	struct card_air *ca;
 	uint32_t slot, card;
@@ -359,6 +368,7 @@ static void receipt(struct sim_air *a, const struct msg *m, const char *stat, co
 		.dcs = m->sm.dcs,
 		.has_ref = m->sm.has_ref,
 		.ref = m->sm.ref,
+		.fcs = m->fcs,
 	};
 
 	if (!m->sm.want_receipt || m->copy || m->ack_lost)
@@ -385,15 +395,25 @@ static void card_meets(struct sim_air *a, struct msg m, const struct sim_air_cb 
 	struct sim_card_out out = { .sw = SW_OK, .status = -1 };
 	bool ok;
 
+	m.fcs = 0;
 	a->stats.delivered++;
-	if (is_data_download(&m.sm))
+	if (is_data_download(&m.sm) && ca->taking != SIM_IGNORES)
 		sim_card_sms_pp(&a->cards[m.card], &m.sm.src, m.sm.ud, m.sm.ud_len, &out);
+	if (ca->taking == SIM_SILENT)
+		out.report_len = out.submits = 0;
 	if (cb->card_out)
-		cb->card_out(ctx, m.card, &out);
+		cb->card_out(ctx, m.card, &out, &m.sm);
 	ok = out.sw == SW_OK || out.sw >> 8 == 0x91; /* TS 31.111, 7.1.1: RP-ACK, else RP-ERROR */
-	if (a->cfg.mode == SIM_AIR_TRANSACTION && !m.copy && !m.ack_lost)
-		result(a, m.sm.token, ok ? SIM_SUBMIT_OK : SIM_SUBMIT_FAILED,
-		       now_ms + 1 + sim_rng_range(&ca->down, a->cfg.latency_ms));
+	if (a->cfg.mode == SIM_AIR_TRANSACTION && !m.copy && !m.ack_lost) {
+		int64_t back_ms = 1 + sim_rng_range(&ca->down, a->cfg.latency_ms);
+
+		/* An SMSC waits only so long: the card has done it, and nobody will hear of it this way. */
+		if (ca->slow_ms && ca->slow_ms >= a->cfg.paging_ms)
+			result(a, m.sm.token, SIM_SUBMIT_FAILED, now_ms + a->cfg.paging_ms);
+		else
+			result(a, m.sm.token, ok ? SIM_SUBMIT_OK : SIM_SUBMIT_FAILED, now_ms + ca->slow_ms + back_ms);
+	}
+	now_ms += ca->slow_ms;
 	receipt(a, &m, ok ? "DELIVRD" : "UNDELIV", out.report, out.report_len, now_ms);
 	for (int i = 0; i < out.submits; i++) {
 		struct sim_up up = {
@@ -433,11 +453,44 @@ static void store(struct sim_air *a, uint32_t slot)
 	push(a, (struct ev){ .kind = EV_EXPIRE, .slot = slot, .token = m->gen, .due_ms = m->expires_ms });
 }
 
+/* Memory full is the phone's and concerns everything; busy is the toolkit and concerns downloads (TS 31.111, 7.1.1). */
+static bool refuses(const struct card_air *ca, const struct sim_sm *sm)
+{
+	return ca->taking == SIM_MEMORY_FULL || (ca->taking == SIM_TOOLKIT_BUSY && is_data_download(sm));
+}
+
+/* RP-ERROR without execution: told at once, or kept until the phone takes again. */
+static void on_refused(struct sim_air *a, uint32_t slot, int64_t now_ms)
+{
+	struct msg *m = &a->pool.m[slot], gone;
+	struct card_air *ca = &a->card[m->card];
+	bool full = ca->taking == SIM_MEMORY_FULL;
+
+	a->stats.refused++;
+	ca->wanted |= full;
+	m->fcs = full ? SIM_FCS_MEMORY_FULL : SIM_FCS_TOOLKIT_BUSY;
+	if (a->cfg.mode == SIM_AIR_STORE && m->expires_ms > now_ms) {
+		store(a, slot);
+		return;
+	}
+	gone = *m;
+	pool_put(&a->pool, slot);
+	if (a->cfg.mode == SIM_AIR_TRANSACTION && !gone.copy && !gone.ack_lost)
+		result(a, gone.sm.token, full ? SIM_SUBMIT_MEMORY_FULL : SIM_SUBMIT_BUSY,
+		       now_ms + 1 + sim_rng_range(&ca->down, a->cfg.latency_ms));
+	else
+		receipt(a, &gone, "UNDELIV", NULL, 0, now_ms);
+}
+
 static void on_arrive(struct sim_air *a, uint32_t slot, const struct sim_air_cb *cb, void *ctx, int64_t now_ms)
 {
 	struct msg m = a->pool.m[slot];
 
-	if (a->card[m.card].present && answers_to(a, m.card, &m.sm.dst)) {
+	if (present(&a->card[m.card]) && answers_to(a, m.card, &m.sm.dst)) {
+		if (refuses(&a->card[m.card], &m.sm)) {
+			on_refused(a, slot, now_ms);
+			return;
+		}
 		pool_put(&a->pool, slot);
 		card_meets(a, m, cb, ctx, now_ms);
 		return;
@@ -595,12 +648,13 @@ static void on_event(struct sim_air *a, const struct ev *e, const struct sim_air
 			on_up(a, e->slot, cb, ctx, e->due_ms);
 		break;
 	case EV_RETURN:
-		a->card[e->slot].present = true;
-		on_attach(a, e->slot, e->due_ms);
+		a->card[e->slot].in_range = true;
+		if (a->card[e->slot].cover == SIM_COVERAGE_WEATHER)
+			on_attach(a, e->slot, e->due_ms);
 		coverage_next(a, e->slot, e->due_ms);
 		break;
 	case EV_LEAVE:
-		a->card[e->slot].present = false;
+		a->card[e->slot].in_range = false;
 		push(a, (struct ev){ .kind = EV_RETURN,
 				     .slot = e->slot,
 				     .due_ms = e->due_ms + sim_rng_range(&a->card[e->slot].coverage, a->cfg.gap_ms) });
@@ -613,7 +667,9 @@ static void on_event(struct sim_air *a, const struct ev *e, const struct sim_air
 	case EV_REFRESH:
 		a->stats.refreshes++;
 		imsi_now(a, e->slot, false);
-		if (a->card[e->slot].present)
+		if (cb->shown)
+			cb->shown(ctx, e->slot);
+		if (present(&a->card[e->slot]))
 			on_attach(a, e->slot, e->due_ms);
 		break;
 	}
@@ -639,9 +695,38 @@ void sim_air_calm(struct sim_air *a)
 	a->calm = true;
 }
 
+void sim_air_cover(struct sim_air *a, uint32_t card, enum sim_coverage cov, int64_t now_ms)
+{
+	struct card_air *ca = &a->card[card];
+	bool before = present(ca);
+
+	ca->cover = (uint8_t)cov;
+	if (!before && present(ca))
+		on_attach(a, card, now_ms);
+}
+
+void sim_air_taking(struct sim_air *a, uint32_t card, enum sim_taking how, int64_t now_ms)
+{
+	struct card_air *ca = &a->card[card];
+	uint8_t before = ca->taking;
+
+	ca->taking = (uint8_t)how;
+	if (how == SIM_MEMORY_FULL || how == SIM_TOOLKIT_BUSY || before == how || !present(ca))
+		return;
+	if (before == SIM_MEMORY_FULL) /* RP-SMMA (TS 24.011, 7.3.2): the SMSC tells as it tells of a return */
+		on_attach(a, card, now_ms);
+	else if (before == SIM_TOOLKIT_BUSY)
+		flush_stored(a, card, now_ms);
+}
+
+void sim_air_slow(struct sim_air *a, uint32_t card, int64_t extra_ms)
+{
+	a->card[card].slow_ms = extra_ms;
+}
+
 bool sim_air_present(const struct sim_air *a, uint32_t card)
 {
-	return a->card[card].present;
+	return present(&a->card[card]);
 }
 
 void sim_air_power_cycle(struct sim_air *a, uint32_t card)

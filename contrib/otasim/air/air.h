@@ -86,7 +86,13 @@ enum sim_submit_result {
 	SIM_SUBMIT_THROTTLED,
 	SIM_SUBMIT_QUEUE_FULL,
 	SIM_SUBMIT_BAD_ADDRESS, /* store mode: no such subscriber */
+	SIM_SUBMIT_MEMORY_FULL, /* transaction mode: RP-ERROR with TP-FCS D3, not executed */
+	SIM_SUBMIT_BUSY,	/* transaction mode: RP-ERROR with TP-FCS D4, not executed */
 };
+
+/* TS 23.040, 9.2.3.22 */
+#define SIM_FCS_MEMORY_FULL  0xd3
+#define SIM_FCS_TOOLKIT_BUSY 0xd4
 
 enum sim_up_kind { SIM_UP_MO, SIM_UP_RECEIPT };
 
@@ -102,6 +108,7 @@ struct sim_up {
 	bool has_ref;
 	uint16_t ref;
 	char stat[8]; /* RECEIPT: DELIVRD, EXPIRED, UNDELIV */
+	uint8_t fcs;  /* RECEIPT: TP-FCS of the last try, 0: none */
 	uint8_t ud_len;
 	uint8_t ud[SIM_UD_MAX];
 };
@@ -113,13 +120,14 @@ struct sim_air_cb {
 	/* True: somebody has it and will answer.  False: nobody is there, offer it again later. */
 	bool (*up)(void *ctx, const struct sim_up *up);
 	void (*alert)(void *ctx, const struct sim_addr *from, uint8_t ms_status); /* 0: available */
-	/* A card has met a packet; for logs.  May be NULL. */
-	void (*card_out)(void *ctx, uint32_t card, const struct sim_card_out *out);
+	/* For logs; may be NULL.  A message has reached a card; a phone has read its card again. */
+	void (*card_out)(void *ctx, uint32_t card, const struct sim_card_out *out, const struct sim_sm *sm);
+	void (*shown)(void *ctx, uint32_t card);
 };
 
 struct sim_air_stats {
 	uint64_t submitted, delivered, absent, lost_down, lost_up, lost_results, duplicated, reordered, corrupted,
-		throttled, stored, expired, alerts, alerts_lost, mo, receipts, up_retries, refreshes;
+		throttled, stored, expired, alerts, alerts_lost, mo, receipts, up_retries, refreshes, refused;
 	uint32_t loss_high; /* most losses of one card */
 };
 
@@ -141,8 +149,26 @@ void sim_air_up_lost(struct sim_air *a, int64_t now_ms);
 /* From now on no new faults and no new gaps; who is absent still returns when the seed says so. */
 void sim_air_calm(struct sim_air *a);
 
+/* ---- what a scenario lays down, on top of the weather ---- */
+
+enum sim_coverage { SIM_COVERAGE_WEATHER, SIM_COVERAGE_PRESENT, SIM_COVERAGE_ABSENT };
+/* From here on this decides, and the weather goes on underneath. */
+void sim_air_cover(struct sim_air *a, uint32_t card, enum sim_coverage cov, int64_t now_ms);
+
+enum sim_taking {
+	SIM_TAKES,	  /* what comes */
+	SIM_MEMORY_FULL,  /* the phone refuses with TP-FCS D3; when it takes again, that is told by an alert */
+	SIM_TOOLKIT_BUSY, /* the phone refuses downloads with TP-FCS D4; nobody tells when it is over */
+	SIM_IGNORES,	  /* acknowledged, and the card never sees it */
+	SIM_SILENT,	  /* the card does everything, and no proof of receipt comes out */
+};
+void sim_air_taking(struct sim_air *a, uint32_t card, enum sim_taking how, int64_t now_ms);
+/* The card needs so much longer for each packet: acknowledgement, receipt and proof come later. */
+void sim_air_slow(struct sim_air *a, uint32_t card, int64_t extra_ms);
+
 /* Who is that?  A card's MSISDN always names it; an IMSI only while the phone presents it.  -1: nobody. */
 int64_t sim_air_find(const struct sim_air *a, const struct sim_addr *addr);
+int64_t sim_air_subscriber(const struct sim_air *a, const struct sim_addr *addr); /* by a former IMSI, too */
 bool sim_air_present(const struct sim_air *a, uint32_t card);
 /* The phone is switched off and on: the card resets, messages on their way are not affected. */
 void sim_air_power_cycle(struct sim_air *a, uint32_t card);

@@ -45,6 +45,7 @@ struct msg {
 	bool copy;     /* the second of a doubled message: no result, no receipt */
 	bool ack_lost; /* the card gets it, the SMSC never learns */
 	bool waiting;  /* stored for an absent card */
+	uint8_t fcs;   /* TP-FCS of the last refusal, 0: none */
 	int64_t expires_ms;
 	/* up */
 	bool handed; /* somebody has it and will answer */

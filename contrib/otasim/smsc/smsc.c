@@ -4,14 +4,12 @@
  * A submit is known to the air by a token of session serial and sequence_number, so no table of open submits is needed;
  * the same token, in hexadecimal, is the message_id.
  */
-#include "smsc.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "smpp_pdu.h"
+#include "smsc_int.h"
 
 #define QUEUE_MAX     4096 /* deliver_sm that wait for a place in the window, per session */
 #define ENQUIRIES_MAX 2
@@ -20,42 +18,9 @@
 
 enum { BOUND_TX = 1, BOUND_RX = 2 };
 
-struct sent {
-	uint32_t seq; /* 0: free */
-	uint64_t up_id;
-	int64_t due_ms;
-};
-
-struct session {
-	bool open, over;
-	uint32_t serial; /* never reused */
-	unsigned bound;
-	uint32_t seq; /* of our own requests */
-	uint8_t in[SMSC_PDU_MAX];
-	size_t in_len;
-	uint8_t *out;
-	size_t out_at, out_len, out_cap;
-	struct sent sent[SMSC_WINDOW_MAX];
-	unsigned in_window;
-	struct sim_up *queue; /* ring */
-	unsigned q_head, q_len;
-	double tokens;
-	int64_t tokens_ms, heard_ms;
-	unsigned enquiries;
-};
-
-struct smsc {
-	struct smsc_cfg cfg;
-	struct sim_air *air;
-	uint32_t serials;
-	int64_t now_ms; /* of the call being served; the air's callbacks come without it */
-	struct smsc_stats stats;
-	struct session session[SMSC_SESSIONS_MAX];
-};
-
 void smsc_cfg_default(struct smsc_cfg *cfg)
 {
-	*cfg = (struct smsc_cfg){ .window = 100, .deliver_timeout_ms = 10000 };
+	*cfg = (struct smsc_cfg){ .doors = 1, .window = 100, .deliver_timeout_ms = 10000 };
 }
 
 struct smsc *smsc_new(const struct smsc_cfg *cfg, struct sim_air *air)
@@ -68,6 +33,12 @@ struct smsc *smsc_new(const struct smsc_cfg *cfg, struct sim_air *air)
 	s->air = air;
 	if (s->cfg.window < 1 || s->cfg.window > SMSC_WINDOW_MAX)
 		s->cfg.window = SMSC_WINDOW_MAX;
+	if (s->cfg.doors < 1 || s->cfg.doors > SMSC_DOORS_MAX)
+		s->cfg.doors = 1;
+	for (unsigned i = 0; i < SMSC_DOORS_MAX; i++) {
+		smsc_mood_default(&s->door[i].mood, SMSC_HEALTHY);
+		s->door[i].dice.s = cfg->seed ^ 0xd1342543de82ef95u * (i + 1u);
+	}
 	return s;
 }
 
@@ -79,7 +50,15 @@ void smsc_free(struct smsc *s)
 		free(s->session[i].out);
 		free(s->session[i].queue);
 	}
+	free(s->late);
 	free(s);
+}
+
+static void seen(struct smsc *s, struct smsc_seen what)
+{
+	what.now_ms = s->now_ms;
+	if (s->cfg.seen)
+		s->cfg.seen(s->cfg.ctx, &what);
 }
 
 __attribute__((format(printf, 3, 4))) static void say(struct smsc *s, const struct session *se, const char *fmt, ...)
@@ -99,8 +78,28 @@ __attribute__((format(printf, 3, 4))) static void say(struct smsc *s, const stru
 
 /* ---- output ---- */
 
+static bool is_bind(uint32_t id)
+{
+	return id == SMPP_BIND_RECEIVER || id == SMPP_BIND_TRANSMITTER || id == SMPP_BIND_TRANSCEIVER;
+}
+
+void session_cut(struct session *se)
+{
+	se->over = se->cut = true;
+	se->out_at = se->out_len = 0;
+}
+
+/* One PDU, or what the SMSC makes of it on its worst days. */
 static void put(struct smsc *s, struct session *se, const uint8_t *p, size_t len)
 {
+	uint8_t rubbish[SMSC_RUBBISH_MAX];
+
+	if (se->cut || !mood_speaks(s, se))
+		return;
+	if (s->door[se->door].mood.kind == SMSC_RUBBISH && p[4] & 0x80 && !is_bind(p[7])) {
+		len = mood_rubbish(s, se, p, rubbish);
+		p = rubbish;
+	}
 	if (se->out_at) {
 		memmove(se->out, se->out + se->out_at, se->out_len - se->out_at);
 		se->out_len -= se->out_at;
@@ -168,7 +167,7 @@ static uint32_t next_seq(struct session *se)
 
 static const char *message_id(char out[24], uint64_t token)
 {
-	snprintf(out, 24, "%016llx", (unsigned long long)token);
+	snprintf(out, 24, "%016llx", (unsigned long long)(token & ~TOKEN_UNANSWERED));
 	return out;
 }
 
@@ -193,13 +192,23 @@ static void date_text(char out[11], int64_t now_ms)
 }
 
 /* The usual text of a receipt (SMPP 3.4, Appendix B). */
-static int receipt_text(char *out, size_t cap, const char *id, const char *stat, int64_t now_ms)
+static int receipt_text(char *out, size_t cap, const char *id, const char *stat, uint8_t fcs, int64_t now_ms)
 {
 	char when[11];
 
 	date_text(when, now_ms);
-	return snprintf(out, cap, "id:%s sub:001 dlvrd:%s submit date:%s done date:%s stat:%s err:000 text:", id,
-			strcmp(stat, "DELIVRD") ? "000" : "001", when, when, stat);
+	return snprintf(out, cap, "id:%s sub:001 dlvrd:%s submit date:%s done date:%s stat:%s err:%03u text:", id,
+			strcmp(stat, "DELIVRD") ? "000" : "001", when, when, stat, fcs);
+}
+
+/* SMPP 5.3.2.31: network type GSM, and what the phone said. */
+static void net_error(struct smpp_tlvs *tlv, uint8_t fcs)
+{
+	if (!fcs)
+		return;
+	tlv->have |= SMPP_TLV_NET_ERROR;
+	tlv->net_error_type = 3;
+	tlv->net_error_code = fcs;
 }
 
 static bool deliver(struct smsc *s, struct session *se, const struct sim_up *up)
@@ -217,10 +226,11 @@ static bool deliver(struct smsc *s, struct session *se, const struct sim_up *up)
 	if (up->kind == SIM_UP_RECEIPT) {
 		sm->esm_class |= SMPP_ESM_RECEIPT;
 		message_id(id, up->token);
-		n = receipt_text(text, sizeof(text), id, up->stat, s->now_ms);
+		n = receipt_text(text, sizeof(text), id, up->stat, up->fcs, s->now_ms);
 		sm->sm = (struct smpp_octets){ (const uint8_t *)text, (size_t)n };
 		pdu.tlv.have = SMPP_TLV_RECEIPTED_ID | SMPP_TLV_MESSAGE_STATE | (up->ud_len ? SMPP_TLV_PAYLOAD : 0);
 		pdu.tlv.have |= up->has_ref ? SMPP_TLV_USER_REF : 0;
+		net_error(&pdu.tlv, up->fcs);
 		pdu.tlv.user_ref = up->ref;
 		pdu.tlv.receipted_id = (struct smpp_octets){ (const uint8_t *)id, strlen(id) };
 		pdu.tlv.message_state = message_state(up->stat);
@@ -234,21 +244,40 @@ static bool deliver(struct smsc *s, struct session *se, const struct sim_up *up)
 	for (unsigned i = 0; i < s->cfg.window; i++) {
 		if (se->sent[i].seq)
 			continue;
-		se->sent[i] = (struct sent){ pdu.seq, up->id, s->now_ms + s->cfg.deliver_timeout_ms };
+		se->sent[i] = (struct sent){ pdu.seq, up->card, up->id, s->now_ms + s->cfg.deliver_timeout_ms };
 		break;
 	}
 	se->in_window++;
 	s->stats.delivers++;
+	seen(s, (struct smsc_seen){ .kind = SMSC_DELIVERED,
+				    .door = se->door,
+				    .session = se->serial,
+				    .card = up->card,
+				    .token = up->id,
+				    .up = up });
 	return true;
+}
+
+static void answered(struct smsc *s, const struct session *se, uint64_t token, uint32_t status)
+{
+	seen(s, (struct smsc_seen){ .kind = SMSC_ANSWERED,
+				    .door = se->door,
+				    .session = se->serial,
+				    .card = -1,
+				    .token = token,
+				    .status = status });
 }
 
 static void deliver_queued(struct smsc *s, struct session *se)
 {
-	while (se->q_len && se->in_window < s->cfg.window && !se->over && se->out_len - se->out_at < SMSC_OUT_HIGH) {
+	while (se->q_len && se->in_window < s->cfg.window && !se->over && mood_delivers(s, se) &&
+	       se->out_len - se->out_at < SMSC_OUT_HIGH) {
 		struct sim_up *up = &se->queue[se->q_head];
 
 		if (!deliver(s, se, up))
 			sim_air_up_answer(s->air, up->id, SIM_UP_PERM, s->now_ms);
+		else if (mood_doubles(s, se) && se->in_window < s->cfg.window)
+			deliver(s, se, up);
 		se->q_head = (se->q_head + 1) % QUEUE_MAX;
 		se->q_len--;
 	}
@@ -263,7 +292,7 @@ static struct session *route(struct smsc *s, const struct sim_up *up)
 	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
 		struct session *se = &s->session[i];
 
-		if (!se->open || se->over || !(se->bound & BOUND_RX))
+		if (!se->open || se->over || !(se->bound & BOUND_RX) || !mood_delivers(s, se))
 			continue;
 		if (up->kind == SIM_UP_RECEIPT && se->serial == up->token >> 32)
 			return se;
@@ -291,7 +320,7 @@ static bool on_up(void *ctx, const struct sim_up *up)
 	return true;
 }
 
-static void on_result(void *ctx, uint64_t token, enum sim_submit_result r)
+static void answer(struct smsc *s, struct session *se, uint64_t token, enum sim_submit_result r)
 {
 	static const uint32_t status[] = {
 		[SIM_SUBMIT_OK] = ESME_ROK,
@@ -300,20 +329,51 @@ static void on_result(void *ctx, uint64_t token, enum sim_submit_result r)
 		[SIM_SUBMIT_THROTTLED] = ESME_RTHROTTLED,
 		[SIM_SUBMIT_QUEUE_FULL] = ESME_RMSGQFUL,
 		[SIM_SUBMIT_BAD_ADDRESS] = ESME_RINVDSTADR,
+		[SIM_SUBMIT_MEMORY_FULL] = ESME_RDELIVERYFAILURE,
+		[SIM_SUBMIT_BUSY] = ESME_RDELIVERYFAILURE,
 	};
 	struct smpp_pdu pdu = { .id = SMPP_SUBMIT_SM | SMPP_RESP, .status = status[r], .seq = (uint32_t)token };
-	struct smsc *s = ctx;
 	char id[24];
 
+	if (r == SIM_SUBMIT_OK)
+		pdu.resp.id = message_id(id, token);
+	net_error(&pdu.tlv, r == SIM_SUBMIT_MEMORY_FULL ? SIM_FCS_MEMORY_FULL :
+			    r == SIM_SUBMIT_BUSY	? SIM_FCS_TOOLKIT_BUSY :
+							  0);
+	put_pdu(s, se, &pdu);
+	answered(s, se, token, mood_speaks(s, se) ? status[r] : SMSC_NEVER);
+}
+
+static struct session *submitter(struct smsc *s, uint64_t token)
+{
 	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
 		struct session *se = &s->session[i];
 
-		if (se->open && !se->over && se->serial == token >> 32) {
-			if (r == SIM_SUBMIT_OK)
-				pdu.resp.id = message_id(id, token);
-			put_pdu(s, se, &pdu);
-		}
+		if (se->open && !se->over && se->serial == token >> 32)
+			return se;
 	}
+	return NULL;
+}
+
+static void on_result(void *ctx, uint64_t token, enum sim_submit_result r)
+{
+	struct smsc *s = ctx;
+	struct session *se = submitter(s, token);
+
+	if (se && !mood_late(s, se, token, r))
+		answer(s, se, token, r);
+}
+
+static void on_card_out(void *ctx, uint32_t card, const struct sim_card_out *out, const struct sim_sm *sm)
+{
+	seen(ctx,
+	     (struct smsc_seen){
+		     .kind = SMSC_MET, .card = card, .token = sm->token & ~TOKEN_UNANSWERED, .sm = sm, .out = out });
+}
+
+static void on_shown(void *ctx, uint32_t card)
+{
+	seen(ctx, (struct smsc_seen){ .kind = SMSC_SHOWN, .card = card });
 }
 
 static void on_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
@@ -324,7 +384,8 @@ static void on_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
 		struct session *se = &s->session[i];
 		struct smpp_pdu pdu = { .id = SMPP_ALERT_NOTIFICATION };
 
-		if (!se->open || se->over || !(se->bound & BOUND_RX) || se->out_len - se->out_at >= SMSC_OUT_HIGH)
+		if (!se->open || se->over || !(se->bound & BOUND_RX) || !mood_delivers(s, se) ||
+		    se->out_len - se->out_at >= SMSC_OUT_HIGH)
 			continue;
 		pdu.seq = next_seq(se);
 		pdu.alert.src = (struct smpp_addr){ from->ton, from->npi, from->digits };
@@ -334,15 +395,23 @@ static void on_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
 		put_pdu(s, se, &pdu);
 		s->stats.alerts++;
 	}
+	seen(s, (struct smsc_seen){ .kind = SMSC_ALERTED, .card = sim_air_subscriber(s->air, from) });
 }
 
-static const struct sim_air_cb air_cb = { .result = on_result, .up = on_up, .alert = on_alert };
+static const struct sim_air_cb air_cb = {
+	.result = on_result,
+	.up = on_up,
+	.alert = on_alert,
+	.card_out = on_card_out,
+	.shown = on_shown,
+};
 
 /* ---- from the ESME ---- */
 
 static void on_bind(struct smsc *s, struct session *se, const struct smpp_pdu *pdu)
 {
 	struct smpp_pdu resp = { .id = pdu->id | SMPP_RESP, .seq = pdu->seq };
+	const struct smsc_mood *mood = &s->door[se->door].mood;
 	uint32_t status = ESME_ROK;
 
 	if (se->bound)
@@ -351,6 +420,16 @@ static void on_bind(struct smsc *s, struct session *se, const struct smpp_pdu *p
 		status = ESME_RINVSYSID;
 	else if (s->cfg.system_id[0] && strcmp(s->cfg.password, pdu->bind.password))
 		status = ESME_RINVPASWD;
+	else if (mood->kind == SMSC_REFUSES_BINDS)
+		status = mood->status;
+	seen(s, (struct smsc_seen){ .kind = SMSC_BOUND,
+				    .door = se->door,
+				    .session = se->serial,
+				    .name = pdu->bind.system_id,
+				    .card = -1,
+				    .status = mood_speaks(s, se) ? status : SMSC_NEVER });
+	if (!mood_speaks(s, se))
+		return;
 	if (status != ESME_ROK) {
 		s->stats.binds_refused++;
 		say(s, se, "%s by \"%s\" refused with status 0x%x", smpp_command_name(pdu->id), pdu->bind.system_id,
@@ -372,9 +451,11 @@ static void on_bind(struct smsc *s, struct session *se, const struct smpp_pdu *p
 
 static bool rate_ok(struct smsc *s, struct session *se)
 {
-	if (s->cfg.rate <= 0)
+	double rate = mood_rate(s, se);
+
+	if (rate <= 0)
 		return true;
-	se->tokens += (double)(s->now_ms - se->tokens_ms) / 1000 * s->cfg.rate;
+	se->tokens += (double)(s->now_ms - se->tokens_ms) / 1000 * rate;
 	se->tokens_ms = s->now_ms;
 	if (se->tokens > RATE_BURST)
 		se->tokens = RATE_BURST;
@@ -398,7 +479,8 @@ static uint32_t submit_check(struct smsc *s, struct session *se, const struct sm
 		return ESME_RINVEXPIRY;
 	if (!rate_ok(s, se)) {
 		s->stats.throttled++;
-		return ESME_RTHROTTLED;
+		return s->door[se->door].mood.kind == SMSC_THROTTLING && s->stats.throttled % 2 == 0 ? ESME_RMSGQFUL :
+												       ESME_RTHROTTLED;
 	}
 	return ESME_ROK;
 }
@@ -410,31 +492,82 @@ static void addr_copy(struct sim_addr *to, const struct smpp_addr *from)
 	snprintf(to->digits, sizeof(to->digits), "%s", from->digits);
 }
 
+static void submit_read(struct sim_sm *sm, const struct session *se, const struct smpp_pdu *pdu, struct smpp_octets ud)
+{
+	int64_t validity_s = smpp_time_relative_s(pdu->sm.validity_period); /* an absolute time: the default */
+
+	*sm = (struct sim_sm){
+		.token = (uint64_t)se->serial << 32 | pdu->seq,
+		.pid = pdu->sm.protocol_id,
+		.dcs = pdu->sm.data_coding,
+		.udhi = pdu->sm.esm_class & SMPP_ESM_UDHI,
+		.has_ref = pdu->tlv.have & SMPP_TLV_USER_REF,
+		.ref = pdu->tlv.user_ref,
+		.want_receipt = (pdu->sm.registered_delivery & 3) == 1,
+		.validity_ms = validity_s > 0 ? validity_s * 1000 : 0,
+	};
+	addr_copy(&sm->dst, &pdu->sm.dst);
+	addr_copy(&sm->src, &pdu->sm.src);
+	if (ud.len > SIM_UD_MAX)
+		ud.len = SIM_UD_MAX; /* refused anyway: for the books */
+	sm->ud_len = (uint8_t)ud.len;
+	if (ud.len)
+		memcpy(sm->ud, ud.p, ud.len);
+}
+
 static void on_submit(struct smsc *s, struct session *se, const struct smpp_pdu *pdu)
 {
 	struct smpp_octets ud = smpp_message(pdu);
-	uint32_t status = submit_check(s, se, pdu, ud.len);
-	struct sim_sm sm = { .token = (uint64_t)se->serial << 32 | pdu->seq };
-	int64_t validity_s;
+	bool heard = mood_speaks(s, se); /* else it counts as sent, and that is all */
+	uint32_t status = heard ? submit_check(s, se, pdu, ud.len) : ESME_ROK;
+	enum fate fate = FATE_REFUSED;
+	struct sim_sm sm;
 
 	s->stats.submits++;
-	if (status != ESME_ROK) {
-		respond(s, se, pdu, status);
+	submit_read(&sm, se, pdu, ud);
+	seen(s, (struct smsc_seen){ .kind = SMSC_SUBMITTED,
+				    .door = se->door,
+				    .session = se->serial,
+				    .card = sim_air_subscriber(s->air, &sm.dst),
+				    .token = sm.token,
+				    .sm = &sm });
+	if (status == ESME_ROK)
+		fate = mood_fate(s, se, &status);
+	switch (fate) {
+	case FATE_NORMAL:
+		sim_air_submit(s->air, &sm, s->now_ms);
 		return;
+	case FATE_REFUSED:
+	case FATE_RUBBISH:
+		respond(s, se, pdu, status);
+		answered(s, se, sm.token, fate == FATE_RUBBISH ? SMSC_NEVER : status);
+		return;
+	case FATE_UNANSWERED:
+	case FATE_TAKEN_CUT:
+		answered(s, se, sm.token, SMSC_NEVER);
+		sm.token |= TOKEN_UNANSWERED;
+		sim_air_submit(s->air, &sm, s->now_ms);
+		break;
+	case FATE_LOST:
+	case FATE_LOST_CUT:
+		answered(s, se, sm.token, SMSC_NEVER);
+		break;
 	}
-	addr_copy(&sm.dst, &pdu->sm.dst);
-	addr_copy(&sm.src, &pdu->sm.src);
-	sm.pid = pdu->sm.protocol_id;
-	sm.dcs = pdu->sm.data_coding;
-	sm.udhi = pdu->sm.esm_class & SMPP_ESM_UDHI;
-	sm.has_ref = pdu->tlv.have & SMPP_TLV_USER_REF;
-	sm.ref = pdu->tlv.user_ref;
-	sm.want_receipt = (pdu->sm.registered_delivery & 3) == 1;
-	validity_s = smpp_time_relative_s(pdu->sm.validity_period); /* an absolute time: the default */
-	sm.validity_ms = validity_s > 0 ? validity_s * 1000 : 0;
-	sm.ud_len = (uint8_t)ud.len;
-	memcpy(sm.ud, ud.p, ud.len);
-	sim_air_submit(s->air, &sm, s->now_ms);
+	if (fate == FATE_TAKEN_CUT || fate == FATE_LOST_CUT) {
+		say(s, se, "cut after a submit");
+		session_cut(se);
+	}
+}
+
+static void up_answered(struct smsc *s, const struct session *se, const struct sent *t, uint32_t status)
+{
+	seen(s, (struct smsc_seen){ .kind = SMSC_DELIVER_ANSWERED,
+				    .door = se->door,
+				    .session = se->serial,
+				    .card = t->card,
+				    .token = t->up_id,
+				    .status = status,
+				    .took_ms = s->now_ms - (t->due_ms - s->cfg.deliver_timeout_ms) });
 }
 
 static void on_deliver_resp(struct smsc *s, struct session *se, const struct smpp_pdu *pdu)
@@ -458,6 +591,7 @@ static void on_deliver_resp(struct smsc *s, struct session *se, const struct smp
 		}
 		t->seq = 0;
 		se->in_window--;
+		up_answered(s, se, t, pdu->status);
 		sim_air_up_answer(s->air, t->up_id, ans, s->now_ms);
 		deliver_queued(s, se);
 		return;
@@ -466,15 +600,14 @@ static void on_deliver_resp(struct smsc *s, struct session *se, const struct smp
 
 static void on_pdu(struct smsc *s, struct session *se, const struct smpp_pdu *pdu)
 {
-	bool bind =
-		pdu->id == SMPP_BIND_RECEIVER || pdu->id == SMPP_BIND_TRANSMITTER || pdu->id == SMPP_BIND_TRANSCEIVER;
-
+	if (!mood_speaks(s, se) && pdu->id != SMPP_SUBMIT_SM && !is_bind(pdu->id))
+		return; /* nobody is at home; what is sent all the same is counted */
 	if (pdu->id & SMPP_RESP) {
 		if (pdu->id == (SMPP_DELIVER_SM | SMPP_RESP) || pdu->id == SMPP_GENERIC_NACK)
 			on_deliver_resp(s, se, pdu);
 		return;
 	}
-	if (bind) {
+	if (is_bind(pdu->id)) {
 		on_bind(s, se, pdu);
 		return;
 	}
@@ -565,8 +698,11 @@ bool smsc_input(struct smsc *s, int session, const uint8_t *p, size_t len, int64
 
 /* ---- life of a session ---- */
 
-int smsc_open(struct smsc *s, int64_t now_ms)
+int smsc_open(struct smsc *s, unsigned door, int64_t now_ms)
 {
+	s->now_ms = now_ms;
+	if (door >= s->cfg.doors || !smsc_accepts(s, door))
+		return -1;
 	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
 		struct session *se = &s->session[i];
 
@@ -574,9 +710,11 @@ int smsc_open(struct smsc *s, int64_t now_ms)
 			continue;
 		memset(se, 0, sizeof(*se));
 		se->open = true;
-		se->serial = ++s->serials;
+		se->door = door;
+		se->serial = s->serials = s->serials % 0x7fffffff + 1;
 		se->tokens = RATE_BURST;
 		se->tokens_ms = se->heard_ms = now_ms;
+		seen(s, (struct smsc_seen){ .kind = SMSC_CONNECTED, .door = door, .session = se->serial, .card = -1 });
 		return i;
 	}
 	return -1;
@@ -609,7 +747,9 @@ void smsc_close(struct smsc *s, int session, int64_t now_ms)
 {
 	struct session *se = &s->session[session];
 
+	s->now_ms = now_ms;
 	se->open = false; /* so that nothing is routed here while it is taken apart */
+	seen(s, (struct smsc_seen){ .kind = SMSC_ENDED, .door = se->door, .session = se->serial, .card = -1 });
 	for (unsigned i = 0; i < s->cfg.window; i++) {
 		if (se->sent[i].seq)
 			sim_air_up_answer(s->air, se->sent[i].up_id, SIM_UP_TEMP, now_ms);
@@ -635,6 +775,7 @@ static void deliver_timeouts(struct smsc *s, struct session *se)
 		t->seq = 0;
 		se->in_window--;
 		s->stats.deliver_timeouts++;
+		up_answered(s, se, t, SMSC_NEVER);
 		sim_air_up_answer(s->air, t->up_id, SIM_UP_TEMP, s->now_ms);
 	}
 	deliver_queued(s, se);
@@ -644,7 +785,8 @@ static void enquire(struct smsc *s, struct session *se)
 {
 	struct smpp_pdu pdu = { .id = SMPP_ENQUIRE_LINK };
 
-	if (!s->cfg.enquire_link_ms || !se->bound || s->now_ms < se->heard_ms + s->cfg.enquire_link_ms)
+	if (!s->cfg.enquire_link_ms || !se->bound || !mood_speaks(s, se) ||
+	    s->now_ms < se->heard_ms + s->cfg.enquire_link_ms)
 		return;
 	if (se->enquiries++ == ENQUIRIES_MAX) {
 		say(s, se, "no answer to enquire_link: ended");
@@ -658,8 +800,16 @@ static void enquire(struct smsc *s, struct session *se)
 
 void smsc_step(struct smsc *s, int64_t now_ms)
 {
+	struct late late;
+
 	s->now_ms = now_ms;
 	sim_air_step(s->air, now_ms, &air_cb, s);
+	while (mood_late_pop(s, &late)) {
+		struct session *se = submitter(s, late.token);
+
+		if (se)
+			answer(s, se, late.token, late.result);
+	}
 	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
 		struct session *se = &s->session[i];
 
@@ -674,6 +824,8 @@ int64_t smsc_next_due(const struct smsc *s)
 {
 	int64_t due = sim_air_next_due(s->air);
 
+	if (s->lates && s->late[0].due_ms < due)
+		due = s->late[0].due_ms;
 	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
 		const struct session *se = &s->session[i];
 
@@ -683,7 +835,8 @@ int64_t smsc_next_due(const struct smsc *s)
 			if (se->sent[w].seq && se->sent[w].due_ms < due)
 				due = se->sent[w].due_ms;
 		}
-		if (s->cfg.enquire_link_ms && se->bound && se->heard_ms + s->cfg.enquire_link_ms < due)
+		if (s->cfg.enquire_link_ms && se->bound && mood_speaks(s, se) &&
+		    se->heard_ms + s->cfg.enquire_link_ms < due)
 			due = se->heard_ms + s->cfg.enquire_link_ms;
 	}
 	return due;

@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	air = sim_air_new(&air_cfg, card, CARDS, 0);
 	s = air ? smsc_new(&cfg, air) : NULL;
 	FUZZ_HOLDS(s);
-	session = smsc_open(s, 0);
+	session = smsc_open(s, 0, 0);
 	for (size_t i = 0; i < half && open; i++)
 		open = smsc_input(s, session, data + i, 1, 1);
 	if (open)

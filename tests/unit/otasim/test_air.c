@@ -34,6 +34,7 @@ struct world {
 		bool done, waiting;
 		unsigned tries, results, pors, receipts, alerts, last_result;
 		char stat[8];
+		uint8_t fcs;
 		uint8_t ud[SIM_UD_MAX];
 		uint8_t ud_len;
 		char from[SIM_DIGITS_MAX];
@@ -87,6 +88,7 @@ static bool on_up(void *ctx, const struct sim_up *up)
 	} else {
 		w->c[up->card].receipts++;
 		memcpy(w->c[up->card].stat, up->stat, sizeof(up->stat));
+		w->c[up->card].fcs = up->fcs;
 	}
 	memcpy(w->c[up->card].ud, up->ud, up->ud_len);
 	w->c[up->card].ud_len = up->ud_len;
@@ -707,6 +709,160 @@ static void test_corrupted_messages_are_refused(void **state)
 	world_free(w);
 }
 
+/* ---- what a scenario lays down ---- */
+
+static void test_cover(void **state)
+{
+	struct world *w = clear_sky(SIM_AIR_TRANSACTION);
+	struct sim_sm sm = message(w, 0, READ_IMSI);
+
+	sim_air_cover(w->air, 0, SIM_COVERAGE_ABSENT, T0);
+	assert_false(sim_air_present(w->air, 0));
+	assert_true(sim_air_present(w->air, 1));
+	sim_air_submit(w->air, &sm, T0);
+	run_until(w, T0 + 100);
+	assert_int_equal(w->c[0].last_result, SIM_SUBMIT_ABSENT);
+	assert_int_equal(w->c[0].alerts, 0);
+	sim_air_cover(w->air, 0, SIM_COVERAGE_WEATHER, w->now_ms);
+	sim_air_cover(w->air, 1, SIM_COVERAGE_PRESENT, w->now_ms); /* was there all the time */
+	run_until(w, T0 + 200);
+	assert_int_equal(w->c[0].alerts, 1);
+	assert_int_equal(w->c[1].alerts, 0);
+	assert_true(sim_air_present(w->air, 0));
+	world_free(w);
+}
+
+/* The weather goes on underneath: its return is no return while the scenario says absent. */
+static void test_cover_over_weather(void **state)
+{
+	struct sim_air_cfg cfg;
+	struct world *w;
+
+	sim_air_cfg_default(&cfg);
+	cfg.absent_ppm = SIM_PPM;
+	cfg.absent_ms = (struct sim_range){ 1000, 1000 };
+	w = world_new(&cfg);
+	sim_air_cover(w->air, 0, SIM_COVERAGE_ABSENT, T0);
+	sim_air_cover(w->air, 1, SIM_COVERAGE_PRESENT, T0);
+	run_until(w, T0 + 500);
+	assert_false(sim_air_present(w->air, 0));
+	assert_true(sim_air_present(w->air, 1));
+	assert_int_equal(w->c[1].alerts, 1);
+	run_until(w, T0 + 2000);
+	assert_int_equal(w->c[0].alerts, 0);
+	assert_int_equal(w->c[1].alerts, 1);
+	assert_int_equal(w->c[2].alerts, 1);
+	sim_air_cover(w->air, 0, SIM_COVERAGE_WEATHER, w->now_ms);
+	run_until(w, T0 + 2100);
+	assert_true(sim_air_present(w->air, 0));
+	assert_int_equal(w->c[0].alerts, 1);
+	world_free(w);
+}
+
+static void test_memory_full_and_busy(void **state)
+{
+	struct world *w = clear_sky(SIM_AIR_TRANSACTION);
+	struct sim_sm sm = message(w, 0, READ_IMSI), other = message(w, 1, READ_IMSI);
+	struct sim_air_stats st;
+
+	sim_air_taking(w->air, 0, SIM_MEMORY_FULL, T0);
+	sim_air_taking(w->air, 1, SIM_TOOLKIT_BUSY, T0);
+	sim_air_submit(w->air, &sm, T0);
+	sim_air_submit(w->air, &other, T0);
+	run_until(w, T0 + 200);
+	assert_int_equal(w->c[0].last_result, SIM_SUBMIT_MEMORY_FULL);
+	assert_int_equal(w->c[1].last_result, SIM_SUBMIT_BUSY);
+	assert_int_equal(w->card[0].messages + w->card[1].messages, 0);
+	other.pid = 0; /* no download: the toolkit has nothing to do with it */
+	sim_air_submit(w->air, &other, w->now_ms);
+	run_until(w, T0 + 400);
+	assert_int_equal(w->c[1].last_result, SIM_SUBMIT_OK);
+	sim_air_taking(w->air, 0, SIM_TAKES, w->now_ms);
+	sim_air_taking(w->air, 1, SIM_TAKES, w->now_ms);
+	run_until(w, T0 + 600);
+	assert_int_equal(w->c[0].alerts, 1); /* the phone has told that there is room again */
+	assert_int_equal(w->c[1].alerts, 0);
+	sim_air_stats(w->air, &st);
+	assert_int_equal(st.refused, 2);
+	assert_int_equal(sim_air_in_flight(w->air), 0);
+	world_free(w);
+}
+
+static void test_refused_messages_are_kept_in_store_mode(void **state)
+{
+	struct world *w = clear_sky(SIM_AIR_STORE);
+	struct sim_sm sm;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		sim_air_taking(w->air, i, i ? SIM_TOOLKIT_BUSY : SIM_MEMORY_FULL, T0);
+		sm = message(w, i, READ_IMSI);
+		sm.want_receipt = true;
+		sim_air_submit(w->air, &sm, T0);
+	}
+	sm = message(w, 2, READ_IMSI);
+	sm.want_receipt = true;
+	sm.validity_ms = 1000;
+	sim_air_taking(w->air, 2, SIM_MEMORY_FULL, T0);
+	sim_air_submit(w->air, &sm, T0);
+	run_until(w, T0 + 2000);
+	assert_int_equal(w->c[0].receipts + w->c[1].receipts, 0);
+	assert_string_equal(w->c[2].stat, "EXPIRED");
+	assert_int_equal(w->c[2].fcs, SIM_FCS_MEMORY_FULL);
+	sim_air_taking(w->air, 0, SIM_TAKES, w->now_ms);
+	sim_air_taking(w->air, 1, SIM_SILENT, w->now_ms);
+	run_until(w, T0 + 3000);
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(w->c[i].stat, "DELIVRD");
+		assert_int_equal(w->c[i].fcs, 0);
+		assert_int_equal(w->card[i].truth.accepted, 1);
+	}
+	assert_int_equal(w->c[0].pors, 1);
+	assert_int_equal(w->c[1].pors, 0);
+	world_free(w);
+}
+
+static void test_silent_and_ignoring(void **state)
+{
+	struct world *w = clear_sky(SIM_AIR_TRANSACTION);
+	struct sim_sm sm = message(w, 0, READ_IMSI), other = message(w, 1, READ_IMSI);
+
+	sim_air_taking(w->air, 0, SIM_SILENT, T0);
+	sim_air_taking(w->air, 1, SIM_IGNORES, T0);
+	sim_air_submit(w->air, &sm, T0);
+	sim_air_submit(w->air, &other, T0);
+	run_until(w, T0 + 1000);
+	assert_int_equal(w->card[0].truth.accepted, 1);
+	assert_int_equal(w->card[1].messages, 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(w->c[i].last_result, SIM_SUBMIT_OK);
+		assert_int_equal(w->c[i].pors, 0);
+	}
+	world_free(w);
+}
+
+static void test_slow(void **state)
+{
+	struct world *w = clear_sky(SIM_AIR_TRANSACTION);
+	struct sim_sm sm = message(w, 0, READ_IMSI), other = message(w, 1, READ_IMSI);
+
+	sim_air_slow(w->air, 0, 800); /* within the second the SMSC waits */
+	sim_air_slow(w->air, 1, 20000);
+	sim_air_submit(w->air, &sm, T0);
+	sim_air_submit(w->air, &other, T0);
+	run_until(w, T0 + 700);
+	assert_int_equal(w->card[0].truth.accepted + w->card[1].truth.accepted, 2);
+	assert_int_equal(w->c[0].results + w->c[1].results, 0);
+	run_until(w, T0 + 1500);
+	assert_int_equal(w->c[0].last_result, SIM_SUBMIT_OK);
+	assert_int_equal(w->c[0].pors, 1);
+	assert_int_equal(w->c[1].last_result, SIM_SUBMIT_FAILED);
+	assert_int_equal(w->c[1].pors, 0);
+	run_until(w, T0 + 21000);
+	assert_int_equal(w->c[1].results, 1);
+	assert_int_equal(w->c[1].pors, 1);
+	world_free(w);
+}
+
 static void test_range_and_chance(void **state)
 {
 	struct sim_rng r = { 1 };
@@ -748,6 +904,12 @@ int main(void)
 		cmocka_unit_test(test_queue_full),
 		cmocka_unit_test(test_calm_ends_the_weather),
 		cmocka_unit_test(test_corrupted_messages_are_refused),
+		cmocka_unit_test(test_cover),
+		cmocka_unit_test(test_cover_over_weather),
+		cmocka_unit_test(test_memory_full_and_busy),
+		cmocka_unit_test(test_refused_messages_are_kept_in_store_mode),
+		cmocka_unit_test(test_silent_and_ignoring),
+		cmocka_unit_test(test_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
