@@ -117,7 +117,6 @@ static struct card *claim_one(struct gw *gw, struct campaign *camp, const struct
 	c->b.has_txn = true;
 	t = &c->b.txn;
 	t->evidence = t->por_status = 255;
-	card_index_addrs(gw, c);
 	if (camp->row.state == CAMPAIGN_CANCELLED) {
 		txn_state_set(gw, c, TXN_CANCELLED, "campaign cancelled before its turn");
 		return NULL;

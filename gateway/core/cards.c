@@ -92,8 +92,13 @@ void card_index_addrs(struct gw *gw, struct card *c)
 	addrs_forget(gw, c);
 	addr_remember(gw, c, 0, ADDR_MSISDN, c->b.card.msisdn);
 	addr_remember(gw, c, 1, ADDR_IMSI, c->b.card.imsi);
-	if (c->b.has_txn && strcmp(c->b.txn.new_imsi, c->b.card.imsi))
+	/* numbers promised by a transaction that has ended may be another card's by now: the store knows */
+	if (!c->b.has_txn || c->b.txn.state != TXN_ACTIVE)
+		return;
+	if (strcmp(c->b.txn.new_imsi, c->b.card.imsi))
 		addr_remember(gw, c, 2, ADDR_IMSI, c->b.txn.new_imsi);
+	if (strcmp(c->b.txn.new_msisdn, c->b.card.msisdn))
+		addr_remember(gw, c, 3, ADDR_MSISDN, c->b.txn.new_msisdn);
 }
 
 static void lru_unlink(struct card *c)

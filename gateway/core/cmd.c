@@ -10,6 +10,7 @@
  */
 #include <stdio.h>
 
+#include "answer.h"
 #include "gw_int.h"
 
 #define S(x)		(1u << (x))
@@ -147,6 +148,14 @@ static void give_up(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd
 
 static void cmd_fence(struct gw *gw, struct card *c, struct cmd_row *cmd, uint64_t jump);
 
+/* "The answer follows": the card has the command, and the answer proper comes in a message of its own. */
+static bool interim(const struct gw *gw, const struct cmd_row *cmd, uint8_t status)
+{
+	const struct campaign *camp = campaign_by_id((struct gw *)gw, cmd->campaign);
+
+	return camp && status != 255 && profile_por_meaning(&camp->profile, status) == POR_MEANS_INTERIM;
+}
+
 /* May the card have run the script?  A read-back is only ever asked because nobody knows. */
 static bool may_have_run(const struct cmd_row *cmd)
 {
@@ -166,6 +175,11 @@ void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 	if (c->b.txn.attempts >= gw->cfg.retry.attempts_max) {
 		snprintf(why, sizeof(why), "%u attempts without an authenticated answer", c->b.txn.attempts);
 		give_up(gw, c, cmd, CMD_EXPIRED, TXN_EXPIRED, why);
+		return;
+	}
+	if (interim(gw, cmd, cmd->por_status)) {
+		/* it has said, under its keys, that it has taken this counter: the same octets again would tell nothing */
+		cmd_fence(gw, c, cmd, 0);
 		return;
 	}
 	if (cmd->silent >= gw->cfg.retry.silent_max || cmd->attempt >= ABSENT_ASK * gw->cfg.retry.silent_max) {
@@ -328,9 +342,11 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 	s->state = CMD_QUEUED;
 	camp->open[CMD_QUEUED]++;
 	if (kind == CMD_SCRIPT) {
-		/* from now on the card may speak under the new IMSI, also to a gateway that was restarted meanwhile */
+		/* from now on the card may speak under its new numbers, also to a gateway that was restarted meanwhile */
 		if (!t->scripts)
 			addr_put(gw, c, ADDR_IMSI, t->new_imsi);
+		if (!t->scripts && t->new_msisdn[0])
+			addr_put(gw, c, ADDR_MSISDN, t->new_msisdn);
 		t->scripts++;
 	} else {
 		t->probes++;
@@ -426,8 +442,13 @@ static void cmd_fence(struct gw *gw, struct card *c, struct cmd_row *cmd, uint64
 	cmd_prepare(gw, &c, 1, CMD_READBACK, jump);
 }
 
+static bool refused(const struct gw *gw, const struct cmd_row *cmd, uint8_t status)
+{
+	return status != 255 && !interim(gw, cmd, status);
+}
+
 /* Read-backs of this transaction, newest first, that the card has refused one after the other. */
-static unsigned refused_probes(const struct card *c)
+static unsigned refused_probes(const struct gw *gw, const struct card *c)
 {
 	unsigned n = 0;
 
@@ -435,7 +456,7 @@ static unsigned refused_probes(const struct card *c)
 		const struct cmd_row *cmd = &c->b.cmd[i];
 
 		if (cmd->txn != c->b.txn.id || cmd->kind != CMD_READBACK ||
-		    (cmd->hint == 255 && cmd->por_status == 255))
+		    (!refused(gw, cmd, cmd->hint) && !refused(gw, cmd, cmd->por_status)))
 			break;
 		n++;
 	}
@@ -450,13 +471,13 @@ static void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8
 	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
 	enum por_meaning m = profile_por_meaning(&camp->profile, status);
 	bool behind = m == POR_MEANS_CNTR_LOW || m == POR_MEANS_OTHER || m == POR_MEANS_TRANSIENT;
-	unsigned refused = refused_probes(c);
+	unsigned refusals = refused_probes(gw, c);
 	char why[64];
 
 	if (cmd->kind == CMD_SCRIPT) {
 		cmd_fence(gw, c, cmd, 0);
-	} else if (refused < gw->cfg.retry.probes_max) {
-		cmd_fence(gw, c, cmd, behind ? counter_jump(refused) : 0);
+	} else if (refusals < gw->cfg.retry.probes_max) {
+		cmd_fence(gw, c, cmd, behind ? counter_jump(refusals) : 0);
 	} else {
 		txn_obstacle(gw, c, behind ? FAIL_CARD_RESYNC : FAIL_CARD_PERM, status);
 		snprintf(why, sizeof(why), "card answers %02X (%s) also to a read-back", status,
@@ -503,7 +524,7 @@ void cmd_timer(struct gw *gw, struct card *c)
 	if (cmd->state != CMD_SENT) {
 		/* WAIT_*: the next attempt.  PREPARED without a flight: we were restarted, it may have left; same octets */
 		cmd_attempt(gw, c, cmd);
-	} else if (cmd->hint != 255) {
+	} else if (refused(gw, cmd, cmd->hint)) {
 		cmd_settle(gw, c, cmd, cmd->hint);
 	} else {
 		const struct fail none = { FAIL_UNKNOWN, 0, "no PoR in time" };
@@ -567,7 +588,7 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 		txn_obstacle(gw, c, FAIL_UNKNOWN, f->fail.code);
 	cmd->sent_ms = gw->now_ms;
 	cmd_state_set(gw, c, cmd, CMD_SENT);
-	if (cmd->hint != 255 && gw->cfg.retry.hint_ms < wait_ms)
+	if (refused(gw, cmd, cmd->hint) && gw->cfg.retry.hint_ms < wait_ms)
 		wait_ms = gw->cfg.retry.hint_ms;
 	cmd_due(gw, c, cmd, gw->now_ms + wait_ms);
 }
@@ -577,7 +598,7 @@ void cmd_on_presence(struct gw *gw, struct card *c)
 	struct cmd_row *cmd = card_open_cmd(c, NULL);
 	int64_t due;
 
-	if (!cmd || cmd->state != CMD_WAIT_PRESENCE)
+	if (!cmd || cmd->state != CMD_WAIT_PRESENCE || !stub_find(gw, c->b.card.id))
 		return;
 	/* OsmoMSC also alerts for the connection of our own failed delivery: not faster than the first delay */
 	due = c->b.txn.last_try_ms + gw->cfg.retry.first_ms;
@@ -589,23 +610,38 @@ void cmd_on_presence(struct gw *gw, struct card *c)
 
 /* ------------------------------------------------------------------------------------------------------- answers */
 
+/* "The answer follows": it is waited for once more, and once only, or a card that says so for ever would never be asked
+ * anything else. */
+static void on_interim(struct gw *gw, struct card *c, struct cmd_row *cmd, bool first)
+{
+	int64_t due = gw->now_ms + gw->cfg.retry.por_timeout_ms;
+
+	if (!first || cmd->state == CMD_PREPARED)
+		return; /* PREPARED: the wait begins when the attempt is through */
+	if (due > cmd->deadline_ms)
+		due = cmd->deadline_ms;
+	if (cmd->state == CMD_SENT && due < cmd->due_ms)
+		return;
+	cmd_state_set(gw, c, cmd, CMD_SENT);
+	cmd_due(gw, c, cmd, due);
+}
+
 void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status)
 {
 	struct cmd_row *cmd = card_open_cmd(c, NULL);
 	const struct campaign *camp = cmd ? campaign_by_id(gw, cmd->campaign) : NULL;
+	bool heard = cmd && cmd->hint != 255;
 	int64_t due;
 
-	if (!camp || !cmd->attempt)
+	if (!camp || !cmd->attempt || !stub_find(gw, c->b.card.id))
 		return;
-	if (profile_por_meaning(&camp->profile, status) == POR_MEANS_INTERIM) {
-		/* the real answer follows in a message of its own */
-		if (cmd->state == CMD_SENT)
-			cmd_due(gw, c, cmd, gw->now_ms + gw->cfg.retry.por_timeout_ms);
-		return;
-	}
-	if (cmd->hint == 255)
+	if (!heard || interim(gw, cmd, cmd->hint)) /* a refusal says more than "the answer follows" */
 		cmd->hint = status;
 	card_dirty(gw, c, DIRTY_CMD(cmd - c->b.cmd));
+	if (interim(gw, cmd, status)) {
+		on_interim(gw, c, cmd, !heard && cmd->por_status == 255);
+		return;
+	}
 	if (cmd->state == CMD_PREPARED)
 		return; /* looked at when the attempt is through */
 	due = gw->now_ms + gw->cfg.retry.hint_ms;
@@ -615,23 +651,11 @@ void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status)
 	cmd_due(gw, c, cmd, due);
 }
 
-/* Evidence E4: the card has shown, under its keys, that it holds the new IMSI. */
-static void settle_done(struct gw *gw, struct card *c, struct cmd_row *cmd, const char *how)
+/* The card has shown, under its keys, that it holds the new IMSI: from now on it is called so. */
+static void card_renumber(struct gw *gw, struct card *c)
 {
-	struct txn_row *t = &c->b.txn;
-	struct cmd_row *open;
+	const struct txn_row *t = &c->b.txn;
 
-	cmd_state_set(gw, c, cmd, CMD_DONE);
-	while ((open = card_open_cmd(c, NULL))) /* a question whose answer has come another way */
-		cmd_state_set(gw, c, open, CMD_CANCELLED);
-	txn_evidence(gw, c, 4);
-	gw_log(gw, 6,
-	       "cmd=%llu card=%llu tar=%02X%02X%02X cntr=%llu tries=%u delays=%lld/%lld status=DONE code=0 sw=%04X",
-	       (unsigned long long)cmd->id, (unsigned long long)cmd->card, cmd->tar[0], cmd->tar[1], cmd->tar[2],
-	       (unsigned long long)cmd->cntr, cmd->attempt, (long long)(cmd->sent_ms ? cmd->sent_ms - cmd->born_ms : 0),
-	       (long long)(cmd->sent_ms ? gw->now_ms - cmd->sent_ms : 0), cmd->sw);
-	if (t->state == TXN_DONE)
-		return;
 	if (strcmp(c->b.card.imsi, t->new_imsi))
 		addr_end(gw, c, ADDR_IMSI, c->b.card.imsi);
 	memcpy(c->b.card.imsi, t->new_imsi, sizeof(c->b.card.imsi));
@@ -643,71 +667,50 @@ static void settle_done(struct gw *gw, struct card *c, struct cmd_row *cmd, cons
 	}
 	card_index_addrs(gw, c);
 	card_dirty(gw, c, DIRTY_CARD);
+}
+
+/* Evidence E4: the card has shown, under its keys, that it holds the new IMSI. */
+static void settle_done(struct gw *gw, struct card *c, struct cmd_row *cmd, const char *how)
+{
+	struct cmd_row *open;
+
+	cmd_state_set(gw, c, cmd, CMD_DONE);
+	while ((open = card_open_cmd(c, NULL))) /* a question whose answer has come another way */
+		cmd_state_set(gw, c, open, CMD_CANCELLED);
+	txn_evidence(gw, c, 4);
+	gw_log(gw, 6,
+	       "cmd=%llu card=%llu tar=%02X%02X%02X cntr=%llu tries=%u delays=%lld/%lld status=DONE code=0 sw=%04X",
+	       (unsigned long long)cmd->id, (unsigned long long)cmd->card, cmd->tar[0], cmd->tar[1], cmd->tar[2],
+	       (unsigned long long)cmd->cntr, cmd->attempt, (long long)(cmd->sent_ms ? cmd->sent_ms - cmd->born_ms : 0),
+	       (long long)(cmd->sent_ms ? gw->now_ms - cmd->sent_ms : 0), cmd->sw);
+	if (c->b.txn.state == TXN_DONE)
+		return;
+	card_renumber(gw, c);
 	txn_state_set(gw, c, TXN_DONE, "%s", how);
 }
 
-static bool holds_new_imsi(const struct card *c, const struct ota_compact_rsp *r)
+/* The octets of EF_IMSI as the script's last command has read them. */
+static bool holds_new_imsi(const struct card *c, const struct answer *a)
 {
 	uint8_t want[USIM_IMSI_LEN];
 
-	return usim_imsi_encode(want, c->b.txn.new_imsi) > 0 && r->data_len == sizeof(want) &&
-	       !memcmp(r->data, want, sizeof(want));
+	return usim_imsi_encode(want, c->b.txn.new_imsi) > 0 && a->data_len == sizeof(want) &&
+	       !memcmp(a->data, want, sizeof(want));
 }
 
-static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_compact_rsp *r,
-			 bool whole)
+/* Every command answered well, and the last one with an EF_IMSI. */
+static bool shows_imsi(const struct answer *a)
 {
-	bool was_open = !cmd_ended(cmd->state);
-	char why[64];
-
-	if (whole && holds_new_imsi(c, r)) {
-		settle_done(gw, c, cmd, "script ran, read-back matches");
-		return;
-	}
-	if (cmd->state == CMD_FAILED)
-		return;
-	txn_obstacle(gw, c, FAIL_CARD_PERM, r->sw);
-	if (whole)
-		snprintf(why, sizeof(why), "script ran, but the read-back shows another IMSI");
-	else
-		snprintf(why, sizeof(why), "command %u of %u answered %04X (%s)", r->count, cmd->apdus, r->sw,
-			 ota_sw_name(r->sw));
-	if (was_open && !whole && r->count == cmd->apdus) {
-		/* only the READ at the end went wrong: EF_IMSI is written, the card itself must say with what */
-		cmd_fence(gw, c, cmd, 0);
-		return;
-	}
-	if (was_open) {
-		give_up(gw, c, cmd, CMD_FAILED, whole ? TXN_QUARANTINED : TXN_FAILED, why);
-		return;
-	}
-	/* it had been fenced or had expired: what it says is kept, the question under way decides */
-	cmd_state_set(gw, c, cmd, CMD_FAILED);
-}
-
-/* The card has said, under its keys, that it had met the script's counter before, and that counter was ours: nobody else could
- * have spent it.  So it took the script. */
-static bool script_was_taken(const struct gw *gw, const struct card *c, uint64_t proven_before)
-{
-	const struct campaign *camp = campaign_by_id((struct gw *)gw, c->b.txn.campaign);
-
-	for (unsigned i = 0; i < c->b.n_cmds; i++) {
-		const struct cmd_row *cmd = &c->b.cmd[i];
-
-		if (cmd->txn == c->b.txn.id && cmd->kind == CMD_SCRIPT)
-			return cmd->por_status != 255 && proven_before && proven_before < cmd->cntr &&
-			       profile_por_meaning(&camp->profile, cmd->por_status) == POR_MEANS_CNTR_LOW;
-	}
-	return false;
+	return a->kind == ANSWER_WHOLE && a->data_len == USIM_IMSI_LEN;
 }
 
 /* Neither the new IMSI nor the one we knew: an earlier change of which we have no proof, or that a restored store has forgotten.
  * The card's word counts. */
-static void learn_imsi(struct gw *gw, struct card *c, const struct ota_compact_rsp *r)
+static void learn_imsi(struct gw *gw, struct card *c, const struct answer *a)
 {
 	char imsi[IMSI_DIGITS_MAX + 1] = "";
 
-	if (usim_imsi_decode(imsi, r->data, r->data_len) < 0 || !strcmp(imsi, c->b.card.imsi))
+	if (usim_imsi_decode(imsi, a->data, a->data_len) < 0 || !strcmp(imsi, c->b.card.imsi))
 		return;
 	gw_log(gw, 4, "card=%llu holds another IMSI than its row said", (unsigned long long)c->b.card.id);
 	addr_end(gw, c, ADDR_IMSI, c->b.card.imsi);
@@ -717,21 +720,105 @@ static void learn_imsi(struct gw *gw, struct card *c, const struct ota_compact_r
 	card_dirty(gw, c, DIRTY_CARD);
 }
 
-static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_compact_rsp *r,
-			   bool whole, uint64_t proven_before)
+/* What an answer to a command that has ended says about its transaction: kept where an operator looks for it. */
+static void note_late(struct gw *gw, struct card *c, const char *why)
 {
+	struct txn_row *t = &c->b.txn;
+
+	if (t->state != TXN_EXPIRED && t->state != TXN_CANCELLED)
+		return;
+	snprintf(t->reason, sizeof(t->reason), "answered late: %.48s", why);
+	card_dirty(gw, c, DIRTY_TXN);
+}
+
+static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct answer *a,
+			 const struct profile *p, bool open)
+{
+	bool new_imsi = holds_new_imsi(c, a);
 	char why[64];
 
-	if (whole && holds_new_imsi(c, r)) {
+	if (a->kind == ANSWER_WHOLE && new_imsi) {
+		settle_done(gw, c, cmd, "script ran, read-back matches");
+		return;
+	}
+	if (cmd->state == CMD_FAILED)
+		return;
+	if (shows_imsi(a))
+		snprintf(why, sizeof(why), "script ran, but the read-back shows another IMSI");
+	else
+		answer_words(a, p, false, why, sizeof(why));
+	if (c->b.txn.state != TXN_DONE) {
+		txn_obstacle(gw, c, a->bad_coded ? FAIL_CONFIG : FAIL_CARD_PERM, a->bad_coded ? a->code : a->sw);
+		if (new_imsi) { /* a card that goes on after an error: its IMSI is new, and not all of the rest */
+			txn_evidence(gw, c, 4);
+			card_renumber(gw, c);
+		}
+	}
+	if (!open) {
+		/* it had been fenced or had expired: what it says is kept, the question under way decides */
+		cmd_state_set(gw, c, cmd, CMD_FAILED);
+		note_late(gw, c, why);
+	} else if (shows_imsi(a)) {
+		learn_imsi(gw, c, a);
+		give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);
+	} else if (a->kind == ANSWER_FAILED && a->at + 1 < a->commands) {
+		give_up(gw, c, cmd, CMD_FAILED, a->last_write ? TXN_QUARANTINED : TXN_FAILED, why);
+	} else {
+		/* the script may have run and the answer does not show it: the card itself must say what it holds */
+		gw_story(gw, cmd->card, cmd->id, STORY_NOTE, NULL, 0, "%s; reading back", why);
+		cmd_fence(gw, c, cmd, 0);
+	}
+}
+
+static const struct cmd_row *last_script(const struct card *c)
+{
+	for (unsigned i = 0; i < c->b.n_cmds; i++)
+		if (c->b.cmd[i].txn == c->b.txn.id && c->b.cmd[i].kind == CMD_SCRIPT)
+			return &c->b.cmd[i];
+	return NULL;
+}
+
+/* The card has said, under its keys, that it had met the script's counter before, and that counter was ours: nobody else could
+ * have spent it.  So it took the script. */
+static bool script_was_taken(const struct gw *gw, const struct card *c, uint64_t proven_before)
+{
+	const struct campaign *camp = campaign_by_id((struct gw *)gw, c->b.txn.campaign);
+	const struct cmd_row *cmd = last_script(c);
+
+	return cmd && cmd->por_status != 255 && proven_before && proven_before < cmd->cntr &&
+	       profile_por_meaning(&camp->profile, cmd->por_status) == POR_MEANS_CNTR_LOW;
+}
+
+static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct answer *a,
+			   const struct profile *p, bool open, uint64_t proven_before)
+{
+	const struct cmd_row *script;
+	char why[64] = "read-back: ";
+
+	if (a->kind == ANSWER_WHOLE && holds_new_imsi(c, a)) {
 		settle_done(gw, c, cmd, "proven by a read-back of its own");
 		return;
 	}
-	if (cmd_ended(cmd->state))
+	if (!open)
 		return;
-	if (!whole) {
-		txn_obstacle(gw, c, FAIL_CARD_PERM, r->sw);
-		snprintf(why, sizeof(why), "read-back: command %u of %u answered %04X", r->count, cmd->apdus, r->sw);
+	if (!shows_imsi(a)) { /* this was the question: who does not answer it needs a person */
+		txn_obstacle(gw, c, FAIL_CARD_PERM, a->sw);
+		answer_words(a, p, true, why + strlen(why), sizeof(why) - strlen(why));
 		give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);
+		return;
+	}
+	learn_imsi(gw, c, a);
+	script = last_script(c);
+	if (script && script->por_status == OTA_POR_OK) { /* it has run, so it is not sent again */
+		txn_obstacle(gw, c, FAIL_CARD_PERM, script->sw);
+		if (script->sw && !profile_sw_ok(p, script->sw)) {
+			snprintf(why, sizeof(why), "the script broke off with %04X (%s)", script->sw,
+				 ota_sw_name(script->sw));
+			give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why);
+		} else {
+			give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED,
+				"the card says the script ran, and holds another IMSI");
+		}
 		return;
 	}
 	if (script_was_taken(gw, c, proven_before)) {
@@ -739,7 +826,6 @@ static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, c
 		give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, "the card took the script and did not carry it out");
 		return;
 	}
-	learn_imsi(gw, c, r);
 	/* the card has accepted a higher counter and does not hold the new IMSI: the script did not run to its end and, fenced,
 	 * never will.  Only now may the same work go out under a fresh counter. */
 	if (c->b.txn.scripts >= gw->cfg.retry.scripts_max) {
@@ -752,13 +838,32 @@ static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, c
 	cmd_prepare(gw, &c, 1, CMD_SCRIPT, 0);
 }
 
+/* A packet that says "executed", with a right MAC. */
+static void on_ok(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_rsp *rsp,
+		  const struct profile *p, bool open, uint64_t proven_before)
+{
+	struct answer a;
+
+	gw->stats.por_ok++;
+	txn_evidence(gw, c, 3);
+	answer_read(&a, p, cmd->apdus, rsp->data, rsp->data_len);
+	cmd->sw = a.sw;
+	if (c->b.txn.state != TXN_DONE)
+		c->b.txn.sw = a.sw;
+	if (cmd->kind == CMD_SCRIPT)
+		on_ok_script(gw, c, cmd, &a, p, open);
+	else
+		on_ok_readback(gw, c, cmd, &a, p, open, proven_before);
+}
+
 void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_rsp *rsp)
 {
 	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	const struct profile *p = camp ? &camp->profile : NULL;
 	struct keyset_row *k = card_keyset(c, cmd->kvn);
-	struct ota_compact_rsp r = { 0 };
 	uint64_t proven_before = k ? k->cntr_proven : 0;
-	bool open = !cmd_ended(cmd->state);
+	bool open = p && !cmd_ended(cmd->state) && stub_find(gw, c->b.card.id);
+	bool first = cmd->hint == 255 && cmd->por_status == 255;
 	char why[64];
 
 	if (cmd->epoch < gw->cfg.epoch) {
@@ -772,34 +877,23 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 		counter_prove(k, cmd->cntr);
 		card_dirty(gw, c, DIRTY_KEYSET(k - c->b.keyset));
 	}
-	if (cmd->state == CMD_DONE || cmd->txn != c->b.txn.id || !camp) {
+	if (cmd->state == CMD_DONE || cmd->txn != c->b.txn.id) {
 		gw->stats.por_duplicate++;
 		return;
 	}
 	cmd->por_status = rsp->status;
-	c->b.txn.por_status = rsp->status;
+	if (c->b.txn.state != TXN_DONE)
+		c->b.txn.por_status = rsp->status;
 	card_dirty(gw, c, DIRTY_TXN | DIRTY_CMD(cmd - c->b.cmd));
-	switch (profile_por_meaning(&camp->profile, rsp->status)) {
+	if (!p && rsp->status != OTA_POR_OK)
+		return; /* its campaign has long ended, and so has the command: only success changes that */
+	switch (p ? profile_por_meaning(p, rsp->status) : POR_MEANS_OK) {
 	case POR_MEANS_OK:
-		gw->stats.por_ok++;
-		txn_evidence(gw, c, 3);
-		if (ota_compact_rsp_parse(&r, rsp->data, rsp->data_len)) {
-			if (open)
-				give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED,
-					"PoR says OK but carries no readable result");
-			return;
-		}
-		cmd->sw = r.sw;
-		c->b.txn.sw = r.sw;
-		if (cmd->kind == CMD_SCRIPT)
-			on_ok_script(gw, c, cmd, &r, r.count == cmd->apdus && profile_sw_ok(&camp->profile, r.sw));
-		else
-			on_ok_readback(gw, c, cmd, &r, r.count == cmd->apdus && profile_sw_ok(&camp->profile, r.sw),
-				       proven_before);
+		on_ok(gw, c, cmd, rsp, p, open, proven_before);
 		return;
 	case POR_MEANS_INTERIM:
-		if (cmd->state == CMD_SENT)
-			cmd_due(gw, c, cmd, gw->now_ms + gw->cfg.retry.por_timeout_ms);
+		if (open)
+			on_interim(gw, c, cmd, first);
 		return;
 	case POR_MEANS_SECURITY:
 	case POR_MEANS_CONFIG:

@@ -55,8 +55,8 @@ struct ev_list {
 #define DIRTY_CMD(slot) (0x00000100u << (slot))
 #define DIRTY_KEYSET(i) (0x00010000u << (i))
 
-/* A resident card is found by its numbers too: MSISDN, IMSI, and the IMSI it is about to get. */
-#define CARD_ADDRS 3
+/* A resident card is found by its numbers too: MSISDN, IMSI, and those it is about to get. */
+#define CARD_ADDRS 4
 struct addr_ent {
 	uint8_t type; /* enum addr_type, 0 unused */
 	char digits[IMSI_DIGITS_MAX + 1];

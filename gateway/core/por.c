@@ -7,7 +7,10 @@
  */
 #include "gw_int.h"
 
-enum por_result { POR_NO_MATCH, POR_MATCHED, POR_HINT, POR_UNCORRELATED, POR_BAD_MAC };
+#define PI_RESPONSE 0x71 /* RPI, TS 31.115, 4.4 */
+
+/* In the order of what they are worth to somebody who looks into it. */
+enum por_result { POR_NO_MATCH, POR_NO_KEY, POR_BAD_MAC, POR_HINT, POR_UNCORRELATED, POR_MATCHED };
 
 /* Only the first answer to a command of the open transaction is news; all else is kept within a bound. */
 static void story_por(struct gw *gw, uint64_t card, uint64_t cmd, enum story_kind kind, const uint8_t *pkt, size_t len,
@@ -33,7 +36,7 @@ static enum por_result try_cmd(struct gw *gw, struct card *c, const struct cmd_r
 	int rc;
 
 	if (!k || ks_load(gw->deps.ks, c->b.card.iccid, k->kvn, k->sealed, k->sealed_len, &set))
-		return POR_NO_MATCH;
+		return POR_NO_KEY;
 	cmd_params(cmd, set, &p);
 	memcpy(scratch, pkt, len);
 	rc = ota_rsp_open(rsp, scratch, len, &p, &crypt);
@@ -51,17 +54,34 @@ static enum por_result try_cmd(struct gw *gw, struct card *c, const struct cmd_r
 	return rc == OTA_E_CC || rc == OTA_E_PADDING || rc == OTA_E_LENGTH ? POR_BAD_MAC : POR_NO_MATCH;
 }
 
+/* What closes nothing: counted by kind and kept within a bound. */
+static void por_aside(struct gw *gw, struct card *c, const uint8_t *pkt, size_t len, enum por_result what)
+{
+	static const char *const words[] = {
+		[POR_NO_MATCH] = "response packet matches no command",
+		[POR_NO_KEY] = "response packet to a command whose keys cannot be loaded",
+		[POR_BAD_MAC] = "response packet fails its MAC",
+		[POR_HINT] = "error hint to no command that is open",
+		[POR_UNCORRELATED] = "right MAC, but the answer to no command that is kept",
+	};
+
+	if (what == POR_BAD_MAC)
+		gw->stats.por_bad_mac++;
+	else
+		gw->stats.por_stray++;
+	story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len, words[what], -1, false);
+}
+
 static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t len)
 {
+	const struct cmd_row *open = card_open_cmd(c, NULL);
 	enum por_result best = POR_NO_MATCH, r;
-	uint8_t scratch[OTA_PACKET_MAX], tar[3], hint = 255;
+	uint8_t scratch[OTA_PACKET_MAX], tar[3];
 	struct ota_rsp rsp;
-	struct cmd_row *open;
 
 	if (len > sizeof(scratch) || ota_rsp_peek_tar(pkt, len, tar)) {
 		gw->stats.por_stray++;
-		story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len < STORY_DETAIL_MAX ? len : STORY_DETAIL_MAX,
-			  "malformed response packet", -1, false);
+		story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len, "malformed response packet", -1, false);
 		return;
 	}
 	for (unsigned i = 0; i < c->b.n_cmds; i++) {
@@ -75,33 +95,24 @@ static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
 				  cmd->txn != c->b.txn.id ? "PoR of an earlier transaction" :
 				  cmd->state == CMD_DONE  ? "PoR once more" :
 							    "PoR accepted",
-				  rsp.status, cmd->txn == c->b.txn.id && cmd->state != CMD_DONE);
+				  rsp.status,
+				  cmd->txn == c->b.txn.id && cmd->state != CMD_DONE && cmd->por_status != rsp.status);
 			cmd_on_por(gw, c, cmd, &rsp);
 			return;
 		}
-		if (r == POR_HINT)
-			hint = rsp.status;
+		if (r == POR_HINT && cmd == open) { /* one that names an older command says nothing of this one */
+			gw->stats.por_hint++;
+			story_por(gw, c->b.card.id, cmd->id, STORY_POR, pkt, len, "unauthenticated hint", rsp.status,
+				  false);
+			cmd_on_hint(gw, c, rsp.status);
+			return;
+		}
 		if (r > best)
 			best = r;
 	}
-	open = card_open_cmd(c, NULL);
-	if (hint != 255 && open && !memcmp(open->tar, tar, sizeof(tar))) {
-		gw->stats.por_hint++;
-		story_por(gw, c->b.card.id, open->id, STORY_POR, pkt, len, "unauthenticated hint", hint, false);
-		cmd_on_hint(gw, c, hint);
-	} else if (best == POR_BAD_MAC) {
-		gw->stats.por_bad_mac++;
-		story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len, "response packet fails its MAC", -1, false);
-	} else {
-		gw->stats.por_stray++;
-		story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len,
-			  hint != 255 ? "error hint with no command open" : "response packet matches no command", -1,
-			  false);
-	}
+	por_aside(gw, c, pkt, len, best);
 }
 
-/* A part of a concatenated response: joined with the stored ones, or stored with them.  Returns the packet's length when
- * complete, 0 when more must come, or a negative error. */
 static void parts_drop(struct gw *gw, struct card *c, uint8_t iei, uint16_t ref)
 {
 	const struct part_row key = { .card = c->b.card.id, .iei = iei, .ref = ref };
@@ -116,13 +127,20 @@ static void parts_drop(struct gw *gw, struct card *c, uint8_t iei, uint16_t ref)
 	gw_op(gw, ST_PARTS_DROP, &key, NULL, 0);
 }
 
-static void parts_drop_oldest(struct gw *gw, struct card *c)
+/* A place for one more: the oldest unfinished message gives way, but not the one that is coming in. */
+static void parts_room(struct gw *gw, struct card *c, const struct part_row *for_this)
 {
-	const struct part_row *oldest = &c->b.part[0];
+	const struct part_row *oldest = NULL;
 
-	for (unsigned i = 1; i < c->b.n_parts; i++)
-		if (c->b.part[i].at_ms < oldest->at_ms)
-			oldest = &c->b.part[i];
+	for (unsigned i = 0; i < c->b.n_parts; i++) {
+		const struct part_row *p = &c->b.part[i];
+
+		if ((p->ref != for_this->ref || p->iei != for_this->iei) && (!oldest || p->at_ms < oldest->at_ms))
+			oldest = p;
+	}
+	/* all of one message: it is not longer than we keep, so what the store has given is not what was put there */
+	if (!oldest)
+		oldest = for_this;
 	parts_drop(gw, c, oldest->iei, oldest->ref);
 }
 
@@ -141,6 +159,8 @@ static void parts_expire(struct gw *gw, struct card *c)
 	}
 }
 
+/* A part of a concatenated message: joined with the stored ones, or stored with them.  Returns the packet's length when
+ * complete, 0 when more must come or it is no response, or a negative error. */
 static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, const struct link_event *ev, uint8_t *pkt)
 {
 	struct part_row row = {
@@ -156,6 +176,8 @@ static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, co
 	struct ota_join j;
 	int rc;
 
+	if (udh->total > CARD_PARTS_MAX + 1)
+		return OTA_E_SEGMENTS; /* the last one need not be kept */
 	parts_expire(gw, c);
 	ota_join_init(&j, part, OTA_SEGMENTS_MAX);
 	for (unsigned i = 0; i < c->b.n_parts; i++) {
@@ -177,14 +199,18 @@ static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, co
 	if (rc < 0)
 		return rc;
 	if (rc == 0) {
-		if (c->b.n_parts == CARD_PARTS_MAX) /* the oldest fragment gives way */
-			parts_drop_oldest(gw, c);
+		if (c->b.n_parts == CARD_PARTS_MAX)
+			parts_room(gw, c, &row);
 		memcpy(row.ud, ev->payload, row.len);
 		c->b.part[c->b.n_parts++] = row;
 		gw_op(gw, ST_PART_PUT, &row, NULL, 0);
 		return 0;
 	}
 	parts_drop(gw, c, row.iei, row.ref);
+	if (j.pi != PI_RESPONSE) { /* a long message that is none */
+		gw->stats.mo_other++;
+		return 0;
+	}
 	return ota_join_packet(&j, pkt, OTA_PACKET_MAX);
 }
 
@@ -194,15 +220,17 @@ void por_on_rx(struct gw *gw, struct card *c, const struct link_event *ev)
 	struct ota_udh udh;
 	int len;
 
-	c->b.card.last_seen_ms = gw->now_ms;
-	if (gw->now_ms - c->seen_written_ms >= SEEN_WRITE_MS)
+	/* a receipt is the SMSC's word; only what is in it, or that it was delivered, is the card's */
+	if (ev->kind == LINK_EV_MO || ev->payload_len || !strcmp(ev->stat, "DELIVRD"))
+		c->b.card.last_seen_ms = gw->now_ms;
+	if (c->b.card.last_seen_ms - c->seen_written_ms >= SEEN_WRITE_MS)
 		card_dirty(gw, c, DIRTY_CARD);
 	if (!ev->payload_len || (ev->kind == LINK_EV_MO && !ev->udhi) ||
-	    ota_udh_parse(&udh, ev->payload, ev->payload_len) || (udh.pi != 0x71 && !udh.concat)) {
-		if (ev->kind == LINK_EV_MO) {
+	    ota_udh_parse(&udh, ev->payload, ev->payload_len) || (udh.pi != PI_RESPONSE && !udh.concat)) {
+		if (ev->kind == LINK_EV_MO || ev->payload_len)
 			gw->stats.mo_other++;
+		if (ev->kind == LINK_EV_MO)
 			cmd_on_presence(gw, c);
-		}
 		return;
 	}
 	if (ev->payload_len > OTA_TP_UD_MAX) {

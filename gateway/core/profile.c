@@ -77,6 +77,7 @@ enum setting {
 	SET_SPI,
 	SET_KVN,
 	SET_CLA,
+	SET_FORMAT,
 	SET_CONCAT,
 	SET_SEGMENTS_MAX,
 	SET_REFRESH,
@@ -298,6 +299,23 @@ static int set_cla(struct parser *ps)
 	return 0;
 }
 
+/* A target application takes one format or the other; many cards bind it to the TAR (TS 102 226, 5). */
+static int set_format(struct parser *ps)
+{
+	const char *words[OTA_FORMAT_UNKNOWN];
+
+	if (want_words(ps, 2, "format compact"))
+		return -1;
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+		words[i] = ota_format_name((enum ota_format)i);
+		if (!strcmp(ps->word[1], words[i])) {
+			ps->p->format = (uint8_t)i;
+			return 0;
+		}
+	}
+	return fail_word(ps, "format", ps->word[1], words, ARRAY_SIZE(words));
+}
+
 static int set_concat(struct parser *ps)
 {
 	static const char *const words[] = { "udh8", "udh16" };
@@ -383,6 +401,7 @@ static const struct {
 	[SET_SPI] = { "spi", set_spi, true },
 	[SET_KVN] = { "kvn", set_kvn, true },
 	[SET_CLA] = { "cla", set_cla, false },
+	[SET_FORMAT] = { "format", set_format, false },
 	[SET_CONCAT] = { "concat", set_concat, false },
 	[SET_SEGMENTS_MAX] = { "segments-max", set_segments_max, false },
 	[SET_REFRESH] = { "refresh", set_refresh, true },

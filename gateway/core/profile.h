@@ -14,9 +14,10 @@
 #include "ota/codec.h"
 #include "../store/rows.h"
 
-#define PROFILE_STEPS_MAX 48
-#define PROFILE_BYTES_MAX 96 /* octets of one literal or deleted value */
-#define PROFILE_MAP_MAX	  16
+#define PROFILE_STEPS_MAX   48
+#define PROFILE_BYTES_MAX   96 /* octets of one literal or deleted value */
+#define PROFILE_MAP_MAX	    16
+#define PROFILE_COMMAND_MAX 20 /* "UPDATE RECORD 6f42", with NUL */
 
 /* What a PoR status means on this card, after the profile's own map ("por 06 means cntr-low"). */
 enum por_meaning {
@@ -63,6 +64,7 @@ struct profile {
 	uint8_t spi[2];
 	uint8_t kvn;	/* key version; the algorithm nibbles come from the card's keyset */
 	uint8_t cla;	/* 00 UICC, a0 2G */
+	uint8_t format; /* enum ota_format: how script and answer are laid out */
 	uint8_t concat; /* enum ota_concat */
 	uint8_t segments_max;
 	uint8_t refresh;      /* enum profile_refresh */
@@ -86,6 +88,9 @@ struct swap_values {
 int profile_script(const struct profile *p, const struct swap_values *v, uint8_t *buf, size_t cap, uint16_t *apdus);
 /* SELECT and READ of EF_IMSI alone: the probe that settles what a card holds. */
 int profile_readback(const struct profile *p, uint8_t *buf, size_t cap, uint16_t *apdus);
+
+/* What command number `index` (from 0) of the script, or of its read-back, does: "UPDATE 6f73".  False: there is none. */
+bool profile_command_name(const struct profile *p, bool readback, unsigned index, char name[PROFILE_COMMAND_MAX]);
 
 enum por_meaning profile_por_meaning(const struct profile *p, uint8_t status);
 /* Whether a status word is a success for this profile: 9000, 91xx, 9fxx/61xx after SELECT, 62xx/63xx as warnings. */

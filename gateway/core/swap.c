@@ -4,18 +4,58 @@
  * Every write is absolute, so that a script which did run twice would still leave the same card behind; that it does not
  * is the counter's work.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "profile.h"
 
 #define FID_NONE 0x0000
 
-/* Selects an EF unless it is the current one already: a SELECT is seven octets of a short message. */
-static void script_goto(struct ota_script *s, const struct profile *p, uint16_t *current, uint16_t fid)
+/* The commands of a script, one after the other: each file is selected unless it is the current one already (a SELECT is
+ * seven octets of a short message).  A read-back is a session of its own (TS 102 226, 5.1): the way to EF_IMSI is walked
+ * again, directories included. */
+struct walk {
+	const struct profile *p;
+	bool readback;
+	unsigned step;
+	uint16_t current;
+};
+struct command {
+	enum profile_step_kind kind;
+	uint16_t fid;
+	const struct profile_step *st; /* what is written or read; NULL for a SELECT */
+};
+
+static const struct profile_step read_imsi = { .kind = STEP_READ, .fid = USIM_FID_IMSI, .len = USIM_IMSI_LEN };
+
+static const struct profile_step *walk_step(const struct walk *w)
 {
-	if (*current != fid)
-		ota_script_select(s, p->cla, fid);
-	*current = fid;
+	unsigned i = w->step;
+
+	if (i < w->p->n_steps)
+		return &w->p->step[i];
+	return w->readback && i == w->p->n_steps ? &read_imsi : NULL;
+}
+
+static bool walk_next(struct walk *w, struct command *c)
+{
+	const struct profile_step *st = walk_step(w);
+
+	while (w->readback && st && st != &read_imsi && st->kind != STEP_SELECT) {
+		w->step++;
+		st = walk_step(w);
+	}
+	if (!st)
+		return false;
+	*c = (struct command){ .kind = STEP_SELECT, .fid = st->fid };
+	if (st->kind == STEP_SELECT) { /* asked for by name: a path through directories may repeat one */
+		w->step++;
+	} else if (w->current == st->fid) {
+		*c = (struct command){ .kind = (enum profile_step_kind)st->kind, .fid = st->fid, .st = st };
+		w->step++;
+	}
+	w->current = st->fid;
+	return true;
 }
 
 /* Octets of one write; returns their number or a negative ota_err. */
@@ -45,53 +85,78 @@ static int step_octets(const struct profile *p, const struct profile_step *st, c
 	}
 }
 
-int profile_script(const struct profile *p, const struct swap_values *v, uint8_t *buf, size_t cap, uint16_t *apdus)
+static int command_put(struct ota_script *s, const struct profile *p, const struct command *c,
+		       const struct swap_values *v)
+{
+	uint8_t octets[PROFILE_BYTES_MAX];
+	int n;
+
+	if (c->kind == STEP_SELECT) {
+		ota_script_select(s, p->cla, c->fid);
+		return 0;
+	}
+	if (c->kind == STEP_READ) {
+		ota_script_read_binary(s, p->cla, 0, c->st->len);
+		return 0;
+	}
+	n = step_octets(p, c->st, v, octets);
+	if (n < 0)
+		return n;
+	if (c->kind == STEP_UPDATE)
+		ota_script_update_binary(s, p->cla, 0, octets, (size_t)n);
+	else
+		ota_script_update_record(s, p->cla, c->st->record, octets, (size_t)n);
+	return 0;
+}
+
+static int build(struct walk *w, const struct swap_values *v, uint8_t *buf, size_t cap, uint16_t *apdus)
 {
 	struct ota_script s;
-	uint16_t current = FID_NONE;
+	struct command c;
+	int rc;
 
-	ota_script_init(&s, buf, cap);
-	for (unsigned i = 0; i < p->n_steps; i++) {
-		const struct profile_step *st = &p->step[i];
-		uint8_t octets[PROFILE_BYTES_MAX];
-		int n;
-
-		if (st->kind == STEP_SELECT)
-			current = FID_NONE; /* asked for by name: a path through directories may repeat one */
-		script_goto(&s, p, &current, st->fid);
-		if (st->kind == STEP_SELECT)
-			continue;
-		if (st->kind == STEP_READ) {
-			ota_script_read_binary(&s, p->cla, 0, st->len);
-			continue;
-		}
-		n = step_octets(p, st, v, octets);
-		if (n < 0)
-			return n;
-		if (st->kind == STEP_UPDATE)
-			ota_script_update_binary(&s, p->cla, 0, octets, (size_t)n);
-		else
-			ota_script_update_record(&s, p->cla, st->record, octets, (size_t)n);
+	ota_script_init_format(&s, buf, cap, (enum ota_format)w->p->format);
+	while (walk_next(w, &c)) {
+		rc = command_put(&s, w->p, &c, v);
+		if (rc < 0)
+			return rc;
 	}
 	if (apdus)
 		*apdus = (uint16_t)s.count;
 	return ota_script_len(&s);
 }
 
-/* A script is a session of its own (TS 102 226, 5.1): the way to EF_IMSI is walked again, directories included. */
+int profile_script(const struct profile *p, const struct swap_values *v, uint8_t *buf, size_t cap, uint16_t *apdus)
+{
+	struct walk w = { .p = p };
+
+	return build(&w, v, buf, cap, apdus);
+}
+
 int profile_readback(const struct profile *p, uint8_t *buf, size_t cap, uint16_t *apdus)
 {
-	struct ota_script s;
+	struct walk w = { .p = p, .readback = true };
 
-	ota_script_init(&s, buf, cap);
-	for (unsigned i = 0; i < p->n_steps; i++)
-		if (p->step[i].kind == STEP_SELECT)
-			ota_script_select(&s, p->cla, p->step[i].fid);
-	ota_script_select(&s, p->cla, USIM_FID_IMSI);
-	ota_script_read_binary(&s, p->cla, 0, USIM_IMSI_LEN);
-	if (apdus)
-		*apdus = (uint16_t)s.count;
-	return ota_script_len(&s);
+	return build(&w, NULL, buf, cap, apdus);
+}
+
+bool profile_command_name(const struct profile *p, bool readback, unsigned index, char name[PROFILE_COMMAND_MAX])
+{
+	static const char *const words[] = {
+		[STEP_SELECT] = "SELECT",
+		[STEP_UPDATE] = "UPDATE",
+		[STEP_UPDATE_RECORD] = "UPDATE RECORD",
+		[STEP_READ] = "READ",
+	};
+	struct walk w = { .p = p, .readback = readback };
+	struct command c;
+
+	do {
+		if (!walk_next(&w, &c))
+			return false;
+	} while (index--);
+	snprintf(name, PROFILE_COMMAND_MAX, "%s %04x", words[c.kind], c.fid);
+	return true;
 }
 
 enum por_meaning profile_por_meaning(const struct profile *p, uint8_t status)

@@ -48,6 +48,7 @@ void txn_state_set(struct gw *gw, struct card *c, enum txn_state to, const char 
 			camp->by_class[t->fail_class]--;
 	}
 	t->state = to;
+	card_index_addrs(gw, c);
 	if (to == TXN_DONE)
 		t->fail_class = FAIL_NONE, t->fail_code = 0;
 	t->reason[0] = '\0';

@@ -77,6 +77,9 @@ static void shipped_profiles_are_sound(void **state)
 	assert_memory_equal(p.spi, "\x16\x19", 2);
 	load(&p, "sim-2g-rfm");
 	assert_int_equal(p.cla, 0xa0);
+	assert_int_equal(p.format, OTA_FORMAT_COMPACT);
+	load(&p, "usim-rfm-expanded");
+	assert_int_equal(p.format, OTA_FORMAT_DEFINITE);
 }
 
 static void script_of_usim_rfm(void **state)
@@ -157,6 +160,56 @@ static void readback_walks_the_directories(void **state)
 	assert_int_equal(apdus, 4);
 }
 
+/* The same script in the other formats: AA L { 22 L C-APDU }.., or AE 80 .. 00 00 (TS 102 226, 5.2.1). */
+static void script_in_expanded_format(void **state)
+{
+	static const char text[] = HEAD " format expanded-indefinite\n" TAIL;
+	const struct swap_values v = { .imsi = "234567890123456" };
+	struct keyset_row k = { .kvn = 1, .kic_alg = OTA_ALG_3DES2_CBC, .kid_alg = OTA_ALG_3DES2_CBC, .cc_len = 8 };
+	uint8_t buf[OTA_SCRIPT_MAX];
+	struct profile p;
+	uint16_t apdus = 0;
+	char err[200];
+	int segments = 0;
+
+	assert_int_equal(parse(&p, text, sizeof(text) - 1, err, sizeof(err)), 0);
+	assert_hex(buf, profile_script(&p, &v, buf, sizeof(buf), &apdus),
+		   "ae80"
+		   "220700a4000c026f07"
+		   "220e00d6000009082943658709214365"
+		   "220500b0000009"
+		   "0000");
+	assert_int_equal(apdus, 3);
+	load(&p, "usim-rfm-expanded");
+	assert_hex(buf, profile_readback(&p, buf, sizeof(buf), &apdus), "aa10220700a4000c026f07220500b0000009");
+	assert_int_equal(apdus, 2);
+	assert_int_equal(profile_script(&p, &v, buf, sizeof(buf), &apdus), 4 + 233 + 17 * 2);
+	assert_int_equal(apdus, 17);
+	assert_int_equal(profile_packet_len(&p, &k, &v, &segments), 10 + (6 + 8 + 271 + 7) / 8 * 8);
+	assert_int_equal(segments, 3);
+}
+
+static void commands_have_names(void **state)
+{
+	char name[PROFILE_COMMAND_MAX];
+	struct profile p;
+
+	load(&p, "usim-rfm");
+	assert_true(profile_command_name(&p, false, 0, name));
+	assert_string_equal(name, "SELECT 6f7e");
+	assert_true(profile_command_name(&p, false, 3, name));
+	assert_string_equal(name, "UPDATE 6f73");
+	assert_true(profile_command_name(&p, false, 16, name));
+	assert_string_equal(name, "READ 6f07");
+	assert_false(profile_command_name(&p, false, 17, name));
+	assert_true(profile_command_name(&p, true, 1, name));
+	assert_string_equal(name, "READ 6f07");
+	assert_false(profile_command_name(&p, true, 2, name));
+	load(&p, "sim-2g-rfm");
+	assert_true(profile_command_name(&p, true, 2, name));
+	assert_string_equal(name, "SELECT 6f07");
+}
+
 static void same_file_is_selected_once(void **state)
 {
 	static const char text[] =
@@ -230,6 +283,8 @@ static const struct {
 	{ HEAD " segments-max 17\n", "line 6: '17' is not a number of short messages from 1 to 16" },
 	{ HEAD " segments-max 4 5\n", "line 6: 'segments-max' is written 'segments-max 4'" },
 	{ HEAD " concat udh9\n", "line 6: unknown concatenation 'udh9'; did you mean 'udh8'?" },
+	{ HEAD " format expandet\n", "line 6: unknown format 'expandet'; did you mean 'expanded'?" },
+	{ HEAD " format\n", "line 6: 'format' is written 'format compact'" },
 	{ HEAD " cla 80\n", "line 6: class '80' is neither 00 (UICC) nor a0 (2G SIM)" },
 	{ HEAD " deleted-lac ffff\n", "line 6: 'ffff' is no deleted LAC: 0000 or fffe" },
 	{ HEAD " deleted-lac fff\n", "line 6: 'fff' is no deleted LAC: 0000 or fffe" },
@@ -400,6 +455,8 @@ int main(void)
 		cmocka_unit_test(shipped_profiles_are_sound),
 		cmocka_unit_test(script_of_usim_rfm),
 		cmocka_unit_test(readback_walks_the_directories),
+		cmocka_unit_test(script_in_expanded_format),
+		cmocka_unit_test(commands_have_names),
 		cmocka_unit_test(same_file_is_selected_once),
 		cmocka_unit_test(bad_digits_make_no_script),
 		cmocka_unit_test(comments_blank_lines_crlf_and_tabs),
