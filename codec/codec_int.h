@@ -39,6 +39,20 @@ bool bcd_write(uint8_t *out, const char *digits, size_t n, uint8_t filler);
 /* n digits from ceil(n / 2) octets, NUL-terminated.  false: a semi-octet is no digit. */
 bool bcd_read(char *digits, const uint8_t *in, size_t n);
 
+/* ------------------------------------------------------------------------------------------------------- text */
+
+/* GSM default alphabet (TS 23.038, 6.2.1).  What is not to be shown reads as '?'; no septet for a character: negative. */
+uint16_t gsm7_char(uint8_t septet);
+int gsm7_septet(uint32_t c);
+/* Number i of packed septets (6.1.2.1); into octets that were 0. */
+uint8_t septet_get(const uint8_t *packed, size_t i);
+void septet_put(uint8_t *packed, size_t i, uint8_t septet);
+bool text_shown(uint32_t c);
+/* One character at the end of a text, with a NUL behind it: the octets written, or 0 when there is no room. */
+size_t utf8_put(char *text, size_t cap, uint32_t c);
+/* The first character of a text: the octets it has, or 0 when it is none of the basic plane or not to be shown. */
+size_t utf8_get(const char *text, uint32_t *c);
+
 /* ---------------------------------------------------------------------------------------------------- scripts */
 
 #define APDU_HEAD	  5 /* CLA INS P1 P2 P3: compact format always has a P3 */
@@ -51,6 +65,7 @@ bool bcd_read(char *digits, const uint8_t *in, size_t n);
 #define INS_UPDATE_RECORD 0xdc
 
 struct rd;
+struct wr;
 void script_fail(struct ota_script *s, int err); /* the first one stays */
 void script_start(struct ota_script *s, uint8_t *buf, size_t cap, enum ota_format format, uint8_t tag);
 void script_tlv(struct ota_script *s, uint8_t tag, const struct ota_span *part, size_t n);
@@ -64,10 +79,11 @@ bool p3_is_le(uint8_t cla, uint8_t ins, uint8_t p1);
 int script_body(const uint8_t *data, size_t len, struct rd *body);
 int tlv_next(struct rd *body, struct ota_tlv *t);
 int ber_len_read(struct rd *in, size_t *len);
+size_t ber_len_octets(size_t len);
+void ber_len_write(struct wr *w, size_t len);
 
 /* ------------------------------------------------------------------------------------------------------ files */
 
-struct wr;
 /* Number of digits, or 0 when there is anything else in it or more than max. */
 size_t digits_len(const char *s, size_t max);
 /* A number as files have it, `room` octets of digits: length, type, digits, FF. */
@@ -75,5 +91,8 @@ int ef_addr_write(struct wr *w, const struct ota_addr *a, size_t room);
 int ef_addr_read(struct rd *r, struct ota_addr *a, size_t room);
 /* Octets in front of the FF that fill up an alpha identifier. */
 size_t alpha_len(const uint8_t *p, size_t len);
+/* As usim_plmn_encode() and _decode(); `wild`: a 'D' stands for any digit (TS 31.102, 4.2.59). */
+int plmn_write(uint8_t plmn[3], const char *mcc, const char *mnc, bool wild);
+int plmn_read(char mcc[4], char mnc[4], const uint8_t plmn[3], bool wild);
 
 #endif

@@ -62,12 +62,12 @@ enum ota_format ota_cmd_format(const uint8_t *data, size_t len)
 
 /* ----------------------------------------------------------------------------------------------- building */
 
-static size_t ber_len_octets(size_t len)
+size_t ber_len_octets(size_t len)
 {
 	return len < 0x80 ? 1 : len < 0x100 ? 2 : 3;
 }
 
-static void ber_len(struct wr *w, size_t len)
+void ber_len_write(struct wr *w, size_t len)
 {
 	size_t n = ber_len_octets(len);
 
@@ -100,7 +100,7 @@ static void script_frame(struct ota_script *s, size_t body_len)
 	if (indefinite)
 		wr_u8(&w, LEN_INDEFINITE);
 	else
-		ber_len(&w, body_len);
+		ber_len_write(&w, body_len);
 	memset(s->buf + head + body_len, 0, end);
 	s->body = head;
 	s->len = head + body_len + end;
@@ -166,7 +166,7 @@ void script_tlv(struct ota_script *s, uint8_t tag, const struct ota_span *part, 
 	s->body = head;
 	w = wr_init(s->buf + head + had, s->cap - head - had);
 	wr_u8(&w, tag);
-	ber_len(&w, value);
+	ber_len_write(&w, value);
 	for (size_t i = 0; i < n; i++)
 		wr_bytes(&w, part[i].p, part[i].len);
 	script_frame(s, body);

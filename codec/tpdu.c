@@ -51,51 +51,28 @@ bool bcd_read(char *digits, const uint8_t *in, size_t n)
 	return true;
 }
 
-/* TS 23.038, 6.2.1, as far as ASCII goes; everything else reads as '?'. */
-static char gsm_to_ascii(uint8_t c)
+/* Of the default alphabet as far as ASCII goes; everything else reads as '?'. */
+static char gsm_to_ascii(uint8_t septet)
 {
-	switch (c) {
-	case 0x00:
-		return '@';
-	case 0x02:
-		return '$';
-	case 0x11:
-		return '_';
-	case 0x24: /* currency sign */
-	case 0x40: /* inverted exclamation mark */
-		return '?';
-	default:
-		return c < 0x20 || (c > 0x5a && c < 0x61) || c > 0x7a ? '?' : (char)c;
-	}
-}
+	uint16_t c = gsm7_char(septet);
 
-/* Of what gsm_to_ascii() gives; false: it has no septet of its own. */
-static bool ascii_to_gsm(uint8_t *c, char ascii)
-{
-	for (unsigned i = 0; i < 0x80; i++) {
-		if (gsm_to_ascii((uint8_t)i) != ascii || (ascii == '?' && i != '?'))
-			continue;
-		*c = (uint8_t)i;
-		return true;
-	}
-	return false;
+	return c < 0x7f ? (char)c : '?';
 }
 
 /* 9.1.2.5: septets packed as in TP-UD, the first in the lowest bits; the length counts used semi-octets. */
 static int alpha_write(struct wr *w, const struct ota_addr *a, size_t n)
 {
-	uint8_t packed[ADDR_DIGITS_MAX / 2] = { 0 }, c;
+	uint8_t packed[ADDR_DIGITS_MAX / 2] = { 0 };
 
 	if (n > ALPHA_CHARS_MAX)
 		return OTA_E_RANGE;
 	for (size_t i = 0; i < n; i++) {
-		size_t bit = 7 * i;
+		char c = a->digits[i];
+		int septet = text_shown((uint8_t)c) && (uint8_t)c < 0x7f ? gsm7_septet((uint8_t)c) : -1;
 
-		if (!ascii_to_gsm(&c, a->digits[i]))
+		if (septet < 0)
 			return OTA_E_DIGITS;
-		packed[bit / 8] |= (uint8_t)(c << bit % 8);
-		if (bit % 8 > 1)
-			packed[bit / 8 + 1] |= (uint8_t)(c >> (8 - bit % 8));
+		septet_put(packed, i, (uint8_t)septet);
 	}
 	wr_u8(w, (uint8_t)((7 * n + 3) / 4));
 	wr_u8(w, (uint8_t)(0x80 | a->ton << 4 | a->npi));
@@ -107,14 +84,8 @@ static void alpha_read(struct ota_addr *a, const uint8_t *packed, size_t semi_oc
 {
 	size_t n = semi_octets * 4 / 7;
 
-	for (size_t i = 0; i < n; i++) {
-		size_t bit = 7 * i;
-		unsigned c = packed[bit / 8] >> bit % 8;
-
-		if (bit % 8 > 1)
-			c |= (unsigned)packed[bit / 8 + 1] << (8 - bit % 8);
-		a->digits[i] = gsm_to_ascii(c & 0x7f);
-	}
+	for (size_t i = 0; i < n; i++)
+		a->digits[i] = gsm_to_ascii(septet_get(packed, i));
 	a->digits[n] = '\0';
 }
 

@@ -19,6 +19,8 @@
 #define MSISDN_FIXED	 14 /* octets of a record behind the alpha identifier */
 #define MSISDN_BCD	 10
 #define TAG_ISIM_TEXT	 0x80
+#define WILD		 0xd /* any digit of a PLMN (TS 31.102, 4.2.59) */
+#define WILD_CHAR	 'D'
 #define NONE		 0xff
 
 size_t digits_len(const char *s, size_t max)
@@ -101,39 +103,57 @@ int usim_iccid_decode(char iccid[21], const uint8_t *ef, size_t len)
 }
 
 /* TS 24.008, 10.5.1.3: MCC2 MCC1, MNC3 MCC3, MNC2 MNC1 */
-int usim_plmn_encode(uint8_t plmn[3], const char *mcc, const char *mnc)
+static bool plmn_digits(uint8_t *d, const char *s, size_t n, bool wild)
 {
-	size_t n = digits_len(mnc, 3);
+	for (size_t i = 0; i < n; i++) {
+		if ((s[i] < '0' || s[i] > '9') && (s[i] != WILD_CHAR || !wild))
+			return false;
+		d[i] = s[i] == WILD_CHAR ? WILD : (uint8_t)(s[i] - '0');
+	}
+	return true;
+}
+
+int plmn_write(uint8_t plmn[3], const char *mcc, const char *mnc, bool wild)
+{
+	size_t n = strnlen(mnc, 4);
 	uint8_t d[6];
 
-	if (digits_len(mcc, 3) != 3 || n < 2)
+	if (strnlen(mcc, 4) != 3 || n < 2 || n > 3 || !plmn_digits(d, mcc, 3, wild) ||
+	    !plmn_digits(d + 3, mnc, n, wild))
 		return OTA_E_DIGITS;
-	for (size_t i = 0; i < 3; i++)
-		d[i] = (uint8_t)(mcc[i] - '0');
-	d[3] = (uint8_t)(mnc[0] - '0');
-	d[4] = (uint8_t)(mnc[1] - '0');
-	d[5] = n == 3 ? (uint8_t)(mnc[2] - '0') : 0xf;
+	if (n == 2)
+		d[5] = 0xf;
 	plmn[0] = (uint8_t)(d[1] << 4 | d[0]);
 	plmn[1] = (uint8_t)(d[5] << 4 | d[2]);
 	plmn[2] = (uint8_t)(d[4] << 4 | d[3]);
 	return 3;
 }
 
-int usim_plmn_decode(char mcc[4], char mnc[4], const uint8_t plmn[3])
+int plmn_read(char mcc[4], char mnc[4], const uint8_t plmn[3], bool wild)
 {
 	uint8_t d[6] = { plmn[0] & 0x0f, plmn[0] >> 4, plmn[1] & 0x0f, plmn[2] & 0x0f, plmn[2] >> 4, plmn[1] >> 4 };
 	size_t n = d[5] == 0xf ? 2 : 3;
 
 	mcc[0] = mnc[0] = '\0';
 	for (size_t i = 0; i < 3 + n; i++)
-		if (d[i] > 9)
+		if (d[i] > 9 && (d[i] != WILD || !wild))
 			return OTA_E_DIGITS;
 	for (size_t i = 0; i < 3; i++)
-		mcc[i] = (char)('0' + d[i]);
+		mcc[i] = d[i] == WILD ? WILD_CHAR : (char)('0' + d[i]);
 	for (size_t i = 0; i < n; i++)
-		mnc[i] = (char)('0' + d[3 + i]);
+		mnc[i] = d[3 + i] == WILD ? WILD_CHAR : (char)('0' + d[3 + i]);
 	mcc[3] = mnc[n] = '\0';
 	return 0;
+}
+
+int usim_plmn_encode(uint8_t plmn[3], const char *mcc, const char *mnc)
+{
+	return plmn_write(plmn, mcc, mnc, false);
+}
+
+int usim_plmn_decode(char mcc[4], char mnc[4], const uint8_t plmn[3])
+{
+	return plmn_read(mcc, mnc, plmn, false);
 }
 
 /* TS 31.102, 4.2.15: b8 of octet 1 is class 15, b1 of octet 2 is class 0. */

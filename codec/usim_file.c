@@ -20,13 +20,13 @@ static const struct usim_file files[] = {
 	{ USIM_ADF, USIM_FID_KEYSPS, "EF_KeysPS", 33, 33, 1, false, true },
 	{ USIM_ADF, USIM_FID_HPPLMN, "EF_HPPLMN", 1, 1, 1, false, false },
 	{ USIM_ADF, USIM_FID_UST, "EF_UST", 1, ANY, 1, false, false },
-	{ USIM_ADF, USIM_FID_GID1, "EF_GID1", 1, ANY, 1, false, false },
-	{ USIM_ADF, USIM_FID_GID2, "EF_GID2", 1, ANY, 1, false, false },
+	{ USIM_ADF, USIM_FID_GID1, "EF_GID1", 1, ANY, 1, false, true },
+	{ USIM_ADF, USIM_FID_GID2, "EF_GID2", 1, ANY, 1, false, true },
 	{ USIM_ADF, USIM_FID_MSISDN, "EF_MSISDN", 14, ANY, 1, true, false },
 	{ USIM_ADF, USIM_FID_SMSP, "EF_SMSP", 28, ANY, 1, true, false },
 	{ USIM_ADF, USIM_FID_SPN, "EF_SPN", 17, 17, 1, false, false },
 	{ USIM_ADF, USIM_FID_START_HFN, "EF_START-HFN", 6, 6, 1, false, true },
-	{ USIM_ADF, USIM_FID_THRESHOLD, "EF_THRESHOLD", 3, 3, 1, false, false },
+	{ USIM_ADF, USIM_FID_THRESHOLD, "EF_THRESHOLD", 3, 3, 1, false, true },
 	{ USIM_ADF, USIM_FID_PLMNWACT, "EF_PLMNwAcT", 5, ANY, 5, false, false },
 	{ USIM_ADF, USIM_FID_OPLMNWACT, "EF_OPLMNwACT", 5, ANY, 5, false, false },
 	{ USIM_ADF, USIM_FID_HPLMNWACT, "EF_HPLMNwAcT", 5, ANY, 5, false, false },
@@ -35,10 +35,10 @@ static const struct usim_file files[] = {
 	{ USIM_ADF, USIM_FID_FPLMN, "EF_FPLMN", 3, ANY, 3, false, true },
 	{ USIM_ADF, USIM_FID_LOCI, "EF_LOCI", 11, 11, 1, false, true },
 	{ USIM_ADF, USIM_FID_AD, "EF_AD", 3, ANY, 1, false, false },
-	{ USIM_ADF, USIM_FID_ECC, "EF_ECC", 4, ANY, 1, true, false },
+	{ USIM_ADF, USIM_FID_ECC, "EF_ECC", 4, ANY, 1, true, true },
 	{ USIM_ADF, USIM_FID_NETPAR, "EF_NETPAR", 46, ANY, 1, false, true },
-	{ USIM_ADF, USIM_FID_PNN, "EF_PNN", 3, ANY, 1, true, false },
-	{ USIM_ADF, USIM_FID_OPL, "EF_OPL", 8, 8, 1, true, false },
+	{ USIM_ADF, USIM_FID_PNN, "EF_PNN", 3, ANY, 1, true, true },
+	{ USIM_ADF, USIM_FID_OPL, "EF_OPL", 8, ANY, 1, true, true },
 	{ USIM_ADF, USIM_FID_EHPLMN, "EF_EHPLMN", 3, ANY, 3, false, false },
 	{ USIM_ADF, USIM_FID_EPSLOCI, "EF_EPSLOCI", 18, 18, 1, false, true },
 	{ USIM_ADF, USIM_FID_EPSNSC, "EF_EPSNSC", 54, ANY, 1, true, true },
@@ -47,7 +47,7 @@ static const struct usim_file files[] = {
 	{ USIM_DF_5GS, USIM_FID_5GS3GPPNSC, "EF_5GS3GPPNSC", 57, ANY, 1, true, true },
 	{ USIM_DF_5GS, USIM_FID_5GSN3GPPNSC, "EF_5GSN3GPPNSC", 57, ANY, 1, true, true },
 	{ USIM_DF_5GS, USIM_FID_5GAUTHKEYS, "EF_5GAUTHKEYS", 34, ANY, 1, false, true },
-	{ USIM_DF_5GS, USIM_FID_SUCI_CALC_INFO, "EF_SUCI_Calc_Info", 2, ANY, 1, false, false },
+	{ USIM_DF_5GS, USIM_FID_SUCI_CALC_INFO, "EF_SUCI_Calc_Info", 2, ANY, 1, false, true },
 	{ USIM_DF_5GS, USIM_FID_ROUTING_IND, "EF_Routing_Indicator", 4, 4, 1, false, false },
 	{ USIM_ADF_ISIM, ISIM_FID_IMPI, "EF_IMPI", 2, ANY, 1, false, false },
 	{ USIM_ADF_ISIM, ISIM_FID_DOMAIN, "EF_DOMAIN", 2, ANY, 1, false, false },
@@ -119,8 +119,18 @@ __attribute__((format(printf, 2, 3))) static void say(struct text *t, const char
 	va_start(ap, fmt);
 	n = vsnprintf(t->p + t->len, t->cap - t->len, fmt, ap);
 	va_end(ap);
-	if (n > 0)
-		t->len += (size_t)n < t->cap - t->len ? (size_t)n : t->cap - t->len - 1;
+	if (n > 0 && (size_t)n < t->cap - t->len) {
+		t->len += (size_t)n;
+	} else if (n > 0) {
+		t->len = t->cap - 1;
+		/* names are UTF-8: nothing but whole characters */
+		while (t->len && ((uint8_t)t->p[t->len - 1] & 0xc0) == 0x80)
+			t->len--;
+		if (t->len && (uint8_t)t->p[t->len - 1] >= 0xc0)
+			t->len--;
+		t->p[t->len] = '\0';
+		t->cap = t->len + 1;
+	}
 }
 
 static void say_plmn(struct text *t, const uint8_t plmn[3])
@@ -327,6 +337,115 @@ static int say_routing(struct text *t, const uint8_t *ef, size_t len)
 	return rc;
 }
 
+/* As card and cardholder will see it: what is no printable character is a '?'. */
+static void say_alpha(struct text *t, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		say(t, "%c", p[i] >= 0x20 && p[i] < 0x7f ? p[i] : '?');
+}
+
+static int say_gid(struct text *t, const uint8_t *ef, size_t len)
+{
+	const uint8_t *id;
+	size_t n;
+	int rc = usim_gid_decode(&id, &n, ef, len);
+
+	say(t, n ? "group " : "no group");
+	for (size_t i = 0; i < n; i++)
+		say(t, "%02X", id[i]);
+	return rc;
+}
+
+static void say_name(struct text *t, const char *what, const struct usim_network_name *name)
+{
+	if (name->text[0])
+		say(t, "%s \"%s\"%s%s", what, name->text, name->ucs2 ? " (UCS2)" : "",
+		    name->add_ci ? " with the country's initials" : "");
+}
+
+static int say_pnn(struct text *t, const uint8_t *ef, size_t len)
+{
+	struct usim_pnn p;
+	int rc = usim_pnn_decode(&p, ef, len);
+
+	if (!p.full.text[0] && !p.brief.text[0] && !p.info_len)
+		say(t, "no network name");
+	say_name(t, "network name", &p.full);
+	say_name(t, p.full.text[0] ? ", short" : "short network name", &p.brief);
+	if (p.info_len)
+		say(t, ", %zu octets of additional information", p.info_len);
+	return rc;
+}
+
+static int say_opl(struct text *t, const uint8_t *ef, size_t len)
+{
+	struct usim_opl o;
+	int rc = usim_opl_decode(&o, ef, len);
+
+	if (!o.mcc[0])
+		say(t, "no network");
+	else if (o.first == 0 && o.last == 0xfffe)
+		say(t, "PLMN %s-%s, all areas: ", o.mcc, o.mnc);
+	else
+		say(t, "PLMN %s-%s, areas %04X to %04X: ", o.mcc, o.mnc, o.first, o.last);
+	if (o.mcc[0] && o.pnn)
+		say(t, "the name in record %u of EF_PNN", o.pnn);
+	else if (o.mcc[0])
+		say(t, "a name from elsewhere");
+	return rc;
+}
+
+static int say_ecc(struct text *t, const uint8_t *ef, size_t len)
+{
+	static const char *const names[] = { "police",		"ambulance",	"fire brigade",	  "marine guard",
+					     "mountain rescue", "manual eCall", "automatic eCall" };
+	struct usim_ecc e;
+	int rc = usim_ecc_decode(&e, ef, len);
+
+	say(t, e.code[0] ? "emergency number %s" : "no emergency number", e.code);
+	if (e.alpha_len) {
+		say(t, " \"");
+		say_alpha(t, e.alpha, e.alpha_len);
+		say(t, "\"");
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		if (e.category >> i & 1)
+			say(t, ", %s", names[i]);
+	return rc;
+}
+
+static int say_threshold(struct text *t, const uint8_t *ef, size_t len)
+{
+	uint32_t start;
+	int rc = usim_threshold_decode(&start, ef, len);
+
+	say(t, "keys are used up when START is %05X", (unsigned)start);
+	return rc;
+}
+
+static int say_suci(struct text *t, const uint8_t *ef, size_t len)
+{
+	static const char *const names[] = { "null scheme", "profile A", "profile B" };
+	struct usim_suci s;
+	int rc = usim_suci_decode(&s, ef, len);
+
+	say(t, s.schemes ? "SUCI by " : "nothing set for SUCI");
+	for (size_t i = 0; i < s.schemes; i++) {
+		uint8_t id = s.scheme[i].id, key = s.scheme[i].key;
+
+		say(t, i ? ", then " : "");
+		if (id < ARRAY_SIZE(names))
+			say(t, "%s", names[id]);
+		else
+			say(t, "scheme %u", id);
+		if (key && key <= s.keys)
+			say(t, " with key %u of %u octets", s.key[key - 1].id, s.key[key - 1].len);
+		else if (key)
+			say(t, " with a key that is not there");
+	}
+	return rc;
+}
+
 static int say_file(struct text *t, const struct usim_file *f, const uint8_t *ef, size_t len)
 {
 	switch (f->fid) {
@@ -373,6 +492,19 @@ static int say_file(struct text *t, const struct usim_file *f, const uint8_t *ef
 		return say_isim(t, ef, len);
 	case USIM_FID_ROUTING_IND:
 		return say_routing(t, ef, len);
+	case USIM_FID_GID1:
+	case USIM_FID_GID2:
+		return say_gid(t, ef, len);
+	case USIM_FID_PNN:
+		return say_pnn(t, ef, len);
+	case USIM_FID_OPL:
+		return say_opl(t, ef, len);
+	case USIM_FID_ECC:
+		return say_ecc(t, ef, len);
+	case USIM_FID_THRESHOLD:
+		return say_threshold(t, ef, len);
+	case USIM_FID_SUCI_CALC_INFO:
+		return say_suci(t, ef, len);
 	default:
 		say(t, "%zu octets", len);
 		return 0;
@@ -396,7 +528,7 @@ int usim_describe(char *buf, size_t cap, enum usim_df df, uint16_t fid, const ui
 	if (rc == 0)
 		rc = say_file(&t, f, ef, len);
 	if (rc) {
-		t.len = 0;
+		t = (struct text){ .p = buf, .cap = cap };
 		say(&t, "%s: %zu octets that are no such contents: %s", f->name, len, ota_strerror(rc));
 	}
 	return rc;

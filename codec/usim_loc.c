@@ -255,7 +255,7 @@ static int fivegs_deleted(uint8_t *ef)
 	return (int)(w - ef);
 }
 
-/* 4.2.50: START values of both domains at their highest: new keys are needed. */
+/* 4.2.51 and annex E: START is 0 in both domains, the nibble above its 20 bits is F. */
 static int start_hfn_deleted(uint8_t *ef)
 {
 	static const uint8_t start[6] = { 0xf0, 0x00, 0x00, 0xf0, 0x00, 0x00 };
@@ -293,7 +293,12 @@ int usim_deleted(uint8_t *ef, size_t len, enum usim_df df, uint16_t fid, uint16_
 		memset(ef, NONE, len);
 		ef[len - 1] = KSI_NONE;
 		return (int)len;
-	default: /* lists, contexts, cached frequencies: all ones */
+	case USIM_FID_SUCI_CALC_INFO: /* 4.4.11.8: the list of schemes is mandatory, so it is there and empty */
+		memset(ef, NONE, len);
+		ef[0] = 0xa0;
+		ef[1] = 0;
+		return (int)len;
+	default: /* lists, contexts, cached frequencies, names and numbers, the highest START: all ones */
 		memset(ef, NONE, len);
 		return (int)len;
 	}

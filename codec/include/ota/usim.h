@@ -74,6 +74,8 @@
 #define USIM_SMSP_LEN_MIN    28 /* without alpha identifier */
 #define USIM_MSISDN_LEN_MIN  14
 #define USIM_ROUTING_IND_LEN 4
+#define USIM_THRESHOLD_LEN   3
+#define USIM_OPL_LEN_MIN     8
 
 /* The same file id means one thing below ADF_USIM and another below DF_GSM. */
 enum usim_df {
@@ -191,6 +193,82 @@ unsigned usim_vp_minutes(uint8_t vp); /* 5 minutes .. 63 weeks */
 /* EF_SPN (4.2.12): display condition and name, GSM default alphabet (ASCII where both agree) or as the caller coded it. */
 int usim_spn_encode(uint8_t ef[USIM_SPN_LEN], uint8_t display, const uint8_t *name, size_t len);
 int usim_spn_decode(uint8_t *display, const uint8_t **name, size_t *name_len, const uint8_t *ef, size_t len);
+
+/* ------------------------------------------------------------------------------ what makes an operator's brand */
+
+/* EF_GID1, EF_GID2 (4.2.10, 4.2.11): n octets of one's own, the rest FF; n = 0 for none (TS 22.022, A.1). */
+int usim_gid_encode(uint8_t *ef, size_t len, const uint8_t *id, size_t n);
+int usim_gid_decode(const uint8_t **id, size_t *n, const uint8_t *ef, size_t len);
+
+/* A name of a network (TS 24.008, 10.5.3.5a).  The text is UTF-8, characters of the basic plane only; what is not to be
+ * shown on a screen reads as '?'. */
+#define USIM_NAME_MAX 128
+struct usim_network_name {
+	char text[USIM_NAME_MAX]; /* NUL-terminated; "": there is none */
+	bool ucs2;   /* coded as UCS2.  A name that the GSM default alphabet does not have is so in any case */
+	bool add_ci; /* the phone puts the country's initials to it */
+};
+/* EF_PNN (4.2.58), one record.  Without a full name it is an unused one. */
+struct usim_pnn {
+	struct usim_network_name full, brief;
+	const uint8_t *info; /* PLMN additional information, as it is coded (102 221, annex A); borrows */
+	size_t info_len;
+};
+int usim_pnn_encode(uint8_t *rec, size_t len, const struct usim_pnn *p);
+int usim_pnn_decode(struct usim_pnn *p, const uint8_t *rec, size_t len);
+/* EF_OPL (4.2.59), one record: where the name of record `pnn` of EF_PNN is shown. */
+struct usim_opl {
+	char mcc[4], mnc[4];  /* 'D' for any digit; both empty: the record is unused */
+	uint16_t first, last; /* LAC or TAC; 0000 to FFFE are all of them */
+	uint8_t pnn;	      /* from 1; 0: the name is to be taken from elsewhere */
+};
+int usim_opl_encode(uint8_t *rec, size_t len, const struct usim_opl *o);
+int usim_opl_decode(struct usim_opl *o, const uint8_t *rec, size_t len);
+
+/* EF_ECC (4.2.21), one record; below DF_GSM the file is another. */
+#define USIM_ECC_DIGITS_MAX 6
+struct usim_ecc {
+	char code[USIM_ECC_DIGITS_MAX + 1]; /* "": the record is unused */
+	const uint8_t *alpha;		    /* what to show, coded as in EF_SPN, without the FF behind it; borrows */
+	size_t alpha_len;
+	uint8_t category; /* USIM_ECC_*, or-ed; 0: any service */
+};
+#define USIM_ECC_POLICE	      0x01 /* TS 24.008, 10.5.4.33 */
+#define USIM_ECC_AMBULANCE    0x02
+#define USIM_ECC_FIRE	      0x04
+#define USIM_ECC_MARINE	      0x08
+#define USIM_ECC_MOUNTAIN     0x10
+#define USIM_ECC_ECALL_MANUAL 0x20
+#define USIM_ECC_ECALL_AUTO   0x40
+int usim_ecc_encode(uint8_t *rec, size_t len, const struct usim_ecc *e);
+int usim_ecc_decode(struct usim_ecc *e, const uint8_t *rec, size_t len);
+
+/* EF_THRESHOLD (4.2.52): the value of START, of 20 bits, at which keys are used up (TS 33.102, 6.4.8). */
+int usim_threshold_encode(uint8_t ef[USIM_THRESHOLD_LEN], uint32_t start);
+int usim_threshold_decode(uint32_t *start, const uint8_t *ef, size_t len);
+
+/* EF_SUCI_Calc_Info (4.4.11.8): how the phone conceals the IMSI in 5G, the first scheme it knows; public keys only.
+ * Neither schemes nor keys: nothing is set.  With service 124 of EF_UST available such contents keep some modems out of
+ * 5G; the null scheme alone (one scheme, id 0, key 0) does not. */
+#define USIM_SUCI_SCHEMES_MAX 16
+#define USIM_SUCI_KEYS_MAX    8
+enum usim_suci_scheme { /* TS 33.501, annex C; 12 to 15 are the operator's own */
+			USIM_SUCI_NULL = 0,
+			USIM_SUCI_PROFILE_A = 1, /* X25519: a key of 32 octets */
+			USIM_SUCI_PROFILE_B = 2, /* secp256r1: 33 octets, or 65 uncompressed */
+};
+struct usim_suci {
+	size_t schemes, keys;
+	struct {
+		uint8_t id, key; /* which of the keys below, from 1; 0: none */
+	} scheme[USIM_SUCI_SCHEMES_MAX];
+	struct {
+		uint8_t id, len;
+		const uint8_t *octets; /* borrows */
+	} key[USIM_SUCI_KEYS_MAX];
+};
+int usim_suci_encode(uint8_t *ef, size_t len, const struct usim_suci *s);
+int usim_suci_decode(struct usim_suci *s, const uint8_t *ef, size_t len);
 
 /* --------------------------------------------------------------------------------- location and session keys */
 

@@ -111,6 +111,62 @@ static void numbers(const uint8_t *ef, size_t size)
 		usim_ust_has(ef, size, service);
 }
 
+/* What was understood can be written, and is understood as the same again. */
+static void brand(const uint8_t *ef, size_t size)
+{
+	struct usim_pnn p, p2;
+	struct usim_opl o, o2;
+	struct usim_ecc e, e2;
+	uint8_t again[255];
+	const uint8_t *id;
+	uint32_t start;
+	size_t n;
+
+	if (usim_pnn_decode(&p, ef, size) == 0) {
+		fuzz_touch(p.info, p.info_len);
+		if (p.full.text[0]) {
+			FUZZ_HOLDS(usim_pnn_encode(again, size, &p) == (int)size);
+			FUZZ_HOLDS(usim_pnn_decode(&p2, again, size) == 0 && p.info_len == p2.info_len);
+			FUZZ_HOLDS(!strcmp(p.full.text, p2.full.text) && !strcmp(p.brief.text, p2.brief.text));
+			FUZZ_HOLDS(p.full.ucs2 == p2.full.ucs2 && p.full.add_ci == p2.full.add_ci);
+		}
+	}
+	if (usim_opl_decode(&o, ef, size) == 0) {
+		FUZZ_HOLDS(usim_opl_encode(again, size, &o) == (int)size);
+		FUZZ_HOLDS(!o.mcc[0] || memcmp(again, ef, USIM_OPL_LEN_MIN) == 0);
+		FUZZ_HOLDS(usim_opl_decode(&o2, again, size) == 0 && o.pnn == o2.pnn);
+	}
+	if (usim_ecc_decode(&e, ef, size) == 0) {
+		fuzz_touch(e.alpha, e.alpha_len);
+		FUZZ_HOLDS(usim_ecc_encode(again, size, &e) == (int)size);
+		FUZZ_HOLDS(usim_ecc_decode(&e2, again, size) == 0 && !strcmp(e.code, e2.code) &&
+			   e.category == e2.category);
+	}
+	if (usim_gid_decode(&id, &n, ef, size) == 0)
+		FUZZ_HOLDS(usim_gid_encode(again, size, id, n) == (int)size && (!n || memcmp(again, ef, size) == 0));
+	if (usim_threshold_decode(&start, ef, size) == 0)
+		FUZZ_HOLDS(usim_threshold_encode(again, start) == (int)size);
+}
+
+static void suci(const uint8_t *ef, size_t size)
+{
+	struct usim_suci s, s2;
+	uint8_t again[255];
+	int rc;
+
+	if (usim_suci_decode(&s, ef, size))
+		return;
+	for (size_t i = 0; i < s.keys; i++)
+		fuzz_touch(s.key[i].octets, s.key[i].len);
+	/* keys that do not fit their scheme are read, and not written */
+	rc = usim_suci_encode(again, size, &s);
+	FUZZ_HOLDS(rc == (int)size || rc == OTA_E_RANGE || rc == OTA_E_LENGTH);
+	if (rc < 0)
+		return;
+	FUZZ_HOLDS(usim_suci_decode(&s2, again, size) == 0 && s.schemes == s2.schemes && s.keys == s2.keys);
+	FUZZ_HOLDS(memcmp(s.scheme, s2.scheme, sizeof(s.scheme)) == 0);
+}
+
 /* Every file of ours put into words, into a buffer that may be too small. */
 static void words(const uint8_t *ef, size_t size)
 {
@@ -144,6 +200,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	lists(data, size, false);
 	lists(data, size, true);
 	numbers(data, size);
+	brand(data, size);
+	suci(data, size);
 	words(data, size);
 	return 0;
 }

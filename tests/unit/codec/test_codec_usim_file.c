@@ -25,6 +25,13 @@ static void deleted_values(void **state)
 		{ USIM_DF_5GS, USIM_FID_5GAUTHKEYS, 0, 68, "", 0 },
 		{ USIM_ADF, USIM_FID_FPLMN, 0, 12, "", 0 },
 		{ USIM_ADF, USIM_FID_NETPAR, 0, 50, "", 0 },
+		{ USIM_ADF, USIM_FID_GID1, 0, 8, "", 0 },
+		{ USIM_ADF, USIM_FID_GID2, 0, 1, "", 0 },
+		{ USIM_ADF, USIM_FID_ECC, 0, 4, "", 0 },
+		{ USIM_ADF, USIM_FID_PNN, 0, 24, "", 0 },
+		{ USIM_ADF, USIM_FID_OPL, 0, 8, "", 0 },
+		{ USIM_ADF, USIM_FID_THRESHOLD, 0, 3, "", 0 },
+		{ USIM_DF_5GS, USIM_FID_SUCI_CALC_INFO, 0, 2, "\xa0\x00", 2 },
 		{ USIM_DF_GSM, USIM_FID_LOCI, 0, 11, "\x00\x00\xff\x01", 4 },
 		{ USIM_DF_GSM, SIM_FID_LOCIGPRS, 0, 14, "\x00\x00\xff\x01", 4 },
 		{ USIM_DF_GSM, SIM_FID_KC, 0, 9, "\x07", 1 },
@@ -47,6 +54,11 @@ static void deleted_values(void **state)
 	assert_int_equal(ef[32], 0xff);
 	assert_int_equal(usim_deleted(ef, 6, USIM_ADF, USIM_FID_START_HFN, 0), 6);
 	assert_memory_equal(ef, "\xf0\x00\x00\xf0\x00\x00", 6);
+	assert_int_equal(usim_deleted(ef, 60, USIM_DF_5GS, USIM_FID_SUCI_CALC_INFO, 0), 60);
+	assert_memory_equal(ef, "\xa0\x00\xff\xff", 4);
+	assert_int_equal(ef[59], 0xff);
+	assert_int_equal(usim_deleted(ef, 1, USIM_DF_5GS, USIM_FID_SUCI_CALC_INFO, 0), OTA_E_LENGTH);
+	assert_int_equal(usim_deleted(ef, 7, USIM_ADF, USIM_FID_OPL, 0), OTA_E_LENGTH);
 	/* the wrong length, a file that is never deleted, one that is not ours */
 	assert_int_equal(usim_deleted(ef, 12, USIM_ADF, USIM_FID_LOCI, 0), OTA_E_LENGTH);
 	assert_int_equal(usim_deleted(ef, 13, USIM_ADF, USIM_FID_FPLMN, 0), OTA_E_LENGTH);
@@ -378,7 +390,38 @@ static void in_words(void **state)
 		  "a@\x01",
 		  5, 0, "\"a@?\"" },
 		{ USIM_DF_5GS, USIM_FID_ROUTING_IND, "\x10\xf2\xff\xff", 4, 0, "routing indicator 012" },
-		{ USIM_ADF, USIM_FID_THRESHOLD, "\x01\x02\x03", 3, 0, "3 octets" },
+		{ USIM_ADF, USIM_FID_THRESHOLD, "\x01\x02\x03", 3, 0, "keys are used up when START is 10203" },
+		{ USIM_ADF, USIM_FID_UST, "\x01\x02\x03", 3, 0, "3 octets" },
+		{ USIM_ADF, USIM_FID_GID1, "\x0a\xff\x33\xff\xff", 5, 0, "group 0AFF33" },
+		{ USIM_ADF, USIM_FID_GID2, "\xff\xff", 2, 0, "no group" },
+		{ USIM_ADF, USIM_FID_PNN, "\x43\x0a\x82\xd4\x32\xbb\xbc\x7e\xb7\x5d\xe4\x32\xff", 13, 0,
+		  "network name \"Telekom.de\"" },
+		{ USIM_ADF, USIM_FID_PNN,
+		  "\x43\x05\x90\x4e\x2d\x56\xfd\x45\x03\x8a"
+		  "AA\x80\x01z\xff",
+		  16, 0,
+		  "network name \"\xe4\xb8\xad\xe5\x9b\xbd\" (UCS2), short \"A$\" with the country's initials, "
+		  "1 octets of "
+		  "additional information" },
+		{ USIM_ADF, USIM_FID_PNN, "\x45\x02\x81\x41", 4, 0, "short network name \"A\"" },
+		{ USIM_ADF, USIM_FID_PNN, "\xff\xff\xff", 3, 0, "no network name" },
+		{ USIM_ADF, USIM_FID_OPL, "\x62\xf2\x10\x00\x00\xff\xfe\x01", 8, 0,
+		  "PLMN 262-01, all areas: the name in record 1 of EF_PNN" },
+		{ USIM_ADF, USIM_FID_OPL, "\x21\x63\xd4\x78\x9a\xbc\xde\x00", 8, 0,
+		  "PLMN 123-4D6, areas 789A to BCDE: a name from elsewhere" },
+		{ USIM_ADF, USIM_FID_OPL, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, 0, "no network" },
+		{ USIM_ADF, USIM_FID_ECC, "\x11\xf2\xff\x1f", 4, 0,
+		  "emergency number 112, police, ambulance, fire brigade, marine guard, mountain rescue" },
+		{ USIM_ADF, USIM_FID_ECC,
+		  "\x11\xf2\xff"
+		  "SOS\x01\xff\xff\xe0",
+		  10, 0, "emergency number 112 \"SOS?\", manual eCall, automatic eCall" },
+		{ USIM_ADF, USIM_FID_ECC, "\xff\xff\xff\x00", 4, 0, "no emergency number" },
+		{ USIM_DF_5GS, USIM_FID_SUCI_CALC_INFO, "\xff\xff\xff", 3, 0, "nothing set for SUCI" },
+		{ USIM_DF_5GS, USIM_FID_SUCI_CALC_INFO, "\xa0\x02\x00\x00", 4, 0, "SUCI by null scheme" },
+		{ USIM_DF_5GS, USIM_FID_SUCI_CALC_INFO, "\xa0\x04\x0d\x01\x01\x02\xa1\x07\x80\x01\x1b\x81\x02zz\xff",
+		  15, 0, "SUCI by scheme 13 with key 27 of 2 octets, then profile A with a key that is not there" },
+		{ USIM_DF_5GS, USIM_FID_SUCI_CALC_INFO, "\xa0\x03\x00\x00\x00", 5, OTA_E_LENGTH, NULL },
 		{ USIM_ADF, USIM_FID_IMSI, "\x08", 1, OTA_E_LENGTH,
 		  "EF_IMSI: 1 octets that are no such contents: a length field contradicts another or the input" },
 		{ USIM_ADF, 0x1234, "\x08", 1, OTA_E_FORMAT, "1 octets of an unknown file" },
