@@ -328,7 +328,9 @@ static void read_answer(struct world *w, struct watched_card *c, const struct st
 	struct ota_crypt crypt = ks_crypt(w->audit);
 	uint8_t scratch[OTA_PACKET_MAX], want[USIM_IMSI_LEN];
 	struct ota_cmd_params p;
-	struct ota_compact_rsp r;
+	struct ota_rapdu_iter it = { 0 };
+	struct ota_script_rsp r;
+	struct ota_rapdu last = { 0 };
 	struct ota_rsp rsp;
 
 	if (!s || s->row.kind != CMD_READBACK || s->shows_old || len > sizeof(scratch))
@@ -336,10 +338,12 @@ static void read_answer(struct world *w, struct watched_card *c, const struct st
 	params_of(c, &s->row, &p);
 	memcpy(scratch, pkt, len);
 	(void)ota_rsp_open(&rsp, scratch, len, &p, &crypt); /* the verdict says it all */
-	if (rsp.verdict != OTA_ACCEPT || rsp.status || ota_compact_rsp_parse(&r, rsp.data, rsp.data_len))
+	if (rsp.verdict != OTA_ACCEPT || rsp.status || ota_script_rsp_parse(&r, w->sc.format, rsp.data, rsp.data_len))
 		return;
-	s->shows_old = r.data_len == sizeof(want) && usim_imsi_encode(want, c->new_imsi) > 0 &&
-		       memcmp(r.data, want, sizeof(want)) != 0;
+	while (ota_rapdu_next(&r, &it, &last))
+		; /* READ stands last */
+	s->shows_old = last.data_len == sizeof(want) && usim_imsi_encode(want, c->new_imsi) > 0 &&
+		       memcmp(last.data, want, sizeof(want)) != 0;
 }
 
 static uint64_t batch_hash(const struct store_batch *b)

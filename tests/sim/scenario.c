@@ -44,6 +44,8 @@ static void draw_cards(struct scenario *sc, struct sim_rng *r)
 	if (chance(r, 20))
 		sc->spi[1] &= (uint8_t)~0x10; /* PoR not ciphered */
 
+	sc->format = chance(r, 60) ? OTA_FORMAT_COMPACT : chance(r, 50) ? OTA_FORMAT_DEFINITE : OTA_FORMAT_INDEFINITE;
+
 	sim_card_profile_default(p);
 	p->alg = sc->alg;
 	p->mac_len = sc->mac_len;
@@ -263,6 +265,7 @@ int scenario_profile(const struct scenario *sc, char *text, size_t cap)
 			 " tar b00011\n"
 			 " spi %02x %02x\n"
 			 " kvn %u\n"
+			 " format %s\n"
 			 " concat %s\n"
 			 " segments-max 5\n"
 			 " refresh %s\n"
@@ -277,7 +280,7 @@ int scenario_profile(const struct scenario *sc, char *text, size_t cap)
 			 "  update 6f78 acc\n"
 			 "  update 6f07 imsi\n"
 			 "  read 6f07 9\n",
-			 sc->spi[0], sc->spi[1], sc->kvn, sc->wide_ref ? "udh16" : "udh8",
+			 sc->spi[0], sc->spi[1], sc->kvn, ota_format_name(sc->format), sc->wide_ref ? "udh16" : "udh8",
 			 sc->card.no_refresh ? "power-cycle" : "card");
 
 	return n < 0 || (size_t)n >= cap ? -1 : n;

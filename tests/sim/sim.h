@@ -61,6 +61,7 @@ struct scenario {
 	enum sim_alg alg;
 	uint8_t mac_len, kvn;
 	uint8_t spi[2];
+	enum ota_format format;
 	struct sim_card_profile card;
 	unsigned wrong_keys; /* the first so many cards have other keys than the gateway was told */
 	unsigned denied;     /* the next so many refuse the update of EF_FPLMN */

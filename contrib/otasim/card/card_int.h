@@ -7,7 +7,7 @@
 #include "card.h"
 
 #define PACKET_MAX   (SIM_SEGMENTS_MAX * (SIM_UD_MAX - 6)) /* a whole command packet, from CPL on */
-#define RESPONSE_MAX (3 + 256)				   /* count, SW and data of one command */
+#define RESPONSE_MAX 360 /* compact: count, SW and data of one command; expanded: what the card has room for */
 
 /* Status codes of TS 102 225, table 5. */
 enum por_status {
@@ -51,12 +51,13 @@ struct sim_cmd {
 size_t sim_por_build(const struct sim_cmd *k, bool secure, uint8_t status, const uint8_t *data, size_t dlen,
 		     bool pad_80, uint8_t *buf, size_t cap);
 
-/* card_rfm.c: the files and the compact remote commands on them. */
+/* card_rfm.c: the files and the remote commands on them, compact or expanded as the script's first octet says. */
 void sim_fs_init(struct sim_card *c);
 void sim_fs_imsi(const struct sim_card *c, char imsi[SIM_IMSI_LEN]);
 struct script_result {
-	size_t len;		    /* of resp */
-	uint8_t resp[RESPONSE_MAX]; /* TS 102 226, 5.1.2: count, SW, data of the last */
+	size_t room; /* in: octets of an expanded answer that the way back can carry, at most RESPONSE_MAX */
+	size_t len;  /* of resp */
+	uint8_t resp[RESPONSE_MAX]; /* TS 102 226, 5.1.2: count, SW, data of the last; 5.2.2: AB or AF and its TLVs */
 	bool done;		    /* to the last command, without an error */
 	bool changed;		    /* the content of a file is another one now */
 	bool imsi_written;

@@ -1,9 +1,10 @@
-/* card_rfm.c - the files of a USIM and the compact remote commands on them.
+/* card_rfm.c - the files of a USIM and the remote commands on them.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * TS 102 226, 5.1: C-APDUs follow each other with nothing between; each script is a session of its own, starts at the
- * application's DF without a current EF, stops at the first failing command; the answer is count, SW and data of the
- * last executed one.  Files and sizes: TS 31.102, 4.2 and TS 51.011 for the SIM's view of them.
+ * TS 102 226, 5.1, compact: C-APDUs follow each other with nothing between; each script is a session of its own, starts
+ * at the application's DF without a current EF, stops at the first failing command; the answer is count, SW and data of
+ * the last executed one.  5.2, expanded: AA L or AE 80 .. 00 00 around TLVs, 22 for a C-APDU; the answer has a 23 with
+ * data and SW for each.  Files and sizes: TS 31.102, 4.2 and TS 51.011 for the SIM's view of them.
  */
 #include <string.h>
 
@@ -529,40 +530,326 @@ static bool sw_good(uint16_t sw)
 	return sw == 0x9000 || sw >> 8 == 0x61 || sw >> 8 == 0x9f || sw >> 8 == 0x91;
 }
 
-void sim_script_run(struct sim_card *c, const uint8_t tar[3], const uint8_t *p, size_t len, struct script_result *res)
+static struct session session_open(struct sim_card *c, const uint8_t tar[3])
 {
 	bool sim = !memcmp(tar, (uint8_t[]){ 0xb0, 0x00, 0x10 }, 3);
-	struct session s = { .c = c, .home = sim ? DF_MF : DF_ADF, .df = sim ? DF_MF : DF_ADF, .sw = 0x9000 };
+
+	return (struct session){ .c = c, .home = sim ? DF_MF : DF_ADF, .df = sim ? DF_MF : DF_ADF, .sw = 0x9000 };
+}
+
+static void compact_run(struct session *s, const uint8_t *p, size_t len, struct script_result *res)
+{
 	struct rd in = rd_init(p, len);
 	struct wr w = wr_init(res->resp, sizeof(res->resp));
 	uint8_t count = 0;
 	struct apdu a;
 
-	res->done = true;
 	while (rd_left(&in) && count < 255) {
 		if (count && rd_left(&in) == 1 && *in.p == 0)
 			break; /* Le behind the last command */
 		count++;
-		s.len = 0;
-		if (rd_left(&in) >= 2 && !class_ok(&s, in.p[0], in.p[1]))
-			s.sw = 0x6e00; /* nothing behind an unknown class can be read */
+		s->len = 0;
+		if (rd_left(&in) >= 2 && !class_ok(s, in.p[0], in.p[1]))
+			s->sw = 0x6e00; /* nothing behind an unknown class can be read */
 		else if (!apdu_read(&in, &a))
-			s.sw = 0x6700;
+			s->sw = 0x6700;
 		else
-			s.sw = run(&s, &a);
-		if (!sw_good(s.sw)) {
+			s->sw = run(s, &a);
+		if (!sw_good(s->sw)) {
 			res->done = false;
 			break;
 		}
 		if (a.ins != 0xa4)
-			s.fcp_len = 0;
+			s->fcp_len = 0;
 	}
 	wr_u8(&w, count);
-	wr_be(&w, s.sw, 2);
-	wr_bytes(&w, s.data, s.len);
+	wr_be(&w, s->sw, 2);
+	wr_bytes(&w, s->data, s->len);
 	res->len = wr_len(&w);
+}
+
+/* ---- expanded format (TS 102 226, 5.2; tags: TS 101 220, 7.18 to 7.20) ---- */
+
+#define TAG_COMMAND	  0xaa
+#define TAG_COMMAND_INDEF 0xae
+#define TAG_ANSWER	  0xab
+#define TAG_ANSWER_INDEF  0xaf
+#define TAG_C_APDU	  0x22
+#define TAG_R_APDU	  0x23
+#define TAG_EXECUTED	  0x80
+#define TAG_IMMEDIATE	  0x81
+#define TAG_ERROR_ACTION  0x82
+#define TAG_CHAINING	  0x83
+#define TAG_BAD_FORMAT	  0x90
+
+#define LEN_OPEN       0x80
+#define SW_CUT_OFF     0x62f1
+#define RAPDU_SHORTEST 4  /* 23 02 SW */
+#define FRAME_MAX      10 /* AB 82 xxxx 80 01 n, and one TLV about why it went no further */
+
+enum bad_format { BAD_NONE, BAD_UNKNOWN_TAG, BAD_WRONG_LENGTH, BAD_NO_LENGTH };
+
+/* A BER length of one to three octets; -1: not one, or not there. */
+static long ber_length(struct rd *in)
+{
+	uint8_t first;
+
+	if (!rd_left(in))
+		return -1;
+	first = rd_u8(in);
+	if (first < 0x80)
+		return first;
+	if ((first != 0x81 && first != 0x82) || rd_left(in) < (size_t)(first & 0x7f))
+		return -1;
+	return (long)rd_be(in, first & 0x7f);
+}
+
+static void put_length(struct wr *w, size_t n)
+{
+	if (n >= 0x80)
+		wr_u8(w, n >= 0x100 ? 0x82 : 0x81);
+	wr_be(w, n, n >= 0x100 ? 2 : 1);
+}
+
+static size_t rapdu_octets(size_t data)
+{
+	size_t n = data + 2;
+
+	return 1 + (n < 0x80 ? 1 : n < 0x100 ? 2 : 3) + n;
+}
+
+struct expanded {
+	struct session *s;
+	struct wr tlvs; /* of the answer, without its head */
+	uint8_t body[RESPONSE_MAX];
+	size_t room;	/* of it */
+	unsigned count; /* command objects executed */
+	bool indefinite, stop;
+};
+
+static void answer_tlv(struct expanded *x, uint8_t tag, uint8_t value)
+{
+	wr_u8(&x->tlvs, tag);
+	wr_u8(&x->tlvs, 1);
+	wr_u8(&x->tlvs, value);
+}
+
+/* The octets of one 22 object; nothing may stand behind the command but its Le. */
+static bool capdu_read(struct rd *in, struct apdu *a, bool *le)
+{
+	*le = false;
+	a->cla = rd_u8(in);
+	a->ins = rd_u8(in);
+	a->p1 = rd_u8(in);
+	a->p2 = rd_u8(in);
+	a->p3 = rd_left(in) ? rd_u8(in) : 0;
+	a->data = ins_has_data(a->ins) ? rd_bytes(in, a->p3) : NULL;
+	if (a->data && rd_left(in) == 1) {
+		*le = true;
+		rd_u8(in);
+	}
+	return !in->bad && !rd_left(in);
+}
+
+/* Case 4 in expanded format: what a GET RESPONSE would fetch comes back with the command itself. */
+static void fetch_response(struct session *s)
+{
+	if (s->sw >> 8 != 0x61 && s->sw >> 8 != 0x9f)
+		return;
+	memcpy(s->data, s->fcp, s->fcp_len);
+	s->len = s->fcp_len;
+	s->sw = 0x9000;
+}
+
+/* 5.2.2: data that do not fit are cut off, 62F1 says so, and the rest of the script is not run.  Where more commands follow
+ * room is kept for an answer to the next one. */
+static size_t cut_to_room(struct expanded *x, bool more)
+{
+	size_t n = x->s->len, left = x->room - wr_len(&x->tlvs), keep = more ? RAPDU_SHORTEST : 0;
+
+	if (rapdu_octets(n) + keep <= left)
+		return n;
+	x->s->sw = SW_CUT_OFF;
+	x->stop = true;
+	while (n && rapdu_octets(n) > left)
+		n--;
+	return n;
+}
+
+static void capdu_run(struct expanded *x, struct rd *in, bool more)
+{
+	struct session *s = x->s;
+	struct apdu a;
+	size_t n;
+	bool le;
+
+	s->len = 0;
+	if (!capdu_read(in, &a, &le))
+		s->sw = 0x6700;
+	else if (!class_ok(s, a.cla, a.ins))
+		s->sw = 0x6e00;
+	else
+		s->sw = run(s, &a);
+	if (le)
+		fetch_response(s);
+	if (!sw_good(s->sw))
+		x->stop = true;
+	else if (a.ins != 0xa4)
+		s->fcp_len = 0;
+	n = cut_to_room(x, more);
+	wr_u8(&x->tlvs, TAG_R_APDU);
+	put_length(&x->tlvs, n + 2);
+	wr_bytes(&x->tlvs, s->data, n);
+	wr_be(&x->tlvs, s->sw, 2);
+}
+
+/* Only as the first object.  There is no phone to ask: that a proactive session can be had (81) is true, anything else
+ * would need one. */
+static void immediate_run(struct expanded *x, struct rd *value)
+{
+	if (rd_left(value) == 1 && rd_u8(value) == 0x81)
+		return;
+	answer_tlv(x, TAG_IMMEDIATE, 0x01);
+	x->stop = true;
+}
+
+static enum bad_format object_run(struct expanded *x, struct rd *in)
+{
+	uint8_t tag = rd_u8(in);
+	struct rd value;
+	long n;
+
+	if (tag != TAG_C_APDU && tag != TAG_IMMEDIATE && tag != TAG_ERROR_ACTION && tag != TAG_CHAINING)
+		return BAD_UNKNOWN_TAG;
+	n = ber_length(in);
+	if (n < 0)
+		return BAD_NO_LENGTH;
+	if ((size_t)n > rd_left(in))
+		return BAD_WRONG_LENGTH;
+	value = rd_sub(in, (size_t)n);
+	if (tag == TAG_C_APDU && n < 4)
+		return BAD_WRONG_LENGTH;
+	if (tag == TAG_IMMEDIATE && x->count)
+		return BAD_UNKNOWN_TAG;
+	if (tag == TAG_CHAINING) { /* this card keeps nothing from one script to the next */
+		answer_tlv(x, TAG_CHAINING, x->count ? 0x03 : 0x02);
+		x->stop = true;
+		return BAD_NONE;
+	}
+	x->count++;
+	if (tag == TAG_C_APDU)
+		capdu_run(x, &value, rd_left(in) > 0);
+	else if (tag == TAG_IMMEDIATE)
+		immediate_run(x, &value);
+	return BAD_NONE; /* an error action would be shown on the phone: nothing to do here */
+}
+
+/* The objects between the head and, where the coding is open, the two octets of its end. */
+static enum bad_format expanded_objects(struct rd *in, bool indefinite, struct rd *objects)
+{
+	long n;
+
+	if (indefinite) {
+		if (!rd_left(in))
+			return BAD_NO_LENGTH;
+		if (rd_u8(in) != LEN_OPEN || rd_left(in) < 2 || in->p[rd_left(in) - 1] || in->p[rd_left(in) - 2])
+			return BAD_WRONG_LENGTH;
+		*objects = rd_sub(in, rd_left(in) - 2);
+		return BAD_NONE;
+	}
+	n = ber_length(in);
+	if (n < 0)
+		return BAD_NO_LENGTH;
+	if ((size_t)n != rd_left(in))
+		return BAD_WRONG_LENGTH;
+	*objects = rd_sub(in, (size_t)n);
+	return BAD_NONE;
+}
+
+static void expanded_answer(const struct expanded *x, struct script_result *res)
+{
+	struct wr w = wr_init(res->resp, sizeof(res->resp));
+	size_t n = wr_len(&x->tlvs);
+
+	if (x->indefinite) {
+		wr_u8(&w, TAG_ANSWER_INDEF);
+		wr_u8(&w, LEN_OPEN);
+		wr_bytes(&w, x->body, n);
+		wr_be(&w, 0, 2);
+	} else {
+		n += 3;
+		wr_u8(&w, TAG_ANSWER);
+		put_length(&w, n);
+		wr_u8(&w, TAG_EXECUTED);
+		wr_u8(&w, 1);
+		wr_u8(&w, (uint8_t)x->count);
+		wr_bytes(&w, x->body, wr_len(&x->tlvs));
+	}
+	res->len = wr_len(&w);
+}
+
+static void expanded_run(struct session *s, const uint8_t *p, size_t len, struct script_result *res)
+{
+	size_t room = res->room < RESPONSE_MAX ? res->room : RESPONSE_MAX;
+	struct expanded x = { .s = s, .indefinite = p[0] == TAG_COMMAND_INDEF };
+	struct rd in = rd_init(p + 1, len - 1), objects = rd_init(p, 0);
+	enum bad_format bad;
+
+	x.room = room > FRAME_MAX + RAPDU_SHORTEST ? room - FRAME_MAX : RAPDU_SHORTEST;
+	x.tlvs = wr_init(x.body, sizeof(x.body));
+	bad = expanded_objects(&in, x.indefinite, &objects);
+	while (!bad && !x.stop && rd_left(&objects) && x.count < 255)
+		bad = object_run(&x, &objects);
+	if (bad)
+		answer_tlv(&x, TAG_BAD_FORMAT, (uint8_t)bad);
+	res->done = !bad && !x.stop && !rd_left(&objects);
+	expanded_answer(&x, res);
+}
+
+void sim_script_run(struct sim_card *c, const uint8_t tar[3], const uint8_t *p, size_t len, struct script_result *res)
+{
+	struct session s = session_open(c, tar);
+
+	res->done = true;
+	/* TS 102 226, 5: b2b1 of a CLA are 00, those of these tags are not */
+	if (len && (p[0] == TAG_COMMAND || p[0] == TAG_COMMAND_INDEF))
+		expanded_run(&s, p, len, res);
+	else
+		compact_run(&s, p, len, res);
 	res->changed = s.changed;
 	res->imsi_written = s.imsi_written;
+}
+
+/* Follows what SELECTs and UPDATEs do to the current file.  True: this one writes EF_IMSI. */
+static bool apdu_touches(const struct apdu *a, bool *imsi)
+{
+	if (a->ins == 0xa4 && a->p3 >= 2 && a->p1 != 0x04)
+		*imsi = a->data[a->p3 - 2] == FID_IMSI >> 8 && a->data[a->p3 - 1] == (FID_IMSI & 0xff);
+	else if (a->ins == 0xd6 && *imsi)
+		return true;
+	return false;
+}
+
+static bool expanded_touches_imsi(const uint8_t *p, size_t len)
+{
+	struct rd in = rd_init(p + 1, len - 1), objects, value;
+	bool imsi = false, le;
+	struct apdu a;
+	uint8_t tag;
+	long n;
+
+	if (expanded_objects(&in, p[0] == TAG_COMMAND_INDEF, &objects))
+		return false;
+	while (rd_left(&objects)) {
+		tag = rd_u8(&objects);
+		n = ber_length(&objects);
+		if (n < 0 || (size_t)n > rd_left(&objects))
+			return false;
+		value = rd_sub(&objects, (size_t)n);
+		if (tag == TAG_C_APDU && capdu_read(&value, &a, &le) && apdu_touches(&a, &imsi))
+			return true;
+	}
+	return false;
 }
 
 bool sim_script_touches_imsi(const uint8_t *p, size_t len)
@@ -571,11 +858,10 @@ bool sim_script_touches_imsi(const uint8_t *p, size_t len)
 	bool imsi = false;
 	struct apdu a;
 
-	while (rd_left(&in) && apdu_read(&in, &a)) {
-		if (a.ins == 0xa4 && a.p3 >= 2 && a.p1 != 0x04)
-			imsi = a.data[a.p3 - 2] == FID_IMSI >> 8 && a.data[a.p3 - 1] == (FID_IMSI & 0xff);
-		else if (a.ins == 0xd6 && imsi)
+	if (len && (p[0] == TAG_COMMAND || p[0] == TAG_COMMAND_INDEF))
+		return expanded_touches_imsi(p, len);
+	while (rd_left(&in) && apdu_read(&in, &a))
+		if (apdu_touches(&a, &imsi))
 			return true;
-	}
 	return false;
 }

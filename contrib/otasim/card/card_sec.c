@@ -369,11 +369,23 @@ static void cntr_take(struct sim_card *c, const struct sim_cmd *k)
 		k->ks->cntr = k->cntr;
 }
 
+/* Octets of response data that the way back of this command's PoR carries. */
+static size_t por_room(const struct sim_cmd *k)
+{
+	size_t n = SIM_REPORT_UD_MAX - RPI_OCTETS - 6; /* RPL RHL TAR stand in clear */
+
+	if (k->spi2 & SPI2_SUBMIT)
+		return RESPONSE_MAX; /* SIM_POR_SMS_MAX messages */
+	if (k->spi2 & SPI2_CIPHER && k->ks)
+		n -= n % sim_block(k->ks->kic_alg);
+	return n - 7 - CC_MAX;
+}
+
 static void execute(struct sim_card *c, const struct sim_cmd *k, const struct sim_addr *oa, const uint8_t *data,
 		    size_t len, struct sim_seen *seen, struct sim_card_out *out)
 {
 	char before[SIM_IMSI_LEN], after[SIM_IMSI_LEN];
-	struct script_result res;
+	struct script_result res = { .room = por_room(k) };
 
 	out->accepted = true;
 	c->truth.accepted++;
