@@ -1,0 +1,52 @@
+/* scn_int.h - words of a scenario's line, and who reads which of them.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#ifndef OTASIM_SCN_INT_H
+#define OTASIM_SCN_INT_H
+
+#include "scn.h"
+
+/* The line being read.  The first thing that is wrong stays in err; from then on nothing is read any more. */
+struct line {
+	struct scn *scn;
+	unsigned number;
+	char buf[2 * SCN_LINE_MAX + 2]; /* its words; operators stand alone */
+	char *word[SCN_WORDS_MAX];
+	unsigned words, at;
+	bool bad;
+	char *err;
+};
+
+__attribute__((format(printf, 2, 3))) void wrong(struct line *l, const char *fmt, ...);
+/* "nonsense" is not `what`; did you mean ...? or the whole list. */
+void wrong_word(struct line *l, const char *word, const char *what, const char *const *words, size_t n);
+
+/* scn_lex.c */
+bool line_cut(struct line *l, const char *p, size_t len); /* false: wrong() */
+bool line_over(const struct line *l);			  /* nothing left, or wrong */
+const char *peek(const struct line *l);			  /* "" when nothing is left */
+const char *next(struct line *l, const char *what);	  /* wrong() when nothing is left; never NULL */
+bool take(struct line *l, const char *word);		  /* only when it stands there */
+uint64_t number(struct line *l, const char *what, uint64_t lo, uint64_t hi);
+int64_t duration(struct line *l, const char *what);
+struct sim_range duration_range(struct line *l, const char *what);
+bool is_share(const char *word);		  /* "10%" */
+uint32_t share(struct line *l, const char *what); /* ppm */
+bool is_number(const char *word);
+/* Adds a word after a space; what is too much is left out. */
+void text_add(char *out, size_t cap, const char *word);
+
+/* scn_set.c */
+bool set_begins(const struct line *l); /* does a set of cards stand here? */
+uint16_t set_read(struct line *l);
+void group_read(struct line *l);
+bool sets_resolve(struct line *l); /* draws the shares, once the fleet's size is known */
+
+/* scn_expect.c */
+void expect_read(struct line *l);
+
+/* scn_parse.c */
+uint32_t doors_read(struct line *l); /* names of SMSCs, or all; a mask */
+bool mood_named(const char *word, enum smsc_mood_kind *kind);
+
+#endif
