@@ -89,7 +89,7 @@ static uint64_t card_of_addr(const struct store_mem_disk *d, const struct store_
 	for (; i != NONE; i = hidx_next(&d->by_addr, i)) {
 		const struct card_addr_row *a = &((struct m_addr *)vec_at(&d->addr, i))->row;
 
-		if (a->type != f->addr_type || strcmp(a->digits, f->digits) || a->valid_from_ms > f->at_ms ||
+		if (a->type != f->addr_type || strcmp(a->digits, f->digits) ||
 		    (a->valid_to_ms && a->valid_to_ms <= f->at_ms))
 			continue;
 		if (!best || a->valid_from_ms > best->valid_from_ms ||

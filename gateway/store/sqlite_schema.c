@@ -276,7 +276,7 @@ static const char *const stmts[_STMTS] = {
 	[S_CMDS_NEWEST] = "SELECT {cmd} FROM cmd WHERE card=?1 ORDER BY id DESC LIMIT ?2",
 	[S_PARTS] = "SELECT {por_part} FROM por_part WHERE card=?1 ORDER BY at_ms DESC,iei,ref,seq LIMIT ?2",
 	[S_WIRE] = "SELECT packet FROM cmd_wire WHERE cmd_id=?1",
-	[S_ADDR] = "SELECT card FROM card_addr WHERE type=?1 AND digits=?2 AND valid_from_ms<=?3 "
+	[S_ADDR] = "SELECT card FROM card_addr WHERE type=?1 AND digits=?2 "
 		   "AND (valid_to_ms=0 OR valid_to_ms>?3) ORDER BY valid_from_ms DESC,card DESC LIMIT 1",
 	[S_CLAIM] = "SELECT {txn} FROM txn WHERE campaign=?1 AND id>?2 AND state=0 ORDER BY id LIMIT ?3",
 	[S_CAMPAIGNS] = "SELECT {campaign} FROM campaign WHERE id>?1 ORDER BY id LIMIT ?2",

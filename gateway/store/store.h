@@ -130,7 +130,9 @@ struct store_fetch {
 	uint64_t card;	   /* BY_ID */
 	uint8_t addr_type; /* BY_ADDR: enum addr_type */
 	char digits[IMSI_DIGITS_MAX + 1];
-	int64_t at_ms;		      /* BY_ADDR: address valid at this time */
+	/* BY_ADDR: of the card that was given this address last, unless that has ended by this time.  When it began does not
+	 * matter: after a clock was set back, what was written before would lie in the future, and its card be nobody. */
+	int64_t at_ms;
 	uint64_t campaign, after_txn; /* CLAIM: PLANNED txns of this campaign with id > after_txn, ascending */
 	unsigned limit;		      /* CLAIM: at most this many */
 	/* out: n bundles in the caller's array of `cap` */
