@@ -596,15 +596,17 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 void cmd_on_presence(struct gw *gw, struct card *c)
 {
 	struct cmd_row *cmd = card_open_cmd(c, NULL);
-	int64_t due;
+	struct stub *s = stub_find(gw, c->b.card.id);
+	int64_t due = c->b.txn.last_try_ms;
 
-	if (!cmd || cmd->state != CMD_WAIT_PRESENCE || !stub_find(gw, c->b.card.id))
+	if (!cmd || !s || cmd->state != CMD_WAIT_PRESENCE)
 		return;
-	/* OsmoMSC also alerts for the connection of our own failed delivery: not faster than the first delay */
-	due = c->b.txn.last_try_ms + gw->cfg.retry.first_ms;
+	/* OsmoMSC also alerts for the connection of our own failed delivery: not faster than the first delay.  A last try that
+	 * lies ahead is of before the clock was set back */
+	due = (due < gw->now_ms ? due : gw->now_ms) + gw->cfg.retry.first_ms;
 	if (due < gw->now_ms)
 		due = gw->now_ms;
-	if (due < cmd->due_ms)
+	if (due < s->due_ms)
 		cmd_due(gw, c, cmd, due);
 }
 

@@ -392,6 +392,8 @@ static void load_counts(struct gw *gw, const struct store_count *n, unsigned row
 
 static void load_stubs(struct gw *gw, const struct store_stub *in, unsigned rows)
 {
+	const int64_t latest = retry_latest(&gw->cfg.retry, gw->now_ms);
+
 	for (unsigned i = 0; i < rows; i++) {
 		struct campaign *c = campaign_by_id(gw, in[i].campaign);
 		struct stub *s;
@@ -412,10 +414,10 @@ static void load_stubs(struct gw *gw, const struct store_stub *in, unsigned rows
 		s->state = in[i].state;
 		c->open[s->state]++;
 		/* PREPARED means: may have left before we died.  The same octets go again, the card's counter sorts it out. */
-		stub_due(gw, s,
-			 in[i].state == CMD_SENT || in[i].state == CMD_WAIT_TIMER || in[i].state == CMD_WAIT_PRESENCE ?
-				 in[i].due_ms :
-				 gw->now_ms);
+		if (in[i].state == CMD_SENT || in[i].state == CMD_WAIT_TIMER || in[i].state == CMD_WAIT_PRESENCE)
+			stub_due(gw, s, in[i].due_ms < latest ? in[i].due_ms : latest);
+		else
+			stub_due(gw, s, gw->now_ms);
 	}
 }
 

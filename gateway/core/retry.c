@@ -1,6 +1,8 @@
 /* retry.c - when to try again: pure functions, a table test decides about them.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
+#include <stddef.h>
+
 #include "retry.h"
 
 #define SECOND_MS 1000u
@@ -65,6 +67,18 @@ int64_t retry_at(const struct retry_policy *p, enum fail_class cls, unsigned att
 	/* Evenly over 0 .. 2 * span: a fleet that failed together does not come back together. */
 	delay = delay - span + ((span * jitter) >> 31);
 	return now_ms + (int64_t)(delay ? delay : 1);
+}
+
+int64_t retry_latest(const struct retry_policy *p, int64_t now_ms)
+{
+	const uint32_t waits[] = { p->por_timeout_ms, p->first_ms, p->max_ms, p->busy_ms,
+				   p->congest_ms,     p->mem_ms,   p->hint_ms };
+	uint64_t longest = 0;
+
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+		if (waits[i] > longest)
+			longest = waits[i];
+	return now_ms + (int64_t)(longest + longest * (p->jitter_pct < 100 ? p->jitter_pct : 100) / 100) + 1;
 }
 
 bool retry_counts(enum fail_class cls)

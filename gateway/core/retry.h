@@ -27,6 +27,8 @@ void retry_policy_default(struct retry_policy *p);
 /* Absolute time of the next attempt.  attempt counts from 1 (the one that failed); jitter is any 32-bit value from the
  * environment's dice. */
 int64_t retry_at(const struct retry_policy *p, enum fail_class cls, unsigned attempt, int64_t now_ms, uint32_t jitter);
+/* No wait ends later than this.  One that seems to was begun by a clock that has been set back since. */
+int64_t retry_latest(const struct retry_policy *p, int64_t now_ms);
 /* Whether this failure uses up an attempt. */
 bool retry_counts(enum fail_class cls);
 /* Whether presence may wake the wait earlier. */

@@ -68,6 +68,21 @@ static void jitter_stays_within_its_share(void **state)
 	assert_true(retry_at(&p, FAIL_ABSENT, 1, NOW, 0) > NOW);
 }
 
+static void no_wait_is_longer_than_the_latest(void **state)
+{
+	struct retry_policy p;
+
+	retry_policy_default(&p);
+	for (p.jitter_pct = 0; p.jitter_pct < 120; p.jitter_pct = (uint8_t)(p.jitter_pct + 7))
+		for (int c = FAIL_NONE; c < _FAIL_CLASSES; c++)
+			if (c != FAIL_CARD_PERM && c != FAIL_SUBS_PERM)
+				assert_true(retry_at(&p, (enum fail_class)c, 99, NOW, UINT32_MAX) <=
+					    retry_latest(&p, NOW));
+	p.jitter_pct = 10;
+	p.mem_ms = 3 * p.max_ms;
+	assert_true(retry_latest(&p, NOW) >= NOW + p.mem_ms && retry_latest(&p, NOW) <= NOW + 2 * (int64_t)p.mem_ms);
+}
+
 static void what_counts_and_what_wakes(void **state)
 {
 	for (int c = FAIL_NONE; c < _FAIL_CLASSES; c++) {
@@ -81,9 +96,8 @@ static void what_counts_and_what_wakes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(backoff_doubles_up_to_its_limit),
-		cmocka_unit_test(classes_have_their_own_delay),
-		cmocka_unit_test(jitter_stays_within_its_share),
+		cmocka_unit_test(backoff_doubles_up_to_its_limit), cmocka_unit_test(classes_have_their_own_delay),
+		cmocka_unit_test(jitter_stays_within_its_share),   cmocka_unit_test(no_wait_is_longer_than_the_latest),
 		cmocka_unit_test(what_counts_and_what_wakes),
 	};
 
