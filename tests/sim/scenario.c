@@ -126,6 +126,17 @@ static void draw_store_more(struct scenario *sc, struct sim_rng *r)
 	sc->read_fail_ppm = weather(r, 60000);
 }
 
+static void draw_clock(struct scenario *sc, struct sim_rng *r)
+{
+	static const int steps_s[] = { 3600, -3600, 3600, -3600, 7, -7, 86, -300, 1, -1 };
+
+	if (chance(r, 50))
+		return;
+	sc->clock_steps = (unsigned)pick(r, 1, SIM_CLOCK_STEPS_MAX);
+	for (unsigned i = 0; i < sc->clock_steps; i++)
+		sc->clock_step_s[i] = steps_s[pick(r, 0, ARRAY_SIZE(steps_s) - 1)];
+}
+
 static void draw_gateway(struct scenario *sc, struct sim_rng *r)
 {
 	struct gw_cfg *g = &sc->gw;
@@ -195,6 +206,10 @@ static void provoke(struct scenario *sc, enum sim_break broken)
 	case BREAK_CHANGE_BATCH:
 		sc->read_fail_ppm = SIM_PPM / 10;
 		break;
+	case BREAK_FOLLOW_WALL:
+		sc->clock_steps = 1;
+		sc->clock_step_s[0] = -5;
+		break;
 	case BREAK_OVER_RATE:
 		sc->rate = 5;
 		break;
@@ -233,6 +248,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	sc->again = sc->patient && !sc->denied && !sc->by_imsi && chance(r, 30);
 	sc->calm_ms = pick(r, 10000, 120000);
 	draw_store_more(sc, &more);
+	draw_clock(sc, &more);
 	provoke(sc, broken);
 	if (sc->wrong_keys + sc->denied > sc->cards)
 		sc->wrong_keys = sc->denied = 1;
@@ -245,6 +261,9 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 		sc->bound_ms += sc->bound_ms - sc->calm_ms;
 	if (!sc->patient)
 		sc->bound_ms += (int64_t)sc->gw.retry.deadline_ms + 600000;
+	/* a deadline is a time of the wall clock: set back, and seen so by a gateway that starts, it lies so much further away */
+	for (unsigned i = 0; i < sc->clock_steps && !sc->patient; i++)
+		sc->bound_ms += sc->clock_step_s[i] < 0 ? -1000LL * sc->clock_step_s[i] : 0;
 }
 
 /* A few cards in the seed's weather, and a store that does as it is told. */

@@ -14,22 +14,24 @@
 #include "air/air.h"
 #include "card/card.h"
 #include "core/gw.h"
+#include "env_real.h"
 #include "ota/keystore.h"
 #include "ota/link.h"
 #include "store/store.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define SIM_LINKS_MAX	  2
-#define SIM_CAMPAIGNS_MAX 3 /* two at first, and one more over all cards when these are through */
-#define SIM_CARDS_MAX	  40
-#define SIM_PLAIN_CARDS	  5 /* in runs that go through every call of the store */
-#define SIM_WINDOW_MAX	  32
-#define SIM_UPS_MAX	  256
-#define SIM_PLAN_MAX	  64
-#define SIM_START_MS	  1700000000000LL
-#define SIM_TURNS_MAX	  20000 /* turns at one instant: more is a core that spins */
-#define SIM_STALL_MS	  30000 /* a disk that has gone away for a while */
+#define SIM_LINKS_MAX	    2
+#define SIM_CAMPAIGNS_MAX   3 /* two at first, and one more over all cards when these are through */
+#define SIM_CARDS_MAX	    40
+#define SIM_PLAIN_CARDS	    5 /* in runs that go through every call of the store */
+#define SIM_WINDOW_MAX	    32
+#define SIM_UPS_MAX	    256
+#define SIM_PLAN_MAX	    64
+#define SIM_CLOCK_STEPS_MAX 4
+#define SIM_START_MS	    1700000000000LL
+#define SIM_TURNS_MAX	    20000 /* turns at one instant: more is a core that spins */
+#define SIM_STALL_MS	    30000 /* a disk that has gone away for a while */
 
 /* Deliberate breakages: each must make its checker fire, or the checker proves nothing. */
 enum sim_break {
@@ -48,6 +50,7 @@ enum sim_break {
 	BREAK_WRONG_LINE,    /* the store counts a short message too many */
 	BREAK_LEAK_KEY,	     /* somebody logs a key */
 	BREAK_MUTE_CARD,     /* one card is never reached again */
+	BREAK_FOLLOW_WALL,   /* the gateway's clock does what the wall clock does */
 	BREAK_CHANGE_BATCH,  /* a commit that comes again after a failure is another one */
 	BREAK_PLAN_ANEW,     /* between two lives somebody plans anew whatever was under way */
 	_SIM_BREAKS
@@ -86,7 +89,9 @@ struct scenario {
 	/* what happens when, before calm_ms */
 	int64_t calm_ms, bound_ms;
 	unsigned crashes, link_downs, store_outages, pauses, cancels;
-	bool again; /* when all is done, the whole fleet changes a second time */
+	unsigned clock_steps;
+	int clock_step_s[SIM_CLOCK_STEPS_MAX]; /* the wall clock is set forward or back by so much */
+	bool again;			       /* when all is done, the whole fleet changes a second time */
 };
 
 enum plan_kind {
@@ -100,6 +105,7 @@ enum plan_kind {
 	PLAN_CANCEL,
 	PLAN_AGAIN,
 	PLAN_START,
+	PLAN_CLOCK,
 	PLAN_CALM,
 	PLAN_DEADLINE
 };
@@ -158,8 +164,11 @@ struct world {
 	bool trace;
 	bool plain_store; /* no weather in the store but fail_nth; a small fleet */
 	struct scenario sc;
-	int64_t now_ms;
-	struct sim_rng dice, gw_dice, store_dice, link_dice, front_dice;
+	int64_t now_ms;		/* true time: the world's, which only goes on */
+	int64_t wall_off_ms;	/* what the machine's wall clock shows more */
+	struct env_clock clock; /* the gateway's, new in each life */
+	int64_t gw_ms;		/* what it showed at the beginning of this turn */
+	struct sim_rng dice, gw_dice, store_dice, link_dice, front_dice, clock_dice;
 
 	struct sim_card *card;
 	struct watched_card *watch;

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * Keeps what link.h promises and watches that the gateway keeps what it owes: room in the window, tokens, segments of a
- * packet together and in order.  The watching is done with its own counts, not with those of link_credit.
+ * packet together and in order.  The watching is done with its own counts, not with those of link_credit.  Its timers run by
+ * the gateway's clock, as those of real links do.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -257,9 +258,9 @@ bool slink_result(struct slink *s, uint64_t air_token, enum sim_submit_result r)
 		case SIM_SUBMIT_THROTTLED:
 		case SIM_SUBMIT_QUEUE_FULL:
 			fail = (struct fail){ FAIL_CONGEST, 3, "throttled" };
-			if (w->now_ms >= s->held_until_ms)
-				s->held_until_ms = w->now_ms + LINK_HOLD_MS;
-			link_credit_throttled(&s->credit, w->now_ms);
+			if (w->gw_ms >= s->held_until_ms)
+				s->held_until_ms = w->gw_ms + LINK_HOLD_MS;
+			link_credit_throttled(&s->credit, w->gw_ms);
 			break;
 		case SIM_SUBMIT_BAD_ADDRESS:
 			fail = (struct fail){ FAIL_SUBS_PERM, 4, "no such subscriber" };
@@ -273,7 +274,7 @@ bool slink_result(struct slink *s, uint64_t air_token, enum sim_submit_result r)
 		}
 		tell(w, "result link=%u token=%llx %s", s->l.id, (unsigned long long)o->token,
 		     r == SIM_SUBMIT_OK ? "ok" : fail.what);
-		finish(s, o, kind, fail, w->now_ms);
+		finish(s, o, kind, fail, w->gw_ms);
 		return true;
 	}
 	return false;
@@ -354,7 +355,7 @@ bool slink_up_message(struct slink *s, const struct sim_up *up)
 				  .id = up->id,
 				  .card = up->card,
 				  .ud_len = up->ud_len,
-				  .expires_ms = w->now_ms + LINK_ANSWER_MS,
+				  .expires_ms = w->gw_ms + LINK_ANSWER_MS,
 				  .used = true };
 	memcpy(p->ud, up->ud, up->ud_len);
 	w->stat_ups++;
@@ -414,19 +415,19 @@ void slink_step(struct slink *s)
 	struct world *w = s->w;
 
 	for (size_t i = 0; i < ARRAY_SIZE(s->out); i++)
-		if (s->out[i].used && s->out[i].expires_ms <= w->now_ms) {
+		if (s->out[i].used && s->out[i].expires_ms <= w->gw_ms) {
 			tell(w, "no answer in time link=%u token=%llx", s->l.id, (unsigned long long)s->out[i].token);
 			finish(s, &s->out[i], LINK_EV_UNKNOWN, (struct fail){ FAIL_UNKNOWN, 0, "no answer in time" },
-			       w->now_ms);
+			       w->gw_ms);
 		}
 	for (size_t i = 0; i < ARRAY_SIZE(s->in); i++)
-		if (s->in[i].used && s->in[i].expires_ms <= w->now_ms) {
+		if (s->in[i].used && s->in[i].expires_ms <= w->gw_ms) {
 			s->in[i].used = false;
 			tell(w, "link=%u token=%llu not committed in time: temporary error", s->l.id,
 			     (unsigned long long)s->in[i].token);
 			answer_air(s, &s->in[i], SIM_UP_TEMP);
 		}
-	tell_all_queued(s, w->now_ms);
+	tell_all_queued(s, w->gw_ms);
 }
 
 int64_t slink_due(const struct slink *s)
@@ -459,13 +460,13 @@ void slink_set_up(struct slink *s, bool up)
 	for (size_t i = 0; !up && i < ARRAY_SIZE(s->out); i++)
 		if (s->out[i].used)
 			finish(s, &s->out[i], LINK_EV_UNKNOWN, (struct fail){ FAIL_LINK, 0, "connection lost" },
-			       w->now_ms);
+			       w->gw_ms);
 	for (size_t i = 0; !up && i < ARRAY_SIZE(s->in); i++)
 		if (s->in[i].used) {
 			s->in[i].used = false;
 			answer_air(s, &s->in[i], SIM_UP_TEMP);
 		}
-	push(s, w->now_ms, &ev);
+	push(s, w->gw_ms, &ev);
 }
 
 bool slink_is_up(const struct slink *s)
@@ -530,7 +531,7 @@ struct slink *slink_new(struct world *w, unsigned id)
 	memcpy(s->l.name, "air", 4);
 	s->l.on_event = on_event;
 	s->l.ctx = w;
-	link_credit_init(&s->credit, w->sc.window, w->sc.rate, w->now_ms);
+	link_credit_init(&s->credit, w->sc.window, w->sc.rate, w->gw_ms);
 	return s;
 }
 

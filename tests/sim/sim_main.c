@@ -34,6 +34,7 @@ static const struct {
 	[BREAK_WRONG_LINE] = { "wrong-line", "report" },
 	[BREAK_LEAK_KEY] = { "leak-key", "no-key-outside" },
 	[BREAK_MUTE_CARD] = { "mute-card", "all-finish" },
+	[BREAK_FOLLOW_WALL] = { "follow-wall", "steady-clock" },
 	[BREAK_CHANGE_BATCH] = { "change-batch", "same-batch" },
 	[BREAK_PLAN_ANEW] = { "plan-anew", "second-script" },
 };

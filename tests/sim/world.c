@@ -92,6 +92,9 @@ static void plan_all(struct world *w)
 	}
 	for (unsigned i = 0; i < w->sc.cancels; i++)
 		world_plan(w, within(w, SIM_START_MS, calm), PLAN_CANCEL, 0);
+	for (unsigned i = 0; i < w->sc.clock_steps; i++)
+		world_plan(w, sim_rng_range(&w->clock_dice, (struct sim_range){ SIM_START_MS, calm }), PLAN_CLOCK,
+			   (unsigned)w->sc.clock_step_s[i]);
 	world_plan(w, calm, PLAN_CALM, 0);
 	world_plan(w, SIM_START_MS + w->sc.bound_ms, PLAN_DEADLINE, 0);
 }
@@ -168,7 +171,33 @@ static int random_octets(void *ctx, uint8_t *buf, size_t len)
 
 static int64_t utc_ms(void *ctx)
 {
-	return ((struct world *)ctx)->now_ms;
+	return ((struct world *)ctx)->gw_ms;
+}
+
+/* The gateway reads its clocks, once per turn: the code of env_real.c makes a steady UTC out of a wall clock that is set back
+ * and forth and of the time since boot. */
+static void read_clock(struct world *w)
+{
+	const int64_t wall_ns = (w->now_ms + w->wall_off_ms) * 1000000, boot_ns = (w->now_ms - SIM_START_MS) * 1000000;
+	int64_t before_ms = w->gw_ms, step_ms;
+	bool started = w->clock.started;
+
+	w->gw_ms = env_clock_tick(&w->clock, wall_ns, boot_ns, &step_ms);
+	if (w->broken == BREAK_FOLLOW_WALL)
+		w->gw_ms = wall_ns / 1000000;
+	if (step_ms)
+		tell(w, "the wall clock was set by %lld ms", (long long)step_ms);
+	if (started && w->gw_ms < before_ms)
+		check_fail(w, "steady-clock", "the gateway's clock goes back by %lld ms",
+			   (long long)(before_ms - w->gw_ms));
+}
+
+/* A time of the gateway's as one of the world's. */
+static int64_t world_time(const struct world *w, int64_t gw_ms)
+{
+	if (gw_ms == INT64_MAX)
+		return INT64_MAX;
+	return w->now_ms + (gw_ms > w->gw_ms ? gw_ms - w->gw_ms : 0);
 }
 
 static int open_keys(struct world *w, struct ks **ks, bool first)
@@ -192,6 +221,8 @@ static bool boot(struct world *w)
 	w->lives++;
 	w->dead = w->ready_seen = w->query_failed = false;
 	w->life_commits = 0;
+	w->clock = (struct env_clock){ 0 };
+	read_clock(w);
 	tell(w, "START, life %u", w->lives);
 	arm_crash(w);
 	if (w->broken == BREAK_PLAN_ANEW && w->lives > 1)
@@ -212,7 +243,7 @@ static bool boot(struct world *w)
 		return false;
 	}
 	w->act_due_ms = INT64_MAX;
-	gw_start(w->gw, w->now_ms);
+	gw_start(w->gw, w->gw_ms);
 	return true;
 }
 
@@ -332,7 +363,7 @@ static int intake_cards(struct world *w, struct store *s, struct store_batch *b)
 		memcpy(in.card.iccid, w->card[i].iccid, SIM_ICCID_LEN);
 		memcpy(in.card.imsi, w->card[i].imsi_first, SIM_IMSI_LEN);
 		memcpy(in.card.msisdn, w->card[i].msisdn, SIM_IMSI_LEN);
-		in.card.created_ms = w->now_ms;
+		in.card.created_ms = w->gw_ms;
 		store_batch_add(b, ST_CARD_INSERT, &in, NULL, 0);
 	}
 	rc = commit(w, s, b);
@@ -350,7 +381,7 @@ static void add_campaign(struct world *w, struct store_batch *b, unsigned i, uin
 		.id = i + 1,
 		.state = CAMPAIGN_READY,
 		.profile = "sim",
-		.created_ms = w->now_ms,
+		.created_ms = w->gw_ms,
 		.targets = targets,
 	};
 	snprintf(c->name, sizeof(c->name), "swap%u", i + 1);
@@ -558,6 +589,10 @@ static void run_plan(struct world *w, const struct plan *p)
 	case PLAN_CANCEL:
 		post_verb(w, p->arg, CAMPAIGN_VERB_CANCEL);
 		break;
+	case PLAN_CLOCK:
+		w->wall_off_ms += 1000LL * (int)p->arg;
+		tell(w, "the wall clock is set by %d s", (int)p->arg);
+		break;
 	case PLAN_CALM:
 		go_calm(w);
 		break;
@@ -586,13 +621,13 @@ static void turn_gateway(struct world *w)
 		w->store_seen->ops->poll(w->store_seen);
 	for (unsigned i = 0; i < w->sc.links && !w->dead; i++)
 		slink_step(w->slink[i]);
-	for (unsigned i = 0; i < STEPS_PER_TURN && !w->dead && gw_step(w->gw, w->now_ms) > 0; i++)
+	for (unsigned i = 0; i < STEPS_PER_TURN && !w->dead && gw_step(w->gw, w->gw_ms) > 0; i++)
 		;
 	if (w->dead)
 		return;
 	if (!w->ready_seen && gw_ready(w->gw))
 		on_ready(w);
-	w->act_due_ms = gw_act(w->gw, w->link, w->sc.links, &sink, w->now_ms);
+	w->act_due_ms = gw_act(w->gw, w->link, w->sc.links, &sink, w->gw_ms);
 	if (gw_fatal(w->gw) && w->query_failed && !w->ready_seen)
 		world_crash(w); /* cannot read at start: the process ends and is started again */
 	else if (gw_fatal(w->gw))
@@ -610,6 +645,8 @@ static void turn(struct world *w)
 	}
 	if (w->ended_ms || w->failed)
 		return;
+	if (w->gw && !w->dead)
+		read_clock(w);
 	sim_air_step(w->air, w->now_ms, &air_cb, w);
 	if (w->gw && !w->dead)
 		turn_gateway(w);
@@ -631,10 +668,10 @@ static int64_t next_due(const struct world *w)
 	if (!w->gw)
 		return due;
 	earlier(&due, sstore_due(w->store_seen));
-	earlier(&due, gw_next_due(w->gw));
-	earlier(&due, w->act_due_ms);
+	earlier(&due, world_time(w, gw_next_due(w->gw)));
+	earlier(&due, world_time(w, w->act_due_ms));
 	for (unsigned i = 0; i < w->sc.links; i++)
-		earlier(&due, slink_due(w->slink[i]));
+		earlier(&due, world_time(w, slink_due(w->slink[i])));
 	return due;
 }
 
@@ -735,12 +772,13 @@ static void scenario_tell(struct world *w)
 
 void world_run(struct world *w)
 {
-	w->now_ms = SIM_START_MS;
+	w->now_ms = w->gw_ms = SIM_START_MS;
 	w->dice.s = w->seed * 4 + 1;
 	w->gw_dice.s = w->seed * 4 + 2;
 	w->store_dice.s = w->seed * 4 + 3;
 	w->link_dice.s = w->seed * 4 + 4;
 	w->front_dice.s = ~w->seed;
+	w->clock_dice.s = ~w->seed ^ 0xc10cULL;
 	scenario_draw(&w->sc, w->seed, w->broken);
 	if (w->plain_store)
 		scenario_plain_store(&w->sc);
