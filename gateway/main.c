@@ -30,6 +30,7 @@
 struct parts {
 	struct otagw_config cfg;
 	struct event_base *base;
+	struct errtab *errtab;
 	struct store *store;
 	struct ks *ks;
 	struct gw *gw;
@@ -139,10 +140,26 @@ static uint32_t link_random(void *ctx)
 	return env_random_u32(env_real());
 }
 
+/* An SMSC that speaks for the network says "invalid destination" of a phone that is switched off. */
+static void warn_flavour(struct parts *p, const struct config_link *c)
+{
+	char line[200];
+
+	if (c->esm_mode != SMPP_MODE_TRANSACTION || strcmp(c->flavour, SMPP_FLAVOUR_DEFAULT))
+		return;
+	snprintf(line, sizeof(line),
+		 "smsc-link %s: esm-mode transaction with flavour %s: status 0x0b ends a card as FAILED; for OsmoMSC "
+		 "write "
+		 "'flavour osmomsc'",
+		 c->name, c->flavour);
+	log_line(p, 4, line);
+}
+
 static int make_links(struct parts *p, char *err)
 {
 	const struct smpp_link_env env = {
 		.base = p->base,
+		.errtab = p->errtab,
 		.now_ms = link_now,
 		.random_u32 = link_random,
 		.log = log_link,
@@ -153,12 +170,14 @@ static int make_links(struct parts *p, char *err)
 		const struct config_link *c = &p->cfg.link[i];
 		struct smpp_link_cfg s;
 
+		warn_flavour(p, c);
 		smpp_link_cfg_default(&s);
 		memcpy(s.name, c->name, sizeof(s.name));
 		memcpy(s.host, c->host, sizeof(s.host));
 		memcpy(s.system_id, c->system_id, sizeof(s.system_id));
 		memcpy(s.password, c->password, sizeof(s.password));
 		memcpy(s.system_type, c->system_type, sizeof(s.system_type));
+		memcpy(s.flavour, c->flavour, sizeof(s.flavour));
 		s.port = c->port;
 		s.window = c->window;
 		s.rate = c->rate;
@@ -217,6 +236,7 @@ static int make_core(struct parts *p, char *err)
 		.env = env_real(),
 		.store = p->store,
 		.ks = p->ks,
+		.errtab = p->errtab,
 		.log = log_line,
 		.log_ctx = p,
 		.wake = on_posted,
@@ -228,6 +248,7 @@ static int make_core(struct parts *p, char *err)
 		.env = env_real(),
 		.store = p->store,
 		.ks = p->ks,
+		.errtab = p->errtab,
 		.profile_dir = p->cfg.profile_dir,
 		.address_by_imsi = p->cfg.gw.address_by_imsi,
 		.links = p->link,
@@ -266,6 +287,9 @@ static int build(struct parts *p, char *err)
 		snprintf(err, ERR_MAX, "libevent cannot be started");
 		return -1;
 	}
+	p->errtab = config_errtab(&p->cfg, err);
+	if (!p->errtab)
+		return -1;
 	p->store = store_sqlite_open(&sc, err, ERR_MAX);
 	if (!p->store || open_keystore(p, err) || open_mark(p, err) || make_links(p, err) || make_core(p, err))
 		return -1;
@@ -306,6 +330,7 @@ static void tear_down(struct parts *p)
 		ks_close(p->ks);
 	if (p->base)
 		event_base_free(p->base);
+	errtab_free(p->errtab);
 	config_wipe(&p->cfg);
 }
 

@@ -63,7 +63,7 @@ int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text
 		return -EEXIST;
 	if (!gw_campaign_room(gw))
 		return -ENOSPC;
-	if (profile_parse(&p, text, len, err, err_cap))
+	if (profile_parse(&p, gw->deps.errtab, text, len, err, err_cap))
 		return -EINVAL;
 	c = campaign_place(gw);
 	*c = (struct campaign){ .row = *row, .profile = p, .rate_ms = gw->now_ms };

@@ -573,7 +573,8 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 		return; /* a PoR was faster than the answer to our submit */
 	if (f->fail.cls != FAIL_NONE && (f->next_seg < f->segs || f->accepted + f->unknown < f->segs)) {
 		/* refused after some of it had been delivered: in transaction mode that is also how a card's own refusal looks */
-		if (f->next_seg == f->segs && (f->accepted || f->unknown || f->fail.cls == FAIL_UNKNOWN))
+		if (f->next_seg == f->segs &&
+		    (f->accepted || f->unknown || f->fail.cls == FAIL_UNKNOWN || f->fail.maybe_ran))
 			cmd->silent++;
 		cmd_wait(gw, c, cmd, &f->fail);
 		if (c->alert_ms < f->first_ms)
@@ -733,6 +734,14 @@ static void note_late(struct gw *gw, struct card *c, const char *why)
 	card_dirty(gw, c, DIRTY_TXN);
 }
 
+/* The class of failure that an answer shows which is not what was wanted. */
+static enum fail_class answer_class(const struct answer *a, const struct profile *p)
+{
+	enum fail_class cls = p && a->kind == ANSWER_FAILED ? profile_sw_fail(p, a->sw).cls : FAIL_CARD_PERM;
+
+	return a->bad_coded ? FAIL_CONFIG : cls == FAIL_NONE ? FAIL_CARD_PERM : cls;
+}
+
 static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct answer *a,
 			 const struct profile *p, bool open)
 {
@@ -750,7 +759,7 @@ static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, con
 	else
 		answer_words(a, p, false, why, sizeof(why));
 	if (c->b.txn.state != TXN_DONE) {
-		txn_obstacle(gw, c, a->bad_coded ? FAIL_CONFIG : FAIL_CARD_PERM, a->bad_coded ? a->code : a->sw);
+		txn_obstacle(gw, c, answer_class(a, p), a->bad_coded ? a->code : a->sw);
 		if (new_imsi) { /* a card that goes on after an error: its IMSI is new, and not all of the rest */
 			txn_evidence(gw, c, 4);
 			card_renumber(gw, c);
@@ -804,7 +813,7 @@ static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, c
 	if (!open)
 		return;
 	if (!shows_imsi(a)) { /* this was the question: who does not answer it needs a person */
-		txn_obstacle(gw, c, FAIL_CARD_PERM, a->sw);
+		txn_obstacle(gw, c, answer_class(a, p), a->bad_coded ? a->code : a->sw);
 		answer_words(a, p, true, why + strlen(why), sizeof(why) - strlen(why));
 		give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);
 		return;
@@ -812,8 +821,10 @@ static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, c
 	learn_imsi(gw, c, a);
 	script = last_script(c);
 	if (script && script->por_status == OTA_POR_OK) { /* it has run, so it is not sent again */
-		txn_obstacle(gw, c, FAIL_CARD_PERM, script->sw);
-		if (script->sw && !profile_sw_ok(p, script->sw)) {
+		bool broke_off = script->sw && !profile_sw_ok(p, script->sw);
+
+		txn_obstacle(gw, c, broke_off ? profile_sw_fail(p, script->sw).cls : FAIL_CARD_PERM, script->sw);
+		if (broke_off) {
 			snprintf(why, sizeof(why), "the script broke off with %04X (%s)", script->sw,
 				 ota_sw_name(script->sw));
 			give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why);
@@ -902,7 +913,7 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 	case POR_MEANS_CNTR_BLOCKED:
 		if (!open)
 			return;
-		txn_obstacle(gw, c, FAIL_CONFIG, rsp->status);
+		txn_obstacle(gw, c, por_meaning_class(profile_por_meaning(p, rsp->status)), rsp->status);
 		snprintf(why, sizeof(why), "card refuses: %02X (%s)", rsp->status, ota_por_status_name(rsp->status));
 		/* proof that this packet did not run; a read-back proves nothing about the script before it */
 		give_up(gw, c, cmd, CMD_FAILED, cmd->kind == CMD_READBACK ? TXN_QUARANTINED : TXN_FAILED, why);

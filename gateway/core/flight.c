@@ -343,8 +343,11 @@ void flight_on_outcome(struct gw *gw, const struct link_event *ev)
 			f->fail = ev->fail;
 		f->aborted = f->aborted || ev->fail.cls == FAIL_LINK;
 	} else {
+		bool maybe = f->fail.maybe_ran || ev->fail.maybe_ran;
+
 		if (f->fail.cls == FAIL_NONE || worse(ev->fail.cls, f->fail.cls))
 			f->fail = ev->fail;
+		f->fail.maybe_ran = maybe;
 		f->aborted = true; /* the card cannot complete this packet any more */
 	}
 	if (f->outcomes == f->segs || (f->aborted && f->outcomes == f->next_seg))

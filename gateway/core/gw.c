@@ -445,7 +445,7 @@ static bool load_profile(struct gw *gw, const struct store_blob *b)
 	struct campaign *c = &gw->campaign[gw->load_campaign];
 	char err[160];
 
-	if (!profile_parse(&c->profile, (const char *)b->bytes, b->len, err, sizeof(err)))
+	if (!profile_parse(&c->profile, gw->deps.errtab, (const char *)b->bytes, b->len, err, sizeof(err)))
 		return true;
 	gw_set_fatal(gw, "campaign %s: stored profile: %.80s", c->row.name, err);
 	return false;

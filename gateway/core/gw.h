@@ -52,6 +52,7 @@ struct gw_deps {
 	const struct env *env;
 	struct store *store;
 	struct ks *ks;
+	const struct errtab *errtab; /* what PoR statuses and status words mean; outlives the core */
 	void (*log)(void *ctx, int level, const char *line); /* levels as syslog */
 	void *log_ctx;
 	/* Something was posted: take a turn soon.  NULL where somebody turns the core anyway (the simulator). */

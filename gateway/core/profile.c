@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../nearest.h"
+#include "ota/nearest.h"
 #include "profile.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -42,33 +42,8 @@ static const struct {
 	{ VALUE_KEYS_DELETED, USIM_FID_KEYS }, { VALUE_KEYS_DELETED, USIM_FID_KEYSPS },
 };
 
-/* "ok" is not among the words a profile may use: only status 00 is. */
-static const struct {
-	const char *name;
-	uint8_t meaning;
-} meaning_names[] = {
-	{ "cntr-low", POR_MEANS_CNTR_LOW },	    { "cntr-high", POR_MEANS_CNTR_HIGH },
-	{ "cntr-blocked", POR_MEANS_CNTR_BLOCKED }, { "security", POR_MEANS_SECURITY },
-	{ "transient", POR_MEANS_TRANSIENT },	    { "config", POR_MEANS_CONFIG },
-	{ "interim", POR_MEANS_INTERIM },	    { "other", POR_MEANS_OTHER },
-};
-
-/* TS 102 225, 5.2: what the statuses mean where a card keeps to the book. */
-static const uint8_t por_map_default[13] = {
-	[OTA_POR_OK] = POR_MEANS_OK,
-	[OTA_POR_CC_FAILED] = POR_MEANS_SECURITY,
-	[OTA_POR_CNTR_LOW] = POR_MEANS_CNTR_LOW,
-	[OTA_POR_CNTR_HIGH] = POR_MEANS_CNTR_HIGH,
-	[OTA_POR_CNTR_BLOCKED] = POR_MEANS_CNTR_BLOCKED,
-	[OTA_POR_CIPHER_ERROR] = POR_MEANS_SECURITY,
-	[OTA_POR_UNIDENTIFIED] = POR_MEANS_OTHER,
-	[OTA_POR_NO_MEMORY] = POR_MEANS_TRANSIENT,
-	[OTA_POR_MORE_TIME] = POR_MEANS_TRANSIENT,
-	[OTA_POR_TAR_UNKNOWN] = POR_MEANS_CONFIG,
-	[OTA_POR_MSL] = POR_MEANS_CONFIG,
-	[OTA_POR_DATA_BY_SUBMIT] = POR_MEANS_INTERIM,
-	[OTA_POR_DATA_BY_USSD] = POR_MEANS_INTERIM,
-};
+/* Classes a status word may have on a card: those that say something about the card. */
+static const char *const sw_classes[] = { "OK", "BUSY", "MEM", "CARD-TRANSIENT", "CARD-PERM", "CONFIG" };
 
 /* ------------------------------------------------------------------------------------------------ a line */
 
@@ -411,32 +386,58 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(settings) == _SETTINGS, "every setting has its row");
 
-/* "por 06 means cntr-low"; may stand once per status. */
+/* "por 06 means cntr-low"; the last one of a status counts.  "ok" is not among the words: only status 00 is. */
 static int set_por(struct parser *ps)
 {
-	const char *words[ARRAY_SIZE(meaning_names)];
+	const char *words[_POR_MEANINGS];
+	size_t n = por_meaning_words(words, false);
+	enum por_meaning m;
 	uint8_t status;
 
 	if (want_words(ps, 4, "por 06 means cntr-low") || strcmp(ps->word[2], "means"))
 		return fail(ps, "'por' is written 'por 06 means cntr-low'");
-	if (!hex_octets(&status, 1, ps->word[1]) || status == 0 || status >= ARRAY_SIZE(por_map_default))
+	if (!hex_octets(&status, 1, ps->word[1]) || status == 0 || status >= PROFILE_POR_MAX)
 		return fail(ps, "PoR status '%.40s' is not 01 to 0c (00 always means success)", ps->word[1]);
-	for (size_t i = 0; i < ARRAY_SIZE(meaning_names); i++) {
-		words[i] = meaning_names[i].name;
-		if (!strcmp(ps->word[3], words[i])) {
-			ps->p->por_map[status] = meaning_names[i].meaning;
-			return 0;
-		}
-	}
-	return fail_word(ps, "meaning", ps->word[3], words, ARRAY_SIZE(words));
+	if (!por_meaning_of(ps->word[3], &m) || m == POR_MEANS_OK)
+		return fail_word(ps, "meaning", ps->word[3], words, n);
+	ps->p->por_map[status] = (uint8_t)m;
+	ps->p->por_line[status] = (uint16_t)ps->line;
+	return 0;
+}
+
+/* "sw 6985 means CARD-TRANSIENT", "sw 62xx means CARD-PERM"; of several that fit the narrowest counts, of two alike the last. */
+static int set_sw(struct parser *ps)
+{
+	struct profile *p = ps->p;
+	enum fail_class cls;
+	uint64_t lo, hi;
+	bool known = false;
+
+	if (want_words(ps, 4, "sw 6985 means CARD-TRANSIENT") || strcmp(ps->word[2], "means"))
+		return fail(ps, "'sw' is written 'sw 6985 means CARD-TRANSIENT'");
+	if (errtab_range_parse(ERRTAB_SW, ps->word[1], &lo, &hi))
+		return fail(ps, "status word '%.40s' is not four hex digits, as in '6985' or '62xx'", ps->word[1]);
+	for (size_t i = 0; i < ARRAY_SIZE(sw_classes); i++)
+		known = known || !strcmp(ps->word[3], sw_classes[i]);
+	if (!known || !errtab_class_of(ps->word[3], &cls))
+		return fail_word(ps, "class", ps->word[3], sw_classes, ARRAY_SIZE(sw_classes));
+	if (lo <= errtab_key(0x9000) && hi >= errtab_key(0x9000) && cls != FAIL_NONE)
+		return fail(ps, "status word 9000 always means success");
+	if (p->n_sw == PROFILE_SW_MAX)
+		return fail(ps, "more than %d lines 'sw'", PROFILE_SW_MAX);
+	p->sw[p->n_sw++] =
+		(struct profile_sw){ (uint16_t)(lo >> 32), (uint16_t)(hi >> 32), (uint8_t)cls, (uint16_t)ps->line };
+	return 0;
 }
 
 static int parse_setting(struct parser *ps)
 {
-	const char *words[_SETTINGS + 1];
+	const char *words[_SETTINGS + 2];
 
 	if (!strcmp(ps->word[0], "por"))
 		return set_por(ps);
+	if (!strcmp(ps->word[0], "sw"))
+		return set_sw(ps);
 	for (size_t i = 0; i < _SETTINGS; i++) {
 		words[i] = settings[i].name;
 		if (strcmp(ps->word[0], words[i]))
@@ -447,6 +448,7 @@ static int parse_setting(struct parser *ps)
 		return settings[i].set(ps);
 	}
 	words[_SETTINGS] = "por";
+	words[_SETTINGS + 1] = "sw";
 	return fail_word(ps, "word", ps->word[0], words, ARRAY_SIZE(words));
 }
 
@@ -689,13 +691,15 @@ static int parse_line(struct parser *ps)
 	return parse_setting(ps);
 }
 
-int profile_parse(struct profile *p, const char *text, size_t len, char *err, size_t err_cap)
+int profile_parse(struct profile *p, const struct errtab *errtab, const char *text, size_t len, char *err,
+		  size_t err_cap)
 {
 	struct parser ps = { .p = p, .err = err, .err_cap = err_cap };
 	const char *end = text + len;
 
-	*p = (struct profile){ .concat = OTA_CONCAT_UDH8, .segments_max = 4, .deleted_lac = 0xfffe };
-	memcpy(p->por_map, por_map_default, sizeof(p->por_map));
+	*p = (struct profile){ .concat = OTA_CONCAT_UDH8, .segments_max = 4, .deleted_lac = 0xfffe, .errtab = errtab };
+	for (unsigned i = 0; i < PROFILE_POR_MAX; i++)
+		p->por_map[i] = (uint8_t)errtab_por_meaning(errtab, (uint8_t)i);
 	if (err_cap)
 		err[0] = '\0';
 	if (len >= PROFILE_TEXT_MAX) {

@@ -12,25 +12,14 @@
 #include <stdint.h>
 
 #include "ota/codec.h"
+#include "ota/errtab.h"
 #include "../store/rows.h"
 
 #define PROFILE_STEPS_MAX   48
 #define PROFILE_BYTES_MAX   96 /* octets of one literal or deleted value */
-#define PROFILE_MAP_MAX	    16
+#define PROFILE_POR_MAX	    13 /* statuses 00..0c (TS 102 225, 5.2) */
+#define PROFILE_SW_MAX	    32 /* lines "sw 6985 means CARD-TRANSIENT" */
 #define PROFILE_COMMAND_MAX 20 /* "UPDATE RECORD 6f42", with NUL */
-
-/* What a PoR status means on this card, after the profile's own map ("por 06 means cntr-low"). */
-enum por_meaning {
-	POR_MEANS_OK,
-	POR_MEANS_CNTR_LOW, /* accepted before, or our counter is behind: read back */
-	POR_MEANS_CNTR_HIGH,
-	POR_MEANS_CNTR_BLOCKED,
-	POR_MEANS_SECURITY,  /* keys or algorithms wrong */
-	POR_MEANS_TRANSIENT, /* memory, more time */
-	POR_MEANS_CONFIG,    /* TAR, MSL: the profile is wrong for this card */
-	POR_MEANS_INTERIM,   /* the real answer follows by SMS-SUBMIT or USSD */
-	POR_MEANS_OTHER,
-};
 
 enum profile_step_kind { STEP_SELECT, STEP_UPDATE, STEP_UPDATE_RECORD, STEP_READ };
 enum profile_value {
@@ -57,6 +46,13 @@ enum profile_refresh {
 	REFRESH_POWER_CYCLE, /* nobody does: the next power cycle will */
 };
 
+/* What a status word, or all from lo to hi, means on this card. */
+struct profile_sw {
+	uint16_t lo, hi;
+	uint8_t cls; /* enum fail_class */
+	uint16_t line;
+};
+
 struct profile {
 	char name[PROFILE_NAME_MAX];
 	char description[96];
@@ -67,9 +63,13 @@ struct profile {
 	uint8_t format; /* enum ota_format: how script and answer are laid out */
 	uint8_t concat; /* enum ota_concat */
 	uint8_t segments_max;
-	uint8_t refresh;      /* enum profile_refresh */
-	uint16_t deleted_lac; /* 0x0000 or 0xfffe */
-	uint8_t por_map[13];  /* enum por_meaning per status 00..0c */
+	uint8_t refresh;		    /* enum profile_refresh */
+	uint16_t deleted_lac;		    /* 0x0000 or 0xfffe */
+	uint8_t por_map[PROFILE_POR_MAX];   /* enum por_meaning per status: the profile's own, else the error table's */
+	uint16_t por_line[PROFILE_POR_MAX]; /* line that says so, 0: the error table */
+	unsigned n_sw;
+	struct profile_sw sw[PROFILE_SW_MAX];
+	const struct errtab *errtab; /* what else status words mean; outlives the profile */
 	unsigned n_steps;
 	struct profile_step step[PROFILE_STEPS_MAX];
 };
@@ -77,7 +77,8 @@ struct profile {
 /* Parses and checks a profile: every rule of the file's own manual (contrib/cfg/profiles/README.md), and that IMSI is the
  * last file written, its read-back the last command of all, and the security at least CC, ciphered, counter "higher".
  * On failure returns -1 with "line N: what; did you mean X?" in err. */
-int profile_parse(struct profile *p, const char *text, size_t len, char *err, size_t err_cap);
+int profile_parse(struct profile *p, const struct errtab *errtab, const char *text, size_t len, char *err,
+		  size_t err_cap);
 
 /* What the script writes on one card. */
 struct swap_values {
@@ -93,7 +94,10 @@ int profile_readback(const struct profile *p, uint8_t *buf, size_t cap, uint16_t
 bool profile_command_name(const struct profile *p, bool readback, unsigned index, char name[PROFILE_COMMAND_MAX]);
 
 enum por_meaning profile_por_meaning(const struct profile *p, uint8_t status);
-/* Whether a status word is a success for this profile: 9000, 91xx, 9fxx/61xx after SELECT, 62xx/63xx as warnings. */
+/* The profile's own line for a status word, NULL: it has none. */
+const struct profile_sw *profile_sw_line(const struct profile *p, uint16_t sw);
+/* What a status word is on this card; of class FAIL_NONE where it is a success (9000, 91xx, 62xx ...). */
+struct fail profile_sw_fail(const struct profile *p, uint16_t sw);
 bool profile_sw_ok(const struct profile *p, uint16_t sw);
 
 /* KIc and KID octets of a packet under this keyset. */

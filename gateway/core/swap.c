@@ -164,23 +164,37 @@ enum por_meaning profile_por_meaning(const struct profile *p, uint8_t status)
 	return status < sizeof(p->por_map) ? (enum por_meaning)p->por_map[status] : POR_MEANS_OTHER;
 }
 
+const struct profile_sw *profile_sw_line(const struct profile *p, uint16_t sw)
+{
+	const struct profile_sw *best = NULL;
+
+	for (unsigned i = 0; i < p->n_sw; i++) {
+		const struct profile_sw *l = &p->sw[i];
+
+		if (sw >= l->lo && sw <= l->hi && (!best || l->hi - l->lo <= best->hi - best->lo))
+			best = l;
+	}
+	return best;
+}
+
+struct fail profile_sw_fail(const struct profile *p, uint16_t sw)
+{
+	const struct profile_sw *own = profile_sw_line(p, sw);
+	const struct errtab_row *row = errtab_find(p->errtab, ERRTAB_FLAVOUR_ALL, ERRTAB_SW, errtab_key(sw));
+	struct fail f = { FAIL_CARD_PERM, sw, "a status word that is in no error table" };
+
+	if (row && (!(row->flags & ERRTAB_2G) || p->cla == 0xa0)) {
+		f.cls = (enum fail_class)row->cls;
+		f.what = row->what;
+	}
+	if (own)
+		f.cls = (enum fail_class)own->cls;
+	return f;
+}
+
 bool profile_sw_ok(const struct profile *p, uint16_t sw)
 {
-	switch (sw >> 8) {
-	case 0x90:
-		return sw == 0x9000;
-	case 0x91: /* a proactive command (REFRESH) is waiting */
-	case 0x61:
-	case 0x62: /* TS 102 221, 10.2.1.3: warnings */
-	case 0x63:
-		return true;
-	case 0x92: /* TS 51.011, 9.4.3: done after so many internal retries; 9240 is a memory problem */
-		return p->cla == 0xa0 && (sw & 0xf0) == 0;
-	case 0x9f:
-		return true;
-	default:
-		return false;
-	}
+	return profile_sw_fail(p, sw).cls == FAIL_NONE;
 }
 
 static uint8_t key_octet(uint8_t kvn, uint8_t alg)

@@ -160,6 +160,7 @@ struct api_deps {
 	struct store *store;
 	struct ks *ks;
 	const struct env *env;
+	const struct errtab *errtab; /* what profiles do not say themselves */
 	const char *profile_dir;
 	bool address_by_imsi; /* as the core sends; false: a card without MSISDN cannot be a target */
 	struct link *const *links;

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../nearest.h"
+#include "ota/nearest.h"
 #include "api_int.h"
 
 #define PROFILES_LISTED_MAX 64 /* looked at for a suggestion */
@@ -113,7 +113,7 @@ static int session_profile(const struct api *a, struct session *s, const char *n
 		api_fail(to, API_NOT_FOUND, "no-such-profile", "%s", why);
 		return -1;
 	}
-	if (profile_parse(&s->profile, text, (size_t)n, why, sizeof(why)) ||
+	if (profile_parse(&s->profile, a->deps.errtab, text, (size_t)n, why, sizeof(why)) ||
 	    profile_fits(&s->profile, why, sizeof(why))) {
 		api_fail(to, API_REFUSED, "bad-profile", "%.128s/%s.profile: %s", a->deps.profile_dir, name, why);
 		return -1;

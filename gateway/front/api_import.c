@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../nearest.h"
+#include "ota/nearest.h"
 #include "api_int.h"
 
 #define KVN_MAX 15

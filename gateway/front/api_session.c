@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../nearest.h"
+#include "ota/nearest.h"
 #include "api_int.h"
 
 /* ---------------------------------------------------------------------------------------------- sessions */

@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../nearest.h"
+#include "ota/errtab_file.h"
+#include "ota/nearest.h"
 #include "words.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -27,6 +28,8 @@
 #define PREPARED_MIN 64 /* the core claims cards in lots of this many */
 #define RATE_MAX     100000
 #define WORDS_MAX    8
+
+#define FLAVOUR_DEFAULT "generic-3.4" /* of links that do not say what they are */
 
 /* The link whose node is open while the file is read. */
 static unsigned link_now;
@@ -513,6 +516,10 @@ const struct config_setting config_setting[] = {
 	  "How far the database has come, kept outside of it: gives a restored backup away (default: "
 	  "STATE-DIR.mark)\nPath\n",
 	  set_text, get_text, GW(mark_file) },
+	{ CONF_OTAGW, "error-table PATH",
+	  "Rows that replace those of the error table that is built in\nPath; otactl explain-error shows what they "
+	  "do\n",
+	  set_text, get_text, GW(error_table) },
 	{ CONF_OTAGW, "source-address DIGITS", "Our number, to which cards answer by SMS\nDigits, + in front allowed\n",
 	  set_source, get_source },
 	{ CONF_OTAGW, "source-address DIGITS ton <0-7> npi <0-15>",
@@ -544,6 +551,9 @@ const struct config_setting config_setting[] = {
 	  set_password, get_text, LINK(password_file) },
 	{ CONF_LINK, "system-type NAME", "SMPP system_type, where the SMSC wants one\nAt most 12 characters\n",
 	  set_text, get_text, LINK(system_type) },
+	{ CONF_LINK, "flavour NAME",
+	  "Which SMSC it is: what its codes mean\ngeneric-3.4, osmomsc, ... of the error table\n", set_text, get_text,
+	  LINK(flavour) },
 	{ CONF_LINK, "window <1-1000>", "Submits without an answer at a time\nNumber\n", set_number, get_number,
 	  LINK(window), 1, WINDOW_MAX },
 	{ CONF_LINK, "throughput (<1-100000>|unlimited)",
@@ -622,6 +632,7 @@ int config_link_open(struct otagw_config *c, const char *name, char *err, size_t
 	}
 	l = &c->link[c->n_links++];
 	*l = (struct config_link){ .port = 2775,
+				   .flavour = FLAVOUR_DEFAULT,
 				   .window = 10,
 				   .enquire_link_ms = 30 * SECOND_MS,
 				   .response_ms = 60 * SECOND_MS,
@@ -814,6 +825,40 @@ static int check_link(const struct otagw_config *c, const struct config_link *l,
 	return 0;
 }
 
+struct errtab *config_errtab(const struct otagw_config *c, char err[CONFIG_ERR_MAX])
+{
+	char why[ERRTAB_ERR_MAX];
+	struct errtab *t = errtab_new(why);
+
+	if (t && (!*c->error_table || !errtab_read_file(t, c->error_table, why)))
+		return t;
+	errtab_free(t);
+	snprintf(err, CONFIG_ERR_MAX, "%.*s", CONFIG_ERR_MAX - 1, why);
+	return NULL;
+}
+
+/* A table that is wrong, or a flavour that is not in it, is said here and not when the first code comes. */
+static int check_errors(const struct otagw_config *c, char *why, size_t cap)
+{
+	char err[CONFIG_ERR_MAX];
+	struct errtab *t = config_errtab(c, err);
+	int rc = 0;
+
+	if (!t) {
+		snprintf(why, cap, "error-table: %s", err);
+		return -1;
+	}
+	for (unsigned i = 0; i < c->n_links && !rc; i++) {
+		if (errtab_flavour(t, c->link[i].flavour) >= 0)
+			continue;
+		errtab_flavour_unknown(t, c->link[i].flavour, err, sizeof(err));
+		snprintf(why, cap, "smsc-link %s: %s", c->link[i].name, err);
+		rc = -1;
+	}
+	errtab_free(t);
+	return rc;
+}
+
 int config_check(struct otagw_config *c, char *why, size_t cap)
 {
 	const struct {
@@ -843,6 +888,8 @@ int config_check(struct otagw_config *c, char *why, size_t cap)
 		if (check_link(c, &c->link[i], why, cap))
 			return -1;
 	}
+	if (check_errors(c, why, cap))
+		return -1;
 	if (c->gw.retry.max_ms < c->gw.retry.first_ms) {
 		snprintf(why, cap, "retry: max is shorter than first");
 		return -1;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ota/errtab.h"
 #include "ota/keystore.h"
 #include "ota/link.h"
 #include "../core/gw.h"
@@ -29,6 +30,7 @@ struct config_link {
 	char password[CONFIG_PASSWORD_MAX];
 	char password_file[CONFIG_PATH_MAX];
 	char system_type[13];
+	char flavour[ERRTAB_FLAVOUR_MAX]; /* of the SMSC: whose meaning codes have */
 	uint32_t window;
 	bool rate_given, unlimited;
 	double rate; /* segments per second, 0: unlimited, said in words */
@@ -41,9 +43,10 @@ struct otagw_config {
 	char state_dir[CONFIG_PATH_MAX];
 	char profile_dir[CONFIG_PATH_MAX];
 	char api_socket[CONFIG_PATH_MAX];
-	char mark_file[CONFIG_PATH_MAX]; /* tells a restored backup from the real thing; STATE-DIR.mark */
-	int log_level;		/* as syslog: 3 error .. 7 debug */
-	enum ks_kek_source kek; /* KS_KEK_FILE, KS_KEK_PASSPHRASE */
+	char mark_file[CONFIG_PATH_MAX];   /* tells a restored backup from the real thing; STATE-DIR.mark */
+	char error_table[CONFIG_PATH_MAX]; /* read over the one that is built in; "" none */
+	int log_level;			   /* as syslog: 3 error .. 7 debug */
+	enum ks_kek_source kek;		   /* KS_KEK_FILE, KS_KEK_PASSPHRASE */
 	char kek_path[CONFIG_PATH_MAX];
 	struct gw_cfg gw; /* limits, retry, src, address_by_imsi, pid, dcs, n_links */
 	unsigned n_links;
@@ -53,6 +56,8 @@ struct otagw_config {
 void config_default(struct otagw_config *c);
 /* Reads and checks a config file.  0, or -1 with "FILE:LINE: what; did you mean X?" or what must be added. */
 int config_read(struct otagw_config *c, const char *path, char err[CONFIG_ERR_MAX]);
+/* The error table that is built in with the config's own over it; NULL with a sentence. */
+struct errtab *config_errtab(const struct otagw_config *c, char err[CONFIG_ERR_MAX]);
 /* Wipes the passwords. */
 void config_wipe(struct otagw_config *c);
 

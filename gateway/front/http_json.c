@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../nearest.h"
+#include "ota/nearest.h"
 #include "http_int.h"
 #include "words.h"
 

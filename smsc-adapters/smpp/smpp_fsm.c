@@ -268,12 +268,12 @@ static void protocol_error(struct smpp_link *l, int err, uint64_t offset, const 
 
 static void bind_refused(struct smpp_link *l, uint32_t status)
 {
-	struct fail why = smpp_status_fail(status);
+	struct fail why = smpp_status_fail(l, status);
 	char detail[DETAIL_MAX];
 
 	why.cls = FAIL_LINK;
 	snprintf(detail, sizeof(detail), "bind as \"%s\" refused with %s (0x%x)", l->cfg.system_id,
-		 smpp_status_name(status), status);
+		 smpp_status_name(l, status), status);
 	smpp_conn_close(l, why, detail);
 }
 
@@ -300,7 +300,7 @@ static void refuse(struct smpp_link *l, const struct smpp_pdu *p, uint32_t statu
 {
 	l->stats.protocol_errors++;
 	smpp_log(l, SMPP_LOG_NOTICE, "%s (0x%08x) in state %s answered %s", smpp_command_name(p->id), p->id,
-		 states[l->state].name, smpp_status_name(status));
+		 states[l->state].name, smpp_status_name(l, status));
 	send_plain(l, SMPP_GENERIC_NACK, status, p->seq);
 }
 

@@ -42,6 +42,7 @@ struct smpp_link {
 	struct link link; /* first: what the owner sees */
 	struct smpp_link_cfg cfg;
 	struct smpp_link_env env;
+	unsigned flavour; /* in env.errtab */
 	struct link_credit credit;
 	struct link_stats stats;
 
@@ -99,6 +100,14 @@ void smpp_on_up(struct smpp_link *l);
 void smpp_on_down(struct smpp_link *l, struct fail why); /* was bound: UNKNOWN for all, then DOWN */
 void smpp_submits_due(struct smpp_link *l);
 void smpp_helds_due(struct smpp_link *l);
+
+/* ---- smpp_errors.c ---- */
+enum smpp_slow { SMPP_SLOW_NOT, SMPP_SLOW_IN_ROW, SMPP_SLOW_AT_ONCE };
+struct fail smpp_status_fail(const struct smpp_link *l, uint32_t status);
+const char *smpp_status_name(const struct smpp_link *l, uint32_t status); /* "ESME_RTHROTTLED", ... never NULL */
+enum smpp_slow smpp_status_slow(const struct smpp_link *l, uint32_t status);
+/* Sets delivered and fail of a REPORT by its stat and net_error. */
+void smpp_receipt_judge(const struct smpp_link *l, struct link_event *ev);
 
 enum { SMPP_LOG_ERR = 3, SMPP_LOG_WARNING = 4, SMPP_LOG_NOTICE = 5, SMPP_LOG_INFO = 6, SMPP_LOG_DEBUG = 7 };
 

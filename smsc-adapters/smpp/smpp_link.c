@@ -148,27 +148,21 @@ void smpp_submits_due(struct smpp_link *l)
 
 static void slow_down(struct smpp_link *l, uint32_t status)
 {
-	bool now = false;
-
-	switch (status) {
-	case ESME_RTHROTTLED:
-	case ESME_RMSGQFUL:
-		now = true;
+	switch (smpp_status_slow(l, status)) {
+	case SMPP_SLOW_AT_ONCE:
 		l->stats.throttled++;
 		break;
-	case ESME_RSYSERR:
-	case ESME_RX_T_APPN:
-	case ESME_RSUBMITFAIL:
-		now = ++l->errors_in_row >= SMPP_ERRORS_IN_ROW;
+	case SMPP_SLOW_IN_ROW:
+		if (++l->errors_in_row < SMPP_ERRORS_IN_ROW)
+			return;
 		break;
-	default:
+	case SMPP_SLOW_NOT:
 		l->errors_in_row = 0;
-	}
-	if (!now)
 		return;
+	}
 	l->errors_in_row = 0;
 	link_credit_throttled(&l->credit, smpp_now(l));
-	smpp_log(l, SMPP_LOG_INFO, "%s: now at most %.1f PDUs/s", smpp_status_name(status), l->credit.rate);
+	smpp_log(l, SMPP_LOG_INFO, "%s: now at most %.1f PDUs/s", smpp_status_name(l, status), l->credit.rate);
 }
 
 void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
@@ -195,10 +189,7 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 		event_tell(l);
 		return;
 	}
-	why = smpp_status_fail(status);
-	/* In transaction mode the SMSC speaks for the network: OsmoMSC says 0B for "not attached" and "unknown" alike. */
-	if (status == ESME_RINVDSTADR && l->cfg.esm_mode == SMPP_MODE_TRANSACTION)
-		why = (struct fail){ FAIL_ABSENT, status, "SMSC: destination not reachable now" };
+	why = smpp_status_fail(l, status);
 	submit_outcome(l, why.cls == FAIL_UNKNOWN ? LINK_EV_UNKNOWN : LINK_EV_REJECTED, token, why);
 }
 
@@ -469,6 +460,8 @@ void smpp_on_message(struct smpp_link *l, const struct smpp_pdu *p)
 	l->stats.received++;
 	ev = event_begin(l, report ? LINK_EV_REPORT : LINK_EV_MO, h->token);
 	payload = report ? receipt_fill(ev, p) : smpp_message(p);
+	if (report && (p->sm.esm_class & SMPP_ESM_TYPE) != SMPP_ESM_INTERMEDIATE)
+		smpp_receipt_judge(l, ev);
 	addr_copy(&ev->from, &p->sm.src);
 	addr_copy(&ev->to, &p->sm.dst);
 	ev->pid = p->sm.protocol_id;
@@ -567,6 +560,7 @@ void smpp_link_cfg_default(struct smpp_link_cfg *cfg)
 {
 	*cfg = (struct smpp_link_cfg){
 		.port = 2775,
+		.flavour = SMPP_FLAVOUR_DEFAULT,
 		.window = WINDOW_DEFAULT,
 		.enquire_link_ms = ENQUIRE_LINK_DEFAULT,
 		.response_ms = RESPONSE_DEFAULT,
@@ -597,6 +591,8 @@ static const char *cfg_fault(const struct smpp_link_cfg *c)
 		return "system-id: 1 to 15 characters are needed (SMPP 3.4)";
 	if (!text_ok(c->password, sizeof(c->password)))
 		return "password: at most 8 characters are allowed (SMPP 3.4)";
+	if (!text_ok(c->flavour, sizeof(c->flavour)))
+		return "flavour: at most 23 characters are allowed";
 	if (!text_ok(c->system_type, sizeof(c->system_type)))
 		return "system-type: at most 12 characters are allowed (SMPP 3.4)";
 	if (!c->window || c->window > SMPP_WINDOW_MAX)
@@ -628,10 +624,18 @@ static bool slots_init(struct smpp_link *l)
 struct link *smpp_link_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env, char *err, size_t err_cap)
 {
 	const char *fault = cfg_fault(cfg);
+	int flavour = env->errtab ? errtab_flavour(env->errtab, cfg->flavour) : -1;
+	char why[160] = "an error table is needed";
 	struct smpp_link *l;
 
 	if (fault) {
 		snprintf(err, err_cap, "smpp link \"%.31s\": %s", cfg->name, fault);
+		return NULL;
+	}
+	if (flavour < 0) {
+		if (env->errtab)
+			errtab_flavour_unknown(env->errtab, cfg->flavour, why, sizeof(why));
+		snprintf(err, err_cap, "smpp link \"%s\": %s", cfg->name, why);
 		return NULL;
 	}
 	l = calloc(1, sizeof(*l));
@@ -641,6 +645,7 @@ struct link *smpp_link_new(const struct smpp_link_cfg *cfg, const struct smpp_li
 	}
 	l->cfg = *cfg;
 	l->env = *env;
+	l->flavour = (unsigned)flavour;
 	l->link.ops = &smpp_ops;
 	memcpy(l->link.name, cfg->name, sizeof(l->link.name));
 	link_credit_init(&l->credit, cfg->window, cfg->rate, env->now_ms(env->ctx));

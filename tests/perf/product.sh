@@ -104,6 +104,7 @@ product_config() {
 	 password-file $dir/password
 	 window $2
 	 throughput unlimited
+	 flavour osmomsc
 	 esm-mode transaction
 	END
 }

@@ -214,9 +214,24 @@ static int open_keys(struct world *w, struct ks **ks, bool first)
 	return rc;
 }
 
+/* Read once for all runs of the process: nobody changes it. */
+static const struct errtab *the_errtab(void)
+{
+	static struct errtab *t;
+	char err[ERRTAB_ERR_MAX];
+
+	if (!t)
+		t = errtab_new(err);
+	if (!t) {
+		fprintf(stderr, "error table: %s\n", err);
+		abort();
+	}
+	return t;
+}
+
 static bool boot(struct world *w)
 {
-	struct gw_deps deps = { .env = &w->env, .log = on_log, .log_ctx = w };
+	struct gw_deps deps = { .env = &w->env, .errtab = the_errtab(), .log = on_log, .log_ctx = w };
 
 	w->lives++;
 	w->dead = w->ready_seen = w->query_failed = false;
@@ -732,7 +747,7 @@ static int prepare(struct world *w)
 	w->profile_text = strdup(text);
 	if (!w->profile_text)
 		return -1;
-	if (profile_parse(&w->profile, text, strlen(text), err, sizeof(err))) {
+	if (profile_parse(&w->profile, the_errtab(), text, strlen(text), err, sizeof(err))) {
 		check_fail(w, "harness", "profile: %s", err);
 		return -1;
 	}

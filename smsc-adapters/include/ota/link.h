@@ -73,19 +73,22 @@ const char *fail_class_name(enum fail_class c); /* "ABSENT", ...; never NULL */
 struct fail {
 	enum fail_class cls;
 	uint32_t code;	  /* command_status, cause, ... of the plane that reported it */
-	const char *what; /* static text, never NULL when cls is set */
+	const char *what; /* text that lives as long as the link, never NULL when cls is set */
+	bool maybe_ran;	  /* a refusal, or a sign of absence, and yet the command may have been executed */
 };
 
 struct link_event {
 	enum link_event_kind kind;
-	uint64_t token;	  /* ACCEPTED, REJECTED, UNKNOWN: of the submit; MO, REPORT: for answer(), never 0 */
-	struct fail fail; /* REJECTED, UNKNOWN, DOWN */
+	uint64_t token; /* ACCEPTED, REJECTED, UNKNOWN: of the submit; MO, REPORT: for answer(), never 0 */
+	struct fail
+		fail; /* REJECTED, UNKNOWN, DOWN; REPORT: why it was not delivered, as far as the SMSC can be believed */
 	char message_id[LINK_MSGID_MAX]; /* ACCEPTED and REPORT, "" when none */
 	struct ota_addr from;		 /* MO, REPORT, ALERT: the card */
 	struct ota_addr to;		 /* MO, REPORT: we */
 	bool udhi;
 	uint8_t pid, dcs;
 	uint8_t ms_status;  /* ALERT: 0 available, 1 denied, 2 unavailable */
+	bool delivered;	    /* REPORT: the SMSC says that the phone has it.  Neither this nor fail: not the end */
 	char stat[8];	    /* REPORT: "DELIVRD", ...; "" when unknown */
 	uint32_t net_error; /* REPORT: network_error_code as type<<16|code (type 0: the text's err:), 0 when none */
 	bool has_ref;

@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "ota/errtab.h"
 #include "ota/link.h"
 
 #define SMPP_WINDOW_MAX	  1000
@@ -14,6 +15,8 @@
 
 #define SMPP_MODE_TRANSACTION 2 /* esm_class: the response comes after the network's answer */
 
+#define SMPP_FLAVOUR_DEFAULT "generic-3.4"
+
 struct smpp_link_cfg {
 	char name[LINK_NAME_MAX];
 	char host[64];
@@ -21,7 +24,8 @@ struct smpp_link_cfg {
 	char system_id[16];
 	char password[9]; /* SMPP 3.4: at most 8 characters; wiped after each bind is the owner's to do */
 	char system_type[13];
-	unsigned window;	   /* 1..SMPP_WINDOW_MAX */
+	char flavour[ERRTAB_FLAVOUR_MAX]; /* whose meaning codes have; default SMPP_FLAVOUR_DEFAULT */
+	unsigned window;		  /* 1..SMPP_WINDOW_MAX */
 	double rate;		   /* segments (PDUs) per second; 0 = unlimited, which the config must say in words */
 	uint32_t enquire_link_ms;  /* default 30000 */
 	uint32_t response_ms;	   /* submit_sm without response becomes UNKNOWN; default 60000 */
@@ -36,6 +40,7 @@ struct smpp_link_cfg {
 /* What the link needs from outside. */
 struct smpp_link_env {
 	struct event_base *base;
+	const struct errtab *errtab; /* what codes mean; outlives the link */
 	int64_t (*now_ms)(void *ctx);
 	uint32_t (*random_u32)(void *ctx);
 	void (*log)(void *ctx, int level,
@@ -46,9 +51,5 @@ struct smpp_link_env {
 void smpp_link_cfg_default(struct smpp_link_cfg *cfg);
 /* Checks cfg; NULL with a sentence in err when something is wrong. */
 struct link *smpp_link_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env, char *err, size_t err_cap);
-
-/* How this link classifies an SMPP command_status (one table; osmomsc flavour later). */
-struct fail smpp_status_fail(uint32_t command_status);
-const char *smpp_status_name(uint32_t command_status); /* "ESME_RTHROTTLED", ... never NULL */
 
 #endif

@@ -71,11 +71,15 @@ static void on_event(void *ctx, struct link *l, const struct link_event *ev)
 
 static struct smpp_link *bound_link(struct event_base *base, int fd)
 {
-	const struct smpp_link_env env = { .base = base, .now_ms = now_ms, .random_u32 = no_dice };
+	static struct errtab *errtab;
+	char err[ERRTAB_ERR_MAX];
+	struct smpp_link_env env = { .base = base, .now_ms = now_ms, .random_u32 = no_dice };
 	struct smpp_link_cfg cfg;
 	struct smpp_link *l;
-	char err[128];
 
+	if (!errtab)
+		errtab = errtab_new(err);
+	env.errtab = errtab;
 	smpp_link_cfg_default(&cfg);
 	strcpy(cfg.name, "fuzz");
 	strcpy(cfg.host, "127.0.0.1");

@@ -19,12 +19,14 @@
 #define IMSI	 "082943658709214365"
 #define OK	 "23029000"
 
+static struct errtab *errtab;
+
 static void profile(struct profile *p, const char *format)
 {
 	char text[256], err[160];
 	int n = snprintf(text, sizeof(text), HEAD " format %s\n" TAIL, format);
 
-	if (profile_parse(p, text, (size_t)n, err, sizeof(err)))
+	if (profile_parse(p, errtab, text, (size_t)n, err, sizeof(err)))
 		fail_msg("%s", err);
 }
 
@@ -228,6 +230,20 @@ static void damaged_answers_are_survived(void **state)
 	free(exact);
 }
 
+static int setup(void **state)
+{
+	char err[ERRTAB_ERR_MAX];
+
+	errtab = errtab_new(err);
+	return errtab ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	errtab_free(errtab);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,5 +253,5 @@ int main(void)
 		cmocka_unit_test(damaged_answers_are_survived),
 	};
 
-	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("answer", tests, setup, teardown);
 }

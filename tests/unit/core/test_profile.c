@@ -15,6 +15,8 @@
 #define HEAD "card-profile t\n tar b00011\n spi 16 39\n kvn 1\n refresh card\n"
 #define TAIL " script\n  update 6f07 imsi\n  read 6f07 9\n"
 
+static struct errtab *errtab;
+
 /* The parser sees an exact-size copy without a NUL: one octet too far is found by the sanitizer. */
 static int parse(struct profile *p, const char *text, size_t len, char *err, size_t cap)
 {
@@ -23,7 +25,7 @@ static int parse(struct profile *p, const char *text, size_t len, char *err, siz
 
 	assert_non_null(copy);
 	memcpy(copy, text, len);
-	rc = profile_parse(p, copy, len, err, cap);
+	rc = profile_parse(p, errtab, copy, len, err, cap);
 	free(copy);
 	return rc;
 }
@@ -294,6 +296,16 @@ static const struct {
 	{ HEAD " por 06 means ok\n",
 	  "line 6: unknown meaning 'ok'; one of: cntr-low, cntr-high, cntr-blocked, security, "
 	  "transient, config, interim, other" },
+	{ HEAD " sw 6985 is OK\n", "line 6: 'sw' is written 'sw 6985 means CARD-TRANSIENT'" },
+	{ HEAD " sw 6985 means\n", "line 6: 'sw' is written 'sw 6985 means CARD-TRANSIENT'" },
+	{ HEAD " sw 69859 means OK\n", "line 6: status word '69859' is not four hex digits, as in '6985' or '62xx'" },
+	{ HEAD " sw 6x85 means OK\n", "line 6: status word '6x85' is not four hex digits, as in '6985' or '62xx'" },
+	{ HEAD " sw 6985 means CARD-TRANSENT\n",
+	  "line 6: unknown class 'CARD-TRANSENT'; did you mean 'CARD-TRANSIENT'?" },
+	{ HEAD " sw 6985 means SUBS-PERM\n",
+	  "line 6: unknown class 'SUBS-PERM'; one of: OK, BUSY, MEM, CARD-TRANSIENT, CARD-PERM, CONFIG" },
+	{ HEAD " sw 9000 means CARD-PERM\n", "line 6: status word 9000 always means success" },
+	{ HEAD " sw xxxx means BUSY\n", "line 6: status word 9000 always means success" },
 	{ HEAD " script\n  updat 6f07 imsi\n", "line 7: unknown word 'updat'; did you mean 'update'?" },
 	{ HEAD " script\n  update 6f07\n",
 	  "line 7: 'update' is written 'update 6f7b hex ffffff..' or 'update 6f07 imsi'" },
@@ -439,7 +451,7 @@ static void status_words(void **state)
 		  { 0x9f0f, true, true },   { 0x9203, false, true },  { 0x9240, false, false },
 		  { 0x6982, false, false }, { 0x6a82, false, false }, { 0x6c09, false, false },
 		  { 0x9804, false, false }, { 0x0000, false, false } };
-	struct profile p = { 0 };
+	struct profile p = { .errtab = errtab };
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		p.cla = 0x00;
@@ -447,6 +459,74 @@ static void status_words(void **state)
 		p.cla = 0xa0;
 		assert_int_equal(profile_sw_ok(&p, t[i].sw), t[i].sim);
 	}
+}
+
+static int setup(void **state)
+{
+	char err[ERRTAB_ERR_MAX];
+
+	errtab = errtab_new(err);
+	return errtab ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	errtab_free(errtab);
+	return 0;
+}
+
+/* "sw HHHH means CLASS": the profile's word before the table's, the narrowest before a wider one, the last of two alike. */
+static void status_words_of_a_profile(void **state)
+{
+	static const char text[] = HEAD " sw 62xx means CARD-PERM\n sw 6985 means CARD-TRANSIENT\n sw 6283 means OK\n"
+					" sw 6a82 means OK\n sw 6A82 means CARD-PERM\n sw 9xxx means OK\n" TAIL;
+	static const struct {
+		uint16_t sw;
+		enum fail_class cls;
+	} t[] = { { 0x9000, FAIL_NONE },	   { 0x6282, FAIL_CARD_PERM }, { 0x6283, FAIL_NONE },
+		  { 0x6985, FAIL_CARD_TRANSIENT }, { 0x6a82, FAIL_CARD_PERM }, { 0x9240, FAIL_NONE },
+		  { 0x6982, FAIL_CONFIG },	   { 0x6300, FAIL_NONE },      { 0x6f00, FAIL_CARD_TRANSIENT },
+		  { 0x1234, FAIL_CARD_PERM } };
+	char err[200], many[2048];
+	struct profile p;
+	size_t n;
+
+	if (parse(&p, text, sizeof(text) - 1, err, sizeof(err)))
+		fail_msg("%s", err);
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct fail f = profile_sw_fail(&p, t[i].sw);
+
+		assert_int_equal(f.cls, t[i].cls);
+		assert_int_equal(f.code, t[i].sw);
+		assert_non_null(f.what);
+	}
+	assert_int_equal(profile_sw_line(&p, 0x6283)->line, 8);
+	assert_null(profile_sw_line(&p, 0x6300));
+	n = (size_t)snprintf(many, sizeof(many), HEAD);
+	for (int i = 0; i <= PROFILE_SW_MAX; i++)
+		n += (size_t)snprintf(many + n, sizeof(many) - n, " sw 6a%02x means OK\n", i);
+	assert_int_equal(parse(&p, many, n, err, sizeof(err)), -1);
+	assert_string_equal(err, "line 38: more than 32 lines 'sw'");
+}
+
+/* What PoR statuses mean without a word of the profile is the error table's: an operator's own rows reach the cards. */
+static void statuses_of_the_table(void **state)
+{
+	static const char rows[] = "por 06 CARD-RESYNC cntr-low OURS \"x\"\nsw 6985 OK OURS \"x\"\n";
+	char err[ERRTAB_ERR_MAX];
+	struct errtab *own = errtab_new(err);
+	struct profile p;
+
+	assert_non_null(own);
+	assert_int_equal(errtab_add(own, "own", rows, sizeof(rows) - 1, err), 0);
+	assert_int_equal(profile_parse(&p, own, HEAD TAIL, strlen(HEAD TAIL), err, sizeof(err)), 0);
+	assert_int_equal(profile_por_meaning(&p, 0x06), POR_MEANS_CNTR_LOW);
+	assert_int_equal(p.por_line[6], 0);
+	assert_true(profile_sw_ok(&p, 0x6985));
+	assert_int_equal(profile_parse(&p, errtab, HEAD TAIL, strlen(HEAD TAIL), err, sizeof(err)), 0);
+	assert_int_equal(profile_por_meaning(&p, 0x06), POR_MEANS_OTHER);
+	assert_false(profile_sw_ok(&p, 0x6985));
+	errtab_free(own);
 }
 
 int main(void)
@@ -464,7 +544,9 @@ int main(void)
 		cmocka_unit_test(limits_hold),
 		cmocka_unit_test(cut_and_damaged_texts_are_survived),
 		cmocka_unit_test(status_words),
+		cmocka_unit_test(status_words_of_a_profile),
+		cmocka_unit_test(statuses_of_the_table),
 	};
 
-	return cmocka_run_group_tests_name("profile", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("profile", tests, setup, teardown);
 }

@@ -57,10 +57,13 @@ static void start(struct front *f, const char *profile_dir)
 	uint8_t check[KS_CHECK_LEN];
 	char err[256] = "";
 	struct gw_cfg cfg;
-	struct gw_deps gd = { .env = &f->env, .log = fix_log, .log_ctx = f };
-	struct api_deps ad = {
-		.env = &f->env, .profile_dir = profile_dir, .version = "1.2.3", .log = fix_log, .log_ctx = f
-	};
+	struct gw_deps gd = { .env = &f->env, .errtab = f->errtab, .log = fix_log, .log_ctx = f };
+	struct api_deps ad = { .env = &f->env,
+			       .errtab = f->errtab,
+			       .profile_dir = profile_dir,
+			       .version = "1.2.3",
+			       .log = fix_log,
+			       .log_ctx = f };
 
 	f->store = store_mem_open(f->disk, &hooks);
 	assert_int_equal(ks_open(&f->ks, &kp, NULL, 0, check, err, sizeof(err)), 0);
@@ -97,11 +100,14 @@ static const char *kept_profile_dir;
 struct front *front_new(const char *profile_dir)
 {
 	struct front *f = calloc(1, sizeof(*f));
+	char err[ERRTAB_ERR_MAX];
 
 	assert_non_null(f);
 	f->env = (struct env){ .utc_ms = fix_utc, .random = fix_random, .ctx = f };
 	f->now_ms = FIX_NOW;
 	f->dice = 1;
+	f->errtab = errtab_new(err);
+	assert_non_null(f->errtab);
 	f->disk = store_mem_disk_new();
 	kept_profile_dir = profile_dir;
 	start(f, profile_dir);
@@ -113,6 +119,7 @@ void front_free(struct front *f)
 	stop(f);
 	store_mem_disk_free(f->disk);
 	json_decref(f->json);
+	errtab_free(f->errtab);
 	free(f);
 }
 

@@ -24,6 +24,7 @@ struct front {
 	struct env env;
 	int64_t now_ms;
 	uint32_t dice;
+	struct errtab *errtab;
 	struct store_mem_disk *disk;
 	struct store *store;
 	struct ks *ks;

@@ -175,6 +175,14 @@ static void test_bad(void **state)
 		{ "first 30s", "preset defualt", ":17: ", "did you mean \"default\"?" },
 		{ "throughput 40", "throughput 40\nsmsc-link b", ": ", "smsc-link b: there is no" },
 		{ "throughput 40", "data-coding 0x1ff", ":15: ", "one octet" },
+		{ "throughput 40", "throughput 40\n flavour osmomcs", ": ",
+		  "smsc-link a: no flavour 'osmomcs'; did you mean 'osmomsc'?" },
+		{ "throughput 40", "throughput 40\n flavour", ":16: ", "\"flavour\" wants more: flavour NAME" },
+		{ "throughput 40", "throughput 40\n flavour aaaaaaaaaaaaaaaaaaaaaaaa", ":16: ", "1 to 23 characters" },
+		{ " profile-dir /p", " profile-dir /p\n error-table /nowhere/e.table", ": ",
+		  "error-table: /nowhere/e.table: No such file" },
+		{ " profile-dir /p", " profile-dir /p\n error-tabel /nowhere/e.table",
+		  ":5: ", "did you mean \"error-table\"?" },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -186,6 +194,33 @@ static void test_bad(void **state)
 			fail_msg("\"%s\" instead of \"%s\": %s", bad[i].to, bad[i].from, err);
 		assert_null(strstr(err, "secret12"));
 	}
+}
+
+/* An operator's own error table: read with the config, its flavours may be used, its faults are told with file and line. */
+static void test_error_table(void **state)
+{
+	static struct otagw_config c;
+	char err[CONFIG_ERR_MAX], table[96], lines[256];
+	const struct errtab_row *r;
+	struct errtab *t;
+
+	snprintf(table, sizeof(table), "%s/e.table", dir);
+	spit(table, "flavour acme like osmomsc\n smpp 0x58 BUSY ACME \"x\"\n", 0600);
+	snprintf(lines, sizeof(lines), " profile-dir /p\n error-table %s", table);
+	assert_int_equal(reads(&c, " profile-dir /p", lines, err), 0);
+	assert_string_equal(c.error_table, table);
+	assert_string_equal(c.link[0].flavour, "generic-3.4");
+	t = config_errtab(&c, err);
+	assert_non_null(t);
+	r = errtab_find(t, (unsigned)errtab_flavour(t, "acme"), ERRTAB_SMPP, errtab_key(0x58));
+	assert_string_equal(r->name, "ACME");
+	errtab_free(t);
+	spit(table, "flavour acme like osmomsc\n smpp 0x58 BUSSY ACME \"x\"\n", 0600);
+	assert_int_equal(reads(&c, " profile-dir /p", lines, err), -1);
+	assert_non_null(strstr(err, "/e.table:2: unknown class 'BUSSY'; did you mean 'BUSY'?"));
+	unlink(table);
+	assert_int_equal(reads(&c, "throughput 40", "throughput 40\n flavour osmomsc", err), 0);
+	assert_string_equal(c.link[0].flavour, "osmomsc");
 }
 
 static void test_passwords(void **state)
@@ -359,9 +394,9 @@ static void test_examples(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	 cmocka_unit_test(test_bad),   cmocka_unit_test(test_passwords),
-		cmocka_unit_test(test_cut),	 cmocka_unit_test(test_write), cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_good),	 cmocka_unit_test(test_bad),	     cmocka_unit_test(test_passwords),
+		cmocka_unit_test(test_cut),	 cmocka_unit_test(test_write),	     cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_examples), cmocka_unit_test(test_error_table),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -289,6 +289,7 @@ static void test_stop_under_way(void **state)
 	*state = NULL;
 	store_mem_disk_free(f->disk);
 	json_decref(f->json);
+	errtab_free(f->errtab);
 	free(f);
 }
 

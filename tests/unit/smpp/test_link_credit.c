@@ -185,49 +185,6 @@ static void test_names(void **state)
 		assert_non_null(fail_class_name((enum fail_class)i));
 }
 
-static void test_status_table(void **state)
-{
-	static const struct {
-		uint32_t code;
-		enum fail_class cls;
-		const char *name;
-	} rows[] = {
-		{ 0x000, FAIL_NONE, "ESME_ROK" },
-		{ 0x001, FAIL_CONFIG, "ESME_RINVMSGLEN" },
-		{ 0x004, FAIL_CONFIG, "ESME_RINVBNDSTS" },
-		{ 0x005, FAIL_LINK, "ESME_RALYBND" },
-		{ 0x008, FAIL_CONGEST, "ESME_RSYSERR" },
-		{ 0x00a, FAIL_CONFIG, "ESME_RINVSRCADR" },
-		{ 0x00b, FAIL_SUBS_PERM, "ESME_RINVDSTADR" },
-		{ 0x00d, FAIL_LINK, "ESME_RBINDFAIL" },
-		{ 0x00e, FAIL_LINK, "ESME_RINVPASWD" },
-		{ 0x00f, FAIL_LINK, "ESME_RINVSYSID" },
-		{ 0x014, FAIL_CONGEST, "ESME_RMSGQFUL" },
-		{ 0x043, FAIL_CONFIG, "ESME_RINVESMCLASS" },
-		{ 0x045, FAIL_CONGEST, "ESME_RSUBMITFAIL" },
-		{ 0x058, FAIL_CONGEST, "ESME_RTHROTTLED" },
-		{ 0x062, FAIL_CONFIG, "ESME_RINVEXPIRY" },
-		{ 0x064, FAIL_CONGEST, "ESME_RX_T_APPN" },
-		{ 0x065, FAIL_SUBS_PERM, "ESME_RX_P_APPN" },
-		{ 0x066, FAIL_SUBS_PERM, "ESME_RX_R_APPN" },
-		{ 0x0c0, FAIL_CONFIG, "ESME_RINVOPTPARSTREAM" },
-		{ 0x0c4, FAIL_CONFIG, "ESME_RINVOPTPARAMVAL" },
-		{ 0x0fe, FAIL_UNKNOWN, "ESME_RDELIVERYFAILURE" },
-		{ 0x0ff, FAIL_CONFIG, "ESME_RUNKNOWNERR" },
-		{ 0x104, FAIL_CONFIG, "ESME_RINVDCS" },
-		{ 0x4ff, FAIL_UNKNOWN, "vendor status" },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct fail f = smpp_status_fail(rows[i].code);
-
-		assert_int_equal(f.cls, rows[i].cls);
-		assert_int_equal(f.code, rows[i].code);
-		assert_non_null(f.what);
-		assert_string_equal(smpp_status_name(rows[i].code), rows[i].name);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,7 +192,6 @@ int main(void)
 		cmocka_unit_test(test_rate_is_kept),   cmocka_unit_test(test_halving),
 		cmocka_unit_test(test_recovery),       cmocka_unit_test(test_unlimited_learns),
 		cmocka_unit_test(test_clock_set_back), cmocka_unit_test(test_names),
-		cmocka_unit_test(test_status_table),
 	};
 
 	return cmocka_run_group_tests_name("link_credit", tests, NULL, NULL);

@@ -322,12 +322,13 @@ static void test_statuses(void **state)
 	assert_int_equal(bed_stats(b).in_window, 0);
 }
 
-/* In transaction mode "invalid destination" is the network's answer of this moment. */
-static void test_transaction_mode(void **state)
+/* OsmoMSC in transaction mode: "invalid destination" is the network's answer of this moment, and "delivery failure" is a
+ * phone that was not reached or one whose acknowledgement was lost. */
+static void test_osmomsc(void **state)
 {
 	struct bed *b = *state;
 
-	b->cfg.esm_mode = SMPP_MODE_TRANSACTION;
+	strcpy(b->cfg.flavour, "osmomsc");
 	b->smsc.auto_submit = true;
 	b->smsc.submit_status = ESME_RINVDSTADR;
 	bed_up(b);
@@ -335,6 +336,40 @@ static void test_transaction_mode(void **state)
 	BED_WAIT(b, bed_count(b, LINK_EV_REJECTED) == 1);
 	assert_int_equal(bed_event(b, LINK_EV_REJECTED, 0)->fail.cls, FAIL_ABSENT);
 	assert_int_equal(bed_event(b, LINK_EV_REJECTED, 0)->fail.code, ESME_RINVDSTADR);
+	assert_false(bed_event(b, LINK_EV_REJECTED, 0)->fail.maybe_ran);
+	b->smsc.submit_status = ESME_RDELIVERYFAILURE;
+	assert_int_equal(bed_submit(b, 2), 0);
+	BED_WAIT(b, bed_count(b, LINK_EV_REJECTED) == 2);
+	assert_int_equal(bed_event(b, LINK_EV_REJECTED, 1)->fail.cls, FAIL_ABSENT);
+	assert_true(bed_event(b, LINK_EV_REJECTED, 1)->fail.maybe_ran);
+}
+
+/* An operator's own table: a status of his SMSC gets a class, and one that slows down. */
+static void test_own_table(void **state)
+{
+	static const char rows[] = "flavour acme like generic-3.4\n"
+				   " smpp 0x400-0x4ff MEM ACME_FULL \"the phone is full\"\n"
+				   " smpp 0x500 CONGEST slow-down ACME_SLOW \"too fast\"\n";
+	struct bed *b = *state;
+	char err[ERRTAB_ERR_MAX];
+
+	assert_int_equal(errtab_add(b->errtab, "own", rows, strlen(rows), err), 0);
+	strcpy(b->cfg.flavour, "acme");
+	b->cfg.rate = 100;
+	b->smsc.auto_submit = true;
+	b->smsc.submit_status = 0x47f;
+	bed_up(b);
+	assert_int_equal(bed_submit(b, 1), 0);
+	BED_WAIT(b, bed_count(b, LINK_EV_REJECTED) == 1);
+	assert_int_equal(bed_event(b, LINK_EV_REJECTED, 0)->fail.cls, FAIL_MEM);
+	assert_int_equal(bed_event(b, LINK_EV_REJECTED, 0)->fail.code, 0x47f);
+	assert_int_equal(bed_stats(b).throttled, 0);
+	b->smsc.submit_status = 0x500;
+	assert_int_equal(bed_submit(b, 2), 0);
+	BED_WAIT(b, bed_count(b, LINK_EV_REJECTED) == 2);
+	assert_int_equal(bed_event(b, LINK_EV_REJECTED, 1)->fail.cls, FAIL_CONGEST);
+	assert_int_equal(bed_stats(b).throttled, 1);
+	assert_true(bed_stats(b).rate_limit < 100);
 }
 
 static void test_throttled(void **state)
@@ -654,7 +689,7 @@ static void test_partial_writes(void **state)
 static void test_cfg_faults(void **state)
 {
 	struct bed *b = *state;
-	struct smpp_link_env env = { .base = b->base };
+	struct smpp_link_env env = { .base = b->base, .errtab = b->errtab };
 	struct smpp_link_cfg c;
 	char err[128];
 
@@ -678,6 +713,10 @@ static void test_cfg_faults(void **state)
 	FAULT(c.response_ms = 0, "timer");
 	FAULT(c.reconnect_max_ms = 0, "timer");
 	FAULT(c.reconnect_ms = 5000, "reconnect");
+	FAULT(strcpy(c.flavour, "osmomcs"), "no flavour 'osmomcs'; did you mean 'osmomsc'?");
+	FAULT(memset(c.flavour, 'x', sizeof(c.flavour)), "flavour");
+	env.errtab = NULL;
+	FAULT(c.port = 1, "error table");
 }
 
 int main(void)
@@ -697,7 +736,8 @@ int main(void)
 		T(test_slow_response),
 		T(test_expiry),
 		T(test_statuses),
-		T(test_transaction_mode),
+		T(test_osmomsc),
+		T(test_own_table),
 		T(test_throttled),
 		T(test_system_errors_slow_down),
 		T(test_submit_inside_event),

@@ -255,8 +255,11 @@ static void on_event(void *ctx, struct link *l, const struct link_event *ev)
 int bed_setup(void **state)
 {
 	struct bed *b = calloc(1, sizeof(*b));
+	char err[ERRTAB_ERR_MAX];
 
 	assert_non_null(b);
+	b->errtab = errtab_new(err);
+	assert_non_null(b->errtab);
 	b->base = event_base_new();
 	smsc_open(&b->smsc, b->base);
 	smpp_link_cfg_default(&b->cfg);
@@ -281,6 +284,7 @@ int bed_teardown(void **state)
 	drop(&b->smsc);
 	evconnlistener_free(b->smsc.listener);
 	event_base_free(b->base);
+	errtab_free(b->errtab);
 	free(b->smsc.in);
 	free(b->smsc.out);
 	free(b);
@@ -290,7 +294,7 @@ int bed_teardown(void **state)
 void bed_start(struct bed *b)
 {
 	struct smpp_link_env env = {
-		.base = b->base, .now_ms = now_ms, .random_u32 = no_dice, .log = keep_log, .ctx = b
+		.base = b->base, .errtab = b->errtab, .now_ms = now_ms, .random_u32 = no_dice, .log = keep_log, .ctx = b
 	};
 	char err[128] = "";
 

@@ -52,6 +52,7 @@ struct smsc {
 };
 
 struct bed {
+	struct errtab *errtab;
 	struct event_base *base;
 	struct smsc smsc;
 	struct link *link;

@@ -1,10 +1,10 @@
 /* nearest.h - "did you mean ...?": the word of a list that a mistyped one was most likely meant to be.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Header only and libc only, so that the core's profile parser, the config reader and otactl say it in the same way.
+ * Header only and libc only, so that profiles, error tables, the config and otactl say it in the same way.
  */
-#ifndef OTAGW_NEAREST_H
-#define OTAGW_NEAREST_H
+#ifndef OTA_NEAREST_H
+#define OTA_NEAREST_H
 
 #include <stddef.h>
 #include <string.h>
