@@ -18,6 +18,7 @@
 #define S_WAIT		(S(CMD_WAIT_TIMER) | S(CMD_WAIT_PRESENCE))
 #define LAUNCH_RETRY_MS 1000
 #define ABSENT_ASK	3 /* times silent_max: refused attempts after which the card is asked all the same */
+#define EXACT_ASK	5 /* times silent_max: unanswered attempts in counter mode 11 before the next value is tried */
 
 static const struct {
 	const char *name;
@@ -146,6 +147,12 @@ static void give_up(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd
 		txn_state_set(gw, c, to, "%s", why);
 }
 
+static void unanswered(struct cmd_row *cmd)
+{
+	if (cmd->silent < UINT8_MAX)
+		cmd->silent++;
+}
+
 static void cmd_fence(struct gw *gw, struct card *c, struct cmd_row *cmd, uint64_t jump);
 
 /* "The answer follows": the card has the command, and the answer proper comes in a message of its own. */
@@ -162,8 +169,28 @@ static bool may_have_run(const struct cmd_row *cmd)
 	return cmd->kind == CMD_READBACK || cmd->attempt || cmd->sent_ms;
 }
 
+/* Counter mode 11 (TS 102 225, 5.1.4): the card takes exactly the next value.  A gap would end it, so what it has not taken yet
+ * is repeated, and only after very long silence the next value is tried: a card that has taken this one and whose answer was lost
+ * may say nothing to a repetition. */
+static bool counts_exactly(const struct campaign *camp)
+{
+	return OTA_SPI1_COUNTER(camp->profile.spi[0]) == 3;
+}
+
+/* Some cards say nothing to a packet they have seen, and some networks call a card's refusal absence: the same octets for ever would
+ * never tell. */
+static bool silent_too_long(const struct gw *gw, const struct campaign *camp, const struct cmd_row *cmd)
+{
+	unsigned max = gw->cfg.retry.silent_max;
+
+	if (camp && counts_exactly(camp))
+		return cmd->kind == CMD_SCRIPT && cmd->silent >= EXACT_ASK * max;
+	return cmd->silent >= max || cmd->attempt >= ABSENT_ASK * max;
+}
+
 void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 {
+	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
 	char why[64];
 
 	if (gw->now_ms >= cmd->deadline_ms) {
@@ -182,7 +209,7 @@ void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 		cmd_fence(gw, c, cmd, 0);
 		return;
 	}
-	if (cmd->silent >= gw->cfg.retry.silent_max || cmd->attempt >= ABSENT_ASK * gw->cfg.retry.silent_max) {
+	if (silent_too_long(gw, camp, cmd)) {
 		/* some cards say nothing to a packet they have seen, and some networks call a card's refusal absence: the same
 		 * octets for ever would never tell */
 		cmd_fence(gw, c, cmd, 0);
@@ -213,9 +240,35 @@ static bool prep_fail(struct gw *gw, struct card *c, enum fail_class cls, const 
 	return false;
 }
 
-static uint64_t prep_counter(struct gw *gw, struct keyset_row *k, uint64_t step)
+/* The command that took the last value of this keyset, if the card has never answered for it. */
+static const struct cmd_row *unsettled(const struct card *c, const struct keyset_row *k)
 {
-	uint64_t cntr = counter_take(k, step, gw->cfg.epoch);
+	for (unsigned i = 0; i < c->b.n_cmds; i++)
+		if (c->b.cmd[i].kvn == k->kvn && c->b.cmd[i].cntr == k->cntr)
+			return c->b.cmd[i].por_status == 255 ? &c->b.cmd[i] : NULL;
+	return NULL;
+}
+
+/* In mode 11 a value that an earlier transaction has left without an answer is spent on a read, which does no harm whichever of
+ * the two packets the card takes: the only case in which a counter carries a second packet, and only in the process life that
+ * made the first, unless that was a read as well.  0: what the card has taken cannot be known. */
+static uint64_t exact_counter(struct gw *gw, const struct card *c, struct keyset_row *k, enum cmd_kind kind)
+{
+	const struct cmd_row *last = unsettled(c, k);
+
+	if (!counter_owned(k, gw->cfg.epoch))
+		return 0;
+	if (!last || last->txn == c->b.txn.id)
+		return counter_take(k, 0, gw->cfg.epoch);
+	if (kind != CMD_READBACK || (last->kind != CMD_READBACK && last->born_ms < gw->start_ms))
+		return 0;
+	return k->cntr;
+}
+
+static uint64_t prep_counter(struct gw *gw, const struct card *c, struct keyset_row *k, enum cmd_kind kind,
+			     uint64_t step, bool exact)
+{
+	uint64_t cntr = exact ? exact_counter(gw, c, k, kind) : counter_take(k, step, gw->cfg.epoch);
 
 	if (cntr && OTA_CNTR_MAX - cntr < CNTR_WATCH) {
 		gw->stats.counters_near_end++;
@@ -250,7 +303,7 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 	rc = ks_load(gw->deps.ks, c->b.card.iccid, p->k->kvn, p->k->sealed, p->k->sealed_len, &s->set[i]);
 	if (rc)
 		return prep_fail(gw, c, FAIL_CONFIG, "keys", ks_strerror(rc));
-	cntr = prep_counter(gw, p->k, cntr_step);
+	cntr = prep_counter(gw, c, p->k, kind, cntr_step, counts_exactly(camp));
 	*par = (struct ota_cmd_params){
 		.spi = { pr->spi[0], pr->spi[1] },
 		.kic = profile_kic(pr, p->k),
@@ -269,6 +322,8 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 	if (rc >= 0)
 		return true;
 	ks_unload(gw->deps.ks, s->set[i]);
+	if (!cntr && counts_exactly(camp))
+		return prep_fail(gw, c, FAIL_CARD_PERM, "counter mode 11: what the card has taken is not known", NULL);
 	if (!cntr)
 		return prep_fail(gw, c, FAIL_CARD_PERM, "the counter of this key version is used up", NULL);
 	return prep_fail(gw, c, FAIL_CONFIG, "packet", ota_strerror(rc));
@@ -367,7 +422,7 @@ bool cmd_must_ask(struct gw *gw, struct card *c)
 	const struct keyset_row *k = card_keyset(c, camp->profile.kvn);
 
 	/* a transaction that a restored store calls planned may have run already */
-	return k && !counter_owned(k, gw->cfg.epoch);
+	return k && (!counter_owned(k, gw->cfg.epoch) || (counts_exactly(camp) && unsettled(c, k)));
 }
 
 void cmd_prepare(struct gw *gw, struct card *const *cards, unsigned n, enum cmd_kind kind, uint64_t cntr_step)
@@ -403,6 +458,7 @@ void cmd_prepare(struct gw *gw, struct card *const *cards, unsigned n, enum cmd_
 void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct fail *why)
 {
 	const struct retry_policy *rp = &gw->cfg.retry;
+	unsigned tries;
 	int64_t due;
 
 	if (why->cls == FAIL_SUBS_PERM && card_address_turn(gw, c)) {
@@ -421,9 +477,15 @@ void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct f
 			give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why->what ? why->what : "refused");
 		return;
 	}
-	if (!retry_counts(why->cls) && cmd->attempt) /* congestion and lost links do not use attempts up */
-		cmd_attempt_back(gw, c, cmd);
-	due = retry_at(rp, why->cls, cmd->attempt ? cmd->attempt : 1, gw->now_ms, env_random_u32(gw->deps.env));
+	tries = cmd->attempt ? cmd->attempt : 1;
+	if (!retry_counts(why->cls)) { /* congestion and lost links do not use attempts up */
+		if (cmd->attempt)
+			cmd_attempt_back(gw, c, cmd);
+		if (cmd->stalls < UINT8_MAX)
+			cmd->stalls++;
+		tries = cmd->stalls;
+	}
+	due = retry_at(rp, why->cls, tries, gw->now_ms, env_random_u32(gw->deps.env));
 	if (due > cmd->deadline_ms)
 		due = cmd->deadline_ms;
 	cmd_state_set(gw, c, cmd, retry_wakes(why->cls) ? CMD_WAIT_PRESENCE : CMD_WAIT_TIMER);
@@ -463,6 +525,34 @@ static unsigned refused_probes(const struct gw *gw, const struct card *c)
 	return n;
 }
 
+/* Mode 11: whether the next value may be tried.  To a script, a plain "counter low" will do: the card has checked it, and the next
+ * value cannot harm.  Its look-alikes may come from a damaged message, and of a read a hint may still mean the script before it:
+ * there only the card's own word counts, or many repetitions. */
+static bool exact_taken(const struct gw *gw, const struct cmd_row *cmd, enum por_meaning m, uint8_t status)
+{
+	if (m != POR_MEANS_CNTR_LOW)
+		return false;
+	return cmd->por_status != 255 || (cmd->kind == CMD_SCRIPT && status == OTA_POR_CNTR_LOW) ||
+	       cmd->silent >= EXACT_ASK * gw->cfg.retry.silent_max;
+}
+
+/* Mode 11, refused, and not because the card has met the counter before: it has not been taken, so it is repeated.  Under the
+ * card's own word that the counter is too high there is nothing to repeat. */
+static void settle_exact(struct gw *gw, struct card *c, struct cmd_row *cmd, enum por_meaning m, uint8_t status)
+{
+	const struct fail refused = { FAIL_CARD_TRANSIENT, status, "refused, the counter is still to be taken" };
+
+	if (cmd->por_status != 255 && m == POR_MEANS_CNTR_HIGH) {
+		txn_obstacle(gw, c, FAIL_CARD_RESYNC, status);
+		give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED,
+			"counter mode 11: the card waits for a lower counter than ours");
+		return;
+	}
+	cmd->hint = 255;
+	unanswered(cmd);
+	cmd_wait(gw, c, cmd, &refused);
+}
+
 /* The card (or somebody who can send such a message) has refused, in a way that does not say whether the script has run.  To a
  * script: ask.  To a question: ask again, with a bounded jump where our counter may be behind; a card that goes on refusing
  * needs a person. */
@@ -474,7 +564,9 @@ static void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8
 	unsigned refusals = refused_probes(gw, c);
 	char why[64];
 
-	if (cmd->kind == CMD_SCRIPT) {
+	if (counts_exactly(camp) && !exact_taken(gw, cmd, m, status)) {
+		settle_exact(gw, c, cmd, m, status);
+	} else if (cmd->kind == CMD_SCRIPT) {
 		cmd_fence(gw, c, cmd, 0);
 	} else if (refusals < gw->cfg.retry.probes_max) {
 		cmd_fence(gw, c, cmd, behind ? counter_jump(refusals) : 0);
@@ -530,7 +622,7 @@ void cmd_timer(struct gw *gw, struct card *c)
 		const struct fail none = { FAIL_UNKNOWN, 0, "no PoR in time" };
 
 		c->heard = HEARD_NOTHING;
-		cmd->silent++;
+		unanswered(cmd);
 		cmd_wait(gw, c, cmd, &none);
 	}
 }
@@ -575,7 +667,7 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 		/* refused after some of it had been delivered: in transaction mode that is also how a card's own refusal looks */
 		if (f->next_seg == f->segs &&
 		    (f->accepted || f->unknown || f->fail.cls == FAIL_UNKNOWN || f->fail.maybe_ran))
-			cmd->silent++;
+			unanswered(cmd);
 		cmd_wait(gw, c, cmd, &f->fail);
 		if (c->alert_ms < f->first_ms)
 			c->heard = HEARD_NOTHING;
@@ -588,6 +680,7 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 	if (f->unknown)
 		txn_obstacle(gw, c, FAIL_UNKNOWN, f->fail.code);
 	cmd->sent_ms = gw->now_ms;
+	cmd->stalls = 0;
 	cmd_state_set(gw, c, cmd, CMD_SENT);
 	if (refused(gw, cmd, cmd->hint) && gw->cfg.retry.hint_ms < wait_ms)
 		wait_ms = gw->cfg.retry.hint_ms;

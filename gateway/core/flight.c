@@ -208,6 +208,16 @@ static struct flight *pick(struct gw *gw, unsigned link, unsigned room, int64_t 
 	return NULL;
 }
 
+/* A copy in some store must not outlive the attempt (D6), nor the deadline; 0 would be the SMSC's own choice. */
+static uint32_t validity_s(const struct gw *gw, const struct cmd_row *cmd, int64_t now_ms)
+{
+	int64_t left_ms = cmd->deadline_ms - now_ms;
+
+	if (left_ms > (int64_t)gw->cfg.retry.por_timeout_ms)
+		left_ms = gw->cfg.retry.por_timeout_ms;
+	return left_ms > 1000 ? (uint32_t)(left_ms / 1000) : 1;
+}
+
 bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms, struct link_submit *out,
 		    uint8_t ud[LINK_UD_MAX])
 {
@@ -240,8 +250,7 @@ bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms,
 		.more = f->next_seg + 1 < f->segs,
 		/* a PoR in the DELIVER-REPORT comes back, if at all, inside the delivery receipt */
 		.want_report = gw->cfg.want_report || (OTA_SPI2_POR(cmd->spi[1]) && !OTA_SPI2_SUBMIT(cmd->spi[1])),
-		/* a copy in some store must not outlive the attempt (D6) */
-		.validity_s = (gw->cfg.retry.por_timeout_ms + 999) / 1000,
+		.validity_s = validity_s(gw, cmd, now_ms),
 	};
 	if (gw->cfg.address_by_imsi) {
 		out->dst = (struct ota_addr){ .ton = 0, .npi = 6 };

@@ -58,6 +58,7 @@ enum setting {
 	SET_REFRESH,
 	SET_DELETED_LAC,
 	SET_DESCRIPTION,
+	SET_COUNTER,
 	SET_SCRIPT,
 	_SETTINGS
 };
@@ -74,7 +75,7 @@ struct parser {
 	unsigned named_line; /* of "card-profile" */
 	unsigned set_line[_SETTINGS];
 	unsigned step_line[PROFILE_STEPS_MAX];
-	bool in_script;
+	bool in_script, counter_exact;
 	unsigned script_indent;
 	char *err;
 	size_t err_cap;
@@ -238,10 +239,6 @@ static int set_spi(struct parser *ps)
 		return fail(ps,
 			    "spi %02x %02x does not make the card check the counter: a retry could run twice; use 16",
 			    spi[0], spi[1]);
-	/* A read-back under a fresh counter fences the script before it; a card in mode 11 would refuse it for the gap. */
-	if (OTA_SPI1_COUNTER(spi[0]) == 3)
-		return fail(ps, "spi %02x %02x demands a counter exactly one higher: a gap would end the card; use 16",
-			    spi[0], spi[1]);
 	if (OTA_SPI2_POR(spi[1]) != 1)
 		return fail(ps,
 			    "spi %02x %02x does not ask for a PoR in every case: success could not be proven; use 39",
@@ -358,6 +355,21 @@ static int set_description(struct parser *ps)
 	return 0;
 }
 
+/* Mode 11 is for cards that accept nothing else, so it is said twice. */
+static int set_counter(struct parser *ps)
+{
+	static const char *const words[] = { "higher", "exact" };
+
+	if (want_words(ps, 2, "counter higher"))
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(ps->word[1], words[i])) {
+			ps->counter_exact = i == 1;
+			return 0;
+		}
+	return fail_word(ps, "way to count", ps->word[1], words, ARRAY_SIZE(words));
+}
+
 static int set_script(struct parser *ps)
 {
 	if (want_words(ps, 1, "script"))
@@ -382,6 +394,7 @@ static const struct {
 	[SET_REFRESH] = { "refresh", set_refresh, true },
 	[SET_DELETED_LAC] = { "deleted-lac", set_deleted_lac, false },
 	[SET_DESCRIPTION] = { "description", set_description, false },
+	[SET_COUNTER] = { "counter", set_counter, false },
 	[SET_SCRIPT] = { "script", set_script, true },
 };
 _Static_assert(ARRAY_SIZE(settings) == _SETTINGS, "every setting has its row");
@@ -649,6 +662,15 @@ static int check_complete(struct parser *ps)
 	for (size_t i = 0; i < _SETTINGS; i++)
 		if (settings[i].needed && !ps->set_line[i])
 			return fail(ps, "the profile ends without '%s'", settings[i].name);
+	if (OTA_SPI1_COUNTER(ps->p->spi[0]) == 3 && !ps->counter_exact)
+		return fail_line(ps, ps->set_line[SET_SPI],
+				 "spi %02x %02x demands a counter exactly one higher, so one lost message stalls the "
+				 "card: use 16, or "
+				 "say 'counter exact'",
+				 ps->p->spi[0], ps->p->spi[1]);
+	if (OTA_SPI1_COUNTER(ps->p->spi[0]) != 3 && ps->counter_exact)
+		return fail_line(ps, ps->set_line[SET_COUNTER],
+				 "'counter exact' goes with an spi in mode 11, such as 1e 39");
 	if (!ps->p->n_steps)
 		return fail_line(ps, ps->set_line[SET_SCRIPT], "the script is empty");
 	return check_steps(ps) ? -1 : check_size(ps);

@@ -39,14 +39,16 @@ static uint64_t backoff_ms(const struct retry_policy *p, unsigned attempt)
 	return d < p->max_ms ? d : p->max_ms;
 }
 
+#define CONGEST_DOUBLINGS 4
+
 static uint64_t delay_ms(const struct retry_policy *p, enum fail_class cls, unsigned attempt)
 {
 	switch (cls) {
 	case FAIL_BUSY:
 		return p->busy_ms;
 	case FAIL_CONGEST:
-	case FAIL_LINK:
-		return p->congest_ms;
+	case FAIL_LINK: /* the link slows down by itself; a command that meets it again and again leaves it more room */
+		return (uint64_t)p->congest_ms << (attempt - 1 < CONGEST_DOUBLINGS ? attempt - 1 : CONGEST_DOUBLINGS);
 	case FAIL_MEM:
 		return p->mem_ms;
 	case FAIL_CONFIG:

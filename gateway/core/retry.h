@@ -24,7 +24,7 @@ struct retry_policy {
 };
 void retry_policy_default(struct retry_policy *p);
 
-/* Absolute time of the next attempt.  attempt counts from 1 (the one that failed); jitter is any 32-bit value from the
+/* Absolute time of the next attempt.  attempt counts from 1 (the one that failed; of those that do not count, how many in a row); jitter is any 32-bit value from the
  * environment's dice. */
 int64_t retry_at(const struct retry_policy *p, enum fail_class cls, unsigned attempt, int64_t now_ms, uint32_t jitter);
 /* No wait ends later than this.  One that seems to was begun by a clock that has been set back since. */

@@ -231,6 +231,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 {
 	struct sim_rng rng = { seed ^ 0x5ca1ab1e0ddba11ULL }, *r = &rng;
 	struct sim_rng more = { seed ^ 0x0b57ac1e5ULL };
+	struct sim_rng later = { seed ^ 0x1e1e1e1e1e1e1e1eULL }; /* so that older seeds stay what they were */
 
 	memset(sc, 0, sizeof(*sc));
 	sc->cards = (unsigned)pick(r, 5, SIM_CARDS_MAX);
@@ -249,6 +250,8 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	sc->calm_ms = pick(r, 10000, 120000);
 	draw_store_more(sc, &more);
 	draw_clock(sc, &more);
+	if (broken == BREAK_NONE && chance(&later, 6))
+		sc->spi[0] = 0x1e; /* counter exactly one higher */
 	provoke(sc, broken);
 	if (sc->wrong_keys + sc->denied > sc->cards)
 		sc->wrong_keys = sc->denied = 1;
@@ -283,6 +286,7 @@ int scenario_profile(const struct scenario *sc, char *text, size_t cap)
 			 "card-profile sim\n"
 			 " tar b00011\n"
 			 " spi %02x %02x\n"
+			 " counter %s\n"
 			 " kvn %u\n"
 			 " format %s\n"
 			 " concat %s\n"
@@ -299,7 +303,8 @@ int scenario_profile(const struct scenario *sc, char *text, size_t cap)
 			 "  update 6f78 acc\n"
 			 "  update 6f07 imsi\n"
 			 "  read 6f07 9\n",
-			 sc->spi[0], sc->spi[1], sc->kvn, ota_format_name(sc->format), sc->wide_ref ? "udh16" : "udh8",
+			 sc->spi[0], sc->spi[1], OTA_SPI1_COUNTER(sc->spi[0]) == 3 ? "exact" : "higher", sc->kvn,
+			 ota_format_name(sc->format), sc->wide_ref ? "udh16" : "udh8",
 			 sc->card.no_refresh ? "power-cycle" : "card");
 
 	return n < 0 || (size_t)n >= cap ? -1 : n;

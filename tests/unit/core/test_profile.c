@@ -349,8 +349,15 @@ static const struct {
 	  "line 2: spi 06 39 does not make the card check the counter: a retry could run twice; use 16" },
 	{ "card-profile t\n spi 0e 39\n",
 	  "line 2: spi 0e 39 does not make the card check the counter: a retry could run twice; use 16" },
-	{ "card-profile t\n spi 1e 39\n",
-	  "line 2: spi 1e 39 demands a counter exactly one higher: a gap would end the card; use 16" },
+	{ "card-profile t\n tar b00011\n spi 1e 39\n kvn 1\n refresh card\n script\n  update 6f07 imsi\n  read 6f07 "
+	  "9\n",
+	  "line 3: spi 1e 39 demands a counter exactly one higher, so one lost message stalls the card: use 16, or say "
+	  "'counter exact'" },
+	{ "card-profile t\n tar b00011\n spi 16 39\n counter exact\n kvn 1\n refresh card\n script\n  update 6f07 "
+	  "imsi\n"
+	  "  read 6f07 9\n",
+	  "line 4: 'counter exact' goes with an spi in mode 11, such as 1e 39" },
+	{ "card-profile t\n counter exactly\n", "line 2: unknown way to count 'exactly'; did you mean 'exact'?" },
 	{ "card-profile t\n spi 16 38\n",
 	  "line 2: spi 16 38 does not ask for a PoR in every case: success could not be proven; use 39" },
 	{ "card-profile t\n spi 16 31\n",

@@ -35,8 +35,12 @@ static void classes_have_their_own_delay(void **state)
 	retry_policy_default(&p);
 	p.jitter_pct = 0;
 	assert_true(retry_at(&p, FAIL_BUSY, 7, NOW, 0) == NOW + p.busy_ms);
-	assert_true(retry_at(&p, FAIL_CONGEST, 7, NOW, 0) == NOW + p.congest_ms);
-	assert_true(retry_at(&p, FAIL_LINK, 7, NOW, 0) == NOW + p.congest_ms);
+	for (unsigned n = 1; n < 300; n++) { /* 1, 2, 4, 8, 16 times and no more */
+		int64_t want = (int64_t)p.congest_ms << (n < 5 ? n - 1 : 4);
+
+		assert_true(retry_at(&p, FAIL_CONGEST, n, NOW, 0) == NOW + want);
+		assert_true(retry_at(&p, FAIL_LINK, n, NOW, 0) == NOW + want);
+	}
 	assert_true(retry_at(&p, FAIL_MEM, 7, NOW, 0) == NOW + p.mem_ms);
 	assert_true(retry_at(&p, FAIL_CONFIG, 1, NOW, 0) == NOW + p.max_ms);
 	assert_true(retry_at(&p, FAIL_CARD_PERM, 1, NOW, 0) == INT64_MAX);
