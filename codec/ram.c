@@ -24,6 +24,7 @@
 #define KEY_TYPE_DES	0x80 /* GlobalPlatform table 11-16 */
 #define KEY_TYPE_AES	0x88
 #define KCV_LEN		3
+#define DES_BLOCK	8 /* of which an AES block is a multiple */
 #define TAG_AID		0x4f
 #define TAG_KEY_ID	0xd0
 #define TAG_KVN		0xd2
@@ -84,13 +85,14 @@ int ram_put_key_lay_out(struct ram_put_key_work *w, const struct ram_put_key *p,
 	wr_u8(&out, p->new_kvn);
 	for (size_t i = 0; i < p->n; i++) {
 		size_t wrapped = (p->key[i].len + block - 1) / block * block;
-		bool des = is_des(p->key[i].alg);
+		bool des = is_des(p->key[i].alg), inner = !des || wrapped != p->key[i].len;
 		struct ota_wrap_job *job = &w->job[i];
 
 		wr_u8(&out, des ? KEY_TYPE_DES : KEY_TYPE_AES);
-		wr_u8(&out, (uint8_t)(wrapped + (des ? 0 : 1)));
-		/* GlobalPlatform Amendment D, 7.2: in front of an AES key its length in clear, for padding may follow. */
-		if (!des)
+		wr_u8(&out, (uint8_t)(wrapped + (inner ? 1 : 0)));
+		/* The length in clear goes before every padded key (GlobalPlatform 2.3.1, table 11-70), and before an
+		 * AES key in any case (Amendment D, 7.2). */
+		if (inner)
 			wr_u8(&out, p->key[i].len);
 		*job = (struct ota_wrap_job){
 			.key = p->key[i].ref,
@@ -196,11 +198,11 @@ static int put_key_field(struct ram_put_key_seen *out, struct rd *in)
 	if (type != KEY_TYPE_DES && type != KEY_TYPE_AES)
 		return OTA_E_ALG;
 	out->key[i].type = type;
-	out->key[i].clear_len = type == KEY_TYPE_AES ? rd_u8(&key) : 0;
+	/* GlobalPlatform 2.3.1, 11.8.2.3.2: what is no multiple of the block has the length in front; an AES key without
+	 * padding comes both ways. */
+	out->key[i].clear_len = rd_left(&key) % DES_BLOCK ? rd_u8(&key) : (uint8_t)rd_left(&key);
 	out->key[i].wrapped_len = rd_left(&key);
 	out->key[i].wrapped = rd_bytes(&key, out->key[i].wrapped_len);
-	if (type == KEY_TYPE_DES)
-		out->key[i].clear_len = (uint8_t)out->key[i].wrapped_len;
 	kcv_len = rd_u8(in);
 	if (kcv_len)
 		out->key[i].kcv = rd_bytes(in, kcv_len);
@@ -208,7 +210,10 @@ static int put_key_field(struct ram_put_key_seen *out, struct rd *in)
 	if (in->bad || key.bad)
 		return OTA_E_SHORT;
 	out->n++;
-	return out->key[i].wrapped_len == 0 || out->key[i].clear_len > out->key[i].wrapped_len ? OTA_E_LENGTH : 0;
+	if (out->key[i].wrapped_len == 0 || out->key[i].wrapped_len % DES_BLOCK ||
+	    out->key[i].clear_len > out->key[i].wrapped_len)
+		return OTA_E_LENGTH;
+	return 0;
 }
 
 int ram_put_key_decode(struct ram_put_key_seen *out, const uint8_t *apdu, size_t len)

@@ -18,7 +18,18 @@ struct ram_aid {
 
 /* ------------------------------------------------------------------------ PUT KEY (GlobalPlatform 11.8)
  *
- *	80 D8 P1 P2 Lc  KVN { type, length, key data, length of KCV, KCV }...  00
+ *	80 D8 P1 P2 Lc  KVN { type, length, [length of the key], key data, length of KCV, KCV }...  00
+ *
+ * The length of the key stands, in clear, before a key that is padded to the block of the DEK (GlobalPlatform 2.3.1,
+ * 11.8.2.3.2 and table 11-70), and before every AES key (Amendment D, 7.2; cards are known to answer 6A88 without it).
+ * Cards that go by the older text tell by the block's length, so that both read it alike.  An AES key without it (table
+ * 11-71) is read, not written.
+ *
+ * There is no field for the length of the CMAC that an AES KID makes: a key put by PUT KEY makes 8 octets (that is the
+ * default of TS 102 225, 5.1.3, and of the macLength of a TCA profile's key object).  A key for 4 octets comes from the
+ * personalisation or from a card's own files, and a key version that had one loses it when it is replaced.
+ *
+ * A key put over another must have its type and length (11.8.2.3.3): a change of either needs a new key version.
  *
  * The codec never sees a key.  As with packets: lay out, run the wrap jobs, finish. */
 
@@ -32,7 +43,7 @@ struct ram_put_key {
 	size_t n; /* keys: 1..RAM_PUT_KEY_MAX */
 	struct {
 		struct ks_ref ref;
-		enum ota_alg alg; /* DES family: type 80; AES: type 88 with an inner length octet */
+		enum ota_alg alg; /* DES family: type 80; AES: type 88 */
 		uint8_t len;	  /* octets in clear: 8, 16, 24; AES 16, 24, 32 */
 	} key[RAM_PUT_KEY_MAX];
 };
@@ -63,7 +74,7 @@ struct ram_put_key_seen {
 	size_t n;
 	struct {
 		uint8_t type;		/* 80, 88 */
-		uint8_t clear_len;	/* octets of the key; AES: from the inner length octet */
+		uint8_t clear_len;	/* octets of the key; padded ones: as the command says */
 		const uint8_t *wrapped; /* borrows */
 		size_t wrapped_len;
 		const uint8_t *kcv; /* borrows; NULL without */

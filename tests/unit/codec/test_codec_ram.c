@@ -102,6 +102,34 @@ static void put_key_aes(void **state)
 	assert_int_equal(seen.key[0].clear_len, 24);
 	assert_int_equal(seen.key[0].wrapped_len, 32);
 
+	/* without padding it is there all the same; a card tells either way by the odd length */
+	p.key[0].len = 16;
+	len = ram_put_key_encode(buf, sizeof(buf), &p, &crypt, NULL);
+	assert_memory_equal(buf + 6, "\x88\x11\x10", 3);
+	assert_int_equal(ram_put_key_decode(&seen, buf, (size_t)len), 0);
+	assert_int_equal(seen.key[0].clear_len, 16);
+	assert_int_equal(seen.key[0].wrapped_len, 16);
+	/* as other senders write it, without */
+	memmove(buf + 8, buf + 9, (size_t)len - 9);
+	buf[4]--;
+	buf[7]--;
+	assert_int_equal(ram_put_key_decode(&seen, buf, (size_t)len - 1), 0);
+	assert_int_equal(seen.key[0].clear_len, 16);
+	assert_int_equal(seen.key[0].wrapped_len, 16);
+
+	/* a 3DES key of 24 octets under an AES key is padded, so its length is told; one of 16 is not */
+	p = keys(OTA_ALG_3DES3_CBC, 24, OTA_ALG_AES_CBC);
+	p.n = 1;
+	assert_int_equal(ram_put_key_encode(buf, sizeof(buf), &p, &crypt, NULL), 6 + 3 + 32 + 4);
+	assert_memory_equal(buf + 6, "\x80\x21\x18", 3);
+	assert_int_equal(ram_put_key_decode(&seen, buf, 6 + 3 + 32 + 4), 0);
+	assert_int_equal(seen.key[0].clear_len, 24);
+	assert_int_equal(seen.key[0].wrapped_len, 32);
+	p = keys(OTA_ALG_3DES2_CBC, 16, OTA_ALG_AES_CBC);
+	p.n = 1;
+	assert_int_equal(ram_put_key_encode(buf, sizeof(buf), &p, &crypt, NULL), 6 + 2 + 16 + 4);
+	assert_memory_equal(buf + 6, "\x80\x10", 2);
+
 	/* three of the longest, as part of a script, with Le */
 	p = keys(OTA_ALG_AES_CBC, 32, OTA_ALG_AES_CBC);
 	ota_script_init(&s, apdu, sizeof(apdu));
@@ -183,22 +211,32 @@ static void put_key_malformed(void **state)
 		size_t len;
 		int err;
 	} rows[] = {
-		{ "\x80\xd8\x00\x01\x05\x02\x80\x01\xaa\x00", 10, 0 }, /* no KCV */
-		{ "\x80\xd8\x00\x01\x05\x02\x80\x01\xaa\x00\x00", 11, 0 },
-		{ "\x80\xd8\x00\x01\x05\x02\x80\x01\xaa\x00\x00\x00", 12, OTA_E_LENGTH },
-		{ "\x80\xd8\x00\x81\x05\x02\x80\x01\xaa\x00", 10, OTA_E_LENGTH },
-		{ "\x80\xd8\x00\x01\x05\x02\x81\x01\xaa\x00", 10, OTA_E_ALG },
+		{ "\x80\xd8\x00\x01\x0c\x02\x80\x08\x01\x02\x03\x04\x05\x06\x07\x08\x00", 17, 0 }, /* no KCV */
+		{ "\x80\xd8\x00\x01\x0c\x02\x80\x08\x01\x02\x03\x04\x05\x06\x07\x08\x00\x00", 18, 0 },
+		{ "\x80\xd8\x00\x01\x0c\x02\x80\x08\x01\x02\x03\x04\x05\x06\x07\x08\x00\x00\x00", 19, OTA_E_LENGTH },
+		{ "\x80\xd8\x00\x81\x0c\x02\x80\x08\x01\x02\x03\x04\x05\x06\x07\x08\x00", 17, OTA_E_LENGTH },
+		{ "\x80\xd8\x00\x01\x0c\x02\x81\x08\x01\x02\x03\x04\x05\x06\x07\x08\x00", 17, OTA_E_ALG },
 		{ "\x80\xd8\x00\x01\x04\x02\x80\x00\x00", 9, OTA_E_LENGTH },
-		{ "\x80\xd8\x00\x01\x06\x02\x88\x02\x02\xaa\x00", 11, OTA_E_LENGTH },
-		{ "\x80\xd8\x00\x01\x04\x02\x88\x00\x00", 9, OTA_E_SHORT },
+		{ "\x80\xd8\x00\x01\x05\x02\x80\x01\xaa\x00", 10, OTA_E_LENGTH }, /* a length, and no key */
+		{ "\x80\xd8\x00\x01\x07\x02\x80\x03\x02\xaa\xbb\x00", 12, OTA_E_LENGTH },
+		{ "\x80\xd8\x00\x01\x0d\x02\x88\x09\x09\x01\x02\x03\x04\x05\x06\x07\x08\x00", 18,
+		  OTA_E_LENGTH }, /* longer than what there is */
+		{ "\x80\xd8\x00\x01\x0d\x02\x88\x09\x08\x01\x02\x03\x04\x05\x06\x07\x08\x00", 18, 0 },
+		{ "\x80\xd8\x00\x01\x0c\x02\x88\x08\x01\x02\x03\x04\x05\x06\x07\x08\x00", 17, 0 },
+		{ "\x80\xd8\x00\x01\x15\x02\x80\x11\x08\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02\x03\x04\x05\x06\x07\x08"
+		  "\x00",
+		  26, 0 }, /* DES, padded for an AES key */
+		{ "\x80\xd8\x00\x01\x04\x02\x88\x00\x00", 9, OTA_E_LENGTH },
 		{ "\x80\xd8\x00\x01\x01\x02", 6, OTA_E_SHORT },
 		{ "\x80\xd8\x00\x01\x00", 5, OTA_E_SHORT },
 		{ "\x80\xd8\x00", 3, OTA_E_SHORT },
 		{ "\x00\xd8\x00\x01\x00", 5, OTA_E_FORMAT },
 		{ "\xa0\xd8\x00\x01\x00", 5, OTA_E_FORMAT },
 		{ "\x80\xe8\x00\x01\x00", 5, OTA_E_FORMAT },
-		{ "\x80\xd8\x00\x81\x11\x02\x80\x01\xaa\x00\x80\x01\xaa\x00\x80\x01\xaa\x00\x80\x01\xaa\x00", 22,
-		  OTA_E_RANGE },
+		{ "\x80\xd8\x00\x81\x2d\x02\x80\x08\x01\x02\x03\x04\x05\x06\x07\x08\x00\x80\x08\x01\x02\x03\x04\x05\x06"
+		  "\x07\x08\x00\x80\x08\x01\x02\x03\x04\x05\x06\x07\x08\x00\x80\x08\x01\x02\x03\x04\x05\x06\x07\x08"
+		  "\x00",
+		  50, OTA_E_RANGE },
 	};
 	struct ram_put_key_seen seen;
 
