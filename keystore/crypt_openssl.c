@@ -19,6 +19,7 @@
 #include "ks_int.h"
 
 #define KSC_BLOCK_MAX  16
+#define KCV_LEN	       3
 #define SCRYPT_MEM_MAX (192u << 20) /* octets; N = 2^17, r = 8 needs 128 MiB */
 
 enum ksc_dir { KSC_DEC, KSC_ENC, _KSC_DIRS };
@@ -307,6 +308,51 @@ int ksc_cipher(struct ksc *c, enum ksc_kind kind, const uint8_t *key, uint32_t o
 		rc = ctx_run(x, dir, job->buf, job->buf, job->len);
 	if (rc)
 		ERR_clear_error();
+	return rc;
+}
+
+/* ---- keys on their way to a card ---- */
+
+static bool kind_is_aes(enum ksc_kind kind)
+{
+	return kinds[kind].block == 16;
+}
+
+/* First octets of eight times 00, or sixteen times 01, under the key (GlobalPlatform B.6). */
+static int kcv(struct ksc *c, const struct ksc_key *key, uint8_t out[KCV_LEN])
+{
+	struct ksc_ctx *x = &c->cbc[key->kind][KSC_ENC];
+	uint8_t *block = c->scratch->l;
+
+	memset(block, kind_is_aes(key->kind) ? 0x01 : 0x00, kinds[key->kind].block);
+	if (ctx_key(x, KSC_ENC, key->key, key->owner) || ctx_run(x, KSC_ENC, block, block, kinds[key->kind].block))
+		return KS_E_CRYPTO;
+	memcpy(out, block, KCV_LEN);
+	return 0;
+}
+
+/* AES: CBC with IV 0 (GlobalPlatform Amendment D, 6.2.8); DES family: ECB (B.1.1.2), which is CBC begun anew at every
+ * block.  The key in clear stands in the scratch alone. */
+int ksc_wrap(struct ksc *c, const struct ksc_key *key, size_t len, const struct ksc_key *dek, struct ota_wrap_job *job)
+{
+	struct ksc_ctx *x = &c->cbc[dek->kind][KSC_ENC];
+	const size_t step = kind_is_aes(dek->kind) ? job->out_len : kinds[dek->kind].block;
+	uint8_t *clear = c->scratch->buf;
+	int rc = 0;
+
+	memset(clear, 0, job->out_len);
+	memcpy(clear, key->key, len);
+	for (size_t i = 0; i < job->out_len && !rc; i += step) {
+		rc = ctx_key(x, KSC_ENC, dek->key, dek->owner);
+		if (!rc)
+			rc = ctx_run(x, KSC_ENC, job->out + i, clear + i, step);
+	}
+	if (!rc)
+		rc = kcv(c, key, job->kcv);
+	if (rc) {
+		memset(job->out, 0, job->out_len);
+		ERR_clear_error();
+	}
 	return rc;
 }
 

@@ -18,6 +18,7 @@ struct slot {
 	uint32_t next;	       /* in the queue of free slots */
 	uint8_t kind[KS_KEYS]; /* enum ksc_kind; KSC_NONE: no such key */
 	struct ks_keyset set;
+	char iccid[KS_ICCID_MAX + 1]; /* whose keys they are */
 };
 
 #define NO_SLOT UINT32_MAX
@@ -126,6 +127,7 @@ static void slot_give_back(struct ks *ks, struct slot *s)
 {
 	ks_wipe(&s->set, sizeof(s->set));
 	memset(s->kind, 0, sizeof(s->kind));
+	memset(s->iccid, 0, sizeof(s->iccid));
 	s->handle = 0;
 	ks->st.slots_used--;
 	slot_free_push(ks, (uint32_t)(s - ks->slot));
@@ -480,6 +482,20 @@ int ks_keyset_import(struct ks *ks, const char *iccid, const struct ks_keyset_sp
 
 /* ---- use by reference ---- */
 
+/* KIK: of the family of the others, by its length. */
+static enum ota_alg key_alg(const struct ks_keyset *k, int i)
+{
+	enum ota_alg family = k->spec.kic_alg != OTA_ALG_NONE ? k->spec.kic_alg : k->spec.kid_alg;
+
+	if (i == 0)
+		return k->spec.kic_alg;
+	if (i == 1)
+		return k->spec.kid_alg;
+	if (!is_des(family))
+		return family;
+	return k->len[i] == 8 ? OTA_ALG_DES_CBC : k->len[i] == 16 ? OTA_ALG_3DES2_CBC : OTA_ALG_3DES3_CBC;
+}
+
 int ks_load(struct ks *ks, const char *iccid, uint8_t kvn, const uint8_t *sealed, size_t len, uint32_t *set)
 {
 	struct slot *s = slot_take(ks);
@@ -496,12 +512,13 @@ int ks_load(struct ks *ks, const char *iccid, uint8_t kvn, const uint8_t *sealed
 		ks->st.refused++;
 		return rc;
 	}
-	s->kind[0] = (uint8_t)ks_kind(s->set.spec.kic_alg, s->set.len[0]);
-	s->kind[1] = (uint8_t)ks_kind(s->set.spec.kid_alg, s->set.len[1]);
-	/* Single DES is run as EDE with equal halves: the same result, and no legacy provider. */
-	for (int i = 0; i < 2; i++)
+	memcpy(s->iccid, iccid, strnlen(iccid, KS_ICCID_MAX)); /* was short enough to be opened */
+	for (int i = 0; i < KS_KEYS; i++) {
+		s->kind[i] = (uint8_t)ks_kind(key_alg(&s->set, i), s->set.len[i]);
+		/* Single DES is run as EDE with equal halves: the same result, and no legacy provider. */
 		if (s->set.len[i] == 8)
 			memcpy(s->set.key[i] + 8, s->set.key[i], 8);
+	}
 	ks->st.loads++;
 	*set = s->handle;
 	return 0;
@@ -555,6 +572,39 @@ static int cipher_one(struct ks *ks, struct ota_cipher_job *j)
 	return ksc_cipher(ks->c, s->kind[0], s->set.key[0], s->handle, j) ? OTA_E_KEY : 0;
 }
 
+/* A key of a loaded set, in the algorithm asked for; false: there is none. */
+static bool key_find(struct ks *ks, const struct ks_ref *ref, enum ota_alg alg, struct slot **slot, struct ksc_key *key)
+{
+	struct slot *s = slot_of(ks, ref->set);
+	int i = ref->key - KS_KEY_KIC;
+
+	if (!s || i < 0 || i >= KS_KEYS || !s->kind[i] || !alg_allowed(key_alg(&s->set, i), alg))
+		return false;
+	*slot = s;
+	*key = (struct ksc_key){ .kind = s->kind[i], .key = s->set.key[i], .owner = s->handle };
+	return true;
+}
+
+/* KIK only wraps, and only what goes to its own card: a key under another card's KIK would be that card's to read. */
+static int wrap_one(struct ks *ks, struct ota_wrap_job *j)
+{
+	struct slot *to = NULL, *from = NULL;
+	size_t block = ota_alg_block(j->dek_alg);
+	struct ksc_key key, dek;
+
+	if (j->dek.key != KS_KEY_KIK || !key_find(ks, &j->dek, j->dek_alg, &to, &dek) ||
+	    !key_find(ks, &j->key, j->alg, &from, &key) || strcmp(from->iccid, to->iccid) != 0)
+		return OTA_E_KEY;
+	if (to->set.len[KS_KEY_KIK - 1] == 8) /* single DES: what it wraps is as good as told */
+		return OTA_E_KEY;
+	if (from->set.len[j->key.key - 1] != j->key_len)
+		return OTA_E_KEY;
+	if (!j->out || j->out_len != (j->key_len + block - 1) / block * block)
+		return OTA_E_RANGE;
+	ks->st.wraps++;
+	return ksc_wrap(ks->c, &key, j->key_len, &dek, j) ? OTA_E_KEY : 0;
+}
+
 static int hook_mac(void *ctx, struct ota_mac_job *jobs, size_t n)
 {
 	struct ks *ks = ctx;
@@ -587,12 +637,29 @@ static int hook_cipher(void *ctx, struct ota_cipher_job *jobs, size_t n)
 	return rc;
 }
 
-struct ota_crypt ks_crypt(struct ks *ks)
+static int hook_wrap(void *ctx, struct ota_wrap_job *jobs, size_t n)
 {
-	return (struct ota_crypt){ .ctx = ks, .mac = hook_mac, .cipher = hook_cipher };
+	struct ks *ks = ctx;
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		jobs[i].rc = wrap_one(ks, &jobs[i]);
+		if (jobs[i].rc)
+			ks->st.refused++;
+		if (!rc)
+			rc = jobs[i].rc;
+	}
+	/* the last key in clear */
+	ks_wipe(&ks->scratch, sizeof(ks->scratch));
+	return rc;
 }
 
-/* ---- the four other ways out ---- */
+struct ota_crypt ks_crypt(struct ks *ks)
+{
+	return (struct ota_crypt){ .ctx = ks, .mac = hook_mac, .cipher = hook_cipher, .wrap = hook_wrap };
+}
+
+/* ---- the three other ways out ---- */
 
 static int not_open(struct ks *ks)
 {
@@ -601,11 +668,6 @@ static int not_open(struct ks *ks)
 }
 
 int ks_wrap_for_partner(struct ks *ks, uint32_t set, const char *partner, uint8_t *out, size_t cap)
-{
-	return not_open(ks);
-}
-
-int ks_put_key_block(struct ks *ks, uint32_t set, uint32_t under_set, uint8_t *out, size_t cap)
 {
 	return not_open(ks);
 }

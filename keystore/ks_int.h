@@ -53,6 +53,13 @@ void ksc_free(struct ksc *c);
 /* `owner` names whose key it is, so that ksc_forget(owner) can take it out of the contexts again. */
 int ksc_mac(struct ksc *c, enum ksc_kind kind, const uint8_t *key, uint32_t owner, struct ota_mac_job *job);
 int ksc_cipher(struct ksc *c, enum ksc_kind kind, const uint8_t *key, uint32_t owner, struct ota_cipher_job *job);
+/* A key of `len` octets, padded with 00 to the dek's block, enciphered into job->out, and the KCV of the key. */
+struct ksc_key {
+	enum ksc_kind kind;
+	const uint8_t *key;
+	uint32_t owner;
+};
+int ksc_wrap(struct ksc *c, const struct ksc_key *key, size_t len, const struct ksc_key *dek, struct ota_wrap_job *job);
 /* Overwrites the key schedules that were last set up for this owner. */
 void ksc_forget(struct ksc *c, uint32_t owner);
 

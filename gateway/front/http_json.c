@@ -605,6 +605,7 @@ static json_t *out_keystore(const struct ks_stats *s)
 
 	set_n(o, "macs", s->macs);
 	set_n(o, "ciphers", s->ciphers);
+	set_n(o, "wraps", s->wraps);
 	set_n(o, "loads", s->loads);
 	set_n(o, "imports", s->imports);
 	set_n(o, "refused", s->refused);

@@ -141,7 +141,7 @@ static void explain_put_key(struct explain *e, const uint8_t *apdu, size_t len)
 		ex(e, "key", NULL, 0, "GlobalPlatform, 11.8", "version %u id %zu: type %02x, %u octets, wrapped",
 		   k.new_kvn, k.first_id + i, k.key[i].type, k.key[i].clear_len);
 		if (k.key[i].kcv_len)
-			ex(e, "KCV", k.key[i].kcv, k.key[i].kcv_len, "GlobalPlatform, B.5", "key check value");
+			ex(e, "KCV", k.key[i].kcv, k.key[i].kcv_len, "GlobalPlatform, B.6", "key check value");
 	}
 }
 

@@ -6,9 +6,9 @@
  * beside their card and are opaque to everybody else: one transaction covers card, counter and keys.
  *
  * In use a sealed keyset is loaded into one of a bounded number of slots in locked memory (mlock, not dumped, wiped when
- * given back) and named by a ks_ref.  The verbs are the two hooks of ota/crypt.h: mac and cipher.  Besides these there
- * are four named ways out, each checked by policy and audited; later issues fill them: wrap for a partner, PUT KEY
- * block, Milenage, emit to an HLR.
+ * given back) and named by a ks_ref.  The verbs are two hooks of ota/crypt.h: mac and cipher.  Besides these there
+ * are four named ways out, each checked by policy: the PUT KEY block, which is the third hook, wrap; and, for later issues
+ * to fill, wrap for a partner, Milenage, emit to an HLR.
  *
  * All calls are for one thread (the core's).  Functions return 0 or a negative enum ks_err.
  */
@@ -99,21 +99,24 @@ int ks_keyset_import(struct ks *ks, const char *iccid, const struct ks_keyset_sp
 int ks_load(struct ks *ks, const char *iccid, uint8_t kvn, const uint8_t *sealed, size_t len, uint32_t *set);
 void ks_unload(struct ks *ks, uint32_t set); /* wipes; 0 is allowed */
 
-/* The two verbs.  The hook pair stays valid until ks_close().  KIc ciphers, KID makes checksums, each in the algorithm it
- * was imported for and no checksum shorter than cc_len: everything else is OTA_E_KEY in the job. */
+/* The hooks stay valid until ks_close().  KIc ciphers, KID makes checksums, each in the algorithm it was imported for and no
+ * checksum shorter than cc_len: everything else is OTA_E_KEY in the job.
+ *
+ * KIK wraps, and does nothing else.  It takes keys of loaded sets of its own card, KIc, KID or KIK, in the algorithm and
+ * length they were imported with, and never wraps in single DES, whose outcome anybody could open.  A KIK has no
+ * algorithm of its own in a keyset: it is of the family of KIc (without one, of KID), the variant is told by its length. */
 struct ota_crypt ks_crypt(struct ks *ks);
 
-/* ---- the four other ways out: named here so that nobody invents a fifth ----
+/* ---- the three other ways out: named here so that nobody invents another ----
  * Each asks policy for (who, key, purpose), counts, and writes an audit row.  They answer KS_E_UNAVAILABLE until the
  * issue that needs them opens them. */
 int ks_wrap_for_partner(struct ks *ks, uint32_t set, const char *partner, uint8_t *out, size_t cap);
-int ks_put_key_block(struct ks *ks, uint32_t set, uint32_t under_set, uint8_t *out, size_t cap);
 int ks_milenage(struct ks *ks, uint32_t set, const uint8_t rand[16], const uint8_t sqn[6], uint8_t *out, size_t cap);
 int ks_emit_to_hlr(struct ks *ks, uint32_t set, const char *sink);
 
 /* ---- what is shown to operators ---- */
 struct ks_stats {
-	uint64_t macs, ciphers, loads, imports, refused;
+	uint64_t macs, ciphers, wraps, loads, imports, refused;
 	unsigned slots, slots_used, slots_high;
 	bool locked_memory; /* mlock succeeded */
 	bool undumped;	    /* left out of core dumps */
