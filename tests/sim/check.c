@@ -327,17 +327,23 @@ static void params_of(const struct watched_card *c, const struct cmd_row *row, s
 	};
 }
 
+static bool contains(const uint8_t *hay, size_t n, const uint8_t *needle, size_t len)
+{
+	for (size_t i = 0; len <= n && i <= n - len; i++)
+		if (!memcmp(hay + i, needle, len))
+			return true;
+	return false;
+}
+
 /* An answer to a read-back is durable.  Does it prove, under the card's keys, that the old IMSI was still there? */
-static void read_answer(struct world *w, struct watched_card *c, const struct story_row *story, const uint8_t *pkt,
-			size_t len)
+static void read_answer(struct world *w, struct watched_card *c, unsigned index, const struct story_row *story,
+			const uint8_t *pkt, size_t len)
 {
 	struct seen_cmd *s = story->kind == STORY_POR ? seen_cmd(w, c, story->cmd, false) : NULL;
+	const char *old = c->imsi_before[0] ? c->imsi_before : w->card[index].imsi_first;
 	struct ota_crypt crypt = ks_crypt(w->audit);
-	uint8_t scratch[OTA_PACKET_MAX], want[USIM_IMSI_LEN];
+	uint8_t scratch[OTA_PACKET_MAX], ef[USIM_IMSI_LEN];
 	struct ota_cmd_params p;
-	struct ota_rapdu_iter it = { 0 };
-	struct ota_script_rsp r;
-	struct ota_rapdu last = { 0 };
 	struct ota_rsp rsp;
 
 	if (!s || s->row.kind != CMD_READBACK || s->shows_old || len > sizeof(scratch))
@@ -345,12 +351,8 @@ static void read_answer(struct world *w, struct watched_card *c, const struct st
 	params_of(c, &s->row, &p);
 	memcpy(scratch, pkt, len);
 	(void)ota_rsp_open(&rsp, scratch, len, &p, &crypt); /* the verdict says it all */
-	if (rsp.verdict != OTA_ACCEPT || rsp.status || ota_script_rsp_parse(&r, w->sc.format, rsp.data, rsp.data_len))
-		return;
-	while (ota_rapdu_next(&r, &it, &last))
-		; /* READ stands last */
-	s->shows_old = last.data_len == sizeof(want) && usim_imsi_encode(want, c->new_imsi) > 0 &&
-		       memcmp(last.data, want, sizeof(want)) != 0;
+	if (rsp.verdict == OTA_ACCEPT && !rsp.status && usim_imsi_encode(ef, old) > 0)
+		s->shows_old = contains(rsp.data, rsp.data_len, ef, sizeof(ef));
 }
 
 static uint64_t batch_hash(const struct store_batch *b)
@@ -404,7 +406,7 @@ void check_committed(struct world *w, const struct store_batch *b)
 			if (c && op->bytes_len)
 				hear(w, c, op->bytes, op->bytes_len);
 			if (c && op->bytes_len)
-				read_answer(w, c, s, op->bytes, op->bytes_len);
+				read_answer(w, c, index, s, op->bytes, op->bytes_len);
 			if (c)
 				tell(w, "card %u: durable: %s", index, s->text);
 			check_text(w, "a story line", s->text);
@@ -482,14 +484,6 @@ static void check_second_script(struct world *w, const struct watched_card *c, u
 		"card %u: the script leaves under counter %llu after %llu (%u counters in all), and no read-back has "
 		"shown the old IMSI in between",
 		index, (unsigned long long)s->row.cntr, (unsigned long long)before->row.cntr, counters);
-}
-
-static bool contains(const uint8_t *hay, size_t n, const uint8_t *needle, size_t len)
-{
-	for (size_t i = 0; len <= n && i <= n - len; i++)
-		if (!memcmp(hay + i, needle, len))
-			return true;
-	return false;
 }
 
 void check_submit(struct world *w, const struct link_submit *sub)

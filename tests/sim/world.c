@@ -12,6 +12,7 @@
 #define STEPS_PER_TURN 64
 #define REST_MS	       5000 /* after the last card has ended: whatever is still in the air may come */
 #define LINK_START_MS  500
+#define START_AGAIN_MS 20000
 
 /* ------------------------------------------------------------------------------------------------ telling */
 
@@ -559,9 +560,7 @@ static void go_calm(struct world *w)
 	sim_air_calm(w->air);
 	for (unsigned i = 0; i < w->sc.links; i++)
 		world_plan(w, w->now_ms + 1, PLAN_LINK_UP, i);
-	start_campaigns(w);
-	/* a pause may still stand in the core's inbox */
-	world_plan(w, w->now_ms + 20000, PLAN_START, 0);
+	world_plan(w, w->now_ms, PLAN_START_AGAIN, 0);
 }
 
 static void run_plan(struct world *w, const struct plan *p)
@@ -601,6 +600,11 @@ static void run_plan(struct world *w, const struct plan *p)
 		if (w->ready_seen)
 			start_campaigns(w);
 		break;
+	case PLAN_START_AGAIN: /* a pause may have stood in the core's inbox for long */
+		if (w->ready_seen)
+			start_campaigns(w);
+		world_plan(w, w->now_ms + START_AGAIN_MS, PLAN_START_AGAIN, 0);
+		break;
 	case PLAN_CANCEL:
 		post_verb(w, p->arg, CAMPAIGN_VERB_CANCEL);
 		break;
@@ -612,6 +616,10 @@ static void run_plan(struct world *w, const struct plan *p)
 		go_calm(w);
 		break;
 	case PLAN_DEADLINE:
+		if (w->now_ms < SIM_START_MS + w->sc.bound_ms && w->gw && sstore_due(w->store_seen) < INT64_MAX) {
+			world_plan(w, w->now_ms + 1000, PLAN_DEADLINE, 0); /* a last commit takes its time */
+			break;
+		}
 		tell(w, "the bound is reached");
 		check_end(w);
 		w->ended_ms = w->now_ms;
