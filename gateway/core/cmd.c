@@ -685,6 +685,32 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 	if (refused(gw, cmd, cmd->hint) && gw->cfg.retry.hint_ms < wait_ms)
 		wait_ms = gw->cfg.retry.hint_ms;
 	cmd_due(gw, c, cmd, gw->now_ms + wait_ms);
+	receipt_apply(gw, c, cmd);
+}
+
+/* The SMSC says that an attempt has failed.  Receipts lie, so this ends nothing and gives no attempt back: the same octets go
+ * again, after the delay of that class; for what only a person can change, after the longest. */
+void cmd_on_receipt(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct fail *why)
+{
+	enum fail_class cls = why->cls == FAIL_SUBS_PERM && card_address_turn(gw, c) ? FAIL_ABSENT : why->cls;
+	bool final = cls == FAIL_SUBS_PERM || cls == FAIL_CARD_PERM || cls == FAIL_CONFIG;
+	int64_t due;
+
+	txn_obstacle(gw, c, cls, why->code);
+	if (cls == FAIL_UNKNOWN)
+		return; /* nobody knows: the card's answer is waited for as before */
+	c->heard = HEARD_NOTHING;
+	if (why->maybe_ran && cmd->silent < UINT8_MAX)
+		cmd->silent++;
+	due = retry_at(&gw->cfg.retry,
+		       final		 ? FAIL_CONFIG :
+		       retry_counts(cls) ? cls :
+					   FAIL_UNKNOWN,
+		       cmd->attempt, gw->now_ms, env_random_u32(gw->deps.env));
+	if (due > cmd->deadline_ms)
+		due = cmd->deadline_ms;
+	cmd_state_set(gw, c, cmd, final || retry_wakes(cls) ? CMD_WAIT_PRESENCE : CMD_WAIT_TIMER);
+	cmd_due(gw, c, cmd, due);
 }
 
 void cmd_on_presence(struct gw *gw, struct card *c)

@@ -552,8 +552,13 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 		return;
 	}
 	if (c) {
+		const struct cmd_row *open = card_open_cmd(c, NULL);
+		uint64_t was_open = open ? open->id : 0;
+
 		card_touch(gw, c);
 		por_on_rx(gw, c, e);
+		if (e->kind == LINK_EV_REPORT)
+			receipt_on_rx(gw, c, was_open, e);
 	} else {
 		gw->stats.por_stray++;
 		if (gw_stray_kept(gw, false))

@@ -64,6 +64,16 @@ struct addr_ent {
 	struct addr_ent *next;
 };
 
+/* What receipts have said of a card's last attempt; of this process life alone. */
+struct receipts {
+	uint64_t cmd;
+	uint16_t attempt;
+	bool told;
+	uint32_t delivered; /* bit per segment */
+	struct fail fail;   /* the first failure told */
+};
+_Static_assert(OTA_SEGMENTS_MAX < 32, "a bit per segment");
+
 struct card {
 	struct card_bundle b;
 	struct addr_ent addr[CARD_ADDRS];
@@ -73,6 +83,7 @@ struct card {
 	int64_t alert_ms;      /* last alert_notification, this process life only */
 	enum { HEARD_NOTHING, HEARD_OLD, HEARD_NEW } heard; /* under which IMSI; until an attempt there fails */
 	int64_t seen_written_ms;
+	struct receipts receipts;
 	struct card *hash_next, *dirty_next;
 	struct card *lru_prev, *lru_next;
 	bool used, in_dirty;
@@ -304,6 +315,12 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 void cmd_on_presence(struct gw *gw, struct card *c);
 void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct fail *why);
 void cmd_params(const struct cmd_row *cmd, uint32_t set, struct ota_cmd_params *p);
+
+void cmd_on_receipt(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct fail *why);
+
+/* ---- receipt.c ---- */
+void receipt_on_rx(struct gw *gw, struct card *c, uint64_t was_open, const struct link_event *ev);
+void receipt_apply(struct gw *gw, struct card *c, struct cmd_row *cmd);
 
 /* ---- counter.c ---- */
 #define CNTR_RESTORE_GAP   4096 /* skipped after a restored backup, and so much more per second between the epochs */

@@ -221,7 +221,7 @@ void por_on_rx(struct gw *gw, struct card *c, const struct link_event *ev)
 	int len;
 
 	/* a receipt is the SMSC's word; only what is in it, or that it was delivered, is the card's */
-	if (ev->kind == LINK_EV_MO || ev->payload_len || !strcmp(ev->stat, "DELIVRD"))
+	if (ev->kind == LINK_EV_MO || ev->payload_len || ev->delivered)
 		c->b.card.last_seen_ms = gw->now_ms;
 	if (c->b.card.last_seen_ms - c->seen_written_ms >= SEEN_WRITE_MS)
 		card_dirty(gw, c, DIRTY_CARD);

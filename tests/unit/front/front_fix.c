@@ -72,7 +72,7 @@ static void start(struct front *f, const char *profile_dir)
 	cfg.limits.prepared_max = 128;
 	cfg.limits.outcomes_max = 64;
 	cfg.limits.open_max = 1000;
-	cfg.n_links = 0;
+	cfg.n_links = f->n_links;
 	cfg.address_by_imsi = ad.address_by_imsi = f->by_imsi;
 	gd.store = ad.store = f->store;
 	gd.ks = ad.ks = f->ks;

@@ -30,10 +30,11 @@ struct front {
 	struct ks *ks;
 	struct gw *gw;
 	struct api *api;
-	int fault;	 /* what every commit of an intake answers */
-	int core_fault;	 /* what every commit of the core answers */
-	bool by_imsi;	 /* from the next start on */
-	char log[65536]; /* all that was logged */
+	int fault;	  /* what every commit of an intake answers */
+	int core_fault;	  /* what every commit of the core answers */
+	bool by_imsi;	  /* from the next start on */
+	unsigned n_links; /* the same */
+	char log[65536];  /* all that was logged */
 	/* the last answer */
 	unsigned answers;
 	int status;

@@ -386,6 +386,65 @@ static void test_receipt_payload(void **state)
 	BED_WAIT(b, smsc_find(&b->smsc, DELIVER_RESP, 2));
 }
 
+/* What a receipt means, by the error table: "delivered", a class of failure, or not the end yet. */
+static void test_receipt_judged(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t nec; /* type << 16 | code, 0: no TLV */
+		uint8_t esm_class;
+		bool delivered;
+		enum fail_class cls;
+		bool maybe;
+	} rows[] = {
+		{ "stat:DELIVRD err:000", 0, 0x04, true, FAIL_NONE, false },
+		{ "stat:DELIVRD err:000", 0x3001b, 0x04, true, FAIL_NONE, false },
+		{ "stat:ENROUTE err:000", 0, 0x04, false, FAIL_NONE, false },
+		{ "stat:ACCEPTD err:000", 0, 0x04, false, FAIL_NONE, false },
+		{ "stat:UNDELIV err:000", 0, 0x04, false, FAIL_ABSENT, true },
+		{ "stat:EXPIRED", 0, 0x04, false, FAIL_ABSENT, true },
+		{ "stat:REJECTD", 0, 0x04, false, FAIL_CONFIG, false },
+		{ "stat:UNKNOWN", 0, 0x04, false, FAIL_UNKNOWN, false },
+		{ "stat:BOGUS", 0, 0x04, false, FAIL_UNKNOWN, false },
+		/* the cause says more: MAP 31, and from 128 on TP-FCS */
+		{ "stat:UNDELIV err:000", 0x3001f, 0x04, false, FAIL_BUSY, false },
+		{ "stat:UNDELIV err:000", 0x30001, 0x04, false, FAIL_SUBS_PERM, false },
+		{ "stat:UNDELIV err:000", 0x300d3, 0x04, false, FAIL_MEM, false },
+		{ "stat:UNDELIV err:000", 0x300d5, 0x04, false, FAIL_CARD_RESYNC, true },
+		/* nobody knows this one, so the word stands */
+		{ "stat:UNDELIV err:000", 0x10001, 0x04, false, FAIL_ABSENT, true },
+		{ "stat:EXPIRED err:999", 0, 0x04, false, FAIL_ABSENT, true },
+		/* err: counts by RestComm's own list */
+		{ "stat:UNDELIV err:017", 0, 0x04, false, FAIL_MEM, false },
+		{ "stat:UNDELIV err:211", 0, 0x04, false, FAIL_MEM, false },
+		{ "id:5", 0, 0x04, false, FAIL_NONE, false },
+		/* an intermediate notification: the SMSC goes on trying */
+		{ "stat:UNDELIV err:000", 0x3001b, 0x20, false, FAIL_NONE, false },
+	};
+	struct bed *b = *state;
+
+	strcpy(b->cfg.flavour, "restcomm");
+	bed_up(b);
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct smpp_pdu p = mo(i + 1);
+		const struct link_event *ev;
+
+		p.sm.esm_class = rows[i].esm_class;
+		p.sm.sm = (struct smpp_octets){ (const uint8_t *)rows[i].text, strlen(rows[i].text) };
+		if (rows[i].nec)
+			p.tlv = (struct smpp_tlvs){ .have = SMPP_TLV_NET_ERROR,
+						    .net_error_type = (uint8_t)(rows[i].nec >> 16),
+						    .net_error_code = (uint16_t)rows[i].nec };
+		ev = report(b, &p);
+		if (ev->delivered != rows[i].delivered || ev->fail.cls != rows[i].cls ||
+		    ev->fail.maybe_ran != rows[i].maybe)
+			fail_msg("%s, %x: %s%s", rows[i].text, rows[i].nec, fail_class_name(ev->fail.cls),
+				 ev->fail.maybe_ran ? ", maybe" : "");
+		assert_true(ev->fail.cls == FAIL_NONE || ev->fail.what);
+		answer(b, ev, LINK_ANSWER_OK);
+	}
+}
+
 static void test_receipt_parse(void **state)
 {
 	static const struct {
@@ -598,6 +657,7 @@ int smpp_input_run(void)
 		T(test_receipt_text),
 		T(test_receipt_tlvs),
 		T(test_receipt_payload),
+		T(test_receipt_judged),
 		cmocka_unit_test(test_receipt_parse),
 		T(test_one_octet_at_a_time),
 		T(test_many_in_one_read),
