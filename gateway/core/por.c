@@ -91,12 +91,14 @@ static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
 			continue;
 		r = try_cmd(gw, c, cmd, pkt, len, scratch, &rsp);
 		if (r == POR_MATCHED) {
+			bool earlier = cmd->txn != c->b.txn.id;
+			bool again = cmd->state == CMD_DONE || cmd->por_status == rsp.status;
+
 			story_por(gw, c->b.card.id, cmd->id, STORY_POR, pkt, len,
-				  cmd->txn != c->b.txn.id ? "PoR of an earlier transaction" :
-				  cmd->state == CMD_DONE  ? "PoR once more" :
-							    "PoR accepted",
-				  rsp.status,
-				  cmd->txn == c->b.txn.id && cmd->state != CMD_DONE && cmd->por_status != rsp.status);
+				  earlier ? "PoR of an earlier transaction" :
+				  again	  ? "PoR once more" :
+					    "PoR accepted",
+				  rsp.status, !earlier && !again);
 			cmd_on_por(gw, c, cmd, &rsp);
 			return;
 		}
