@@ -20,6 +20,8 @@ bool txn_is_open(const struct store_mem_disk *d, const struct txn_row *t)
 
 	if (!t->id || t->state > TXN_ACTIVE)
 		return false;
+	if (t->state == TXN_ACTIVE) /* cancelled or not: its command may still run */
+		return true;
 	i = otab_find(&d->campaign, t->campaign);
 	return i != NONE && ((struct m_campaign *)vec_at(&d->campaign.v, i))->row.state != CAMPAIGN_CANCELLED;
 }

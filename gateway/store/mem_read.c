@@ -38,7 +38,23 @@ static void bundle_parts(const struct store_mem_disk *d, const struct m_card *m,
 	}
 }
 
-static void bundle_read(const struct store_mem_disk *d, const struct m_card *m, const struct txn_row *txn,
+static void bundle_txn(const struct store_mem_disk *d, const struct m_card *m, bool query, struct card_bundle *out)
+{
+	int best = 0;
+
+	for (uint32_t i = m->txns; i != NONE; i = ((struct m_txn *)vec_at(&d->txn, i))->next) {
+		const struct txn_row *t = &((struct m_txn *)vec_at(&d->txn, i))->row;
+		int rank = store_txn_rank(t->state, txn_is_open(d, t), query);
+
+		if (rank <= best)
+			continue;
+		best = rank;
+		out->txn = *t;
+		out->has_txn = true;
+	}
+}
+
+static void bundle_read(const struct store_mem_disk *d, const struct m_card *m, const struct txn_row *txn, bool query,
 			struct card_bundle *out)
 {
 	uint32_t i;
@@ -50,20 +66,11 @@ static void bundle_read(const struct store_mem_disk *d, const struct m_card *m, 
 	for (i = m->cmds; i != NONE && out->n_cmds < CARD_CMDS_MAX; i = ((struct m_cmd *)vec_at(&d->cmd.v, i))->next)
 		out->cmd[out->n_cmds++] = ((struct m_cmd *)vec_at(&d->cmd.v, i))->row;
 	bundle_parts(d, m, out);
-	for (i = txn ? NONE : m->txns; i != NONE; i = ((struct m_txn *)vec_at(&d->txn, i))->next) {
-		const struct txn_row *t = &((struct m_txn *)vec_at(&d->txn, i))->row;
-		bool open = txn_is_open(d, t);
-
-		if (!open && out->has_txn)
-			continue;
-		out->txn = *t;
-		out->has_txn = true;
-		if (open)
-			break;
-	}
 	if (txn) {
 		out->txn = *txn;
 		out->has_txn = true;
+	} else {
+		bundle_txn(d, m, query, out);
 	}
 	for (unsigned k = 0; k < out->n_cmds; k++) {
 		const struct m_wire *w;
@@ -107,7 +114,7 @@ static void fetch_claim(const struct store_mem_disk *d, struct store_fetch *f)
 		const struct txn_row *t = &((struct m_txn *)vec_at(&d->txn, (uint32_t)i))->row;
 
 		if (t->id && t->campaign == f->campaign && t->state == TXN_PLANNED)
-			bundle_read(d, card_at(d, t->card), t, &f->out[f->n++]);
+			bundle_read(d, card_at(d, t->card), t, false, &f->out[f->n++]);
 	}
 }
 
@@ -122,7 +129,7 @@ int mem_fetch(const struct store_mem_disk *d, struct store_fetch *f)
 	}
 	m = card_at(d, f->by == FETCH_BY_ADDR ? card_of_addr(d, f) : f->card);
 	if (m && f->cap) {
-		bundle_read(d, m, NULL, &f->out[0]);
+		bundle_read(d, m, NULL, false, &f->out[0]);
 		f->n = 1;
 	}
 	return 0;
@@ -214,7 +221,7 @@ static void q_card(const struct store_mem_disk *d, struct store_query *q)
 	const struct m_card *m = *q->digits ? (i != NONE ? vec_at(&d->card, i) : NULL) : card_at(d, q->id);
 
 	if (m)
-		bundle_read(d, m, NULL, out_next(q, 0));
+		bundle_read(d, m, NULL, true, out_next(q, 0));
 }
 
 /* The chain runs from the newest back: of those above `after` leave out all but the oldest `limit`. */

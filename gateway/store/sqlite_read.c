@@ -30,21 +30,25 @@ static int rows_read(sqlite3_stmt *st, const struct table *t, void *out, size_t 
 
 /* ---- a card with all that is open ---- */
 
-/* The open transaction, else the latest. */
-static int bundle_txn(struct conn *c, struct card_bundle *out)
+static int bundle_txn(struct conn *c, bool query, struct card_bundle *out)
 {
 	sqlite3_stmt *st = c->st[S_TXN_OF_CARD];
-	bool open = false;
-	int rc;
+	struct txn_row t;
+	int rc, best = 0;
 
 	bind_id(st, 1, out->card.id);
-	while (!open && (rc = st_row(st)) > 0) {
-		open = sqlite3_column_int(st, t_txn.n) == 1;
-		if (out->has_txn && !open)
-			continue;
-		rc = row_read(&t_txn, st, 0, &out->txn);
+	while ((rc = st_row(st)) > 0) {
+		int rank;
+
+		memset(&t, 0, sizeof(t));
+		rc = row_read(&t_txn, st, 0, &t);
 		if (rc)
 			break;
+		rank = store_txn_rank(t.state, sqlite3_column_int(st, t_txn.n) == 1, query);
+		if (rank <= best)
+			continue;
+		best = rank;
+		out->txn = t;
 		out->has_txn = true;
 	}
 	sqlite3_reset(st);
@@ -103,7 +107,7 @@ static int bundle_parts(struct conn *c, struct card_bundle *out)
 }
 
 /* What belongs to out->card; the transaction is read here unless the caller has it. */
-static int bundle_fill(struct conn *c, struct card_bundle *out, bool parts)
+static int bundle_fill(struct conn *c, struct card_bundle *out, bool query, bool parts)
 {
 	int n;
 
@@ -124,12 +128,12 @@ static int bundle_fill(struct conn *c, struct card_bundle *out, bool parts)
 	if (n < 0)
 		return n;
 
-	n = out->has_txn ? 0 : bundle_txn(c, out);
+	n = out->has_txn ? 0 : bundle_txn(c, query, out);
 	return n < 0 ? n : bundle_packet(c, out);
 }
 
 /* 1 there, 0 no such card, or an error. */
-static int bundle_read(struct conn *c, uint64_t card, const struct txn_row *txn, struct card_bundle *out)
+static int bundle_read(struct conn *c, uint64_t card, const struct txn_row *txn, bool query, struct card_bundle *out)
 {
 	bool parts = false;
 	int n;
@@ -142,7 +146,7 @@ static int bundle_read(struct conn *c, uint64_t card, const struct txn_row *txn,
 		out->txn = *txn;
 		out->has_txn = true;
 	}
-	n = bundle_fill(c, out, parts);
+	n = bundle_fill(c, out, query, parts);
 	return n < 0 ? n : 1;
 }
 
@@ -187,7 +191,7 @@ static int fetch_claim(struct conn *c, struct store_fetch *f)
 		memset(&txn, 0, sizeof(txn));
 		rc = row_read(&t_txn, st, 0, &txn);
 		if (!rc)
-			rc = bundle_read(c, txn.card, &txn, &f->out[f->n]);
+			rc = bundle_read(c, txn.card, &txn, false, &f->out[f->n]);
 		if (rc < 0)
 			break;
 		f->n += (unsigned)rc;
@@ -208,7 +212,7 @@ int sqlite_fetch(struct conn *c, struct store_fetch *f)
 		if (f->by == FETCH_BY_ADDR)
 			rc = card_of_addr(c, f, &card);
 		if (rc >= 0 && card)
-			rc = bundle_read(c, card, NULL, &f->out[0]);
+			rc = bundle_read(c, card, NULL, false, &f->out[0]);
 		f->n = rc > 0;
 	}
 	return rc < 0 ? rc : 0;
@@ -365,7 +369,7 @@ static int query_card(struct conn *c, struct store_query *q)
 	int rc = *q->digits ? card_of_text(c, q->digits, &card) : 0;
 
 	if (rc >= 0 && card)
-		rc = bundle_read(c, card, NULL, q->out);
+		rc = bundle_read(c, card, NULL, true, q->out);
 	q->n = rc > 0;
 	return rc;
 }

@@ -234,12 +234,14 @@ static const char *const stmts[_STMTS] = {
 	[S_CARD_BY_ICCID] = "SELECT id,imsi,msisdn FROM card WHERE iccid=?1",
 	[S_CARD_IMSI] = "SELECT 1 FROM card WHERE imsi=?1 AND id<>?2 LIMIT 1",
 	[S_CARD_MSISDN] = "SELECT 1 FROM card WHERE msisdn=?1 AND msisdn<>'' AND id<>?2 LIMIT 1",
-	[S_TXN_OPEN_IMSI] = "SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
-			    "WHERE new_imsi=?1 AND new_imsi<>'' AND txn.state<=1 AND campaign.state<>5 LIMIT 1",
-	[S_TXN_OPEN_MSISDN] = "SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
-			      "WHERE new_msisdn=?1 AND new_msisdn<>'' AND txn.state<=1 AND campaign.state<>5 LIMIT 1",
+	[S_TXN_OPEN_IMSI] =
+		"SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
+		"WHERE new_imsi=?1 AND new_imsi<>'' AND (txn.state=1 OR txn.state=0 AND campaign.state<>5) LIMIT 1",
+	[S_TXN_OPEN_MSISDN] =
+		"SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
+		"WHERE new_msisdn=?1 AND new_msisdn<>'' AND (txn.state=1 OR txn.state=0 AND campaign.state<>5) LIMIT 1",
 	[S_TXN_OPEN_CARD] = "SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
-			    "WHERE card=?1 AND txn.state<=1 AND campaign.state<>5 LIMIT 1",
+			    "WHERE card=?1 AND (txn.state=1 OR txn.state=0 AND campaign.state<>5) LIMIT 1",
 	[S_CARD_INSERT] = "INSERT INTO card({card:}) VALUES({card?})",
 	/* The usual change of a card is its presence: leaves the indexes alone. */
 	[S_CARD_TOUCH] = "UPDATE card SET last_seen_ms=?5,created_ms=?6 "
@@ -271,8 +273,9 @@ static const char *const stmts[_STMTS] = {
 
 	[S_CARD] = "SELECT {card},EXISTS(SELECT 1 FROM por_part WHERE card=?1) FROM card WHERE id=?1",
 	[S_KEYSETS] = "SELECT {keyset} FROM keyset WHERE id>=?1*16 AND id<?1*16+16 ORDER BY id",
-	[S_TXN_OF_CARD] = "SELECT {txn},txn.state<=1 AND (SELECT state FROM campaign WHERE id=txn.campaign)<>5 "
-			  "FROM txn WHERE card=?1 ORDER BY id DESC",
+	[S_TXN_OF_CARD] =
+		"SELECT {txn},txn.state=1 OR txn.state=0 AND (SELECT state FROM campaign WHERE id=txn.campaign)<>5 "
+		"FROM txn WHERE card=?1 ORDER BY id DESC",
 	[S_CMDS_NEWEST] = "SELECT {cmd} FROM cmd WHERE card=?1 ORDER BY id DESC LIMIT ?2",
 	[S_PARTS] = "SELECT {por_part} FROM por_part WHERE card=?1 ORDER BY at_ms DESC,iei,ref,seq LIMIT ?2",
 	[S_WIRE] = "SELECT packet FROM cmd_wire WHERE cmd_id=?1",

@@ -106,6 +106,9 @@ void store_batch_reset(struct store_batch *b); /* keeps the memory */
 struct store_op *store_batch_add(struct store_batch *b, enum store_op_kind kind, const void *row, const void *bytes,
 				 size_t bytes_len);
 size_t store_row_size(enum store_op_kind kind);
+/* For the backends: of a card's transactions, newest first, the first of the highest rank goes into its bundle.  `open`: it
+ * bars the card from another one (ACTIVE, or PLANNED in a campaign that is not cancelled). */
+int store_txn_rank(uint8_t state, bool open, bool query);
 /* For the backends: may this plan be for a card with these numbers?  0, NO_MSISDN, IMSI_LEN; writes imsi_len back. */
 int16_t store_plan_numbers(struct store_txn_plan *p, const char *imsi, const char *msisdn);
 
@@ -115,7 +118,9 @@ struct card_bundle {
 	struct card_row card;
 	uint8_t n_keysets, n_cmds, n_parts;
 	bool has_txn;
-	struct txn_row txn; /* the open one, else the latest */
+	/* fetch: the active one, else the latest that has ended (its late answers count), else the planned one; Q_CARD: the
+	 * open one, else the latest; a claim: the one that is claimed */
+	struct txn_row txn;
 	struct keyset_row keyset[CARD_KEYSETS_MAX];
 	struct cmd_row cmd[CARD_CMDS_MAX]; /* newest first */
 	struct part_row part[CARD_PARTS_MAX];

@@ -103,6 +103,13 @@ size_t store_query_row_size(enum store_query_kind kind)
 	return 0;
 }
 
+int store_txn_rank(uint8_t state, bool open, bool query)
+{
+	if (query)
+		return open ? 2 : 1;
+	return state == TXN_ACTIVE ? 3 : state == TXN_PLANNED ? 1 : 2;
+}
+
 int16_t store_plan_numbers(struct store_txn_plan *p, const char *imsi, const char *msisdn)
 {
 	size_t len = strlen(imsi), new_len = strlen(p->txn.new_imsi);

@@ -144,6 +144,15 @@ static const struct card_bundle *fetch(struct fix *f, uint64_t card)
 	return q.n ? &f->one : NULL;
 }
 
+/* As for an operator. */
+static const struct card_bundle *shown(struct fix *f, uint64_t card)
+{
+	struct store_query q = { .kind = Q_CARD, .id = card, .out = &f->one, .limit = 1 };
+
+	assert_int_equal(store_query_wait(f->s, &q), STORE_OK);
+	return q.n ? &f->one : NULL;
+}
+
 static uint64_t by_addr(struct fix *f, enum addr_type type, const char *digits, int64_t at_ms)
 {
 	struct store_fetch q = {

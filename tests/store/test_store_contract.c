@@ -263,15 +263,28 @@ static void test_plan(void **state)
 	assert_memory_equal(&fetch(f, card)->txn, &t, sizeof(t));
 	p = plan_make(2, 3, 1);
 	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+	/* what is only planned is shown, but to the core a late answer to the one before still counts */
 	p = plan_make(2, 1, 9);
 	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
-	assert_int_equal(fetch(f, card)->txn.id, p.txn.id);
+	assert_int_equal(shown(f, card)->txn.id, p.txn.id);
+	assert_memory_equal(&fetch(f, card)->txn, &t, sizeof(t));
 
-	/* so does a cancelled campaign; then the latest transaction is shown */
+	/* a cancelled campaign frees them, too; then the latest transaction is shown */
 	campaign_state(f, 2, "two", CAMPAIGN_CANCELLED);
 	p = plan_make(1, 1, 9);
 	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+	assert_int_equal(shown(f, card)->txn.id, p.txn.id);
+	/* but not those whose command may still run */
+	p.txn.state = TXN_ACTIVE;
+	assert_int_equal(one(f, ST_TXN_PUT, &p.txn, NULL, 0), 0);
+	campaign_state(f, 1, "one", CAMPAIGN_CANCELLED);
+	campaign_in(f, 3, "three", CAMPAIGN_RUNNING);
 	assert_int_equal(fetch(f, card)->txn.id, p.txn.id);
+	p = plan_make(3, 1, 8);
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_OPEN_TXN);
+	p = plan_make(3, 2, 9);
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_DUP_IMSI);
+	assert_int_equal(shown(f, card)->txn.campaign, 1);
 	t.id = 4711;
 	assert_int_equal(one(f, ST_TXN_PUT, &t, NULL, 0), STORE_R_NOT_FOUND);
 }
