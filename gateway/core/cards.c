@@ -466,19 +466,29 @@ struct cmd_row *card_open_cmd(struct card *c, unsigned *slot)
 	return NULL;
 }
 
+/* The oldest leaves memory (the store keeps it), but not the last script: its answer decides what may be sent, however many
+ * questions have followed it.  Returns the slot that is free now. */
+static unsigned cmd_give_way(struct gw *gw, struct card *c)
+{
+	unsigned i = CARD_CMDS_MAX - 1;
+	bool later = false;
+
+	for (unsigned k = 0; k < i; k++)
+		later |= c->b.cmd[k].kind == CMD_SCRIPT;
+	if (!later && c->b.cmd[i].kind == CMD_SCRIPT)
+		i--;
+	if (c->dirty & DIRTY_CMD(i)) /* write it now if it has changed */
+		gw_op(gw, ST_CMD_PUT, &c->b.cmd[i], NULL, 0);
+	return i;
+}
+
 struct cmd_row *card_add_cmd(struct gw *gw, struct card *c)
 {
-	uint32_t cmds = (DIRTY_CMD(CARD_CMDS_MAX) - 1) & ~(DIRTY_CMD(0) - 1);
+	unsigned end = c->b.n_cmds < CARD_CMDS_MAX ? c->b.n_cmds++ : cmd_give_way(gw, c);
+	uint32_t moved = DIRTY_CMD(end) - DIRTY_CMD(0);
 
-	if (c->b.n_cmds == CARD_CMDS_MAX) {
-		/* the oldest leaves memory (the store keeps it): write it now if it has changed */
-		if (c->dirty & DIRTY_CMD(CARD_CMDS_MAX - 1))
-			gw_op(gw, ST_CMD_PUT, &c->b.cmd[CARD_CMDS_MAX - 1], NULL, 0);
-		c->b.n_cmds--;
-	}
-	memmove(&c->b.cmd[1], &c->b.cmd[0], c->b.n_cmds * sizeof(c->b.cmd[0]));
-	c->b.n_cmds++;
-	c->dirty = (c->dirty & ~cmds) | ((c->dirty & cmds) << 1 & cmds);
+	memmove(&c->b.cmd[1], &c->b.cmd[0], end * sizeof(c->b.cmd[0]));
+	c->dirty = (c->dirty & ~(moved | DIRTY_CMD(end))) | (c->dirty & moved) << 1;
 	memset(&c->b.cmd[0], 0, sizeof(c->b.cmd[0]));
 	return &c->b.cmd[0];
 }

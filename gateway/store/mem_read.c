@@ -38,6 +38,22 @@ static void bundle_parts(const struct store_mem_disk *d, const struct m_card *m,
 	}
 }
 
+static void bundle_cmds(const struct store_mem_disk *d, const struct m_card *m, struct card_bundle *out)
+{
+	bool script = false;
+
+	for (uint32_t i = m->cmds; i != NONE && (out->n_cmds < CARD_CMDS_MAX || !script);
+	     i = ((struct m_cmd *)vec_at(&d->cmd.v, i))->next) {
+		const struct cmd_row *row = &((struct m_cmd *)vec_at(&d->cmd.v, i))->row;
+
+		if (out->n_cmds < CARD_CMDS_MAX)
+			out->cmd[out->n_cmds++] = *row;
+		else if (row->kind == CMD_SCRIPT)
+			out->cmd[CARD_CMDS_MAX - 1] = *row;
+		script |= row->kind == CMD_SCRIPT;
+	}
+}
+
 static void bundle_txn(const struct store_mem_disk *d, const struct m_card *m, bool query, struct card_bundle *out)
 {
 	int best = 0;
@@ -63,8 +79,7 @@ static void bundle_read(const struct store_mem_disk *d, const struct m_card *m, 
 	out->card = m->row;
 	out->n_keysets = (uint8_t)m->n_keysets;
 	memcpy(out->keyset, m->keyset, sizeof(out->keyset));
-	for (i = m->cmds; i != NONE && out->n_cmds < CARD_CMDS_MAX; i = ((struct m_cmd *)vec_at(&d->cmd.v, i))->next)
-		out->cmd[out->n_cmds++] = ((struct m_cmd *)vec_at(&d->cmd.v, i))->row;
+	bundle_cmds(d, m, out);
 	bundle_parts(d, m, out);
 	if (txn) {
 		out->txn = *txn;

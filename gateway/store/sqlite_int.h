@@ -101,6 +101,7 @@ enum stmt_id {
 	S_CARD,
 	S_KEYSETS,
 	S_TXN_OF_CARD,
+	S_CMD_LAST_SCRIPT,
 	S_CMDS_NEWEST,
 	S_PARTS,
 	S_WIRE,

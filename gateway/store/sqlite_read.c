@@ -106,6 +106,29 @@ static int bundle_parts(struct conn *c, struct card_bundle *out)
 	return n;
 }
 
+static int bundle_cmds(struct conn *c, struct card_bundle *out)
+{
+	struct cmd_row script;
+	int n;
+
+	bind_id(c->st[S_CMDS_NEWEST], 1, out->card.id);
+	sqlite3_bind_int(c->st[S_CMDS_NEWEST], 2, CARD_CMDS_MAX);
+	n = rows_read(c->st[S_CMDS_NEWEST], &t_cmd, out->cmd, sizeof(out->cmd[0]), CARD_CMDS_MAX);
+	if (n < 0)
+		return n;
+	out->n_cmds = (uint8_t)n;
+	for (int i = 0; i < n; i++)
+		if (n < CARD_CMDS_MAX || out->cmd[i].kind == CMD_SCRIPT)
+			return 0;
+	if (!n)
+		return 0;
+	bind_id(c->st[S_CMD_LAST_SCRIPT], 1, out->card.id);
+	n = rows_read(c->st[S_CMD_LAST_SCRIPT], &t_cmd, &script, sizeof(script), 1);
+	if (n > 0)
+		out->cmd[CARD_CMDS_MAX - 1] = script;
+	return n < 0 ? n : 0;
+}
+
 /* What belongs to out->card; the transaction is read here unless the caller has it. */
 static int bundle_fill(struct conn *c, struct card_bundle *out, bool query, bool parts)
 {
@@ -117,12 +140,9 @@ static int bundle_fill(struct conn *c, struct card_bundle *out, bool query, bool
 		return n;
 	out->n_keysets = (uint8_t)n;
 
-	bind_id(c->st[S_CMDS_NEWEST], 1, out->card.id);
-	sqlite3_bind_int(c->st[S_CMDS_NEWEST], 2, CARD_CMDS_MAX);
-	n = rows_read(c->st[S_CMDS_NEWEST], &t_cmd, out->cmd, sizeof(out->cmd[0]), CARD_CMDS_MAX);
+	n = bundle_cmds(c, out);
 	if (n < 0)
 		return n;
-	out->n_cmds = (uint8_t)n;
 
 	n = parts ? bundle_parts(c, out) : 0;
 	if (n < 0)

@@ -276,6 +276,7 @@ static const char *const stmts[_STMTS] = {
 	[S_TXN_OF_CARD] =
 		"SELECT {txn},txn.state=1 OR txn.state=0 AND (SELECT state FROM campaign WHERE id=txn.campaign)<>5 "
 		"FROM txn WHERE card=?1 ORDER BY id DESC",
+	[S_CMD_LAST_SCRIPT] = "SELECT {cmd} FROM cmd WHERE card=?1 AND kind=1 ORDER BY id DESC LIMIT 1",
 	[S_CMDS_NEWEST] = "SELECT {cmd} FROM cmd WHERE card=?1 ORDER BY id DESC LIMIT ?2",
 	[S_PARTS] = "SELECT {por_part} FROM por_part WHERE card=?1 ORDER BY at_ms DESC,iei,ref,seq LIMIT ?2",
 	[S_WIRE] = "SELECT packet FROM cmd_wire WHERE cmd_id=?1",

@@ -122,7 +122,7 @@ struct card_bundle {
 	 * open one, else the latest; a claim: the one that is claimed */
 	struct txn_row txn;
 	struct keyset_row keyset[CARD_KEYSETS_MAX];
-	struct cmd_row cmd[CARD_CMDS_MAX]; /* newest first */
+	struct cmd_row cmd[CARD_CMDS_MAX]; /* newest first; the card's last script is always among them */
 	struct part_row part[CARD_PARTS_MAX];
 	uint16_t packet_len; /* stored packet of the newest command that is not at an end, else 0 */
 	uint64_t packet_cmd;

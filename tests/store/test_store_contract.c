@@ -497,6 +497,27 @@ static void test_cmd(void **state)
 	assert_int_equal(totals(f).cmds, 13);
 }
 
+/* However many questions have followed it, the card's last script is in the bundle. */
+static void test_last_script(void **state)
+{
+	struct fix *f = *state;
+	uint64_t card = card_in(f, 1);
+	const struct card_bundle *b;
+
+	for (uint64_t id = 1; id <= 20; id++) {
+		struct cmd_row c = cmd_make(id, card, CMD_FENCED);
+
+		c.kind = id == 1 || id == 3 ? CMD_SCRIPT : CMD_READBACK;
+		assert_int_equal(one(f, ST_CMD_PUT, &c, NULL, 0), 0);
+		b = fetch(f, card);
+		assert_int_equal(b->n_cmds, id < CARD_CMDS_MAX ? id : CARD_CMDS_MAX);
+		for (unsigned i = 0; i + 1 < b->n_cmds; i++)
+			assert_int_equal(b->cmd[i].id, id - i);
+		assert_int_equal(b->cmd[b->n_cmds - 1].id, id <= 8 ? 1 : id < 10 ? id - 7 : 3);
+		assert_memory_equal(shown(f, card)->cmd, fetch(f, card)->cmd, sizeof(b->cmd));
+	}
+}
+
 /* Other octets under the same counter must never leave: the whole batch is refused. */
 static void test_wire_once(void **state)
 {
@@ -936,18 +957,19 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_card_insert),  T(test_card_insert_many),
-		T(test_card_put),     T(test_addr),
-		T(test_campaign),     T(test_plan),
-		T(test_plan_numbers), T(test_dry_run),
-		T(test_drop),	      T(test_claim),
-		T(test_cmd),	      T(test_wire_once),
-		T(test_open_cmds),    T(test_parts),
-		T(test_story),	      T(test_meta_outbox),
-		T(test_report),	      T(test_batch_no),
-		T(test_order),	      T(test_failed_order),
-		T(test_shuffled),     T(test_batch_full),
-		T(test_reopen),	      T(test_close_answers),
+		T(test_card_insert),   T(test_card_insert_many),
+		T(test_card_put),      T(test_addr),
+		T(test_campaign),      T(test_plan),
+		T(test_plan_numbers),  T(test_dry_run),
+		T(test_drop),	       T(test_claim),
+		T(test_cmd),	       T(test_last_script),
+		T(test_wire_once),     T(test_open_cmds),
+		T(test_parts),	       T(test_story),
+		T(test_meta_outbox),   T(test_report),
+		T(test_batch_no),      T(test_order),
+		T(test_failed_order),  T(test_shuffled),
+		T(test_batch_full),    T(test_reopen),
+		T(test_close_answers),
 	};
 	int rc = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 

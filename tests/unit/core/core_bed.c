@@ -44,7 +44,7 @@ static void link_event(struct bed *b, unsigned link, enum link_event_kind kind)
 
 static void boot(struct bed *b)
 {
-	struct gw_deps deps = { .env = &b->env };
+	struct gw_deps deps = { .env = &b->env, .errtab = b->errtab };
 
 	open_keys(b, &b->ks, false);
 	b->store = store_mem_open(b->disk, NULL);
@@ -131,6 +131,7 @@ static void cards_put(struct bed *b)
 void bed_open(struct bed *b, unsigned cards, unsigned kvns)
 {
 	struct sim_card_profile p;
+	char err[ERRTAB_ERR_MAX];
 
 	memset(b, 0, sizeof(*b));
 	b->env = (struct env){ .utc_ms = utc_ms, .random = random_octets, .ctx = b };
@@ -150,6 +151,9 @@ void bed_open(struct bed *b, unsigned cards, unsigned kvns)
 					    .fetch_max = 4,
 					    .open_max = 64 };
 	b->cfg.retry.jitter_pct = 0;
+	b->errtab = errtab_new(err);
+	if (!b->errtab)
+		fail_msg("error table: %s", err);
 	random_octets(b, b->kek, sizeof(b->kek));
 	open_keys(b, &b->own, true);
 	sim_card_profile_default(&p);
@@ -170,6 +174,7 @@ void bed_close(struct bed *b)
 	shut(b);
 	ks_close(b->own);
 	store_mem_disk_free(b->disk);
+	errtab_free(b->errtab);
 }
 
 void bed_restart(struct bed *b)
@@ -562,6 +567,9 @@ void bed_receipt(struct bed *b, unsigned link, unsigned card, const char *stat, 
 
 	snprintf(ev.ev.from.digits, sizeof(ev.ev.from.digits), "%s", b->card[card].msisdn);
 	snprintf(ev.ev.stat, sizeof(ev.ev.stat), "%s", stat);
+	ev.ev.delivered = !strcmp(stat, "DELIVRD");
+	if (!ev.ev.delivered)
+		ev.ev.fail = (struct fail){ FAIL_UNKNOWN, 0, "as the test says" };
 	message(b, link, &ev, ud, len);
 }
 

@@ -30,6 +30,7 @@
 
 struct bed {
 	struct env env;
+	struct errtab *errtab;
 	uint32_t dice;
 	int64_t now_ms;
 	struct gw_cfg cfg;
