@@ -17,11 +17,19 @@ const char *campaign_state_name(uint8_t s)
 	return s < _CAMPAIGN_STATES ? campaign_names[s] : "?";
 }
 
+/* Asked for many times per command: where it was found last time is looked at first. */
 struct campaign *campaign_by_id(struct gw *gw, uint64_t id)
 {
-	for (unsigned i = 0; i < gw->n_campaigns; i++)
-		if (gw->campaign[i].row.id == id)
+	uint8_t *hint = &gw->campaign_hint[id % CAMPAIGNS_MAX];
+
+	if (*hint < gw->n_campaigns && gw->campaign[*hint].row.id == id)
+		return &gw->campaign[*hint];
+	for (unsigned i = 0; i < gw->n_campaigns; i++) {
+		if (gw->campaign[i].row.id == id) {
+			*hint = (uint8_t)i;
 			return &gw->campaign[i];
+		}
+	}
 	return NULL;
 }
 
@@ -258,7 +266,7 @@ void campaign_check_done(struct gw *gw, struct campaign *c)
 
 static void wake_all(struct gw *gw, unsigned campaign)
 {
-	for (unsigned i = 1; i <= gw->cfg.limits.open_max; i++) {
+	for (uint32_t i = 1; i <= gw->stub_high; i++) {
 		struct stub *s = &gw->stub[i];
 
 		/* what is sent may still be answered: it ends when its PoR is overdue */

@@ -29,10 +29,6 @@ int cards_init(struct gw *gw)
 	if (!gw->cards || !gw->card_hash || !gw->addr_hash || !gw->fetch)
 		return -ENOMEM;
 	gw->card_hash_mask = buckets - 1;
-	for (unsigned i = n; i-- > 0;) {
-		gw->cards[i].hash_next = gw->card_free;
-		gw->card_free = &gw->cards[i];
-	}
 	gw->lru.lru_next = gw->lru.lru_prev = &gw->lru;
 	return 0;
 }
@@ -160,6 +156,20 @@ unsigned cards_room(struct gw *gw)
 	return room;
 }
 
+/* A place that was given back, else one that was never used: memory is taken with use. */
+static struct card *card_place(struct gw *gw)
+{
+	struct card *c = gw->card_free;
+
+	if (!c && gw->cards_used == gw->cfg.limits.resident_max && cards_room(gw))
+		c = gw->card_free;
+	if (c)
+		gw->card_free = c->hash_next;
+	else if (gw->cards_used < gw->cfg.limits.resident_max)
+		c = &gw->cards[gw->cards_used++];
+	return c;
+}
+
 struct card *card_load(struct gw *gw, const struct card_bundle *b)
 {
 	struct card *c = card_find(gw, b->card.id), **bucket;
@@ -168,10 +178,9 @@ struct card *card_load(struct gw *gw, const struct card_bundle *b)
 		card_touch(gw, c);
 		return c; /* the resident copy is ahead of the store */
 	}
-	if (!gw->card_free && !cards_room(gw))
+	c = card_place(gw);
+	if (!c)
 		return NULL;
-	c = gw->card_free;
-	gw->card_free = c->hash_next;
 	memset(c, 0, sizeof(*c));
 	c->b = *b;
 	c->used = true;

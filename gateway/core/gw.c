@@ -76,10 +76,6 @@ static int events_init(struct gw *gw)
 	gw->fx = calloc(gw->fx_cap, sizeof(*gw->fx));
 	if (!gw->ev_pool || !gw->fx)
 		return -ENOMEM;
-	for (unsigned i = gw->ev_total; i-- > 0;) {
-		gw->ev_pool[i].next = gw->ev_free;
-		gw->ev_free = &gw->ev_pool[i];
-	}
 	gw->inbox.tail = &gw->inbox.head;
 	return 0;
 }
@@ -162,13 +158,16 @@ int gw_post(struct gw *gw, const struct gw_event *ev)
 	struct ev_node *n = gw->ev_free;
 
 	/* places for outcomes of our own submits are reserved, so that back-pressure cannot deadlock */
-	if (!n || (!is_outcome(ev) && gw->ev_used >= gw->cfg.limits.inbox_max)) {
+	if (gw->ev_used == gw->ev_total || (!is_outcome(ev) && gw->ev_used >= gw->cfg.limits.inbox_max)) {
 		gw->stats.inbox_full++;
 		return -ENOBUFS;
 	}
 	if (ev->kind == GW_EV_LINK && ev->ev.kind == LINK_EV_DOWN)
 		flight_link_down(gw, ev->link);
-	gw->ev_free = n->next;
+	if (n)
+		gw->ev_free = n->next;
+	else /* memory is taken with use: one that was given back, else one that was never used */
+		n = &gw->ev_pool[gw->ev_high++];
 	gw->ev_used++;
 	n->ev = *ev;
 	n->next = NULL;

@@ -27,8 +27,8 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 #define STRAYS_PER_HOUR	     1000		       /* messages of unknown senders stored */
 #define CARD_STRAYS_PER_HOUR 100000 /* hints, repetitions and strays stored that come from known cards */
 #define STRAY_HOUR_MS	     3600000
-#define FETCH_RETRY_MS	     250 /* a read that failed, or found no place, is asked for again */
-#define CAMPAIGNS_MAX	     256
+#define FETCH_RETRY_MS	     250  /* a read that failed, or found no place, is asked for again */
+#define CAMPAIGNS_MAX	     256  /* an index fits an octet */
 #define CLAIM_MAX	     64	  /* cards per claim, and packets per crypto run */
 #define CLAIMS_MAX	     2	  /* claims under way */
 #define EVICT_LOOKS	     512  /* residents looked at per search for a place */
@@ -169,7 +169,7 @@ struct gw {
 
 	/* events */
 	struct ev_node *ev_pool, *ev_free;
-	unsigned ev_total, ev_used;
+	unsigned ev_total, ev_high, ev_used; /* places; of them ever used; in use */
 	struct ev_list inbox;
 	unsigned inbox_n, inbox_high;
 	unsigned outstanding; /* segments handed out whose outcome has not been taken yet */
@@ -177,14 +177,15 @@ struct gw {
 	/* resident cards */
 	struct card *cards, **card_hash;
 	struct addr_ent **addr_hash;
-	unsigned card_hash_mask, resident, resident_high;
+	unsigned card_hash_mask, cards_used, resident, resident_high;
 	struct card *card_free, lru; /* lru.lru_next is the coldest */
 	struct card *dirty_head;
 	unsigned dirty_n;
 
 	/* stubs and their heap */
-	struct stub *stub; /* pool; index 0 unused */
-	uint32_t *stub_hash, stub_hash_mask, stub_free;
+	struct stub *stub;	       /* pool; index 0 unused */
+	uint32_t stub_high, stub_free; /* highest index ever used; given back */
+	uint32_t *stub_hash, stub_hash_mask, stub_buckets;
 	uint32_t *heap, heap_n;
 	unsigned open, open_high;
 	bool timers_stalled; /* no place for the next due card: a completion will wake us */
@@ -223,6 +224,7 @@ struct gw {
 
 	/* campaigns */
 	struct campaign campaign[CAMPAIGNS_MAX];
+	uint8_t campaign_hint[CAMPAIGNS_MAX]; /* by id, modulo: index of the one found there last */
 	unsigned n_campaigns, claim_turn;
 	uint64_t next_cmd;
 

@@ -8,46 +8,88 @@
 
 #include "gw_int.h"
 
+/* All of the three are as long as the limit says, but a page of them is memory only once it has been written to: stubs are
+ * taken from the low end, and the hash grows by one bucket for each stub that was never used before. */
 int wheel_init(struct gw *gw)
 {
-	unsigned n = gw->cfg.limits.open_max + 1;
-	unsigned buckets = pow2_at_least(n);
+	size_t n = (size_t)gw->cfg.limits.open_max + 1; /* index 0 means none */
 
 	gw->stub = calloc(n, sizeof(*gw->stub));
 	gw->heap = calloc(n, sizeof(*gw->heap));
-	gw->stub_hash = calloc(buckets, sizeof(*gw->stub_hash));
+	gw->stub_hash = calloc(n, sizeof(*gw->stub_hash));
 	if (!gw->stub || !gw->heap || !gw->stub_hash)
 		return -ENOMEM;
-	gw->stub_hash_mask = buckets - 1;
-	for (unsigned i = n - 1; i >= 1; i--) { /* index 0 means none */
-		gw->stub[i].hash_next = gw->stub_free;
-		gw->stub_free = i;
-	}
+	gw->stub_buckets = 1;
 	return 0;
+}
+
+static uint32_t *bucket_of(struct gw *gw, uint64_t card)
+{
+	uint32_t h = (uint32_t)hash_u64(card) & gw->stub_hash_mask;
+
+	/* linear hashing: what belongs to a bucket that is not there yet is in the one it will be split from */
+	return &gw->stub_hash[h < gw->stub_buckets ? h : h & gw->stub_hash_mask >> 1];
+}
+
+/* One more bucket, filled from the one it is split from: no insertion ever moves more than one chain. */
+static void bucket_add(struct gw *gw)
+{
+	uint32_t fresh = gw->stub_buckets++;
+	uint32_t *link, *to = &gw->stub_hash[fresh];
+
+	if (fresh > gw->stub_hash_mask)
+		gw->stub_hash_mask = 2 * gw->stub_hash_mask + 1;
+	link = &gw->stub_hash[fresh & gw->stub_hash_mask >> 1];
+	while (*link) {
+		struct stub *s = &gw->stub[*link];
+
+		if (bucket_of(gw, s->card) == &gw->stub_hash[fresh]) {
+			*to = *link;
+			to = &s->hash_next;
+			*link = s->hash_next;
+		} else {
+			link = &s->hash_next;
+		}
+	}
+	*to = 0;
 }
 
 struct stub *stub_find(struct gw *gw, uint64_t card)
 {
-	uint32_t i = gw->stub_hash[hash_u64(card) & gw->stub_hash_mask];
+	uint32_t i = *bucket_of(gw, card);
 
 	while (i && gw->stub[i].card != card)
 		i = gw->stub[i].hash_next;
 	return i ? &gw->stub[i] : NULL;
 }
 
+/* A stub that was given back, else the next one that was never used; 0: none left. */
+static uint32_t stub_take(struct gw *gw)
+{
+	uint32_t i = gw->stub_free;
+
+	if (i) {
+		gw->stub_free = gw->stub[i].hash_next;
+	} else if (gw->stub_high < gw->cfg.limits.open_max) {
+		i = ++gw->stub_high;
+		if (i > 1)
+			bucket_add(gw);
+	}
+	return i;
+}
+
 struct stub *stub_add(struct gw *gw, uint64_t card)
 {
-	uint32_t *bucket = &gw->stub_hash[hash_u64(card) & gw->stub_hash_mask];
 	struct stub *s = stub_find(gw, card);
-	uint32_t i;
+	uint32_t i, *bucket;
 
 	if (s)
 		return s;
-	i = gw->stub_free;
+	i = stub_take(gw);
 	if (!i)
 		return NULL;
 	s = &gw->stub[i];
-	gw->stub_free = s->hash_next;
+	bucket = bucket_of(gw, card);
 	*s = (struct stub){ .card = card, .due_ms = INT64_MAX, .heap_pos = STUB_OFF_HEAP, .hash_next = *bucket };
 	*bucket = i;
 	if (++gw->open > gw->open_high)
@@ -124,7 +166,7 @@ void stub_due(struct gw *gw, struct stub *s, int64_t due_ms)
 
 void stub_remove(struct gw *gw, uint64_t card)
 {
-	uint32_t *link = &gw->stub_hash[hash_u64(card) & gw->stub_hash_mask];
+	uint32_t *link = bucket_of(gw, card);
 
 	while (*link && gw->stub[*link].card != card)
 		link = &gw->stub[*link].hash_next;
@@ -146,7 +188,7 @@ struct stub *wheel_top(struct gw *gw)
 
 void wheel_release_held(struct gw *gw, unsigned campaign)
 {
-	for (unsigned i = 1; i <= gw->cfg.limits.open_max; i++) {
+	for (uint32_t i = 1; i <= gw->stub_high; i++) {
 		struct stub *s = &gw->stub[i];
 
 		if (s->card && s->held && s->campaign == campaign)
