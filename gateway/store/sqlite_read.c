@@ -252,22 +252,6 @@ static int read_campaign(sqlite3_stmt *st, void *out, uint64_t *last)
 	return rc;
 }
 
-static int read_count(sqlite3_stmt *st, void *out, uint64_t *last)
-{
-	struct store_count *row = out;
-	int state = sqlite3_column_int(st, 0), fail_class = sqlite3_column_int(st, 1);
-
-	if (state < 0 || state >= _TXN_STATES || fail_class < 0 || fail_class > UINT8_MAX)
-		return STORE_E_CORRUPT;
-	row->state = (uint8_t)state;
-	row->fail_class = (uint8_t)fail_class;
-	row->n = (uint64_t)sqlite3_column_int64(st, 2);
-	row->sms_parts = (uint64_t)sqlite3_column_int64(st, 3);
-	row->attempts = (uint64_t)sqlite3_column_int64(st, 4);
-	row->probes = (uint64_t)sqlite3_column_int64(st, 5);
-	return 0;
-}
-
 static int read_stub(sqlite3_stmt *st, void *out, uint64_t *last)
 {
 	struct store_stub *row = out;
@@ -350,14 +334,14 @@ static int read_totals(sqlite3_stmt *st, void *out, uint64_t *last)
 }
 
 /* Which statement answers, what is bound to it in which order, how a row is read. */
-enum bind_how { B_NOTHING, B_ID, B_DIGITS, B_AFTER_LIMIT, B_ID_LIMIT, B_ID_AFTER_LIMIT };
+enum bind_how { B_NOTHING, B_ID, B_DIGITS, B_AFTER_LIMIT, B_ID_AFTER_LIMIT };
 static const struct {
 	enum stmt_id st;
 	enum bind_how bind;
 	read_fn *read;
 } queries[] = {
 	[Q_CAMPAIGNS] = { S_CAMPAIGNS, B_AFTER_LIMIT, read_campaign },
-	[Q_CAMPAIGN_COUNTS] = { S_COUNTS, B_ID_LIMIT, read_count },
+	[Q_CAMPAIGN_COUNTS] = { S_COUNTS, B_ID, NULL },
 	[Q_OPEN_CMDS] = { S_OPEN_CMDS, B_AFTER_LIMIT, read_stub },
 	[Q_REPORT] = { S_REPORT, B_ID_AFTER_LIMIT, read_report },
 	[Q_CARD_CMDS] = { S_CARD_CMDS, B_ID_AFTER_LIMIT, read_cmd },
@@ -375,11 +359,11 @@ static void query_bind(sqlite3_stmt *st, const struct store_query *q, enum bind_
 
 	if (how == B_DIGITS)
 		sqlite3_bind_text(st, i++, q->digits, -1, SQLITE_STATIC);
-	if (how == B_ID || how == B_ID_LIMIT || how == B_ID_AFTER_LIMIT)
+	if (how == B_ID || how == B_ID_AFTER_LIMIT)
 		bind_id(st, i++, q->id);
 	if (how == B_AFTER_LIMIT || how == B_ID_AFTER_LIMIT)
 		bind_id(st, i++, q->after);
-	if (how == B_AFTER_LIMIT || how == B_ID_AFTER_LIMIT || how == B_ID_LIMIT)
+	if (how == B_AFTER_LIMIT || how == B_ID_AFTER_LIMIT)
 		sqlite3_bind_int64(st, i++, q->limit);
 }
 
@@ -391,6 +375,42 @@ static int query_card(struct conn *c, struct store_query *q)
 	if (rc >= 0 && card)
 		rc = bundle_read(c, card, NULL, true, q->out);
 	q->n = rc > 0;
+	return rc;
+}
+
+#define FAIL_CLASSES (UINT8_MAX + 1) /* what the column of an octet can hold */
+
+/* Per (state, fail_class), in this order. */
+static int query_counts(struct conn *c, struct store_query *q)
+{
+	sqlite3_stmt *st = c->st[S_COUNTS];
+	struct store_count at[_TXN_STATES][FAIL_CLASSES] = { 0 }, *out = q->out;
+	int rc;
+
+	query_bind(st, q, B_ID);
+	while ((rc = st_row(st)) > 0) {
+		int state = sqlite3_column_int(st, 0), fail_class = sqlite3_column_int(st, 1);
+		struct store_count *n;
+
+		if (state < 0 || state >= _TXN_STATES || fail_class < 0 || fail_class >= FAIL_CLASSES) {
+			rc = STORE_E_CORRUPT;
+			break;
+		}
+		n = &at[state][fail_class];
+		n->n++;
+		n->sms_parts += (uint64_t)sqlite3_column_int64(st, 2);
+		n->attempts += (uint64_t)sqlite3_column_int64(st, 3);
+		n->probes += (uint64_t)sqlite3_column_int64(st, 4);
+	}
+	sqlite3_reset(st);
+	for (unsigned i = 0; rc >= 0 && i < _TXN_STATES * FAIL_CLASSES && q->n < q->limit; i++) {
+		struct store_count *n = &at[i / FAIL_CLASSES][i % FAIL_CLASSES];
+
+		n->state = (uint8_t)(i / FAIL_CLASSES);
+		n->fail_class = (uint8_t)(i % FAIL_CLASSES);
+		if (n->n)
+			out[q->n++] = *n;
+	}
 	return rc;
 }
 
@@ -425,8 +445,12 @@ int sqlite_query(struct conn *c, struct store_query *q)
 	if (!q->limit || q->kind > Q_TOTALS)
 		return 0;
 	rc = conn_read_begin(c);
-	if (!rc)
-		rc = q->kind == Q_CARD ? query_card(c, q) : query_rows(c, q);
+	if (!rc && q->kind == Q_CARD)
+		rc = query_card(c, q);
+	else if (!rc && q->kind == Q_CAMPAIGN_COUNTS)
+		rc = query_counts(c, q);
+	else if (!rc)
+		rc = query_rows(c, q);
 	end = conn_read_end(c);
 	return rc < 0 ? rc : end;
 }
