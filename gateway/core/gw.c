@@ -52,7 +52,7 @@ void gw_limits_default(struct gw_limits *l)
 		.batch_cards_max = 2000,
 		.prepared_max = 2000,
 		.fetch_max = 256,
-		.open_max = 1000000,
+		.open_max = 10000000,
 	};
 }
 
