@@ -1,4 +1,4 @@
-# product.sh - the whole product in a folder of its own: otasim, otagwd, what an operator does.  For durable and order.
+# product.sh - the whole product in a folder of its own: an SMSC, otagwd, what an operator does.
 # SPDX-License-Identifier: AGPL-3.0-or-later
 #
 # Whoever reads this has set `me`, `here` and `build`, and calls product_begin before anything else.
@@ -6,11 +6,14 @@
 
 START_TRIES=600	# looks, 50 ms apart, until a program that was started is ready, or the last commit is through
 LOG_TAIL=20
+# shellcheck disable=SC2034	# whoever reads this exits by it
+MISSED=2	# exit status: measured, and a goal was missed
 
 dir=
 sim_pid=
 gw_pid=
 watched=	# set: gw_pid is a program that watches otagwd
+more_pids=()	# what else was started
 die() {
 	echo "tests/perf/$me: $*" >&2
 	exit 1
@@ -32,13 +35,16 @@ end_process() { # PID [WATCHED]
 }
 
 product_finish() {
-	local rc=$? f
+	local rc=$? f p
 	trap - EXIT INT TERM HUP
 	set +e	# whatever fails now, the rest is still cleared away
 	end_process "$gw_pid" "$watched"
 	end_process "$sim_pid"
-	if [ "$rc" -ne 0 ] && [ -n "$dir" ]; then
-		for f in otagwd.log otasim.log otactl.log; do
+	for p in "${more_pids[@]}"; do
+		end_process "$p"
+	done
+	if [ "$rc" -ne 0 ] && [ "$rc" -ne $MISSED ] && [ -n "$dir" ]; then
+		for f in otagwd.log otasim.log fast.log bearerbox.log smsbox.log otactl.log; do
 			[ -s "$dir/$f" ] || continue
 			printf -- '---- the end of %s\n' "$f" >&2
 			tail -n "$LOG_TAIL" "$dir/$f" >&2
@@ -85,7 +91,43 @@ product_sim() {
 	die "otasim did not come up"
 }
 
-# product_config PROFILE_DIR WINDOW
+# The SMSC that costs next to nothing, with the options given.  Commands go to descriptor 7, answers come from 8.
+product_fast() {
+	local i fast=$build/tests/perf/fast_smsc
+	[ -x "$fast" ] || die "$fast is not there; build it: cmake --preset release && ninja -C build/release fast_smsc"
+	rm -f "$dir/port" "$dir/fast.in" "$dir/fast.out"
+	mkfifo "$dir/fast.in" "$dir/fast.out"
+	"$fast" --dir "$dir" "$@" <"$dir/fast.in" >"$dir/fast.out" 2>"$dir/fast.log" &
+	sim_pid=$!
+	exec 7>"$dir/fast.in" 8<"$dir/fast.out"
+	for ((i = 0; i < START_TRIES; i++)); do
+		[ ! -s "$dir/port" ] || return 0
+		kill -0 "$sim_pid" 2>/dev/null || break
+		sleep 0.05
+	done
+	die "fast_smsc did not come up"
+}
+
+product_fast_end() {
+	exec 7>&- 8<&-
+	product_sim_end
+}
+
+# fast_ask SECONDS COMMAND..: its answer
+fast_ask() {
+	local seconds=$1 line
+	shift
+	printf '%s\n' "$*" >&7
+	read -r -t "$seconds" -u 8 line || die "fast_smsc does not answer to: $*"
+	printf '%s\n' "$line"
+}
+
+# fast_number KEY < stats
+fast_number() {
+	sed -n "s/.* $1=\([0-9]*\).*/\1/p"
+}
+
+# product_config PROFILE_DIR WINDOW [RETRY_LINE..]
 product_config() {
 	cat >"$dir/otagw.cfg" <<-END
 	otagw
@@ -103,10 +145,13 @@ product_config() {
 	 system-id otagw
 	 password-file $dir/password
 	 window $2
-	 throughput unlimited
+	 throughput ${THROUGHPUT:-unlimited}
 	 flavour osmomsc
 	 esm-mode transaction
+	retry
 	END
+	shift 2
+	printf ' %s\n' "$@" >>"$dir/otagw.cfg"
 }
 
 # Started means: it says that it is ready, and its link is up.  Arguments stand before its command line.
@@ -163,6 +208,18 @@ product_report() {
 		sleep 0.05
 	done
 	die "the store does not say that all of $1 cards are DONE"
+}
+
+# Of a process: user and system time in us, of all threads that run; octets of memory, our share of shared pages counted in
+# part (the kernel tells root alone) or in whole.
+cpu_us() {
+	awk '{ all += $1 } END { printf "%.0f\n", all / 1e3 }' /proc/"$1"/task/*/schedstat
+}
+rss_octets() {
+	awk '/^VmRSS:/ { print $2 * 1024 }' "/proc/$1/status"
+}
+pss_octets() {
+	awk '/^Pss:/ { print $2 * 1024 }' "/proc/$1/smaps_rollup" 2>/dev/null || rss_octets "$1"
 }
 
 # number KEY < JSON: the first one of this name
