@@ -140,6 +140,9 @@ static void cmd_stats(struct server *s, struct evbuffer *out)
 	U("alerts", a.alerts);
 	U("alerts_lost", a.alerts_lost);
 	U("refreshes", a.refreshes);
+	U("refresh_refused", a.refresh_refused);
+	U("registered", a.registered);
+	U("register_refused", a.register_refused);
 	U("generic_nacks", m.nacks);
 #undef U
 	evbuffer_add_printf(out, "ok\n");

@@ -37,6 +37,9 @@ static const char help[] =
 	"  --interim-0b            PoR by SMS-SUBMIT is announced by status 0B in the DELIVER-REPORT\n"
 	"  --pad-80                cipher padding 80 00.. instead of 00..\n"
 	"  --no-refresh            the new IMSI shows only after a power cycle (control command \"power\")\n"
+	"  --refresh-refused P     with --pairs: the phone will not do a REFRESH now, the card asks again (default "
+	"0%)\n"
+	"  --unserved D            with --pairs: no network knows IMSIs that begin so; may be given again\n"
 	"Server\n"
 	"  --listen HOST:PORT      numeric host; port 0: any free one (default 127.0.0.1:0)\n"
 	"  --port-file F           the port is written here when the server listens\n"
@@ -78,6 +81,8 @@ enum {
 	O_INTERIM_0B,
 	O_PAD_80,
 	O_NO_REFRESH,
+	O_REFRESH_REFUSED,
+	O_UNSERVED,
 	O_LISTEN,
 	O_PORT_FILE,
 	O_CONTROL,
@@ -128,6 +133,8 @@ static const struct option longs[] = {
 	{ "interim-0b", no_argument, NULL, O_INTERIM_0B },
 	{ "pad-80", no_argument, NULL, O_PAD_80 },
 	{ "no-refresh", no_argument, NULL, O_NO_REFRESH },
+	{ "refresh-refused", required_argument, NULL, O_REFRESH_REFUSED },
+	{ "unserved", required_argument, NULL, O_UNSERVED },
 	{ "listen", required_argument, NULL, O_LISTEN },
 	{ "port-file", required_argument, NULL, O_PORT_FILE },
 	{ "control", required_argument, NULL, O_CONTROL },
@@ -315,6 +322,8 @@ static bool take_weather(struct opts *o, int opt, const char *arg)
 		return opts_share(arg, &o->air.throttle_ppm);
 	case O_NO_RESPONSE:
 		return opts_share(arg, &o->air.no_result_ppm);
+	case O_REFRESH_REFUSED:
+		return opts_share(arg, &o->air.refresh_refused_ppm);
 	case O_ALERT_LOSS:
 		return opts_share(arg, &o->air.alert_loss_ppm);
 	case O_ABSENT_FOR:
@@ -336,6 +345,15 @@ static bool take_weather(struct opts *o, int opt, const char *arg)
 	default:
 		return take_number(o, opt, arg);
 	}
+}
+
+static bool unserved(struct opts *o, const char *arg)
+{
+	struct sim_net net = { .how = SIM_NET_UNKNOWN };
+	size_t n = strspn(arg, "0123456789");
+
+	return n > 0 && !arg[n] && text_into(net.imsi_prefix, sizeof(net.imsi_prefix), arg) &&
+	       sim_net_lay(o->air.net, &net);
 }
 
 static bool take(struct opts *o, int opt, const char *arg)
@@ -366,6 +384,8 @@ static bool take(struct opts *o, int opt, const char *arg)
 		return o->card.pad_80 = true;
 	case O_NO_REFRESH:
 		return o->card.no_refresh = true;
+	case O_UNSERVED:
+		return unserved(o, arg);
 	case O_LISTEN:
 		return listen_addr(o, arg);
 	case O_PORT_FILE:

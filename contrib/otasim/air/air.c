@@ -16,13 +16,14 @@
 
 struct card_air {
 	struct sim_rng coverage, down, up;
-	bool in_range;	       /* by the weather; see present() */
+	bool in_range;	       /* by the weather; see covered() */
 	bool wanted;	       /* a message found it absent, or was refused for want of memory */
 	uint8_t cover, taking; /* enum sim_coverage, enum sim_taking */
 	int64_t slow_ms;
 	uint32_t gaps, losses;
 	int64_t last_down_ms, last_up_ms;
 	uint32_t stored_head, stored_tail;
+	struct phone phone;
 };
 
 struct sim_air {
@@ -31,6 +32,7 @@ struct sim_air {
 	struct card_air *card;
 	uint32_t n;
 	bool calm;
+	int64_t now_ms; /* of the last step */
 	struct queue queue;
 	struct pool pool;
 	struct book msisdns, imsis;
@@ -53,6 +55,9 @@ void sim_air_cfg_default(struct sim_air_cfg *cfg)
 		.up_tries_max = 1000,
 		.refresh_ms = { 100, 500 },
 		.msgs_max = SIM_MSGS_MAX_DEFAULT,
+		.poll_ms = 30000,
+		.register_ms = { 1000, 5000 },
+		.register_again_ms = 10 * 60000,
 	};
 }
 
@@ -68,9 +73,14 @@ static bool strikes(struct sim_air *a, struct sim_rng *r, uint32_t ppm)
 	return sim_rng_chance(r, ppm) && !a->calm;
 }
 
-static bool present(const struct card_air *ca)
+static bool covered(const struct card_air *ca)
 {
 	return ca->cover == SIM_COVERAGE_WEATHER ? ca->in_range : ca->cover == SIM_COVERAGE_PRESENT;
+}
+
+static bool present(const struct card_air *ca)
+{
+	return covered(ca) && !ca->phone.unserved;
 }
 
 /* A fault that takes something away: bounded per card. */
@@ -104,6 +114,52 @@ static void coverage_next(struct sim_air *a, uint32_t card, int64_t now_ms)
 			     .due_ms = now_ms + sim_rng_range(&ca->coverage, a->cfg.gap_after_ms) });
 }
 
+/* ---- the phone of a card with the subscription applet ---- */
+
+/* Polls while they make a difference, at a rhythm of each phone's own. */
+static void poll_on(struct sim_air *a, uint32_t card, int64_t now_ms)
+{
+	struct phone *ph = &a->card[card].phone;
+
+	if (ph->polling || !sim_card_counts_time(&a->cards[card]))
+		return;
+	ph->polling = true;
+	ph->since_ms = now_ms;
+	push(a, (struct ev){ .kind = EV_POLL,
+			     .slot = card,
+			     .due_ms = now_ms + sim_rng_range(&ph->rng, (struct sim_range){ 1, a->cfg.poll_ms }) });
+}
+
+/* Once for one asking: a second reset would not be worth what it costs of the trial. */
+static void refresh_soon(struct sim_air *a, uint32_t card, int64_t now_ms)
+{
+	struct phone *ph = &a->card[card].phone;
+
+	if (ph->refreshing)
+		return;
+	ph->refreshing = true;
+	push(a, (struct ev){ .kind = EV_REFRESH,
+			     .slot = card,
+			     .due_ms = now_ms + sim_rng_range(&ph->rng, a->cfg.refresh_ms) });
+}
+
+/* The attempt made last is the one that counts. */
+static void register_at(struct sim_air *a, uint32_t card, int64_t due_ms)
+{
+	push(a, (struct ev){
+			.kind = EV_REGISTER, .slot = card, .token = ++a->card[card].phone.attempt, .due_ms = due_ms });
+}
+
+/* The card has been reset: whoever was served is not, until a network says so again. */
+static void register_anew(struct sim_air *a, uint32_t card, int64_t now_ms)
+{
+	struct phone *ph = &a->card[card].phone;
+
+	ph->unserved = true;
+	register_at(a, card, now_ms + sim_rng_range(&ph->rng, a->cfg.register_ms));
+	poll_on(a, card, now_ms);
+}
+
 struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *cards, uint32_t n, int64_t now_ms)
 {
 	struct sim_air *a = calloc(1, sizeof(*a));
@@ -113,6 +169,7 @@ struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *card
 	a->cfg = *cfg;
 	a->cards = cards;
 	a->n = n;
+	a->now_ms = now_ms;
 	a->pool.free = NO_SLOT;
 	a->card = calloc(n ? n : 1, sizeof(*a->card));
 	if (!a->card || cfg->msgs_max == 0)
@@ -124,6 +181,7 @@ struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *card
 		ca->coverage.s = sim_rng_next(&r);
 		ca->down.s = sim_rng_next(&r);
 		ca->up.s = sim_rng_next(&r);
+		ca->phone.rng.s = sim_rng_next(&r);
 		ca->stored_head = ca->stored_tail = NO_SLOT;
 		if (!book_add(&a->msisdns, cards[i].msisdn, i) || !book_add(&a->imsis, cards[i].imsi_presented, i))
 			goto fail;
@@ -135,6 +193,7 @@ struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *card
 			ca->in_range = true;
 			coverage_next(a, i, now_ms);
 		}
+		poll_on(a, i, now_ms);
 	}
 	return a;
 fail:
@@ -430,10 +489,13 @@ static void card_meets(struct sim_air *a, struct msg m, const struct sim_air_cb 
 		a->stats.mo++;
 		send_up(a, &up, now_ms);
 	}
-	if (out.refresh)
+	if (out.refresh && a->cards[m.card].sub)
+		refresh_soon(a, m.card, now_ms);
+	else if (out.refresh)
 		push(a, (struct ev){ .kind = EV_REFRESH,
 				     .slot = m.card,
 				     .due_ms = now_ms + sim_rng_range(&ca->down, a->cfg.refresh_ms) });
+	poll_on(a, m.card, now_ms);
 }
 
 static void store(struct sim_air *a, uint32_t slot)
@@ -559,8 +621,12 @@ static void on_attach(struct sim_air *a, uint32_t card, int64_t now_ms)
 	flush_stored(a, card, now_ms);
 }
 
-static void imsi_now(struct sim_air *a, uint32_t card, bool reset)
+static void imsi_now(struct sim_air *a, uint32_t card, bool reset, int64_t now_ms)
 {
+	struct phone *ph = &a->card[card].phone;
+
+	if (ph->polling) /* time until here was before the reset */
+		phone_poll(ph, &a->cards[card], now_ms);
 	if (reset)
 		sim_card_reset(&a->cards[card]);
 	else
@@ -625,6 +691,72 @@ void sim_air_up_lost(struct sim_air *a, int64_t now_ms)
 	}
 }
 
+/* ---- the phone's own events ---- */
+
+/* Coverage is there again: to a phone that is registered that is enough. */
+static void came_back(struct sim_air *a, uint32_t card, int64_t now_ms)
+{
+	struct phone *ph = &a->card[card].phone;
+
+	if (ph->unserved)
+		register_at(a, card, now_ms + sim_rng_range(&ph->rng, a->cfg.register_ms));
+	else
+		on_attach(a, card, now_ms);
+}
+
+static void on_poll(struct sim_air *a, uint32_t card, int64_t now_ms)
+{
+	struct phone *ph = &a->card[card].phone;
+	struct sim_card *c = &a->cards[card];
+
+	ph->polling = false;
+	phone_poll(ph, c, now_ms);
+	if (sim_card_refresh_wanted(c))
+		refresh_soon(a, card, now_ms);
+	if (!sim_card_counts_time(c))
+		return;
+	ph->polling = true;
+	push(a, (struct ev){ .kind = EV_POLL, .slot = card, .due_ms = now_ms + a->cfg.poll_ms });
+}
+
+static void on_register(struct sim_air *a, uint32_t card, uint64_t attempt, int64_t now_ms)
+{
+	struct card_air *ca = &a->card[card];
+
+	if (attempt != ca->phone.attempt || !covered(ca))
+		return; /* without coverage, coming back will do it */
+	if (!phone_register(&ca->phone, &a->cards[card], a->cfg.net)) {
+		a->stats.register_refused++;
+		register_at(a, card, now_ms + a->cfg.register_again_ms);
+		return;
+	}
+	a->stats.registered++;
+	ca->phone.unserved = false;
+	on_attach(a, card, now_ms);
+}
+
+static void on_refresh(struct sim_air *a, uint32_t card, const struct sim_air_cb *cb, void *ctx, int64_t now_ms)
+{
+	struct phone *ph = &a->card[card].phone;
+	struct sim_card *c = &a->cards[card];
+
+	ph->refreshing = false;
+	if (c->sub && sim_card_refresh_wanted(c) && strikes(a, &ph->rng, a->cfg.refresh_refused_ppm)) {
+		a->stats.refresh_refused++;
+		sim_card_refresh_refused(c);
+		poll_on(a, card, now_ms);
+		return;
+	}
+	a->stats.refreshes++;
+	imsi_now(a, card, false, now_ms);
+	if (cb->shown)
+		cb->shown(ctx, card);
+	if (c->sub)
+		register_anew(a, card, now_ms);
+	else if (present(&a->card[card]))
+		on_attach(a, card, now_ms);
+}
+
 /* ---- the clockwork ---- */
 
 static void on_event(struct sim_air *a, const struct ev *e, const struct sim_air_cb *cb, void *ctx)
@@ -650,7 +782,7 @@ static void on_event(struct sim_air *a, const struct ev *e, const struct sim_air
 	case EV_RETURN:
 		a->card[e->slot].in_range = true;
 		if (a->card[e->slot].cover == SIM_COVERAGE_WEATHER)
-			on_attach(a, e->slot, e->due_ms);
+			came_back(a, e->slot, e->due_ms);
 		coverage_next(a, e->slot, e->due_ms);
 		break;
 	case EV_LEAVE:
@@ -665,18 +797,21 @@ static void on_event(struct sim_air *a, const struct ev *e, const struct sim_air
 		cb->alert(ctx, &from, 0);
 		break;
 	case EV_REFRESH:
-		a->stats.refreshes++;
-		imsi_now(a, e->slot, false);
-		if (cb->shown)
-			cb->shown(ctx, e->slot);
-		if (present(&a->card[e->slot]))
-			on_attach(a, e->slot, e->due_ms);
+		on_refresh(a, e->slot, cb, ctx, e->due_ms);
+		break;
+	case EV_POLL:
+		on_poll(a, e->slot, e->due_ms);
+		break;
+	case EV_REGISTER:
+		on_register(a, e->slot, e->token, e->due_ms);
 		break;
 	}
 }
 
 void sim_air_step(struct sim_air *a, int64_t now_ms, const struct sim_air_cb *cb, void *ctx)
 {
+	if (now_ms > a->now_ms)
+		a->now_ms = now_ms;
 	while (a->queue.n && a->queue.heap[0].due_ms <= now_ms) {
 		struct ev e = queue_pop(&a->queue);
 
@@ -698,11 +833,11 @@ void sim_air_calm(struct sim_air *a)
 void sim_air_cover(struct sim_air *a, uint32_t card, enum sim_coverage cov, int64_t now_ms)
 {
 	struct card_air *ca = &a->card[card];
-	bool before = present(ca);
+	bool before = covered(ca);
 
 	ca->cover = (uint8_t)cov;
-	if (!before && present(ca))
-		on_attach(a, card, now_ms);
+	if (!before && covered(ca))
+		came_back(a, card, now_ms);
 }
 
 void sim_air_taking(struct sim_air *a, uint32_t card, enum sim_taking how, int64_t now_ms)
@@ -731,7 +866,14 @@ bool sim_air_present(const struct sim_air *a, uint32_t card)
 
 void sim_air_power_cycle(struct sim_air *a, uint32_t card)
 {
-	imsi_now(a, card, true);
+	imsi_now(a, card, true, a->now_ms);
+	if (a->cards[card].sub)
+		register_anew(a, card, a->now_ms);
+}
+
+bool sim_air_net(struct sim_air *a, const struct sim_net *net)
+{
+	return sim_net_lay(a->cfg.net, net);
 }
 
 size_t sim_air_in_flight(const struct sim_air *a)

@@ -31,6 +31,23 @@ enum sim_alert_mode {
 	SIM_ALERT_OFF,
 };
 
+/* What the networks do with a phone that presents an IMSI beginning so; of phones with the subscription applet only.
+ * The longest prefix counts; where nothing is laid down the home network serves. */
+#define SIM_NETS_MAX 8
+enum sim_net_how {
+	SIM_NET_SERVES,	 /* authenticates it and lets it in */
+	SIM_NET_REFUSES, /* authenticates it, and does not let it in */
+	SIM_NET_UNKNOWN, /* nobody knows that subscriber */
+};
+struct sim_net {
+	char imsi_prefix[SIM_IMSI_LEN]; /* "": no more entries */
+	enum sim_net_how how;
+	char plmn[7]; /* where it is let in, 5 or 6 digits; "": at home */
+};
+
+/* Lays it down, in place of what was there for this prefix.  False: all SIM_NETS_MAX are used up. */
+bool sim_net_lay(struct sim_net nets[SIM_NETS_MAX], const struct sim_net *net);
+
 struct sim_air_cfg {
 	uint64_t seed;
 	enum sim_air_mode mode;
@@ -61,6 +78,12 @@ struct sim_air_cfg {
 	bool from_imsi;		     /* MO, receipts and alerts come from the presented IMSI (npi 6), not the MSISDN */
 	bool report_payload;	     /* delivery receipts carry the TP-UD of the DELIVER-REPORT */
 	size_t msgs_max;
+	/* phones with the subscription applet */
+	int64_t poll_ms;	      /* between polls (TS 102 223, 6.4.20), by which the card counts powered time */
+	struct sim_range register_ms; /* from switching on to the network's answer */
+	int64_t register_again_ms;    /* a phone that was refused tries again after this */
+	uint32_t refresh_refused_ppm; /* a REFRESH the phone will not do now */
+	struct sim_net net[SIM_NETS_MAX];
 };
 /* Transaction mode, no faults at all, 5..50 ms, everybody there. */
 void sim_air_cfg_default(struct sim_air_cfg *cfg);
@@ -127,7 +150,8 @@ struct sim_air_cb {
 
 struct sim_air_stats {
 	uint64_t submitted, delivered, absent, lost_down, lost_up, lost_results, duplicated, reordered, corrupted,
-		throttled, stored, expired, alerts, alerts_lost, mo, receipts, up_retries, refreshes, refused;
+		throttled, stored, expired, alerts, alerts_lost, mo, receipts, up_retries, refreshes, refused,
+		refresh_refused, registered, register_refused;
 	uint32_t loss_high; /* most losses of one card */
 };
 
@@ -165,12 +189,15 @@ enum sim_taking {
 void sim_air_taking(struct sim_air *a, uint32_t card, enum sim_taking how, int64_t now_ms);
 /* The card needs so much longer for each packet: acknowledgement, receipt and proof come later. */
 void sim_air_slow(struct sim_air *a, uint32_t card, int64_t extra_ms);
+/* From here on, for who registers; as sim_net_lay() says. */
+bool sim_air_net(struct sim_air *a, const struct sim_net *net);
 
 /* Who is that?  A card's MSISDN always names it; an IMSI only while the phone presents it.  -1: nobody. */
 int64_t sim_air_find(const struct sim_air *a, const struct sim_addr *addr);
 int64_t sim_air_subscriber(const struct sim_air *a, const struct sim_addr *addr); /* by a former IMSI, too */
 bool sim_air_present(const struct sim_air *a, uint32_t card);
-/* The phone is switched off and on: the card resets, messages on their way are not affected. */
+/* The phone is switched off and on: the card resets, messages on their way are not affected.  With the subscription applet
+ * it then has to register again. */
 void sim_air_power_cycle(struct sim_air *a, uint32_t card);
 size_t sim_air_in_flight(const struct sim_air *a); /* messages inside, both ways */
 void sim_air_stats(const struct sim_air *a, struct sim_air_stats *out);

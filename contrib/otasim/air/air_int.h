@@ -5,6 +5,7 @@
 #define OTASIM_AIR_INT_H
 
 #include "air.h"
+#include "../card/card_sub.h"
 
 #define NO_SLOT UINT32_MAX
 
@@ -16,7 +17,9 @@ enum ev_kind {
 	EV_RETURN, /* card `slot` comes into coverage */
 	EV_LEAVE,
 	EV_ALERT,
-	EV_REFRESH, /* the phone of card `slot` re-reads its files */
+	EV_REFRESH,  /* the phone of card `slot` re-reads its files */
+	EV_POLL,     /* the phone of card `slot` asks whether there is anything to do */
+	EV_REGISTER, /* it looks for a network */
 };
 
 struct ev {
@@ -62,6 +65,17 @@ struct pool {
 };
 uint32_t pool_get(struct pool *p); /* NO_SLOT: out of memory; may move p->m */
 void pool_put(struct pool *p, uint32_t slot);
+
+/* phone.c: of a card with the subscription applet */
+struct phone {
+	struct sim_rng rng;
+	bool unserved;		  /* no network has it: switched on and not registered yet, or refused */
+	bool polling, refreshing; /* such an event is on its way */
+	uint32_t attempt;	  /* to register: number of the last one */
+	int64_t since_ms;	  /* powered time has been told up to here */
+};
+bool phone_register(struct phone *ph, struct sim_card *c, const struct sim_net *nets); /* false: refused */
+void phone_poll(struct phone *ph, struct sim_card *c, int64_t now_ms);
 
 /* Numbers to cards; open addressing, never shrinks. */
 struct book {

@@ -448,6 +448,13 @@ void sim_card_powered(struct sim_card *c, uint32_t ms)
 	}
 }
 
+bool sim_card_counts_time(const struct sim_card *c)
+{
+	const struct sim_sub *s = c->sub;
+
+	return s && !s->dead && (s->ask_ms || sim_sub_rec(s)->state == SIM_SUB_TRIAL);
+}
+
 /* Power comes on: what was committed is completed before the first answer. */
 void sim_sub_start(struct sim_card *c)
 {

@@ -155,6 +155,9 @@ void sim_card_powered(struct sim_card *c, uint32_t ms);
 bool sim_card_refresh_wanted(const struct sim_card *c);
 void sim_card_refresh_refused(struct sim_card *c);
 
+/* Does powered time make a difference to it now: a trial, or a REFRESH to be asked for again? */
+bool sim_card_counts_time(const struct sim_card *c);
+
 /* UPDATE BINARY by the ME, whole file, path of n FIDs from ADF.USIM; 0, or -1 when there is no such file. */
 int sim_card_me_update(struct sim_card *c, const uint16_t *path, int n, const uint8_t *content, size_t len);
 
@@ -166,5 +169,11 @@ struct sim_auth {
 /* AUTHENTICATE in the 3G context (TS 31.102, 7.1.2). */
 enum sim_auth_result sim_card_authenticate(struct sim_card *c, const uint8_t rand[16], const uint8_t autn[16],
 					   struct sim_auth *out);
+
+/* What the network of the presented IMSI sends, and the answer it expects: a right one.  -1: there is no applet. */
+struct sim_challenge {
+	uint8_t rand[16], autn[16], xres[8];
+};
+int sim_sub_challenge(const struct sim_card *c, const uint8_t rand[16], struct sim_challenge *out);
 
 #endif

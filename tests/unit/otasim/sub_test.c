@@ -48,30 +48,46 @@ uint64_t bench_random(struct bench *b)
 	return z ^ z >> 31;
 }
 
-struct answer bench_send(struct bench *b, uint8_t kvn, const struct sim_ota_keys *k, uint64_t cntr,
-			 const struct oct *script)
+static struct sim_card sender; /* packet_build() and por_open() look at its first keyset alone */
+
+static struct cmd_spec sender_spec(uint8_t kvn, const struct sim_ota_keys *k, uint64_t cntr)
 {
-	static struct sim_card sender; /* packet_build() and por_open() look at its first keyset alone */
 	struct cmd_spec spec = {
 		.spi1 = 0x16, .spi2 = 0x39, .kic = (uint8_t)(kvn << 4 | 2), .tar = 0xbfff3b, .cntr = cntr
 	};
-	struct answer a = { .status = -1 };
-	uint8_t parts;
-	struct oct pkt;
-	struct por p;
 
 	spec.kid = spec.kic;
 	sender.ks[0] = (struct sim_keyset){ .kvn = kvn, .mac_len = 8 };
 	sender.ks[0].kic_alg = sender.ks[0].kid_alg = k->len == 32 ? SIM_ALG_AES256 : SIM_ALG_AES128;
 	memcpy(sender.ks[0].kic, k->kic, k->len);
 	memcpy(sender.ks[0].kid, k->kid, k->len);
-	pkt = packet_build(&sender, &spec, script);
-	parts = (uint8_t)(pkt.len <= 137 ? 1 : (pkt.len + 131) / 132);
-	for (uint8_t i = 1; i <= parts; i++) {
-		struct oct ud = parts == 1 ? ud_single(&pkt) : ud_segment(&pkt, 7, false, parts, i, 132);
+	return spec;
+}
 
-		card_take(&b->card, &ud, &b->out);
-	}
+uint8_t bench_uds(uint8_t kvn, const struct sim_ota_keys *k, uint64_t cntr, const struct oct *script,
+		  struct oct ud[BENCH_UDS_MAX])
+{
+	struct cmd_spec spec = sender_spec(kvn, k, cntr);
+	struct oct pkt = packet_build(&sender, &spec, script);
+	uint8_t parts = (uint8_t)(pkt.len <= 137 ? 1 : (pkt.len + 131) / 132);
+
+	assert_in_range(parts, 1, BENCH_UDS_MAX);
+	for (uint8_t i = 1; i <= parts; i++)
+		ud[i - 1] = parts == 1 ? ud_single(&pkt) : ud_segment(&pkt, 7, false, parts, i, 132);
+	return parts;
+}
+
+struct answer bench_send(struct bench *b, uint8_t kvn, const struct sim_ota_keys *k, uint64_t cntr,
+			 const struct oct *script)
+{
+	struct cmd_spec spec = sender_spec(kvn, k, cntr);
+	struct answer a = { .status = -1 };
+	struct oct ud[BENCH_UDS_MAX];
+	uint8_t parts = bench_uds(kvn, k, cntr, script, ud);
+	struct por p;
+
+	for (uint8_t i = 0; i < parts; i++)
+		card_take(&b->card, &ud[i], &b->out);
 	bench_look(b);
 	a.status = b->out.status;
 	p = por_open(&sender, &spec, &b->out);

@@ -32,6 +32,10 @@ struct answer {
 	uint16_t sw; /* of the last command executed */
 	struct oct data;
 };
+/* The TP-UDs of one packet under a key version with the keys of `k`, counter `cntr`; TAR of the applet.  How many. */
+#define BENCH_UDS_MAX 8
+uint8_t bench_uds(uint8_t kvn, const struct sim_ota_keys *k, uint64_t cntr, const struct oct *script,
+		  struct oct ud[BENCH_UDS_MAX]);
 /* One packet under a key version with the keys of `k`, counter `cntr`; TAR of the applet. */
 struct answer bench_send(struct bench *b, uint8_t kvn, const struct sim_ota_keys *k, uint64_t cntr,
 			 const struct oct *script);

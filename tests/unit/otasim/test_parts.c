@@ -181,6 +181,12 @@ static void test_options(void **state)
 	assert_int_equal(o.air.seed, 16);
 	assert_int_equal(parse(&o, "--alg", "aes256", NULL), OPTS_RUN);
 	assert_int_equal(o.card.alg, SIM_ALG_AES256);
+	assert_int_equal(parse(&o, "--refresh-refused", "25%", NULL), OPTS_RUN);
+	assert_int_equal(o.air.refresh_refused_ppm, 250000);
+	assert_int_equal(parse(&o, "--unserved=00103", "--unserved", "001021"), OPTS_RUN);
+	assert_string_equal(o.air.net[0].imsi_prefix, "00103");
+	assert_string_equal(o.air.net[1].imsi_prefix, "001021");
+	assert_int_equal(o.air.net[1].how, SIM_NET_UNKNOWN);
 	assert_int_equal(parse(&o, "--replay", "06", NULL), OPTS_RUN);
 	assert_int_equal(o.card.replay, SIM_REPLAY_06_CLEAR);
 }
@@ -188,6 +194,9 @@ static void test_options(void **state)
 static void test_bad_options(void **state)
 {
 	static const char *const bad[][2] = {
+		{ "--unserved", "0010x" },
+		{ "--unserved", "" },
+		{ "--unserved", "0010300000000001" },
 		{ "--cards", "0" },
 		{ "--cards", "-1" },
 		{ "--alg", "des" },
