@@ -320,6 +320,7 @@ static void open_packet(struct bed *b, struct sent *s)
 {
 	struct ota_crypt crypt = ks_crypt(b->own);
 	struct ota_cmd_params in = { .cc_len = 8 };
+	uint8_t clear[OTA_PACKET_MAX];
 	struct ota_part part[BED_UDS_MAX];
 	struct ota_join j;
 	struct ota_cmd cmd;
@@ -329,15 +330,20 @@ static void open_packet(struct bed *b, struct sent *s)
 	ota_join_init(&j, part, BED_UDS_MAX);
 	for (unsigned i = 0; i < s->n; i++)
 		assert_int_equal(ota_join_add(&j, s->ud[i], s->ud_len[i]), i + 1 == s->n);
-	len = ota_join_packet(&j, s->clear, sizeof(s->clear));
+	len = ota_join_packet(&j, clear, sizeof(clear));
 	assert_true(len > 0);
-	assert_int_equal(ota_cmd_decode(&cmd, s->clear, (size_t)len, &in, NULL), 0);
+	assert_int_equal(ota_cmd_decode(&cmd, clear, (size_t)len, &in, NULL), 0);
 	set = load(b, s->card, cmd.p.kic >> 4);
 	in.kic_ref = (struct ks_ref){ set, KS_KEY_KIC };
 	in.kid_ref = (struct ks_ref){ set, KS_KEY_KID };
-	assert_int_equal(ota_cmd_decode(&cmd, s->clear, (size_t)len, &in, &crypt), 0);
+	assert_int_equal(ota_cmd_decode(&cmd, clear, (size_t)len, &in, &crypt), 0);
 	ks_unload(b->own, set);
+	assert_true(cmd.p.data_len <= sizeof(s->data));
+	memcpy(s->data, cmd.p.data, cmd.p.data_len);
+	s->data_len = cmd.p.data_len;
 	s->p = cmd.p;
+	s->p.data = NULL;
+	s->p.data_len = 0;
 }
 
 static int is_update(void *ctx, const uint8_t *apdu, size_t len)
@@ -368,7 +374,7 @@ bool bed_leaves(struct bed *b, unsigned link, struct sent *s)
 		return false;
 	s->card = card_of(b, &s->dst);
 	open_packet(b, s);
-	assert_int_equal(ota_cmd_each(s->p.data, s->p.data_len, is_update, &s->script), 0);
+	assert_int_equal(ota_cmd_each(s->data, s->data_len, is_update, &s->script), 0);
 	return true;
 }
 
@@ -496,13 +502,13 @@ static int count_one(void *ctx, const uint8_t *apdu, size_t len)
 
 size_t bed_answer(const struct sent *s, const char *imsi, uint8_t out[256])
 {
-	enum ota_format format = ota_cmd_format(s->p.data, s->p.data_len);
+	enum ota_format format = ota_cmd_format(s->data, s->data_len);
 	uint8_t ef[USIM_IMSI_LEN];
 	struct ota_script a;
 	unsigned commands = 0;
 	int n;
 
-	assert_int_equal(ota_cmd_each(s->p.data, s->p.data_len, count_one, &commands), 0);
+	assert_int_equal(ota_cmd_each(s->data, s->data_len, count_one, &commands), 0);
 	assert_true(usim_imsi_encode(ef, imsi) > 0);
 	if (format == OTA_FORMAT_COMPACT) {
 		n = ota_compact_rsp_encode(out, 256, (uint8_t)commands, 0x9000, ef, sizeof(ef));

@@ -76,8 +76,9 @@ struct sent {
 	uint8_t ud[BED_UDS_MAX][LINK_UD_MAX];
 	uint8_t ud_len[BED_UDS_MAX];
 	struct ota_addr dst;
-	struct ota_cmd_params p; /* opened with the bed's own keys; data borrow from clear */
-	uint8_t clear[OTA_PACKET_MAX];
+	struct ota_cmd_params p;      /* opened with the bed's own keys; without data */
+	uint8_t data[OTA_SCRIPT_MAX]; /* the commands */
+	size_t data_len;
 	bool script; /* writes EF_IMSI; else a read-back */
 };
 /* True: something leaves on this link; with all its segments. */
