@@ -8,9 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ota/addr.h"
-#include "ota/crypt.h"
-#include "ota/script.h"
+#include "ota/codec.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -84,6 +82,11 @@ void ber_len_write(struct wr *w, size_t len);
 
 /* ------------------------------------------------------------------------------------------------------ files */
 
+/* A file of one size: 0 or an error. */
+static inline int exactly(size_t len, size_t want)
+{
+	return len < want ? OTA_E_SHORT : len > want ? OTA_E_LENGTH : 0;
+}
 /* Number of digits, or 0 when there is anything else in it or more than max. */
 size_t digits_len(const char *s, size_t max);
 /* A number as files have it, `room` octets of digits: length, type, digits, FF. */

@@ -12,6 +12,7 @@
 
 #include "codec_int.h"
 
+#define FID_MF	     0x3f00
 #define K_LEN	     16
 #define TOP_LEN	     32
 #define CFG_OPC	     0x10 /* b5: OPc, not OP */
@@ -30,11 +31,6 @@
 #define SQN_AUS	     0x02
 #define SQN_AUTN     0x01
 #define SQN_48_MAX   0xffffffffffffULL
-
-static int exactly(size_t len, size_t want)
-{
-	return len < want ? OTA_E_SHORT : len > want ? OTA_E_LENGTH : 0;
-}
 
 static bool algorithm_known(unsigned a)
 {
@@ -351,9 +347,13 @@ const char *lab_file_name(uint16_t df, uint16_t fid)
 		{ 0, 0xaf31, "EF.GBA_SK" },
 		{ 0, 0xaf32, "EF.GBA_REC_LIST" },
 		{ 0, 0xaf33, "EF.GBA_INT_KEY" },
+		{ FID_MF, LAB_FID_SOFT_AUTH, "A001 (K, OPc)" },
+		{ FID_MF, LAB_FID_SOFT_PIN, "A003 (PINs)" },
+		{ FID_MF, LAB_FID_SOFT_TAR, "A004 (TARs and keys)" },
+		{ FID_MF, LAB_FID_SOFT_COUNT, "A005 (counters)" },
 	};
 
-	if (df != LAB_FID_SYSTEM)
+	if (df != LAB_FID_SYSTEM && df != FID_MF)
 		df = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (names[i].df == df && names[i].fid == fid)

@@ -24,12 +24,6 @@
 #define SMSP_RFU    0xe0
 #define KSI_NONE    0x07
 
-/* Files of one size: 0 or an error. */
-static int exactly(size_t len, size_t want)
-{
-	return len < want ? OTA_E_SHORT : len > want ? OTA_E_LENGTH : 0;
-}
-
 /* Files of one size are written field by field; gcc 12 at -O2 sees overflows in a sticky writer of known size. */
 static uint8_t *put(uint8_t *p, const uint8_t *field, size_t n)
 {

@@ -1,4 +1,4 @@
-/* usim_lab.h - proprietary files of programmable cards: sysmoISIM-SJA2 and SJA5.
+/* usim_lab.h - proprietary files of programmable cards: sysmoISIM-SJA2 and SJA5, and a soft UICC (onomondo-uicc).
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * No standard has these; they are what a laboratory writes to change K, OPc or the OTA keys of its own cards.  Values
@@ -107,6 +107,54 @@ struct lab_sqn {
 };
 int lab_sqn_encode(uint8_t ef[LAB_SQN_LEN], const struct lab_sqn *s);
 int lab_sqn_decode(struct lab_sqn *s, const uint8_t *ef, size_t len);
+
+/* ------------------------------------------------------------------------------------- soft UICC, below the MF */
+
+#define LAB_FID_SOFT_AUTH  0xa001
+#define LAB_FID_SOFT_PIN   0xa003
+#define LAB_FID_SOFT_TAR   0xa004
+#define LAB_FID_SOFT_COUNT 0xa005
+#define LAB_FID_SOFT_SEQ   0xa100 /* .. A11F: SEQ of each IND; A120: the largest step allowed (TS 33.102, C.2.1) */
+
+#define LAB_SOFT_AUTH_LEN  33
+#define LAB_SOFT_PIN_LEN   22
+#define LAB_SOFT_TAR_LEN   38
+#define LAB_SOFT_COUNT_LEN 11
+#define LAB_SOFT_SEQ_LEN   8
+#define LAB_SOFT_NO_KEY	   0xff
+
+struct lab_soft_auth { /* A001, transparent; Milenage */
+	uint8_t k[16], op[16];
+	bool opc; /* `op` is OPc, not OP */
+};
+struct lab_soft_pin { /* A003, a record for each PIN */
+	bool enabled;
+	uint8_t max, left, puk_max, puk_left; /* attempts */
+	uint8_t ref;			      /* 01 PIN 1, 81 PIN 2, 0A ADM 1 (TS 102 221, 9.5.1) */
+	uint8_t pin[8], puk[8];		      /* filled up with FF */
+};
+struct lab_soft_tar { /* A004, a record for each application and its keys */
+	bool used;
+	uint8_t tar[3];
+	uint8_t msl;		  /* minimum security level, as SPI1 */
+	uint8_t kic_kvn, kid_kvn; /* key versions that KIc and KID name, 0..15; LAB_SOFT_NO_KEY: there is none */
+	uint8_t kic[16], kid[16]; /* of 3DES with two keys, or of AES: what the packet says */
+};
+struct lab_soft_count { /* A005: one counter for all TARs that match under the mask */
+	bool used;
+	uint8_t tar[3], mask[3];
+	uint64_t cntr;
+};
+int lab_soft_auth_encode(uint8_t ef[LAB_SOFT_AUTH_LEN], const struct lab_soft_auth *a);
+int lab_soft_auth_decode(struct lab_soft_auth *a, const uint8_t *ef, size_t len);
+int lab_soft_pin_encode(uint8_t rec[LAB_SOFT_PIN_LEN], const struct lab_soft_pin *p);
+int lab_soft_pin_decode(struct lab_soft_pin *p, const uint8_t *rec, size_t len);
+int lab_soft_tar_encode(uint8_t rec[LAB_SOFT_TAR_LEN], const struct lab_soft_tar *t);
+int lab_soft_tar_decode(struct lab_soft_tar *t, const uint8_t *rec, size_t len);
+int lab_soft_count_encode(uint8_t rec[LAB_SOFT_COUNT_LEN], const struct lab_soft_count *c);
+int lab_soft_count_decode(struct lab_soft_count *c, const uint8_t *rec, size_t len);
+int lab_soft_seq_encode(uint8_t ef[LAB_SOFT_SEQ_LEN], uint64_t seq);
+int lab_soft_seq_decode(uint64_t *seq, const uint8_t *ef, size_t len);
 
 /* "EF.USIM_AUTH_KEY", ..., or NULL. */
 const char *lab_file_name(uint16_t df, uint16_t fid);

@@ -43,6 +43,27 @@ static void key_record(const uint8_t *data, size_t size)
 	free(buf);
 }
 
+static void soft_uicc(const uint8_t *data, size_t size)
+{
+	static struct lab_soft_auth a, a2;
+	static struct lab_soft_pin p, p2;
+	static struct lab_soft_tar t, t2;
+	static struct lab_soft_count c, c2;
+	uint8_t buf[LAB_SOFT_TAR_LEN];
+	uint64_t seq;
+
+	if (lab_soft_auth_decode(&a, data, size) == 0)
+		AGAIN(lab_soft_auth_decode, lab_soft_auth_encode, a, a2, buf);
+	if (lab_soft_pin_decode(&p, data, size) == 0)
+		AGAIN(lab_soft_pin_decode, lab_soft_pin_encode, p, p2, buf);
+	if (lab_soft_tar_decode(&t, data, size) == 0)
+		AGAIN(lab_soft_tar_decode, lab_soft_tar_encode, t, t2, buf);
+	if (lab_soft_count_decode(&c, data, size) == 0)
+		AGAIN(lab_soft_count_decode, lab_soft_count_encode, c, c2, buf);
+	if (lab_soft_seq_decode(&seq, data, size) == 0)
+		FUZZ_HOLDS(lab_soft_seq_encode(buf, seq) == (int)size && memcmp(buf, data, size) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct lab_milenage_cfg m, m2;
@@ -54,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	auth_key(data, size);
 	key_record(data, size);
+	soft_uicc(data, size);
 	if (lab_milenage_cfg_decode(&m, data, size) == 0)
 		AGAIN(lab_milenage_cfg_decode, lab_milenage_cfg_encode, m, m2, buf);
 	if (lab_0348_count_decode(&c, data, size) == 0)

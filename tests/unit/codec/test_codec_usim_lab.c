@@ -214,8 +214,118 @@ static void algorithm_settings(void **state)
 	assert_int_equal(lab_pin_decode(&p2, ef, LAB_PIN_LEN + 1), OTA_E_LENGTH);
 }
 
+/* As the soft UICC is delivered, and what recorded sessions wrote over the air. */
+static void soft_uicc(void **state)
+{
+	static const uint8_t auth[LAB_SOFT_AUTH_LEN] = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e"
+						       "\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b"
+						       "\x1c\x1d\x1e\x1f";
+	static const uint8_t pin[LAB_SOFT_PIN_LEN] = "\x00\x03\x00\x0a\x00\x81"
+						     "1234\xff\xff\xff\xff"
+						     "12345678";
+	static const uint8_t tar[LAB_SOFT_TAR_LEN] = "\xb0\x00\x11\x06\x03\x03\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99"
+						     "\xaa\xbb\xcc\xdd\xee\xff\x01\x23\x45\x67\x89\xab"
+						     "\xcd\xef\x01\x23\x45\x67\x01\x23\x45\x67";
+	static const uint8_t count[LAB_SOFT_COUNT_LEN] = "\xb0\x00\x11\xff\xff\xff\x00\x00\x00\x00\x05";
+	uint8_t buf[LAB_SOFT_TAR_LEN], ff[LAB_SOFT_TAR_LEN + 1];
+	struct lab_soft_auth a;
+	struct lab_soft_pin p;
+	struct lab_soft_tar t;
+	struct lab_soft_count c;
+	uint64_t seq;
+
+	memset(ff, 0xff, sizeof(ff));
+	assert_int_equal(lab_soft_auth_decode(&a, auth, sizeof(auth)), 0);
+	assert_true(a.opc);
+	assert_memory_equal(a.k, auth, 16);
+	assert_memory_equal(a.op, auth + 16, 16);
+	assert_int_equal(lab_soft_auth_encode(buf, &a), sizeof(auth));
+	assert_memory_equal(buf, auth, sizeof(auth));
+	a.opc = false;
+	lab_soft_auth_encode(buf, &a);
+	assert_int_equal(buf[32], 1);
+	assert_int_equal(lab_soft_auth_decode(&a, buf, 33), 0);
+	assert_false(a.opc);
+	assert_int_equal(lab_soft_auth_decode(&a, buf, 32), OTA_E_SHORT);
+	assert_int_equal(lab_soft_auth_decode(&a, buf, 34), OTA_E_LENGTH);
+
+	assert_int_equal(lab_soft_pin_decode(&p, pin, sizeof(pin)), 0);
+	assert_false(p.enabled);
+	assert_int_equal(p.ref, 0x81);
+	assert_int_equal(p.max, 3);
+	assert_int_equal(p.puk_max, 10);
+	assert_memory_equal(p.puk, "12345678", 8);
+	assert_int_equal(lab_soft_pin_encode(buf, &p), sizeof(pin));
+	assert_memory_equal(buf, pin, sizeof(pin));
+	buf[0] = 2;
+	assert_int_equal(lab_soft_pin_decode(&p, buf, sizeof(pin)), OTA_E_RANGE);
+	assert_int_equal(lab_soft_pin_decode(&p, pin, 21), OTA_E_SHORT);
+	assert_int_equal(lab_soft_pin_decode(&p, buf, 23), OTA_E_LENGTH);
+
+	assert_int_equal(lab_soft_tar_decode(&t, tar, sizeof(tar)), 0);
+	assert_true(t.used);
+	assert_memory_equal(t.tar, "\xb0\x00\x11", 3);
+	assert_int_equal(t.msl, 0x06);
+	assert_int_equal(t.kic_kvn, 3);
+	assert_memory_equal(t.kic, tar + 6, 16);
+	assert_memory_equal(t.kid, tar + 22, 16);
+	assert_int_equal(lab_soft_tar_encode(buf, &t), sizeof(tar));
+	assert_memory_equal(buf, tar, sizeof(tar));
+	t.kid_kvn = LAB_SOFT_NO_KEY;
+	assert_int_equal(lab_soft_tar_encode(buf, &t), sizeof(tar));
+	assert_int_equal(lab_soft_tar_decode(&t, buf, sizeof(tar)), 0);
+	assert_int_equal(t.kid_kvn, LAB_SOFT_NO_KEY);
+	for (size_t at = 3; at < 6; at++) {
+		memcpy(buf, tar, sizeof(tar));
+		buf[at] = 0x20;
+		assert_int_equal(lab_soft_tar_decode(&t, buf, sizeof(tar)), OTA_E_RANGE);
+		assert_false(t.used);
+	}
+	lab_soft_tar_decode(&t, tar, sizeof(tar));
+	t.msl = 0x20;
+	assert_int_equal(lab_soft_tar_encode(buf, &t), OTA_E_RANGE);
+	t.msl = 0;
+	t.kic_kvn = 16;
+	assert_int_equal(lab_soft_tar_encode(buf, &t), OTA_E_RANGE);
+	t.kic_kvn = 0;
+	t.kid_kvn = 16;
+	assert_int_equal(lab_soft_tar_encode(buf, &t), OTA_E_RANGE);
+	assert_int_equal(lab_soft_tar_decode(&t, ff, LAB_SOFT_TAR_LEN), 0);
+	assert_false(t.used);
+	assert_int_equal(lab_soft_tar_encode(buf, &t), sizeof(tar));
+	assert_memory_equal(buf, ff, sizeof(tar));
+	assert_int_equal(lab_soft_tar_decode(&t, ff, 37), OTA_E_SHORT);
+	assert_int_equal(lab_soft_tar_decode(&t, ff, 39), OTA_E_LENGTH);
+
+	assert_int_equal(lab_soft_count_decode(&c, count, sizeof(count)), 0);
+	assert_true(c.used);
+	assert_int_equal(c.cntr, 5);
+	assert_memory_equal(c.mask, "\xff\xff\xff", 3);
+	assert_int_equal(lab_soft_count_encode(buf, &c), sizeof(count));
+	assert_memory_equal(buf, count, sizeof(count));
+	c.cntr = OTA_CNTR_MAX + 1;
+	assert_int_equal(lab_soft_count_encode(buf, &c), OTA_E_RANGE);
+	assert_int_equal(lab_soft_count_decode(&c, ff, sizeof(count)), 0);
+	assert_false(c.used);
+	assert_int_equal(lab_soft_count_encode(buf, &c), sizeof(count));
+	assert_memory_equal(buf, ff, sizeof(count));
+	assert_int_equal(lab_soft_count_decode(&c, count, 10), OTA_E_SHORT);
+	assert_int_equal(lab_soft_count_decode(&c, ff, 12), OTA_E_LENGTH);
+
+	assert_int_equal(lab_soft_seq_encode(buf, 0x10000000), 8);
+	assert_memory_equal(buf, "\x00\x00\x00\x00\x10\x00\x00\x00", 8);
+	assert_int_equal(lab_soft_seq_decode(&seq, buf, 8), 0);
+	assert_int_equal(seq, 0x10000000);
+	assert_int_equal(lab_soft_seq_decode(&seq, buf, 7), OTA_E_SHORT);
+	assert_int_equal(lab_soft_seq_decode(&seq, buf, 9), OTA_E_LENGTH);
+	assert_int_equal(seq, 0);
+}
+
 static void names(void **state)
 {
+	assert_string_equal(lab_file_name(0x3f00, 0xa004), "A004 (TARs and keys)");
+	assert_null(lab_file_name(0x7fff, 0xa004));
+	assert_null(lab_file_name(0x3f00, 0xa002));
 	assert_string_equal(lab_file_name(LAB_FID_SYSTEM, 0x6f20), "EF.SIM_AUTH_KEY");
 	assert_string_equal(lab_file_name(0x7fff, 0xaf20), "EF.USIM_AUTH_KEY");
 	assert_null(lab_file_name(LAB_FID_SYSTEM, 0xaf20));
@@ -225,9 +335,13 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(auth_keys),	      cmocka_unit_test(tuak),
-		cmocka_unit_test(ota_keys),	      cmocka_unit_test(counters),
-		cmocka_unit_test(algorithm_settings), cmocka_unit_test(names),
+		cmocka_unit_test(auth_keys),
+		cmocka_unit_test(tuak),
+		cmocka_unit_test(ota_keys),
+		cmocka_unit_test(counters),
+		cmocka_unit_test(algorithm_settings),
+		cmocka_unit_test(soft_uicc),
+		cmocka_unit_test(names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
