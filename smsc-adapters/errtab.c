@@ -11,7 +11,7 @@
 
 #define HOPS_MAX 3 /* "as" behind "as" */
 
-static const char built_in_name[] = "errors.table (built in)";
+static const char built_in_name[] = "errors.table"; /* the first file */
 
 /* ------------------------------------------------------------------------------------------------ making one */
 

@@ -30,7 +30,7 @@ static const struct {
 	[ERRTAB_GSUP] = { "gsup", "GSUP Cause", FORM_NUMBER, 255, 0, "2" },
 	[ERRTAB_FCS] = { "fcs", "TP-FCS", FORM_HEX, 0xff, 0, "d5: hex" },
 	[ERRTAB_POR] = { "por", "PoR status", FORM_HEX, 0xff, 0, "06: hex" },
-	[ERRTAB_SW] = { "sw", "status word of the card", FORM_HEX, 0xffff, 0, "6a82, or 91xx for all that begin so" },
+	[ERRTAB_SW] = { "sw", "status word of the card", FORM_HEX, 0xffff, 0, "6a82: hex" },
 };
 _Static_assert(ARRAY_SIZE(planes) == _ERRTAB_PLANES, "every plane has its row");
 

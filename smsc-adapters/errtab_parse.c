@@ -21,6 +21,8 @@ struct parser {
 	const char *file;
 	unsigned line;
 	uint8_t flavour;
+	bool in_flavour;    /* indented lines belong to the flavour above */
+	bool indented;	    /* this line is */
 	unsigned first_row; /* of this file */
 	char *word[WORDS_MAX];
 	unsigned words;
@@ -117,6 +119,7 @@ static int split_line(struct parser *ps, char *line, size_t len)
 	char *p = line;
 
 	ps->words = ps->texts = 0;
+	ps->indented = *line == ' ' || *line == '\t';
 	if (len >= ERRTAB_LINE_MAX)
 		return fail(ps, "longer than %d octets", ERRTAB_LINE_MAX - 1);
 	if (len && line[len - 1] == '\r')
@@ -153,6 +156,9 @@ static int take_flavour(struct parser *ps)
 
 	if ((ps->words != 2 && (ps->words != 4 || strcmp(ps->word[2], "like"))) || ps->texts)
 		return fail(ps, "'flavour' is written 'flavour NAME', or 'flavour NAME like OTHER' for a new one");
+	if (ps->indented)
+		return fail(ps, "'flavour' begins a line; what belongs to it is indented");
+	ps->in_flavour = true;
 	if (ps->words == 2) {
 		if (i < 0)
 			return unknown_flavour(ps, name, "; a new one is made by 'flavour NAME like default'");
@@ -331,6 +337,12 @@ static int parse_line(struct parser *ps)
 		return ps->texts ? fail(ps, "a text without words in front") : 0;
 	if (!strcmp(ps->word[0], "flavour"))
 		return take_flavour(ps);
+	if (ps->indented && !ps->in_flavour)
+		return fail(ps, "'%.40s' is indented, and no 'flavour' stands above", ps->word[0]);
+	if (!ps->indented) {
+		ps->in_flavour = false;
+		ps->flavour = ERRTAB_FLAVOUR_ALL;
+	}
 	if (errtab_plane_of(ps->word[0], &plane))
 		return take_row(ps, plane);
 	for (unsigned i = 0; i < _ERRTAB_PLANES; i++)

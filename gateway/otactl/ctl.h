@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * otactl is a client of the HTTP API (contrib/doc/api.md): it links none of the gateway, so that whatever it can do, any
- * other program can do as well.  `otactl packet` needs no gateway at all and links the codec and the keystore instead.
+ * other program can do as well.  `otactl packet` needs no gateway at all and links the codec and the keystore instead,
+ * `otactl explain-error` the error table and the core's pure rules about it.
  */
 #ifndef OTACTL_CTL_H
 #define OTACTL_CTL_H
@@ -158,6 +159,7 @@ int cmd_campaign_watch(struct ctl *c, const struct ctl_args *a);
 int cmd_campaign_report(struct ctl *c, const struct ctl_args *a);
 int cmd_status(struct ctl *c, const struct ctl_args *a);
 int cmd_explain(struct ctl *c, const struct ctl_args *a);
+int cmd_explain_error(struct ctl *c, const struct ctl_args *a);
 int cmd_packet_encode(struct ctl *c, const struct ctl_args *a);
 int cmd_packet_decode(struct ctl *c, const struct ctl_args *a);
 int cmd_packet_explain(struct ctl *c, const struct ctl_args *a);

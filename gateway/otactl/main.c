@@ -61,6 +61,13 @@ static const struct ctl_option explain_options[] = {
 	{ "keys", 0, "FILE", "keys (and the command, for a PoR), mode 0600: a JSON object, or card CSV" },
 	{ NULL },
 };
+static const struct ctl_option error_options[] = {
+	{ "flavour", 'f', "NAME", "SMSC of the link: osmomsc, generic-3.4, ... (default: what holds for all)" },
+	{ "profile", 'p', "FILE", "card profile: its lines 'por' and 'sw' count first" },
+	{ "table", 't', "FILE", "rows of your own, as 'error-table' of the gateway's config" },
+	{ "json", 0, NULL, "as JSON" },
+	{ NULL },
+};
 static const struct ctl_option no_options[] = { { NULL } };
 
 struct command {
@@ -132,6 +139,17 @@ static const struct command commands[] = {
 	  "CSV\n"
 	  "with a line of names (kic_key,kid_key or KIC1,KID1,.. by key version) and one of values.",
 	  explain_options, cmd_packet_explain },
+	{ "explain-error", NULL, "[PLANE] CODE", 2,
+	  "what an error code means and what is done about it, no gateway needed",
+	  "CODE is 0x58, 27, UNDELIV, 6A82, 3/27 or a name; PLANE: smpp, stat (receipt), err (receipt-err), nec, map, "
+	  "rp, "
+	  "gsup,\n"
+	  "fcs, por, sw.  'smpp:0x58' is the same as 'smpp 0x58'.  Without PLANE every plane that knows the code is "
+	  "told.\n"
+	  "Waits are those of the default retry policy.  The exit code is 3 for a code that nobody knows: class "
+	  "UNKNOWN, no\n"
+	  "evidence either way.",
+	  error_options, cmd_explain_error },
 	{ "explain", NULL, "HEX", 1, "the header fields of a packet, without any key", NULL, no_options, cmd_explain },
 };
 
@@ -418,7 +436,7 @@ static int parse_and_run(const struct command *cmd, int argc, char **argv)
 		help_command(cmd);
 		return CTL_OK;
 	}
-	if (a.n_pos != cmd->n_args && (a.n_pos || cmd->args[0] != '[')) {
+	if (a.n_pos > cmd->n_args || (a.n_pos < cmd->n_args && cmd->args[0] != '[')) {
 		ctl_error("usage: otactl %s%s%s%s%s; --help tells more", cmd->group, cmd->verb ? " " : "",
 			  cmd->verb ? cmd->verb : "", *cmd->args ? " " : "", cmd->args);
 		return CTL_USAGE;

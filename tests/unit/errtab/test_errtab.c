@@ -82,7 +82,7 @@ static const struct {
 	{ "smp 0x58 CONGEST X \"x\"\n", "f:1: unknown word 'smp'; did you mean 'smpp'?" },
 	{ "quark 0x58 CONGEST X \"x\"\n",
 	  "f:1: unknown word 'quark'; one of: smpp, receipt, receipt-err, nec, map, rp, gsup, fcs, por, sw, flavour" },
-	{ "# c\n\n  smpp 0x58 CONGST X \"x\"\n", "f:3: unknown class 'CONGST'; did you mean 'CONGEST'?" },
+	{ "# c\n\nsmpp 0x58 CONGST X \"x\"\n", "f:3: unknown class 'CONGST'; did you mean 'CONGEST'?" },
 	{ "smpp 0x58 congest X \"x\"\n", "f:1: unknown class 'congest'; one of: OK, ABSENT, BUSY, " },
 	{ "smpp\n", "f:1: 'smpp' is written 'smpp CODE CLASS NAME \"what it means\"'" },
 	{ "smpp 0x58 CONGEST\n", "f:1: the name is missing behind CONGEST" },
@@ -139,6 +139,10 @@ static const struct {
 	{ "nec 3/1 as nec\n", "f:1: nec cannot be read as 'nec'" },
 	{ "receipt-err 3 as receipt\n", "f:1: receipt-err cannot be read as 'receipt'" },
 	{ "receipt UNDELIV as map\n", "f:1: receipt cannot be read as 'map'" },
+	{ " smpp 0x58 CONGEST X \"x\"\n", "f:1: 'smpp' is indented, and no 'flavour' stands above" },
+	{ "flavour osmomsc\n smpp 1 BUSY X \"x\"\nrp 3 BUSY X \"x\"\n rp 4 BUSY X \"x\"\n",
+	  "f:4: 'rp' is indented, and no 'flavour' stands above" },
+	{ " flavour osmomsc\n", "f:1: 'flavour' begins a line; what belongs to it is indented" },
 	{ "flavour\n", "f:1: 'flavour' is written 'flavour NAME', or 'flavour NAME like OTHER' for a new one" },
 	{ "flavour a like\n", "f:1: 'flavour' is written 'flavour NAME'" },
 	{ "flavour a as b\n", "f:1: 'flavour' is written 'flavour NAME'" },
@@ -230,7 +234,7 @@ static void comments_blanks_crlf(void **state)
 	struct errtab *t = *state;
 
 	add(t, "");
-	add(t, "# a\n! b\n\n \t\n\tsmpp\t0x400   MEM\tX  \"a  \\ b\"   \"look\"  \r\n  # c\nrp 5 BUSY Y \"y\"");
+	add(t, "# a\n! b\n\n \t\nsmpp\t0x400   MEM\tX  \"a  \\ b\"   \"look\"  \r\n  # c\nrp 5 BUSY Y \"y\"");
 	assert_row(t, "default", ERRTAB_SMPP, "1024", "MEM", "X");
 	assert_string_equal(find(t, "default", ERRTAB_SMPP, "0x400")->what, "a  \\ b");
 	assert_string_equal(find(t, "default", ERRTAB_SMPP, "0x400")->remedy, "look");
@@ -252,7 +256,7 @@ static void one_file_over_another(void **state)
 	assert_row(t, "osmomsc", ERRTAB_SMPP, "0x58", "BUSY", "FIRST");
 	assert_row(t, "kannel", ERRTAB_SMPP, "0x0b", "UNKNOWN", "ALL");
 	assert_row(t, "osmomsc", ERRTAB_SMPP, "0x0b", "ABSENT", "ESME_RINVDSTADR");
-	add(t, "smpp 0x58 MEM SECOND \"x\"\nflavour osmomsc\nsmpp 0x0b BUSY OWN \"x\"\nflavour default\nrp 7 BUSY R "
+	add(t, "smpp 0x58 MEM SECOND \"x\"\nflavour osmomsc\n\tsmpp 0x0b BUSY OWN \"x\"\nrp 7 BUSY R "
 	       "\"x\"\n");
 	assert_row(t, "default", ERRTAB_SMPP, "0x58", "MEM", "SECOND");
 	assert_row(t, "osmomsc", ERRTAB_SMPP, "0x0b", "BUSY", "OWN");
@@ -322,8 +326,8 @@ static void read_as_another_plane(void **state)
 	assert_non_null(r);
 	assert_null(via);
 	/* of type 3, 27 as the operator's SMSC means it */
-	add(t, "flavour odd like default\nnec 3/27 MEM ODD \"x\"\nreceipt-err * as rp\nflavour ring like default\n"
-	       "rp 1 as gsup\ngsup 1 as rp\n");
+	add(t, "flavour odd like default\n nec 3/27 MEM ODD \"x\"\n receipt-err * as rp\nflavour ring like default\n"
+	       " rp 1 as gsup\n gsup 1 as rp\n");
 	assert_row(t, "odd", ERRTAB_NEC, "3/27", "MEM", "ODD");
 	assert_row(t, "odd", ERRTAB_NEC, "3/6", "ABSENT", "absentSubscriberSM");
 	assert_row(t, "odd", ERRTAB_RECEIPT_ERR, "22", "MEM", "memory-capacity-exceeded");

@@ -722,6 +722,12 @@ static void examples_of_the_readme(void **state)
 	assert_true(examples(SOURCE "/README.md") >= 1);
 }
 
+static void examples_about_errors(void **state)
+{
+	assert_true(examples(SOURCE "/contrib/doc/errors.md") >= 14);
+	assert_true(examples(SOURCE "/tests/unit/otactl/explain_error.md") >= 20);
+}
+
 static void explain_golden_transcripts(void **state)
 {
 	assert_true(examples(SOURCE "/tests/unit/otactl/explain.md") >= 20);
@@ -817,6 +823,7 @@ int main(void)
 		cmocka_unit_test(bad_lines_and_good_ones),
 		cmocka_unit_test_setup(examples_of_the_manual, work_begin),
 		cmocka_unit_test_setup(examples_of_the_readme, work_begin),
+		cmocka_unit_test_setup(examples_about_errors, work_begin),
 		cmocka_unit_test_setup(explain_golden_transcripts, work_begin),
 		cmocka_unit_test(explain_anything),
 	};
