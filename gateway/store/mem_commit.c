@@ -141,11 +141,16 @@ static int op_card_insert(struct store_mem_disk *d, struct store_op *op)
 		const struct m_card *m = vec_at(&d->card, i);
 		bool same = !strcmp(m->row.imsi, in->card.imsi) && !strcmp(m->row.msisdn, in->card.msisdn);
 
-		if (same)
-			in->card.id = m->row.id;
 		op->rc = same ? STORE_R_SAME : STORE_R_DUP_ICCID;
+		if (!same)
+			return 0;
+		in->card.id = m->row.id;
+		if (in->card.tz_min != CARD_TZ_KEEP)
+			((struct m_card *)vec_edit(d, &d->card, i))->row.tz_min = in->card.tz_min;
 		return 0;
 	}
+	if (in->card.tz_min == CARD_TZ_KEEP)
+		in->card.tz_min = 0;
 	op->rc = numbers_check(d, 0, in->card.imsi, in->card.msisdn);
 	if (op->rc)
 		return 0;
@@ -182,6 +187,7 @@ static int op_card_put(struct store_mem_disk *d, struct store_op *op)
 	struct m_card *m = card_at(d, row->id);
 	uint32_t i = (uint32_t)(row->id - 1);
 	char iccid[sizeof(row->iccid)];
+	int64_t tz_min;
 
 	if (!m) {
 		op->rc = STORE_R_NOT_FOUND;
@@ -197,8 +203,10 @@ static int op_card_put(struct store_mem_disk *d, struct store_op *op)
 	}
 	m = vec_edit(d, &d->card, i);
 	memcpy(iccid, m->row.iccid, sizeof(iccid));
+	tz_min = m->row.tz_min;
 	m->row = *row;
 	memcpy(m->row.iccid, iccid, sizeof(iccid));
+	m->row.tz_min = tz_min;
 	return 0;
 }
 

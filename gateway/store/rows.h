@@ -13,17 +13,20 @@
 #include "ota/codec.h"
 #include "ota/keystore.h"
 
-#define ICCID_DIGITS_MAX  20
-#define IMSI_DIGITS_MAX	  15
-#define MSISDN_DIGITS_MAX 15
-#define CAMPAIGN_NAME_MAX 48 /* incl. NUL; [A-Za-z0-9._-] */
-#define PROFILE_NAME_MAX  48
-#define PROFILE_TEXT_MAX  8192
-#define CARD_KEYSETS_MAX  4 /* key versions per card we keep */
-#define CARD_CMDS_MAX	  8 /* commands whose PoR is still opened: the open one and its predecessors */
-#define CARD_PARTS_MAX	  8 /* stored parts of unfinished concatenated PoRs per card */
-#define CMD_PACKET_MAX	  OTA_PACKET_MAX
-#define STORY_DETAIL_MAX  1100 /* octets of one story entry's detail */
+#define ICCID_DIGITS_MAX   20
+#define IMSI_DIGITS_MAX	   15
+#define MSISDN_DIGITS_MAX  15
+#define CAMPAIGN_NAME_MAX  48 /* incl. NUL; [A-Za-z0-9._-] */
+#define PROFILE_NAME_MAX   48
+#define PROFILE_TEXT_MAX   8192
+#define CAMPAIGN_RULES_MAX 513 /* incl. NUL, as the two below */
+#define CAMPAIGN_STOP_MAX  200
+#define CAMPAIGN_TALLY_MAX 112
+#define CARD_KEYSETS_MAX   4 /* key versions per card we keep */
+#define CARD_CMDS_MAX	   8 /* commands whose PoR is still opened: the open one and its predecessors */
+#define CARD_PARTS_MAX	   8 /* stored parts of unfinished concatenated PoRs per card */
+#define CMD_PACKET_MAX	   OTA_PACKET_MAX
+#define STORY_DETAIL_MAX   1100 /* octets of one story entry's detail */
 
 /* ---- a card ---- */
 struct card_row {
@@ -33,7 +36,10 @@ struct card_row {
 	char msisdn[MSISDN_DIGITS_MAX + 1];
 	int64_t last_seen_ms; /* presence: alert, PoR, card-originated message */
 	int64_t created_ms;
+	int64_t tz_min; /* zone of the device, minutes east of UTC; changes by import alone */
 };
+#define CARD_TZ_KEEP \
+	INT64_MIN /* of an import that says nothing about it: a known card keeps its zone, a new one has 0 */
 
 /* One key version of a card.  The counter is that of this keyset generation (card, kvn, generation). */
 struct keyset_row {
@@ -76,6 +82,10 @@ struct campaign_row {
 	uint64_t targets;    /* number of txns */
 	uint64_t txn_cursor; /* the last txn id claimed */
 	int64_t created_ms, started_ms, ended_ms, deadline_ms;
+	char rules[CAMPAIGN_RULES_MAX];	     /* how carefully it goes (core/rules.h), "" none */
+	int64_t canary_ms;		     /* when the last card of its present canary group was started */
+	char tally[CAMPAIGN_TALLY_MAX];	     /* what its abort thresholds have counted since it was started */
+	char stop_reason[CAMPAIGN_STOP_MAX]; /* why it stopped by itself, "" it did not */
 };
 
 /* ---- txn: a card in a campaign ---- */

@@ -106,14 +106,28 @@ static int card_known(struct conn *c, struct card_row *card, int16_t *rc)
 	return got;
 }
 
+/* The same card once more: its zone may be another one. */
+static int card_zone(struct conn *c, const struct card_row *card)
+{
+	sqlite3_stmt *st = c->st[S_CARD_ZONE];
+
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)card->id);
+	sqlite3_bind_int64(st, 2, card->tz_min);
+	return st_run(st);
+}
+
 static int op_card_insert(struct conn *c, struct store_op *op)
 {
 	struct store_card_insert *in = op->row;
 	sqlite3_stmt *st = c->st[S_CARD_INSERT];
 	int err = card_known(c, &in->card, &op->rc);
 
+	if (err < 0)
+		return err;
 	if (err)
-		return err < 0 ? err : 0;
+		return op->rc == STORE_R_SAME && in->card.tz_min != CARD_TZ_KEEP ? card_zone(c, &in->card) : 0;
+	if (in->card.tz_min == CARD_TZ_KEEP)
+		in->card.tz_min = 0;
 	err = numbers_check(c, 0, in->card.imsi, in->card.msisdn, &op->rc);
 	if (err || op->rc)
 		return err;

@@ -33,6 +33,7 @@ static const struct col card_cols[] = {
 	TEXT(card_row, msisdn),
 	TIME(card_row, last_seen_ms),
 	TIME(card_row, created_ms),
+	COL(card_row, tz_min, COL_INT, true, 0),
 };
 static const struct col keyset_cols[] = {
 	KEY(keyset_row, card),	   KEY(keyset_row, kvn),
@@ -57,6 +58,10 @@ static const struct col campaign_cols[] = {
 	TIME(campaign_row, started_ms),
 	TIME(campaign_row, ended_ms),
 	TIME(campaign_row, deadline_ms),
+	TEXT(campaign_row, rules),
+	TIME(campaign_row, canary_ms),
+	TEXT(campaign_row, tally),
+	TEXT(campaign_row, stop_reason),
 };
 static const struct col txn_cols[] = {
 	KEY(txn_row, id),

@@ -247,6 +247,7 @@ static const char *const stmts[_STMTS] = {
 	[S_CARD_TOUCH] = "UPDATE card SET last_seen_ms=?5,created_ms=?6 "
 			 "WHERE id=?1 AND imsi=?3 AND msisdn=?4",
 	[S_CARD_UPDATE] = "UPDATE card SET {card=} WHERE id=?1",
+	[S_CARD_ZONE] = "UPDATE card SET tz_min=?2 WHERE id=?1",
 	[S_KEYSET_INSERT] = "INSERT INTO keyset(id,{keyset:}) VALUES(?1*16+?2,{keyset?})",
 	[S_KEYSET_CNTR] = "UPDATE keyset SET cntr=max(cntr,?2),"
 			  "cntr_proven=CASE WHEN ?4>epoch THEN ?3 ELSE max(cntr_proven,?3) END,"

@@ -39,8 +39,8 @@ const char *store_strerror(int err);
 /* ---------------------------------------------------------------------------------------------- commits */
 
 enum store_op_kind {
-	ST_CARD_INSERT, /* card (id 0: given here and written back), its keysets, its addresses; per-op rc */
-	ST_CARD_PUT,	/* by id, all but iccid; rc NOT_FOUND */
+	ST_CARD_INSERT, /* card (id 0: given here and written back), its keysets, its addresses; per-op rc; of a known one tz_min */
+	ST_CARD_PUT,	/* by id, all but iccid and tz_min; rc NOT_FOUND */
 	ST_KEYSET_CNTR, /* cntr, cntr_proven, epoch of (card, kvn): none is lowered, but a new epoch sets cntr_proven */
 	ST_ADDR_PUT,	/* insert or replace (type, digits, card) */
 	ST_CAMPAIGN_INSERT, /* bytes: profile text; DUP_NAME in rc; id is the caller's */

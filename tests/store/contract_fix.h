@@ -20,7 +20,7 @@ struct fix {
 	struct card_bundle one;
 };
 
-static void open_it(struct fix *f)
+static inline void open_it(struct fix *f)
 {
 	char err[256] = "";
 
@@ -32,13 +32,13 @@ static void open_it(struct fix *f)
 		fail_msg("%s", err);
 }
 
-static void reopen(struct fix *f)
+static inline void reopen(struct fix *f)
 {
 	f->s->ops->close(f->s);
 	open_it(f);
 }
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
 	struct fix *f = calloc(1, sizeof(*f));
 
@@ -52,7 +52,7 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static inline int teardown(void **state)
 {
 	static const char *const files[] = { "otagw.db", "otagw.db-wal", "otagw.db-shm", "otagw.lock" };
 	struct fix *f = *state;
@@ -72,7 +72,7 @@ static int teardown(void **state)
 
 /* ---- short words ---- */
 
-static void *add(struct fix *f, enum store_op_kind kind, const void *row, const void *bytes, size_t len)
+static inline void *add(struct fix *f, enum store_op_kind kind, const void *row, const void *bytes, size_t len)
 {
 	struct store_op *op = store_batch_add(f->b, kind, row, bytes, len);
 
@@ -80,19 +80,19 @@ static void *add(struct fix *f, enum store_op_kind kind, const void *row, const 
 	return op->row;
 }
 
-static int commit_rc(struct fix *f)
+static inline int commit_rc(struct fix *f)
 {
 	return store_commit_wait(f->s, f->b);
 }
 
-static void commit(struct fix *f)
+static inline void commit(struct fix *f)
 {
 	assert_int_equal(commit_rc(f), STORE_OK);
 	store_batch_reset(f->b);
 }
 
 /* One operation in a batch of its own: its rc.  The row is written back. */
-static int one(struct fix *f, enum store_op_kind kind, void *row, const void *bytes, size_t len)
+static inline int one(struct fix *f, enum store_op_kind kind, void *row, const void *bytes, size_t len)
 {
 	int rc;
 
@@ -105,7 +105,7 @@ static int one(struct fix *f, enum store_op_kind kind, void *row, const void *by
 	return rc;
 }
 
-static uint64_t card_in(struct fix *f, unsigned n)
+static inline uint64_t card_in(struct fix *f, unsigned n)
 {
 	struct store_card_insert in = card_make(n, 2);
 
@@ -114,21 +114,21 @@ static uint64_t card_in(struct fix *f, unsigned n)
 	return in.card.id;
 }
 
-static void campaign_in(struct fix *f, uint64_t id, const char *name, enum campaign_state state)
+static inline void campaign_in(struct fix *f, uint64_t id, const char *name, enum campaign_state state)
 {
 	struct campaign_row c = campaign_make(id, name, state);
 
 	assert_int_equal(one(f, ST_CAMPAIGN_INSERT, &c, "profile", 7), 0);
 }
 
-static void campaign_state(struct fix *f, uint64_t id, const char *name, enum campaign_state state)
+static inline void campaign_state(struct fix *f, uint64_t id, const char *name, enum campaign_state state)
 {
 	struct campaign_row c = campaign_make(id, name, state);
 
 	assert_int_equal(one(f, ST_CAMPAIGN_PUT, &c, NULL, 0), 0);
 }
 
-static struct txn_row txn_in(struct fix *f, uint64_t campaign, unsigned n, unsigned imsi)
+static inline struct txn_row txn_in(struct fix *f, uint64_t campaign, unsigned n, unsigned imsi)
 {
 	struct store_txn_plan p = plan_make(campaign, n, imsi);
 
@@ -136,7 +136,7 @@ static struct txn_row txn_in(struct fix *f, uint64_t campaign, unsigned n, unsig
 	return p.txn;
 }
 
-static const struct card_bundle *fetch(struct fix *f, uint64_t card)
+static inline const struct card_bundle *fetch(struct fix *f, uint64_t card)
 {
 	struct store_fetch q = { .by = FETCH_BY_ID, .card = card, .out = &f->one, .cap = 1 };
 
@@ -145,7 +145,7 @@ static const struct card_bundle *fetch(struct fix *f, uint64_t card)
 }
 
 /* As for an operator. */
-static const struct card_bundle *shown(struct fix *f, uint64_t card)
+static inline const struct card_bundle *shown(struct fix *f, uint64_t card)
 {
 	struct store_query q = { .kind = Q_CARD, .id = card, .out = &f->one, .limit = 1 };
 
@@ -153,7 +153,7 @@ static const struct card_bundle *shown(struct fix *f, uint64_t card)
 	return q.n ? &f->one : NULL;
 }
 
-static uint64_t by_addr(struct fix *f, enum addr_type type, const char *digits, int64_t at_ms)
+static inline uint64_t by_addr(struct fix *f, enum addr_type type, const char *digits, int64_t at_ms)
 {
 	struct store_fetch q = {
 		.by = FETCH_BY_ADDR, .addr_type = (uint8_t)type, .at_ms = at_ms, .out = &f->one, .cap = 1
@@ -164,8 +164,8 @@ static uint64_t by_addr(struct fix *f, enum addr_type type, const char *digits, 
 	return q.n ? f->one.card.id : 0;
 }
 
-static unsigned query(struct fix *f, enum store_query_kind kind, uint64_t id, uint64_t *after, void *out,
-		      unsigned limit)
+static inline unsigned query(struct fix *f, enum store_query_kind kind, uint64_t id, uint64_t *after, void *out,
+			     unsigned limit)
 {
 	struct store_query q = {
 		.kind = (uint8_t)kind, .id = id, .after = after ? *after : 0, .out = out, .limit = limit
@@ -177,7 +177,7 @@ static unsigned query(struct fix *f, enum store_query_kind kind, uint64_t id, ui
 	return q.n;
 }
 
-static struct store_totals totals(struct fix *f)
+static inline struct store_totals totals(struct fix *f)
 {
 	struct store_totals t;
 

@@ -186,6 +186,10 @@ static void test_campaign(void **state)
 	c.txn_cursor = 3;
 	c.started_ms = T0 + 1;
 	c.deadline_ms = T0 + 2;
+	c.canary_ms = T0 + 3;
+	memset(c.rules, 'r', sizeof(c.rules) - 1);
+	snprintf(c.tally, sizeof(c.tally), "1,2,3");
+	snprintf(c.stop_reason, sizeof(c.stop_reason), "stopped by its rule");
 	assert_int_equal(one(f, ST_CAMPAIGN_PUT, &c, NULL, 0), 0);
 	assert_int_equal(query(f, Q_CAMPAIGNS, 0, &after, rows, 2), 2);
 	assert_int_equal(rows[0].id, 3);

@@ -69,6 +69,8 @@ static void add_card_insert(struct pair *p)
 {
 	struct store_card_insert in = card_make(dice(CARDS), dice(4));
 
+	in.card.tz_min = dice(3) ? 60LL * dice(12) - 300 : CARD_TZ_KEEP;
+
 	if (!dice(4))
 		some_digits(in.card.imsi, sizeof(in.card.imsi), "0010100000000");
 	if (!dice(4))

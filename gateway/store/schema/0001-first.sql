@@ -25,7 +25,8 @@ CREATE TABLE card (
 	imsi TEXT NOT NULL,
 	msisdn TEXT NOT NULL,			-- '' none
 	last_seen_ms INTEGER NOT NULL,
-	created_ms INTEGER NOT NULL
+	created_ms INTEGER NOT NULL,
+	tz_min INTEGER NOT NULL			-- minutes east of UTC
 ) STRICT;
 CREATE UNIQUE INDEX card_iccid ON card (iccid);
 -- Not unique: what a card really holds is a fact from outside, and a fact must never make a commit fail.  Import and
@@ -68,7 +69,11 @@ CREATE TABLE campaign (
 	created_ms INTEGER NOT NULL,
 	started_ms INTEGER NOT NULL,
 	ended_ms INTEGER NOT NULL,
-	deadline_ms INTEGER NOT NULL
+	deadline_ms INTEGER NOT NULL,
+	rules TEXT NOT NULL,			-- 'canary 10,100; abort failed>3%', '' none
+	canary_ms INTEGER NOT NULL,		-- the last card of the present canary group was started then
+	tally TEXT NOT NULL,			-- what the abort thresholds have counted since the start
+	stop_reason TEXT NOT NULL		-- why it stopped by itself, '' it did not
 ) STRICT;
 CREATE UNIQUE INDEX campaign_name ON campaign (name);
 
