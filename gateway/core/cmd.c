@@ -163,10 +163,11 @@ static bool interim(const struct gw *gw, const struct cmd_row *cmd, uint8_t stat
 	return camp && status != 255 && profile_por_meaning(&camp->profile, status) == POR_MEANS_INTERIM;
 }
 
-/* May the card have run the script?  A read-back is only ever asked because nobody knows. */
-static bool may_have_run(const struct cmd_row *cmd)
+/* May the card have run the script?  A read-back is only ever asked because nobody knows; what a restored store says of a
+ * command is what was true before it left. */
+static bool may_have_run(const struct gw *gw, const struct cmd_row *cmd)
 {
-	return cmd->kind == CMD_READBACK || cmd->attempt || cmd->sent_ms;
+	return cmd->kind == CMD_READBACK || cmd->attempt || cmd->sent_ms || cmd->epoch < gw->cfg.epoch;
 }
 
 /* Counter mode 11 (TS 102 225, 5.1.4): the card takes exactly the next value.  A gap would end it, so what it has not taken yet
@@ -195,8 +196,8 @@ void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 
 	if (gw->now_ms >= cmd->deadline_ms) {
 		give_up(gw, c, cmd, CMD_EXPIRED, TXN_EXPIRED,
-			may_have_run(cmd) ? "deadline passed without an authenticated answer" :
-					    "deadline passed, never sent");
+			may_have_run(gw, cmd) ? "deadline passed without an authenticated answer" :
+						"deadline passed, never sent");
 		return;
 	}
 	if (c->b.txn.attempts >= gw->cfg.retry.attempts_max) {
@@ -396,12 +397,14 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 	s->campaign = (uint16_t)(camp - gw->campaign);
 	s->state = CMD_QUEUED;
 	camp->open[CMD_QUEUED]++;
-	if (kind == CMD_SCRIPT) {
-		/* from now on the card may speak under its new numbers, also to a gateway that was restarted meanwhile */
-		if (!t->scripts)
-			addr_put(gw, c, ADDR_IMSI, t->new_imsi);
-		if (!t->scripts && t->new_msisdn[0])
+	if (!t->scripts && !t->probes) {
+		/* from now on the card may speak under its new numbers, also to a gateway that was restarted meanwhile; where a
+		 * restored store makes us ask first, it may long do so */
+		addr_put(gw, c, ADDR_IMSI, t->new_imsi);
+		if (t->new_msisdn[0])
 			addr_put(gw, c, ADDR_MSISDN, t->new_msisdn);
+	}
+	if (kind == CMD_SCRIPT) {
 		t->scripts++;
 	} else {
 		t->probes++;
@@ -597,8 +600,8 @@ void cmd_timer(struct gw *gw, struct card *c)
 	camp = campaign_by_id(gw, cmd->campaign);
 	if (!camp || camp->row.state == CAMPAIGN_CANCELLED) {
 		give_up(gw, c, cmd, CMD_CANCELLED, TXN_CANCELLED,
-			may_have_run(cmd) ? "campaign cancelled; the command may have run" :
-					    "campaign cancelled, never sent");
+			may_have_run(gw, cmd) ? "campaign cancelled; the command may have run" :
+						"campaign cancelled, never sent");
 		return;
 	}
 	if (camp->row.state == CAMPAIGN_PAUSED) {
