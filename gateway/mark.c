@@ -128,6 +128,12 @@ static const char *why_new(const struct db_state *db, bool restored, bool noted,
 	return NULL;
 }
 
+uint32_t mark_next_epoch(uint32_t last, uint32_t now_s)
+{
+	/* the clock makes epochs that never come twice, also without the note; the note guards against the clock */
+	return last + MARK_EPOCH_STEP < now_s ? now_s : last + MARK_EPOCH_STEP;
+}
+
 int mark_open(struct mark *m, const char *path, struct store *store, const struct env *env, bool restored, char *said,
 	      size_t said_cap, char *err, size_t err_cap)
 {
@@ -174,9 +180,7 @@ int mark_open(struct mark *m, const char *path, struct store *store, const struc
 	why = why_new(&db, restored, noted, noted_epoch, noted_batch);
 	m->epoch = db.epoch;
 	if (why || !db.named) {
-		/* the clock makes epochs that never come twice, also without the note; the note guards against the clock */
-		m->epoch = db.epoch > noted_epoch ? db.epoch : noted_epoch;
-		m->epoch = m->epoch < now_s ? now_s : m->epoch + 1;
+		m->epoch = mark_next_epoch(db.epoch > noted_epoch ? db.epoch : noted_epoch, now_s);
 		rc = db_write(m, store);
 		if (rc) {
 			snprintf(err, err_cap, "the restore epoch cannot be written: %s", store_strerror(rc));

@@ -16,6 +16,10 @@
 
 #define MARK_PATH_MAX 512
 #define MARK_ID_LEN   16 /* octets of the database's name for itself */
+/* An epoch is at least so much above the one before.  Counters skip 16 for each (CNTR_RESTORE_PER_S): when one backup is put back
+ * twice within a minute, or by a clock that was set back, the second start must still lie beyond all that a card can have been
+ * given after the first, its bounded jumps included. */
+#define MARK_EPOCH_STEP 1024
 
 struct mark {
 	int fd;
@@ -30,6 +34,8 @@ struct mark {
  * Waits for the store: before the core starts. */
 int mark_open(struct mark *m, const char *path, struct store *store, const struct env *env, bool restored, char *said,
 	      size_t said_cap, char *err, size_t err_cap);
+/* The epoch after `last`, by this clock. */
+uint32_t mark_next_epoch(uint32_t last, uint32_t now_s);
 /* This batch is durable.  0, or an errno value the first time that it cannot be noted. */
 int mark_note(struct mark *m, uint64_t batch_no);
 void mark_close(struct mark *m); /* also of one that was never opened: fd -1 */
