@@ -331,21 +331,61 @@ struct store_mem_disk *store_mem_disk_new(void)
 	return d;
 }
 
+/* Everything in it that grows. */
+#define DISK_VECS  17
+#define DISK_HASHS 6
+static void disk_parts(struct store_mem_disk *d, struct vec *vecs[DISK_VECS], struct hidx *hs[DISK_HASHS])
+{
+	struct vec *const v[DISK_VECS] = { &d->card,	  &d->txn,	  &d->part,	    &d->addr,
+					   &d->story,	  &d->meta,	  &d->bytes,	    &d->campaign.v,
+					   &d->cmd.v,	  &d->wire.v,	  &d->outbox.v,	    &d->campaign.order,
+					   &d->cmd.order, &d->wire.order, &d->outbox.order, &d->undo,
+					   &d->undo_bytes };
+	struct hidx *const h[DISK_HASHS] = { &d->by_iccid,    &d->by_imsi,	 &d->by_msisdn,
+					     &d->by_new_imsi, &d->by_new_msisdn, &d->by_addr };
+
+	memcpy(vecs, v, sizeof(v));
+	memcpy(hs, h, sizeof(h));
+}
+
+static void *copy_of(const void *p, size_t n, size_t size)
+{
+	void *q = p ? grow(NULL, n, size) : NULL;
+
+	if (q)
+		memcpy(q, p, n * size);
+	return q;
+}
+
+struct store_mem_disk *store_mem_disk_copy(const struct store_mem_disk *from)
+{
+	struct store_mem_disk *d = store_mem_disk_new();
+	struct vec *vecs[DISK_VECS];
+	struct hidx *hs[DISK_HASHS];
+
+	*d = *from;
+	d->open = false;
+	disk_parts(d, vecs, hs);
+	for (size_t i = 0; i < DISK_VECS; i++)
+		vecs[i]->p = copy_of(vecs[i]->p, vecs[i]->cap, vecs[i]->size);
+	for (size_t i = 0; i < DISK_HASHS; i++) {
+		hs[i]->head = copy_of(hs[i]->head, hs[i]->n_heads, sizeof(*hs[i]->head));
+		hs[i]->node.p = copy_of(hs[i]->node.p, hs[i]->node.cap, hs[i]->node.size);
+	}
+	return d;
+}
+
 void store_mem_disk_free(struct store_mem_disk *d)
 {
+	struct vec *vecs[DISK_VECS];
+	struct hidx *hs[DISK_HASHS];
+
 	if (!d)
 		return;
-	struct vec *const vecs[] = { &d->card,	    &d->txn,	    &d->part,	      &d->addr,
-				     &d->story,	    &d->meta,	    &d->bytes,	      &d->campaign.v,
-				     &d->cmd.v,	    &d->wire.v,	    &d->outbox.v,     &d->campaign.order,
-				     &d->cmd.order, &d->wire.order, &d->outbox.order, &d->undo,
-				     &d->undo_bytes };
-	struct hidx *const hs[] = { &d->by_iccid,    &d->by_imsi,	&d->by_msisdn,
-				    &d->by_new_imsi, &d->by_new_msisdn, &d->by_addr };
-
-	for (size_t i = 0; i < sizeof(vecs) / sizeof(vecs[0]); i++)
+	disk_parts(d, vecs, hs);
+	for (size_t i = 0; i < DISK_VECS; i++)
 		free(vecs[i]->p);
-	for (size_t i = 0; i < sizeof(hs) / sizeof(hs[0]); i++) {
+	for (size_t i = 0; i < DISK_HASHS; i++) {
 		free(hs[i]->head);
 		free(hs[i]->node.p);
 	}

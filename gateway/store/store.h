@@ -259,6 +259,8 @@ struct store_mem_hooks {
 struct store_mem_disk; /* what survives a crash */
 struct store_mem_disk *store_mem_disk_new(void);
 void store_mem_disk_free(struct store_mem_disk *d);
+/* A backup: as it is between two commits, not open; also of a disk that is. */
+struct store_mem_disk *store_mem_disk_copy(const struct store_mem_disk *from);
 /* Opens the disk; hooks NULL: everything completes at the next poll(). */
 struct store *store_mem_open(struct store_mem_disk *d, const struct store_mem_hooks *hooks);
 /* When poll() next has something to do, INT64_MAX: nothing. */

@@ -262,11 +262,44 @@ static void test_resubmit(void **state)
 	store_mem_disk_free(d);
 }
 
+/* A copy of an open disk is what was committed when it was made, and lives on its own. */
+static void test_copy(void **state)
+{
+	struct world w = { 0 };
+	struct store_mem_disk *d = store_mem_disk_new(), *copy, *again;
+	struct store *s = open_in(d, &w);
+	struct store_batch *b[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		b[i] = batch_of(&w, i + 1);
+	s->ops->commit(s, b[0]);
+	s->ops->poll(s);
+	copy = store_mem_disk_copy(d);
+	s->ops->commit(s, b[1]);
+	s->ops->poll(s);
+	s->ops->close(s);
+	assert_int_equal(totals_of(d).cards, 2);
+	assert_int_equal(totals_of(copy).cards, 1);
+	again = store_mem_disk_copy(copy);
+	s = open_in(copy, &w);
+	s->ops->commit(s, b[2]); /* batch 3 after batch 1: what came between is forgotten */
+	s->ops->poll(s);
+	s->ops->close(s);
+	assert_int_equal(totals_of(copy).cards, 2);
+	assert_int_equal(totals_of(copy).max_batch, 3);
+	store_mem_disk_free(copy);
+	assert_int_equal(totals_of(again).cards, 1);
+	store_mem_disk_free(again);
+	store_mem_disk_free(d);
+	for (unsigned i = 0; i < 3; i++)
+		store_batch_free(b[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_delays),	    cmocka_unit_test(test_fail_nth), cmocka_unit_test(test_crash),
-		cmocka_unit_test(test_crash_order), cmocka_unit_test(test_resubmit),
+		cmocka_unit_test(test_crash_order), cmocka_unit_test(test_resubmit), cmocka_unit_test(test_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
