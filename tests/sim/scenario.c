@@ -210,6 +210,9 @@ static void provoke(struct scenario *sc, enum sim_break broken)
 		sc->clock_steps = 1;
 		sc->clock_step_s[0] = -5;
 		break;
+	case BREAK_SAME_EPOCH:
+		sc->restores = 2;
+		break;
 	case BREAK_OVER_RATE:
 		sc->rate = 5;
 		break;
@@ -250,8 +253,19 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	sc->calm_ms = pick(r, 10000, 120000);
 	draw_store_more(sc, &more);
 	draw_clock(sc, &more);
+	if (chance(&more, 25)) {
+		sc->restores = (unsigned)pick(&more, 1, 2);
+		sc->again = false; /* the harness would have to make its campaign once more */
+	}
 	if (broken == BREAK_NONE && chance(&later, 6))
 		sc->spi[0] = 0x1e; /* counter exactly one higher */
+	if (sc->spi[0] == 0x1e && sc->card.replay == SIM_REPLAY_SILENT && sc->patient) {
+		/* no answer to a read-back: it was taken and the answer lost, or it never came.  Nothing can tell the two apart, and
+		 * to guess wrong would end the counter, so it is repeated until the attempts are used up */
+		sc->patient = sc->again = false;
+		sc->gw.retry.attempts_max = (uint16_t)pick(&later, 10, 60);
+		sc->gw.retry.deadline_ms = (uint64_t)pick(&later, 30000, 600000);
+	}
 	provoke(sc, broken);
 	if (sc->wrong_keys + sc->denied > sc->cards)
 		sc->wrong_keys = sc->denied = 1;
@@ -260,7 +274,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 		       20LL * (sc->gw.retry.max_ms + sc->gw.retry.por_timeout_ms + sc->gw.retry.hint_ms +
 			       sc->response_ms + sc->air.validity_ms) +
 		       60000 + (sc->stall_ppm ? 2 * SIM_STALL_MS : 0);
-	if (sc->again)
+	if (sc->again || sc->restores)
 		sc->bound_ms += sc->bound_ms - sc->calm_ms;
 	if (!sc->patient)
 		sc->bound_ms += (int64_t)sc->gw.retry.deadline_ms + 600000;
@@ -277,7 +291,7 @@ void scenario_plain_store(struct scenario *sc)
 	if (sc->wrong_keys + sc->denied > sc->cards)
 		sc->wrong_keys = sc->denied = 1;
 	sc->slow_ppm = sc->fail_ppm = sc->late_ppm = sc->stall_ppm = sc->read_fail_ppm = 0;
-	sc->store_outages = sc->crashes = 0;
+	sc->store_outages = sc->crashes = sc->restores = 0;
 }
 
 int scenario_profile(const struct scenario *sc, char *text, size_t cap)

@@ -51,6 +51,7 @@ enum sim_break {
 	BREAK_LEAK_KEY,	     /* somebody logs a key */
 	BREAK_MUTE_CARD,     /* one card is never reached again */
 	BREAK_FOLLOW_WALL,   /* the gateway's clock does what the wall clock does */
+	BREAK_SAME_EPOCH,    /* a backup is put back and nobody notices */
 	BREAK_CHANGE_BATCH,  /* a commit that comes again after a failure is another one */
 	BREAK_PLAN_ANEW,     /* between two lives somebody plans anew whatever was under way */
 	_SIM_BREAKS
@@ -89,6 +90,7 @@ struct scenario {
 	/* what happens when, before calm_ms */
 	int64_t calm_ms, bound_ms;
 	unsigned crashes, link_downs, store_outages, pauses, cancels;
+	unsigned restores; /* the state of some earlier time is put back */
 	unsigned clock_steps;
 	int clock_step_s[SIM_CLOCK_STEPS_MAX]; /* the wall clock is set forward or back by so much */
 	bool again;			       /* when all is done, the whole fleet changes a second time */
@@ -107,6 +109,8 @@ enum plan_kind {
 	PLAN_START,
 	PLAN_START_AGAIN,
 	PLAN_CLOCK,
+	PLAN_BACKUP,
+	PLAN_RESTORE,
 	PLAN_CALM,
 	PLAN_DEADLINE
 };
@@ -136,6 +140,7 @@ struct seen_cmd {
 	uint16_t packet_len;
 	uint8_t *packet;
 	bool left;	/* some of it has been handed to a link */
+	bool lost;	/* a backup without it was put back: of its row only what left counts */
 	bool shows_old; /* a read-back whose authenticated answer, with the old IMSI, is durable */
 };
 struct watched_card {
@@ -155,6 +160,12 @@ struct watched_card {
 	uint64_t submits, submits_before; /* of earlier campaigns */
 	unsigned campaign;
 	bool sick; /* wrong keys or denied: must not end DONE */
+};
+
+/* What the checkers knew to be durable when a backup was made. */
+struct watched_backup {
+	struct watched_card *watch;
+	struct seen_cmd **cmd;
 };
 
 struct slink; /* sim_link.c */
@@ -197,7 +208,14 @@ struct world {
 	uint64_t store_calls;  /* in this run */
 	uint64_t fail_nth;     /* this call fails, 0: none; nth_lies: it is carried out all the same */
 	bool nth_lies, nth_struck;
-	bool query_failed;	       /* in this life: a start that cannot read ends */
+	bool query_failed; /* in this life: a start that cannot read ends */
+	struct store_mem_disk *backup;
+	struct watched_backup backup_seen;
+	uint32_t epoch, backup_epoch; /* on the disk, in the backup */
+	uint64_t disk_batch, backup_batch;
+	unsigned epochs;     /* begun in this run */
+	uint32_t mark_epoch; /* the note that gateway/mark.c keeps outside the disk: epoch, last batch told */
+	uint64_t mark;
 	uint64_t again_no, again_hash; /* of a commit that was called failed: it must come again unchanged */
 	int64_t act_due_ms, ended_ms;
 	bool after_crash_lossy; /* a crash has happened: counts of submits may be behind */
@@ -225,6 +243,8 @@ struct world {
 void world_run(struct world *w);   /* w->seed, broken, trace set; everything else zero */
 void world_crash(struct world *w); /* takes effect when the present call into the core has returned */
 void world_crash_point(struct world *w, enum crash_at at);
+void world_backup(struct world *w);
+void world_restore(struct world *w);
 void world_plan(struct world *w, int64_t at_ms, enum plan_kind kind, unsigned arg);
 int64_t world_iccid_find(struct world *w, const char *digits);
 void tell(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -259,6 +279,8 @@ void check_fail(struct world *w, const char *checker, const char *fmt, ...) __at
 int check_init(struct world *w);
 void check_free(struct world *w);
 void check_again(struct world *w);
+void check_backup(struct world *w);
+void check_restore(struct world *w);
 bool check_all_ended(const struct world *w); /* and it is durable */
 void check_committed(struct world *w, const struct store_batch *b);
 void check_batch_again(struct world *w, const struct store_batch *b);

@@ -35,6 +35,7 @@ static const struct {
 	[BREAK_LEAK_KEY] = { "leak-key", "no-key-outside" },
 	[BREAK_MUTE_CARD] = { "mute-card", "all-finish" },
 	[BREAK_FOLLOW_WALL] = { "follow-wall", "steady-clock" },
+	[BREAK_SAME_EPOCH] = { "same-epoch", "one-cntr-one-packet" },
 	[BREAK_CHANGE_BATCH] = { "change-batch", "same-batch" },
 	[BREAK_PLAN_ANEW] = { "plan-anew", "second-script" },
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mark.h"
 #include "sim.h"
 
 #define STEPS_PER_TURN 64
@@ -96,6 +97,12 @@ static void plan_all(struct world *w)
 	for (unsigned i = 0; i < w->sc.clock_steps; i++)
 		world_plan(w, sim_rng_range(&w->clock_dice, (struct sim_range){ SIM_START_MS, calm }), PLAN_CLOCK,
 			   (unsigned)w->sc.clock_step_s[i]);
+	for (unsigned i = 0; i < w->sc.restores; i++) {
+		int64_t at = sim_rng_range(&w->clock_dice, (struct sim_range){ SIM_START_MS, calm });
+
+		world_plan(w, at, PLAN_BACKUP, 0);
+		world_plan(w, sim_rng_range(&w->clock_dice, (struct sim_range){ at, calm }), PLAN_RESTORE, 0);
+	}
 	world_plan(w, calm, PLAN_CALM, 0);
 	world_plan(w, SIM_START_MS + w->sc.bound_ms, PLAN_DEADLINE, 0);
 }
@@ -157,6 +164,56 @@ static void die(struct world *w)
 	w->store_bad = false;
 	sim_air_up_lost(w->air, w->now_ms);
 	world_plan(w, w->now_ms + within(w, 0, 20000), PLAN_RESTART, 0);
+}
+
+/* ------------------------------------------------------------------------------------------------ backup */
+
+void world_backup(struct world *w)
+{
+	if (w->backup)
+		store_mem_disk_free(w->backup);
+	w->backup = store_mem_disk_copy(w->disk);
+	w->backup_batch = w->disk_batch;
+	w->backup_epoch = w->epoch;
+	check_backup(w);
+	tell(w, "BACKUP at batch %llu", (unsigned long long)w->backup_batch);
+}
+
+/* The gateway is stopped, if it runs, and started again on what was durable when the backup was made. */
+void world_restore(struct world *w)
+{
+	if (!w->backup)
+		return;
+	if (w->gw) {
+		w->dead = true;
+		die(w);
+	}
+	tell(w, "RESTORE of batch %llu; the last one told was %llu", (unsigned long long)w->backup_batch,
+	     (unsigned long long)w->mark);
+	store_mem_disk_free(w->disk);
+	w->disk = store_mem_disk_copy(w->backup);
+	w->disk_batch = w->backup_batch;
+	w->epoch = w->backup_epoch;
+	w->again_no = 0;
+	check_restore(w);
+}
+
+static void on_durable(void *ctx, uint64_t batch_no)
+{
+	((struct world *)ctx)->mark = batch_no;
+}
+
+/* As gateway/mark.c: a disk that is older than the note kept beside it has been put back. */
+static void find_epoch(struct world *w)
+{
+	if ((w->mark > w->disk_batch || w->mark_epoch > w->epoch) && w->broken != BREAK_SAME_EPOCH) {
+		w->epoch = mark_next_epoch(w->mark_epoch, (uint32_t)(w->gw_ms / 1000));
+		w->epochs++;
+		tell(w, "the disk is older than its mark: epoch %u begins", w->epoch);
+	}
+	w->mark_epoch = w->epoch;
+	w->mark = w->disk_batch;
+	w->sc.gw.epoch = w->epoch;
 }
 
 /* ------------------------------------------------------------------------------------------------ start */
@@ -232,7 +289,9 @@ static const struct errtab *the_errtab(void)
 
 static bool boot(struct world *w)
 {
-	struct gw_deps deps = { .env = &w->env, .errtab = the_errtab(), .log = on_log, .log_ctx = w };
+	struct gw_deps deps = {
+		.env = &w->env, .errtab = the_errtab(), .log = on_log, .log_ctx = w, .mark = on_durable, .mark_ctx = w
+	};
 
 	w->lives++;
 	w->dead = w->ready_seen = w->query_failed = false;
@@ -243,6 +302,7 @@ static bool boot(struct world *w)
 	arm_crash(w);
 	if (w->broken == BREAK_PLAN_ANEW && w->lives > 1)
 		sstore_plan_anew(w);
+	find_epoch(w);
 	if (open_keys(w, &w->ks, false))
 		return false;
 	w->store = store_mem_open(w->disk, &w->hooks);
@@ -328,6 +388,7 @@ static int seal(struct world *w, unsigned i)
 	k->kic_alg = k->kid_alg = (uint8_t)alg;
 	k->cc_len = spec.cc_len;
 	k->cntr = w->sc.card.cntr;
+	k->epoch = w->epoch;
 	k->sealed_len = (uint16_t)n;
 	return 0;
 }
@@ -612,6 +673,12 @@ static void run_plan(struct world *w, const struct plan *p)
 		w->wall_off_ms += 1000LL * (int)p->arg;
 		tell(w, "the wall clock is set by %d s", (int)p->arg);
 		break;
+	case PLAN_BACKUP:
+		world_backup(w);
+		break;
+	case PLAN_RESTORE:
+		world_restore(w);
+		break;
 	case PLAN_CALM:
 		go_calm(w);
 		break;
@@ -747,6 +814,7 @@ static int prepare(struct world *w)
 	char text[PROFILE_TEXT_MAX], err[160];
 
 	w->sc.gw.n_links = w->sc.links;
+	w->epoch = w->mark_epoch = SIM_START_MS / 1000;
 	w->card = calloc(w->sc.cards, sizeof(*w->card));
 	w->watch = calloc(w->sc.cards, sizeof(*w->watch));
 	w->disk = store_mem_disk_new();
@@ -822,6 +890,8 @@ void world_run(struct world *w)
 		ks_close(w->audit);
 	if (w->disk)
 		store_mem_disk_free(w->disk);
+	if (w->backup)
+		store_mem_disk_free(w->backup);
 	free(w->card);
 	free(w->watch);
 	free(w->profile_text);
