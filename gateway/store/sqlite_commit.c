@@ -25,7 +25,7 @@ static void bind_blob(sqlite3_stmt *st, int i, const uint8_t *bytes, size_t len)
 static int put_row(struct conn *c, enum stmt_id id, const struct table *t, const void *row)
 {
 	row_bind(t, c->st[id], row);
-	return st_run(c->st[id]);
+	return st_run(c, c->st[id]);
 }
 
 /* As put_row for an update: says in *rc whether the row was there. */
@@ -46,7 +46,7 @@ static int found(struct conn *c, enum stmt_id id, const char *text, uint64_t num
 	bind_text(st, 1, text);
 	if (sqlite3_bind_parameter_count(st) > 1)
 		sqlite3_bind_int64(st, 2, (sqlite3_int64)number);
-	rc = st_row(st);
+	rc = st_row(c, st);
 	sqlite3_reset(st);
 	return rc;
 }
@@ -90,7 +90,7 @@ static int card_known(struct conn *c, struct card_row *card, int16_t *rc)
 	int got;
 
 	bind_text(st, 1, card->iccid);
-	got = st_row(st);
+	got = st_row(c, st);
 	if (got > 0) {
 		const char *imsi = (const char *)sqlite3_column_text(st, 1);
 		const char *msisdn = (const char *)sqlite3_column_text(st, 2);
@@ -113,7 +113,7 @@ static int card_zone(struct conn *c, const struct card_row *card)
 
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)card->id);
 	sqlite3_bind_int64(st, 2, card->tz_min);
-	return st_run(st);
+	return st_run(c, st);
 }
 
 static int op_card_insert(struct conn *c, struct store_op *op)
@@ -132,10 +132,10 @@ static int op_card_insert(struct conn *c, struct store_op *op)
 	if (err || op->rc)
 		return err;
 	if (in->n_keysets > CARD_KEYSETS_MAX)
-		return STORE_E_CORRUPT;
+		return conn_asked(c, "a card with %u keysets", in->n_keysets);
 	row_bind(&t_card, st, &in->card);
 	sqlite3_bind_null(st, 1); /* whatever a try before this one has left there */
-	err = st_run(st);
+	err = st_run(c, st);
 	if (err)
 		return err;
 	in->card.id = (uint64_t)sqlite3_last_insert_rowid(c->db);
@@ -144,7 +144,7 @@ static int op_card_insert(struct conn *c, struct store_op *op)
 
 		k->card = in->card.id;
 		if (!k->kvn || k->kvn > KVN_MAX || k->sealed_len > KS_SEALED_MAX)
-			return STORE_E_CORRUPT;
+			return conn_asked(c, "key version %u of a card", k->kvn);
 		err = put_row(c, S_KEYSET_INSERT, &t_keyset, k);
 	}
 	if (!err)
@@ -177,7 +177,7 @@ static int op_keyset_cntr(struct conn *c, struct store_op *op)
 	sqlite3_bind_int64(st, 2, (sqlite3_int64)k->cntr);
 	sqlite3_bind_int64(st, 3, (sqlite3_int64)k->cntr_proven);
 	sqlite3_bind_int64(st, 4, k->epoch);
-	err = st_run(st);
+	err = st_run(c, st);
 	if (!err && !sqlite3_changes(c->db))
 		op->rc = STORE_R_NOT_FOUND;
 	return err;
@@ -190,7 +190,7 @@ static int campaign_state(struct conn *c, uint64_t id, int *state)
 	int got;
 
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)id);
-	got = st_row(st);
+	got = st_row(c, st);
 	*state = got > 0 ? sqlite3_column_int(st, 0) : -1;
 	sqlite3_reset(st);
 	return got < 0 ? got : 0;
@@ -207,13 +207,13 @@ static int op_campaign_insert(struct conn *c, struct store_op *op)
 		return err < 0 ? err : 0;
 	}
 	if (!row->id || op->bytes_len > PROFILE_TEXT_MAX)
-		return STORE_E_CORRUPT;
+		return conn_asked(c, "campaign %s without an id, or its profile too long", row->name);
 	err = put_row(c, S_CAMPAIGN_INSERT, &t_campaign, row);
 	if (err)
 		return err;
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)row->id);
 	bind_blob(st, 2, op->bytes, op->bytes_len);
-	return st_run(st);
+	return st_run(c, st);
 }
 
 static int op_campaign_drop(struct conn *c, struct store_op *op)
@@ -229,7 +229,7 @@ static int op_campaign_drop(struct conn *c, struct store_op *op)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(parts) && !err; i++) {
 		sqlite3_bind_int64(c->st[parts[i]], 1, (sqlite3_int64)row->id);
-		err = st_run(c->st[parts[i]]);
+		err = st_run(c, c->st[parts[i]]);
 	}
 	return err;
 }
@@ -243,7 +243,7 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 
 	p->txn.card = 0;
 	bind_text(st, 1, p->iccid);
-	got = st_row(st);
+	got = st_row(c, st);
 	if (got > 0) {
 		const char *imsi = (const char *)sqlite3_column_text(st, 1);
 		const char *msisdn = (const char *)sqlite3_column_text(st, 2);
@@ -258,7 +258,7 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 	}
 	st = c->st[S_KEYSET_ALGS];
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)(p->txn.card * 16 + p->kvn));
-	got = p->kvn && p->kvn <= KVN_MAX ? st_row(st) : 0;
+	got = p->kvn && p->kvn <= KVN_MAX ? st_row(c, st) : 0;
 	if (got > 0) {
 		p->kic_alg = (uint8_t)sqlite3_column_int(st, 0);
 		p->kid_alg = (uint8_t)sqlite3_column_int(st, 1);
@@ -284,7 +284,7 @@ static int op_txn_plan(struct conn *c, struct store_op *op)
 	if (err || op->rc)
 		return err;
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)p->txn.card);
-	got = st_row(st);
+	got = st_row(c, st);
 	sqlite3_reset(st);
 	if (got) {
 		op->rc = got > 0 ? STORE_R_OPEN_TXN : 0;
@@ -296,7 +296,7 @@ static int op_txn_plan(struct conn *c, struct store_op *op)
 	st = c->st[S_TXN_INSERT];
 	row_bind(&t_txn, st, &p->txn);
 	sqlite3_bind_null(st, 1);
-	err = st_run(st);
+	err = st_run(c, st);
 	p->txn.id = (uint64_t)sqlite3_last_insert_rowid(c->db);
 	return err;
 }
@@ -308,22 +308,22 @@ static int op_wire_put(struct conn *c, struct store_op *op)
 	int err;
 
 	if (op->bytes_len > CMD_PACKET_MAX)
-		return STORE_E_CORRUPT;
+		return conn_asked(c, "a packet of %u octets", op->bytes_len);
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)cmd->id);
 	bind_blob(st, 2, op->bytes, op->bytes_len);
-	err = st_run(st);
+	err = st_run(c, st);
 	if (err || sqlite3_changes(c->db))
 		return err;
 	/* There already: the same octets are fine, others under the same CNTR must never leave. */
 	st = c->st[S_WIRE];
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)cmd->id);
-	err = st_row(st);
+	err = st_row(c, st);
 	if (err > 0) {
 		size_t len = (size_t)sqlite3_column_bytes(st, 0);
 
 		err = len == op->bytes_len && (!len || !memcmp(sqlite3_column_blob(st, 0), op->bytes, len)) ?
 			      0 :
-			      STORE_E_CORRUPT;
+			      conn_asked(c, "other octets for the packet of command %llu", (unsigned long long)cmd->id);
 	}
 	sqlite3_reset(st);
 	return err;
@@ -337,7 +337,7 @@ static int op_parts_drop(struct conn *c, struct store_op *op)
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)part->card);
 	sqlite3_bind_int64(st, 2, part->iei);
 	sqlite3_bind_int64(st, 3, part->ref);
-	return st_run(st);
+	return st_run(c, st);
 }
 
 static int op_story_add(struct conn *c, struct store_op *op)
@@ -350,7 +350,7 @@ static int op_story_add(struct conn *c, struct store_op *op)
 	row_bind(&t_story, st, row);
 	sqlite3_bind_null(st, 1);
 	bind_blob(st, 7, op->bytes, row->detail_len);
-	err = st_run(st);
+	err = st_run(c, st);
 	row->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
 	return err;
 }
@@ -361,12 +361,14 @@ static int op_outbox_put(struct conn *c, struct store_op *op, bool *id_given)
 	sqlite3_stmt *st = c->st[S_OUTBOX_PUT];
 	int err;
 
-	*id_given = !row->id;
 	row_bind(&t_outbox, st, row);
 	if (!row->id)
 		sqlite3_bind_null(st, 1);
-	err = st_run(st);
-	row->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
+	err = st_run(c, st);
+	if (!err && !row->id) { /* an id that was given stays, whatever happens */
+		row->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
+		*id_given = true;
+	}
 	return err;
 }
 
@@ -376,10 +378,10 @@ static int op_meta_put(struct conn *c, struct store_op *op)
 	sqlite3_stmt *st = c->st[S_META_PUT];
 
 	if (op->bytes_len > PROFILE_TEXT_MAX)
-		return STORE_E_CORRUPT;
+		return conn_asked(c, "a value of %u octets for %.31s", op->bytes_len, meta->key);
 	bind_text(st, 1, meta->key);
 	bind_blob(st, 2, op->bytes, op->bytes_len);
-	return st_run(st);
+	return st_run(c, st);
 }
 
 static int op_run(struct conn *c, struct store_op *op, bool *id_given)
@@ -421,7 +423,7 @@ static int op_run(struct conn *c, struct store_op *op, bool *id_given)
 	case _ST_OPS:
 		break;
 	}
-	return STORE_E_CORRUPT;
+	return conn_asked(c, "operation %u", op->kind);
 }
 
 /* ---- order ---- */
@@ -503,21 +505,24 @@ int sqlite_commit(struct committer *w, struct store_batch *b)
 	int err;
 
 	if (b->batch_no && b->batch_no <= w->last_batch)
-		return b->batch_no == w->last_batch ? STORE_OK : STORE_E_CORRUPT;
+		return b->batch_no == w->last_batch ?
+			       STORE_OK :
+			       conn_asked(c, "batch %llu after batch %llu", (unsigned long long)b->batch_no,
+					  (unsigned long long)w->last_batch);
 	order_make(w->order, b);
-	err = st_run(c->st[S_BEGIN_WRITE]);
+	err = st_run(c, c->st[S_BEGIN_WRITE]);
 	if (err)
 		return err;
 	for (size_t i = 0; i < b->n && !err; i++)
 		err = op_run(c, &b->ops[w->order[i].at], &w->order[i].id_given);
 	if (!err && b->batch_no) {
 		sqlite3_bind_int64(c->st[S_BATCH_PUT], 1, (sqlite3_int64)b->batch_no);
-		err = st_run(c->st[S_BATCH_PUT]);
+		err = st_run(c, c->st[S_BATCH_PUT]);
 	}
 	if (!err && !b->dry_run)
-		err = st_run(c->st[S_COMMIT]);
+		err = st_run(c, c->st[S_COMMIT]);
 	/* FULL and I/O errors may have rolled back already, a failed COMMIT may not. */
-	if (!sqlite3_get_autocommit(c->db) && st_run(c->st[S_ROLLBACK]) && !err)
+	if (!sqlite3_get_autocommit(c->db) && st_run(c, c->st[S_ROLLBACK]) && !err)
 		err = STORE_E_IO;
 	if (err || b->dry_run)
 		ids_take_back(w, b);

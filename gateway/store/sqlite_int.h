@@ -49,7 +49,8 @@ extern const struct table t_card, t_keyset, t_addr, t_campaign, t_txn, t_cmd, t_
 /* Column i becomes parameter ?i+1.  The row must stay until the statement is reset. */
 void row_bind(const struct table *t, sqlite3_stmt *st, const void *row);
 /* Reads columns first.. into row.  STORE_E_CORRUPT when a value cannot be what we wrote. */
-int row_read(const struct table *t, sqlite3_stmt *st, int first, void *row);
+struct conn;
+int row_read(struct conn *c, const struct table *t, sqlite3_stmt *st, int first, void *row);
 int text_read(sqlite3_stmt *st, int i, char *out, size_t cap);
 /* Blob of at most cap octets; its length, or STORE_E_CORRUPT. */
 int blob_read(sqlite3_stmt *st, int i, uint8_t *out, size_t cap);
@@ -123,22 +124,45 @@ enum stmt_id {
 };
 #define S_FIRST_READ S_CARD
 
+/* Why something failed: the first cause since it was last told. */
+struct conn_fail {
+	int rc, sys;	/* what SQLite and the system said; 0: nothing */
+	bool asked;	/* not the disk's fault: we were asked for what must not be */
+	bool moved;	/* the file is not where it was opened */
+	char what[128]; /* of damage: which */
+};
+
 /* One connection with its statements: used by one thread at a time. */
 struct conn {
 	sqlite3 *db;
+	const char *path;
 	sqlite3_stmt *st[_STMTS];
 	bool reading; /* a read transaction is open */
+	struct conn_fail fail;
 };
 void stmt_text(char out[SQL_TEXT_MAX], enum stmt_id id);
 int conn_prepare(struct conn *c, bool writer);
 void conn_close(struct conn *c);
-int conn_err(int rc); /* SQLite result to STORE_OK or STORE_E_* */
 /* One row there: 1, none: 0, else STORE_E_*.  The caller resets the statement. */
-int st_row(sqlite3_stmt *st);
+int st_row(struct conn *c, sqlite3_stmt *st);
 /* Runs a statement that gives no rows and resets it. */
-int st_run(sqlite3_stmt *st);
+int st_run(struct conn *c, sqlite3_stmt *st);
 int conn_read_begin(struct conn *c);
 int conn_read_end(struct conn *c);
+
+/* ---- why (sqlite_why.c) ---- */
+
+#define STORE_RESTORE_HINT "stop the gateway, restore a backup and start once with otagwd --restored"
+
+int db_errno(sqlite3 *db);	   /* of what has just failed; errno was 0 before */
+int store_err_of(int rc, int sys); /* SQLite's result and errno to STORE_OK or STORE_E_* */
+/* A sentence for err (an STORE_E_*): what, where, what to do.  Returns err. */
+int store_why(const char *path, const struct conn_fail *f, int err, char *out, size_t cap);
+int conn_err(struct conn *c, int rc); /* as store_err_of; remembers the first */
+/* STORE_E_CORRUPT, with what is damaged, or what we were asked for. */
+int conn_corrupt(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int conn_asked(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int conn_why(struct conn *c, int err, char *out, size_t cap); /* as store_why, and forgets it */
 
 /* ---- work ---- */
 

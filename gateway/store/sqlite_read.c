@@ -12,14 +12,14 @@ static void bind_id(sqlite3_stmt *st, int i, uint64_t id)
 }
 
 /* Reads the rows of a prepared and bound statement into an array.  The number of rows, or an error. */
-static int rows_read(sqlite3_stmt *st, const struct table *t, void *out, size_t size, unsigned cap)
+static int rows_read(struct conn *c, sqlite3_stmt *st, const struct table *t, void *out, size_t size, unsigned cap)
 {
 	uint8_t *p = out;
 	unsigned n = 0;
 	int rc = 0;
 
-	while (n < cap && (rc = st_row(st)) > 0) {
-		rc = row_read(t, st, 0, p + n * size);
+	while (n < cap && (rc = st_row(c, st)) > 0) {
+		rc = row_read(c, t, st, 0, p + n * size);
 		if (rc)
 			break;
 		n++;
@@ -37,11 +37,11 @@ static int bundle_txn(struct conn *c, bool query, struct card_bundle *out)
 	int rc, best = 0;
 
 	bind_id(st, 1, out->card.id);
-	while ((rc = st_row(st)) > 0) {
+	while ((rc = st_row(c, st)) > 0) {
 		int rank;
 
 		memset(&t, 0, sizeof(t));
-		rc = row_read(&t_txn, st, 0, &t);
+		rc = row_read(c, &t_txn, st, 0, &t);
 		if (rc)
 			break;
 		rank = store_txn_rank(t.state, sqlite3_column_int(st, t_txn.n) == 1, query);
@@ -64,9 +64,11 @@ static int bundle_packet(struct conn *c, struct card_bundle *out)
 		if (out->cmd[i].state > CMD_WAIT_PRESENCE)
 			continue;
 		bind_id(st, 1, out->cmd[i].id);
-		rc = st_row(st);
+		rc = st_row(c, st);
 		if (rc > 0)
 			len = blob_read(st, 0, out->packet, sizeof(out->packet));
+		if (len < 0)
+			conn_corrupt(c, "packet of command %llu", (unsigned long long)out->cmd[i].id);
 		sqlite3_reset(st);
 		if (len > 0) {
 			out->packet_cmd = out->cmd[i].id;
@@ -85,10 +87,10 @@ static int bundle_card(struct conn *c, uint64_t card, struct card_bundle *out, b
 	int err = 0, rc;
 
 	bind_id(st, 1, card);
-	rc = st_row(st);
+	rc = st_row(c, st);
 	if (rc > 0) {
 		*parts = sqlite3_column_int(st, t_card.n) != 0;
-		err = row_read(&t_card, st, 0, &out->card);
+		err = row_read(c, &t_card, st, 0, &out->card);
 	}
 	sqlite3_reset(st);
 	return err ? err : rc;
@@ -101,7 +103,7 @@ static int bundle_parts(struct conn *c, struct card_bundle *out)
 
 	bind_id(st, 1, out->card.id);
 	sqlite3_bind_int(st, 2, CARD_PARTS_MAX);
-	n = rows_read(st, &t_part, out->part, sizeof(out->part[0]), CARD_PARTS_MAX);
+	n = rows_read(c, st, &t_part, out->part, sizeof(out->part[0]), CARD_PARTS_MAX);
 	out->n_parts = (uint8_t)(n > 0 ? n : 0);
 	return n;
 }
@@ -113,7 +115,7 @@ static int bundle_cmds(struct conn *c, struct card_bundle *out)
 
 	bind_id(c->st[S_CMDS_NEWEST], 1, out->card.id);
 	sqlite3_bind_int(c->st[S_CMDS_NEWEST], 2, CARD_CMDS_MAX);
-	n = rows_read(c->st[S_CMDS_NEWEST], &t_cmd, out->cmd, sizeof(out->cmd[0]), CARD_CMDS_MAX);
+	n = rows_read(c, c->st[S_CMDS_NEWEST], &t_cmd, out->cmd, sizeof(out->cmd[0]), CARD_CMDS_MAX);
 	if (n < 0)
 		return n;
 	out->n_cmds = (uint8_t)n;
@@ -123,7 +125,7 @@ static int bundle_cmds(struct conn *c, struct card_bundle *out)
 	if (!n)
 		return 0;
 	bind_id(c->st[S_CMD_LAST_SCRIPT], 1, out->card.id);
-	n = rows_read(c->st[S_CMD_LAST_SCRIPT], &t_cmd, &script, sizeof(script), 1);
+	n = rows_read(c, c->st[S_CMD_LAST_SCRIPT], &t_cmd, &script, sizeof(script), 1);
 	if (n > 0)
 		out->cmd[CARD_CMDS_MAX - 1] = script;
 	return n < 0 ? n : 0;
@@ -135,7 +137,7 @@ static int bundle_fill(struct conn *c, struct card_bundle *out, bool query, bool
 	int n;
 
 	bind_id(c->st[S_KEYSETS], 1, out->card.id);
-	n = rows_read(c->st[S_KEYSETS], &t_keyset, out->keyset, sizeof(out->keyset[0]), CARD_KEYSETS_MAX);
+	n = rows_read(c, c->st[S_KEYSETS], &t_keyset, out->keyset, sizeof(out->keyset[0]), CARD_KEYSETS_MAX);
 	if (n < 0)
 		return n;
 	out->n_keysets = (uint8_t)n;
@@ -176,7 +178,7 @@ static int card_of_text(struct conn *c, const char *iccid, uint64_t *card)
 	int rc;
 
 	sqlite3_bind_text(st, 1, iccid, -1, SQLITE_STATIC);
-	rc = st_row(st);
+	rc = st_row(c, st);
 	*card = rc > 0 ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
 	sqlite3_reset(st);
 	return rc;
@@ -190,7 +192,7 @@ static int card_of_addr(struct conn *c, const struct store_fetch *f, uint64_t *c
 	sqlite3_bind_int(st, 1, f->addr_type);
 	sqlite3_bind_text(st, 2, f->digits, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 3, f->at_ms);
-	rc = st_row(st);
+	rc = st_row(c, st);
 	*card = rc > 0 ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
 	sqlite3_reset(st);
 	return rc;
@@ -205,11 +207,11 @@ static int fetch_claim(struct conn *c, struct store_fetch *f)
 	bind_id(st, 1, f->campaign);
 	bind_id(st, 2, f->after_txn);
 	sqlite3_bind_int64(st, 3, limit);
-	while (f->n < limit && (rc = st_row(st)) > 0) {
+	while (f->n < limit && (rc = st_row(c, st)) > 0) {
 		struct txn_row txn;
 
 		memset(&txn, 0, sizeof(txn));
-		rc = row_read(&t_txn, st, 0, &txn);
+		rc = row_read(c, &t_txn, st, 0, &txn);
 		if (!rc)
 			rc = bundle_read(c, txn.card, &txn, false, &f->out[f->n]);
 		if (rc < 0)
@@ -241,18 +243,18 @@ int sqlite_fetch(struct conn *c, struct store_fetch *f)
 /* ---- queries ---- */
 
 /* Each reader fills one element of q->out from the current row and says the id to page on by. */
-typedef int read_fn(sqlite3_stmt *st, void *out, uint64_t *last);
+typedef int read_fn(struct conn *c, sqlite3_stmt *st, void *out, uint64_t *last);
 
-static int read_campaign(sqlite3_stmt *st, void *out, uint64_t *last)
+static int read_campaign(struct conn *c, sqlite3_stmt *st, void *out, uint64_t *last)
 {
 	struct campaign_row *row = out;
-	int rc = row_read(&t_campaign, st, 0, row);
+	int rc = row_read(c, &t_campaign, st, 0, row);
 
 	*last = row->id;
 	return rc;
 }
 
-static int read_stub(sqlite3_stmt *st, void *out, uint64_t *last)
+static int read_stub(struct conn *c, sqlite3_stmt *st, void *out, uint64_t *last)
 {
 	struct store_stub *row = out;
 
@@ -262,13 +264,13 @@ static int read_stub(sqlite3_stmt *st, void *out, uint64_t *last)
 	row->state = (uint8_t)sqlite3_column_int(st, 3);
 	row->due_ms = sqlite3_column_int64(st, 4);
 	row->deadline_ms = sqlite3_column_int64(st, 5);
-	return row->state < CMD_DONE ? 0 : STORE_E_CORRUPT;
+	return row->state < CMD_DONE ? 0 : conn_corrupt(c, "state of command %llu", (unsigned long long)row->cmd);
 }
 
-static int read_report(sqlite3_stmt *st, void *out, uint64_t *last)
+static int read_report(struct conn *c, sqlite3_stmt *st, void *out, uint64_t *last)
 {
 	struct store_report *row = out;
-	int rc = row_read(&t_txn, st, 0, &row->txn);
+	int rc = row_read(c, &t_txn, st, 0, &row->txn);
 
 	if (!rc)
 		rc = text_read(st, t_txn.n, row->iccid, sizeof(row->iccid));
@@ -278,19 +280,19 @@ static int read_report(sqlite3_stmt *st, void *out, uint64_t *last)
 	return rc;
 }
 
-static int read_cmd(sqlite3_stmt *st, void *out, uint64_t *last)
+static int read_cmd(struct conn *c, sqlite3_stmt *st, void *out, uint64_t *last)
 {
 	struct cmd_row *row = out;
-	int rc = row_read(&t_cmd, st, 0, row);
+	int rc = row_read(c, &t_cmd, st, 0, row);
 
 	*last = row->id;
 	return rc;
 }
 
-static int read_story(sqlite3_stmt *st, void *out, uint64_t *last)
+static int read_story(struct conn *c, sqlite3_stmt *st, void *out, uint64_t *last)
 {
 	struct store_story *row = out;
-	int rc = row_read(&t_story, st, 0, &row->row);
+	int rc = row_read(c, &t_story, st, 0, &row->row);
 
 	*last = row->row.id;
 	if (rc)
@@ -301,16 +303,16 @@ static int read_story(sqlite3_stmt *st, void *out, uint64_t *last)
 	return rc < 0 ? rc : 0;
 }
 
-static int read_card(sqlite3_stmt *st, void *out, uint64_t *last)
+static int read_card(struct conn *c, sqlite3_stmt *st, void *out, uint64_t *last)
 {
 	struct card_row *row = out;
-	int rc = row_read(&t_card, st, 0, row);
+	int rc = row_read(c, &t_card, st, 0, row);
 
 	*last = row->id;
 	return rc;
 }
 
-static int read_blob(sqlite3_stmt *st, void *out, uint64_t *last)
+static int read_blob(struct conn *c, sqlite3_stmt *st, void *out, uint64_t *last)
 {
 	struct store_blob *row = out;
 	int rc = blob_read(st, 0, row->bytes, sizeof(row->bytes));
@@ -319,7 +321,7 @@ static int read_blob(sqlite3_stmt *st, void *out, uint64_t *last)
 	return rc < 0 ? rc : 0;
 }
 
-static int read_totals(sqlite3_stmt *st, void *out, uint64_t *last)
+static int read_totals(struct conn *c, sqlite3_stmt *st, void *out, uint64_t *last)
 {
 	struct store_totals *row = out;
 
@@ -388,7 +390,7 @@ static int query_counts(struct conn *c, struct store_query *q)
 	int rc;
 
 	query_bind(st, q, B_ID);
-	while ((rc = st_row(st)) > 0) {
+	while ((rc = st_row(c, st)) > 0) {
 		int state = sqlite3_column_int(st, 0), fail_class = sqlite3_column_int(st, 1);
 		struct store_count *n;
 
@@ -422,11 +424,11 @@ static int query_rows(struct conn *c, struct store_query *q)
 	int rc = 0;
 
 	query_bind(st, q, queries[q->kind].bind);
-	while (q->n < q->limit && (rc = st_row(st)) > 0) {
+	while (q->n < q->limit && (rc = st_row(c, st)) > 0) {
 		uint64_t last = q->last;
 
 		memset(out + q->n * size, 0, size);
-		rc = queries[q->kind].read(st, out + q->n * size, &last);
+		rc = queries[q->kind].read(c, st, out + q->n * size, &last);
 		if (rc < 0)
 			break;
 		q->last = last;

@@ -236,12 +236,12 @@ static int uint_read(const struct col *c, sqlite3_stmt *st, int i, uint8_t *p)
 	return 0;
 }
 
-int row_read(const struct table *t, sqlite3_stmt *st, int first, void *row)
+int row_read(struct conn *conn, const struct table *t, sqlite3_stmt *st, int first, void *row)
 {
 	uint8_t *base = row;
 	int rc = 0;
 
-	for (int i = 0; i < t->n && rc >= 0; i++) {
+	for (int i = 0; i < t->n; i++) {
 		const struct col *c = &t->cols[i];
 		uint8_t *p = base + c->off;
 
@@ -266,8 +266,11 @@ int row_read(const struct table *t, sqlite3_stmt *st, int first, void *row)
 				uint_put(base + c->len_off, c->len_size, (uint64_t)rc);
 			break;
 		}
+		if (rc < 0)
+			return conn_corrupt(conn, "column %s of table %s holds what was never written there", c->name,
+					    t->name);
 	}
-	return rc < 0 ? rc : 0;
+	return 0;
 }
 
 /* ---- SQL text ---- */

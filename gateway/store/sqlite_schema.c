@@ -31,33 +31,6 @@ __attribute__((format(printf, 3, 4))) static void say(char *err, size_t cap, con
 	va_end(ap);
 }
 
-int conn_err(int rc)
-{
-	switch (rc & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_ROW:
-	case SQLITE_DONE:
-		return STORE_OK;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-	case SQLITE_NOMEM:
-	case SQLITE_INTERRUPT:
-	case SQLITE_PROTOCOL:
-		return STORE_E_BUSY;
-	case SQLITE_FULL:
-		return STORE_E_FULL;
-	case SQLITE_IOERR:
-		return rc == SQLITE_IOERR_NOMEM ? STORE_E_BUSY : STORE_E_IO;
-	case SQLITE_CANTOPEN:
-	case SQLITE_READONLY:
-	case SQLITE_PERM:
-	case SQLITE_AUTH:
-		return STORE_E_IO;
-	default:
-		return STORE_E_CORRUPT;
-	}
-}
-
 /* First column of the first row as a number. */
 static int number_get(sqlite3 *db, const char *sql, sqlite3_int64 *out)
 {
@@ -79,15 +52,12 @@ static int number_get(sqlite3 *db, const char *sql, sqlite3_int64 *out)
 
 static int db_refused(sqlite3 *db, const char *path, int rc, const char *doing, char *err, size_t cap)
 {
-	if ((rc & 0xff) == SQLITE_NOTADB)
-		say(err, cap, "%s: not a database: restore it from a backup, or use another state directory", path);
-	else if ((rc & 0xff) == SQLITE_CORRUPT)
-		say(err, cap, "%s: database damaged (%s while %s): restore it from a backup", path, sqlite3_errmsg(db),
-		    doing);
-	else if ((rc & 0xff) == SQLITE_FULL)
-		say(err, cap, "%s: disk full while %s: make room and start again", path, doing);
-	else
-		say(err, cap, "%s: %s while %s", path, sqlite3_errmsg(db), doing);
+	struct conn_fail f = { .rc = rc, .sys = db_errno(db) };
+	size_t n = (size_t)snprintf(err, cap, "%s: ", doing);
+
+	if ((rc & 0xff) != SQLITE_NOTADB)
+		say(f.what, sizeof(f.what), "%s", sqlite3_errmsg(db));
+	store_why(path, &f, store_err_of(rc, f.sys), n < cap ? err + n : err, n < cap ? cap - n : cap);
 	return -1;
 }
 
@@ -98,7 +68,8 @@ static int step_run(sqlite3 *db, const char *path, int to, char *err, size_t cap
 	char sql[128], doing[96];
 	int rc;
 
-	snprintf(doing, sizeof(doing), "applying schema step %s", step->name);
+	errno = 0;
+	snprintf(doing, sizeof(doing), "cannot apply schema step %s", step->name);
 	rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db, step->sql, NULL, NULL, NULL);
@@ -116,14 +87,17 @@ static int step_run(sqlite3 *db, const char *path, int to, char *err, size_t cap
 static int schema_lift(sqlite3 *db, const char *path, char *err, size_t cap)
 {
 	sqlite3_int64 app = 0, version = 0, objects = 0;
-	int rc = number_get(db, "PRAGMA application_id", &app);
+	int rc;
+
+	errno = 0;
+	rc = number_get(db, "PRAGMA application_id", &app);
 
 	if (rc == SQLITE_OK)
 		rc = number_get(db, "PRAGMA user_version", &version);
 	if (rc == SQLITE_OK)
 		rc = number_get(db, "SELECT count(*) FROM sqlite_schema", &objects);
 	if (rc != SQLITE_OK)
-		return db_refused(db, path, rc, "reading its header", err, cap);
+		return db_refused(db, path, rc, "cannot read the database", err, cap);
 	if (app != SQLITE_APP_ID && (app || version || objects)) {
 		say(err, cap, "%s: an SQLite database, but not one of otagw's: use another state directory", path);
 		return -1;
@@ -149,7 +123,10 @@ static int schema_lift(sqlite3 *db, const char *path, char *err, size_t cap)
 static sqlite3 *db_open(const char *path, int flags, const char *pragmas, char *err, size_t cap)
 {
 	sqlite3 *db = NULL;
-	int rc = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	int rc;
+
+	errno = 0;
+	rc = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(db, BUSY_MS);
@@ -159,7 +136,7 @@ static sqlite3 *db_open(const char *path, int flags, const char *pragmas, char *
 	}
 	if (rc == SQLITE_OK)
 		return db;
-	db_refused(db, path, rc, "opening it", err, cap);
+	db_refused(db, path, rc, "cannot open the database", err, cap);
 	sqlite3_close(db);
 	return NULL;
 }
@@ -204,10 +181,11 @@ sqlite3 *sqlite_open_writer(const char *path, char *err, size_t cap)
 		return NULL;
 	/* Look before anything is written: another program's database is not to be changed, not even to WAL. */
 	if (schema_lift(db, path, err, cap) == 0) {
+		errno = 0;
 		rc = sqlite3_exec(db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
 		if (rc == SQLITE_OK)
 			return db;
-		db_refused(db, path, rc, "switching to WAL", err, cap);
+		db_refused(db, path, rc, "cannot switch to write-ahead log", err, cap);
 	}
 	sqlite3_close(db);
 	return NULL;
@@ -322,10 +300,12 @@ int conn_prepare(struct conn *c, bool writer)
 			continue;
 		stmt_text(sql, (enum stmt_id)i);
 		rc = sqlite3_prepare_v3(c->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &c->st[i], NULL);
+		if (rc == SQLITE_ERROR) /* no such table, no such column */
+			return conn_corrupt(c, "not the tables this program knows: %s", sqlite3_errmsg(c->db));
 		if (rc != SQLITE_OK)
-			return rc;
+			return conn_err(c, rc);
 	}
-	return SQLITE_OK;
+	return 0;
 }
 
 void conn_close(struct conn *c)
@@ -336,19 +316,24 @@ void conn_close(struct conn *c)
 	*c = (struct conn){ 0 };
 }
 
-int st_row(sqlite3_stmt *st)
+int st_row(struct conn *c, sqlite3_stmt *st)
 {
-	int rc = sqlite3_step(st);
+	int rc;
 
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : conn_err(rc);
+	errno = 0;
+	rc = sqlite3_step(st);
+
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : conn_err(c, rc);
 }
 
-int st_run(sqlite3_stmt *st)
+int st_run(struct conn *c, sqlite3_stmt *st)
 {
-	int rc = sqlite3_step(st);
+	int err;
 
+	errno = 0;
+	err = conn_err(c, sqlite3_step(st));
 	sqlite3_reset(st);
-	return conn_err(rc);
+	return err;
 }
 
 int conn_read_begin(struct conn *c)
@@ -357,7 +342,7 @@ int conn_read_begin(struct conn *c)
 
 	if (c->reading)
 		return 0;
-	rc = st_run(c->st[S_BEGIN]);
+	rc = st_run(c, c->st[S_BEGIN]);
 	c->reading = rc == 0;
 	return rc;
 }
@@ -367,5 +352,6 @@ int conn_read_end(struct conn *c)
 	if (!c->reading)
 		return 0;
 	c->reading = false;
-	return st_run(c->st[S_COMMIT]);
+	/* Where a read has failed, SQLite may have ended the transaction by itself. */
+	return sqlite3_get_autocommit(c->db) ? 0 : st_run(c, c->st[S_COMMIT]);
 }

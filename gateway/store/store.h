@@ -35,6 +35,9 @@ enum store_err {
 	STORE_R_IMSI_LEN = -221,  /* TXN_PLAN: the new IMSI has not the length of the card's present one */
 };
 const char *store_strerror(int err);
+/* A completion says why in words: what, where and what to do.  The store's sentence, or else the error's name. */
+#define STORE_WHY_MAX 320
+const char *store_why_text(int err, const char *why);
 
 /* ---------------------------------------------------------------------------------------------- commits */
 
@@ -94,6 +97,7 @@ struct store_batch {
 	size_t n, ops_cap;
 	/* arena of fixed chunks, so that pointers into it stay valid */
 	struct store_chunk *chunk;
+	char why[STORE_WHY_MAX];		     /* out, when rc is STORE_E_*: a sentence; may be empty */
 	void (*done)(struct store_batch *b, int rc); /* rc: STORE_OK or STORE_E_* */
 	void *ctx;
 };
@@ -143,6 +147,7 @@ struct store_fetch {
 	/* out: n bundles in the caller's array of `cap` */
 	struct card_bundle *out;
 	unsigned cap, n;
+	char why[STORE_WHY_MAX];
 	void (*done)(struct store_fetch *f, int rc); /* STORE_OK with n = 0: no such card */
 	void *ctx;
 };
@@ -202,6 +207,7 @@ struct store_query {
 	void *out;     /* caller's array of the kind's struct, `limit` long */
 	unsigned n;    /* out */
 	uint64_t last; /* out: pass as `after` for the next page */
+	char why[STORE_WHY_MAX];
 	void (*done)(struct store_query *q, int rc);
 	void *ctx;
 };
@@ -234,6 +240,7 @@ struct store {
 struct store_sqlite_cfg {
 	const char *dir; /* state directory; the database is DIR/otagw.db, mode 0600; locked against a second gateway */
 	unsigned queue_max;	 /* requests under way, 0: 4096 */
+	unsigned wal_pages_max;	 /* checkpoint when the log has so many, 0: 10,000 */
 	unsigned flush_extra_us; /* benchmarks only: added to every commit */
 };
 /* err gets a sentence that names what, where and what to do. */

@@ -49,6 +49,11 @@ const char *store_strerror(int err)
 	return "unknown store error";
 }
 
+const char *store_why_text(int err, const char *why)
+{
+	return *why ? why : store_strerror(err);
+}
+
 static const size_t row_sizes[] = {
 	[ST_CARD_INSERT] = sizeof(struct store_card_insert),
 	[ST_CARD_PUT] = sizeof(struct card_row),

@@ -64,12 +64,14 @@ static void submit(struct store_mem *s, enum req_kind kind, const char *what, st
 
 static void m_commit(struct store *store, struct store_batch *b)
 {
+	*b->why = 0;
 	submit((struct store_mem *)store, REQ_COMMIT, "commit", b, b);
 }
 
 static void m_fetch(struct store *store, struct store_fetch *f)
 {
 	f->n = 0;
+	*f->why = 0;
 	submit((struct store_mem *)store, REQ_FETCH, "fetch", NULL, f);
 }
 
@@ -77,6 +79,7 @@ static void m_query(struct store *store, struct store_query *q)
 {
 	q->n = 0;
 	q->last = q->after;
+	*q->why = 0;
 	submit((struct store_mem *)store, REQ_QUERY, "query", NULL, q);
 }
 

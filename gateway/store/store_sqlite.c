@@ -24,9 +24,9 @@
 
 #include "sqlite_int.h"
 
-#define QUEUE_DEFAULT  4096
-#define WAL_PAGES_MAX  10000 /* checkpoint after the batch that goes beyond */
-#define WAL_PAGES_IDLE 1000  /* checkpoint when there is nothing else to do */
+#define QUEUE_DEFAULT 4096
+#define WAL_PAGES_MAX 10000 /* checkpoint after the batch that goes beyond */
+#define WAL_IDLE_PART 10    /* and beyond a tenth of it when there is nothing else to do */
 
 enum req_kind { REQ_COMMIT, REQ_FETCH, REQ_QUERY };
 struct req {
@@ -53,10 +53,11 @@ struct store_sqlite {
 	int event_fd, lock_fd;
 	pthread_t writer, reader;
 	/* the writer's: */
+	char path[4096]; /* of the database; both read it */
 	struct conn wconn;
 	struct committer committer;
 	unsigned failures;
-	int wal_pages;
+	int wal_pages, wal_pages_max;
 	unsigned flush_extra_us;
 	/* the reader's: */
 	struct conn rconn;
@@ -218,6 +219,7 @@ static void sq_commit(struct store *store, struct store_batch *b)
 {
 	struct store_sqlite *s = (struct store_sqlite *)store;
 
+	*b->why = 0;
 	submit(s, &s->todo, &s->work, REQ_COMMIT, b);
 }
 
@@ -226,6 +228,7 @@ static void sq_fetch(struct store *store, struct store_fetch *f)
 	struct store_sqlite *s = (struct store_sqlite *)store;
 
 	f->n = 0;
+	*f->why = 0;
 	submit(s, &s->todo, &s->work, REQ_FETCH, f);
 }
 
@@ -235,6 +238,7 @@ static void sq_query(struct store *store, struct store_query *q)
 
 	q->n = 0;
 	q->last = q->after;
+	*q->why = 0;
 	submit(s, &s->queries, &s->query, REQ_QUERY, q);
 }
 
@@ -251,7 +255,20 @@ static void checkpoint(struct store_sqlite *s)
 	/* Its failure is no loss: the WAL has it all, and the next commit reports a disk that is broken or full. */
 	if (!conn_read_end(&s->wconn))
 		sqlite3_wal_checkpoint_v2(s->wconn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	s->wconn.fail = (struct conn_fail){ 0 };
 	s->wal_pages = 0;
+}
+
+/* A database that has been deleted, or replaced by a backup, under a running gateway takes commits like any other: into a file that
+ * nobody will find again. */
+static int in_place(struct store_sqlite *s)
+{
+	int moved = 0;
+
+	if (sqlite3_file_control(s->wconn.db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || !moved)
+		return STORE_OK;
+	s->wconn.fail.moved = true;
+	return STORE_E_IO;
 }
 
 static void do_commit(struct store_sqlite *s, struct req *req)
@@ -265,7 +282,10 @@ static void do_commit(struct store_sqlite *s, struct req *req)
 	}
 	req->rc = conn_read_end(&s->wconn);
 	if (!req->rc)
+		req->rc = in_place(s);
+	if (!req->rc)
 		req->rc = sqlite_commit(&s->committer, b);
+	conn_why(&s->wconn, req->rc, b->why, sizeof(b->why));
 	if (req->rc && numbered) {
 		s->failures++;
 		req->failed_first = true;
@@ -277,15 +297,31 @@ static void do_commit(struct store_sqlite *s, struct req *req)
 	}
 }
 
+static void do_fetch(struct store_sqlite *s, struct req *req)
+{
+	struct store_fetch *f = req->what;
+
+	req->rc = sqlite_fetch(&s->wconn, f);
+	conn_why(&s->wconn, req->rc, f->why, sizeof(f->why));
+}
+
+static void do_query(struct store_sqlite *s, struct req *req)
+{
+	struct store_query *q = req->what;
+
+	req->rc = sqlite_query(&s->rconn, q);
+	conn_why(&s->rconn, req->rc, q->why, sizeof(q->why));
+}
+
 /* Next request of the writer; false: closing and nothing left.  Work that can wait is done while there is none. */
 static bool writer_next(struct store_sqlite *s, struct req *req)
 {
 	bool got;
 
 	pthread_mutex_lock(&s->mutex);
-	if (!s->todo.n && (s->wconn.reading || s->wal_pages > WAL_PAGES_IDLE)) {
+	if (!s->todo.n && (s->wconn.reading || s->wal_pages > s->wal_pages_max / WAL_IDLE_PART)) {
 		pthread_mutex_unlock(&s->mutex);
-		if (s->wal_pages > WAL_PAGES_IDLE)
+		if (s->wal_pages > s->wal_pages_max / WAL_IDLE_PART)
 			checkpoint(s);
 		conn_read_end(&s->wconn);
 		pthread_mutex_lock(&s->mutex);
@@ -308,11 +344,11 @@ static void *writer_main(void *arg)
 		if (req.kind == REQ_COMMIT)
 			do_commit(s, &req);
 		else
-			req.rc = sqlite_fetch(&s->wconn, req.what);
+			do_fetch(s, &req);
 		pthread_mutex_lock(&s->mutex);
 		done_push(s, req);
 		pthread_mutex_unlock(&s->mutex);
-		if (s->wal_pages > WAL_PAGES_MAX)
+		if (s->wal_pages > s->wal_pages_max)
 			checkpoint(s);
 	}
 	return NULL;
@@ -332,7 +368,7 @@ static void *reader_main(void *arg)
 			break;
 		req = ring_pop(&s->queries);
 		pthread_mutex_unlock(&s->mutex);
-		req.rc = sqlite_query(&s->rconn, req.what);
+		do_query(s, &req);
 		pthread_mutex_lock(&s->mutex);
 		done_push(s, req);
 	}
@@ -429,39 +465,42 @@ static int dir_lock(const char *dir, char *err, size_t cap)
 
 static int last_batch_read(struct conn *c, uint64_t *out)
 {
-	sqlite3_stmt *st;
-	int rc;
+	sqlite3_stmt *st = NULL;
+	int rc = conn_err(c, sqlite3_prepare_v2(c->db, "SELECT batch_no FROM batch WHERE id=1", -1, &st, NULL));
 
-	if (sqlite3_prepare_v2(c->db, "SELECT batch_no FROM batch WHERE id=1", -1, &st, NULL) != SQLITE_OK)
-		return -1;
-	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW)
+	if (!rc)
+		rc = st_row(c, st);
+	if (rc > 0)
 		*out = (uint64_t)sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
-	return rc == SQLITE_ROW ? 0 : -1;
+	return !rc ? conn_corrupt(c, "the number of the last batch is missing") : rc > 0 ? 0 : rc;
 }
 
 static int conns_open(struct store_sqlite *s, const char *dir, char *err, size_t cap)
 {
-	char path[4096];
+	int rc;
 
-	if (snprintf(path, sizeof(path), "%s/otagw.db", dir) >= (int)sizeof(path)) {
+	if (snprintf(s->path, sizeof(s->path), "%s/otagw.db", dir) >= (int)sizeof(s->path)) {
 		snprintf(err, cap, "state directory: name too long");
 		return -1;
 	}
-	s->wconn.db = sqlite_open_writer(path, err, cap);
+	s->wconn.path = s->rconn.path = s->path;
+	s->wconn.db = sqlite_open_writer(s->path, err, cap);
 	if (!s->wconn.db)
 		return -1;
-	s->rconn.db = sqlite_open_reader(path, err, cap);
+	s->rconn.db = sqlite_open_reader(s->path, err, cap);
 	if (!s->rconn.db)
 		return -1;
-	if (conn_prepare(&s->wconn, true) || last_batch_read(&s->wconn, &s->committer.last_batch)) {
-		snprintf(err, cap, "%s: not the tables this program knows: %s: restore it from a backup", path,
-			 sqlite3_errmsg(s->wconn.db));
+	rc = conn_prepare(&s->wconn, true);
+	if (!rc)
+		rc = last_batch_read(&s->wconn, &s->committer.last_batch);
+	if (rc) {
+		conn_why(&s->wconn, rc, err, cap);
 		return -1;
 	}
-	if (conn_prepare(&s->rconn, false)) {
-		snprintf(err, cap, "%s: cannot read: %s", path, sqlite3_errmsg(s->rconn.db));
+	rc = conn_prepare(&s->rconn, false);
+	if (rc) {
+		conn_why(&s->rconn, rc, err, cap);
 		return -1;
 	}
 	sqlite3_wal_hook(s->wconn.db, wal_hook, s);
@@ -511,9 +550,10 @@ struct store *store_sqlite_open(const struct store_sqlite_cfg *cfg, char *err, s
 	pthread_once(&once, library_set_up);
 	s->store.ops = &sqlite_ops;
 	s->flush_extra_us = cfg->flush_extra_us;
+	s->wal_pages_max = cfg->wal_pages_max ? (int)cfg->wal_pages_max : WAL_PAGES_MAX;
 	s->lock_fd = -1;
 	s->committer.c = &s->wconn;
-	s->committer.order = calloc(STORE_BATCH_OPS_MAX, sizeof(*s->committer.order));
+	s->committer.order = malloc(STORE_BATCH_OPS_MAX * sizeof(*s->committer.order));
 	pthread_mutex_init(&s->mutex, NULL);
 	pthread_cond_init(&s->work, NULL);
 	pthread_cond_init(&s->query, NULL);
