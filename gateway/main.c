@@ -105,8 +105,10 @@ static int open_keystore(struct parts *p, char *err)
 	else
 		kp.passphrase_path = p->cfg.kek_path;
 	memcpy(q.digits, meta.key, sizeof(meta.key));
-	if (store_query_wait(p->store, &q)) {
-		snprintf(err, ERR_MAX, "%s: the keystore's check record cannot be read", p->cfg.state_dir);
+	rc = store_query_wait(p->store, &q);
+	if (rc) {
+		snprintf(err, ERR_MAX, "the keystore's check record cannot be read: %s", store_why_text(rc, q.why));
+		rc = -1;
 		goto out;
 	}
 	if (ks_open(&p->ks, &kp, q.n ? check->bytes : NULL, q.n ? check->len : 0, made, err, ERR_MAX))
@@ -118,8 +120,8 @@ static int open_keystore(struct parts *p, char *err)
 		if (b && store_batch_add(b, ST_META_PUT, &meta, made, sizeof(made)))
 			rc = store_commit_wait(p->store, b);
 		if (rc)
-			snprintf(err, ERR_MAX, "%s: the keystore's check record cannot be written: %s",
-				 p->cfg.state_dir, store_strerror(rc));
+			snprintf(err, ERR_MAX, "the keystore's check record cannot be written: %s",
+				 b ? store_why_text(rc, b->why) : "out of memory");
 		if (b)
 			store_batch_free(b);
 	}
@@ -384,6 +386,7 @@ int main(int argc, char **argv)
 	}
 	guard_memory();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a full disk: the write says so, and we go on */
 	config_default(&p.cfg);
 	if (config_read(&p.cfg, path, err)) {
 		fprintf(stderr, "otagwd: %s\n", err);

@@ -171,17 +171,18 @@ static void claim_done(struct store_fetch *f, int rc)
 	if (rc == STORE_E_CLOSED)
 		return;
 	if (rc == STORE_E_CORRUPT) {
-		gw_set_fatal(gw, "the store cannot read a campaign's targets: %s", store_strerror(rc));
+		gw_set_fatal(gw, "the store cannot read a campaign's targets: %s", store_why_text(rc, f->why));
 		return;
 	}
 	if (rc) {
-		gw_log(gw, 4, "store: reading targets failed (%s), trying again", store_strerror(rc));
+		gw_read_failed(gw, "a campaign's targets", rc, f->why);
 		gw->campaign[cl->campaign].claim_pending = false;
 		cl->used = false;
 		gw->fetches--;
 		gw->claim_hold_ms = gw->now_ms + FETCH_RETRY_MS;
 		return;
 	}
+	gw->read_alarm[0] = 0;
 	campaign_claimed(gw, cl);
 }
 

@@ -328,7 +328,7 @@ static void fetch_done(struct store_fetch *f, int rc)
 	struct gw *gw = s->gw;
 
 	if (rc == STORE_E_CORRUPT) {
-		gw_set_fatal(gw, "the store cannot read a card: %s", store_strerror(rc));
+		gw_set_fatal(gw, "the store cannot read a card: %s", store_why_text(rc, f->why));
 		return;
 	}
 	if (rc == STORE_E_CLOSED)
@@ -338,10 +338,11 @@ static void fetch_done(struct store_fetch *f, int rc)
 	if (rc || (f->n && !s->card)) {
 		/* nothing that came in is dropped: read again, a little later */
 		if (rc)
-			gw_log(gw, 4, "store: reading a card failed (%s), trying again", store_strerror(rc));
+			gw_read_failed(gw, "a card", rc, f->why);
 		s->again_ms = gw->now_ms + FETCH_RETRY_MS;
 		return;
 	}
+	gw->read_alarm[0] = 0;
 	if (s->card)
 		s->card->pins++;
 	s->ready = true;

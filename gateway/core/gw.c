@@ -15,7 +15,7 @@ void gw_assert_failed(const char *file, int line, const char *expr)
 
 void gw_log(struct gw *gw, int level, const char *fmt, ...)
 {
-	char line[320];
+	char line[GW_ALARM_MAX + 160];
 	va_list ap;
 
 	if (!gw->deps.log)
@@ -302,6 +302,41 @@ static void batch_close(struct gw *gw)
 	batch_submit(gw);
 }
 
+/* The same batch is tried again; what came in with it is in it, so nothing is dropped. */
+static void commit_failed(struct gw *gw, const struct store_batch *b, int rc)
+{
+	const char *why = store_why_text(rc, b->why);
+
+	gw->stats.commit_failures++;
+	gw->commit_backoff_ms = gw->commit_backoff_ms ? gw->commit_backoff_ms * 2 : COMMIT_RETRY_MS;
+	if (gw->commit_backoff_ms > COMMIT_RETRY_MAX_MS)
+		gw->commit_backoff_ms = COMMIT_RETRY_MAX_MS;
+	gw->commit_retry_ms = gw->now_ms + gw->commit_backoff_ms;
+	if (strncmp(gw->commit_alarm, why, strlen(why)) != 0) /* once for each cause, not for each try */
+		gw_log(gw, 3, "store: batch %llu not committed: %s; submits stopped, nothing is lost, tried again",
+		       (unsigned long long)b->batch_no, why);
+	snprintf(gw->commit_alarm, sizeof(gw->commit_alarm),
+		 "%s; until then nothing is sent, nothing is lost: otagwd tries again every %u s", why,
+		 COMMIT_RETRY_MAX_MS / 1000);
+}
+
+void gw_read_failed(struct gw *gw, const char *what, int rc, const char *why)
+{
+	const char *text = store_why_text(rc, why);
+
+	if (rc == STORE_E_BUSY && !*why)
+		return; /* more reads than the store takes at a time: that passes */
+	if (strncmp(gw->read_alarm, text, strlen(text)) != 0)
+		gw_log(gw, 3, "store: reading %s failed: %s; nothing is lost, tried again", what, text);
+	snprintf(gw->read_alarm, sizeof(gw->read_alarm),
+		 "%s; who waits for it goes on then, nothing is lost: otagwd tries again at once", text);
+}
+
+const char *gw_alarm(const struct gw *gw)
+{
+	return gw->commit_alarm[0] ? gw->commit_alarm : gw->read_alarm[0] ? gw->read_alarm : NULL;
+}
+
 static void on_committed(struct store_batch *b, int rc)
 {
 	struct gw *gw = b->ctx;
@@ -311,24 +346,19 @@ static void on_committed(struct store_batch *b, int rc)
 		return;
 	if (rc == STORE_E_CORRUPT) {
 		gw_set_fatal(gw, "the store refused batch %llu: %s", (unsigned long long)b->batch_no,
-			     store_strerror(rc));
+			     store_why_text(rc, b->why));
 		return;
 	}
 	if (rc) {
-		/* the same batch is tried again; what came in with it is in it, so nothing is dropped */
-		gw->stats.commit_failures++;
-		if (!gw->commit_backoff_ms)
-			gw->commit_backoff_ms = COMMIT_RETRY_MS;
-		else if (gw->commit_backoff_ms * 2 <= COMMIT_RETRY_MAX_MS)
-			gw->commit_backoff_ms *= 2;
-		gw->commit_retry_ms = gw->now_ms + gw->commit_backoff_ms;
-		gw_log(gw, 3, "store: batch %llu not committed (%s); submits stopped, next try in %u ms",
-		       (unsigned long long)b->batch_no, store_strerror(rc), gw->commit_backoff_ms);
+		commit_failed(gw, b, rc);
 		return;
 	}
 	if (gw->commit_backoff_ms)
 		gw_log(gw, 5, "store: batch %llu committed, submits go on", (unsigned long long)b->batch_no);
 	gw->commit_backoff_ms = 0;
+	gw->commit_alarm[0] = 0;
+	if (!gw->fetches_waiting && gw->claim_hold_ms <= gw->now_ms)
+		gw->read_alarm[0] = 0; /* nobody waits for a read any more */
 	gw->stats.commits++;
 	gw->committed = b->batch_no;
 	gw->committed_fetch_seq = gw->flying_fetch_seq;
@@ -458,7 +488,7 @@ static void load_done(struct store_query *q, int rc)
 	if (rc == STORE_E_CLOSED)
 		return;
 	if (rc) {
-		gw_set_fatal(gw, "the store cannot be read at start: %s", store_strerror(rc));
+		gw_set_fatal(gw, "the store cannot be read at start: %s", store_why_text(rc, q->why));
 		return;
 	}
 	switch (gw->phase) {
@@ -719,7 +749,7 @@ void gw_stats(const struct gw *gw, struct gw_stats *out)
 	out->open = gw->open;
 	out->open_high = gw->open_high;
 	out->parked = gw->ev_used - gw->inbox_n;
-	out->store_alarm = gw->commit_backoff_ms != 0;
+	out->store_alarm = gw_alarm(gw) != NULL;
 	out->batch_no = gw->committed;
 }
 

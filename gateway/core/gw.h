@@ -156,11 +156,15 @@ struct gw_stats {
 	uint64_t events, steps, commits, commit_failures, fetches, submits, por_ok, por_hint, por_bad_mac, por_stray,
 		por_duplicate, mo_other, alerts, timers, probes, withdrawn, inbox_full, counters_near_end;
 	unsigned inbox, inbox_high, resident, resident_high, open, open_high, parked;
-	bool store_alarm; /* the last commit failed and is being tried again */
+	bool store_alarm; /* the store failed and is asked again: see gw_alarm() */
 	uint64_t batch_no;
 };
 void gw_stats(const struct gw *gw, struct gw_stats *out);
 uint32_t gw_epoch(const struct gw *gw); /* what counters taken or imported now belong to */
+
+/* What is wrong with the store at this moment, in a sentence that says what to do; NULL when nothing is. */
+#define GW_ALARM_MAX (STORE_WHY_MAX + 160)
+const char *gw_alarm(const struct gw *gw);
 
 /* Names for every plane: states, evidence. */
 const char *txn_state_name(uint8_t s);

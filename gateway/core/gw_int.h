@@ -165,7 +165,7 @@ struct gw {
 	struct gw_deps deps;
 	int64_t now_ms;	  /* of the step that runs */
 	int64_t start_ms; /* of this process life */
-	char fatal[160];
+	char fatal[GW_ALARM_MAX];
 
 	/* events */
 	struct ev_node *ev_pool, *ev_free;
@@ -217,6 +217,7 @@ struct gw {
 	bool committing;
 	int64_t commit_retry_ms; /* the failed batch is tried again then, 0: none failed */
 	uint32_t commit_backoff_ms;
+	char commit_alarm[GW_ALARM_MAX], read_alarm[GW_ALARM_MAX]; /* what is wrong now, "" nothing */
 
 	/* effects, in batch order */
 	struct fx_node *fx;
@@ -358,6 +359,7 @@ void gw_story(struct gw *gw, uint64_t card, uint64_t cmd, enum story_kind kind, 
 	      const char *fmt, ...) __attribute__((format(printf, 7, 8)));
 struct store_op *gw_op(struct gw *gw, enum store_op_kind kind, const void *row, const void *bytes, size_t len);
 bool gw_stray_kept(struct gw *gw, bool known);
+void gw_read_failed(struct gw *gw, const char *what, int rc, const char *why);
 bool gw_batch_full(const struct gw *gw);
 void gw_ev_free(struct gw *gw, struct ev_node *n);
 void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev);

@@ -41,12 +41,15 @@ void api_fail(struct api_to to, enum api_status status, const char *code, const 
 	to.done(to.ctx, &r);
 }
 
-void api_fail_store(const struct api *a, struct api_to to, int rc)
+/* A damaged page that only a question has met stays an alarm: somebody must look, and the core may not have come there yet. */
+void api_fail_store(struct api *a, struct api_to to, int rc, const char *why)
 {
-	api_log(a, 4, "store: %s (%d)", store_strerror(rc), rc);
+	if (rc == STORE_E_CORRUPT)
+		snprintf(a->damaged, sizeof(a->damaged), "%s", store_why_text(rc, why));
+	api_log(a, 4, "store: %s (%d)", store_why_text(rc, why), rc);
 	api_fail(to, API_NOT_READY, "store",
 		 "the store could not do it: %s; nothing of this request was written, send it again later",
-		 store_strerror(rc));
+		 store_why_text(rc, why));
 }
 
 /* ------------------------------------------------------------------------------------------------- calls */
@@ -121,16 +124,18 @@ void api_free(struct api *a)
 static int drop_unfinished(struct api *a, const struct campaign_row *row, char *err, size_t cap)
 {
 	struct store_batch *b = store_batch_new();
+	const char *why = "out of memory";
 	int rc = STORE_E_IO;
 
 	if (b && store_batch_add(b, ST_CAMPAIGN_DROP, row, NULL, 0))
 		rc = store_commit_wait(a->deps.store, b);
-	store_batch_free(b);
+	if (b)
+		why = store_why_text(rc, b->why);
 	if (rc)
-		snprintf(err, cap, "cannot drop campaign %s, whose list never finished coming in: %s", row->name,
-			 store_strerror(rc));
+		snprintf(err, cap, "cannot drop campaign %s, whose list never finished coming in: %s", row->name, why);
 	else
 		api_log(a, 5, "campaign %s: its list never finished coming in, dropped; create it again", row->name);
+	store_batch_free(b);
 	return rc ? -1 : 0;
 }
 
@@ -147,7 +152,7 @@ int api_start_cleanup(struct api *a, char *err, size_t err_cap)
 		if (!rc)
 			rc = store_query_wait(a->deps.store, &q);
 		if (rc) {
-			snprintf(err, err_cap, "cannot read the campaigns: %s", store_strerror(rc));
+			snprintf(err, err_cap, "cannot read the campaigns: %s", store_why_text(rc, q.why));
 			return -1;
 		}
 		for (unsigned i = 0; i < q.n; i++) {
@@ -164,14 +169,10 @@ int api_start_cleanup(struct api *a, char *err, size_t err_cap)
 const char *api_alarm(const struct api *a)
 {
 	const char *fatal = gw_fatal(a->deps.gw);
-	struct gw_stats s;
 
 	if (fatal)
 		return fatal;
-	gw_stats(a->deps.gw, &s);
-	return s.store_alarm ? "the store does not take commits: see the log; nothing is lost, the same batch is tried "
-			       "again" :
-			       NULL;
+	return *a->damaged ? a->damaged : gw_alarm(a->deps.gw);
 }
 
 struct status_call {

@@ -156,7 +156,7 @@ static void create_done(struct store_batch *b, int rc)
 	else if (!rc && !op && !b->dry_run)
 		campaign_abandon(a, b->ops[0].row);
 	if (rc) {
-		api_fail_store(a, to, rc);
+		api_fail_store(a, to, rc, b->why);
 	} else if (op == STORE_R_DUP_NAME) {
 		api_fail(to, API_REFUSED, "name-taken",
 			 "campaign %s exists already (or its list is still coming in): take another name, or delete it",
@@ -320,7 +320,7 @@ static void campaign_committed(struct store_batch *b, int rc)
 	struct session *s = session_find(ch->call.a, SESSION_CAMPAIGN, ch->session);
 
 	if (rc || !s) {
-		chunk_failed(ch, s, rc ? rc : STORE_E_CLOSED);
+		chunk_failed(ch, s, rc ? rc : STORE_E_CLOSED, b->why);
 		return;
 	}
 	for (size_t i = 0; i < b->n; i++) {
@@ -423,7 +423,7 @@ static void finish_done(struct store_batch *b, int rc)
 	if (s)
 		s->busy = false;
 	if (rc || b->ops[0].rc) {
-		api_fail_store(a, to, rc ? rc : b->ops[0].rc);
+		api_fail_store(a, to, rc ? rc : b->ops[0].rc, b->why);
 	} else if (!s) {
 		api_fail(to, API_NOT_FOUND, "no-such-intake", "the intake is gone");
 	} else if (c->full) {
@@ -504,7 +504,7 @@ static void delete_done(struct store_batch *b, int rc)
 	struct api_reply r = { .status = API_OK, .verb = &v };
 
 	if (rc)
-		api_fail_store(c->call.a, to, rc);
+		api_fail_store(c->call.a, to, rc, b->why);
 	else if (b->ops[0].rc)
 		api_fail(to, API_REFUSED, "refused", "campaign %s cannot be deleted: %s", c->row.name,
 			 store_strerror(b->ops[0].rc));

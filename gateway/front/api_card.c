@@ -139,7 +139,7 @@ static void card_answer(struct card_call *c)
 
 static void card_fail(struct card_call *c, int rc)
 {
-	api_fail_store(c->call.a, c->call.to, rc);
+	api_fail_store(c->call.a, c->call.to, rc, c->q.why);
 	call_free(&c->call);
 }
 
@@ -319,7 +319,7 @@ static void cards_done(struct store_query *q, int rc)
 	struct api_reply r = { .status = API_OK, .cards = &page };
 
 	if (rc)
-		api_fail_store(c->call.a, c->call.to, rc);
+		api_fail_store(c->call.a, c->call.to, rc, q->why);
 	else
 		c->call.to.done(c->call.to.ctx, &r);
 	call_free(&c->call);

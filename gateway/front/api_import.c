@@ -176,7 +176,7 @@ static void import_committed(struct store_batch *b, int rc)
 	struct session *s = session_find(ch->call.a, SESSION_IMPORT, ch->session);
 
 	if (rc) {
-		chunk_failed(ch, s, rc);
+		chunk_failed(ch, s, rc, b->why);
 		return;
 	}
 	for (size_t i = 0; i < b->n; i++) {

@@ -66,6 +66,7 @@ struct api {
 	unsigned n_calls;
 	uint64_t next_session, next_request, next_campaign;
 	bool stopping;
+	char damaged[STORE_WHY_MAX]; /* a question has met it: stays an alarm */
 };
 
 int64_t api_now(const struct api *a);
@@ -75,7 +76,7 @@ void api_log(const struct api *a, int level, const char *fmt, ...) __attribute__
 void api_fail(struct api_to to, enum api_status status, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* The store's error as an answer. */
-void api_fail_store(const struct api *a, struct api_to to, int rc);
+void api_fail_store(struct api *a, struct api_to to, int rc, const char *why);
 
 /* ---- calls ---- */
 /* A call of `size` octets that begins with struct call, zeroed; NULL after answering "too many" or "no memory". */
@@ -118,7 +119,7 @@ void chunk_commit(struct chunk *ch, void (*done)(struct store_batch *b, int rc))
 /* Answers and ends a chunk whose operations have been judged; s may have gone meanwhile (NULL). */
 void chunk_end(struct chunk *ch, struct session *s);
 /* The commit failed: the chunk may be sent again. */
-void chunk_failed(struct chunk *ch, struct session *s, int rc);
+void chunk_failed(struct chunk *ch, struct session *s, int rc, const char *why);
 /* Maps header names to columns.  keyset: the versions asked for (imports), n_keysets 0: no key columns are known. */
 int header_map(struct session *s, const struct csv_record *r, const char *const *known, size_t n_known, char *why,
 	       size_t cap);

@@ -51,7 +51,7 @@ static void lookup_done(struct store_query *q, int rc)
 		return;
 	}
 	if (rc)
-		api_fail_store(c->call.a, c->call.to, rc);
+		api_fail_store(c->call.a, c->call.to, rc, q->why);
 	else if (!found)
 		no_such_campaign(c->call.to, c->arg.name);
 	else
@@ -117,7 +117,7 @@ static void show_done(struct store_query *q, int rc)
 	struct api_reply r = { .status = API_OK, .campaign = &c->one };
 
 	if (rc) {
-		api_fail_store(c->call.a, c->call.to, rc);
+		api_fail_store(c->call.a, c->call.to, rc, q->why);
 	} else {
 		counts_take(&c->one, c->count, q->n);
 		c->call.to.done(c->call.to.ctx, &r);
@@ -231,7 +231,7 @@ static void list_counted(struct store_query *q, int rc)
 	struct list_call *c = q->ctx;
 
 	if (rc) {
-		api_fail_store(c->call.a, c->call.to, rc);
+		api_fail_store(c->call.a, c->call.to, rc, q->why);
 		call_free(&c->call);
 		return;
 	}
@@ -246,7 +246,7 @@ static void list_rows(struct campaign_rows *r, int rc)
 	c->view = rc ? NULL : calloc(r->n + 1, sizeof(*c->view));
 	if (!c->view) {
 		if (rc)
-			api_fail_store(c->call.a, c->call.to, rc);
+			api_fail_store(c->call.a, c->call.to, rc, r->q.why);
 		else
 			api_fail(c->call.to, API_NOT_READY, "no-memory", "out of memory: try again later");
 		call_free(&c->call);

@@ -138,7 +138,7 @@ static void report_done(struct store_query *q, int rc)
 	struct api_reply r = { .status = API_OK, .report = &page };
 
 	if (rc)
-		api_fail_store(c->call.a, c->call.to, rc);
+		api_fail_store(c->call.a, c->call.to, rc, q->why);
 	else
 		c->call.to.done(c->call.to.ctx, &r);
 	call_free(&c->call);

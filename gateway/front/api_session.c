@@ -47,7 +47,7 @@ static void abandon_done(struct store_batch *b, int rc)
 	if (rc)
 		api_log(c->call.a, 4,
 			"an abandoned campaign stays in the store until it is deleted, or the next start: %s",
-			store_strerror(rc));
+			store_why_text(rc, b->why));
 	call_free(&c->call);
 }
 
@@ -405,7 +405,7 @@ void chunk_end(struct chunk *ch, struct session *s)
 	call_free(&ch->call);
 }
 
-void chunk_failed(struct chunk *ch, struct session *s, int rc)
+void chunk_failed(struct chunk *ch, struct session *s, int rc, const char *why)
 {
 	struct api *a = ch->call.a;
 	struct api_to to = ch->call.to;
@@ -414,6 +414,6 @@ void chunk_failed(struct chunk *ch, struct session *s, int rc)
 		s->busy = false;
 		header_again(s, ch);
 	}
-	api_fail_store(a, to, rc);
+	api_fail_store(a, to, rc, why);
 	call_free(&ch->call);
 }
