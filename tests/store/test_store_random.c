@@ -2,10 +2,13 @@
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * Neither is the truth; they were written apart, so that where one has slipped the other is unlikely to have slipped the
- * same way.  Few cards and few numbers, so that collisions are the rule.  Each seed is one run; a failure prints it.
+ * same way.  Few cards and few numbers, so that collisions are the rule.  Now and then a call of the disk fails: the memory
+ * store is told to fail as well, and the same batch goes to both again.  Each seed is one run; a failure prints it.
  */
+#include <sqlite3.h>
 #include <unistd.h>
 
+#include "fault_vfs.h"
 #include "store_test.h"
 
 #define CARDS	  12
@@ -34,16 +37,24 @@ struct pair {
 	struct store_batch *b[_KINDS];
 	uint64_t batch_no;
 	unsigned seed, cards; /* cards there were before this batch */
+	unsigned faults;
+	int mem_rc; /* what commits of the memory store answer */
 };
+
+static int mem_fault(void *ctx, struct store_batch *b)
+{
+	return ((struct pair *)ctx)->mem_rc;
+}
 
 static void open_both(struct pair *p)
 {
+	const struct store_mem_hooks hooks = { .fault = mem_fault, .ctx = p };
 	char err[256] = "";
 
 	p->s[SQLITE] = store_sqlite_open(&(struct store_sqlite_cfg){ .dir = p->dir }, err, sizeof(err));
 	if (!p->s[SQLITE])
 		fail_msg("%s", err);
-	p->s[MEMORY] = store_mem_open(p->disk, NULL);
+	p->s[MEMORY] = store_mem_open(p->disk, &hooks);
 }
 
 static void close_both(struct pair *p)
@@ -207,6 +218,29 @@ static void add_rest(struct pair *p)
 	}
 }
 
+static void maybe_fault(void)
+{
+	if (!dice(6))
+		fv_arm(&(struct fv_fault){ FV_WRITE | FV_SYNC | FV_READ, .nth = 1 + dice(12),
+					   .error = dice(2) ? SQLITE_FULL : SQLITE_IOERR, .half = true });
+}
+
+/* Both: when the disk fails, the memory is told to. */
+static void commit_both(struct pair *p, int rc[_KINDS])
+{
+	bool again;
+
+	maybe_fault();
+	do {
+		rc[SQLITE] = store_commit_wait(p->s[SQLITE], p->b[SQLITE]);
+		again = rc[SQLITE] == STORE_E_FULL || rc[SQLITE] == STORE_E_IO;
+		p->mem_rc = again ? rc[SQLITE] : STORE_OK;
+		p->faults += again;
+		rc[MEMORY] = store_commit_wait(p->s[MEMORY], p->b[MEMORY]);
+	} while (again);
+	fv_disarm();
+}
+
 static void step(struct pair *p)
 {
 	static void (*const adds[])(struct pair *) = { add_card_insert, add_card_change, add_campaign, add_plan,
@@ -228,8 +262,8 @@ static void step(struct pair *p)
 	for (int k = 0; k < _KINDS; k++) {
 		p->b[k]->batch_no = numbered && !dry ? p->batch_no + 1 : 0;
 		p->b[k]->dry_run = dry;
-		rc[k] = store_commit_wait(p->s[k], p->b[k]);
 	}
+	commit_both(p, rc);
 	if (rc[0] != rc[1])
 		fail_msg("seed %u: batch %d and %d", p->seed, rc[0], rc[1]);
 	p->batch_no += numbered && !dry && !rc[0];
@@ -366,6 +400,7 @@ static void run_seed(unsigned seed)
 		store_batch_free(p.b[k]);
 	store_mem_disk_free(p.disk);
 	remove_dir(p.dir);
+	assert_true(p.faults > 0);
 }
 
 static void test_random(void **state)
@@ -380,9 +415,21 @@ static void test_random(void **state)
 		run_seed(seed);
 }
 
+static int disk_in(void **state)
+{
+	fv_install();
+	return 0;
+}
+
+static int disk_out(void **state)
+{
+	fv_remove();
+	return 0;
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_random) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(test_random, disk_in, disk_out) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,9 +3,12 @@
  */
 #include "front_fix.h"
 
+#include <poll.h>
+
 #include "http_int.h"
 
 #define TURNS_MAX 1000
+#define DISK_MS	  20 /* a store on a disk completes when it likes: looked for at most so long in a turn */
 
 static int64_t fix_utc(void *ctx)
 {
@@ -65,7 +68,12 @@ static void start(struct front *f, const char *profile_dir)
 			       .log = fix_log,
 			       .log_ctx = f };
 
-	f->store = store_mem_open(f->disk, &hooks);
+	if (f->state_dir)
+		f->store = store_sqlite_open(&(struct store_sqlite_cfg){ .dir = f->state_dir }, err, sizeof(err));
+	else
+		f->store = store_mem_open(f->disk, &hooks);
+	if (!f->store)
+		fail_msg("%s", err);
 	assert_int_equal(ks_open(&f->ks, &kp, NULL, 0, check, err, sizeof(err)), 0);
 	gw_cfg_default(&cfg);
 	cfg.limits.resident_max = 64;
@@ -97,7 +105,7 @@ static void stop(struct front *f)
 
 static const char *kept_profile_dir;
 
-struct front *front_new(const char *profile_dir)
+struct front *front_new_at(const char *profile_dir, const char *state_dir)
 {
 	struct front *f = calloc(1, sizeof(*f));
 	char err[ERRTAB_ERR_MAX];
@@ -109,9 +117,17 @@ struct front *front_new(const char *profile_dir)
 	f->errtab = errtab_new(err);
 	assert_non_null(f->errtab);
 	f->disk = store_mem_disk_new();
+	f->state_dir = state_dir;
+	if (state_dir)
+		f->n_links = 1;
 	kept_profile_dir = profile_dir;
 	start(f, profile_dir);
 	return f;
+}
+
+struct front *front_new(const char *profile_dir)
+{
+	return front_new_at(profile_dir, NULL);
 }
 
 void front_free(struct front *f)
@@ -131,8 +147,11 @@ void front_restart(struct front *f)
 
 void front_turn(struct front *f)
 {
+	struct pollfd p = { .fd = f->store->ops->fd(f->store), .events = POLLIN };
 	struct gw_effect fx;
 
+	if (p.fd >= 0)
+		(void)poll(&p, 1, DISK_MS);
 	f->store->ops->poll(f->store);
 	gw_step(f->gw, f->now_ms);
 	while (gw_effect_next(f->gw, &fx)) {

@@ -26,6 +26,7 @@ struct front {
 	uint32_t dice;
 	struct errtab *errtab;
 	struct store_mem_disk *disk;
+	const char *state_dir; /* a real store there instead of the one in memory, and one link */
 	struct store *store;
 	struct ks *ks;
 	struct gw *gw;
@@ -43,6 +44,8 @@ struct front {
 };
 
 struct front *front_new(const char *profile_dir);
+/* On SQLite in a directory of the caller's, with one link that the test plays. */
+struct front *front_new_at(const char *profile_dir, const char *state_dir);
 void front_free(struct front *f);
 /* Restarts everything but the disk. */
 void front_restart(struct front *f);

@@ -503,7 +503,7 @@ static void test_alarm(void **state)
 		front_turn(f);
 	assert_int_equal(f->answers, 0);
 	show(f, "swap1");
-	has(front_s(f, "alarm"), "does not take commits");
+	has(front_s(f, "alarm"), "tries again every 5 s");
 	assert_true(json_is_null(json_object_get(f->json, "eta_s")));
 	f->core_fault = STORE_OK;
 	f->now_ms += 3600000;
