@@ -36,12 +36,12 @@ struct control {
 
 static void row_of(struct server *s, uint32_t card, struct truth_row *r)
 {
-	const struct sim_card *c = &server_fleet(s)->cards[card];
+	const struct sim_card *c = &server_otasim(s)->fleet.cards[card];
 
 	memset(r, 0, sizeof(*r));
 	sim_card_truth(c, &r->t);
 	memcpy(r->imsi_first, c->imsi_first, sizeof(r->imsi_first));
-	r->present = sim_air_present(server_air(s), card);
+	r->present = sim_air_present(server_otasim(s)->air, card);
 }
 
 static void cmd_cards(struct server *s, struct evbuffer *out)
@@ -50,7 +50,7 @@ static void cmd_cards(struct server *s, struct evbuffer *out)
 	struct truth_row r;
 
 	evbuffer_add_printf(out, "%s\n", TRUTH_HEADER);
-	for (uint32_t i = 0; i < server_fleet(s)->n; i++) {
+	for (uint32_t i = 0; i < server_otasim(s)->fleet.n; i++) {
 		row_of(s, i, &r);
 		truth_print(line, &r);
 		evbuffer_add_printf(out, "%s\n", line);
@@ -61,7 +61,7 @@ static void cmd_cards(struct server *s, struct evbuffer *out)
 /* The card named by ICCID, or -1 after an error line. */
 static int64_t card_arg(struct server *s, const char *iccid, struct evbuffer *out)
 {
-	int64_t card = fleet_find(server_fleet(s), iccid);
+	int64_t card = fleet_find(&server_otasim(s)->fleet, iccid);
 
 	if (card < 0)
 		evbuffer_add_printf(out, "error no card \"%s\"\n", iccid);
@@ -71,12 +71,14 @@ static int64_t card_arg(struct server *s, const char *iccid, struct evbuffer *ou
 static void cmd_card(struct server *s, const char *iccid, struct evbuffer *out)
 {
 	int64_t card = card_arg(s, iccid, out);
+	const struct card_book *b;
 	const struct sim_card *c;
 	struct truth_row r;
 
 	if (card < 0)
 		return;
-	c = &server_fleet(s)->cards[card];
+	c = &server_otasim(s)->fleet.cards[card];
+	b = run_card(server_otasim(s)->run, (uint32_t)card);
 	row_of(s, (uint32_t)card, &r);
 	evbuffer_add_printf(out, "iccid %s\nmsisdn %s\nimsi_first %s\nimsi_stored %s\nimsi_presented %s\n", c->iccid,
 			    c->msisdn, c->imsi_first, r.t.imsi_stored, r.t.imsi_presented);
@@ -87,6 +89,8 @@ static void cmd_card(struct server *s, const char *iccid, struct evbuffer *out)
 	evbuffer_add_printf(out,
 			    "replays_refused %u\nsecurity_refused %u\nexecutions_max %u\nsame_cntr_other_packet %u\n",
 			    r.t.replays_refused, r.t.security_refused, r.t.executions_max, r.t.same_cntr_other_packet);
+	evbuffer_add_printf(out, "attempts %u\nsubmits %u\nreached %u\nproofs %u\n", b->attempts, b->submits,
+			    b->reached, b->proofs);
 	for (int i = 0; i < c->seen_count; i++)
 		evbuffer_add_printf(out,
 				    "seen cntr=%" PRIu64 " kvn=%u executed=%u imsi_update=%d packet=%016" PRIx64 "\n",
@@ -101,14 +105,14 @@ static void cmd_stats(struct server *s, struct evbuffer *out)
 	struct smsc_stats m;
 	uint32_t present = 0;
 
-	sim_air_stats(server_air(s), &a);
-	smsc_stats(server_smsc(s), &m);
-	for (uint32_t i = 0; i < server_fleet(s)->n; i++)
-		present += sim_air_present(server_air(s), i);
+	sim_air_stats(server_otasim(s)->air, &a);
+	smsc_stats(server_otasim(s)->smsc, &m);
+	for (uint32_t i = 0; i < server_otasim(s)->fleet.n; i++)
+		present += sim_air_present(server_otasim(s)->air, i);
 #define U(name, v) evbuffer_add_printf(out, name " %" PRIu64 "\n", (uint64_t)(v))
-	U("cards", server_fleet(s)->n);
+	U("cards", server_otasim(s)->fleet.n);
 	U("cards_present", present);
-	U("in_flight", sim_air_in_flight(server_air(s)));
+	U("in_flight", sim_air_in_flight(server_otasim(s)->air));
 	U("sessions", m.sessions);
 	U("bound", m.bound);
 	U("binds", m.binds);
@@ -150,7 +154,7 @@ static void cmd_stats(struct server *s, struct evbuffer *out)
 
 static void cmd_verify(struct server *s, const char *list, struct evbuffer *out)
 {
-	struct verify_job job = { .list = list, .times = 1, .n = server_fleet(s)->n };
+	struct verify_job job = { .list = list, .times = 1, .n = server_otasim(s)->fleet.n };
 	char *text = NULL;
 	size_t len = 0;
 	FILE *mem = open_memstream(&text, &len);
@@ -174,6 +178,21 @@ static void cmd_verify(struct server *s, const char *list, struct evbuffer *out)
 	free(job.rows);
 }
 
+static void cmd_scenario(struct server *s, struct evbuffer *out)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *mem = open_memstream(&text, &len);
+
+	if (mem) {
+		otasim_summary(server_otasim(s), mem);
+		fclose(mem);
+	}
+	evbuffer_add(out, text, len);
+	evbuffer_add_printf(out, "%s\n", mem ? "ok" : "error no memory");
+	free(text);
+}
+
 static void command(struct control *ctl, char *line, struct evbuffer *out)
 {
 	char *arg = strchr(line, ' ');
@@ -187,23 +206,25 @@ static void command(struct control *ctl, char *line, struct evbuffer *out)
 		cmd_card(ctl->server, arg, out);
 	} else if (!strcmp(line, "stats")) {
 		cmd_stats(ctl->server, out);
+	} else if (!strcmp(line, "scenario")) {
+		cmd_scenario(ctl->server, out);
 	} else if (!strcmp(line, "verify") && arg) {
 		cmd_verify(ctl->server, arg, out);
 	} else if (!strcmp(line, "power") && arg) {
 		card = card_arg(ctl->server, arg, out);
 		if (card >= 0) {
-			sim_air_power_cycle(server_air(ctl->server), (uint32_t)card);
+			sim_air_power_cycle(server_otasim(ctl->server)->air, (uint32_t)card);
 			evbuffer_add_printf(out, "ok\n");
 		}
 	} else if (!strcmp(line, "calm")) {
-		sim_air_calm(server_air(ctl->server));
+		sim_air_calm(server_otasim(ctl->server)->air);
 		evbuffer_add_printf(out, "ok\n");
 	} else if (!strcmp(line, "quit")) {
 		evbuffer_add_printf(out, "ok\n");
 		ctl->quitting = true; /* on_written() ends the loop */
 	} else {
-		evbuffer_add_printf(
-			out, "error commands are: cards, card ICCID, stats, verify FILE, power ICCID, calm, quit\n");
+		evbuffer_add_printf(out, "error commands are: cards, card ICCID, stats, scenario, verify FILE, power "
+					 "ICCID, calm, quit\n");
 	}
 }
 

@@ -1,53 +1,116 @@
-/* main.c - otasim: a virtual SMSC with a fleet of UICCs behind it.
+/* main.c - otasim: a virtual SMSC with a fleet of UICCs behind it, and a scenario that they live through.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
+#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server.h"
 #include "verify.h"
 
-#define ERR_MAX 256
+#define PORTS_MAX (SMSC_DOORS_MAX * (SCN_NAME_MAX + 8))
+
+enum { EXIT_PASSED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
 	event_base_loopexit(arg, NULL);
 }
 
-/* From here on a client may connect: the port file is the sign. */
-static int announce(const struct opts *o, const struct server *s, char *err, size_t err_cap)
+/* One line for each SMSC: its port and, when it has one, its name. */
+static void ports_text(const struct server *s, char out[PORTS_MAX])
 {
-	char port[16];
+	const struct otasim *o = server_otasim(s);
+	size_t at = 0;
 
-	snprintf(port, sizeof(port), "%u\n", server_port(s));
-	if (o->port_file[0] && write_atomically(o->port_file, port, err, err_cap) < 0)
+	for (unsigned i = 0; i < otasim_smscs(o); i++) {
+		const char *name = otasim_smsc_name(o, i);
+
+		at += (size_t)snprintf(out + at, PORTS_MAX - at, "%u%s%s\n", server_port(s, i), name[0] ? " " : "",
+				       name);
+	}
+}
+
+/* From here on a client may connect: the port file is the sign. */
+static int announce(const struct server *s, char err[OTASIM_ERR_MAX])
+{
+	const struct otasim *sim = server_otasim(s);
+	const struct opts *o = &sim->opts;
+	char ports[PORTS_MAX] = "";
+
+	ports_text(s, ports);
+	if (o->port_file[0] && write_atomically(o->port_file, ports, err, OTASIM_ERR_MAX) < 0)
 		return -1;
-	printf("otasim: %u cards (seed %llu, %s), SMPP on %s:%u%s%s\n", o->cards, (unsigned long long)o->seed,
-	       sim_alg_name(o->card.alg), o->host, server_port(s), o->control[0] ? ", control " : "", o->control);
+	printf("otasim: %u cards (seed %llu, %s), SMPP on %s:%u", sim->fleet.n, (unsigned long long)o->seed,
+	       sim_alg_name(o->card.alg), o->host, server_port(s, 0));
+	for (unsigned i = 1; i < otasim_smscs(sim); i++)
+		printf(", %u", server_port(s, i));
+	if (o->control[0])
+		printf(", control %s", o->control);
+	if (o->http_host[0])
+		printf(", http://%s:%u/", o->http_host, server_http_port(s));
+	putchar('\n');
 	fflush(stdout);
 	return 0;
 }
 
-static int run(const struct opts *o, struct event_base *base, struct fleet *fleet)
+static int junit_write(const struct otasim *o, char err[OTASIM_ERR_MAX])
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *mem = open_memstream(&text, &len);
+	int rc = -1;
+
+	snprintf(err, OTASIM_ERR_MAX, "no memory for the report");
+	if (mem) {
+		otasim_junit(o, mem);
+		if (fclose(mem) == 0)
+			rc = write_atomically(o->opts.junit, text, err, OTASIM_ERR_MAX);
+	}
+	free(text);
+	return rc;
+}
+
+/* What the scenario has come to. */
+static int conclude(struct otasim *o, const struct server *s)
+{
+	char err[OTASIM_ERR_MAX];
+
+	if (!o->opts.quiet)
+		server_summary(s, stderr);
+	if (!o->opts.scenario[0])
+		return EXIT_PASSED;
+	otasim_stop(o, server_now_ms(s)); /* when a signal has ended it */
+	otasim_summary(o, stdout);
+	fflush(stdout);
+	if (o->opts.junit[0] && junit_write(o, err) < 0) {
+		fprintf(stderr, "otasim: %s\n", err);
+		return EXIT_FAILED;
+	}
+	return otasim_verdict(o) == OTASIM_PASS ? EXIT_PASSED : EXIT_FAILED;
+}
+
+static int run(struct otasim *o, struct event_base *base)
 {
 	struct event *term = evsignal_new(base, SIGTERM, on_signal, base),
 		     *intr = evsignal_new(base, SIGINT, on_signal, base);
+	char err[OTASIM_ERR_MAX] = "no memory";
 	struct server *s = NULL;
-	char err[ERR_MAX] = "no memory";
-	int rc = -1;
+	bool dispatched = false;
+	int rc = EXIT_FAILED;
 
 	if (term && intr && event_add(term, NULL) == 0 && event_add(intr, NULL) == 0)
-		s = server_new(base, o, fleet, err, sizeof(err));
-	if (s && announce(o, s, err, sizeof(err)) == 0)
-		rc = event_base_dispatch(base) < 0 ? -1 : 0;
-	if (rc < 0)
+		s = server_new(base, o, err);
+	if (s && announce(s, err) == 0)
+		dispatched = event_base_dispatch(base) >= 0;
+	if (dispatched)
+		rc = conclude(o, s);
+	else
 		fprintf(stderr, "otasim: %s\n", err);
-	else if (!o->quiet)
-		server_summary(s, stderr);
 	server_free(s);
-	if (o->port_file[0] && rc == 0)
-		remove(o->port_file);
+	if (o->opts.port_file[0] && dispatched)
+		remove(o->opts.port_file);
 	if (term)
 		event_free(term);
 	if (intr)
@@ -55,36 +118,97 @@ static int run(const struct opts *o, struct event_base *base, struct fleet *flee
 	return rc;
 }
 
-int main(int argc, char **argv)
+/* What the file says, with what the command line says on top.  EXIT_PASSED: go on. */
+static int scenario_load(struct opts *o, struct scn **scn, int argc, char **argv)
+{
+	struct scn_given given = { .cards = o->has_cards ? o->cards : 0, .has_seed = o->has_seed, .seed = o->seed };
+	char path[OPT_PATH_MAX], err[SCN_ERR_MAX], *text;
+	size_t len;
+
+	memcpy(path, o->scenario, sizeof(path));
+	text = scenario_read(path, &len, err);
+	*scn = text ? scn_parse(path, text, len, &given, err) : NULL;
+	free(text);
+	if (!*scn) {
+		fprintf(stderr, "otasim: %s\n", err);
+		return EXIT_USAGE;
+	}
+	opts_default(o);
+	if (!opts_scenario(o, *scn, err)) {
+		fprintf(stderr, "otasim: %s\n", err);
+		return EXIT_USAGE;
+	}
+	return opts_take(o, argc, argv) == OPTS_RUN ? EXIT_PASSED : EXIT_USAGE;
+}
+
+/* Also what only shows when it is laid upon a fleet. */
+static int check(struct otasim *o)
+{
+	char err[OTASIM_ERR_MAX], end[SCN_TIME_TEXT_MAX];
+
+	if (otasim_begin(o, 0, err) < 0) {
+		fprintf(stderr, "otasim: %s\n", err);
+		return EXIT_USAGE;
+	}
+	printf("%s: %u cards, %u SMSC%s, %u rules, %u expectations, ends %s %s: fine\n", o->scn->file, o->scn->cards,
+	       o->scn->doors, o->scn->doors > 1 ? "s" : "", o->scn->rules, o->scn->expects,
+	       o->scn->end_exact ? "at" : "by", scn_time_text(end, o->scn->end_ms));
+	return EXIT_PASSED;
+}
+
+static int serve(struct otasim *o)
 {
 	struct event_base *base;
-	struct fleet fleet;
-	char err[ERR_MAX];
-	struct opts o;
-	int rc = -1;
+	char err[OTASIM_ERR_MAX];
+	int rc = EXIT_FAILED;
+
+	if (o->opts.check)
+		return check(o);
+	if (o->opts.dir[0] && otasim_write_lists(o, o->opts.dir, err) < 0) {
+		fprintf(stderr, "otasim: %s\n", err);
+		return EXIT_FAILED;
+	}
+	base = event_base_new();
+	if (base) {
+		rc = run(o, base);
+		event_base_free(base);
+	}
+	libevent_global_shutdown();
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	char err[OTASIM_ERR_MAX];
+	struct scn *scn = NULL;
+	struct otasim *o;
+	struct opts opts;
+	int rc = EXIT_PASSED;
 
 	if (argc > 1 && !strcmp(argv[1], "verify"))
 		return verify_main(argc - 1, argv + 1);
-	switch (opts_parse(&o, argc, argv)) {
+	switch (opts_parse(&opts, argc, argv)) {
 	case OPTS_RUN:
 		break;
 	case OPTS_EXIT_OK:
-		return 0;
+		return EXIT_PASSED;
 	default:
-		return 2;
+		return EXIT_USAGE;
 	}
-	if (fleet_init(&fleet, o.cards, o.seed, &o.card, o.new_imsi_prefix, err, sizeof(err)) < 0 ||
-	    (o.dir[0] && fleet_write(&fleet, o.dir, err, sizeof(err)) < 0)) {
-		fprintf(stderr, "otasim: %s\n", err);
-		fleet_free(&fleet);
-		return 1;
+	if (opts.scenario[0])
+		rc = scenario_load(&opts, &scn, argc, argv);
+	else
+		scn = scn_empty(opts.cards, opts.seed);
+	if (rc != EXIT_PASSED) {
+		scn_free(scn);
+		return rc;
 	}
-	base = event_base_new();
-	if (base)
-		rc = run(&o, base, &fleet);
-	if (base)
-		event_base_free(base);
-	fleet_free(&fleet);
-	libevent_global_shutdown();
-	return rc < 0 ? 1 : 0;
+	o = scn ? otasim_make(&opts, scn, err) : NULL;
+	if (!o) {
+		fprintf(stderr, "otasim: %s\n", scn ? err : "no memory");
+		return EXIT_FAILED;
+	}
+	rc = serve(o);
+	otasim_free(o);
+	return rc;
 }

@@ -17,6 +17,9 @@ static const char help[] =
 	"otasim - a virtual SMSC with coverage, bad weather and a fleet of UICCs\n"
 	"\n"
 	"  otasim --cards N --seed S [options]       run a fleet behind an SMPP 3.4 server until SIGTERM\n"
+	"  otasim --scenario FILE [options]          the same until the scenario has ended; its verdict is the exit "
+	"status\n"
+	"  otasim --scenario FILE --check            only say whether the file is right\n"
 	"  otasim verify LIST --control SOCK [...]   ask a running fleet what its cards hold (otasim verify --help)\n"
 	"\n"
 	"Fleet (everything follows from the seed)\n"
@@ -62,6 +65,11 @@ static const char help[] =
 	"  --paging T              transaction mode: a lost message is given up after this (default 1s)\n"
 	"  --up-retry T            a message nobody took is offered again after this (default 500ms)\n"
 	"  --refresh T             from REFRESH until the phone shows the new IMSI (default 100..500ms)\n"
+	"Scenario (the language: contrib/doc/otasim.md; \"set NAME VALUE\" in it sets options of this list)\n"
+	"  --scenario F            who is out of reach when, what day the SMSCs have, what is expected\n"
+	"  --junit F               the verdict as JUnit XML\n"
+	"  --http HOST:PORT        what happened, read-only: / /cards /messages /smsc /scenario\n"
+	"  --check                 read the scenario, and end\n"
 	"  --quiet                 no session lines on stderr\n";
 
 enum {
@@ -114,6 +122,10 @@ enum {
 	O_UP_RETRY,
 	O_REFRESH,
 	O_QUIET,
+	O_SCENARIO,
+	O_JUNIT,
+	O_HTTP,
+	O_CHECK,
 };
 
 static const struct option longs[] = {
@@ -166,6 +178,10 @@ static const struct option longs[] = {
 	{ "up-retry", required_argument, NULL, O_UP_RETRY },
 	{ "refresh", required_argument, NULL, O_REFRESH },
 	{ "quiet", no_argument, NULL, O_QUIET },
+	{ "scenario", required_argument, NULL, O_SCENARIO },
+	{ "junit", required_argument, NULL, O_JUNIT },
+	{ "http", required_argument, NULL, O_HTTP },
+	{ "check", no_argument, NULL, O_CHECK },
 	{ 0 },
 };
 
@@ -247,16 +263,16 @@ static bool text_into(char *to, size_t cap, const char *from)
 	return snprintf(to, cap, "%s", from) < (int)cap;
 }
 
-static bool listen_addr(struct opts *o, const char *text)
+static bool host_port(const char *text, char *host, size_t cap, uint16_t *number_of_port)
 {
 	const char *colon = strrchr(text, ':');
 	uint64_t port;
 
-	if (!colon || (size_t)(colon - text) >= sizeof(o->host) || !number(colon + 1, 10, 0, 65535, &port))
+	if (!colon || colon == text || (size_t)(colon - text) >= cap || !number(colon + 1, 10, 0, 65535, &port))
 		return false;
-	memcpy(o->host, text, (size_t)(colon - text));
-	o->host[colon - text] = '\0';
-	o->port = (uint16_t)port;
+	memcpy(host, text, (size_t)(colon - text));
+	host[colon - text] = '\0';
+	*number_of_port = (uint16_t)port;
 	return true;
 }
 
@@ -277,9 +293,9 @@ static bool take_number(struct opts *o, int opt, const char *arg)
 
 	switch (opt) {
 	case O_CARDS:
-		return number(arg, 10, 1, CARDS_MAX, &v) && (o->cards = (uint32_t)v, true);
+		return number(arg, 10, 1, CARDS_MAX, &v) && (o->cards = (uint32_t)v, o->has_cards = true);
 	case O_SEED:
-		return number(arg, 0, 0, UINT64_MAX, &o->seed);
+		return number(arg, 0, 0, UINT64_MAX, &o->seed) && (o->has_seed = true);
 	case O_FIRST_COUNTER:
 		return number(arg, 0, 1, SIM_CNTR_MAX, &v) && (o->card.cntr = v - 1, true);
 	case O_KVN:
@@ -387,7 +403,7 @@ static bool take(struct opts *o, int opt, const char *arg)
 	case O_UNSERVED:
 		return unserved(o, arg);
 	case O_LISTEN:
-		return listen_addr(o, arg);
+		return host_port(arg, o->host, sizeof(o->host), &o->port);
 	case O_PORT_FILE:
 		return text_into(o->port_file, sizeof(o->port_file), arg);
 	case O_CONTROL:
@@ -406,6 +422,14 @@ static bool take(struct opts *o, int opt, const char *arg)
 		return o->air.from_imsi = true;
 	case O_QUIET:
 		return o->quiet = true;
+	case O_SCENARIO:
+		return text_into(o->scenario, sizeof(o->scenario), arg);
+	case O_JUNIT:
+		return text_into(o->junit, sizeof(o->junit), arg);
+	case O_HTTP:
+		return host_port(arg, o->http_host, sizeof(o->http_host), &o->http_port);
+	case O_CHECK:
+		return o->check = true;
 	default:
 		return take_weather(o, opt, arg);
 	}
@@ -435,14 +459,80 @@ static bool password_read(struct opts *o)
 	return true;
 }
 
-enum opts_result opts_parse(struct opts *o, int argc, char **argv)
+void opts_default(struct opts *o)
 {
-	int opt, at = 0;
-
 	*o = (struct opts){ .cards = 1000, .seed = 1, .host = "127.0.0.1", .new_imsi_prefix = "00103" };
 	sim_card_profile_default(&o->card);
 	sim_air_cfg_default(&o->air);
 	smsc_cfg_default(&o->smsc);
+}
+
+/* What belongs to the machine it runs on, and what a scenario says in lines of their own. */
+static bool in_a_scenario(int opt)
+{
+	switch (opt) {
+	case O_HELP:
+	case O_CARDS:
+	case O_SEED:
+	case O_DIR:
+	case O_LISTEN:
+	case O_PORT_FILE:
+	case O_CONTROL:
+	case O_SYSTEM_ID:
+	case O_PASSWORD_FILE:
+	case O_QUIET:
+	case O_SCENARIO:
+	case O_JUNIT:
+	case O_HTTP:
+	case O_CHECK:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool option_take(struct opts *o, const struct scn_option *set, const char *file, char err[SCN_ERR_MAX])
+{
+	const char *names[sizeof(longs) / sizeof(longs[0])];
+	const struct option *l = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; longs[i].name; i++) {
+		if (!in_a_scenario(longs[i].val))
+			continue;
+		names[n++] = longs[i].name;
+		if (!strcmp(longs[i].name, set->name))
+			l = &longs[i];
+	}
+	if (!l)
+		scn_unknown(err, file, set->line, set->name, "an option that a scenario can set", names, n);
+	else if (l->has_arg == required_argument && !set->value[0])
+		snprintf(err, SCN_ERR_MAX, "%.100s:%u: set %s: its value is missing", file, set->line, set->name);
+	else if (l->has_arg == no_argument && set->value[0])
+		snprintf(err, SCN_ERR_MAX, "%.100s:%u: set %s: takes no value", file, set->line, set->name);
+	else if (!take(o, l->val, set->value))
+		snprintf(err, SCN_ERR_MAX, "%.100s:%u: set %s: \"%s\" is not a value it can have; see otasim --help",
+			 file, set->line, set->name, set->value);
+	else
+		return true;
+	return false;
+}
+
+bool opts_scenario(struct opts *o, const struct scn *s, char err[SCN_ERR_MAX])
+{
+	o->cards = s->cards;
+	o->seed = o->air.seed = s->seed;
+	for (unsigned i = 0; i < s->options; i++) {
+		if (!option_take(o, &s->option[i], s->file, err))
+			return false;
+	}
+	return true;
+}
+
+enum opts_result opts_take(struct opts *o, int argc, char **argv)
+{
+	int opt, at = 0;
+
 	optind = 1;
 	while ((opt = getopt_long(argc, argv, "", longs, &at)) != -1) {
 		if (opt == O_HELP) {
@@ -469,6 +559,16 @@ enum opts_result opts_parse(struct opts *o, int argc, char **argv)
 		fputs("otasim: --password-file needs --system-id\n", stderr);
 		return OPTS_EXIT_USAGE;
 	}
+	if ((o->junit[0] || o->check) && !o->scenario[0]) {
+		fprintf(stderr, "otasim: --%s needs --scenario\n", o->check ? "check" : "junit");
+		return OPTS_EXIT_USAGE;
+	}
 	o->air.seed = o->seed;
 	return OPTS_RUN;
+}
+
+enum opts_result opts_parse(struct opts *o, int argc, char **argv)
+{
+	opts_default(o);
+	return opts_take(o, argc, argv);
 }

@@ -14,7 +14,7 @@
 
 #include <event2/listener.h>
 
-#define READ_CHUNK 65536
+#define READ_CHUNK 65536 /* octets read at a time */
 
 struct conn {
 	struct server *s;
@@ -22,16 +22,24 @@ struct conn {
 	int fd, session;
 };
 
+/* Where an SMSC is found.  `kept` is bound and does not listen: while connections are refused, nobody else gets the port. */
+struct gate {
+	struct server *s;
+	struct evconnlistener *listener; /* NULL: refused */
+	bool told;			 /* that it cannot be opened again */
+	unsigned smsc;
+	int kept;
+	struct sockaddr_in sa;
+};
+
 struct server {
 	struct event_base *base;
-	struct fleet *fleet;
-	struct sim_air *air;
-	struct smsc *smsc;
-	struct evconnlistener *listener;
+	struct otasim *o;
 	struct control *control;
+	struct web *web;
 	struct event *timer;
-	uint16_t port;
 	int64_t wall0_ms, mono0_ms;
+	struct gate gate[SMSC_DOORS_MAX];
 	struct conn conn[SMSC_SESSIONS_MAX];
 };
 
@@ -44,7 +52,7 @@ static int64_t clock_ms(clockid_t id)
 }
 
 /* UTC at start plus monotonic time since: never goes back. */
-static int64_t now_ms(const struct server *s)
+int64_t server_now_ms(const struct server *s)
 {
 	return s->wall0_ms + clock_ms(CLOCK_MONOTONIC) - s->mono0_ms;
 }
@@ -57,27 +65,27 @@ static void conn_close(struct conn *c)
 	event_free(c->wr);
 	c->rd = c->wr = NULL;
 	close(c->fd);
-	smsc_close(s->smsc, c->session, now_ms(s));
+	otasim_close(s->o, c->session, server_now_ms(s));
 }
 
 static void conn_write(struct conn *c)
 {
-	struct smsc *smsc = c->s->smsc;
+	struct otasim *o = c->s->o;
 	const uint8_t *p;
 	size_t len;
 	ssize_t n;
 
 	for (;;) {
-		p = smsc_output(smsc, c->session, &len);
+		p = otasim_output(o, c->session, &len);
 		if (!len) {
-			if (smsc_over(smsc, c->session))
+			if (otasim_over(o, c->session))
 				conn_close(c);
 			return;
 		}
 		n = send(c->fd, p, len, MSG_NOSIGNAL);
 		if (n <= 0)
 			break;
-		smsc_written(smsc, c->session, (size_t)n);
+		otasim_taken(o, c->session, (size_t)n);
 	}
 	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
 		event_add(c->wr, NULL);
@@ -85,18 +93,47 @@ static void conn_write(struct conn *c)
 		conn_close(c);
 }
 
+static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg);
+
+/* Opens and shuts the doors as the scenario has it. */
+static void gates_tend(struct server *s)
+{
+	for (unsigned i = 0; i < otasim_smscs(s->o); i++) {
+		struct gate *g = &s->gate[i];
+		bool open = otasim_accepts(s->o, i);
+
+		if (open && !g->listener) {
+			g->listener =
+				evconnlistener_new_bind(s->base, on_accept, g,
+							LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE |
+								LEV_OPT_CLOSE_ON_EXEC,
+							SMSC_SESSIONS_MAX, (struct sockaddr *)&g->sa, sizeof(g->sa));
+			if (!g->listener && !g->told)
+				fprintf(stderr, "otasim: cannot listen again on port %u: %s\n", ntohs(g->sa.sin_port),
+					strerror(errno));
+			g->told = !g->listener;
+		} else if (!open && g->listener) {
+			evconnlistener_free(g->listener);
+			g->listener = NULL;
+		}
+	}
+}
+
 /* Whatever happened may have given any session something to say and the air another next moment. */
 static void turn(struct server *s)
 {
-	int64_t due, now = now_ms(s);
+	int64_t due, now = server_now_ms(s);
 	struct timeval tv;
 
-	smsc_step(s->smsc, now);
+	otasim_step(s->o, now);
 	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
 		if (s->conn[i].rd && !event_pending(s->conn[i].wr, EV_WRITE, NULL))
 			conn_write(&s->conn[i]);
 	}
-	due = smsc_next_due(s->smsc);
+	gates_tend(s);
+	if (otasim_ended(s->o))
+		event_base_loopexit(s->base, NULL);
+	due = otasim_next_due(s->o);
 	if (due == INT64_MAX) {
 		evtimer_del(s->timer);
 		return;
@@ -136,15 +173,16 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (n <= 0)
 		conn_close(c);
-	else if (!smsc_input(s->smsc, c->session, buf, (size_t)n, now_ms(s)))
+	else if (!otasim_input(s->o, c->session, buf, (size_t)n, server_now_ms(s)))
 		event_del(c->rd); /* over: turn() writes what is left, then closes */
 	turn(s);
 }
 
 static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
 {
-	struct server *s = arg;
-	int session = smsc_open(s->smsc, 0, now_ms(s)), one = 1;
+	struct gate *g = arg;
+	struct server *s = g->s;
+	int session = otasim_connect(s->o, g->smsc, server_now_ms(s)), one = 1;
 	struct conn *c;
 
 	if (session < 0) {
@@ -158,25 +196,36 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 	c->wr = event_new(s->base, fd, EV_WRITE, on_writable, c);
 	if (!c->rd || !c->wr || event_add(c->rd, NULL) < 0)
 		abort(); /* no memory at the start of a session */
+	turn(s);	 /* time may have begun with it */
 }
 
-static bool listen_on(struct server *s, const struct opts *o, char *err, size_t err_cap)
+static bool gate_make(struct server *s, unsigned smsc, char err[OTASIM_ERR_MAX])
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(o->port) };
-	socklen_t len = sizeof(sa);
+	const struct opts *opts = &s->o->opts;
+	struct gate *g = &s->gate[smsc];
+	socklen_t len = sizeof(g->sa);
+	int one = 1;
 
-	if (inet_pton(AF_INET, o->host, &sa.sin_addr) != 1) {
-		snprintf(err, err_cap, "--listen %s: not a numeric IPv4 address", o->host);
+	g->s = s;
+	g->smsc = smsc;
+	g->sa = (struct sockaddr_in){ .sin_family = AF_INET };
+	g->sa.sin_port = htons(opts->port ? (uint16_t)(opts->port + smsc) : 0);
+	if (inet_pton(AF_INET, opts->host, &g->sa.sin_addr) != 1) {
+		snprintf(err, OTASIM_ERR_MAX, "--listen %s: not a numeric IPv4 address", opts->host);
 		return false;
 	}
-	s->listener = evconnlistener_new_bind(s->base, on_accept, s,
-					      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC,
-					      SMSC_SESSIONS_MAX, (struct sockaddr *)&sa, sizeof(sa));
-	if (!s->listener || getsockname(evconnlistener_get_fd(s->listener), (struct sockaddr *)&sa, &len) < 0) {
-		snprintf(err, err_cap, "cannot listen on %s:%u: %s", o->host, o->port, strerror(errno));
+	if (opts->port && opts->port + smsc > UINT16_MAX) {
+		snprintf(err, OTASIM_ERR_MAX, "--listen %s:%u: there is no port for SMSC %u behind it", opts->host,
+			 opts->port, smsc + 1);
 		return false;
 	}
-	s->port = ntohs(sa.sin_port);
+	g->kept = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (g->kept < 0 || setsockopt(g->kept, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    bind(g->kept, (struct sockaddr *)&g->sa, sizeof(g->sa)) < 0 ||
+	    getsockname(g->kept, (struct sockaddr *)&g->sa, &len) < 0) {
+		snprintf(err, OTASIM_ERR_MAX, "cannot listen on %s:%u: %s", opts->host, opts->port, strerror(errno));
+		return false;
+	}
 	return true;
 }
 
@@ -185,30 +234,48 @@ static void log_line(void *ctx, const char *line)
 	fprintf(stderr, "otasim: %s\n", line);
 }
 
-struct server *server_new(struct event_base *base, const struct opts *o, struct fleet *fleet, char *err, size_t err_cap)
+struct server *server_new(struct event_base *base, struct otasim *o, char err[OTASIM_ERR_MAX])
 {
 	struct server *s = calloc(1, sizeof(*s));
-	struct smsc_cfg cfg = o->smsc;
 
-	snprintf(err, err_cap, "no memory");
+	snprintf(err, OTASIM_ERR_MAX, "no memory");
 	if (!s)
 		return NULL;
 	s->base = base;
-	s->fleet = fleet;
+	s->o = o;
 	s->wall0_ms = clock_ms(CLOCK_REALTIME);
 	s->mono0_ms = clock_ms(CLOCK_MONOTONIC);
-	cfg.log = o->quiet ? NULL : log_line;
-	s->air = sim_air_new(&o->air, fleet->cards, fleet->n, s->wall0_ms);
-	s->smsc = s->air ? smsc_new(&cfg, s->air) : NULL;
+	for (unsigned i = 0; i < SMSC_DOORS_MAX; i++)
+		s->gate[i].kept = -1;
+	if (!o->opts.quiet)
+		o->log = log_line;
 	s->timer = evtimer_new(base, on_timer, s);
-	if (!s->smsc || !s->timer || !listen_on(s, o, err, err_cap))
+	if (!s->timer)
 		goto fail;
-	if (o->control[0]) {
-		s->control = control_new(base, s, o->control, err, err_cap);
+	for (unsigned i = 0; i < o->scn->doors; i++) {
+		if (!gate_make(s, i, err))
+			goto fail;
+	}
+	if (o->opts.control[0]) {
+		s->control = control_new(base, s, o->opts.control, err, OTASIM_ERR_MAX);
 		if (!s->control)
 			goto fail;
 	}
+	if (o->opts.http_host[0]) {
+		s->web = web_new(base, s, o->opts.http_host, o->opts.http_port, err, OTASIM_ERR_MAX);
+		if (!s->web)
+			goto fail;
+	}
+	if (otasim_begin(o, s->wall0_ms, err) < 0)
+		goto fail;
 	turn(s);
+	for (unsigned i = 0; i < o->scn->doors; i++) {
+		if (!s->gate[i].listener && otasim_accepts(o, i)) {
+			snprintf(err, OTASIM_ERR_MAX, "cannot listen on %s:%u: %s", o->opts.host,
+				 ntohs(s->gate[i].sa.sin_port), strerror(errno));
+			goto fail;
+		}
+	}
 	return s;
 fail:
 	server_free(s);
@@ -220,44 +287,42 @@ void server_free(struct server *s)
 	if (!s)
 		return;
 	control_free(s->control);
+	web_free(s->web);
 	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
 		if (s->conn[i].rd)
 			conn_close(&s->conn[i]);
 	}
-	if (s->listener)
-		evconnlistener_free(s->listener);
+	for (int i = 0; i < SMSC_DOORS_MAX; i++) {
+		if (s->gate[i].listener)
+			evconnlistener_free(s->gate[i].listener);
+		if (s->gate[i].kept >= 0)
+			close(s->gate[i].kept);
+	}
 	if (s->timer)
 		event_free(s->timer);
-	smsc_free(s->smsc);
-	sim_air_free(s->air);
 	free(s);
 }
 
-uint16_t server_port(const struct server *s)
+uint16_t server_port(const struct server *s, unsigned smsc)
 {
-	return s->port;
+	return ntohs(s->gate[smsc].sa.sin_port);
 }
 
-struct sim_air *server_air(struct server *s)
+uint16_t server_http_port(const struct server *s)
 {
-	return s->air;
+	return s->web ? web_port(s->web) : 0;
 }
 
-struct smsc *server_smsc(struct server *s)
+struct otasim *server_otasim(const struct server *s)
 {
-	return s->smsc;
-}
-
-struct fleet *server_fleet(struct server *s)
-{
-	return s->fleet;
+	return s->o;
 }
 
 void server_summary(const struct server *s, FILE *out)
 {
 	struct sim_air_stats a;
 
-	sim_air_stats(s->air, &a);
+	sim_air_stats(s->o->air, &a);
 	fprintf(out,
 		"otasim: %llu submits, %llu reached a card, %llu found it absent, %llu lost, %llu doubled, %llu PoR by "
 		"SMS\n",

@@ -4,30 +4,32 @@
 #ifndef OTASIM_SERVER_H
 #define OTASIM_SERVER_H
 
-#include <stdio.h>
-
 #include <event2/event.h>
 
-#include "fleet.h"
-#include "opts.h"
+#include "otasim_int.h"
 
 struct server;
 
-/* Listens on what o says.  NULL with a sentence in err. */
-struct server *server_new(struct event_base *base, const struct opts *o, struct fleet *fleet, char *err,
-			  size_t err_cap);
+/* Listens on what its options say, and lets time begin.  Ends the loop when a scenario has ended.  NULL with a sentence in
+ * err; o stays the caller's. */
+struct server *server_new(struct event_base *base, struct otasim *o, char err[OTASIM_ERR_MAX]);
 void server_free(struct server *s);
-uint16_t server_port(const struct server *s);
+uint16_t server_port(const struct server *s, unsigned smsc);
 /* One line about what happened. */
 void server_summary(const struct server *s, FILE *out);
 
-/* For control.c */
+/* For control.c and http.c */
 struct control;
-struct sim_air *server_air(struct server *s);
-struct smsc *server_smsc(struct server *s);
-struct fleet *server_fleet(struct server *s);
+struct web;
+struct otasim *server_otasim(const struct server *s);
+int64_t server_now_ms(const struct server *s);
 void server_wake(struct server *s); /* something was put in from outside: look at the time again */
 struct control *control_new(struct event_base *base, struct server *s, const char *path, char *err, size_t err_cap);
 void control_free(struct control *c);
+struct web *web_new(struct event_base *base, struct server *s, const char *host, uint16_t port, char *err,
+		    size_t err_cap);
+void web_free(struct web *w);
+uint16_t web_port(const struct web *w);
+uint16_t server_http_port(const struct server *s); /* 0: none */
 
 #endif

@@ -16,10 +16,10 @@
 
 struct card_air {
 	struct sim_rng coverage, down, up;
-	bool in_range;	       /* by the weather; see covered() */
-	bool wanted;	       /* a message found it absent, or was refused for want of memory */
-	uint8_t cover, taking; /* enum sim_coverage, enum sim_taking */
-	int64_t slow_ms;
+	bool in_range;				/* by the weather; see covered() */
+	bool wanted;				/* a message found it absent, or was refused for want of memory */
+	uint8_t cover, taking;			/* enum sim_coverage, enum sim_taking */
+	int64_t slow_ms, covered_ms, taking_ms; /* the last two: since when it is as it is */
 	uint32_t gaps, losses;
 	int64_t last_down_ms, last_up_ms;
 	uint32_t stored_head, stored_tail;
@@ -183,6 +183,7 @@ struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *card
 		ca->up.s = sim_rng_next(&r);
 		ca->phone.rng.s = sim_rng_next(&r);
 		ca->stored_head = ca->stored_tail = NO_SLOT;
+		ca->covered_ms = ca->taking_ms = now_ms;
 		if (!book_add(&a->msisdns, cards[i].msisdn, i) || !book_add(&a->imsis, cards[i].imsi_presented, i))
 			goto fail;
 		if (strikes(a, &ca->coverage, cfg->absent_ppm)) {
@@ -781,12 +782,16 @@ static void on_event(struct sim_air *a, const struct ev *e, const struct sim_air
 		break;
 	case EV_RETURN:
 		a->card[e->slot].in_range = true;
-		if (a->card[e->slot].cover == SIM_COVERAGE_WEATHER)
+		if (a->card[e->slot].cover == SIM_COVERAGE_WEATHER) {
+			a->card[e->slot].covered_ms = e->due_ms;
 			came_back(a, e->slot, e->due_ms);
+		}
 		coverage_next(a, e->slot, e->due_ms);
 		break;
 	case EV_LEAVE:
 		a->card[e->slot].in_range = false;
+		if (a->card[e->slot].cover == SIM_COVERAGE_WEATHER)
+			a->card[e->slot].covered_ms = e->due_ms;
 		push(a, (struct ev){ .kind = EV_RETURN,
 				     .slot = e->slot,
 				     .due_ms = e->due_ms + sim_rng_range(&a->card[e->slot].coverage, a->cfg.gap_ms) });
@@ -836,6 +841,8 @@ void sim_air_cover(struct sim_air *a, uint32_t card, enum sim_coverage cov, int6
 	bool before = covered(ca);
 
 	ca->cover = (uint8_t)cov;
+	if (before != covered(ca))
+		ca->covered_ms = now_ms;
 	if (!before && covered(ca))
 		came_back(a, card, now_ms);
 }
@@ -846,12 +853,26 @@ void sim_air_taking(struct sim_air *a, uint32_t card, enum sim_taking how, int64
 	uint8_t before = ca->taking;
 
 	ca->taking = (uint8_t)how;
+	if (before != how)
+		ca->taking_ms = now_ms;
 	if (how == SIM_MEMORY_FULL || how == SIM_TOOLKIT_BUSY || before == how || !present(ca))
 		return;
 	if (before == SIM_MEMORY_FULL) /* RP-SMMA (TS 24.011, 7.3.2): the SMSC tells as it tells of a return */
 		on_attach(a, card, now_ms);
 	else if (before == SIM_TOOLKIT_BUSY)
 		flush_stored(a, card, now_ms);
+}
+
+bool sim_air_covered(const struct sim_air *a, uint32_t card, int64_t *since_ms)
+{
+	*since_ms = a->card[card].covered_ms;
+	return covered(&a->card[card]);
+}
+
+enum sim_taking sim_air_takes(const struct sim_air *a, uint32_t card, int64_t *since_ms)
+{
+	*since_ms = a->card[card].taking_ms;
+	return (enum sim_taking)a->card[card].taking;
 }
 
 void sim_air_slow(struct sim_air *a, uint32_t card, int64_t extra_ms)

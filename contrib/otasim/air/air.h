@@ -187,6 +187,9 @@ enum sim_taking {
 	SIM_SILENT,	  /* the card does everything, and no proof of receipt comes out */
 };
 void sim_air_taking(struct sim_air *a, uint32_t card, enum sim_taking how, int64_t now_ms);
+/* In coverage, and since when it is so, or is not; how it takes messages, and since when. */
+bool sim_air_covered(const struct sim_air *a, uint32_t card, int64_t *since_ms);
+enum sim_taking sim_air_takes(const struct sim_air *a, uint32_t card, int64_t *since_ms);
 /* The card needs so much longer for each packet: acknowledgement, receipt and proof come later. */
 void sim_air_slow(struct sim_air *a, uint32_t card, int64_t extra_ms);
 /* From here on, for who registers; as sim_net_lay() says. */

@@ -186,6 +186,10 @@ bool scn_rule_active(const struct scn *s, const struct scn_rule *r, uint32_t car
 /* When it begins or ends next, later than t_ms; SCN_NEVER. */
 int64_t scn_rule_edge(const struct scn *s, const struct scn_rule *r, uint32_t card, int64_t t_ms);
 
+/* "FILE:LINE: "nonsense" is not `what`; did you mean ...?", or which words there are. */
+void scn_unknown(char err[SCN_ERR_MAX], const char *file, unsigned line, const char *word, const char *what,
+		 const char *const *words, size_t n);
+
 /* 90000 as "1m30s". */
 #define SCN_TIME_TEXT_MAX 40
 const char *scn_time_text(char out[SCN_TIME_TEXT_MAX], int64_t ms);

@@ -57,7 +57,7 @@ static bool named(const char *word, const char *name)
 
 static void metric_read(struct line *l, struct scn_expect *e)
 {
-	const char *w = next(l, "what is expected"), *names[_SCN_METRICS];
+	const char *w = scn_next(l, "what is expected"), *names[_SCN_METRICS];
 
 	for (int i = 0; i < _SCN_METRICS; i++) {
 		names[i] = scn_metrics[i].name;
@@ -66,13 +66,13 @@ static void metric_read(struct line *l, struct scn_expect *e)
 			return;
 		}
 	}
-	wrong_word(l, w, "something that can be expected", names, N(names));
+	scn_wrong_word(l, w, "something that can be expected", names, N(names));
 }
 
 static void op_read(struct line *l, struct scn_expect *e)
 {
 	static const char *const ops[] = { "=", "<=", ">=", "<", ">" };
-	const char *w = next(l, "=, <=, >=, < or >");
+	const char *w = scn_next(l, "=, <=, >=, < or >");
 
 	for (int i = 0; i < (int)N(ops); i++) {
 		if (!strcmp(w, ops[i])) {
@@ -80,51 +80,51 @@ static void op_read(struct line *l, struct scn_expect *e)
 			return;
 		}
 	}
-	wrong(l, "\"%.40s\" does not compare; there are: =, <=, >=, <, >", w);
+	scn_wrong(l, "\"%.40s\" does not compare; there are: =, <=, >=, <, >", w);
 }
 
 static void old_or_new(struct line *l, struct scn_expect *e)
 {
 	static const char *const names[] = { "new", "old" };
-	const char *w = next(l, "new or old");
+	const char *w = scn_next(l, "new or old");
 
 	e->op = OP_EQ;
 	e->value = !strcmp(w, "new");
 	if (!e->value && strcmp(w, "old"))
-		wrong_word(l, w, "an IMSI of these cards", names, N(names));
+		scn_wrong_word(l, w, "an IMSI of these cards", names, N(names));
 }
 
 static void value_read(struct line *l, struct scn_expect *e)
 {
 	op_read(l, e);
 	if (scn_metrics[e->metric].time)
-		e->value = duration(l, scn_metrics[e->metric].name);
+		e->value = scn_duration(l, scn_metrics[e->metric].name);
 	else
-		e->value = (int64_t)number(l, scn_metrics[e->metric].name, 0, VALUE_MAX);
+		e->value = (int64_t)scn_number(l, scn_metrics[e->metric].name, 0, VALUE_MAX);
 	if (!l->bad && e->op == OP_LT && e->value == 0)
-		wrong(l, "nothing is less than 0");
+		scn_wrong(l, "nothing is less than 0");
 }
 
 static void need_read(struct line *l, struct scn_expect *e)
 {
-	take(l, "least");
-	if (is_share(peek(l)))
-		e->need_ppm = share(l, "at least");
+	scn_take(l, "least");
+	if (scn_is_share(scn_peek(l)))
+		e->need_ppm = scn_share(l, "at least");
 	else
-		e->need_n = (uint32_t)number(l, "at least", 1, SCN_CARDS_MAX);
+		e->need_n = (uint32_t)scn_number(l, "at least", 1, SCN_CARDS_MAX);
 	if (!l->bad && !e->need_ppm && !e->need_n)
-		wrong(l, "at least 0%% is always true");
-	if (!take(l, "of"))
-		wrong(l, "wanted is \"at least 95%% of all ...\"");
+		scn_wrong(l, "at least 0%% is always true");
+	if (!scn_take(l, "of"))
+		scn_wrong(l, "wanted is \"at least 95%% of all ...\"");
 }
 
 static void while_read(struct line *l, struct scn_expect *e)
 {
-	const char *names[_SMSC_MOODS + N(card_states)], *w = next(l, "what it must not be otherwise");
+	const char *names[_SMSC_MOODS + N(card_states)], *w = scn_next(l, "what it must not be otherwise");
 	enum smsc_mood_kind kind;
 	size_t n = 0;
 
-	if (mood_named(w, &kind)) {
+	if (scn_mood_named(w, &kind)) {
 		e->state = WHILE_MOOD;
 		e->state_of = kind;
 	}
@@ -138,28 +138,28 @@ static void while_read(struct line *l, struct scn_expect *e)
 	for (int i = 0; i < _SMSC_MOODS; i++)
 		names[n++] = smsc_mood_name((enum smsc_mood_kind)i);
 	if (e->state == WHILE_ALWAYS)
-		wrong_word(l, w, "a state that can be asked for", names, n);
-	if (take(l, "after"))
-		e->after_ms = duration(l, "after");
+		scn_wrong_word(l, w, "a state that can be asked for", names, n);
+	if (scn_take(l, "after"))
+		e->after_ms = scn_duration(l, "after");
 }
 
 static void limits_read(struct line *l, struct scn_expect *e)
 {
-	while (!line_over(l)) {
-		if (take(l, "by") || take(l, "until")) {
-			e->by_ms = duration(l, "by");
-		} else if (take(l, "from")) {
-			e->from_ms = duration(l, "from");
-			if (take(l, "to"))
-				e->to_ms = duration(l, "to");
+	while (!scn_line_over(l)) {
+		if (scn_take(l, "by") || scn_take(l, "until")) {
+			e->by_ms = scn_duration(l, "by");
+		} else if (scn_take(l, "from")) {
+			e->from_ms = scn_duration(l, "from");
+			if (scn_take(l, "to"))
+				e->to_ms = scn_duration(l, "to");
 			if (!l->bad && e->to_ms <= e->from_ms)
-				wrong(l, "it ends before it begins");
-		} else if (take(l, "while")) {
+				scn_wrong(l, "it ends before it begins");
+		} else if (scn_take(l, "while")) {
 			while_read(l, e);
 		} else {
 			static const char *const words[] = { "by", "until", "from", "while" };
 
-			wrong_word(l, peek(l), "a time or a state", words, N(words));
+			scn_wrong_word(l, scn_peek(l), "a time or a state", words, N(words));
 		}
 	}
 }
@@ -169,49 +169,50 @@ static void check(struct line *l, const struct scn_expect *e, bool has_set, bool
 	const struct scn_metric_def *d = &scn_metrics[e->metric];
 
 	if (d->of_smsc && (has_set || e->total || e->need_n || e->need_ppm))
-		wrong(l, "\"%s\" is counted at the SMSCs, not card by card%s", d->name,
-		      e->metric == METRIC_SUBMITS ? "; of cards, expect attempts" : "");
+		scn_wrong(l, "\"%s\" is counted at the SMSCs, not card by card%s", d->name,
+			  e->metric == METRIC_SUBMITS ? "; of cards, expect attempts" : "");
 	else if (!d->of_smsc && has_smsc)
-		wrong(l, "\"%s\" is counted card by card, not at an SMSC", d->name);
+		scn_wrong(l, "\"%s\" is counted card by card, not at an SMSC", d->name);
 	else if (e->total && (e->metric <= METRIC_PRESENTS || d->time || e->need_n || e->need_ppm))
-		wrong(l, "\"total\" adds up what cards count; it does not go with this");
+		scn_wrong(l, "\"total\" adds up what cards count; it does not go with this");
 	else if (!d->counted && (e->state != WHILE_ALWAYS || e->from_ms || e->to_ms != SCN_NEVER))
-		wrong(l, "\"%s\" is known for the whole time only: \"from\" and \"while\" do not go with it", d->name);
+		scn_wrong(l, "\"%s\" is known for the whole time only: \"from\" and \"while\" do not go with it",
+			  d->name);
 	else if (d->of_smsc && e->state > WHILE_MOOD)
-		wrong(l, "\"%s\" is counted at the SMSCs: \"while\" can name what an SMSC is", d->name);
+		scn_wrong(l, "\"%s\" is counted at the SMSCs: \"while\" can name what an SMSC is", d->name);
 	else if (e->by_ms != SCN_NEVER && e->to_ms != SCN_NEVER && e->by_ms < e->to_ms)
-		wrong(l, "\"by\" is before the end of what is counted");
+		scn_wrong(l, "\"by\" is before the end of what is counted");
 	else if (e->state == WHILE_ALWAYS && e->after_ms)
-		wrong(l, "\"after\" belongs to \"while\"");
+		scn_wrong(l, "\"after\" belongs to \"while\"");
 }
 
-void expect_read(struct line *l)
+void scn_expect_read(struct line *l)
 {
 	struct scn_expect e = { .line = l->number, .to_ms = SCN_NEVER, .by_ms = SCN_NEVER };
 	bool has_set = false, has_smsc = false;
 	struct scn *s = l->scn;
 
 	for (unsigned i = 0; i < l->words; i++)
-		text_add(e.text, sizeof(e.text), l->word[i]);
+		scn_text_add(e.text, sizeof(e.text), l->word[i]);
 	e.doors = (1u << s->doors) - 1;
-	if (take(l, "at"))
+	if (scn_take(l, "at"))
 		need_read(l, &e);
-	e.total = take(l, "total");
+	e.total = scn_take(l, "total");
 	if (e.total)
-		take(l, "of");
-	if (take(l, "smsc")) {
+		scn_take(l, "of");
+	if (scn_take(l, "smsc")) {
 		has_smsc = true;
-		e.doors = doors_read(l);
-	} else if (set_begins(l)) {
+		e.doors = scn_doors_read(l);
+	} else if (scn_set_begins(l)) {
 		has_set = true;
-		e.set = set_read(l);
+		e.set = scn_set_read(l);
 	}
-	if (take(l, "no")) {
+	if (scn_take(l, "no")) {
 		metric_read(l, &e);
 		e.op = OP_EQ;
 		if (!l->bad && !scn_metrics[e.metric].counted &&
 		    (e.metric <= METRIC_PRESENTS || scn_metrics[e.metric].time))
-			wrong(l, "\"no %s\" means nothing", scn_metrics[e.metric].name);
+			scn_wrong(l, "\"no %s\" means nothing", scn_metrics[e.metric].name);
 	} else {
 		metric_read(l, &e);
 		if (e.metric <= METRIC_PRESENTS)
@@ -222,13 +223,13 @@ void expect_read(struct line *l)
 	limits_read(l, &e);
 	check(l, &e, has_set, has_smsc);
 	if (!l->bad && s->expects == SCN_EXPECTS_MAX)
-		wrong(l, "more than %d expectations", SCN_EXPECTS_MAX);
+		scn_wrong(l, "more than %d expectations", SCN_EXPECTS_MAX);
 	if (l->bad)
 		return;
 	/* What is counted up to a moment is known then; a first attempt by 30s is known at 30s. */
 	if (e.by_ms == SCN_NEVER && e.to_ms != SCN_NEVER)
 		e.by_ms = e.to_ms;
 	if (e.metric == METRIC_FIRST_ATTEMPT && e.by_ms == SCN_NEVER && (e.op == OP_LE || e.op == OP_LT))
-		e.by_ms = e.value + (e.op == OP_LE);
+		e.by_ms = e.value;
 	s->expect[s->expects++] = e;
 }

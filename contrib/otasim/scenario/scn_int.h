@@ -10,6 +10,8 @@
 struct line {
 	struct scn *scn;
 	unsigned number;
+	const char *raw; /* as it stands in the file */
+	size_t raw_len;
 	char buf[2 * SCN_LINE_MAX + 2]; /* its words; operators stand alone */
 	char *word[SCN_WORDS_MAX];
 	unsigned words, at;
@@ -17,36 +19,38 @@ struct line {
 	char *err;
 };
 
-__attribute__((format(printf, 2, 3))) void wrong(struct line *l, const char *fmt, ...);
+__attribute__((format(printf, 2, 3))) void scn_wrong(struct line *l, const char *fmt, ...);
 /* "nonsense" is not `what`; did you mean ...? or the whole list. */
-void wrong_word(struct line *l, const char *word, const char *what, const char *const *words, size_t n);
+void scn_wrong_word(struct line *l, const char *word, const char *what, const char *const *words, size_t n);
 
 /* scn_lex.c */
-bool line_cut(struct line *l, const char *p, size_t len); /* false: wrong() */
-bool line_over(const struct line *l);			  /* nothing left, or wrong */
-const char *peek(const struct line *l);			  /* "" when nothing is left */
-const char *next(struct line *l, const char *what);	  /* wrong() when nothing is left; never NULL */
-bool take(struct line *l, const char *word);		  /* only when it stands there */
-uint64_t number(struct line *l, const char *what, uint64_t lo, uint64_t hi);
-int64_t duration(struct line *l, const char *what);
-struct sim_range duration_range(struct line *l, const char *what);
-bool is_share(const char *word);		  /* "10%" */
-uint32_t share(struct line *l, const char *what); /* ppm */
-bool is_number(const char *word);
+bool scn_line_cut(struct line *l, const char *p, size_t len); /* false: scn_wrong() */
+bool scn_line_over(const struct line *l);		      /* nothing left, or wrong */
+const char *scn_peek(const struct line *l);		      /* "" when nothing is left */
+const char *scn_next(struct line *l, const char *what);	      /* scn_wrong() when nothing is left; never NULL */
+bool scn_take(struct line *l, const char *word);	      /* only when it stands there */
+uint64_t scn_number(struct line *l, const char *what, uint64_t lo, uint64_t hi);
+int64_t scn_duration(struct line *l, const char *what);
+struct sim_range scn_duration_range(struct line *l, const char *what);
+bool scn_is_share(const char *word);		      /* "10%" */
+uint32_t scn_share(struct line *l, const char *what); /* ppm */
+bool scn_is_number(const char *word);
+/* All that stands behind the words taken so far, as it is written. */
+void scn_rest(struct line *l, char *out, size_t cap, const char *what);
 /* Adds a word after a space; what is too much is left out. */
-void text_add(char *out, size_t cap, const char *word);
+void scn_text_add(char *out, size_t cap, const char *word);
 
 /* scn_set.c */
-bool set_begins(const struct line *l); /* does a set of cards stand here? */
-uint16_t set_read(struct line *l);
-void group_read(struct line *l);
-bool sets_resolve(struct line *l); /* draws the shares, once the fleet's size is known */
+bool scn_set_begins(const struct line *l); /* does a set of cards stand here? */
+uint16_t scn_set_read(struct line *l);
+void scn_group_read(struct line *l);
+bool scn_sets_resolve(struct line *l); /* draws the shares, once the fleet's size is known */
 
 /* scn_expect.c */
-void expect_read(struct line *l);
+void scn_expect_read(struct line *l);
 
 /* scn_parse.c */
-uint32_t doors_read(struct line *l); /* names of SMSCs, or all; a mask */
-bool mood_named(const char *word, enum smsc_mood_kind *kind);
+uint32_t scn_doors_read(struct line *l); /* names of SMSCs, or all; a mask */
+bool scn_mood_named(const char *word, enum smsc_mood_kind *kind);
 
 #endif

@@ -9,9 +9,9 @@
 #include "scn_int.h"
 
 #define NEAR_WORD_MAX 32 /* longer words are not compared */
-#define NEAR_MAX      2	 /* typing mistakes that are forgiven */
+#define NEAR_MAX      2	 /* typing mistakes that are forgiven, one in three letters */
 
-void wrong(struct line *l, const char *fmt, ...)
+void scn_wrong(struct line *l, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -54,11 +54,13 @@ static unsigned distance(const char *a, const char *b)
 	return row[la % 3][lb];
 }
 
-void wrong_word(struct line *l, const char *word, const char *what, const char *const *words, size_t n)
+void scn_unknown(char err[SCN_ERR_MAX], const char *file, unsigned line, const char *word, const char *what,
+		 const char *const *words, size_t n)
 {
 	char list[SCN_ERR_MAX] = "";
 	const char *near = NULL;
-	unsigned best = NEAR_MAX + 1;
+	size_t forgiven = (strlen(word) + 1) / 3 < NEAR_MAX ? (strlen(word) + 1) / 3 : NEAR_MAX;
+	unsigned best = (unsigned)forgiven + 1;
 
 	for (size_t i = 0; i < n; i++) {
 		unsigned d = distance(word, words[i]);
@@ -71,9 +73,18 @@ void wrong_word(struct line *l, const char *word, const char *what, const char *
 		snprintf(list + at, sizeof(list) - at, "%s%s", i ? ", " : "", words[i]);
 	}
 	if (near)
-		wrong(l, "\"%.40s\" is not %s; did you mean \"%s\"?", word, what, near);
+		snprintf(err, SCN_ERR_MAX, "%.100s:%u: \"%.40s\" is not %s; did you mean \"%s\"?", file, line, word,
+			 what, near);
 	else
-		wrong(l, "\"%.40s\" is not %s; there are: %s", word, what, list);
+		snprintf(err, SCN_ERR_MAX, "%.100s:%u: \"%.40s\" is not %s; there are: %.*s", file, line, word, what,
+			 SCN_ERR_MAX / 2, list);
+}
+
+void scn_wrong_word(struct line *l, const char *word, const char *what, const char *const *words, size_t n)
+{
+	if (!l->bad)
+		scn_unknown(l->err, l->scn->file, l->number, word, what, words, n);
+	l->bad = true;
 }
 
 /* ---- words ---- */
@@ -83,14 +94,16 @@ static bool is_op(char c)
 	return c == '<' || c == '>' || c == '=';
 }
 
-bool line_cut(struct line *l, const char *p, size_t len)
+bool scn_line_cut(struct line *l, const char *p, size_t len)
 {
 	char *to = l->buf;
 	size_t i = 0;
 
 	l->words = l->at = 0;
+	l->raw = p;
+	l->raw_len = len;
 	if (len > SCN_LINE_MAX) {
-		wrong(l, "this line has %zu octets; at most %d", len, SCN_LINE_MAX);
+		scn_wrong(l, "this line has %zu octets; at most %d", len, SCN_LINE_MAX);
 		return false;
 	}
 	for (;;) {
@@ -99,7 +112,7 @@ bool line_cut(struct line *l, const char *p, size_t len)
 		if (i == len || p[i] == '#')
 			return true;
 		if (l->words == SCN_WORDS_MAX) {
-			wrong(l, "more than %d words in a line", SCN_WORDS_MAX);
+			scn_wrong(l, "more than %d words in a line", SCN_WORDS_MAX);
 			return false;
 		}
 		l->word[l->words++] = to;
@@ -107,7 +120,7 @@ bool line_cut(struct line *l, const char *p, size_t len)
 			if (p[i] == ' ' || p[i] == '\t' || p[i] == '\r')
 				break;
 			if ((unsigned char)p[i] < ' ' || p[i] == 0x7f) {
-				wrong(l, "there is a control character in this line");
+				scn_wrong(l, "there is a control character in this line");
 				return false;
 			}
 			*to++ = p[i];
@@ -116,39 +129,62 @@ bool line_cut(struct line *l, const char *p, size_t len)
 	}
 }
 
-bool line_over(const struct line *l)
+bool scn_line_over(const struct line *l)
 {
 	return l->bad || l->at >= l->words;
 }
 
-const char *peek(const struct line *l)
+const char *scn_peek(const struct line *l)
 {
-	return line_over(l) ? "" : l->word[l->at];
+	return scn_line_over(l) ? "" : l->word[l->at];
 }
 
-const char *next(struct line *l, const char *what)
+const char *scn_next(struct line *l, const char *what)
 {
 	if (l->bad)
 		return "";
 	if (l->at >= l->words) {
 		if (l->at)
-			wrong(l, "%s is missing after \"%.40s\"", what, l->word[l->at - 1]);
+			scn_wrong(l, "%s is missing after \"%.40s\"", what, l->word[l->at - 1]);
 		else
-			wrong(l, "%s is missing", what);
+			scn_wrong(l, "%s is missing", what);
 		return "";
 	}
 	return l->word[l->at++];
 }
 
-bool take(struct line *l, const char *word)
+bool scn_take(struct line *l, const char *word)
 {
-	if (strcmp(peek(l), word))
+	if (strcmp(scn_peek(l), word))
 		return false;
 	l->at++;
 	return true;
 }
 
-void text_add(char *out, size_t cap, const char *word)
+void scn_rest(struct line *l, char *out, size_t cap, const char *what)
+{
+	const char *p = l->raw, *end = p + l->raw_len, *hash = p;
+
+	if (l->bad || l->at == l->words) {
+		scn_next(l, what);
+		return;
+	}
+	while ((hash = memchr(hash, '#', (size_t)(end - hash))) && hash[-1] != ' ' && hash[-1] != '\t')
+		hash++;
+	end = hash ? hash : end;
+	for (unsigned i = 0; i < l->at;
+	     i++) { /* over the words before: whatever is between them, their octets stand there */
+		p += strspn(p, " \t\r");
+		p += strlen(l->word[i]);
+	}
+	p += strspn(p, " \t\r");
+	while (end > p && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
+		end--;
+	snprintf(out, cap, "%.*s", (int)(end - p), p);
+	l->at = l->words;
+}
+
+void scn_text_add(char *out, size_t cap, const char *word)
 {
 	size_t at = strlen(out);
 
@@ -157,7 +193,7 @@ void text_add(char *out, size_t cap, const char *word)
 
 /* ---- numbers ---- */
 
-bool is_number(const char *word)
+bool scn_is_number(const char *word)
 {
 	return *word && strspn(word, "0123456789") == strlen(word);
 }
@@ -174,31 +210,31 @@ static bool digits(const char **p, uint64_t *v)
 	return true;
 }
 
-uint64_t number(struct line *l, const char *what, uint64_t lo, uint64_t hi)
+uint64_t scn_number(struct line *l, const char *what, uint64_t lo, uint64_t hi)
 {
-	const char *word = next(l, what), *p = word;
+	const char *word = scn_next(l, what), *p = word;
 	uint64_t v = 0;
 
 	if (l->bad)
 		return 0;
 	if (!digits(&p, &v) || *p || v < lo || v > hi) {
-		wrong(l, "%s: \"%.40s\" is not a number from %llu to %llu", what, word, (unsigned long long)lo,
-		      (unsigned long long)hi);
+		scn_wrong(l, "%s: \"%.40s\" is not a number from %llu to %llu", what, word, (unsigned long long)lo,
+			  (unsigned long long)hi);
 		return 0;
 	}
 	return v;
 }
 
-bool is_share(const char *word)
+bool scn_is_share(const char *word)
 {
 	size_t n = strlen(word);
 
 	return n > 1 && word[n - 1] == '%' && strspn(word, "0123456789.") == n - 1;
 }
 
-uint32_t share(struct line *l, const char *what)
+uint32_t scn_share(struct line *l, const char *what)
 {
-	const char *word = next(l, what), *p = word;
+	const char *word = scn_next(l, what), *p = word;
 	uint64_t whole = 0, part = 0;
 	unsigned scale = 10000; /* ppm in one percent */
 
@@ -211,7 +247,7 @@ uint32_t share(struct line *l, const char *what)
 		}
 	}
 	if (p == word || strcmp(p, "%") || whole > 100 || whole * 10000 + part > SIM_PPM) {
-		wrong(l, "%s: \"%.40s\" is not a share like 10%% or 0.5%%", what, word);
+		scn_wrong(l, "%s: \"%.40s\" is not a share like 10%% or 0.5%%", what, word);
 		return 0;
 	}
 	return (uint32_t)(whole * 10000 + part);
@@ -266,15 +302,15 @@ static int64_t time_of(const char *p, const char *end, int64_t lent, int64_t *un
 static bool time_fits(struct line *l, const char *what, const char *word, int64_t ms)
 {
 	if (ms == -2)
-		wrong(l, "%s: \"%.40s\" is more than a year", what, word);
+		scn_wrong(l, "%s: \"%.40s\" is more than a year", what, word);
 	else if (ms < 0)
-		wrong(l, "%s: \"%.40s\" is not a time like 30s, 5m, 1h30m or 2d", what, word);
+		scn_wrong(l, "%s: \"%.40s\" is not a time like 30s, 5m, 1h30m or 2d", what, word);
 	return ms >= 0;
 }
 
-int64_t duration(struct line *l, const char *what)
+int64_t scn_duration(struct line *l, const char *what)
 {
-	const char *word = next(l, what);
+	const char *word = scn_next(l, what);
 	int64_t unit, ms = 0;
 
 	if (!l->bad) {
@@ -285,9 +321,9 @@ int64_t duration(struct line *l, const char *what)
 	return ms;
 }
 
-struct sim_range duration_range(struct line *l, const char *what)
+struct sim_range scn_duration_range(struct line *l, const char *what)
 {
-	const char *word = next(l, what), *dots = strstr(word, ".."), *end = word + strlen(word);
+	const char *word = scn_next(l, what), *dots = strstr(word, ".."), *end = word + strlen(word);
 	struct sim_range r = { 0, 0 };
 	int64_t unit = 0, ignored;
 
@@ -298,7 +334,7 @@ struct sim_range duration_range(struct line *l, const char *what)
 	if (!time_fits(l, what, word, r.hi < 0 ? r.hi : r.lo))
 		return (struct sim_range){ 0, 0 };
 	if (r.lo > r.hi)
-		wrong(l, "%s: \"%.40s\" goes backwards", what, word);
+		scn_wrong(l, "%s: \"%.40s\" goes backwards", what, word);
 	return r;
 }
 

@@ -19,35 +19,36 @@
 static struct scn_when span_read(struct line *l)
 {
 	struct scn_when w = { .len = { SCN_TO_END, SCN_TO_END }, .until_ms = SCN_NEVER };
-	bool at = !strcmp(peek(l), "at");
+	bool at = !strcmp(scn_peek(l), "at");
 	int64_t to;
 
-	if (at || !strcmp(peek(l), "from")) {
-		next(l, "");
-		w.from = duration_range(l, at ? "at" : "from");
+	if (at || !strcmp(scn_peek(l), "from")) {
+		scn_next(l, "");
+		w.from = scn_duration_range(l, at ? "at" : "from");
 	}
-	if (take(l, "for")) {
-		w.len = duration_range(l, "for");
+	if (scn_take(l, "for")) {
+		w.len = scn_duration_range(l, "for");
 		if (!l->bad && w.len.lo == 0)
-			wrong(l, "for 0s: that is no time at all");
+			scn_wrong(l, "for 0s: that is no time at all");
 	} else if (at) {
-		wrong(l, "say \"at 5m for 30s\", or \"from 5m\" when it is to last");
-	} else if (take(l, "to")) {
-		to = duration(l, "to");
+		scn_wrong(l, "say \"at 5m for 30s\", or \"from 5m\" when it is to last");
+	} else if (scn_take(l, "to")) {
+		to = scn_duration(l, "to");
 		if (!l->bad && w.from.lo != w.from.hi)
-			wrong(l, "\"from A..B to C\" is different for each card: say \"from A..B for D\"");
+			scn_wrong(l, "\"from A..B to C\" is different for each card: say \"from A..B for D\"");
 		else if (!l->bad && to <= w.from.lo)
-			wrong(l, "it ends before it begins");
+			scn_wrong(l, "it ends before it begins");
 		w.len.lo = w.len.hi = to - w.from.lo;
 	}
-	if (take(l, "every")) {
-		w.every_ms = duration(l, "every");
+	if (scn_take(l, "every")) {
+		w.every_ms = scn_duration(l, "every");
 		if (!l->bad && w.len.lo == SCN_TO_END)
-			wrong(l, "what comes again must end: say \"from 5m for 30s every 10m\"");
+			scn_wrong(l, "what comes again must end: say \"from 5m for 30s every 10m\"");
 		else if (!l->bad && (w.every_ms <= w.len.hi || w.every_ms < SCN_EVERY_MIN_MS))
-			wrong(l, "every: must be longer than what it repeats, and at least %d ms", SCN_EVERY_MIN_MS);
-		if (take(l, "until"))
-			w.until_ms = duration(l, "until");
+			scn_wrong(l, "every: must be longer than what it repeats, and at least %d ms",
+				  SCN_EVERY_MIN_MS);
+		if (scn_take(l, "until"))
+			w.until_ms = scn_duration(l, "until");
 	}
 	return w;
 }
@@ -57,15 +58,15 @@ static struct scn_when moment_read(struct line *l)
 {
 	struct scn_when w = { .until_ms = SCN_NEVER };
 
-	if (!take(l, "at"))
-		wrong(l, "this happens at a moment: say \"at 5m\"");
-	w.from = duration_range(l, "at");
-	if (take(l, "every")) {
-		w.every_ms = duration(l, "every");
+	if (!scn_take(l, "at"))
+		scn_wrong(l, "this happens at a moment: say \"at 5m\"");
+	w.from = scn_duration_range(l, "at");
+	if (scn_take(l, "every")) {
+		w.every_ms = scn_duration(l, "every");
 		if (!l->bad && w.every_ms < SCN_EVERY_MIN_MS)
-			wrong(l, "every: at least %d ms", SCN_EVERY_MIN_MS);
-		if (take(l, "until"))
-			w.until_ms = duration(l, "until");
+			scn_wrong(l, "every: at least %d ms", SCN_EVERY_MIN_MS);
+		if (scn_take(l, "until"))
+			w.until_ms = scn_duration(l, "until");
 	}
 	return w;
 }
@@ -77,7 +78,7 @@ static struct scn_rule *rule_new(struct line *l)
 	struct scn_rule *r = &none;
 
 	if (s->rules == SCN_RULES_MAX)
-		wrong(l, "more than %d lines that do something to cards or SMSCs", SCN_RULES_MAX);
+		scn_wrong(l, "more than %d lines that do something to cards or SMSCs", SCN_RULES_MAX);
 	else
 		r = &s->rule[s->rules++];
 	*r = (struct scn_rule){ .line = l->number };
@@ -109,27 +110,27 @@ static const struct {
 static int replay_read(struct line *l)
 {
 	static const char *const names[] = { "02", "06", "silent" };
-	const char *w = next(l, "02, 06 or silent");
+	const char *w = scn_next(l, "02, 06 or silent");
 
 	for (int i = 0; i < (int)N(names); i++) {
 		if (!strcmp(w, names[i]))
 			return i; /* enum sim_replay */
 	}
-	wrong_word(l, w, "an answer to a counter too low", names, N(names));
+	scn_wrong_word(l, w, "an answer to a counter too low", names, N(names));
 	return 0;
 }
 
 static int fid_read(struct line *l, int fallback)
 {
-	const char *w = peek(l);
+	const char *w = scn_peek(l);
 	char *end;
 	unsigned long v;
 
 	if (strlen(w) != 4 || strspn(w, "0123456789abcdefABCDEF") != 4)
 		return fallback; /* "from" and its like have no hexadecimal spelling */
-	v = strtoul(next(l, ""), &end, 16);
+	v = strtoul(scn_next(l, ""), &end, 16);
 	if (v == 0)
-		wrong(l, "0000 is no file");
+		scn_wrong(l, "0000 is no file");
 	return (int)v;
 }
 
@@ -139,21 +140,21 @@ static void card_read(struct line *l)
 	const char *names[N(card_words)], *w;
 	size_t i = 0;
 
-	r->set = set_read(l);
-	take(l, "is");
-	w = next(l, "what these cards are to be");
+	r->set = scn_set_read(l);
+	scn_take(l, "is");
+	w = scn_next(l, "what these cards are to be");
 	while (i < N(card_words) && strcmp(card_words[i].name, w))
 		i++;
 	if (i == N(card_words)) {
 		for (i = 0; i < N(card_words); i++)
 			names[i] = card_words[i].name;
-		wrong_word(l, w, "something a card can be", names, N(names));
+		scn_wrong_word(l, w, "something a card can be", names, N(names));
 		return;
 	}
 	r->prop = card_words[i].prop;
 	r->value.lo = card_words[i].value;
 	if (r->prop == PROP_SLOW)
-		r->value = duration_range(l, "slow");
+		r->value = scn_duration_range(l, "slow");
 	else if (r->prop == PROP_REPLAY)
 		r->value.lo = replay_read(l);
 	else if (r->prop == PROP_WRITES)
@@ -163,7 +164,7 @@ static void card_read(struct line *l)
 
 /* ---- SMSCs ---- */
 
-bool mood_named(const char *word, enum smsc_mood_kind *kind)
+bool scn_mood_named(const char *word, enum smsc_mood_kind *kind)
 {
 	for (int i = 0; i < _SMSC_MOODS; i++) {
 		if (!strcmp(word, smsc_mood_name((enum smsc_mood_kind)i))) {
@@ -179,47 +180,47 @@ static void smscs_read(struct line *l)
 	struct scn *s = l->scn;
 
 	if (s->door_name[0][0]) {
-		wrong(l, "the SMSCs have been named already");
+		scn_wrong(l, "the SMSCs have been named already");
 		return;
 	}
 	if (s->rules || s->expects)
-		wrong(l, "the SMSCs are named before anything is said about them: move this line up");
+		scn_wrong(l, "the SMSCs are named before anything is said about them: move this line up");
 	s->doors = 0;
 	do {
-		const char *w = next(l, "the SMSCs' names");
+		const char *w = scn_next(l, "the SMSCs' names");
 		enum smsc_mood_kind kind;
 
 		if (l->bad)
 			return;
 		if (strlen(w) >= SCN_NAME_MAX || strspn(w, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(w) ||
 		    w[0] < 'a' || w[0] > 'z')
-			wrong(l,
-			      "\"%.40s\" is no name for an SMSC: up to %d small letters, digits, - and _, a letter "
-			      "first",
-			      w, SCN_NAME_MAX - 1);
-		else if (mood_named(w, &kind) || !strcmp(w, "cut") || !strcmp(w, "no"))
-			wrong(l, "\"%s\" is what an SMSC can be, and no name for one", w);
+			scn_wrong(l,
+				  "\"%.40s\" is no name for an SMSC: up to %d small letters, digits, - and _, a letter "
+				  "first",
+				  w, SCN_NAME_MAX - 1);
+		else if (scn_mood_named(w, &kind) || !strcmp(w, "cut") || !strcmp(w, "no"))
+			scn_wrong(l, "\"%s\" is what an SMSC can be, and no name for one", w);
 		else if (s->doors == SMSC_DOORS_MAX)
-			wrong(l, "at most %d SMSCs", SMSC_DOORS_MAX);
+			scn_wrong(l, "at most %d SMSCs", SMSC_DOORS_MAX);
 		for (unsigned i = 0; i < s->doors && !l->bad; i++) {
 			if (!strcmp(s->door_name[i], w))
-				wrong(l, "there is an SMSC \"%s\" already", w);
+				scn_wrong(l, "there is an SMSC \"%s\" already", w);
 		}
 		if (!l->bad)
 			strcpy(s->door_name[s->doors++], w);
-	} while (!line_over(l));
+	} while (!scn_line_over(l));
 }
 
-uint32_t doors_read(struct line *l)
+uint32_t scn_doors_read(struct line *l)
 {
 	const struct scn *s = l->scn;
 	uint32_t mask = 0;
 	bool found = true;
 
-	while (found && !line_over(l)) {
+	while (found && !scn_line_over(l)) {
 		found = false;
 		for (unsigned i = 0; i < s->doors && !found; i++) {
-			if (s->door_name[i][0] && take(l, s->door_name[i])) {
+			if (s->door_name[i][0] && scn_take(l, s->door_name[i])) {
 				mask |= 1u << i;
 				found = true;
 			}
@@ -231,17 +232,17 @@ uint32_t doors_read(struct line *l)
 /* Whole numbers above 0; "/s" may follow. */
 static double rate_read(struct line *l)
 {
-	const char *w = next(l, "a rate");
+	const char *w = scn_next(l, "a rate");
 	size_t n = strspn(w, "0123456789");
 
 	if (!l->bad && (n == 0 || n > 7 || (w[n] && strcmp(w + n, "/s")) || strtoul(w, NULL, 10) == 0))
-		wrong(l, "\"%.40s\" is not a rate like 10/s", w);
+		scn_wrong(l, "\"%.40s\" is not a rate like 10/s", w);
 	return (double)strtoul(w, NULL, 10);
 }
 
 static uint32_t status_read(struct line *l)
 {
-	const char *w = next(l, "an SMPP status");
+	const char *w = scn_next(l, "an SMPP status");
 	const char *hex = !strncmp(w, "0x", 2) ? w + 2 : w;
 	unsigned long v;
 
@@ -250,19 +251,19 @@ static uint32_t status_read(struct line *l)
 	v = strspn(hex, "0123456789abcdefABCDEF") == strlen(hex) && *hex && strlen(hex) <= 7 ? strtoul(hex, NULL, 16) :
 											       0;
 	if (v == 0)
-		wrong(l, "\"%.40s\" is not an SMPP status like 0x0e", w);
+		scn_wrong(l, "\"%.40s\" is not an SMPP status like 0x0e", w);
 	return (uint32_t)v;
 }
 
 /* The value that may follow a mood's name. */
 static void mood_value(struct line *l, struct smsc_mood *m)
 {
-	const char *w = peek(l);
+	const char *w = scn_peek(l);
 
 	switch (m->kind) {
 	case SMSC_FLAKY:
-		if (is_share(w))
-			m->share_ppm = share(l, "flaky");
+		if (scn_is_share(w))
+			m->share_ppm = scn_share(l, "flaky");
 		break;
 	case SMSC_THROTTLING:
 		if (*w >= '0' && *w <= '9')
@@ -270,7 +271,7 @@ static void mood_value(struct line *l, struct smsc_mood *m)
 		break;
 	case SMSC_SLOW:
 		if (*w >= '0' && *w <= '9')
-			m->delay_ms = duration_range(l, "slow");
+			m->delay_ms = scn_duration_range(l, "slow");
 		break;
 	case SMSC_REFUSES_BINDS:
 		if (*w >= '0' && *w <= '9')
@@ -288,15 +289,15 @@ static void smsc_read(struct line *l)
 	enum smsc_mood_kind kind;
 	size_t n = 0;
 
-	r->doors = doors_read(l);
-	take(l, "is");
-	w = next(l, "what this SMSC is to be");
+	r->doors = scn_doors_read(l);
+	scn_take(l, "is");
+	w = scn_next(l, "what this SMSC is to be");
 	if (!strcmp(w, "cut")) {
 		r->prop = PROP_CUT;
 		r->when = moment_read(l);
 		return;
 	}
-	if (!mood_named(w, &kind)) {
+	if (!scn_mood_named(w, &kind)) {
 		for (int i = 0; i < _SMSC_MOODS; i++)
 			names[n++] = smsc_mood_name((enum smsc_mood_kind)i);
 		names[n++] = "cut";
@@ -304,7 +305,7 @@ static void smsc_read(struct line *l)
 			if (l->scn->door_name[i][0])
 				names[n++] = l->scn->door_name[i];
 		}
-		wrong_word(l, w, "something an SMSC can be", names, n);
+		scn_wrong_word(l, w, "something an SMSC can be", names, n);
 		return;
 	}
 	r->prop = PROP_MOOD;
@@ -312,7 +313,7 @@ static void smsc_read(struct line *l)
 	mood_value(l, &r->mood);
 	r->when = span_read(l);
 	if (!l->bad && (r->when.from.lo != r->when.from.hi || r->when.len.lo != r->when.len.hi))
-		wrong(l, "ranges of time are for cards; for an SMSC say one time");
+		scn_wrong(l, "ranges of time are for cards; for an SMSC say one time");
 }
 
 /* ---- the whole ---- */
@@ -320,16 +321,16 @@ static void smsc_read(struct line *l)
 static void option_read(struct line *l)
 {
 	struct scn *s = l->scn;
-	const char *name = next(l, "the option's name"), *value;
+	const char *name = scn_next(l, "the option's name"), *value;
 
-	take(l, "=");
-	value = line_over(l) ? "" : next(l, "");
+	scn_take(l, "=");
+	value = scn_line_over(l) ? "" : scn_next(l, "");
 	if (l->bad)
 		return;
 	if (strlen(name) >= SCN_NAME_MAX || strlen(value) >= SCN_NAME_MAX)
-		wrong(l, "set: names and values have at most %d characters", SCN_NAME_MAX - 1);
+		scn_wrong(l, "set: names and values have at most %d characters", SCN_NAME_MAX - 1);
 	else if (s->options == SCN_OPTIONS_MAX)
-		wrong(l, "more than %d \"set\" lines", SCN_OPTIONS_MAX);
+		scn_wrong(l, "more than %d \"set\" lines", SCN_OPTIONS_MAX);
 	if (l->bad)
 		return;
 	s->option[s->options].line = l->number;
@@ -340,34 +341,24 @@ static void option_read(struct line *l)
 static void begin_read(struct line *l)
 {
 	static const char *const names[] = { "start", "first-connection" };
-	const char *w = next(l, "start or first-connection");
+	const char *w = scn_next(l, "start or first-connection");
 
 	l->scn->begin_connected = !strcmp(w, names[1]);
 	if (!l->scn->begin_connected && strcmp(w, names[0]))
-		wrong_word(l, w, "a moment at which time can begin", names, N(names));
+		scn_wrong_word(l, w, "a moment at which time can begin", names, N(names));
 }
 
 static void end_read(struct line *l)
 {
 	static const char *const names[] = { "at", "by" };
-	const char *w = next(l, "at or by");
+	const char *w = scn_next(l, "at or by");
 
 	l->scn->end_exact = !strcmp(w, "at");
 	if (strcmp(w, "at") && strcmp(w, "by"))
-		wrong_word(l, w, "how a scenario ends", names, N(names));
-	l->scn->end_ms = duration(l, "end");
+		scn_wrong_word(l, w, "how a scenario ends", names, N(names));
+	l->scn->end_ms = scn_duration(l, "end");
 	if (!l->bad && l->scn->end_ms == 0)
-		wrong(l, "a scenario lasts longer than 0s");
-}
-
-static void name_read(struct line *l)
-{
-	struct scn *s = l->scn;
-
-	s->name[0] = '\0';
-	do {
-		text_add(s->name, sizeof(s->name), next(l, "the scenario's name"));
-	} while (!line_over(l));
+		scn_wrong(l, "a scenario lasts longer than 0s");
 }
 
 static void statement(struct line *l, const struct scn_given *given)
@@ -378,37 +369,37 @@ static void statement(struct line *l, const struct scn_given *given)
 	uint64_t v;
 
 	/* "cards 100" is the fleet's size, "cards 1-100 absent" are some of them */
-	if (set_begins(l) && !(l->words == 2 && !strcmp(peek(l), "cards"))) {
+	if (scn_set_begins(l) && !(l->words == 2 && !strcmp(scn_peek(l), "cards"))) {
 		card_read(l);
-	} else if (take(l, "smsc")) {
+	} else if (scn_take(l, "smsc")) {
 		smsc_read(l);
-	} else if (take(l, "expect")) {
-		expect_read(l);
-	} else if (take(l, "scenario")) {
-		name_read(l);
-	} else if (take(l, "cards")) {
-		v = number(l, "cards", 1, SCN_CARDS_MAX);
+	} else if (scn_take(l, "expect")) {
+		scn_expect_read(l);
+	} else if (scn_take(l, "scenario")) {
+		scn_rest(l, s->name, sizeof(s->name), "the scenario's name");
+	} else if (scn_take(l, "cards")) {
+		v = scn_number(l, "cards", 1, SCN_CARDS_MAX);
 		s->cards = given->cards ? given->cards : (uint32_t)v;
-	} else if (take(l, "seed")) {
-		v = number(l, "seed", 0, 999999999999999999u);
+	} else if (scn_take(l, "seed")) {
+		v = scn_number(l, "seed", 0, 999999999999999999u);
 		s->seed = given->has_seed ? given->seed : v;
-	} else if (take(l, "smscs")) {
+	} else if (scn_take(l, "smscs")) {
 		smscs_read(l);
-	} else if (take(l, "set")) {
+	} else if (scn_take(l, "set")) {
 		option_read(l);
-	} else if (take(l, "group")) {
-		group_read(l);
-	} else if (take(l, "begin")) {
+	} else if (scn_take(l, "group")) {
+		scn_group_read(l);
+	} else if (scn_take(l, "begin")) {
 		begin_read(l);
-	} else if (take(l, "end")) {
+	} else if (scn_take(l, "end")) {
 		end_read(l);
-	} else if (take(l, "quiet")) {
-		s->quiet_ms = duration(l, "quiet");
+	} else if (scn_take(l, "quiet")) {
+		s->quiet_ms = scn_duration(l, "quiet");
 	} else {
-		wrong_word(l, next(l, ""), "how a line begins, nor the name of a group", firsts, N(firsts));
+		scn_wrong_word(l, scn_next(l, ""), "how a line begins, nor the name of a group", firsts, N(firsts));
 	}
-	if (!l->bad && !line_over(l))
-		wrong(l, "nothing more was expected here: \"%.40s\"", peek(l));
+	if (!l->bad && !scn_line_over(l))
+		scn_wrong(l, "nothing more was expected here: \"%.40s\"", scn_peek(l));
 }
 
 struct scn *scn_empty(uint32_t cards, uint64_t seed)
@@ -439,7 +430,7 @@ static void end_settle(struct line *l)
 
 		l->number = s->rule[i].line;
 		if (given && from->lo >= s->end_ms)
-			wrong(l, "this is not before the end of the scenario");
+			scn_wrong(l, "this is not before the end of the scenario");
 		if (!given && from->hi >= s->end_ms)
 			s->end_ms = from->hi + END_DEFAULT_MS;
 	}
@@ -448,7 +439,7 @@ static void end_settle(struct line *l)
 
 		l->number = s->expect[i].line;
 		if (given && by != SCN_NEVER && by > s->end_ms)
-			wrong(l, "the scenario ends before this can be judged");
+			scn_wrong(l, "the scenario ends before this can be judged");
 		if (!given && by != SCN_NEVER && by > s->end_ms)
 			s->end_ms = by;
 	}
@@ -474,13 +465,13 @@ struct scn *scn_parse(const char *file, const char *text, size_t len, const stru
 	l->scn = s;
 	l->err = err;
 	if (len > SCN_TEXT_MAX)
-		wrong(l, "a scenario has at most %u octets", SCN_TEXT_MAX);
+		scn_wrong(l, "a scenario has at most %u octets", SCN_TEXT_MAX);
 	while (len && !l->bad) {
 		const char *eol = memchr(text, '\n', len);
 		size_t n = eol ? (size_t)(eol - text) : len;
 
 		l->number++;
-		if (line_cut(l, text, n) && l->words)
+		if (scn_line_cut(l, text, n) && l->words)
 			statement(l, given);
 		text += n + (eol != NULL);
 		len -= n + (eol != NULL);
@@ -488,7 +479,7 @@ struct scn *scn_parse(const char *file, const char *text, size_t len, const stru
 	if (!l->bad)
 		end_settle(l);
 	if (!l->bad)
-		sets_resolve(l);
+		scn_sets_resolve(l);
 	if (l->bad) {
 		scn_free(s);
 		s = NULL;

@@ -69,12 +69,12 @@ static uint16_t group_find(const struct scn *s, const char *name)
 	return NOT_A_GROUP;
 }
 
-bool set_begins(const struct line *l)
+bool scn_set_begins(const struct line *l)
 {
-	const char *w = peek(l);
+	const char *w = scn_peek(l);
 
-	return !strcmp(w, "card") || !strcmp(w, "cards") || !strcmp(w, "every") || !strcmp(w, "all") || is_share(w) ||
-	       group_find(l->scn, w) != NOT_A_GROUP;
+	return !strcmp(w, "card") || !strcmp(w, "cards") || !strcmp(w, "every") || !strcmp(w, "all") ||
+	       scn_is_share(w) || group_find(l->scn, w) != NOT_A_GROUP;
 }
 
 static struct scn_term *term_new(struct line *l, struct scn_set *set)
@@ -85,7 +85,7 @@ static struct scn_term *term_new(struct line *l, struct scn_set *set)
 	if (l->bad)
 		return &none;
 	if (s->terms == SCN_TERMS_MAX) {
-		wrong(l, "the sets of this scenario have more than %d parts", SCN_TERMS_MAX);
+		scn_wrong(l, "the sets of this scenario have more than %d parts", SCN_TERMS_MAX);
 		return &none;
 	}
 	set->n++;
@@ -100,18 +100,18 @@ static void range_read(struct line *l, struct scn_set *set, char *part)
 
 	if (dash)
 		*dash = '\0';
-	if (!is_number(part) || !is_number(hi_text) || strlen(part) > 9 || strlen(hi_text) > 9) {
-		wrong(l,
-		      "\"%.40s%s%.40s\" is not a card or a range of cards like 1-100; cards are numbered as in "
-		      "cards.csv",
-		      part, dash ? "-" : "", dash ? hi_text : "");
+	if (!scn_is_number(part) || !scn_is_number(hi_text) || strlen(part) > 9 || strlen(hi_text) > 9) {
+		scn_wrong(l,
+			  "\"%.40s%s%.40s\" is not a card or a range of cards like 1-100; cards are numbered as in "
+			  "cards.csv",
+			  part, dash ? "-" : "", dash ? hi_text : "");
 		return;
 	}
 	lo = strtoull(part, NULL, 10);
 	hi = strtoull(hi_text, NULL, 10);
 	if (lo < 1 || lo > hi) {
-		wrong(l, "cards %llu-%llu: the first card is 1, and ranges go upwards", (unsigned long long)lo,
-		      (unsigned long long)hi);
+		scn_wrong(l, "cards %llu-%llu: the first card is 1, and ranges go upwards", (unsigned long long)lo,
+			  (unsigned long long)hi);
 		return;
 	}
 	*term_new(l, set) = (struct scn_term){ .kind = TERM_LIST, .lo = (uint32_t)lo - 1, .hi = (uint32_t)hi - 1 };
@@ -123,7 +123,7 @@ static void list_read(struct line *l, struct scn_set *set)
 	bool more;
 
 	do {
-		char *p = (char *)next(l, "the number of a card"), *comma; /* a word of our own buffer */
+		char *p = (char *)scn_next(l, "the number of a card"), *comma; /* a word of our own buffer */
 
 		if (l->bad)
 			return;
@@ -141,7 +141,7 @@ static void list_read(struct line *l, struct scn_set *set)
 /* "7th" */
 static void every_read(struct line *l, struct scn_set *set)
 {
-	const char *word = next(l, "which, as in \"every 7th\",");
+	const char *word = scn_next(l, "which, as in \"every 7th\",");
 	size_t n = strspn(word, "0123456789");
 	const char *end = word + n;
 	uint64_t v = n && n <= 9 ? strtoull(word, NULL, 10) : 0;
@@ -149,7 +149,7 @@ static void every_read(struct line *l, struct scn_set *set)
 	if (l->bad)
 		return;
 	if (v < 2 || (strcmp(end, "th") && strcmp(end, "nd") && strcmp(end, "rd") && strcmp(end, "st")))
-		wrong(l, "\"every %.40s\" is no set of cards: wanted is every 2nd, 3rd, 4th ...", word);
+		scn_wrong(l, "\"every %.40s\" is no set of cards: wanted is every 2nd, 3rd, 4th ...", word);
 	*term_new(l, set) = (struct scn_term){ .kind = TERM_EVERY, .lo = (uint32_t)v };
 }
 
@@ -164,11 +164,11 @@ static uint64_t key_of(const char *name)
 
 static void share_read(struct line *l, struct scn_set *set)
 {
-	struct scn_term t = { .kind = TERM_SHARE, .ppm = share(l, "set of cards") };
+	struct scn_term t = { .kind = TERM_SHARE, .ppm = scn_share(l, "set of cards") };
 
 	if (!l->bad && l->scn->shares == SCN_SHARES_MAX)
-		wrong(l, "more than %d shares of the fleet; a group is drawn once and can be named often",
-		      SCN_SHARES_MAX);
+		scn_wrong(l, "more than %d shares of the fleet; a group is drawn once and can be named often",
+			  SCN_SHARES_MAX);
 	t.key = 0xa5a5 + ++l->scn->shares;
 	t.hi = l->number;
 	*term_new(l, set) = t;
@@ -179,23 +179,23 @@ static uint16_t set_new(struct line *l)
 	struct scn *s = l->scn;
 
 	if (s->sets == SCN_SETS_MAX) {
-		wrong(l, "more than %d sets of cards", SCN_SETS_MAX);
+		scn_wrong(l, "more than %d sets of cards", SCN_SETS_MAX);
 		return SCN_ALL;
 	}
 	s->set[s->sets] = (struct scn_set){ .first = (uint16_t)s->terms, .but = -1 };
 	return (uint16_t)s->sets++;
 }
 
-uint16_t set_read(struct line *l)
+uint16_t scn_set_read(struct line *l)
 {
-	const char *word = next(l, "a set of cards");
+	const char *word = scn_next(l, "a set of cards");
 	struct scn *s = l->scn;
 	uint16_t group, at, but;
 	struct scn_set set;
 
 	if (l->bad)
 		return SCN_ALL;
-	if (!strcmp(word, "all") && strcmp(peek(l), "but"))
+	if (!strcmp(word, "all") && strcmp(scn_peek(l), "but"))
 		return SCN_ALL;
 	set = (struct scn_set){ .first = (uint16_t)s->terms, .but = -1 };
 	group = group_find(s, word);
@@ -205,29 +205,29 @@ uint16_t set_read(struct line *l)
 		every_read(l, &set);
 	} else if (!strcmp(word, "all")) {
 		*term_new(l, &set) = (struct scn_term){ .kind = TERM_LIST, .hi = SCN_CARDS_MAX };
-	} else if (is_share(word)) {
+	} else if (scn_is_share(word)) {
 		l->at--;
 		share_read(l, &set);
 	} else if (group != NOT_A_GROUP) {
-		if (strcmp(peek(l), "but"))
+		if (strcmp(scn_peek(l), "but"))
 			return group;
 		*term_new(l, &set) = (struct scn_term){ .kind = TERM_SET, .lo = group };
 		set.nest = s->set[group].nest + 1;
 	} else {
 		static const char *const known[] = { "card", "every", "all" };
 
-		wrong_word(l, word, "a set of cards (nor a group that was named above)", known, 3);
+		scn_wrong_word(l, word, "a set of cards (nor a group that was named above)", known, 3);
 	}
-	if (take(l, "but")) {
-		but = set_read(l);
+	if (scn_take(l, "but")) {
+		but = scn_set_read(l);
 		set.but = (int16_t)but;
 		if (s->set[but].nest + 1 > set.nest)
 			set.nest = s->set[but].nest + 1;
 		if (but == SCN_ALL)
-			wrong(l, "\"but all\" leaves nobody");
+			scn_wrong(l, "\"but all\" leaves nobody");
 	}
 	if (set.nest > SCN_NEST_MAX)
-		wrong(l, "sets inside sets inside sets: at most %d deep", SCN_NEST_MAX);
+		scn_wrong(l, "sets inside sets inside sets: at most %d deep", SCN_NEST_MAX);
 	at = set_new(l);
 	s->set[at] = l->bad ? s->set[at] : set;
 	return at;
@@ -238,9 +238,9 @@ static const char *const reserved[] = { "card",	 "cards",  "every", "all",	"but"
 					"quiet", "at",	   "from",  "to",	"for",	    "until", "by",
 					"while", "after",  "no",    "total",	"at-least", "imsi" };
 
-void group_read(struct line *l)
+void scn_group_read(struct line *l)
 {
-	const char *name = next(l, "the group's name");
+	const char *name = scn_next(l, "the group's name");
 	struct scn *s = l->scn;
 	unsigned before = s->terms;
 	uint16_t set;
@@ -249,19 +249,20 @@ void group_read(struct line *l)
 		return;
 	if (strlen(name) >= SCN_NAME_MAX || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(name) ||
 	    name[0] < 'a' || name[0] > 'z')
-		wrong(l, "\"%.40s\" is no name for a group: up to %d small letters, digits, - and _, a letter first",
-		      name, SCN_NAME_MAX - 1);
+		scn_wrong(l,
+			  "\"%.40s\" is no name for a group: up to %d small letters, digits, - and _, a letter first",
+			  name, SCN_NAME_MAX - 1);
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
 		if (!strcmp(name, reserved[i]))
-			wrong(l, "\"%s\" is a word of the language and no name for a group", name);
+			scn_wrong(l, "\"%s\" is a word of the language and no name for a group", name);
 	}
 	if (group_find(s, name) != NOT_A_GROUP)
-		wrong(l, "there is a group \"%s\" already", name);
+		scn_wrong(l, "there is a group \"%s\" already", name);
 	if (s->groups == SCN_GROUPS_MAX)
-		wrong(l, "more than %d groups", SCN_GROUPS_MAX);
-	if (!take(l, "="))
-		wrong(l, "wanted is \"group %.40s = 10%%\", or another set of cards", name);
-	set = set_read(l);
+		scn_wrong(l, "more than %d groups", SCN_GROUPS_MAX);
+	if (!scn_take(l, "="))
+		scn_wrong(l, "wanted is \"group %.40s = 10%%\", or another set of cards", name);
+	set = scn_set_read(l);
 	if (l->bad)
 		return;
 	for (unsigned i = before; i < s->terms; i++) {
@@ -289,7 +290,7 @@ static bool share_resolve(struct line *l, struct scn_term *t, uint64_t *draws)
 
 	l->number = t->hi;
 	if (n == 0) {
-		wrong(l, "this share of %u cards is no card at all", s->cards);
+		scn_wrong(l, "this share of %u cards is no card at all", s->cards);
 		return false;
 	}
 	for (uint32_t i = 0; i < s->cards; i++)
@@ -309,22 +310,31 @@ static bool lists_fit(struct line *l, uint16_t set, unsigned line)
 
 		l->number = line;
 		if (t->kind == TERM_LIST && t->hi >= s->cards && t->hi != SCN_CARDS_MAX)
-			wrong(l, "card %u: this fleet has %u cards", t->hi + 1, s->cards);
+			scn_wrong(l, "card %u: this fleet has %u cards", t->hi + 1, s->cards);
 		else if (t->kind == TERM_EVERY && t->lo > s->cards)
-			wrong(l, "every %uth: this fleet has %u cards", t->lo, s->cards);
+			scn_wrong(l, "every %uth: this fleet has %u cards", t->lo, s->cards);
 		else if (t->kind == TERM_SET)
 			lists_fit(l, (uint16_t)t->lo, line);
 	}
 	return !l->bad && (st->but < 0 || lists_fit(l, (uint16_t)st->but, line));
 }
 
-bool sets_resolve(struct line *l)
+static bool set_empty(const struct scn *s, uint16_t set)
+{
+	for (uint32_t i = 0; i < s->cards; i++) {
+		if (scn_in(s, set, i))
+			return false;
+	}
+	return true;
+}
+
+bool scn_sets_resolve(struct line *l)
 {
 	struct scn *s = l->scn;
 	uint64_t *draws = s->shares ? malloc(s->cards * sizeof(*draws)) : NULL;
 
 	if (s->shares && !draws)
-		wrong(l, "no memory for %u cards", s->cards);
+		scn_wrong(l, "no memory for %u cards", s->cards);
 	for (unsigned i = 0; i < s->terms && !l->bad; i++) {
 		if (s->term[i].kind == TERM_SHARE)
 			share_resolve(l, &s->term[i], draws);
@@ -332,13 +342,17 @@ bool sets_resolve(struct line *l)
 	free(draws);
 	for (unsigned i = 0; i < s->groups && !l->bad; i++)
 		lists_fit(l, s->group[i].set, s->group[i].line);
-	for (unsigned i = 0; i < s->rules && !l->bad; i++)
-		lists_fit(l, s->rule[i].set, s->rule[i].line);
+	for (unsigned i = 0; i < s->rules && !l->bad; i++) {
+		if (lists_fit(l, s->rule[i].set, s->rule[i].line) && set_empty(s, s->rule[i].set))
+			scn_wrong(l, "no card is left in this set");
+	}
 	for (unsigned i = 0; i < s->expects && !l->bad; i++) {
 		const struct scn_expect *e = &s->expect[i];
 
-		if (lists_fit(l, e->set, e->line) && e->need_n > scn_set_size(s, e->set))
-			wrong(l, "at least %u: this set has %u cards", e->need_n, scn_set_size(s, e->set));
+		if (lists_fit(l, e->set, e->line) && set_empty(s, e->set))
+			scn_wrong(l, "no card is left in this set");
+		else if (!l->bad && e->need_n > scn_set_size(s, e->set))
+			scn_wrong(l, "at least %u: this set has %u cards", e->need_n, scn_set_size(s, e->set));
 	}
 	return !l->bad;
 }

@@ -73,7 +73,7 @@ __attribute__((format(printf, 3, 4))) static void say(struct smsc *s, const stru
 	va_start(ap, fmt);
 	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
 	va_end(ap);
-	s->cfg.log(s->cfg.ctx, line);
+	s->cfg.log(s->cfg.log_ctx, line);
 }
 
 /* ---- output ---- */

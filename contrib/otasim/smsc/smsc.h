@@ -78,7 +78,8 @@ struct smsc_cfg {
 	unsigned window;		 /* unanswered deliver_sm per session */
 	int64_t deliver_timeout_ms;	 /* a deliver_sm without answer is offered again */
 	int64_t enquire_link_ms; /* the SMSC asks after this silence; twice unanswered ends the session; 0: never */
-	void (*log)(void *ctx, const char *line);	       /* may be NULL */
+	void (*log)(void *log_ctx, const char *line); /* may be NULL */
+	void *log_ctx;
 	void (*seen)(void *ctx, const struct smsc_seen *seen); /* may be NULL */
 	void *ctx;
 };

@@ -21,85 +21,16 @@
 
 #include <cmocka.h>
 
+#include "prog_test.h"
 #include "sim_test.h"
 #include "smpp_pdu.h"
 
-#define CARDS	    60
-#define SEED	    "99"
-#define SEED_N	    99
-#define TURNS_MAX   20000
-#define PATIENCE_MS 60000 /* a hang becomes a failure, nothing else depends on it */
+#define CARDS	  60
+#define SEED	  "99"
+#define SEED_N	  99
+#define TURNS_MAX 20000
 
-static const char *otasim;
-static char dir[64];
-static pid_t pid = -1;
 static struct sim_card card[CARDS];
-
-static char *path_of(const char *name)
-{
-	static char path[8][128];
-	static int turn;
-
-	turn = (turn + 1) % 8;
-	snprintf(path[turn], sizeof(path[0]), "%s/%s", dir, name);
-	return path[turn];
-}
-
-/* Runs the program with stdout and stderr in files; gives its pid. */
-static pid_t spawn(char *const argv[], const char *out)
-{
-	pid_t p = fork();
-
-	assert_true(p >= 0);
-	if (p == 0) {
-		int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-		dup2(fd, 1);
-		dup2(fd, 2);
-		execv(argv[0], argv);
-		_exit(127);
-	}
-	return p;
-}
-
-static int wait_for(pid_t p)
-{
-	int st;
-
-	assert_int_equal(waitpid(p, &st, 0), p);
-	return WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
-}
-
-/* The port file appears whole or not at all; the child's end would be an answer, too. */
-static uint16_t port_wait(void)
-{
-	unsigned port = 0;
-
-	for (int i = 0; i < PATIENCE_MS / 20 && !port; i++) {
-		FILE *in = fopen(path_of("port"), "r");
-
-		if (in) {
-			assert_int_equal(fscanf(in, "%u", &port), 1);
-			fclose(in);
-		} else {
-			assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
-			poll(NULL, 0, 20);
-		}
-	}
-	assert_true(port > 0 && port < 65536);
-	return (uint16_t)port;
-}
-
-static int dial(uint16_t port)
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET,
-				  .sin_port = htons(port),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	return fd;
-}
 
 static void put(int fd, const struct smpp_pdu *p)
 {
@@ -145,7 +76,7 @@ static int bound(uint16_t port)
 	struct smpp_pdu p = { .id = SMPP_BIND_TRANSCEIVER,
 			      .seq = 1,
 			      .bind = { .system_id = "gw", .password = "pw", .interface_version = SMPP_VERSION } };
-	int fd = dial(port);
+	int fd = prog_dial(port);
 
 	get(fd, &p, -1);
 	put(fd, &p);
@@ -188,28 +119,15 @@ static void submit(int fd, uint32_t i, uint32_t seq)
 
 static int verify(bool partial)
 {
-	char *full[] = { (char *)otasim,
+	char *full[] = { (char *)prog_otasim,
 			 (char *)"verify",
-			 path_of("new-imsi.csv"),
+			 prog_path("new-imsi.csv"),
 			 (char *)"--control",
-			 path_of("ctl"),
+			 prog_path("ctl"),
 			 partial ? (char *)"--expect-partial" : NULL,
 			 NULL };
 
-	return wait_for(spawn(full, path_of("verify.txt")));
-}
-
-static const char *text_in(const char *name)
-{
-	static char text[65536];
-	FILE *in = fopen(path_of(name), "r");
-	size_t n;
-
-	assert_non_null(in);
-	n = fread(text, 1, sizeof(text) - 1, in);
-	fclose(in);
-	text[n] = '\0';
-	return text;
+	return prog_wait(prog_spawn(full, prog_path("verify.txt")));
 }
 
 static void change_all(int fd)
@@ -256,7 +174,7 @@ static void control_until(const char *ask, const char *word)
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	char buf[16384];
 
-	strcpy(sa.sun_path, path_of("ctl"));
+	strcpy(sa.sun_path, prog_path("ctl"));
 	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	for (int i = 0; i < PATIENCE_MS / 50; i++) {
 		size_t have = 0;
@@ -282,8 +200,7 @@ static int setup(void **state)
 {
 	struct sim_card_profile p;
 
-	strcpy(dir, "/tmp/otasim-prog-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	prog_setup();
 	sim_card_profile_default(&p);
 	p.cntr = 99;
 	for (uint32_t i = 0; i < CARDS; i++)
@@ -293,26 +210,15 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {
-		"cards.csv", "new-imsi.csv", "port", "ctl", "out.txt", "verify.txt", "pw"
-	};
-
-	if (pid > 0) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-		pid = -1;
-	}
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		unlink(path_of(names[i]));
-	assert_int_equal(rmdir(dir), 0);
+	prog_teardown();
 	return 0;
 }
 
 static void start(void)
 {
-	FILE *pw = fopen(path_of("pw"), "w");
+	FILE *pw = fopen(prog_path("pw"), "w");
 	char *argv[] = {
-		(char *)otasim,
+		(char *)prog_otasim,
 		(char *)"--cards",
 		(char *)"60",
 		(char *)"--seed",
@@ -320,15 +226,15 @@ static void start(void)
 		(char *)"--first-counter",
 		(char *)"100",
 		(char *)"--dir",
-		dir,
+		prog_dir,
 		(char *)"--port-file",
-		path_of("port"),
+		prog_path("port"),
 		(char *)"--control",
-		path_of("ctl"),
+		prog_path("ctl"),
 		(char *)"--system-id",
 		(char *)"gw",
 		(char *)"--password-file",
-		path_of("pw"),
+		prog_path("pw"),
 		(char *)"--absent",
 		(char *)"33%",
 		(char *)"--absent-for",
@@ -353,7 +259,7 @@ static void start(void)
 	assert_non_null(pw);
 	fputs("pw\n", pw);
 	fclose(pw);
-	pid = spawn(argv, path_of("out.txt"));
+	prog_pid = prog_spawn(argv, prog_path("out.txt"));
 }
 
 static void test_a_campaign(void **state)
@@ -362,9 +268,9 @@ static void test_a_campaign(void **state)
 	int fd;
 
 	start();
-	port = port_wait();
+	port = prog_port();
 	assert_int_equal(verify(false), 1); /* nothing done yet */
-	assert_non_null(strstr(text_in("verify.txt"), "cards 60, new imsi 0"));
+	assert_non_null(strstr(prog_text("verify.txt"), "cards 60, new imsi 0"));
 	assert_int_equal(verify(true), 0);
 	fd = bound(port);
 	change_all(fd);
@@ -373,18 +279,18 @@ static void test_a_campaign(void **state)
 	{
 		char ask[160];
 
-		snprintf(ask, sizeof(ask), "verify %s\n", path_of("new-imsi.csv"));
+		snprintf(ask, sizeof(ask), "verify %s\n", prog_path("new-imsi.csv"));
 		control_until(ask, "all holds");
 	}
 	assert_int_equal(verify(false), 0);
-	assert_non_null(strstr(text_in("verify.txt"),
+	assert_non_null(strstr(prog_text("verify.txt"),
 			       "cards 60, new imsi 60, presented 60, executed twice 0, same counter other octets 0"));
-	kill(pid, SIGTERM);
-	assert_int_equal(wait_for(pid), 0);
-	pid = -1;
-	assert_int_equal(access(path_of("port"), F_OK), -1);
-	assert_int_equal(access(path_of("ctl"), F_OK), -1);
-	assert_null(strstr(text_in("out.txt"), "Sanitizer"));
+	kill(prog_pid, SIGTERM);
+	assert_int_equal(prog_wait(prog_pid), 0);
+	prog_pid = -1;
+	assert_int_equal(access(prog_path("port"), F_OK), -1);
+	assert_int_equal(access(prog_path("ctl"), F_OK), -1);
+	assert_null(strstr(prog_text("out.txt"), "Sanitizer"));
 	assert_int_equal(verify(false), 2); /* no fleet any more */
 }
 
@@ -393,7 +299,7 @@ static void test_control_commands(void **state)
 	char ask[64];
 
 	start();
-	port_wait();
+	prog_port();
 	control_until("stats\n", "cards 60");
 	snprintf(ask, sizeof(ask), "card %s\n", card[3].iccid);
 	control_until(ask, "imsi_stored 001020000000004");
@@ -404,40 +310,41 @@ static void test_control_commands(void **state)
 	control_until("calm\n", "ok");
 	control_until("verify /nonexistent\n", "error cannot verify");
 	control_until("quit\n", "ok");
-	assert_int_equal(wait_for(pid), 0);
-	pid = -1;
+	assert_int_equal(prog_wait(prog_pid), 0);
+	prog_pid = -1;
 }
 
 /* A second one on the same control socket is refused, and leaves the first alone; what a crash left is replaced. */
 static void test_control_socket_is_not_stolen(void **state)
 {
-	char *argv[] = { (char *)otasim, (char *)"--cards", (char *)"1", (char *)"--control", path_of("ctl"), NULL };
+	char *argv[] = { (char *)prog_otasim, (char *)"--cards", (char *)"1",
+			 (char *)"--control", prog_path("ctl"),	 NULL };
 
 	start();
-	port_wait();
-	assert_int_equal(wait_for(spawn(argv, path_of("verify.txt"))), 1);
-	assert_non_null(strstr(text_in("verify.txt"), "something is already there"));
+	prog_port();
+	assert_int_equal(prog_wait(prog_spawn(argv, prog_path("verify.txt"))), 1);
+	assert_non_null(strstr(prog_text("verify.txt"), "something is already there"));
 	control_until("stats\n", "cards 60");
-	kill(pid, SIGKILL);
-	wait_for(pid);
-	unlink(path_of("port"));
+	kill(prog_pid, SIGKILL);
+	prog_wait(prog_pid);
+	unlink(prog_path("port"));
 	start();
-	port_wait();
+	prog_port();
 	control_until("stats\n", "cards 60");
 }
 
 static void test_help(void **state)
 {
-	char *help[] = { (char *)otasim, (char *)"--help", NULL },
-	     *bad[] = { (char *)otasim, (char *)"--cards", (char *)"x", NULL },
-	     *vhelp[] = { (char *)otasim, (char *)"verify", (char *)"--help", NULL },
-	     *vbad[] = { (char *)otasim, (char *)"verify", NULL };
+	char *help[] = { (char *)prog_otasim, (char *)"--help", NULL },
+	     *bad[] = { (char *)prog_otasim, (char *)"--cards", (char *)"x", NULL },
+	     *vhelp[] = { (char *)prog_otasim, (char *)"verify", (char *)"--help", NULL },
+	     *vbad[] = { (char *)prog_otasim, (char *)"verify", NULL };
 
-	assert_int_equal(wait_for(spawn(help, path_of("out.txt"))), 0);
-	assert_non_null(strstr(text_in("out.txt"), "--absent-for"));
-	assert_int_equal(wait_for(spawn(bad, path_of("out.txt"))), 2);
-	assert_int_equal(wait_for(spawn(vhelp, path_of("out.txt"))), 0);
-	assert_int_equal(wait_for(spawn(vbad, path_of("out.txt"))), 2);
+	assert_int_equal(prog_wait(prog_spawn(help, prog_path("out.txt"))), 0);
+	assert_non_null(strstr(prog_text("out.txt"), "--absent-for"));
+	assert_int_equal(prog_wait(prog_spawn(bad, prog_path("out.txt"))), 2);
+	assert_int_equal(prog_wait(prog_spawn(vhelp, prog_path("out.txt"))), 0);
+	assert_int_equal(prog_wait(prog_spawn(vbad, prog_path("out.txt"))), 2);
 }
 
 int main(int argc, char **argv)
@@ -454,6 +361,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s OTASIM\n", argv[0]);
 		return 2;
 	}
-	otasim = argv[1];
+	prog_otasim = argv[1];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
