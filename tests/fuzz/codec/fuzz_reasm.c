@@ -17,7 +17,7 @@
 #define TIMEOUT_MS 100
 #define MANY	   0x80
 #define SPACE	   (OTA_SEGMENTS_PROTOCOL_MAX * OTA_TP_UD_MAX)
-#define TAKEN_MAX  2048 /* segments of one input, or it would take its time */
+#define TAKEN_MAX  1024 /* segments of one input, or it would take its time */
 
 struct run {
 	struct ota_reasm r;

@@ -9,6 +9,8 @@
 #include "fuzz.h"
 #include "ota/codec.h"
 
+#define FILES_MAX 100
+
 static void imsi(const uint8_t *ef, size_t size)
 {
 	char digits[16], back[16];
@@ -167,22 +169,39 @@ static void suci(const uint8_t *ef, size_t size)
 	FUZZ_HOLDS(memcmp(s.scheme, s2.scheme, sizeof(s.scheme)) == 0);
 }
 
-/* Every file of ours put into words, into a buffer that may be too small. */
-static void words(const uint8_t *ef, size_t size)
+/* Those below 6F; a search per input would take most of the time. */
+static size_t files_find(const struct usim_file *file[FILES_MAX])
 {
-	size_t cap = size ? ef[0] : 0;
-	char *text = malloc(cap);
+	size_t n = 0;
 
 	for (unsigned df = 0; df < _USIM_DFS; df++) {
 		for (unsigned fid = 0x6f02; fid < 0x6fff; fid++) {
 			const struct usim_file *f = usim_file_find((enum usim_df)df, (uint16_t)fid);
 
-			/* Of files that are not ours, and of too long ones, one is like the other. */
-			if (!f || usim_file_len_check(f, size))
-				continue;
-			usim_describe(text, cap, (enum usim_df)df, (uint16_t)fid, ef, size);
-			FUZZ_HOLDS(cap == 0 || memchr(text, '\0', cap));
+			FUZZ_HOLDS(n < FILES_MAX);
+			if (f)
+				file[n++] = f;
 		}
+	}
+	return n;
+}
+
+/* Every file of ours put into words, into a buffer that may be too small. */
+static void words(const uint8_t *ef, size_t size)
+{
+	static const struct usim_file *file[FILES_MAX];
+	static size_t files;
+	size_t cap = size ? ef[0] : 0;
+	char *text = malloc(cap);
+
+	if (!files)
+		files = files_find(file);
+	for (size_t i = 0; i < files; i++) {
+		/* Of too long ones, one is like the other. */
+		if (usim_file_len_check(file[i], size))
+			continue;
+		usim_describe(text, cap, file[i]->df, file[i]->fid, ef, size);
+		FUZZ_HOLDS(cap == 0 || memchr(text, '\0', cap));
 	}
 	for (unsigned fid = 0x4f01; fid < 0x4f0b; fid++)
 		usim_describe(text, cap, USIM_DF_5GS, (uint16_t)fid, ef, size);
