@@ -328,7 +328,7 @@ static void test_put_key(void **state)
 {
 	struct ks *ks = test_open(3);
 	struct ota_crypt c = ks_crypt(ks);
-	uint32_t now = load(ks, ICCID_1, 1, OTA_ALG_3DES2_CBC, KEY_3DES + 16, GP_KEY, KIK_3DES2);
+	uint32_t now = load(ks, ICCID_1, 1, OTA_ALG_3DES2_CBC, &KEY_3DES[16], GP_KEY, KIK_3DES2);
 	uint32_t next = load(ks, ICCID_1, 2, OTA_ALG_3DES2_CBC, KIC_3DES2, KID_3DES2, KIK_3DES2);
 	struct ram_put_key p = {
 		.new_kvn = 2, .first_id = 1, .dek = { now, KS_KEY_KIK }, .dek_alg = OTA_ALG_3DES2_CBC, .n = 3
