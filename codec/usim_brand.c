@@ -251,9 +251,25 @@ static int name_read(struct usim_network_name *name, struct rd *r)
 	return 0;
 }
 
+/* One object of a record; each comes once. */
+static int pnn_object(struct usim_pnn *p, uint8_t tag, struct rd *value, unsigned *seen)
+{
+	unsigned bit = tag == TAG_FULL ? 1 : tag == TAG_SHORT ? 2 : tag == TAG_INFO ? 4 : 0;
+
+	if (!bit || *seen & bit)
+		return OTA_E_FORMAT;
+	*seen |= bit;
+	if (tag != TAG_INFO)
+		return name_read(tag == TAG_FULL ? &p->full : &p->brief, value);
+	p->info = value->p;
+	p->info_len = rd_left(value);
+	return 0;
+}
+
 int usim_pnn_decode(struct usim_pnn *p, const uint8_t *rec, size_t len)
 {
 	struct rd r = rd_init(rec, len);
+	unsigned seen = 0;
 	int rc = 0;
 
 	memset(p, 0, sizeof(*p));
@@ -265,17 +281,7 @@ int usim_pnn_decode(struct usim_pnn *p, const uint8_t *rec, size_t len)
 		uint8_t tag = rd_u8(&r);
 		struct rd value = rd_sub(&r, rd_u8(&r));
 
-		if (r.bad)
-			rc = OTA_E_SHORT;
-		else if (tag == TAG_FULL)
-			rc = name_read(&p->full, &value);
-		else if (tag == TAG_SHORT)
-			rc = name_read(&p->brief, &value);
-		else if (tag == TAG_INFO) {
-			p->info = value.p;
-			p->info_len = rd_left(&value);
-		} else
-			rc = OTA_E_FORMAT;
+		rc = r.bad ? OTA_E_SHORT : pnn_object(p, tag, &value, &seen);
 	}
 	if (!rc && !all_none(r.p, rd_left(&r)))
 		rc = OTA_E_FORMAT;

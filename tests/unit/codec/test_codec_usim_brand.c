@@ -232,6 +232,11 @@ static void malformed_names(void **state)
 		{ "430187", 0 },
 		{ "430190ff43", OTA_E_FORMAT },
 		{ "43018000", OTA_E_SHORT },
+		/* an object comes once: the second would be read into the first */
+		{ "4303904efd430180", OTA_E_FORMAT },
+		{ "450180450180", OTA_E_FORMAT },
+		{ "430180800080", OTA_E_SHORT },
+		{ "80008000", OTA_E_FORMAT },
 	};
 	struct usim_pnn p = { .brief.text = "x" };
 	uint8_t rec[256];
