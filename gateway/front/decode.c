@@ -83,10 +83,10 @@ static int add_apdu(void *ctx, const uint8_t *apdu, size_t len)
 static void add_script(struct decoded *d, const uint8_t *data, size_t len)
 {
 	struct script_walk w = { .d = d };
-	int rc = ota_script_each(data, len, add_apdu, &w);
+	int rc = ota_cmd_each(data, len, add_apdu, &w);
 
 	if (rc < 0)
-		snprintf(d->note, sizeof(d->note), "the secured data is no compact script: %s", ota_strerror(rc));
+		snprintf(d->note, sizeof(d->note), "the secured data is no script: %s", ota_strerror(rc));
 	else if (d->apdus_cut)
 		snprintf(d->note, sizeof(d->note), "only the first %d commands are shown", DECODE_APDUS_MAX);
 }
@@ -164,27 +164,45 @@ void decode_command(struct decoded *d, const uint8_t *packet, size_t len, uint8_
 	ks_wipe(copy, sizeof(copy));
 }
 
-/* The answer of a compact script (TS 102 226, 5.1.3), and what its last READ brought when it is a file we know. */
+/* Why a card went no further, in expanded format (TS 102 226, 5.2.2). */
+static void stop_note(struct decoded *d, const struct ota_script_rsp *r)
+{
+	if (r->bad_format >= 0)
+		snprintf(d->note, sizeof(d->note), "bad format: %s", ota_bad_format_name(r->bad_format));
+	else if (r->immediate >= 0)
+		snprintf(d->note, sizeof(d->note), "immediate action: no proactive session");
+	else if (r->chaining >= 0)
+		snprintf(d->note, sizeof(d->note), "chaining: %s", ota_chaining_name(r->chaining));
+}
+
+/* The answer of a script, and what its last READ brought when it is a file we know. */
 static void add_run(struct decoded *d, const uint8_t *data, size_t len)
 {
-	struct ota_compact_rsp run;
+	struct ota_rapdu_iter it = { 0 };
+	struct ota_rapdu r = { 0 };
+	struct ota_script_rsp run;
 	char imsi[16];
 
 	if (!len)
 		return;
-	if (ota_compact_rsp_parse(&run, data, len)) {
-		snprintf(d->note, sizeof(d->note), "the additional response data is not a compact script's");
+	if (ota_script_rsp_parse(&run, OTA_FORMAT_UNKNOWN, data, len)) {
+		snprintf(d->note, sizeof(d->note), "the additional response data is not a script's");
 		d->data_len = len < sizeof(d->data) ? len : sizeof(d->data);
 		memcpy(d->data, data, d->data_len);
 		return;
 	}
+	while (ota_rapdu_next(&run, &it, &r))
+		if (run.format != OTA_FORMAT_COMPACT && d->n_sws < DECODE_APDUS_MAX)
+			d->sws[d->n_sws++] = r.sw;
 	d->has_run = true;
-	d->executed = run.count;
-	d->sw = run.sw;
-	d->sw_text = ota_sw_name(run.sw);
-	d->data_len = run.data_len < sizeof(d->data) ? run.data_len : sizeof(d->data);
-	memcpy(d->data, run.data, d->data_len);
-	if (run.data_len == USIM_IMSI_LEN && !usim_imsi_decode(imsi, run.data, run.data_len))
+	d->executed = run.executed >= 0 ? (unsigned)run.executed : run.rapdus;
+	d->sw = run.last_sw;
+	d->sw_text = ota_sw_name(run.last_sw);
+	stop_note(d, &run);
+	d->data_len = r.data_len < sizeof(d->data) ? r.data_len : sizeof(d->data);
+	if (d->data_len)
+		memcpy(d->data, r.data, d->data_len);
+	if (r.data_len == USIM_IMSI_LEN && !usim_imsi_decode(imsi, r.data, r.data_len))
 		snprintf(d->data_text, sizeof(d->data_text), "as EF_IMSI: %s", imsi);
 }
 

@@ -38,10 +38,12 @@ struct decoded {
 	/* response */
 	uint8_t status;
 	const char *status_text, *verdict;
-	bool has_run; /* additional response data of a compact script */
+	bool has_run; /* additional response data of a script; in expanded format with an SW per command */
 	unsigned executed;
-	uint16_t sw;
+	uint16_t sw; /* of the last one */
 	const char *sw_text;
+	unsigned n_sws;
+	uint16_t sws[DECODE_APDUS_MAX];
 	size_t data_len;
 	uint8_t data[DECODE_DATA_MAX];
 	char data_text[DECODE_TEXT_MAX]; /* "EF_IMSI 0010..." when it is one */

@@ -370,6 +370,16 @@ static json_t *out_response(json_t *o, const struct decoded *d)
 		set_sw(o, "sw", d->sw);
 		set_s(o, "sw_text", d->sw_text);
 	}
+	if (d->n_sws) {
+		json_t *a = json_array();
+		char sw[8];
+
+		for (unsigned i = 0; i < d->n_sws; i++) {
+			snprintf(sw, sizeof(sw), "%04x", d->sws[i]);
+			json_array_append_new(a, json_string(sw));
+		}
+		set(o, "sws", a);
+	}
 	if (d->data_len)
 		set_hex(o, "data", d->data, d->data_len);
 	if (*d->data_text)

@@ -24,6 +24,7 @@ static const struct {
 	{ "apdus", "commands" },
 	{ "executed", "executed" },
 	{ "sw", "SW" },
+	{ "sws", "SW of each" },
 	{ "data", "data" },
 	{ "verdict", "verdict" },
 	{ "por_status", "PoR status" },

@@ -200,6 +200,49 @@ static void test_response(void **state)
 	}
 }
 
+/* A script and its answer in expanded format. */
+static void test_expanded(void **state)
+{
+	struct keys *k = *state;
+	static const uint8_t expanded[] = { 0xaa, 0x10, 0x22, 0x07, 0x00, 0xa4, 0x00, 0x0c, 0x02,
+					    0x6f, 0x07, 0x22, 0x05, 0x00, 0xb0, 0x00, 0x00, 0x09 };
+	static const uint8_t good[] = { 0xaf, 0x80, 0x23, 0x02, 0x90, 0x00, 0x23, 0x0b, 0x08, 0x09, 0x10,
+					0x10, 0x00, 0x00, 0x00, 0x00, 0x10, 0x91, 0x10, 0x00, 0x00 };
+	static const uint8_t bad[] = { 0xab, 0x0a, 0x80, 0x01, 0x01, 0x23, 0x02, 0x90, 0x00, 0x90, 0x01, 0x01 };
+	struct decode_keys keys = { .ks = k->ks, .iccid = ICCID, .keyset = &k->row };
+	struct ota_crypt crypt = ks_crypt(k->ks);
+	struct ota_cmd_params p;
+	uint8_t packet[512];
+	struct decoded d;
+	uint32_t set;
+	int n;
+
+	params(k, &p, &set);
+	p.data = expanded;
+	p.data_len = sizeof(expanded);
+	n = ota_cmd_encode(packet, sizeof(packet), &p, &crypt);
+	ks_unload(k->ks, set);
+	assert_true(n > 0);
+	decode_command(&d, packet, (size_t)n, 8, &keys);
+	assert_true(d.opened);
+	assert_int_equal(d.n_apdus, 2);
+	has(d.apdu[1], "READ BINARY");
+	assert_string_equal(d.note, "");
+
+	decode_response(&d, packet, response(k, packet, sizeof(packet), OTA_POR_OK, good, sizeof(good)), &cmd, &keys);
+	assert_true(d.opened && d.has_run);
+	assert_int_equal(d.executed, 2);
+	assert_int_equal(d.n_sws, 2);
+	assert_int_equal(d.sws[0], 0x9000);
+	assert_int_equal(d.sw, 0x9110);
+	has(d.data_text, "001010000000001");
+	assert_string_equal(d.note, "");
+	decode_response(&d, packet, response(k, packet, sizeof(packet), OTA_POR_OK, bad, sizeof(bad)), &cmd, &keys);
+	assert_int_equal(d.n_sws, 1);
+	assert_int_equal(d.data_len, 0);
+	has(d.note, "bad format: unknown tag");
+}
+
 static void test_clear(void **state)
 {
 	struct keys *k = *state;
@@ -279,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_command, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_response, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_expanded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clear, setup, teardown),
 		cmocka_unit_test(test_show),
 	};
