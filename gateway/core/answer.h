@@ -1,7 +1,7 @@
 /* answer.h - what a card's answer to a script says: was every command carried out, and if not, which one and why.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * A pure function of the answer and the profile; cmd.c decides what follows from it.
+ * A pure function of the answer and the profile; settle.c decides what follows from it.
  */
 #ifndef OTAGW_ANSWER_H
 #define OTAGW_ANSWER_H

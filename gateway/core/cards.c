@@ -219,6 +219,30 @@ void card_heard(struct card *c, const struct ota_addr *from)
 		c->heard = HEARD_OLD;
 }
 
+void card_addr_put(struct gw *gw, const struct card *c, enum addr_type type, const char *digits)
+{
+	struct card_addr_row a = { .type = (uint8_t)type, .card = c->b.card.id, .valid_from_ms = gw->now_ms };
+
+	memcpy(a.digits, digits, sizeof(a.digits));
+	gw_op(gw, ST_ADDR_PUT, &a, NULL, 0);
+}
+
+/* A number the card has given up: it may still speak under it for a while, then the number may be somebody else's. */
+void card_addr_end(struct gw *gw, const struct card *c, enum addr_type type, const char *digits)
+{
+	struct card_addr_row a = {
+		.type = (uint8_t)type,
+		.card = c->b.card.id,
+		.valid_from_ms = c->b.card.created_ms,
+		.valid_to_ms = gw->now_ms + ADDR_GRACE_MS,
+	};
+
+	if (!digits[0])
+		return;
+	memcpy(a.digits, digits, sizeof(a.digits));
+	gw_op(gw, ST_ADDR_PUT, &a, NULL, 0);
+}
+
 /* ---------------------------------------------------------------------------------------------------- dirt */
 
 void card_dirty(struct gw *gw, struct card *c, uint32_t what)

@@ -257,6 +257,9 @@ struct card *card_load(struct gw *gw, const struct card_bundle *b); /* NULL: no 
 bool card_address_turn(const struct gw *gw, const struct card *c);
 void card_heard(struct card *c, const struct ota_addr *from);
 void card_index_addrs(struct gw *gw, struct card *c);
+void card_addr_put(struct gw *gw, const struct card *c, enum addr_type type, const char *digits);
+void card_addr_end(struct gw *gw, const struct card *c, enum addr_type type,
+		   const char *digits); /* after a grace time */
 void card_touch(struct gw *gw, struct card *c);
 void card_dirty(struct gw *gw, struct card *c, uint32_t what);
 void cards_flush(struct gw *gw); /* dirt becomes operations of the batch being filled */
@@ -313,8 +316,6 @@ void cmd_timer(struct gw *gw, struct card *c);
 void cmd_attempt_back(struct gw *gw, struct card *c, struct cmd_row *cmd);
 void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd);
 void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f);
-void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status);
-void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_rsp *rsp);
 void cmd_on_presence(struct gw *gw, struct card *c);
 void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct fail *why);
 void cmd_params(const struct cmd_row *cmd, uint32_t set, struct ota_cmd_params *p);
@@ -324,6 +325,18 @@ void cmd_on_receipt(struct gw *gw, struct card *c, struct cmd_row *cmd, const st
 /* ---- receipt.c ---- */
 void receipt_on_rx(struct gw *gw, struct card *c, uint64_t was_open, const struct link_event *ev);
 void receipt_apply(struct gw *gw, struct card *c, struct cmd_row *cmd);
+
+/* Ends the command, and its transaction unless that has ended already. */
+void cmd_give_up(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd_state cmd_to, enum txn_state to,
+		 const char *why);
+void cmd_due(struct gw *gw, struct card *c, struct cmd_row *cmd, int64_t due_ms);
+bool cmd_interim(const struct gw *gw, const struct cmd_row *cmd, uint8_t status);
+void cmd_fence(struct gw *gw, struct card *c, struct cmd_row *cmd, uint64_t jump);
+void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_t status);
+
+/* ---- settle.c: what a card's answer leads to ---- */
+void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status);
+void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_rsp *rsp);
 
 /* ---- counter.c ---- */
 #define CNTR_RESTORE_GAP   4096 /* skipped after a restored backup, and so much more per second between the epochs */

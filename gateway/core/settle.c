@@ -1,0 +1,322 @@
+/* settle.c - what a card's answer leads to: proof, refusal, a question, or the same work once more.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Only what comes under the card's keys proves anything; a clear error and "the answer follows" move timers at most.  An
+ * answer that shows the new IMSI ends the transaction as DONE whenever it comes; one that cannot be read is asked for again,
+ * by a read-back, and never guessed.
+ */
+#include <stdio.h>
+
+#include "answer.h"
+#include "gw_int.h"
+
+/* "The answer follows": it is waited for once more, and once only, or a card that says so for ever would never be asked
+ * anything else. */
+static void on_interim(struct gw *gw, struct card *c, struct cmd_row *cmd, bool first)
+{
+	int64_t due = gw->now_ms + gw->cfg.retry.por_timeout_ms;
+
+	if (!first || cmd->state == CMD_PREPARED)
+		return; /* PREPARED: the wait begins when the attempt is through */
+	if (due > cmd->deadline_ms)
+		due = cmd->deadline_ms;
+	if (cmd->state == CMD_SENT && due < cmd->due_ms)
+		return;
+	cmd_state_set(gw, c, cmd, CMD_SENT);
+	cmd_due(gw, c, cmd, due);
+}
+
+void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status)
+{
+	struct cmd_row *cmd = card_open_cmd(c, NULL);
+	const struct campaign *camp = cmd ? campaign_by_id(gw, cmd->campaign) : NULL;
+	bool heard = cmd && cmd->hint != 255;
+	int64_t due;
+
+	if (!camp || !cmd->attempt || !stub_find(gw, c->b.card.id))
+		return;
+	if (!heard || cmd_interim(gw, cmd, cmd->hint)) /* a refusal says more than "the answer follows" */
+		cmd->hint = status;
+	card_dirty(gw, c, DIRTY_CMD(cmd - c->b.cmd));
+	if (cmd_interim(gw, cmd, status)) {
+		on_interim(gw, c, cmd, !heard && cmd->por_status == 255);
+		return;
+	}
+	if (cmd->state == CMD_PREPARED)
+		return; /* looked at when the attempt is through */
+	due = gw->now_ms + gw->cfg.retry.hint_ms;
+	if (cmd->state == CMD_SENT && cmd->due_ms < due)
+		due = cmd->due_ms;
+	cmd_state_set(gw, c, cmd, CMD_SENT);
+	cmd_due(gw, c, cmd, due);
+}
+
+/* The card has shown, under its keys, that it holds the new IMSI: from now on it is called so. */
+static void card_renumber(struct gw *gw, struct card *c)
+{
+	const struct txn_row *t = &c->b.txn;
+
+	if (strcmp(c->b.card.imsi, t->new_imsi))
+		card_addr_end(gw, c, ADDR_IMSI, c->b.card.imsi);
+	memcpy(c->b.card.imsi, t->new_imsi, sizeof(c->b.card.imsi));
+	if (t->new_msisdn[0]) {
+		if (strcmp(c->b.card.msisdn, t->new_msisdn))
+			card_addr_end(gw, c, ADDR_MSISDN, c->b.card.msisdn);
+		memcpy(c->b.card.msisdn, t->new_msisdn, sizeof(c->b.card.msisdn));
+		card_addr_put(gw, c, ADDR_MSISDN, t->new_msisdn);
+	}
+	card_index_addrs(gw, c);
+	card_dirty(gw, c, DIRTY_CARD);
+}
+
+/* Evidence E4: the card has shown, under its keys, that it holds the new IMSI. */
+static void settle_done(struct gw *gw, struct card *c, struct cmd_row *cmd, const char *how)
+{
+	struct cmd_row *open;
+
+	cmd_state_set(gw, c, cmd, CMD_DONE);
+	while ((open = card_open_cmd(c, NULL))) /* a question whose answer has come another way */
+		cmd_state_set(gw, c, open, CMD_CANCELLED);
+	txn_evidence(gw, c, 4);
+	gw_log(gw, 6,
+	       "cmd=%llu card=%llu tar=%02X%02X%02X cntr=%llu tries=%u delays=%lld/%lld status=DONE code=0 sw=%04X",
+	       (unsigned long long)cmd->id, (unsigned long long)cmd->card, cmd->tar[0], cmd->tar[1], cmd->tar[2],
+	       (unsigned long long)cmd->cntr, cmd->attempt, (long long)(cmd->sent_ms ? cmd->sent_ms - cmd->born_ms : 0),
+	       (long long)(cmd->sent_ms ? gw->now_ms - cmd->sent_ms : 0), cmd->sw);
+	if (c->b.txn.state == TXN_DONE)
+		return;
+	card_renumber(gw, c);
+	txn_state_set(gw, c, TXN_DONE, "%s", how);
+}
+
+/* The octets of EF_IMSI as the script's last command has read them. */
+static bool holds_new_imsi(const struct card *c, const struct answer *a)
+{
+	uint8_t want[USIM_IMSI_LEN];
+
+	return usim_imsi_encode(want, c->b.txn.new_imsi) > 0 && a->data_len == sizeof(want) &&
+	       !memcmp(a->data, want, sizeof(want));
+}
+
+/* Every command answered well, and the last one with an EF_IMSI. */
+static bool shows_imsi(const struct answer *a)
+{
+	return a->kind == ANSWER_WHOLE && a->data_len == USIM_IMSI_LEN;
+}
+
+/* Neither the new IMSI nor the one we knew: an earlier change of which we have no proof, or that a restored store has forgotten.
+ * The card's word counts. */
+static void learn_imsi(struct gw *gw, struct card *c, const struct answer *a)
+{
+	char imsi[IMSI_DIGITS_MAX + 1] = "";
+
+	if (usim_imsi_decode(imsi, a->data, a->data_len) < 0 || !strcmp(imsi, c->b.card.imsi))
+		return;
+	gw_log(gw, 4, "card=%llu holds another IMSI than its row said", (unsigned long long)c->b.card.id);
+	card_addr_end(gw, c, ADDR_IMSI, c->b.card.imsi);
+	memcpy(c->b.card.imsi, imsi, sizeof(imsi));
+	card_addr_put(gw, c, ADDR_IMSI, imsi);
+	card_index_addrs(gw, c);
+	card_dirty(gw, c, DIRTY_CARD);
+}
+
+/* What an answer to a command that has ended says about its transaction: kept where an operator looks for it. */
+static void note_late(struct gw *gw, struct card *c, const char *why)
+{
+	struct txn_row *t = &c->b.txn;
+
+	if (t->state != TXN_EXPIRED && t->state != TXN_CANCELLED)
+		return;
+	snprintf(t->reason, sizeof(t->reason), "answered late: %.48s", why);
+	card_dirty(gw, c, DIRTY_TXN);
+}
+
+/* The class of failure that an answer shows which is not what was wanted. */
+static enum fail_class answer_class(const struct answer *a, const struct profile *p)
+{
+	enum fail_class cls = p && a->kind == ANSWER_FAILED ? profile_sw_fail(p, a->sw).cls : FAIL_CARD_PERM;
+
+	return a->bad_coded ? FAIL_CONFIG : cls == FAIL_NONE ? FAIL_CARD_PERM : cls;
+}
+
+static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct answer *a,
+			 const struct profile *p, bool open)
+{
+	bool new_imsi = holds_new_imsi(c, a);
+	char why[64];
+
+	if (a->kind == ANSWER_WHOLE && new_imsi) {
+		settle_done(gw, c, cmd, "script ran, read-back matches");
+		return;
+	}
+	if (cmd->state == CMD_FAILED)
+		return;
+	if (shows_imsi(a))
+		snprintf(why, sizeof(why), "script ran, but the read-back shows another IMSI");
+	else
+		answer_words(a, p, false, why, sizeof(why));
+	if (c->b.txn.state != TXN_DONE) {
+		txn_obstacle(gw, c, answer_class(a, p), a->bad_coded ? a->code : a->sw);
+		if (new_imsi) { /* a card that goes on after an error: its IMSI is new, and not all of the rest */
+			txn_evidence(gw, c, 4);
+			card_renumber(gw, c);
+		}
+	}
+	if (!open) {
+		/* it had been fenced or had expired: what it says is kept, the question under way decides */
+		cmd_state_set(gw, c, cmd, CMD_FAILED);
+		note_late(gw, c, why);
+	} else if (shows_imsi(a)) {
+		learn_imsi(gw, c, a);
+		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);
+	} else if (a->kind == ANSWER_FAILED && a->at + 1 < a->commands) {
+		cmd_give_up(gw, c, cmd, CMD_FAILED, a->last_write ? TXN_QUARANTINED : TXN_FAILED, why);
+	} else {
+		/* the script may have run and the answer does not show it: the card itself must say what it holds */
+		gw_story(gw, cmd->card, cmd->id, STORY_NOTE, NULL, 0, "%s; reading back", why);
+		cmd_fence(gw, c, cmd, 0);
+	}
+}
+
+static const struct cmd_row *last_script(const struct card *c)
+{
+	for (unsigned i = 0; i < c->b.n_cmds; i++)
+		if (c->b.cmd[i].txn == c->b.txn.id && c->b.cmd[i].kind == CMD_SCRIPT)
+			return &c->b.cmd[i];
+	return NULL;
+}
+
+/* The card has said, under its keys, that it had met the script's counter before, and that counter was ours: nobody else could
+ * have spent it.  So it took the script. */
+static bool script_was_taken(const struct gw *gw, const struct card *c, uint64_t proven_before)
+{
+	const struct campaign *camp = campaign_by_id((struct gw *)gw, c->b.txn.campaign);
+	const struct cmd_row *cmd = last_script(c);
+
+	return cmd && cmd->por_status != 255 && proven_before && proven_before < cmd->cntr &&
+	       profile_por_meaning(&camp->profile, cmd->por_status) == POR_MEANS_CNTR_LOW;
+}
+
+static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct answer *a,
+			   const struct profile *p, bool open, uint64_t proven_before)
+{
+	const struct cmd_row *script;
+	char why[64] = "read-back: ";
+
+	if (a->kind == ANSWER_WHOLE && holds_new_imsi(c, a)) {
+		settle_done(gw, c, cmd, "proven by a read-back of its own");
+		return;
+	}
+	if (!open)
+		return;
+	if (!shows_imsi(a)) { /* this was the question: who does not answer it needs a person */
+		txn_obstacle(gw, c, answer_class(a, p), a->bad_coded ? a->code : a->sw);
+		answer_words(a, p, true, why + strlen(why), sizeof(why) - strlen(why));
+		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);
+		return;
+	}
+	learn_imsi(gw, c, a);
+	script = last_script(c);
+	if (script && script->por_status == OTA_POR_OK) { /* it has run, so it is not sent again */
+		bool broke_off = script->sw && !profile_sw_ok(p, script->sw);
+
+		txn_obstacle(gw, c, broke_off ? profile_sw_fail(p, script->sw).cls : FAIL_CARD_PERM, script->sw);
+		if (broke_off) {
+			snprintf(why, sizeof(why), "the script broke off with %04X (%s)", script->sw,
+				 ota_sw_name(script->sw));
+			cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why);
+		} else {
+			cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED,
+				    "the card says the script ran, and holds another IMSI");
+		}
+		return;
+	}
+	if (script_was_taken(gw, c, proven_before)) {
+		txn_obstacle(gw, c, FAIL_CARD_PERM, 0);
+		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, "the card took the script and did not carry it out");
+		return;
+	}
+	/* the card has accepted a higher counter and does not hold the new IMSI: the script did not run to its end and, fenced,
+	 * never will.  Only now may the same work go out under a fresh counter. */
+	if (c->b.txn.scripts >= gw->cfg.retry.scripts_max) {
+		snprintf(why, sizeof(why), "old IMSI still there after %u scripts", c->b.txn.scripts);
+		txn_obstacle(gw, c, FAIL_CARD_RESYNC, 0);
+		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why);
+		return;
+	}
+	cmd_state_set(gw, c, cmd, CMD_DONE);
+	cmd_prepare(gw, &c, 1, CMD_SCRIPT, 0);
+}
+
+/* A packet that says "executed", with a right MAC. */
+static void on_ok(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_rsp *rsp,
+		  const struct profile *p, bool open, uint64_t proven_before)
+{
+	struct answer a;
+
+	gw->stats.por_ok++;
+	txn_evidence(gw, c, 3);
+	answer_read(&a, p, cmd->apdus, rsp->data, rsp->data_len);
+	cmd->sw = a.sw;
+	if (c->b.txn.state != TXN_DONE)
+		c->b.txn.sw = a.sw;
+	if (cmd->kind == CMD_SCRIPT)
+		on_ok_script(gw, c, cmd, &a, p, open);
+	else
+		on_ok_readback(gw, c, cmd, &a, p, open, proven_before);
+}
+
+void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_rsp *rsp)
+{
+	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	const struct profile *p = camp ? &camp->profile : NULL;
+	struct keyset_row *k = card_keyset(c, cmd->kvn);
+	uint64_t proven_before = k ? k->cntr_proven : 0;
+	bool open = p && !cmd_ended(cmd->state) && stub_find(gw, c->b.card.id);
+	bool first = cmd->hint == 255 && cmd->por_status == 255;
+	char why[64];
+
+	if (cmd->epoch < gw->cfg.epoch) {
+		/* of before the store was put back: true then, but what came after is forgotten.  The card is asked now */
+		if (open && c->b.txn.state == TXN_ACTIVE && !flight_find(gw, cmd->id))
+			cmd_due(gw, c, cmd, gw->now_ms);
+		gw->stats.por_duplicate++;
+		return;
+	}
+	if (k && rsp->status != OTA_POR_CNTR_LOW) { /* a refused counter says nothing of where the card's stands */
+		counter_prove(k, cmd->cntr);
+		card_dirty(gw, c, DIRTY_KEYSET(k - c->b.keyset));
+	}
+	if (cmd->state == CMD_DONE || cmd->txn != c->b.txn.id) {
+		gw->stats.por_duplicate++;
+		return;
+	}
+	cmd->por_status = rsp->status;
+	if (c->b.txn.state != TXN_DONE)
+		c->b.txn.por_status = rsp->status;
+	card_dirty(gw, c, DIRTY_TXN | DIRTY_CMD(cmd - c->b.cmd));
+	if (!p && rsp->status != OTA_POR_OK)
+		return; /* its campaign has long ended, and so has the command: only success changes that */
+	switch (p ? profile_por_meaning(p, rsp->status) : POR_MEANS_OK) {
+	case POR_MEANS_OK:
+		on_ok(gw, c, cmd, rsp, p, open, proven_before);
+		return;
+	case POR_MEANS_INTERIM:
+		if (open)
+			on_interim(gw, c, cmd, first);
+		return;
+	case POR_MEANS_SECURITY:
+	case POR_MEANS_CONFIG:
+	case POR_MEANS_CNTR_BLOCKED:
+		if (!open)
+			return;
+		txn_obstacle(gw, c, por_meaning_class(profile_por_meaning(p, rsp->status)), rsp->status);
+		snprintf(why, sizeof(why), "card refuses: %02X (%s)", rsp->status, ota_por_status_name(rsp->status));
+		/* proof that this packet did not run; a read-back proves nothing about the script before it */
+		cmd_give_up(gw, c, cmd, CMD_FAILED, cmd->kind == CMD_READBACK ? TXN_QUARANTINED : TXN_FAILED, why);
+		return;
+	default: /* counter low or high, memory, more time: what does the card hold? */
+		if (open)
+			cmd_settle(gw, c, cmd, rsp->status);
+	}
+}
