@@ -188,6 +188,12 @@ static int make_links(struct parts *p, char *err)
 		s.reconnect_ms = c->reconnect_ms;
 		s.reconnect_max_ms = c->reconnect_max_ms;
 		s.esm_mode = c->esm_mode;
+		s.message_id = c->message_id;
+		s.message_payload = c->payload;
+		s.no_tlvs = c->optional_parameters;
+		s.interface_version = c->interface_version ? 0x50 : 0x34;
+		s.src_ton = c->src_ton;
+		s.src_npi = c->src_npi;
 		p->link[i] = smpp_link_new(&s, &env, err, ERR_MAX);
 		ks_wipe(&s, sizeof(s));
 		if (!p->link[i])

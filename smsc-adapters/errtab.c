@@ -63,8 +63,9 @@ static struct errtab *table_new(void)
 	if (!t)
 		return NULL;
 	t->rows = calloc(ERRTAB_ROWS_MAX, sizeof(*t->rows));
-	if (!t->rows) {
-		free(t);
+	t->presets = calloc(ERRTAB_PRESETS_MAX, sizeof(*t->presets));
+	if (!t->rows || !t->presets) {
+		errtab_free(t);
 		return NULL;
 	}
 	memcpy(t->flavour[ERRTAB_FLAVOUR_ALL].name, "default", sizeof("default"));
@@ -75,7 +76,7 @@ static struct errtab *table_new(void)
 int errtab_add(struct errtab *t, const char *file, const char *text, size_t len, char err[ERRTAB_ERR_MAX])
 {
 	struct errtab_file *f = &t->file[t->n_files];
-	unsigned n_rows = t->n_rows, n_flavours = t->n_flavours;
+	unsigned n_rows = t->n_rows, n_flavours = t->n_flavours, n_presets = t->n_presets;
 
 	if (t->n_files == ERRTAB_FILES_MAX || len > ERRTAB_TEXT_MAX) {
 		snprintf(err, ERRTAB_ERR_MAX, "%.200s: %s", file,
@@ -100,6 +101,7 @@ int errtab_add(struct errtab *t, const char *file, const char *text, size_t len,
 	*f = (struct errtab_file){ NULL, NULL };
 	t->n_rows = n_rows;
 	t->n_flavours = n_flavours;
+	t->n_presets = n_presets;
 	return -1;
 }
 
@@ -126,6 +128,7 @@ void errtab_free(struct errtab *t)
 		free(t->file[i].text);
 	}
 	free(t->rows);
+	free(t->presets);
 	free(t);
 }
 
@@ -164,6 +167,20 @@ void errtab_flavour_unknown(const struct errtab *t, const char *name, char *err,
 	len = (size_t)snprintf(err, cap, "no flavour '%.40s'; one of:", name);
 	for (unsigned i = 0; i < t->n_flavours && len < cap; i++)
 		len += (size_t)snprintf(err + len, cap - len, " %s", words[i]);
+}
+
+unsigned errtab_presets(const struct errtab *t, unsigned flavour, const struct errtab_preset **out, unsigned cap)
+{
+	unsigned n = 0;
+
+	if (flavour >= t->n_flavours)
+		return 0;
+	if (flavour != ERRTAB_FLAVOUR_ALL) /* a flavour is like an earlier one: this ends */
+		n = errtab_presets(t, t->flavour[flavour].like, out, cap);
+	for (unsigned i = 0; i < t->n_presets && n < cap; i++)
+		if (t->presets[i].flavour == flavour)
+			out[n++] = &t->presets[i];
+	return n;
 }
 
 const char *errtab_file_name(const struct errtab *t, unsigned file)

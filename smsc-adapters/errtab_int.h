@@ -16,9 +16,10 @@ struct errtab_file {
 };
 
 struct errtab {
-	unsigned n_rows, n_flavours, n_files;
+	unsigned n_rows, n_flavours, n_files, n_presets;
 	struct errtab_row *rows; /* sorted: plane, flavour, single codes before ranges, code */
 	struct errtab_flavour flavour[ERRTAB_FLAVOURS_MAX];
+	struct errtab_preset *presets; /* in the order of files and lines */
 	struct errtab_file file[ERRTAB_FILES_MAX];
 };
 

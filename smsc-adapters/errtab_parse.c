@@ -183,6 +183,39 @@ static int take_flavour(struct parser *ps)
 	return 0;
 }
 
+/* "preset esm-mode transaction": whether links know such a line is theirs to say. */
+static int take_preset(struct parser *ps)
+{
+	struct errtab *t = ps->t;
+	struct errtab_preset *p = &t->presets[t->n_presets];
+	size_t at = 0;
+
+	if (!ps->indented)
+		return fail(ps, "'preset' belongs below a flavour, indented");
+	if (ps->words < 2 || ps->texts)
+		return fail(ps, "'preset' is written 'preset esm-mode transaction': a line as below smsc-link");
+	if (t->n_presets == ERRTAB_PRESETS_MAX)
+		return fail(ps, "more than %d presets in all", ERRTAB_PRESETS_MAX);
+	*p = (struct errtab_preset){ .flavour = ps->flavour, .file = (uint8_t)t->n_files, .line = ps->line };
+	for (unsigned i = 1; i < ps->words; i++) {
+		int n = snprintf(p->text + at, sizeof(p->text) - at, "%s%s", i > 1 ? " " : "", ps->word[i]);
+
+		if (n < 0 || (size_t)n >= sizeof(p->text) - at)
+			return fail(ps, "a preset longer than %d octets", ERRTAB_PRESET_MAX - 1);
+		at += (size_t)n;
+	}
+	for (unsigned i = 0; i < t->n_presets; i++) {
+		const struct errtab_preset *q = &t->presets[i];
+		size_t word = strcspn(p->text, " ");
+
+		if (q->file == p->file && q->flavour == p->flavour && strcspn(q->text, " ") == word &&
+		    !strncmp(q->text, p->text, word))
+			return fail(ps, "preset %.*s stands on line %u already", (int)word, p->text, q->line);
+	}
+	t->n_presets++;
+	return 0;
+}
+
 /* ------------------------------------------------------------------------------------------------ rows */
 
 static int take_as(struct parser *ps, struct errtab_row *r)
@@ -330,7 +363,7 @@ static int take_row(struct parser *ps, enum errtab_plane plane)
 
 static int parse_line(struct parser *ps)
 {
-	const char *words[_ERRTAB_PLANES + 1];
+	const char *words[_ERRTAB_PLANES + 2];
 	enum errtab_plane plane;
 
 	if (!ps->words)
@@ -343,11 +376,14 @@ static int parse_line(struct parser *ps)
 		ps->in_flavour = false;
 		ps->flavour = ERRTAB_FLAVOUR_ALL;
 	}
+	if (!strcmp(ps->word[0], "preset"))
+		return take_preset(ps);
 	if (errtab_plane_of(ps->word[0], &plane))
 		return take_row(ps, plane);
 	for (unsigned i = 0; i < _ERRTAB_PLANES; i++)
 		words[i] = errtab_plane_name((enum errtab_plane)i);
 	words[_ERRTAB_PLANES] = "flavour";
+	words[_ERRTAB_PLANES + 1] = "preset";
 	return fail_word(ps, "word", ps->word[0], words, ARRAY_SIZE(words));
 }
 

@@ -323,8 +323,9 @@ static bool worse(enum fail_class a, enum fail_class b)
 {
 	/* a refusal that names the subscriber or our configuration says more than congestion */
 	static const uint8_t rank[_FAIL_CLASSES] = {
-		[FAIL_CONGEST] = 1, [FAIL_LINK] = 2,	[FAIL_BUSY] = 3,      [FAIL_MEM] = 4,
-		[FAIL_ABSENT] = 5,  [FAIL_UNKNOWN] = 6, [FAIL_SUBS_PERM] = 7, [FAIL_CONFIG] = 8,
+		[FAIL_CONGEST] = 1,	   [FAIL_LINK] = 2,	   [FAIL_BUSY] = 3,	 [FAIL_MEM] = 4,
+		[FAIL_ABSENT] = 5,	   [FAIL_UNKNOWN] = 6,	   [FAIL_SUBS_PERM] = 7, [FAIL_CONFIG] = 8,
+		[FAIL_CARD_TRANSIENT] = 4, [FAIL_CARD_RESYNC] = 5, [FAIL_CARD_PERM] = 7,
 	};
 
 	return rank[a] > rank[b];

@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ota/errtab_file.h"
 #include "ota/nearest.h"
 #include "words.h"
 
@@ -27,7 +26,6 @@
 #define WINDOW_MAX   1000
 #define PREPARED_MIN 64 /* the core claims cards in lots of this many */
 #define RATE_MAX     100000
-#define WORDS_MAX    8
 
 #define FLAVOUR_DEFAULT "generic-3.4" /* of links that do not say what they are */
 
@@ -236,12 +234,12 @@ static bool get_text(const struct config_setting *s, const struct otagw_config *
 
 /* ---- one of some words: the syntax has them as (a|b|c), the value is their number ---- */
 
-static size_t choices(const char *syntax, char words[WORDS_MAX][24])
+static size_t choices(const char *syntax, char words[CONFIG_WORDS_MAX][24])
 {
 	const char *p = strchr(syntax, '(');
 	size_t n = 0;
 
-	while (p && *p != ')' && n < WORDS_MAX) {
+	while (p && *p != ')' && n < CONFIG_WORDS_MAX) {
 		size_t len = strcspn(++p, "|)");
 
 		if (len < sizeof(words[0])) {
@@ -255,8 +253,8 @@ static size_t choices(const char *syntax, char words[WORDS_MAX][24])
 
 static int choice_of(const char *syntax, const char *text, char *err, size_t cap)
 {
-	char words[WORDS_MAX][24];
-	const char *list[WORDS_MAX], *near;
+	char words[CONFIG_WORDS_MAX][24];
+	const char *list[CONFIG_WORDS_MAX], *near;
 	size_t n = choices(syntax, words);
 
 	for (size_t i = 0; i < n; i++) {
@@ -283,7 +281,7 @@ static int set_choice(const struct config_setting *s, struct otagw_config *c, co
 
 static bool get_choice(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
 {
-	char words[WORDS_MAX][24];
+	char words[CONFIG_WORDS_MAX][24];
 	size_t n = choices(s->syntax, words);
 	uint64_t v = number_get(s, c);
 
@@ -308,7 +306,7 @@ static int set_log_level(const struct config_setting *s, struct otagw_config *c,
 
 static bool get_log_level(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
 {
-	char words[WORDS_MAX][24];
+	char words[CONFIG_WORDS_MAX][24];
 	size_t n = choices(s->syntax, words);
 
 	if (c->log_level < 3 || (size_t)c->log_level - 3 >= n)
@@ -422,6 +420,28 @@ static bool get_rate(const struct config_setting *s, const struct otagw_config *
 	else
 		snprintf(out, cap, "%.0f", l->rate);
 	return l->rate_given;
+}
+
+static int set_source_type(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+			   char *err, size_t cap)
+{
+	struct config_link *l = config_link_now(c);
+	struct otagw_config scratch = { .log_level = 0 };
+	const char *const words[] = { "0", argv[0], argv[1] };
+
+	if (set_source(s, &scratch, words, (int)ARRAY_SIZE(words), err, cap))
+		return -1;
+	l->src_ton = scratch.gw.src.ton;
+	l->src_npi = scratch.gw.src.npi;
+	return 0;
+}
+
+static bool get_source_type(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	const struct config_link *l = config_link_now(c);
+
+	snprintf(out, cap, "%u %u", l->src_ton, l->src_npi);
+	return l->src_ton != CONFIG_TYPE_AS_GIVEN;
 }
 
 /* The first line of a secret's file: read now, so that its line in the config is named when something is wrong. */
@@ -563,6 +583,24 @@ const struct config_setting config_setting[] = {
 	  "Messaging mode (SMPP 3.4, 5.2.12)\nThe SMSC's own\nTry once, no answer about delivery\nThe response tells "
 	  "delivery (OsmoMSC)\nThe SMSC keeps and retries\n",
 	  set_choice, get_choice, LINK(esm_mode) },
+	{ CONF_LINK, "message-id (auto|text|hex-decimal|decimal-hex|none)",
+	  "How the id in a receipt relates to that in the response\nLeading zeros and case do not matter, nor does the "
+	  "base\nLeading zeros and case do not matter\nResponse in hex, receipt in decimal\nResponse in decimal, "
+	  "receipt in "
+	  "hex\nIds say nothing\n",
+	  set_choice, get_choice, LINK(message_id) },
+	{ CONF_LINK, "payload (short-message|message-payload)",
+	  "Where the user data stands\nIn short_message\nIn the optional parameter message_payload\n", set_choice,
+	  get_choice, LINK(payload) },
+	{ CONF_LINK, "optional-parameters (all|none)",
+	  "For SMSCs that refuse what they do not know\nuser_message_reference, more_messages_to_send\nNone\n",
+	  set_choice, get_choice, LINK(optional_parameters) },
+	{ CONF_LINK, "interface-version (3.4|5.0)", "SMPP version told in the bind\nSMPP 3.4\nSMPP 5.0\n", set_choice,
+	  get_choice, LINK(interface_version) },
+	{ CONF_LINK, "source-type <0-7> <0-15>",
+	  "TON and NPI of our number at this SMSC, when not those of source-address\n1 international, 2 national\n1 "
+	  "ISDN\n",
+	  set_source_type, get_source_type },
 	{ CONF_LINK, "data-coding OCTET", "TP-DCS and data_coding; class 2 8-bit\n0xf6\n", set_octet, get_octet,
 	  LINK(dcs) },
 	{ CONF_LINK, "protocol-id OCTET", "TP-PID; (U)SIM data download\n0x7f\n", set_octet, get_octet, LINK(pid) },
@@ -633,6 +671,8 @@ int config_link_open(struct otagw_config *c, const char *name, char *err, size_t
 	l = &c->link[c->n_links++];
 	*l = (struct config_link){ .port = 2775,
 				   .flavour = FLAVOUR_DEFAULT,
+				   .src_ton = CONFIG_TYPE_AS_GIVEN,
+				   .src_npi = CONFIG_TYPE_AS_GIVEN,
 				   .window = 10,
 				   .enquire_link_ms = 30 * SECOND_MS,
 				   .response_ms = 60 * SECOND_MS,
@@ -648,8 +688,7 @@ int config_link_open(struct otagw_config *c, const char *name, char *err, size_t
 
 static const char *const top_words[] = { "otagw", "keystore", "smsc-link", "retry" };
 
-/* The first word of a syntax. */
-static size_t keyword(const char *syntax, char *out, size_t cap)
+size_t config_keyword(const char *syntax, char *out, size_t cap)
 {
 	size_t n = strcspn(syntax, " ");
 
@@ -673,18 +712,18 @@ size_t config_keywords(enum config_node node, const char **out, size_t cap)
 	for (size_t i = 0; i < config_settings && n < cap && n < ARRAY_SIZE(words); i++) {
 		if (config_setting[i].node != node)
 			continue;
-		keyword(config_setting[i].syntax, words[n], sizeof(words[n]));
+		config_keyword(config_setting[i].syntax, words[n], sizeof(words[n]));
 		out[n] = words[n];
 		n++;
 	}
 	return n;
 }
 
-static size_t words_of(const char *line, char words[WORDS_MAX][64])
+size_t config_words(const char *line, char words[CONFIG_WORDS_MAX][64])
 {
 	size_t n = 0;
 
-	while (n < WORDS_MAX) {
+	while (n < CONFIG_WORDS_MAX) {
 		size_t len;
 
 		line += strspn(line, " \t\r\n");
@@ -698,12 +737,13 @@ static size_t words_of(const char *line, char words[WORDS_MAX][64])
 }
 
 /* The keyword is right, the rest is not. */
-static void explain_rest(const struct config_setting *s, char words[WORDS_MAX][64], size_t n, char *why, size_t cap)
+static void explain_rest(const struct config_setting *s, char words[CONFIG_WORDS_MAX][64], size_t n, char *why,
+			 size_t cap)
 {
-	char form[WORDS_MAX][64];
+	char form[CONFIG_WORDS_MAX][64];
 	const char *args[CONFIG_ARGS_MAX] = { "", "", "", "" };
 	struct otagw_config *scratch;
-	size_t want = words_of(s->syntax, form) - 1;
+	size_t want = config_words(s->syntax, form) - 1;
 	int argc = 0;
 
 	if (n - 1 < want) {
@@ -758,15 +798,15 @@ static int node_of_word(const char *word, enum config_node *node)
 void config_explain(enum config_node node, const char *line, char *why, size_t cap)
 {
 	static const char *const node_name[_CONF_NODES] = { "the top", "otagw", "keystore", "smsc-link NAME", "retry" };
-	char words[WORDS_MAX][64] = { "" };
+	char words[CONFIG_WORDS_MAX][64] = { "" };
 	const char *list[64], *near;
-	size_t n = words_of(line, words), n_list;
+	size_t n = config_words(line, words), n_list;
 	enum config_node other;
 
 	for (size_t i = 0; i < config_settings; i++) {
 		char key[24];
 
-		keyword(config_setting[i].syntax, key, sizeof(key));
+		config_keyword(config_setting[i].syntax, key, sizeof(key));
 		if (config_setting[i].node == node && !strcmp(key, words[0])) {
 			/* of two forms the one with as many words */
 			if (i + 1 < config_settings && !strncmp(config_setting[i + 1].syntax, key, strlen(key)) &&
@@ -825,40 +865,6 @@ static int check_link(const struct otagw_config *c, const struct config_link *l,
 	return 0;
 }
 
-struct errtab *config_errtab(const struct otagw_config *c, char err[CONFIG_ERR_MAX])
-{
-	char why[ERRTAB_ERR_MAX];
-	struct errtab *t = errtab_new(why);
-
-	if (t && (!*c->error_table || !errtab_read_file(t, c->error_table, why)))
-		return t;
-	errtab_free(t);
-	snprintf(err, CONFIG_ERR_MAX, "%.*s", CONFIG_ERR_MAX - 1, why);
-	return NULL;
-}
-
-/* A table that is wrong, or a flavour that is not in it, is said here and not when the first code comes. */
-static int check_errors(const struct otagw_config *c, char *why, size_t cap)
-{
-	char err[CONFIG_ERR_MAX];
-	struct errtab *t = config_errtab(c, err);
-	int rc = 0;
-
-	if (!t) {
-		snprintf(why, cap, "error-table: %s", err);
-		return -1;
-	}
-	for (unsigned i = 0; i < c->n_links && !rc; i++) {
-		if (errtab_flavour(t, c->link[i].flavour) >= 0)
-			continue;
-		errtab_flavour_unknown(t, c->link[i].flavour, err, sizeof(err));
-		snprintf(why, cap, "smsc-link %s: %s", c->link[i].name, err);
-		rc = -1;
-	}
-	errtab_free(t);
-	return rc;
-}
-
 int config_check(struct otagw_config *c, char *why, size_t cap)
 {
 	const struct {
@@ -884,12 +890,12 @@ int config_check(struct otagw_config *c, char *why, size_t cap)
 		snprintf(why, cap, "state-dir is too long");
 		return -1;
 	}
+	if (config_flavours(c, why, cap))
+		return -1;
 	for (unsigned i = 0; i < c->n_links; i++) {
 		if (check_link(c, &c->link[i], why, cap))
 			return -1;
 	}
-	if (check_errors(c, why, cap))
-		return -1;
 	if (c->gw.retry.max_ms < c->gw.retry.first_ms) {
 		snprintf(why, cap, "retry: max is shorter than first");
 		return -1;

@@ -16,10 +16,12 @@
 #include "ota/link.h"
 #include "../core/gw.h"
 
-#define CONFIG_LINKS_MAX    16
-#define CONFIG_PATH_MAX	    256
-#define CONFIG_ERR_MAX	    512
-#define CONFIG_PASSWORD_MAX 9 /* SMPP 3.4, 4.1.1: 8 characters and a NUL */
+#define CONFIG_LINKS_MAX     16
+#define CONFIG_PATH_MAX	     256
+#define CONFIG_ERR_MAX	     512
+#define CONFIG_SETTINGS_MAX  96
+#define CONFIG_TYPE_AS_GIVEN 0xff /* TON and NPI of source-address */
+#define CONFIG_PASSWORD_MAX  9	  /* SMPP 3.4, 4.1.1: 8 characters and a NUL */
 
 /* One smsc-link: everything struct smpp_link_cfg wants, without libevent. */
 struct config_link {
@@ -35,8 +37,15 @@ struct config_link {
 	bool rate_given, unlimited;
 	double rate; /* segments per second, 0: unlimited, said in words */
 	uint32_t enquire_link_ms, response_ms, reconnect_ms, reconnect_max_ms;
-	uint8_t esm_mode; /* 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
-	uint8_t pid, dcs; /* one value for all links in this version; copied to gw */
+	uint8_t esm_mode;	     /* 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
+	uint8_t pid, dcs;	     /* one value for all links in this version; copied to gw */
+	uint8_t message_id;	     /* auto, text, hex-decimal, decimal-hex, none */
+	uint8_t payload;	     /* short-message, message-payload */
+	uint8_t optional_parameters; /* all, none */
+	uint8_t interface_version;   /* 3.4, 5.0 */
+	uint8_t src_ton, src_npi;    /* or CONFIG_TYPE_AS_GIVEN */
+	bool given
+		[CONFIG_SETTINGS_MAX]; /* while the file is read: settings that stand there, which no preset changes */
 };
 
 struct otagw_config {

@@ -9,6 +9,7 @@
 #include "config.h"
 
 #define CONFIG_ARGS_MAX	 4
+#define CONFIG_WORDS_MAX 8
 #define CONFIG_VALUE_MAX (CONFIG_PATH_MAX + 32)
 
 enum config_node { CONF_TOP, CONF_OTAGW, CONF_KEYSTORE, CONF_LINK, CONF_RETRY, _CONF_NODES };
@@ -39,11 +40,19 @@ int config_link_open(struct otagw_config *c, const char *name, char *err, size_t
 struct config_link *config_link_now(const struct otagw_config *c);
 void config_link_at(unsigned i);
 
+/* A setting of the link that is open was given: presets of its flavour leave it alone. */
+void config_link_given(const struct config_setting *s, struct otagw_config *c);
+
 /* Words that begin a line in this node; at most cap. */
 size_t config_keywords(enum config_node node, const char **out, size_t cap);
 /* What is wrong with a line that no setting of the node takes: "unknown word ...; did you mean ...?", or the syntax the line
  * should have. */
 void config_explain(enum config_node node, const char *line, char *why, size_t cap);
+/* The first word of a syntax; the words of a line. */
+size_t config_keyword(const char *syntax, char *out, size_t cap);
+size_t config_words(const char *line, char words[CONFIG_WORDS_MAX][64]);
+/* Whether the error table can be read and has the links' flavours; what links do not say themselves their flavours set. */
+int config_flavours(struct otagw_config *c, char *why, size_t cap);
 /* What is missing and what to add. */
 int config_check(struct otagw_config *c, char *why, size_t cap);
 

@@ -46,7 +46,11 @@ static int on_setting(struct cmd_element *self, struct vty *vty, int argc, const
 
 	if (s->node == CONF_LINK)
 		config_link_at((unsigned)((struct config_link *)vty->index - me.c->link));
-	return s->set(s, me.c, argv, argc, err, sizeof(err)) ? say(vty, err) : CMD_SUCCESS;
+	if (s->set(s, me.c, argv, argc, err, sizeof(err)))
+		return say(vty, err);
+	if (s->node == CONF_LINK)
+		config_link_given(s, me.c);
+	return CMD_SUCCESS;
 }
 
 DEFUN(cfg_otagw, cfg_otagw_cmd, "otagw", "The gateway itself\n")

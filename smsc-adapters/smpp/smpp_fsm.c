@@ -447,7 +447,7 @@ static void send_bind(struct smpp_link *l)
 		.bind = { .system_id = l->cfg.system_id,
 			  .password = l->cfg.password,
 			  .system_type = l->cfg.system_type,
-			  .interface_version = SMPP_VERSION },
+			  .interface_version = l->cfg.interface_version },
 	};
 
 	l->bind_seq = p.seq;

@@ -17,8 +17,9 @@
 #define SMPP_OUT_PAUSE	   SMPP_IN_MAX /* with less room than this for answers nothing more is read */
 #define SMPP_STABLE_MS	   5000	       /* a bind that held so long starts the next backoff from the beginning */
 #define SMPP_UNBIND_MS	   1000	       /* how long stop() lets the SMSC answer what is outstanding */
-#define SMPP_ERRORS_IN_ROW 5	       /* system errors in a row that slow the link down */
-#define SMPP_NONE	   UINT16_MAX  /* no index */
+#define SMPP_MSGIDS_KEPT   65536      /* ids of accepted submits whose receipt may come; 1.5 MB, taken with the first */
+#define SMPP_ERRORS_IN_ROW 5	      /* system errors in a row that slow the link down */
+#define SMPP_NONE	   UINT16_MAX /* no index */
 
 enum smpp_state { SMPP_CLOSED, SMPP_CONNECTING, SMPP_BINDING, SMPP_BOUND, SMPP_UNBINDING, _SMPP_STATES };
 
@@ -27,6 +28,7 @@ struct smpp_slot {
 	uint64_t token;
 	int64_t due_ms;
 	uint32_t seq; /* 0: free */
+	uint32_t dst; /* hash of the destination when a receipt was asked for, else 0 */
 	uint16_t prev, next;
 };
 
@@ -73,6 +75,12 @@ struct smpp_link {
 	uint16_t held_free, held_first, held_last;
 	uint64_t held_count; /* messages ever handed up: makes tokens unique over connections */
 
+	struct smpp_msgid *msgids; /* SMPP_MSGIDS_KEPT of them, NULL: none yet */
+	uint32_t msgid_age;
+	unsigned msgid_equal; /* submits in a row with the id msgid_last */
+	uint64_t msgid_last;
+	bool msgids_useless;
+
 	struct link_event ev; /* the event being told; on_event never nests */
 };
 
@@ -100,6 +108,11 @@ void smpp_on_up(struct smpp_link *l);
 void smpp_on_down(struct smpp_link *l, struct fail why); /* was bound: UNKNOWN for all, then DOWN */
 void smpp_submits_due(struct smpp_link *l);
 void smpp_helds_due(struct smpp_link *l);
+
+/* ---- smpp_msgid.c ---- */
+uint32_t smpp_digits_hash(const char *digits); /* never 0 */
+void smpp_msgid_keep(struct smpp_link *l, const char *message_id, uint32_t dst, uint16_t ref);
+bool smpp_msgid_find(const struct smpp_link *l, const char *message_id, const char *digits, uint16_t *ref);
 
 /* ---- smpp_errors.c ---- */
 enum smpp_slow { SMPP_SLOW_NOT, SMPP_SLOW_IN_ROW, SMPP_SLOW_AT_ONCE };

@@ -89,7 +89,7 @@ static void slot_append(struct smpp_link *l, uint16_t i)
 	l->slot_last = i;
 }
 
-/* Frees slot i and gives its token back. */
+/* Frees slot i and gives its token back.  What else it holds stays readable until the next submit. */
 static uint64_t slot_take(struct smpp_link *l, uint16_t i)
 {
 	struct smpp_slot *s = &l->slots[i];
@@ -186,6 +186,7 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 		l->stats.accepted++;
 		event_begin(l, LINK_EV_ACCEPTED, token);
 		text_copy(l->ev.message_id, sizeof(l->ev.message_id), p->resp.id, strlen(p->resp.id));
+		smpp_msgid_keep(l, l->ev.message_id, l->slots[i].dst, (uint16_t)token);
 		event_tell(l);
 		return;
 	}
@@ -217,21 +218,32 @@ static int submit(struct link *link, const struct link_submit *s, int64_t now_ms
 	memset(&p, 0, sizeof(p));
 	i = slot_find(l, &p.seq);
 	p.id = SMPP_SUBMIT_SM;
-	p.sm.src = (struct smpp_addr){ s->src.ton, s->src.npi, s->src.digits };
+	p.sm.src =
+		(struct smpp_addr){ l->cfg.src_ton != SMPP_TYPE_AS_GIVEN ? l->cfg.src_ton : s->src.ton,
+				    l->cfg.src_npi != SMPP_TYPE_AS_GIVEN ? l->cfg.src_npi : s->src.npi, s->src.digits };
 	p.sm.dst = (struct smpp_addr){ s->dst.ton, s->dst.npi, s->dst.digits };
 	p.sm.esm_class = SMPP_ESM_UDHI | l->cfg.esm_mode;
 	p.sm.protocol_id = s->pid;
 	p.sm.data_coding = s->dcs;
 	p.sm.registered_delivery = s->want_report;
 	p.sm.validity_period = s->validity_s ? smpp_time_relative(validity, s->validity_s) : "";
-	p.sm.sm = (struct smpp_octets){ s->ud, s->ud_len };
 	/* Message ids are constant or invented at some SMSCs; this comes back in the receipt. */
-	p.tlv.have = SMPP_TLV_USER_REF | (s->more ? SMPP_TLV_MORE_MESSAGES : 0);
+	if (!l->cfg.no_tlvs)
+		p.tlv.have = SMPP_TLV_USER_REF | (s->more ? SMPP_TLV_MORE_MESSAGES : 0);
 	p.tlv.user_ref = (uint16_t)s->token;
 	p.tlv.more_messages = 1;
+	if (l->cfg.message_payload) {
+		p.tlv.have |= SMPP_TLV_PAYLOAD;
+		p.tlv.payload = (struct smpp_octets){ s->ud, s->ud_len };
+	} else {
+		p.sm.sm = (struct smpp_octets){ s->ud, s->ud_len };
+	}
 	if (!smpp_send(l, &p))
 		return -EINVAL;
-	l->slots[i] = (struct smpp_slot){ .token = s->token, .seq = p.seq, .due_ms = now_ms + l->cfg.response_ms };
+	l->slots[i] = (struct smpp_slot){ .token = s->token,
+					  .seq = p.seq,
+					  .due_ms = now_ms + l->cfg.response_ms,
+					  .dst = s->want_report ? smpp_digits_hash(s->dst.digits) : 0 };
 	slot_append(l, i);
 	if (!event_pending(l->submit_ev, EV_TIMEOUT, NULL))
 		smpp_timer(l->submit_ev, l->cfg.response_ms);
@@ -464,6 +476,8 @@ void smpp_on_message(struct smpp_link *l, const struct smpp_pdu *p)
 		smpp_receipt_judge(l, ev);
 	addr_copy(&ev->from, &p->sm.src);
 	addr_copy(&ev->to, &p->sm.dst);
+	if (report && !ev->has_ref)
+		ev->has_ref = smpp_msgid_find(l, ev->message_id, ev->from.digits, &ev->ref);
 	ev->pid = p->sm.protocol_id;
 	ev->dcs = p->sm.data_coding;
 	ev->udhi = p->sm.esm_class & SMPP_ESM_UDHI;
@@ -541,6 +555,7 @@ static void link_free(struct link *link)
 	smpp_conn_free(l);
 	explicit_bzero(l->cfg.password, sizeof(l->cfg.password));
 	free(l->slots);
+	free(l->msgids);
 	free(l);
 }
 
@@ -561,6 +576,9 @@ void smpp_link_cfg_default(struct smpp_link_cfg *cfg)
 	*cfg = (struct smpp_link_cfg){
 		.port = 2775,
 		.flavour = SMPP_FLAVOUR_DEFAULT,
+		.interface_version = SMPP_VERSION,
+		.src_ton = SMPP_TYPE_AS_GIVEN,
+		.src_npi = SMPP_TYPE_AS_GIVEN,
 		.window = WINDOW_DEFAULT,
 		.enquire_link_ms = ENQUIRE_LINK_DEFAULT,
 		.response_ms = RESPONSE_DEFAULT,
@@ -599,6 +617,8 @@ static const char *cfg_fault(const struct smpp_link_cfg *c)
 		return "window: 1 to 1000 is needed";
 	if (!(c->rate >= 0) || c->rate > 1e6)
 		return "rate: 0 (unlimited) to 1000000 PDUs per second is needed";
+	if (c->message_id > SMPP_MSGIDS_NONE)
+		return "message-id: auto, text, hex-decimal, decimal-hex or none is needed";
 	if (c->esm_mode > ESM_MODE_MAX)
 		return "esm-mode: 0 default, 1 datagram, 2 transaction or 3 store-and-forward is needed";
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)

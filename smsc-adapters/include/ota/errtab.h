@@ -20,6 +20,8 @@
 #define ERRTAB_FLAVOURS_MAX 32
 #define ERRTAB_LINE_MAX	    512 /* octets of a line, its end included */
 #define ERRTAB_NAME_MAX	    48
+#define ERRTAB_PRESETS_MAX  256 /* in all */
+#define ERRTAB_PRESET_MAX   64	/* octets of one */
 #define ERRTAB_FLAVOUR_MAX  24
 #define ERRTAB_MEANING_MAX  160
 #define ERRTAB_CODE_MAX	    24 /* octets of a code as text, incl. NUL */
@@ -80,6 +82,13 @@ struct errtab_row {
 	const char *remedy; /* what a person should look at, "" when nothing */
 };
 
+/* A line of a link's configuration that a flavour brings along, as it would stand there: "esm-mode transaction". */
+struct errtab_preset {
+	uint8_t flavour, file;
+	unsigned line;
+	char text[ERRTAB_PRESET_MAX];
+};
+
 struct errtab;
 /* The table that is built in; NULL with a sentence when out of memory (or somebody has built in a wrong one). */
 struct errtab *errtab_new(char err[ERRTAB_ERR_MAX]);
@@ -94,6 +103,8 @@ const char *errtab_flavour_name(const struct errtab *t, unsigned flavour);
 unsigned errtab_flavours(const struct errtab *t);
 /* "no flavour 'osmomcs'; did you mean 'osmomsc'?" */
 void errtab_flavour_unknown(const struct errtab *t, const char *name, char *err, size_t cap);
+/* The presets of a flavour, those of the flavours it is like first: what comes later counts.  At most cap. */
+unsigned errtab_presets(const struct errtab *t, unsigned flavour, const struct errtab_preset **out, unsigned cap);
 const char *errtab_file_name(const struct errtab *t, unsigned file);
 unsigned errtab_rows(const struct errtab *t);
 const struct errtab_row *errtab_row_at(const struct errtab *t, unsigned i); /* in no useful order */

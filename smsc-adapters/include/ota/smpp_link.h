@@ -17,6 +17,16 @@
 
 #define SMPP_FLAVOUR_DEFAULT "generic-3.4"
 
+/* How the id of a receipt relates to that of the response. */
+enum smpp_msgids {
+	SMPP_MSGIDS_AUTO,	 /* leading zeros and case do not matter; else the same number in the other base */
+	SMPP_MSGIDS_TEXT,	 /* leading zeros and case do not matter */
+	SMPP_MSGIDS_HEX_DECIMAL, /* response in hex, receipt in decimal */
+	SMPP_MSGIDS_DECIMAL_HEX,
+	SMPP_MSGIDS_NONE, /* ids say nothing */
+};
+#define SMPP_TYPE_AS_GIVEN 0xff /* TON, NPI of our address: as the submit has it */
+
 struct smpp_link_cfg {
 	char name[LINK_NAME_MAX];
 	char host[64];
@@ -33,8 +43,12 @@ struct smpp_link_cfg {
 	uint32_t answer_ms;	   /* deliver_sm without answer() gets a temporary error; default LINK_ANSWER_MS */
 	uint32_t reconnect_ms;	   /* first delay, default 1000; doubles up to reconnect_max_ms with jitter */
 	uint32_t reconnect_max_ms; /* default 60000 */
-	uint8_t esm_mode;    /* low two bits of esm_class: 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
-	struct ota_addr src; /* reported, not used here: link_submit carries its own */
+	uint8_t esm_mode;     /* low two bits of esm_class: 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
+	uint8_t message_id;   /* enum smpp_msgids */
+	bool message_payload; /* user data in the TLV message_payload instead of short_message */
+	bool no_tlvs;	      /* for SMSCs that refuse optional parameters they do not know */
+	uint8_t interface_version; /* 0x34, 0x50 */
+	uint8_t src_ton, src_npi;  /* instead of the submit's, or SMPP_TYPE_AS_GIVEN */
 };
 
 /* What the link needs from outside. */

@@ -80,8 +80,8 @@ static const struct {
 	const char *text, *err;
 } bad[] = {
 	{ "smp 0x58 CONGEST X \"x\"\n", "f:1: unknown word 'smp'; did you mean 'smpp'?" },
-	{ "quark 0x58 CONGEST X \"x\"\n",
-	  "f:1: unknown word 'quark'; one of: smpp, receipt, receipt-err, nec, map, rp, gsup, fcs, por, sw, flavour" },
+	{ "quark 0x58 CONGEST X \"x\"\n", "f:1: unknown word 'quark'; one of: smpp, receipt, receipt-err, nec, map, "
+					  "rp, gsup, fcs, por, sw, flavour, preset" },
 	{ "# c\n\nsmpp 0x58 CONGST X \"x\"\n", "f:3: unknown class 'CONGST'; did you mean 'CONGEST'?" },
 	{ "smpp 0x58 congest X \"x\"\n", "f:1: unknown class 'congest'; one of: OK, ABSENT, BUSY, " },
 	{ "smpp\n", "f:1: 'smpp' is written 'smpp CODE CLASS NAME \"what it means\"'" },
@@ -143,6 +143,13 @@ static const struct {
 	{ "flavour osmomsc\n smpp 1 BUSY X \"x\"\nrp 3 BUSY X \"x\"\n rp 4 BUSY X \"x\"\n",
 	  "f:4: 'rp' is indented, and no 'flavour' stands above" },
 	{ " flavour osmomsc\n", "f:1: 'flavour' begins a line; what belongs to it is indented" },
+	{ "preset esm-mode transaction\n", "f:1: 'preset' belongs below a flavour, indented" },
+	{ "flavour osmomsc\n preset\n", "f:2: 'preset' is written 'preset esm-mode transaction'" },
+	{ "flavour osmomsc\n preset a \"b\"\n", "f:2: 'preset' is written 'preset esm-mode transaction'" },
+	{ "flavour osmomsc\n preset a b\n preset ab c\n preset a c\n", "f:4: preset a stands on line 2 already" },
+	{ "flavour osmomsc\n preset a 0123456789012345678901234567890123456789012345678901234567890123\n",
+	  "f:2: a preset longer than 63 octets" },
+	{ "flavour osmomsc\n prest a b\n", "f:2: unknown word 'prest'; did you mean 'preset'?" },
 	{ "flavour\n", "f:1: 'flavour' is written 'flavour NAME', or 'flavour NAME like OTHER' for a new one" },
 	{ "flavour a like\n", "f:1: 'flavour' is written 'flavour NAME'" },
 	{ "flavour a as b\n", "f:1: 'flavour' is written 'flavour NAME'" },
@@ -285,6 +292,28 @@ static void flavours(void **state)
 	assert_row(t, "mine", ERRTAB_SMPP, "0x58", "CONGEST", "ESME_RTHROTTLED");
 	/* an index that is none is the default */
 	assert_non_null(errtab_find(t, 99, ERRTAB_SMPP, errtab_key(0x58)));
+}
+
+/* Presets of the flavour that another is like come first, then its own, file by file: what comes last counts. */
+static void presets(void **state)
+{
+	const struct errtab_preset *p[ERRTAB_PRESETS_MAX];
+	struct errtab *t = *state;
+	unsigned n, shipped;
+
+	shipped = errtab_presets(t, (unsigned)errtab_flavour(t, "osmomsc"), p, ERRTAB_PRESETS_MAX);
+	assert_true(shipped >= 2);
+	assert_string_equal(p[0]->text, "esm-mode transaction");
+	assert_int_equal(errtab_presets(t, 0, p, ERRTAB_PRESETS_MAX), 0);
+	assert_int_equal(errtab_presets(t, 99, p, ERRTAB_PRESETS_MAX), 0);
+	add(t, "flavour mine like osmomsc\n preset  payload\tmessage-payload\nflavour osmomsc\n preset esm-mode "
+	       "default\n");
+	n = errtab_presets(t, (unsigned)errtab_flavour(t, "mine"), p, ERRTAB_PRESETS_MAX);
+	assert_int_equal(n, shipped + 2);
+	assert_string_equal(p[shipped]->text, "esm-mode default");
+	assert_string_equal(p[n - 1]->text, "payload message-payload");
+	assert_int_equal(p[n - 1]->line, 2);
+	assert_int_equal(errtab_presets(t, (unsigned)errtab_flavour(t, "mine"), p, 1), 1);
 }
 
 static void the_narrowest_counts(void **state)
@@ -435,6 +464,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(comments_blanks_crlf, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_file_over_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(flavours, setup, teardown),
+		cmocka_unit_test_setup_teardown(presets, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_narrowest_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(read_as_another_plane, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_and_their_texts, setup, teardown),

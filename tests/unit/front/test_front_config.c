@@ -177,6 +177,9 @@ static void test_bad(void **state)
 		{ "throughput 40", "data-coding 0x1ff", ":15: ", "one octet" },
 		{ "throughput 40", "throughput 40\n flavour osmomcs", ": ",
 		  "smsc-link a: no flavour 'osmomcs'; did you mean 'osmomsc'?" },
+		{ "throughput 40", "throughput 40\n source-type 2", ":16: ", "\"source-type\" wants more" },
+		{ "throughput 40", "throughput 40\n source-type 2 16", ":16: ", "" },
+		{ "throughput 40", "throughput 40\n message-id decimal", ":16: ", "" },
 		{ "throughput 40", "throughput 40\n flavour", ":16: ", "\"flavour\" wants more: flavour NAME" },
 		{ "throughput 40", "throughput 40\n flavour aaaaaaaaaaaaaaaaaaaaaaaa", ":16: ", "1 to 23 characters" },
 		{ " profile-dir /p", " profile-dir /p\n error-table /nowhere/e.table", ": ",
@@ -221,6 +224,64 @@ static void test_error_table(void **state)
 	unlink(table);
 	assert_int_equal(reads(&c, "throughput 40", "throughput 40\n flavour osmomsc", err), 0);
 	assert_string_equal(c.link[0].flavour, "osmomsc");
+}
+
+/* What a link does not say its flavour does; what it says stays, wherever the flavour stands. */
+static void test_presets(void **state)
+{
+	static const struct {
+		const char *lines;
+		uint8_t esm_mode, message_id, interface_version, payload, src_ton;
+	} rows[] = {
+		{ "throughput 40", 0, 0, 0, 0, CONFIG_TYPE_AS_GIVEN },
+		{ "throughput 40\n flavour osmomsc", 2, 4, 0, 0, CONFIG_TYPE_AS_GIVEN },
+		{ "throughput 40\n flavour osmomsc\n esm-mode default", 0, 4, 0, 0, CONFIG_TYPE_AS_GIVEN },
+		{ "esm-mode datagram\n message-id text\n throughput 40\n flavour osmomsc", 1, 1, 0, 0,
+		  CONFIG_TYPE_AS_GIVEN },
+		{ "throughput 40\n flavour generic-5.0", 0, 0, 1, 0, CONFIG_TYPE_AS_GIVEN },
+		{ "throughput 40\n flavour jasmin", 0, 1, 0, 0, CONFIG_TYPE_AS_GIVEN },
+		{ "throughput 40\n flavour kannel\n payload message-payload\n source-type 2 1\n interface-version 5.0\n"
+		  " optional-parameters none",
+		  0, 0, 1, 1, 2 },
+	};
+	static const struct {
+		const char *table, *want;
+	} bad[] = {
+		{ "flavour acme like default\n preset esm-mod transaction\n",
+		  "/e.table:2: preset: \"esm-mod\" is no setting that a flavour may bring along; did you mean "
+		  "\"esm-mode\"?" },
+		{ "flavour acme like default\n preset password-file /etc/passwd\n",
+		  "/e.table:2: preset: \"password-file\" is no setting that a flavour may bring along" },
+		{ "flavour acme like default\n preset esm-mode transacton\n",
+		  "/e.table:2: preset: unknown word \"transacton\"; did you mean \"transaction\"?" },
+		{ "flavour acme like default\n preset esm-mode transaction now\n",
+		  "/e.table:2: preset: unexpected \"now\" at the end" },
+		{ "flavour acme like default\n preset source-type 8 1\n",
+		  "/e.table:2: preset: ton \"8\" must be 0 to 7" },
+		{ "flavour acme like default\n preset response-timeout 3\n", "/e.table:2: preset: \"3\" needs a unit" },
+	};
+	static struct otagw_config c;
+	char err[CONFIG_ERR_MAX], table[96], lines[256];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (reads(&c, "throughput 40", rows[i].lines, err))
+			fail_msg("%s: %s", rows[i].lines, err);
+		assert_int_equal(c.link[0].esm_mode, rows[i].esm_mode);
+		assert_int_equal(c.link[0].message_id, rows[i].message_id);
+		assert_int_equal(c.link[0].interface_version, rows[i].interface_version);
+		assert_int_equal(c.link[0].payload, rows[i].payload);
+		assert_int_equal(c.link[0].src_ton, rows[i].src_ton);
+	}
+	/* wrong presets are told, also of flavours that no link has */
+	snprintf(table, sizeof(table), "%s/e.table", dir);
+	snprintf(lines, sizeof(lines), " profile-dir /p\n error-table %s", table);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		spit(table, bad[i].table, 0600);
+		assert_int_equal(reads(&c, " profile-dir /p", lines, err), -1);
+		if (!strstr(err, bad[i].want))
+			fail_msg("%s: %s", bad[i].table, err);
+	}
+	unlink(table);
 }
 
 static void test_passwords(void **state)
@@ -396,7 +457,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),	 cmocka_unit_test(test_bad),	     cmocka_unit_test(test_passwords),
 		cmocka_unit_test(test_cut),	 cmocka_unit_test(test_write),	     cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_examples), cmocka_unit_test(test_error_table),
+		cmocka_unit_test(test_examples), cmocka_unit_test(test_error_table), cmocka_unit_test(test_presets),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -758,5 +758,6 @@ int main(void)
 	int failed = cmocka_run_group_tests_name("smpp_link", tests, NULL, NULL);
 
 	failed += smpp_input_run();
+	failed += smpp_flavour_run();
 	return failed;
 }

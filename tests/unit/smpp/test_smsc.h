@@ -103,6 +103,7 @@ unsigned smsc_count(struct smsc *s, uint32_t id);
 /* The answer that carries seq and id; NULL when it did not come (yet). */
 const struct smsc_seen *smsc_find(struct smsc *s, uint32_t id, uint32_t seq);
 
-int smpp_input_run(void); /* test_smpp_input.c */
+int smpp_input_run(void);   /* test_smpp_input.c */
+int smpp_flavour_run(void); /* test_smpp_flavour.c */
 
 #endif
