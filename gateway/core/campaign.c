@@ -4,6 +4,8 @@
  * Millions of targets stay in the store as PLANNED rows; the core pulls a bounded number in id order whenever the prepared
  * queue has room, taking running campaigns in turn.
  */
+#include <stdio.h>
+
 #include "gw_int.h"
 
 static const char *const campaign_names[] = {
@@ -65,7 +67,9 @@ bool gw_campaign_room(const struct gw *gw)
 int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text, size_t len, char *err, size_t err_cap)
 {
 	struct campaign *c = campaign_by_id(gw, row->id);
+	char why[RULES_ERR_MAX];
 	struct profile p;
+	struct rules r;
 
 	if (c)
 		return -EEXIST;
@@ -73,8 +77,12 @@ int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text
 		return -ENOSPC;
 	if (profile_parse(&p, gw->deps.errtab, text, len, err, err_cap))
 		return -EINVAL;
+	if (rules_parse(&r, row->rules, why) || rules_fit(&r, row->targets, why)) {
+		snprintf(err, err_cap, "%s", why);
+		return -EINVAL;
+	}
 	c = campaign_place(gw);
-	*c = (struct campaign){ .row = *row, .profile = p, .rate_ms = gw->now_ms };
+	*c = (struct campaign){ .row = *row, .profile = p, .rules = r, .rate_ms = gw->now_ms };
 	c->by_state[TXN_PLANNED] = row->targets;
 	return 0;
 }
@@ -108,6 +116,68 @@ bool gw_campaign_find(const struct gw *gw, const char *name, uint64_t *id)
 	return false;
 }
 
+/* --------------------------------------------------------------------------------------------------------- canary */
+
+static uint64_t started(const struct campaign *c)
+{
+	return c->row.targets > c->by_state[TXN_PLANNED] ? c->row.targets - c->by_state[TXN_PLANNED] : 0;
+}
+
+/* The first group that is not whole, from 0; n_canary: the canary is behind it. */
+static unsigned canary_group(const struct campaign *c)
+{
+	unsigned g = 0;
+
+	while (g < c->rules.n_canary && started(c) >= rules_group_end(&c->rules, g, c->row.targets))
+		g++;
+	return g;
+}
+
+/* The clock of a group begins with its last card. */
+static void canary_claimed(struct gw *gw, struct campaign *c)
+{
+	for (unsigned g = 0; g < c->rules.n_canary; g++)
+		if (started(c) == rules_group_end(&c->rules, g, c->row.targets))
+			c->row.canary_ms = gw->now_ms;
+}
+
+/* All cards of the groups before `g` have been started and are waited for: until they have ended, or the hold has passed. */
+static bool canary_waits(const struct campaign *c, unsigned g, int64_t now_ms)
+{
+	if (!g || started(c) != rules_group_end(&c->rules, g - 1, c->row.targets) || !c->by_state[TXN_ACTIVE])
+		return false;
+	return !c->rules.hold_ms || now_ms < c->row.canary_ms + c->rules.hold_ms;
+}
+
+static void canary_view(const struct gw *gw, const struct campaign *c, struct gw_campaign_view *v)
+{
+	unsigned g = canary_group(c);
+
+	v->started = started(c);
+	v->canary_groups = c->rules.n_canary;
+	v->canary_waits = canary_waits(c, g, gw->now_ms);
+	if (v->canary_waits)
+		g--;
+	if (g >= c->rules.n_canary)
+		return;
+	v->canary_group = g + 1;
+	v->canary_cards = rules_group_end(&c->rules, g, c->row.targets);
+	if (v->canary_waits && c->rules.hold_ms)
+		v->canary_next_ms = c->row.canary_ms + c->rules.hold_ms - gw->now_ms;
+}
+
+/* How many cards may be started; 0 while a whole group is waited for, and *due_ms says how long at the most. */
+static uint64_t canary_room(const struct campaign *c, int64_t now_ms, int64_t *due_ms)
+{
+	unsigned g = canary_group(c);
+	if (canary_waits(c, g, now_ms)) {
+		if (c->rules.hold_ms)
+			*due_ms = c->row.canary_ms + c->rules.hold_ms;
+		return 0;
+	}
+	return rules_group_end(&c->rules, g, c->row.targets) - started(c);
+}
+
 /* --------------------------------------------------------------------------------------------------------- claims */
 
 /* A claimed card: its transaction becomes active and gets its command, or ends here. */
@@ -129,6 +199,10 @@ static struct card *claim_one(struct gw *gw, struct campaign *camp, const struct
 		txn_state_set(gw, c, TXN_CANCELLED, "campaign cancelled before its turn");
 		return NULL;
 	}
+	if (camp->row.deadline_ms && gw->now_ms >= camp->row.deadline_ms) {
+		txn_state_set(gw, c, TXN_EXPIRED, "deadline passed, never sent");
+		return NULL;
+	}
 	txn_state_set(gw, c, TXN_ACTIVE, NULL);
 	return c;
 }
@@ -142,6 +216,8 @@ void campaign_claimed(struct gw *gw, struct claim_slot *cl)
 	camp->claim_pending = false;
 	cl->used = false;
 	gw->fetches--;
+	if (camp->row.state == CAMPAIGN_PAUSED)
+		return; /* stopped meanwhile: they stay planned */
 	if (!cl->f.n) {
 		camp->claimed_all = true;
 		campaign_check_done(gw, camp);
@@ -157,6 +233,7 @@ void campaign_claimed(struct gw *gw, struct claim_slot *cl)
 			todo[n++] = c;
 	}
 	camp->dirty = true;
+	canary_claimed(gw, camp);
 	if (n)
 		cmd_prepare(gw, todo, n, CMD_SCRIPT, 0);
 	if (asks)
@@ -186,16 +263,47 @@ static void claim_done(struct store_fetch *f, int rc)
 	campaign_claimed(gw, cl);
 }
 
+/* How many cards may be claimed now; 0: none, before *due_ms or something else happens. */
+static unsigned claim_allowed(const struct campaign *c, int64_t now_ms, int64_t *due_ms)
+{
+	uint64_t room;
+
+	if (campaign_stopped(c, now_ms)) /* all that is left ends without having been started */
+		return CLAIM_MAX;
+	if (!c->by_state[TXN_PLANNED])
+		return 1; /* none is left: the store says so */
+	room = canary_room(c, now_ms, due_ms);
+	/* what is in device time waits for its opening card by card */
+	if (room && !c->rules.device && rules_opening(&c->rules, 0, now_ms) > now_ms) {
+		*due_ms = rules_opening(&c->rules, 0, now_ms);
+		room = 0;
+	}
+	if (!room && c->row.deadline_ms && c->row.deadline_ms < *due_ms)
+		*due_ms = c->row.deadline_ms;
+	return room < CLAIM_MAX ? (unsigned)room : CLAIM_MAX;
+}
+
+int64_t campaign_due(const struct gw *gw)
+{
+	int64_t due = INT64_MAX;
+
+	for (unsigned i = 0; i < gw->n_campaigns; i++)
+		if (gw->campaign[i].row.state == CAMPAIGN_RUNNING && gw->campaign[i].claim_due_ms > gw->now_ms &&
+		    gw->campaign[i].claim_due_ms < due)
+			due = gw->campaign[i].claim_due_ms;
+	return due;
+}
+
 static unsigned claims_pending(const struct gw *gw)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < CLAIMS_MAX; i++)
-		n += gw->claim[i].used;
-	return n * CLAIM_MAX;
+		n += gw->claim[i].used ? gw->claim[i].f.limit : 0;
+	return n;
 }
 
-static bool claim_start(struct gw *gw, unsigned index)
+static bool claim_start(struct gw *gw, unsigned index, unsigned limit)
 {
 	struct campaign *camp = &gw->campaign[index];
 	struct claim_slot *cl = NULL;
@@ -204,8 +312,11 @@ static bool claim_start(struct gw *gw, unsigned index)
 	for (unsigned i = 0; i < CLAIMS_MAX && !cl; i++)
 		if (!gw->claim[i].used)
 			cl = &gw->claim[i];
-	if (!cl || flight_room(gw) < pending + CLAIM_MAX || gw->open + pending + CLAIM_MAX > gw->cfg.limits.open_max ||
-	    cards_room(gw) < gw->fetches + pending + CLAIM_MAX)
+	if (!cl || cards_room(gw) < gw->fetches + pending + limit)
+		return false;
+	/* those that end without having been started need no command */
+	if (!campaign_stopped(camp, gw->now_ms) &&
+	    (flight_room(gw) < pending + limit || gw->open + pending + limit > gw->cfg.limits.open_max))
 		return false;
 	cl->used = true;
 	cl->gw = gw;
@@ -215,7 +326,7 @@ static bool claim_start(struct gw *gw, unsigned index)
 		.by = FETCH_CLAIM,
 		.campaign = camp->row.id,
 		.after_txn = camp->row.txn_cursor,
-		.limit = CLAIM_MAX,
+		.limit = limit,
 		.out = cl->out,
 		.cap = CLAIM_MAX,
 		.done = claim_done,
@@ -235,23 +346,49 @@ void campaign_claims(struct gw *gw)
 	for (unsigned i = 0; i < gw->n_campaigns; i++) {
 		unsigned at = (gw->claim_turn + i) % gw->n_campaigns;
 		struct campaign *c = &gw->campaign[at];
+		unsigned limit;
 
+		c->claim_due_ms = INT64_MAX;
 		if ((c->row.state != CAMPAIGN_RUNNING && c->row.state != CAMPAIGN_CANCELLED) || c->claim_pending ||
 		    c->claimed_all)
 			continue;
-		if (!claim_start(gw, at))
+		limit = claim_allowed(c, gw->now_ms, &c->claim_due_ms);
+		if (limit && !claim_start(gw, at, limit))
 			return;
-		gw->claim_turn = at + 1;
+		if (limit)
+			gw->claim_turn = at + 1;
 	}
 }
 
 /* ----------------------------------------------------------------------------------------------- verbs and ends */
+
+bool campaign_stopped(const struct campaign *c, int64_t now_ms)
+{
+	return c->row.state != CAMPAIGN_RUNNING || (c->row.deadline_ms && now_ms >= c->row.deadline_ms);
+}
+
+int campaign_rules(struct campaign *c, char err[RULES_ERR_MAX])
+{
+	if (rules_parse(&c->rules, c->row.rules, err))
+		return -1;
+	if (!rules_tally_parse(&c->tally, c->row.tally))
+		return 0;
+	snprintf(err, RULES_ERR_MAX, "the tally \"%.40s\" cannot be read", c->row.tally);
+	return -1;
+}
 
 static void state_set(struct gw *gw, struct campaign *c, enum campaign_state to)
 {
 	gw_log(gw, 5, "campaign %s: %s", c->row.name, campaign_names[to]);
 	c->row.state = to;
 	c->dirty = true;
+}
+
+/* Holds at once: what is prepared is taken back, a packet that is half out is not finished. */
+void campaign_pause(struct gw *gw, struct campaign *c)
+{
+	state_set(gw, c, CAMPAIGN_PAUSED);
+	flight_sweep(gw);
 }
 
 void campaign_check_done(struct gw *gw, struct campaign *c)
@@ -294,8 +431,18 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev)
 				 campaign_names[c->row.state]);
 			return;
 		}
-		if (!c->row.started_ms)
+		if (!c->row.started_ms) {
+			if (rules_deadline(&c->rules, gw->now_ms) &&
+			    rules_deadline(&c->rules, gw->now_ms) <= gw->now_ms) {
+				gw_reply(gw, ev->request, -EINVAL,
+					 "the campaign's deadline has passed; delete it and create it again with a "
+					 "later one");
+				return;
+			}
 			c->row.started_ms = gw->now_ms;
+			c->row.deadline_ms = rules_deadline(&c->rules, gw->now_ms);
+		}
+		judge_anew(c);
 		state_set(gw, c, CAMPAIGN_RUNNING);
 		wheel_release_held(gw, index);
 		break;
@@ -305,8 +452,7 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev)
 				 campaign_names[c->row.state]);
 			return;
 		}
-		state_set(gw, c, CAMPAIGN_PAUSED);
-		flight_sweep(gw);
+		campaign_pause(gw, c);
 		break;
 	case CAMPAIGN_VERB_CANCEL:
 		if (c->row.state == CAMPAIGN_DONE || c->row.state == CAMPAIGN_CANCELLED) {
@@ -364,8 +510,11 @@ void campaign_flush(struct gw *gw)
 	for (unsigned i = 0; i < gw->n_campaigns; i++) {
 		struct campaign *c = &gw->campaign[i];
 
-		if (c->dirty)
-			gw_op(gw, ST_CAMPAIGN_PUT, &c->row, NULL, 0);
+		if (!c->dirty)
+			continue;
+		if (c->rules.n_abort)
+			rules_tally_print(&c->tally, c->row.tally);
+		gw_op(gw, ST_CAMPAIGN_PUT, &c->row, NULL, 0);
 		c->dirty = false;
 	}
 }
@@ -388,7 +537,11 @@ bool gw_campaign_view(const struct gw *gw, uint64_t id, struct gw_campaign_view 
 		.waiting_presence = c->open[CMD_WAIT_PRESENCE],
 		.done_per_s = c->done_per_s,
 		.eta_ms = -1,
+		.canary_next_ms = -1,
 	};
+	if (c->rules.windowed && !c->rules.device && rules_opening(&c->rules, 0, gw->now_ms) > gw->now_ms)
+		out->opens_ms = rules_opening(&c->rules, 0, gw->now_ms);
+	canary_view(gw, c, out);
 	memcpy(out->by_state, c->by_state, sizeof(out->by_state));
 	memcpy(out->by_class, c->by_class, sizeof(out->by_class));
 	left = c->by_state[TXN_PLANNED] + c->by_state[TXN_ACTIVE];

@@ -12,12 +12,13 @@
 
 #include "gw_int.h"
 
-#define S(x)		(1u << (x))
-#define S_ENDS		(S(CMD_DONE) | S(CMD_FAILED) | S(CMD_EXPIRED) | S(CMD_FENCED) | S(CMD_CANCELLED))
-#define S_WAIT		(S(CMD_WAIT_TIMER) | S(CMD_WAIT_PRESENCE))
-#define LAUNCH_RETRY_MS 1000
-#define ABSENT_ASK	3 /* times silent_max: refused attempts after which the card is asked all the same */
-#define EXACT_ASK	5 /* times silent_max: unanswered attempts in counter mode 11 before the next value is tried */
+#define S(x)		 (1u << (x))
+#define S_ENDS		 (S(CMD_DONE) | S(CMD_FAILED) | S(CMD_EXPIRED) | S(CMD_FENCED) | S(CMD_CANCELLED))
+#define S_WAIT		 (S(CMD_WAIT_TIMER) | S(CMD_WAIT_PRESENCE))
+#define LAUNCH_RETRY_MS	 1000
+#define WINDOW_SPREAD_MS 600000 /* what waits for an opening comes within so long, or within a quarter of the window */
+#define ABSENT_ASK	 3	/* times silent_max: refused attempts after which the card is asked all the same */
+#define EXACT_ASK	 5 /* times silent_max: unanswered attempts in counter mode 11 before the next value is tried */
 
 static const struct {
 	const char *name;
@@ -27,7 +28,7 @@ static const struct {
 	[CMD_PREPARED] = { "PREPARED", S(CMD_PREPARED) | S(CMD_SENT) | S_WAIT | S_ENDS },
 	[CMD_SENT] = { "SENT", S(CMD_SENT) | S_WAIT | S_ENDS },
 	[CMD_WAIT_TIMER] = { "WAIT_TIMER", S(CMD_PREPARED) | S(CMD_SENT) | S_ENDS },
-	[CMD_WAIT_PRESENCE] = { "WAIT_PRESENCE", S(CMD_PREPARED) | S(CMD_SENT) | S_ENDS },
+	[CMD_WAIT_PRESENCE] = { "WAIT_PRESENCE", S(CMD_PREPARED) | S(CMD_SENT) | S(CMD_WAIT_TIMER) | S_ENDS },
 	/* a late answer with a right MAC still counts for what has ended without one */
 	[CMD_DONE] = { "DONE", 0 },
 	[CMD_FAILED] = { "FAILED", S(CMD_DONE) | S(CMD_FAILED) },
@@ -186,6 +187,27 @@ static bool silent_too_long(const struct gw *gw, const struct campaign *camp, co
 	return cmd->silent >= max || cmd->attempt >= ABSENT_ASK * max;
 }
 
+/* While the campaign's window is closed for this card its attempt waits for the next opening, and not all for the same moment. */
+static bool window_waits(struct gw *gw, struct card *c, struct cmd_row *cmd)
+{
+	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	int64_t due = camp ? rules_opening(&camp->rules, c->b.card.tz_min, gw->now_ms) : gw->now_ms;
+	int64_t spread_ms;
+
+	if (due <= gw->now_ms)
+		return false;
+	spread_ms = rules_window_ms(&camp->rules) / 4;
+	if (spread_ms > WINDOW_SPREAD_MS)
+		spread_ms = WINDOW_SPREAD_MS;
+	due += spread_ms * env_random_u32(gw->deps.env) >> 32;
+	if (due > cmd->deadline_ms)
+		due = cmd->deadline_ms;
+	if (cmd->state != CMD_WAIT_TIMER)
+		cmd_state_set(gw, c, cmd, CMD_WAIT_TIMER);
+	cmd_due(gw, c, cmd, due);
+	return true;
+}
+
 void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 {
 	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
@@ -202,6 +224,8 @@ void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 		cmd_give_up(gw, c, cmd, CMD_EXPIRED, TXN_EXPIRED, why);
 		return;
 	}
+	if (window_waits(gw, c, cmd))
+		return;
 	if (cmd_interim(gw, cmd, cmd->por_status)) {
 		/* it has said, under its keys, that it has taken this counter: the same octets again would tell nothing */
 		cmd_fence(gw, c, cmd, 0);
@@ -389,7 +413,8 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 	gw_story(gw, c->b.card.id, cmd->id, STORY_PREPARED, NULL, 0, "%s prepared: CNTR %llu, %d octets, %u SMS",
 		 kind == CMD_SCRIPT ? "script" : "read-back", (unsigned long long)cmd->cntr, len, cmd->segs);
 	cmd_state_set(gw, c, cmd, CMD_PREPARED);
-	launch(gw, c, cmd);
+	if (!window_waits(gw, c, cmd))
+		launch(gw, c, cmd);
 }
 
 bool cmd_must_ask(struct gw *gw, struct card *c)

@@ -116,13 +116,21 @@ static struct flight *prep_pop(struct gw *gw)
 /* May this attempt still leave?  What has happened since it was committed decides: the campaign may have been paused, the
  * deadline passed, the command settled by a late answer.  Nothing has left, so a withdrawal costs nothing: the same octets
  * wait for their next turn. */
-static bool still_wanted(struct gw *gw, const struct flight *f, struct card *c, struct cmd_row *cmd, int64_t now_ms)
+static bool may_go_on(struct gw *gw, const struct flight *f, const struct cmd_row *cmd, int64_t now_ms)
 {
 	const struct campaign *camp = cmd ? campaign_by_id(gw, cmd->campaign) : NULL;
 
 	/* cmd NULL: so many others have followed that it has left memory */
-	return cmd && cmd->state == CMD_PREPARED && !f->aborted && camp && camp->row.state == CAMPAIGN_RUNNING &&
+	return cmd && cmd->state == CMD_PREPARED && !f->aborted && camp && !campaign_stopped(camp, now_ms) &&
 	       now_ms < cmd->deadline_ms;
+}
+
+/* What has not begun must find its window open, too. */
+static bool still_wanted(struct gw *gw, const struct flight *f, const struct card *c, const struct cmd_row *cmd,
+			 int64_t now_ms)
+{
+	return may_go_on(gw, f, cmd, now_ms) &&
+	       rules_opening(&campaign_by_id(gw, cmd->campaign)->rules, c->b.card.tz_min, now_ms) == now_ms;
 }
 
 static void withdraw(struct gw *gw, struct flight *f, struct card *c, struct cmd_row *cmd)
@@ -138,6 +146,23 @@ static void withdraw(struct gw *gw, struct flight *f, struct card *c, struct cmd
 	cmd_state_set(gw, c, cmd, CMD_WAIT_TIMER);
 	cmd->due_ms = gw->now_ms;
 	stub_due(gw, stub_find(gw, c->b.card.id), gw->now_ms);
+}
+
+static void flight_abort(struct gw *gw, struct flight *f);
+
+/* A packet that is half out ends here: the card cannot complete it, and the next attempt is under a reference of its own. */
+static void stop_half_way(struct gw *gw)
+{
+	for (unsigned i = 0; i < gw->cfg.n_links; i++) {
+		struct flight *f = gw->link_current[i];
+		struct card *c = f && !f->aborted ? card_find(gw, f->card) : NULL;
+
+		if (!c || may_go_on(gw, f, card_cmd(c, f->cmd, NULL), gw->now_ms))
+			continue;
+		if (f->fail.cls == FAIL_NONE)
+			f->fail = (struct fail){ FAIL_LINK, 0, "stopped half way through the packet" };
+		flight_abort(gw, f);
+	}
 }
 
 /* Withdraws from the prepared queue what may not go any more; also while no link is there to ask for it. */
@@ -162,6 +187,7 @@ void flight_sweep(struct gw *gw)
 			withdraw(gw, f, c, cmd);
 		}
 	}
+	stop_half_way(gw);
 }
 
 /* Of a packet that was stopped half way on this link, what is out comes back and the rest stays here. */

@@ -452,6 +452,7 @@ static void load_stubs(struct gw *gw, const struct store_stub *in, unsigned rows
 
 static void load_campaigns(struct gw *gw, const struct campaign_row *rows, unsigned n)
 {
+	char err[RULES_ERR_MAX];
 	struct campaign *c;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -466,6 +467,8 @@ static void load_campaigns(struct gw *gw, const struct campaign_row *rows, unsig
 			continue;
 		}
 		*c = (struct campaign){ .row = rows[i] };
+		if (campaign_rules(c, err))
+			gw_set_fatal(gw, "campaign %s: stored rules: %.80s", rows[i].name, err);
 	}
 }
 
@@ -705,6 +708,7 @@ int gw_step(struct gw *gw, int64_t now_ms)
 	did += cards_turn(gw);
 	did += take_events(gw);
 	did += take_timers(gw);
+	judge_turn(gw);
 	if (!gw_batch_full(gw))
 		campaign_claims(gw);
 	campaign_tick(gw);
@@ -727,6 +731,8 @@ int64_t gw_next_due(const struct gw *gw)
 		due = cards_due(gw);
 	if (gw->claim_hold_ms > gw->now_ms && gw->claim_hold_ms < due)
 		due = gw->claim_hold_ms;
+	if (campaign_due(gw) < due)
+		due = campaign_due(gw);
 	if (gw->commit_retry_ms)
 		return gw->commit_retry_ms < due ? gw->commit_retry_ms : due;
 	if (!gw->committing && !batch_empty(gw))

@@ -148,6 +148,12 @@ struct gw_campaign_view {
 	uint64_t prepared, in_flight, waiting_timer, waiting_presence; /* open commands by what they wait for */
 	double done_per_s;					       /* smoothed */
 	int64_t eta_ms;						       /* from now, -1 unknown */
+	uint64_t started;					       /* cards whose turn has come */
+	unsigned canary_group, canary_groups; /* the present one from 1, 0: none, or all are through */
+	uint64_t canary_cards;		      /* up to the end of the present group */
+	bool canary_waits;		      /* all of them have been started, and are waited for */
+	int64_t canary_next_ms; /* from now: the next group opens at the latest; -1: when they have ended */
+	int64_t opens_ms;	/* the window is closed until then, 0: open, or in device time */
 };
 bool gw_campaign_view(const struct gw *gw, uint64_t id, struct gw_campaign_view *out);
 bool gw_campaign_find(const struct gw *gw, const char *name, uint64_t *id);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "gw.h"
+#include "rules.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -38,6 +39,7 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 #define COMMIT_RETRY_MAX_MS  5000
 #define RATE_TAU_MS	     10000 /* smoothing of done_per_s */
 #define SEEN_WRITE_MS	     60000 /* last_seen is written at most this often for its own sake */
+#define HIT_TEXT_MAX	     112   /* what a threshold has counted last, in words */
 
 /* ---- small intrusive things ---- */
 
@@ -148,6 +150,11 @@ struct campaign {
 	uint64_t sms_parts, attempts, probes;
 	uint64_t open[_CMD_STATES]; /* open commands by state */
 	bool dirty, claim_pending, claimed_all;
+	struct rules rules;
+	struct rules_tally tally;
+	char hit[RULES_ABORT_MAX][HIT_TEXT_MAX]; /* per threshold: what it has counted last */
+	bool judge;				 /* something was counted in this step */
+	int64_t claim_due_ms;			 /* the next claim not before; INT64_MAX: something must happen first */
 	double done_per_s;
 	uint64_t rate_ended;
 	int64_t rate_ms;
@@ -296,6 +303,20 @@ void campaign_flush(struct gw *gw);
 int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text, size_t len, char *err,
 		 size_t err_cap);
 void campaign_claimed(struct gw *gw, struct claim_slot *cl);
+void campaign_pause(struct gw *gw, struct campaign *c);
+int campaign_rules(struct campaign *c, char err[RULES_ERR_MAX]); /* those of its row become its own */
+int64_t campaign_due(const struct gw *gw);			 /* when a claim may be made that may not be now */
+/* Whether the campaign is over for what has not left yet: it does not run, or its deadline has passed. */
+bool campaign_stopped(const struct campaign *c, int64_t now_ms);
+
+/* ---- judge.c ---- */
+void judge_obstacle(struct campaign *camp, const struct card *c, enum fail_class from, enum fail_class to);
+/* After the card's transaction has come from this state to its present one; `had`: the obstacle before. */
+void judge_state(struct campaign *camp, const struct card *c, enum txn_state from, enum fail_class had);
+/* Before the answer is noted at the command. */
+void judge_answer(struct gw *gw, const struct card *c, const struct cmd_row *cmd, uint8_t status);
+void judge_anew(struct campaign *camp);
+void judge_turn(struct gw *gw); /* campaigns whose thresholds are reached stop */
 
 /* ---- txn.c ---- */
 void txn_state_set(struct gw *gw, struct card *c, enum txn_state to, const char *fmt, ...)

@@ -487,17 +487,24 @@ static void put_date(struct out *o, int64_t ms)
 	    days - days_of(y, m, 1) + 1, sec / 3600, sec / 60 % 60, sec % 60);
 }
 
+void rules_zone_print(int64_t tz_min, char text[RULES_ZONE_MAX])
+{
+	struct out o = { .p = text, .cap = RULES_ZONE_MAX };
+	int zone = tz_min < RULES_TZ_MIN || tz_min > RULES_TZ_MAX ? 0 : (int)(tz_min < 0 ? -tz_min : tz_min);
+
+	if (!zone)
+		put(&o, "utc");
+	else
+		put(&o, "%c%02d:%02d", tz_min < 0 ? '-' : '+', zone / 60, zone % 60);
+}
+
 static void put_window(struct out *o, const struct rules *r)
 {
-	int zone = r->zone_min < 0 ? -r->zone_min : r->zone_min;
+	char zone[RULES_ZONE_MAX];
 
 	put(o, "%02u:%02u-%02u:%02u ", r->open_min / 60u, r->open_min % 60u, r->close_min / 60u, r->close_min % 60u);
-	if (r->device)
-		put(o, "device");
-	else if (!zone)
-		put(o, "utc");
-	else
-		put(o, "%c%02d:%02d", r->zone_min < 0 ? '-' : '+', zone / 60, zone % 60);
+	rules_zone_print(r->zone_min, zone);
+	put(o, "%s", r->device ? "device" : zone);
 }
 
 void rules_abort_print(const struct rules_abort *a, char text[RULES_WORDS_MAX])
@@ -594,10 +601,13 @@ int64_t rules_window_ms(const struct rules *r)
 
 int64_t rules_opening(const struct rules *r, int64_t tz_min, int64_t now_ms)
 {
-	int64_t zone_ms = (r->device ? tz_min : r->zone_min) * MINUTE_MS, since_ms;
+	int64_t zone_ms, since_ms;
 
 	if (!r->windowed)
 		return now_ms;
+	if (tz_min < RULES_TZ_MIN || tz_min > RULES_TZ_MAX) /* no zone of this earth: a damaged row */
+		tz_min = 0;
+	zone_ms = (r->device ? tz_min : r->zone_min) * MINUTE_MS;
 	since_ms = in_day(now_ms + zone_ms - r->open_min * MINUTE_MS);
 	return since_ms < rules_window_ms(r) ? now_ms : now_ms + DAY_MS - since_ms;
 }

@@ -79,6 +79,8 @@ void rules_abort_print(const struct rules_abort *a, char out[RULES_WORDS_MAX]); 
 
 /* "+02:00", "-0530", "Z", "utc": minutes east of UTC.  -1: none of these. */
 int rules_zone_parse(const char *text, int64_t *tz_min);
+#define RULES_ZONE_MAX 8
+void rules_zone_print(int64_t tz_min, char out[RULES_ZONE_MAX]); /* "+02:00", "utc" */
 const char *rules_priority_name(uint8_t priority);
 
 #endif

@@ -35,6 +35,7 @@ void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status)
 
 	if (!camp || !cmd->attempt || !stub_find(gw, c->b.card.id))
 		return;
+	judge_answer(gw, c, cmd, status);
 	if (!heard || cmd_interim(gw, cmd, cmd->hint)) /* a refusal says more than "the answer follows" */
 		cmd->hint = status;
 	card_dirty(gw, c, DIRTY_CMD(cmd - c->b.cmd));
@@ -291,6 +292,7 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 		gw->stats.por_duplicate++;
 		return;
 	}
+	judge_answer(gw, c, cmd, rsp->status);
 	cmd->por_status = rsp->status;
 	if (c->b.txn.state != TXN_DONE)
 		c->b.txn.por_status = rsp->status;

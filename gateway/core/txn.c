@@ -13,7 +13,7 @@ static const struct {
 	const char *name;
 	uint32_t next;
 } txn_states[] = {
-	[TXN_PLANNED] = { "PLANNED", S(TXN_ACTIVE) | S(TXN_FAILED) | S(TXN_CANCELLED) },
+	[TXN_PLANNED] = { "PLANNED", S(TXN_ACTIVE) | S(TXN_FAILED) | S(TXN_EXPIRED) | S(TXN_CANCELLED) },
 	[TXN_ACTIVE] = { "ACTIVE",
 			 S(TXN_DONE) | S(TXN_FAILED) | S(TXN_EXPIRED) | S(TXN_CANCELLED) | S(TXN_QUARANTINED) },
 	[TXN_DONE] = { "DONE", 0 },
@@ -38,6 +38,8 @@ void txn_state_set(struct gw *gw, struct card *c, enum txn_state to, const char 
 {
 	struct txn_row *t = &c->b.txn;
 	struct campaign *camp = campaign_by_id(gw, t->campaign);
+	const enum txn_state from = (enum txn_state)t->state;
+	const enum fail_class had = (enum fail_class)t->fail_class;
 	va_list ap;
 
 	ota_assert(txn_states[t->state].next & S(to));
@@ -63,6 +65,8 @@ void txn_state_set(struct gw *gw, struct card *c, enum txn_state to, const char 
 			 t->reason[0] ? ": " : "", t->reason);
 	}
 	card_dirty(gw, c, DIRTY_TXN);
+	if (camp)
+		judge_state(camp, c, from, had);
 	if (camp && txn_ended(to))
 		campaign_check_done(gw, camp);
 }
@@ -77,6 +81,7 @@ void txn_obstacle(struct gw *gw, struct card *c, enum fail_class cls, uint32_t c
 			camp->by_class[t->fail_class]--;
 		if (cls)
 			camp->by_class[cls]++;
+		judge_obstacle(camp, c, (enum fail_class)t->fail_class, cls);
 	}
 	t->fail_class = cls;
 	t->fail_code = code;

@@ -207,6 +207,7 @@ void api_card_show(struct api *a, const char *iccid, struct api_to to);
 struct api_campaign_req {
 	char name[CAMPAIGN_NAME_MAX];
 	char profile[PROFILE_NAME_MAX];
+	char rules[CAMPAIGN_RULES_MAX]; /* as core/rules.h reads them, "" none */
 	bool dry_run;
 };
 void api_campaign_create(struct api *a, const struct api_campaign_req *r, struct api_to to);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ota/nearest.h"
+#include "../core/rules.h"
 #include "api_int.h"
 
 #define PROFILES_LISTED_MAX 64 /* looked at for a suggestion */
@@ -184,8 +185,27 @@ static void fail_too_many(struct api_to to, const char *name)
 		 name, API_CAMPAIGNS_OPEN);
 }
 
+/* The rules in their one form; 0, or -1 after answering. */
+static int create_rules(const struct api *a, const char *text, struct campaign_row *row, struct api_to to)
+{
+	char why[RULES_ERR_MAX];
+	struct rules r;
+
+	if (rules_parse(&r, text, why)) {
+		api_fail(to, API_BAD, "bad-rules", "%s", why);
+		return -1;
+	}
+	if (r.deadline_ms && rules_deadline(&r, api_now(a)) <= api_now(a)) {
+		api_fail(to, API_BAD, "bad-rules", "the deadline has passed: take a later one");
+		return -1;
+	}
+	rules_print(&r, row->rules);
+	return 0;
+}
+
 void api_campaign_create(struct api *a, const struct api_campaign_req *req, struct api_to to)
 {
+	struct campaign_row row = { .state = CAMPAIGN_LOADING, .created_ms = api_now(a) };
 	struct create_call *c;
 	struct session *s;
 
@@ -201,6 +221,8 @@ void api_campaign_create(struct api *a, const struct api_campaign_req *req, stru
 			 "a profile's name has letters, digits, '.', '_' and '-', and no directory");
 		return;
 	}
+	if (create_rules(a, req->rules, &row, to))
+		return;
 	if (!gw_ready(a->deps.gw)) {
 		api_fail(to, API_NOT_READY, "starting",
 			 "the gateway is still reading its state: try again in a moment");
@@ -218,8 +240,8 @@ void api_campaign_create(struct api *a, const struct api_campaign_req *req, stru
 		return;
 	}
 	s->dry_run = req->dry_run;
-	s->campaign =
-		(struct campaign_row){ .id = a->next_campaign++, .state = CAMPAIGN_LOADING, .created_ms = api_now(a) };
+	row.id = a->next_campaign++;
+	s->campaign = row;
 	memcpy(s->campaign.name, req->name, sizeof(s->campaign.name));
 	memcpy(s->campaign.profile, req->profile, sizeof(s->campaign.profile));
 	c = call_new(a, sizeof(*c), to, create_drop);
@@ -448,6 +470,18 @@ static void finish_done(struct store_batch *b, int rc)
 	call_free(&c->call);
 }
 
+/* Now that the cards are counted: are there enough for the canary?  The list stays, and its owner decides.  */
+static int finish_rules(const struct session *s, struct api_to to)
+{
+	char why[RULES_ERR_MAX];
+	struct rules r;
+
+	if (!s->total.accepted || (!rules_parse(&r, s->campaign.rules, why) && !rules_fit(&r, s->total.accepted, why)))
+		return 0;
+	api_fail(to, API_REFUSED, "bad-rules", "%s", why);
+	return -1;
+}
+
 void api_campaign_finish(struct api *a, const char *name, const char *session, struct api_to to)
 {
 	struct session *s = intake_find(a, name, session, to);
@@ -459,6 +493,8 @@ void api_campaign_finish(struct api *a, const char *name, const char *session, s
 		api_fail(to, API_NOT_READY, "busy", "the last chunk is still being committed: try again");
 		return;
 	}
+	if (finish_rules(s, to))
+		return;
 	if (s->dry_run) {
 		finish_answer(a, s, NULL, to);
 		return;

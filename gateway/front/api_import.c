@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ota/nearest.h"
+#include "../core/rules.h"
 #include "api_int.h"
 
 #define KVN_MAX 15
@@ -18,7 +19,7 @@
  * and wiped with its line: subscriber key, operator code, PINs, administrative key. */
 static const char *const column_plain[] = {
 	"ICCID", "IMSI", "MSISDN", "ID", "ACC",	 "PIN1", "PUK1",  "PIN2",
-	"PUK2",	 "KI",	 "OPC",	   "OP", "ADM1", "ADM2", "BATCH",
+	"PUK2",	 "KI",	 "OPC",	   "OP", "ADM1", "ADM2", "BATCH", "TZ",
 };
 #define COLUMNS_PLAIN ARRAY_SIZE(column_plain)
 #define COLUMNS_KNOWN (COLUMNS_PLAIN + 3 * KVN_MAX)
@@ -42,7 +43,7 @@ static uint8_t column_meaning(const struct session *s, unsigned known)
 	if (known <= COL_MSISDN)
 		return (uint8_t)known;
 	if (known < COLUMNS_PLAIN)
-		return COL_IGNORED;
+		return strcmp(column_plain[known], "TZ") ? COL_IGNORED : COL_TZ;
 	known -= COLUMNS_PLAIN;
 	slot = slot_of(s, known % KVN_MAX + 1);
 	return slot < 0 ? COL_IGNORED : (uint8_t)COL_KEY(known / KVN_MAX, (unsigned)slot);
@@ -147,6 +148,19 @@ static int card_numbers(struct session *s, struct csv_record *r, struct card_row
 	return 0;
 }
 
+/* Where the device stands, for windows in its own time; a list that does not say leaves it as it is. */
+static int card_zone(const struct session *s, const struct csv_record *r, struct card_row *card, char *why, size_t cap)
+{
+	const char *text = line_field(s, r, COL_TZ);
+
+	card->tz_min = CARD_TZ_KEEP;
+	if (!*text || !rules_zone_parse(text, &card->tz_min))
+		return 0;
+	/* not a word of the field: under a wrong header it could be a key */
+	snprintf(why, cap, "TZ must be an offset from UTC like +02:00, from -12:00 to +14:00");
+	return -1;
+}
+
 static int seen_all(struct session *s, const char *iccid, const char *imsi, const char *msisdn, uint64_t line)
 {
 	return seen_add(&s->seen[NUM_ICCID], iccid, line) || seen_add(&s->seen[NUM_IMSI], imsi, line) ||
@@ -157,7 +171,7 @@ static void import_line(struct api *a, struct session *s, struct chunk *ch, stru
 {
 	struct store_card_insert in = { .n_keysets = (uint8_t)s->import.n_keysets };
 	char why[API_REASON_MAX] = "";
-	int bad = card_numbers(s, r, &in.card, why, sizeof(why));
+	int bad = card_numbers(s, r, &in.card, why, sizeof(why)) || card_zone(s, r, &in.card, why, sizeof(why));
 
 	in.card.created_ms = api_now(a);
 	for (unsigned i = 0; i < s->import.n_keysets && !bad; i++)

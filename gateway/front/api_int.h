@@ -21,7 +21,7 @@ enum number { NUM_ICCID, NUM_IMSI, NUM_MSISDN, _NUMBERS };
 extern const char *const number_name[_NUMBERS];
 
 /* The columns a list may have; >= COL_KEYS: a key of some version. */
-enum column { COL_ICCID, COL_IMSI, COL_MSISDN, COL_IGNORED, COL_KEYS };
+enum column { COL_ICCID, COL_IMSI, COL_MSISDN, COL_IGNORED, COL_TZ, COL_KEYS };
 #define COL_KEY(kind, slot) \
 	(COL_KEYS + (kind)*CARD_KEYSETS_MAX + (slot)) /* kind: 0 KIC, 1 KID, 2 KIK; slot: of the request */
 

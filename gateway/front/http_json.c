@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ota/nearest.h"
+#include "../core/rules.h"
 #include "http_int.h"
 #include "words.h"
 
@@ -141,7 +142,7 @@ out:
 
 int json_campaign_req(struct api_campaign_req *out, const char *body, size_t len, char *why, size_t cap)
 {
-	static const char *const known[] = { "name", "profile", "dry_run" };
+	static const char *const known[] = { "name", "profile", "rules", "dry_run" };
 	json_t *j = load(body, len, why, cap);
 	int rc;
 
@@ -151,6 +152,7 @@ int json_campaign_req(struct api_campaign_req *out, const char *body, size_t len
 	rc = members(j, known, ARRAY_SIZE(known), why, cap) ||
 	     get_string(j, "name", out->name, sizeof(out->name), why, cap) ||
 	     get_string(j, "profile", out->profile, sizeof(out->profile), why, cap) ||
+	     (json_object_get(j, "rules") && get_string(j, "rules", out->rules, sizeof(out->rules), why, cap)) ||
 	     get_bool(j, "dry_run", &out->dry_run, why, cap);
 	json_decref(j);
 	return rc ? -1 : 0;
@@ -256,6 +258,23 @@ static json_t *out_totals(const struct api_lines *l)
 	return o;
 }
 
+/* Null without canary, and when all of its groups are through. */
+static json_t *out_canary(const struct gw_campaign_view *v)
+{
+	json_t *o;
+
+	if (!v->canary_group)
+		return NULL;
+	o = json_object();
+	set_n(o, "group", v->canary_group);
+	set_n(o, "groups", v->canary_groups);
+	set_n(o, "cards", v->canary_cards);
+	set_n(o, "started", v->started);
+	set_b(o, "waits", v->canary_waits);
+	set(o, "next_s", v->canary_next_ms >= 0 ? json_integer(v->canary_next_ms / 1000) : NULL);
+	return o;
+}
+
 static json_t *out_campaign(const struct api_campaign *c)
 {
 	const struct gw_campaign_view *v = &c->view;
@@ -295,6 +314,11 @@ static json_t *out_campaign(const struct api_campaign *c)
 	set(o, "done_per_s", json_real(v->done_per_s));
 	set(o, "eta_s", c->counted && v->eta_ms >= 0 ? json_integer(v->eta_ms / 1000) : NULL);
 	set_s(o, "alarm", c->alarm);
+	set_s(o, "rules", c->row.rules);
+	set_time(o, "deadline", c->row.deadline_ms);
+	set_s(o, "stopped", *c->row.stop_reason ? c->row.stop_reason : NULL);
+	set_time(o, "window_opens", v->opens_ms);
+	set(o, "canary", out_canary(v));
 	return o;
 }
 
@@ -521,6 +545,7 @@ static json_t *out_card(const struct api_card *c)
 	const struct card_bundle *b = &c->bundle;
 	json_t *o = json_object(), *card = json_object(), *keysets = json_array(), *cmds = json_array(),
 	       *story = json_array();
+	char zone[RULES_ZONE_MAX];
 
 	set_n(card, "id", b->card.id);
 	set_s(card, "iccid", b->card.iccid);
@@ -528,6 +553,8 @@ static json_t *out_card(const struct api_card *c)
 	set_s(card, "msisdn", b->card.msisdn);
 	set_time(card, "created", b->card.created_ms);
 	set_time(card, "last_seen", b->card.last_seen_ms);
+	rules_zone_print(b->card.tz_min, zone);
+	set_s(card, "tz", zone);
 	set(o, "card", card);
 	for (unsigned i = 0; i < b->n_keysets; i++) {
 		json_t *k = json_object();

@@ -1,4 +1,4 @@
-/* campaign.c - create, start, pause, cancel, delete, list, show, report.
+/* campaign.c - start, pause, cancel, delete, list, show, report.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
 #include <inttypes.h>
@@ -25,114 +25,6 @@ uint64_t campaign_ended(const json_t *view)
 			n += (uint64_t)json_integer_value(count);
 	}
 	return n;
-}
-
-/* ------------------------------------------------------------------------------------------------ create */
-
-static void create_print(const struct ctl *c, const struct ctl_upload *u, const char *name, const char *profile,
-			 const char *state, bool dry_run)
-{
-	if (c->format == CTL_JSON) {
-		json_t *v = json_pack("{s:s,s:s,s:b,s:s,s:I,s:I,s:I,s:I,s:O}", "name", name, "profile", profile,
-				      "dry_run", dry_run, "state", state, "accepted", (json_int_t)u->accepted,
-				      "packets", (json_int_t)u->packets, "sms_parts", (json_int_t)u->sms_parts,
-				      "rejected", (json_int_t)u->rejected, "rejects", u->kept);
-
-		ctl_print_json(v);
-		json_decref(v);
-	} else if (c->format == CTL_CSV) {
-		printf("name,profile,dry_run,accepted,packets,sms_parts,rejected\n%s,%s,%s,%" PRIu64 ",%" PRIu64
-		       ",%" PRIu64 ",%" PRIu64 "\n",
-		       name, profile, dry_run ? "yes" : "no", u->accepted, u->packets, u->sms_parts, u->rejected);
-	} else {
-		printf("campaign    %s%s%s\n", name, dry_run ? "  (dry run: nothing was kept)" : "  ",
-		       dry_run ? "" : state);
-		printf("profile     %s\n", profile);
-		printf("cards       %" PRIu64 "\n", u->accepted);
-		printf("packets     %" PRIu64 "\n", u->packets);
-		printf("SMS parts   %" PRIu64 "  when every first attempt arrives\n", u->sms_parts);
-		printf("rejected    %" PRIu64 " lines\n", u->rejected);
-	}
-}
-
-/* The list of a campaign that could not be finished must not stand in the way of the next attempt. */
-static void create_undo(struct ctl *c, const char *name)
-{
-	char path[CTL_PATH_MAX], err[256];
-
-	ctl_path(path, "campaigns", name, (char *)NULL);
-	if (!ctl_try(c, "DELETE", path, "application/json", NULL, 0, NULL, err, sizeof(err)))
-		ctl_error("campaign %s was not created", name);
-	else if (ctl_status() != 404) /* then the gateway has dropped it itself, and said so */
-		ctl_error("campaign %s was left unfinished; delete it before the next attempt: otactl campaign delete "
-			  "%s --yes",
-			  name, name);
-}
-
-static int create_fill(struct ctl *c, struct ctl_upload *u, const struct ctl_args *a, const char *session,
-		       json_t **totals)
-{
-	char path[CTL_PATH_MAX + 80], base[CTL_PATH_MAX], query[80] = "";
-	int rc;
-
-	if (*session)
-		snprintf(query, sizeof(query), "&session=%s", session);
-	ctl_path(u->path, "campaigns", a->pos[0], "lines", (char *)NULL);
-	u->query = query;
-	rc = ctl_upload(u);
-	u->query = "";
-	ctl_upload_done(u);
-	if (rc)
-		return rc;
-	if (u->rejected && !*session && ctl_arg(a, "strict", 0)) {
-		ctl_error("%s: %" PRIu64 " lines rejected and --strict given", u->file, u->rejected);
-		return CTL_REFUSED;
-	}
-	ctl_path(base, "campaigns", a->pos[0], "finish", (char *)NULL);
-	snprintf(path, sizeof(path), "%s%s%s", base, *session ? "?session=" : "", session);
-	return ctl_call(c, "POST", path, "application/json", NULL, 0, totals);
-}
-
-static int create_run(struct ctl *c, struct ctl_upload *u, const struct ctl_args *a)
-{
-	const char *name = a->pos[0], *profile = ctl_arg(a, "profile", 0);
-	bool dry_run = ctl_arg(a, "dry-run", 0);
-	json_t *made, *totals = NULL;
-	char path[CTL_PATH_MAX];
-	int rc;
-
-	ctl_path(path, "campaigns", (char *)NULL);
-	rc = ctl_post_json(c, path, json_pack("{s:s,s:s,s:b}", "name", name, "profile", profile, "dry_run", dry_run),
-			   &made);
-	if (rc)
-		return rc;
-	rc = create_fill(c, u, a, js_text(made, "session"), &totals);
-	if (rc && !dry_run)
-		create_undo(c, name);
-	if (!rc)
-		create_print(c, u, name, profile, js_text(totals, "state"), dry_run);
-	json_decref(totals);
-	json_decref(made);
-	return rc;
-}
-
-int cmd_campaign_create(struct ctl *c, const struct ctl_args *a)
-{
-	struct ctl_upload u = { .c = c, .file = ctl_arg(a, "imsi-list", 0), .label = "reading list" };
-	int rc;
-
-	if (!u.file || !ctl_arg(a, "profile", 0)) {
-		ctl_error("campaign create needs --imsi-list FILE and --profile NAME");
-		return CTL_USAGE;
-	}
-	if (!ctl_rejects_open(&u, a))
-		return CTL_USAGE;
-	u.kept = json_array();
-	rc = create_run(c, &u, a);
-	if (u.rejects && fclose(u.rejects))
-		ctl_error("cannot write %s", ctl_arg(a, "rejects", 0));
-	json_decref(u.kept);
-	return rc ? rc : u.rejected ? CTL_PARTIAL : CTL_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------ verbs */
@@ -262,6 +154,22 @@ static void show_counts(const char *title, const json_t *counts)
 	}
 }
 
+static void show_rules(const json_t *v)
+{
+	char text[CTL_CANARY_MAX];
+
+	if (*js_text(v, "stopped"))
+		printf("STOPPED     %s\n", js_text(v, "stopped"));
+	if (*js_text(v, "rules"))
+		printf("rules       %s\n", js_text(v, "rules"));
+	if (*ctl_canary(text, json_object_get(v, "canary"), js_count(v, "targets")))
+		printf("canary      %s\n", text);
+	if (*js_text(v, "window_opens"))
+		printf("window      closed, opens %s\n", js_text(v, "window_opens"));
+	if (*js_text(v, "deadline"))
+		printf("deadline    %s\n", js_text(v, "deadline"));
+}
+
 static void show_table(const json_t *v)
 {
 	uint64_t targets = js_count(v, "targets"), ended = campaign_ended(v);
@@ -270,6 +178,7 @@ static void show_table(const json_t *v)
 	printf("campaign    %s  %s\n", js_text(v, "name"), js_text(v, "state"));
 	ctl_alarm(js_text(v, "alarm"));
 	printf("profile     %s\n", js_text(v, "profile"));
+	show_rules(v);
 	printf("created     %s\nstarted     %s\nended       %s\n", js_text(v, "created"), js_text(v, "started"),
 	       js_text(v, "ended"));
 	printf("progress    %s %.1f %%  %" PRIu64 " of %" PRIu64 " cards\n",

@@ -112,6 +112,9 @@ void ctl_print_json(const json_t *v);
 void ctl_csv_field(FILE *f, const char *text);
 /* "2 h 05 min", "3 min 20 s", "4 s" */
 const char *ctl_duration(char *buf, size_t cap, double seconds);
+/* "2 of 3: 110 of 10000 cards, next in 1 h 12 min"; "" without. */
+#define CTL_CANARY_MAX 128
+const char *ctl_canary(char buf[CTL_CANARY_MAX], const json_t *canary, uint64_t targets);
 /* "[#####>....]" of this many characters between the brackets. */
 const char *ctl_bar(char *buf, size_t cap, double part, unsigned width);
 /* Columns of the terminal behind this descriptor; 0: it is none. */

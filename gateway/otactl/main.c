@@ -32,6 +32,17 @@ static const struct ctl_option create_options[] = {
 	{ "imsi-list", 'i', "FILE", "CSV with the columns ICCID,IMSI[,MSISDN]; - reads standard input" },
 	{ "profile", 'p', "NAME", "card profile" },
 	{ "dry-run", 'n', NULL, "tell what would be sent, keep nothing" },
+	{ "canary", 0, "N,N,P%",
+	  "start with groups of so many cards, or percent of them (at most 4); the next one\n"
+	  "begins when every card of those before has ended" },
+	{ "hold", 0, "TIME", "... or so long after its last card was started: 2h" },
+	{ "abort", 0, "'WHAT>N[%]'",
+	  "stop by itself at more (>=: at least) so many cards: failed, expired, quarantined,\n"
+	  "por-NN (a PoR status), class-NAME (an obstacle); repeat for more" },
+	{ "window", 0, "'HH:MM-HH:MM ZONE'",
+	  "send between these times only; ZONE is utc, +HH:MM, or device (of each card)" },
+	{ "deadline", 0, "TIME|DATE", "nothing is sent after: 21d from the start, or 2026-12-24T22:00Z" },
+	{ "priority", 0, "CLASS", "rollback, confirm, campaign (as it is otherwise) or probe" },
 	{ "strict", 0, NULL, "create nothing when any line is rejected" },
 	{ "rejects", 0, "FILE", "write all rejected lines there, as CSV line,reason" },
 	{ NULL },

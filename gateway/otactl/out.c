@@ -158,6 +158,26 @@ const char *ctl_duration(char *buf, size_t cap, double seconds)
 	return buf;
 }
 
+const char *ctl_canary(char buf[CTL_CANARY_MAX], const json_t *canary, uint64_t targets)
+{
+	const json_t *next = json_object_get(canary, "next_s");
+	char time[32];
+	int n;
+
+	*buf = '\0';
+	if (!json_is_object(canary))
+		return buf;
+	n = snprintf(buf, CTL_CANARY_MAX, "%llu of %llu: %llu of %llu cards",
+		     (unsigned long long)js_count(canary, "group"), (unsigned long long)js_count(canary, "groups"),
+		     (unsigned long long)js_count(canary, "cards"), (unsigned long long)targets);
+	if (js_true(canary, "waits") && json_is_number(next))
+		snprintf(buf + n, CTL_CANARY_MAX - (size_t)n, ", next in %s",
+			 ctl_duration(time, sizeof(time), json_number_value(next)));
+	else if (js_true(canary, "waits"))
+		snprintf(buf + n, CTL_CANARY_MAX - (size_t)n, ", next when all of them have ended");
+	return buf;
+}
+
 const char *ctl_bar(char *buf, size_t cap, double part, unsigned width)
 {
 	unsigned full;

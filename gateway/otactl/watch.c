@@ -99,6 +99,8 @@ static void print_plain(struct watch *w, const json_t *v, const json_t *status, 
 	add_counts(&t, json_object_get(v, "states"));
 	add(&t, "  ");
 	add_links(&t, status);
+	if (*js_text(v, "stopped"))
+		add(&t, "  %s", js_text(v, "stopped"));
 	if (*js_text(v, "alarm"))
 		add(&t, "  ALARM: %s", js_text(v, "alarm"));
 	w->quiet_s += w->interval_s;
@@ -179,14 +181,14 @@ static void draw_link(struct watch *w, const json_t *l)
 }
 
 /* In as many lines as it needs: it is what the operator must read. */
-static void draw_alarm(struct watch *w, const char *alarm)
+static void draw_alarm(struct watch *w, const char *what, const char *alarm)
 {
 	struct text t = { .len = 0 };
 	size_t width = w->columns - 1;
 
 	if (!*alarm)
 		return;
-	add(&t, " ALARM: %s", alarm);
+	add(&t, " %s%s", what, alarm);
 	fputs("\033[31m", stdout);
 	for (size_t at = 0; at < t.len; at += width)
 		draw_line(w, t.buf + at);
@@ -196,7 +198,7 @@ static void draw_alarm(struct watch *w, const char *alarm)
 static void draw(struct watch *w, const json_t *v, const json_t *status)
 {
 	struct text t = { .len = 0 };
-	char bar[128], eta[32];
+	char bar[128], eta[32], canary[CTL_CANARY_MAX];
 	size_t i;
 	json_t *l;
 
@@ -234,11 +236,16 @@ static void draw(struct watch *w, const json_t *v, const json_t *status)
 	add(&t, " short messages %" PRIu64 "  attempts %" PRIu64 "  read-backs %" PRIu64, js_count(v, "sms_parts"),
 	    js_count(v, "attempts"), js_count(v, "probes"));
 	draw_line(w, t.buf);
+	t.len = 0;
+	add(&t, " canary %s", ctl_canary(canary, json_object_get(v, "canary"), js_count(v, "targets")));
+	if (*canary)
+		draw_line(w, t.buf);
 	json_array_foreach(json_object_get(status, "links"), i, l)
 	{
 		draw_link(w, l);
 	}
-	draw_alarm(w, js_text(v, "alarm"));
+	draw_alarm(w, "", js_text(v, "stopped"));
+	draw_alarm(w, "ALARM: ", js_text(v, "alarm"));
 	fflush(stdout);
 }
 

@@ -107,21 +107,37 @@ static void commit(struct bed *b, struct store_batch *batch)
 		assert_int_equal(batch->ops[i].rc, 0);
 }
 
+static void card_put(struct bed *b, struct store_batch *batch, unsigned i, int64_t tz_min)
+{
+	struct store_card_insert in = { .n_keysets = (uint8_t)b->n_keysets };
+
+	memcpy(in.keyset, b->keyset[i], sizeof(b->keyset[i]));
+	memcpy(in.card.iccid, b->card[i].iccid, SIM_ICCID_LEN);
+	memcpy(in.card.imsi, b->card[i].imsi_first, SIM_IMSI_LEN);
+	memcpy(in.card.msisdn, b->card[i].msisdn, SIM_IMSI_LEN);
+	in.card.created_ms = b->now_ms;
+	in.card.tz_min = tz_min;
+	store_batch_add(batch, ST_CARD_INSERT, &in, NULL, 0);
+}
+
+void bed_zone(struct bed *b, unsigned card, int64_t tz_min)
+{
+	struct store_batch *batch = store_batch_new();
+
+	assert_non_null(batch);
+	card_put(b, batch, card, tz_min);
+	assert_int_equal(store_commit_wait(b->store, batch), STORE_OK);
+	assert_int_equal(batch->ops[0].rc, STORE_R_SAME);
+	store_batch_free(batch);
+}
+
 static void cards_put(struct bed *b)
 {
 	struct store_batch *batch = store_batch_new();
 
 	assert_non_null(batch);
-	for (unsigned i = 0; i < b->n_cards; i++) {
-		struct store_card_insert in = { .n_keysets = (uint8_t)b->n_keysets };
-
-		memcpy(in.keyset, b->keyset[i], sizeof(b->keyset[i]));
-		memcpy(in.card.iccid, b->card[i].iccid, SIM_ICCID_LEN);
-		memcpy(in.card.imsi, b->card[i].imsi_first, SIM_IMSI_LEN);
-		memcpy(in.card.msisdn, b->card[i].msisdn, SIM_IMSI_LEN);
-		in.card.created_ms = b->now_ms;
-		store_batch_add(batch, ST_CARD_INSERT, &in, NULL, 0);
-	}
+	for (unsigned i = 0; i < b->n_cards; i++)
+		card_put(b, batch, i, 0);
 	commit(b, batch);
 	for (unsigned i = 0; i < b->n_cards; i++)
 		b->id[i] = ((struct store_card_insert *)batch->ops[i].row)->card.id;
@@ -218,6 +234,7 @@ uint64_t bed_campaign_with(struct bed *b, unsigned cards, unsigned kvn, const ch
 
 	assert_non_null(batch);
 	snprintf(row.name, sizeof(row.name), "swap%u", (unsigned)row.id);
+	snprintf(row.rules, sizeof(row.rules), "%s", b->rules ? b->rules : "");
 	store_batch_add(batch, ST_CAMPAIGN_INSERT, &row, text, (size_t)n);
 	for (unsigned i = 0; i < cards; i++) {
 		struct store_txn_plan p = { .txn = { .campaign = row.id, .evidence = 255, .por_status = 255 },
@@ -233,7 +250,7 @@ uint64_t bed_campaign_with(struct bed *b, unsigned cards, unsigned kvn, const ch
 	commit(b, batch);
 	store_batch_free(batch);
 	if (gw_campaign_adopt(b->gw, &row, text, (size_t)n, err, sizeof(err)))
-		fail_msg("profile: %s", err);
+		fail_msg("profile or rules: %s", err);
 	if (run)
 		bed_verb(b, row.id, CAMPAIGN_VERB_START);
 	return row.id;
@@ -666,4 +683,12 @@ uint64_t bed_count(struct bed *b, uint64_t campaign, enum txn_state state)
 			assert_int_equal(v.by_class[i], by_class[i]);
 	}
 	return by_state[state];
+}
+
+struct gw_campaign_view bed_view(const struct bed *b, uint64_t campaign)
+{
+	struct gw_campaign_view v;
+
+	assert_true(gw_campaign_view(b->gw, campaign, &v));
+	return v;
 }

@@ -47,12 +47,15 @@ struct bed {
 	uint64_t next_token, answered; /* of messages: given out; answered, none was lost so far */
 	uint64_t n_campaigns;
 	bool long_script;	   /* of the next campaigns: two short messages */
+	const char *rules;	   /* of the next campaigns, NULL none */
 	struct card_bundle bundle; /* bed_card() */
 };
 
 /* Cards with key version 1 (and 2 when kvns is 2), 3DES, in store and memory; nothing planned yet. */
 void bed_open(struct bed *b, unsigned cards, unsigned kvns);
 void bed_close(struct bed *b);
+/* The card's zone as another import tells it; before its first campaign. */
+void bed_zone(struct bed *b, unsigned card, int64_t tz_min);
 /* The gateway ends and starts again on the same disk, links are up again: no card is in memory. */
 void bed_restart(struct bed *b);
 
@@ -125,6 +128,7 @@ struct txn_row bed_report(struct bed *b, uint64_t campaign, unsigned card);
 /* Story entries of this kind of a card; with text: whose text begins so. */
 unsigned bed_story(struct bed *b, unsigned card, enum story_kind kind, const char *text);
 struct gw_stats bed_stats(const struct bed *b);
+struct gw_campaign_view bed_view(const struct bed *b, uint64_t campaign);
 /* Counts of a campaign in memory and in the store, which must agree. */
 uint64_t bed_count(struct bed *b, uint64_t campaign, enum txn_state state);
 

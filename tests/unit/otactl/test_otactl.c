@@ -446,6 +446,38 @@ static void create_and_dry_run(void **state)
 	done(6);
 }
 
+/* Options that are rules go as one text, in one order; a stop, the canary and the window are shown. */
+static void rules_of_a_campaign(void **state)
+{
+#define RULED                                                                                                 \
+	"{\"name\":\"a\",\"state\":\"PAUSED\",\"targets\":10000,\"states\":{\"DONE\":1},\"rules\":\"canary "  \
+	"10,100,5%\","                                                                                        \
+	"\"stopped\":\"stopped by its rule por-01>=1: card 8988\",\"deadline\":\"2026-12-24T22:00:00.000Z\"," \
+	"\"window_opens\":\"2026-12-02T01:00:00.000Z\",\"canary\":{\"group\":2,\"groups\":3,\"cards\":110,"   \
+	"\"started\":110,\"waits\":true,\"next_s\":4320}}"
+	SERVE({ 400, "{\"error\":{\"message\":\"rule 1 wrong\"}}" }, { 200, RULED },
+	      { 200, "{\"name\":\"a\",\"state\":\"DONE\",\"targets\":1,\"states\":{\"DONE\":1},\"canary\":null}" });
+
+	write_file("ICCID,IMSI\na,b\n");
+	assert_int_equal(run("campaign", "create", "a", "-i", file, "-p", "p", "--abort", "failed>3%", "--priority",
+			     "probe", "--canary", "10,100", "--abort", "por-01>=1", "--hold=2h", "--window",
+			     "01:00-05:00 utc", "--deadline", "21d", NULL),
+			 2);
+	assert_has(err, "rule 1 wrong");
+	assert_body(0, "rules",
+		    "\"canary 10,100; hold 2h; abort failed>3%; abort por-01>=1; window 01:00-05:00 utc; "
+		    "deadline 21d; priority probe\"");
+	assert_int_equal(run("campaign", "show", "a", NULL), 0);
+	assert_has(out, "STOPPED     stopped by its rule por-01>=1: card 8988\n");
+	assert_has(out, "rules       canary 10,100,5%\n");
+	assert_has(out, "canary      2 of 3: 110 of 10000 cards, next in 1 h 12 min\n");
+	assert_has(out, "window      closed, opens 2026-12-02T01:00:00.000Z\n");
+	assert_has(out, "deadline    2026-12-24T22:00:00.000Z\n");
+	assert_int_equal(run("campaign", "show", "a", NULL), 0);
+	assert_null(strstr(out, "canary"));
+	done(3);
+}
+
 static void failed_create_leaves_nothing(void **state)
 {
 	SERVE({ 200, "{\"name\":\"swap1\",\"id\":3}" },
@@ -834,6 +866,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_list_is_refused_here),
 		cmocka_unit_test(interrupted_import_says_where),
 		cmocka_unit_test(create_and_dry_run),
+		cmocka_unit_test(rules_of_a_campaign),
 		cmocka_unit_test(failed_create_leaves_nothing),
 		cmocka_unit_test(create_dropped_by_the_gateway),
 		cmocka_unit_test(alarms_and_old_campaigns),
