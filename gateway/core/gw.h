@@ -21,6 +21,7 @@
 #include "../store/store.h"
 #include "profile.h"
 #include "retry.h"
+#include "rules.h"
 
 /* ---- limits, each with its name ---- */
 struct gw_limits {

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "gw.h"
-#include "rules.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "ota/nearest.h"
-#include "../core/rules.h"
 #include "api_int.h"
 
 #define PROFILES_LISTED_MAX 64 /* looked at for a suggestion */

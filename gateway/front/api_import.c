@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "ota/nearest.h"
-#include "../core/rules.h"
 #include "api_int.h"
 
 #define KVN_MAX 15

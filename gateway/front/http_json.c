@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "ota/nearest.h"
-#include "../core/rules.h"
 #include "http_int.h"
 #include "words.h"
 
