@@ -58,6 +58,12 @@ int check_init(struct world *w)
 
 static void backup_free(struct world *w);
 
+static void heard_cut(struct watched_card *c, unsigned n)
+{
+	while (c->n_heard > n)
+		free(c->heard[--c->n_heard].octets);
+}
+
 void check_free(struct world *w)
 {
 	backup_free(w);
@@ -65,6 +71,7 @@ void check_free(struct world *w)
 		for (unsigned k = 0; k < w->watch[i].n_cmds; k++)
 			free(w->watch[i].cmd[k].packet);
 		free(w->watch[i].cmd);
+		heard_cut(&w->watch[i], 0);
 		free(w->watch[i].heard);
 	}
 }
@@ -156,13 +163,14 @@ static struct seen_cmd *seen_cmd(struct world *w, struct watched_card *c, uint64
 static void hear(struct world *w, struct watched_card *c, const uint8_t *p, size_t len)
 {
 	uint64_t h = hash_octets(p, len);
+	struct heard *new;
 
 	for (unsigned i = 0; i < c->n_heard; i++)
-		if (c->heard[i] == h)
+		if (c->heard[i].hash == h)
 			return;
 	if (c->n_heard == c->cap_heard) {
 		unsigned cap = c->cap_heard ? 2 * c->cap_heard : 16;
-		uint64_t *q = realloc(c->heard, cap * sizeof(*q));
+		struct heard *q = realloc(c->heard, cap * sizeof(*q));
 
 		if (!q) {
 			check_fail(w, "harness", "out of memory");
@@ -171,7 +179,14 @@ static void hear(struct world *w, struct watched_card *c, const uint8_t *p, size
 		c->heard = q;
 		c->cap_heard = cap;
 	}
-	c->heard[c->n_heard++] = h;
+	new = &c->heard[c->n_heard];
+	*new = (struct heard){ .hash = h, .len = len, .octets = malloc(len ? len : 1) };
+	if (!new->octets) {
+		check_fail(w, "harness", "out of memory");
+		return;
+	}
+	memcpy(new->octets, p, len);
+	c->n_heard++;
 }
 
 static bool open_state(uint8_t state)
@@ -428,7 +443,7 @@ void check_restore(struct world *w)
 		}
 		c->txn_state = was->txn_state;
 		c->txn = was->txn;
-		c->n_heard = was->n_heard;
+		heard_cut(c, was->n_heard);
 	}
 }
 
@@ -546,6 +561,15 @@ static void check_second_script(struct world *w, const struct watched_card *c, u
 		index, (unsigned long long)s->row.cntr, (unsigned long long)before->row.cntr, counters);
 }
 
+static void ref_seen(struct watched_card *c, uint16_t ref)
+{
+	for (unsigned i = 0; i < c->n_refs; i++)
+		if (c->refs[i] == ref)
+			return;
+	if (c->n_refs < SIM_REFS_MAX)
+		c->refs[c->n_refs++] = ref;
+}
+
 void check_submit(struct world *w, const struct link_submit *sub)
 {
 	struct ota_udh udh;
@@ -584,8 +608,12 @@ void check_submit(struct world *w, const struct link_submit *sub)
 	if (!s->left && s->row.kind == CMD_SCRIPT)
 		check_second_script(w, c, index, s);
 	s->left = true;
-	if (udh.seq <= 1)
-		check_counter(w, c, index, s);
+	if (udh.concat)
+		ref_seen(c, udh.ref);
+	if (udh.seq > 1)
+		return;
+	c->packets++;
+	check_counter(w, c, index, s);
 }
 
 /* Answered positively: from now on nobody but us knows it, so its trace must be durable. */
@@ -603,23 +631,32 @@ void check_answered(struct world *w, uint32_t card, const uint8_t *ud, size_t le
 	h = hash_octets(ud + udh.len, len - udh.len);
 	whole = hash_octets(ud, len);
 	for (unsigned i = 0; i < c->n_heard; i++)
-		if (c->heard[i] == h || c->heard[i] == whole)
-			return;
+		if (c->heard[i].hash == h || c->heard[i].hash == whole ||
+		    (udh.concat && contains(c->heard[i].octets, c->heard[i].len, ud + udh.len, len - udh.len)))
+			return; /* as it came, or as part of what it was joined to */
 	check_fail(w, "answered-is-durable",
 		   "card %u: its message was answered positively and nothing of it is durable", card);
 }
 
 /* ------------------------------------------------------------------------------------------------ the cards */
 
+unsigned check_runs(const struct world *w, unsigned card)
+{
+	const struct sim_card *c = &w->card[card];
+	unsigned runs = 0;
+
+	for (unsigned k = 0; k < c->seen_count; k++)
+		if (c->seen[k].imsi_update)
+			runs += c->seen[k].executions;
+	return runs;
+}
+
 void check_cards(struct world *w)
 {
 	for (unsigned i = 0; i < w->sc.cards; i++) {
 		const struct sim_card *c = &w->card[i];
-		unsigned runs = 0;
+		unsigned runs = check_runs(w, i);
 
-		for (unsigned k = 0; k < c->seen_count; k++)
-			if (c->seen[k].imsi_update)
-				runs += c->seen[k].executions;
 		/* one that breaks the script off may be given it again: nothing tells a silent card's failure from a loss */
 		if (runs > (w->gone_again ? 2u : 1u) && !c->profile.deny_update_fid)
 			check_fail(w, "at-most-once", "card %u: the script has run %u times", i, runs);

@@ -137,16 +137,27 @@ static void draw_clock(struct scenario *sc, struct sim_rng *r)
 		sc->clock_step_s[i] = steps_s[pick(r, 0, ARRAY_SIZE(steps_s) - 1)];
 }
 
+/* What is the same in all runs. */
+static void gateway_limits(struct scenario *sc)
+{
+	struct gw_cfg *g = &sc->gw;
+
+	g->src = (struct ota_addr){ .ton = 1, .npi = 1, .digits = "99999000001" };
+	g->pid = 0x7f;
+	g->dcs = 0xf6;
+	g->limits.prepared_max = 128; /* two claims' worth */
+	g->limits.outcomes_max = 2 * SIM_WINDOW_MAX + OTA_SEGMENTS_MAX;
+	g->limits.resident_max = 1; /* raised to what the other limits need */
+	g->limits.open_max = 256;
+}
+
 static void draw_gateway(struct scenario *sc, struct sim_rng *r)
 {
 	struct gw_cfg *g = &sc->gw;
 	struct retry_policy *p = &g->retry;
 
 	gw_cfg_default(g);
-	g->src = (struct ota_addr){ .ton = 1, .npi = 1, .digits = "99999000001" };
 	g->address_by_imsi = sc->by_imsi;
-	g->pid = 0x7f;
-	g->dcs = 0xf6;
 	sc->wide_ref = chance(r, 20);
 	g->want_report = !(sc->spi[1] & 0x20) || chance(r, 30);
 	g->n_links = sc->links;
@@ -174,10 +185,7 @@ static void draw_gateway(struct scenario *sc, struct sim_rng *r)
 		g->limits.fetch_max = 16;
 		g->limits.inbox_max = 1024;
 	}
-	g->limits.prepared_max = 128; /* two claims' worth */
-	g->limits.outcomes_max = 2 * SIM_WINDOW_MAX + OTA_SEGMENTS_MAX;
-	g->limits.resident_max = 1; /* raised to what the other limits need */
-	g->limits.open_max = 256;
+	gateway_limits(sc);
 }
 
 /* Each breakage needs weather in which it shows. */
@@ -234,6 +242,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 {
 	struct sim_rng rng = { seed ^ 0x5ca1ab1e0ddba11ULL }, *r = &rng;
 	struct sim_rng more = { seed ^ 0x0b57ac1e5ULL };
+	struct sim_rng split = { seed ^ 0x2ba27500000000ULL };
 	struct sim_rng later = { seed ^ 0x1e1e1e1e1e1e1e1eULL }; /* so that older seeds stay what they were */
 
 	memset(sc, 0, sizeof(*sc));
@@ -253,6 +262,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	sc->calm_ms = pick(r, 10000, 120000);
 	draw_store_more(sc, &more);
 	draw_clock(sc, &more);
+	sc->split_ppm = weather(&split, 300000);
 	if (chance(&more, 25)) {
 		sc->restores = (unsigned)pick(&more, 1, 2);
 		sc->again = false; /* the harness would have to make its campaign once more */
@@ -292,6 +302,35 @@ void scenario_plain_store(struct scenario *sc)
 		sc->wrong_keys = sc->denied = 1;
 	sc->slow_ppm = sc->fail_ppm = sc->late_ppm = sc->stall_ppm = sc->read_fail_ppm = 0;
 	sc->store_outages = sc->crashes = sc->restores = 0;
+}
+
+/* Fine weather and the policy that operators start with: what a written scenario changes, its lines say. */
+void scenario_written(struct scenario *sc)
+{
+	memset(sc, 0, sizeof(*sc));
+	sc->cards = sc->links = sc->campaigns = 1;
+	sim_card_profile_default(&sc->card);
+	sc->alg = sc->card.alg;
+	sc->mac_len = sc->card.mac_len;
+	sc->kvn = sc->card.kvn;
+	sc->card.cntr = 100;
+	sc->format = OTA_FORMAT_COMPACT;
+	sc->spi[0] = 0x16;
+	sc->spi[1] = 0x39;
+	sim_air_cfg_default(&sc->air);
+	sc->air.latency_ms = (struct sim_range){ 100, 100 };
+	sc->air.refresh_ms = (struct sim_range){ 500, 500 };
+	sc->air.report_payload = true;
+	sc->window = 10;
+	sc->response_ms = 10000;
+	sc->failed_as = FAIL_UNKNOWN;
+	sc->commit_ms = sc->read_ms = (struct sim_range){ 1, 1 };
+	sc->bound_ms = INT64_MAX / 4;
+	gw_cfg_default(&sc->gw);
+	sc->gw.retry.jitter_pct = 0;
+	gateway_limits(sc);
+	sc->gw.limits.fetch_max = 16;
+	sc->gw.limits.inbox_max = 1024;
 }
 
 int scenario_profile(const struct scenario *sc, char *text, size_t cap)

@@ -27,6 +27,7 @@
 #define SIM_PLAIN_CARDS	    5 /* in runs that go through every call of the store */
 #define SIM_WINDOW_MAX	    32
 #define SIM_UPS_MAX	    256
+#define SIM_REFS_MAX	    64
 #define SIM_PLAN_MAX	    64
 #define SIM_CLOCK_STEPS_MAX 4
 #define SIM_START_MS	    1700000000000LL
@@ -84,6 +85,7 @@ struct scenario {
 	uint32_t slow_ppm, fail_ppm;
 	uint32_t late_ppm;	/* completions told late_ms after the fact */
 	uint32_t stall_ppm;	/* calls that take SIM_STALL_MS, and all others wait behind */
+	uint32_t split_ppm;	/* proofs that come in two parts, now and then the second one first */
 	uint32_t read_fail_ppm; /* calls of any kind that fail, or are carried out and called failed */
 	/* gateway */
 	struct gw_cfg gw;
@@ -143,6 +145,11 @@ struct seen_cmd {
 	bool lost;	/* a backup without it was put back: of its row only what left counts */
 	bool shows_old; /* a read-back whose authenticated answer, with the old IMSI, is durable */
 };
+struct heard {
+	uint64_t hash;
+	size_t len;
+	uint8_t *octets;
+};
 struct watched_card {
 	uint64_t id; /* row id in the store */
 	char new_imsi[IMSI_DIGITS_MAX + 1], imsi_before[IMSI_DIGITS_MAX + 1];
@@ -152,12 +159,15 @@ struct watched_card {
 	uint32_t set; /* in the checkers' own keystore */
 	struct seen_cmd *cmd;
 	unsigned n_cmds, cap_cmds;
-	uint64_t *heard; /* hashes of what came from the card and is durable */
+	struct heard *heard; /* what came from the card and is durable */
 	unsigned n_heard, cap_heard;
 	uint64_t sent_cntr;		  /* highest counter that has left */
 	uint8_t txn_state;		  /* durable */
 	struct txn_row txn;		  /* durable, of the present campaign */
 	uint64_t submits, submits_before; /* of earlier campaigns */
+	unsigned packets;		  /* first segments that have left */
+	unsigned n_refs;
+	uint16_t refs[SIM_REFS_MAX]; /* distinct concatenation references that have left */
 	unsigned campaign;
 	bool sick; /* wrong keys or denied: must not end DONE */
 };
@@ -234,25 +244,52 @@ struct world {
 	uint32_t key_prefix[2048]; /* bit map over the first two octets of every key */
 	uint64_t stat_turns, stat_submits, stat_ups, stat_commits;
 
+	struct scn_run *scn;	/* a written scenario runs here, not the dice */
+	int64_t scn_restart_ms; /* the gateway is started again so long after it was killed, 0: the scenario does it */
+
 	bool failed;
 	const char *checker;
 	char why[512];
 };
 
 /* world.c */
-void world_run(struct world *w);   /* w->seed, broken, trace set; everything else zero */
+void world_run(struct world *w);  /* w->seed, broken, trace set; everything else zero */
+bool world_open(struct world *w); /* w->sc says what for */
+void world_close(struct world *w);
+bool world_boot(struct world *w); /* starts the gateway on what is on the disk */
+void world_turn(struct world *w); /* whatever is due now */
+int64_t world_next_due(const struct world *w);
+int64_t world_gw_due(const struct world *w); /* of the gateway's own timers */
+bool world_finished(struct world *w);	     /* every campaign has ended, so far */
+void world_verb(struct world *w, unsigned campaign, enum gw_campaign_verb verb);
 void world_crash(struct world *w); /* takes effect when the present call into the core has returned */
 void world_crash_point(struct world *w, enum crash_at at);
 void world_backup(struct world *w);
 void world_restore(struct world *w);
+/* A message from a card as two, as a card with a small buffer sends it. */
+void world_split_up(const struct sim_up *up, uint8_t ref, struct sim_up *one, struct sim_up *two);
 void world_plan(struct world *w, int64_t at_ms, enum plan_kind kind, unsigned arg);
 int64_t world_iccid_find(struct world *w, const char *digits);
 void tell(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+void world_start_campaigns(struct world *w); /* whatever is not running and not at its end */
+
+/* intake.c */
+int world_make_card(struct world *w, unsigned i);
+int world_intake(struct world *w);
+void world_intake_again(struct world *w); /* the whole fleet changes once more, beside the running core */
+
 /* scenario.c */
 void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken);
+void scenario_written(struct scenario *sc);
 void scenario_plain_store(struct scenario *sc);
 int scenario_profile(const struct scenario *sc, char *text, size_t cap);
+
+/* scn_run.c: scenarios that are written, not drawn */
+int scn_file(const char *path, bool trace, unsigned *runs); /* 0 passed, 1 failed (told), -1 not a scenario (told) */
+bool scn_up(struct world *w, const struct sim_up *up);	    /* true: the scenario has taken care of this message */
+enum scn_fate { SCN_DELIVER, SCN_LOSE, SCN_REFUSE, SCN_NO_ANSWER };
+enum scn_fate scn_down(struct world *w, const struct link_submit *s, struct fail *fail);
 
 /* sim_link.c */
 struct slink *slink_new(struct world *w, unsigned id);
@@ -285,6 +322,7 @@ bool check_all_ended(const struct world *w); /* and it is durable */
 void check_committed(struct world *w, const struct store_batch *b);
 void check_batch_again(struct world *w, const struct store_batch *b);
 void check_submit(struct world *w, const struct link_submit *s);
+unsigned check_runs(const struct world *w, unsigned card); /* of scripts, by the card */
 void check_answered(struct world *w, uint32_t card, const uint8_t *ud, size_t len);
 void check_text(struct world *w, const char *where, const char *text);
 void check_octets(struct world *w, const char *where, const uint8_t *p, size_t len);

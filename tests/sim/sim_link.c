@@ -168,12 +168,24 @@ static void watch_order_swapped(struct slink *s, const struct link_submit *sub)
 	s->late.ud_len = 0;
 }
 
+static void finish(struct slink *s, struct outstanding *o, enum link_event_kind kind, struct fail fail, int64_t at_ms)
+{
+	struct link_event ev = { .kind = kind, .token = o->token, .fail = fail };
+
+	o->used = false;
+	s->n_out--;
+	link_credit_give(&s->credit);
+	push(s, at_ms, &ev);
+}
+
 static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 {
 	struct slink *s = self(l);
 	struct world *w = s->w;
 	struct outstanding *o = NULL;
 	struct sim_sm sm = { 0 };
+	struct fail fail = { 0 };
+	enum scn_fate fate = SCN_DELIVER;
 
 	if (w->dead)
 		return 0; /* the process is gone: this octet never left */
@@ -220,20 +232,15 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 	memcpy(sm.ud, sub->ud, sub->ud_len);
 	tell(w, "submit link=%u to=%s cmd=%llu token=%llx more=%d", l->id, sub->dst.digits,
 	     (unsigned long long)(sub->token >> 24), (unsigned long long)sub->token, sub->more);
-	to_air(s, &sm);
+	if (w->scn)
+		fate = scn_down(w, sub, &fail);
+	if (fate == SCN_DELIVER)
+		to_air(s, &sm);
+	else if (fate != SCN_NO_ANSWER)
+		finish(s, o, fate == SCN_LOSE ? LINK_EV_ACCEPTED : LINK_EV_REJECTED, fail, now_ms + 1);
 	misbehave(s, &sm);
 	world_crash_point(w, CRASH_SUBMIT);
 	return 0;
-}
-
-static void finish(struct slink *s, struct outstanding *o, enum link_event_kind kind, struct fail fail, int64_t at_ms)
-{
-	struct link_event ev = { .kind = kind, .token = o->token, .fail = fail };
-
-	o->used = false;
-	s->n_out--;
-	link_credit_give(&s->credit);
-	push(s, at_ms, &ev);
 }
 
 bool slink_result(struct slink *s, uint64_t air_token, enum sim_submit_result r)

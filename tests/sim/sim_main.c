@@ -52,6 +52,7 @@ static int usage(void)
 	      "       sim --count N [--from S] [--jobs J] [--break NAME]\n"
 	      "       sim --fail-each --count N [--from S]   each call of the store fails once, in a run of its own\n"
 	      "       sim --file FILE      seeds that once failed, one per line, with their story\n"
+	      "       sim [--trace] --scn FILE...   scenarios that are written, not drawn\n"
 	      "       sim --breaks         every deliberate breakage must be noticed by its checker\n",
 	      stderr);
 	return 1;
@@ -238,6 +239,31 @@ static int run_file(const char *path)
 	return result(n - failures, failures);
 }
 
+static int run_scenarios(char *const path[], bool trace)
+{
+	unsigned passed = 0, failed = 0;
+
+	if (!*path)
+		return usage();
+	for (; *path; path++) {
+		unsigned runs = 0;
+		int rc = scn_file(*path, trace, &runs);
+
+		if (rc > 0 && !trace)
+			printf("    replay: tests/sim/run --trace --scn %s\n", *path);
+		if (rc) {
+			failed++;
+			continue;
+		}
+		printf("%s: passed", *path);
+		if (runs > 1)
+			printf(", %u runs", runs);
+		putchar('\n');
+		passed++;
+	}
+	return result(passed, failed);
+}
+
 /* In a child: a breakage may also trip the core's own assertions. */
 static bool break_noticed(enum sim_break b)
 {
@@ -317,6 +343,8 @@ int main(int argc, char **argv)
 		}
 		if (!strcmp(arg, "--breaks"))
 			return run_breaks();
+		if (!strcmp(arg, "--scn"))
+			return run_scenarios(argv + i + 1, r.trace);
 		if (!strcmp(arg, "--file") && val)
 			return run_file(val);
 		if (!strcmp(arg, "--seed") && number(val, &r.seed))

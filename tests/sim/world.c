@@ -163,7 +163,10 @@ static void die(struct world *w)
 	w->after_crash_lossy = true;
 	w->store_bad = false;
 	sim_air_up_lost(w->air, w->now_ms);
-	world_plan(w, w->now_ms + within(w, 0, 20000), PLAN_RESTART, 0);
+	if (!w->scn)
+		world_plan(w, w->now_ms + within(w, 0, 20000), PLAN_RESTART, 0);
+	else if (w->scn_restart_ms)
+		world_plan(w, w->now_ms + w->scn_restart_ms, PLAN_RESTART, 0);
 }
 
 /* ------------------------------------------------------------------------------------------------ backup */
@@ -287,7 +290,7 @@ static const struct errtab *the_errtab(void)
 	return t;
 }
 
-static bool boot(struct world *w)
+bool world_boot(struct world *w)
 {
 	struct gw_deps deps = {
 		.env = &w->env, .errtab = the_errtab(), .log = on_log, .log_ctx = w, .mark = on_durable, .mark_ctx = w
@@ -323,7 +326,7 @@ static bool boot(struct world *w)
 	return true;
 }
 
-static void post_verb(struct world *w, unsigned campaign, enum gw_campaign_verb verb)
+void world_verb(struct world *w, unsigned campaign, enum gw_campaign_verb verb)
 {
 	struct gw_event ev = {
 		.kind = GW_EV_CAMPAIGN, .campaign = w->campaign[campaign].id, .verb = verb, .request = 1
@@ -338,14 +341,14 @@ static void post_verb(struct world *w, unsigned campaign, enum gw_campaign_verb 
 }
 
 /* Whatever is not running and not at its end. */
-static void start_campaigns(struct world *w)
+void world_start_campaigns(struct world *w)
 {
 	struct gw_campaign_view v;
 
 	for (unsigned i = 0; i < w->n_campaigns; i++)
 		if (w->gw && gw_campaign_view(w->gw, w->campaign[i].id, &v) &&
 		    (v.row.state == CAMPAIGN_READY || v.row.state == CAMPAIGN_PAUSED))
-			post_verb(w, i, CAMPAIGN_VERB_START);
+			world_verb(w, i, CAMPAIGN_VERB_START);
 }
 
 static void on_ready(struct world *w)
@@ -353,200 +356,9 @@ static void on_ready(struct world *w)
 	w->ready_seen = true;
 	tell(w, "ready");
 	check_ready(w);
-	start_campaigns(w);
+	world_start_campaigns(w);
 	for (unsigned i = 0; i < w->sc.links; i++)
-		world_plan(w, w->now_ms + within(w, 0, LINK_START_MS), PLAN_LINK_UP, i);
-}
-
-/* ------------------------------------------------------------------------------------------------ the fleet */
-
-static void key_hex(char *out, const uint8_t *key, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		snprintf(out + 2 * i, 3, "%02x", key[i]);
-}
-
-static int seal(struct world *w, unsigned i)
-{
-	struct watched_card *c = &w->watch[i];
-	struct keyset_row *k = &c->keyset;
-	enum ota_alg alg = w->sc.alg == SIM_ALG_3DES2 ? OTA_ALG_3DES2_CBC :
-			   w->sc.alg == SIM_ALG_3DES3 ? OTA_ALG_3DES3_CBC :
-							OTA_ALG_AES_CBC;
-	struct ks_keyset_spec spec = { .kvn = w->sc.kvn, .kic_alg = alg, .kid_alg = alg, .cc_len = w->sc.mac_len };
-	char hex[3][2 * SIM_KEY_MAX + 1], err[160];
-	int n;
-
-	for (unsigned j = 0; j < 3; j++)
-		key_hex(hex[j], c->key[j], c->key_len);
-	n = ks_keyset_import(w->audit, w->card[i].iccid, &spec, hex[0], hex[1], hex[2], k->sealed, err, sizeof(err));
-	if (n < 0) {
-		check_fail(w, "harness", "card %u: keys: %s", i, err);
-		return -1;
-	}
-	k->kvn = spec.kvn;
-	k->kic_alg = k->kid_alg = (uint8_t)alg;
-	k->cc_len = spec.cc_len;
-	k->cntr = w->sc.card.cntr;
-	k->epoch = w->epoch;
-	k->sealed_len = (uint16_t)n;
-	return 0;
-}
-
-static int make_card(struct world *w, unsigned i)
-{
-	struct sim_card *c = &w->card[i];
-	struct watched_card *v = &w->watch[i];
-	struct sim_card_profile p = w->sc.card;
-
-	if (i >= w->sc.wrong_keys && i < w->sc.wrong_keys + w->sc.denied) {
-		p.deny_update_fid = USIM_FID_FPLMN;
-		v->sick = true;
-	}
-	if (sim_card_init(c, w->seed, i, &p))
-		return -1;
-	v->key_len = sim_alg_key_len(w->sc.alg);
-	memcpy(v->key[0], c->ks[0].kic, v->key_len);
-	memcpy(v->key[1], c->ks[0].kid, v->key_len);
-	memcpy(v->key[2], c->ks[0].kik, v->key_len);
-	if (i < w->sc.wrong_keys) {
-		v->key[i & 1][0] ^= 0x10;
-		v->sick = true;
-	}
-	snprintf(v->new_imsi, sizeof(v->new_imsi), "99981%06u%04u", (unsigned)(w->seed % 1000000), i % 10000);
-	v->campaign = i % w->sc.campaigns;
-	return seal(w, i);
-}
-
-static int commit(struct world *w, struct store *s, struct store_batch *b)
-{
-	int rc = store_commit_wait(s, b);
-
-	for (size_t i = 0; !rc && i < b->n; i++)
-		if (b->ops[i].rc)
-			rc = b->ops[i].rc;
-	if (rc)
-		check_fail(w, "harness", "intake: %s", store_strerror(rc));
-	return rc;
-}
-
-static int intake_cards(struct world *w, struct store *s, struct store_batch *b)
-{
-	int rc;
-
-	for (unsigned i = 0; i < w->sc.cards; i++) {
-		struct store_card_insert in = { .n_keysets = 1, .keyset = { w->watch[i].keyset } };
-
-		memcpy(in.card.iccid, w->card[i].iccid, SIM_ICCID_LEN);
-		memcpy(in.card.imsi, w->card[i].imsi_first, SIM_IMSI_LEN);
-		memcpy(in.card.msisdn, w->card[i].msisdn, SIM_IMSI_LEN);
-		in.card.created_ms = w->gw_ms;
-		store_batch_add(b, ST_CARD_INSERT, &in, NULL, 0);
-	}
-	rc = commit(w, s, b);
-	for (unsigned i = 0; !rc && i < w->sc.cards; i++)
-		w->watch[i].id = ((struct store_card_insert *)b->ops[i].row)->card.id;
-	store_batch_reset(b);
-	return rc;
-}
-
-static void add_campaign(struct world *w, struct store_batch *b, unsigned i, uint64_t targets)
-{
-	struct campaign_row *c = &w->campaign[i];
-
-	*c = (struct campaign_row){
-		.id = i + 1,
-		.state = CAMPAIGN_READY,
-		.profile = "sim",
-		.created_ms = w->gw_ms,
-		.targets = targets,
-	};
-	snprintf(c->name, sizeof(c->name), "swap%u", i + 1);
-	store_batch_add(b, ST_CAMPAIGN_INSERT, c, w->profile_text, strlen(w->profile_text));
-}
-
-static void add_target(struct world *w, struct store_batch *b, unsigned card, unsigned campaign, const char *new_imsi)
-{
-	struct store_txn_plan p = {
-		.txn = { .campaign = w->campaign[campaign].id, .evidence = 255, .por_status = 255 },
-		.kvn = w->sc.kvn,
-	};
-
-	memcpy(p.txn.new_imsi, new_imsi, sizeof(p.txn.new_imsi));
-	memcpy(p.iccid, w->card[card].iccid, SIM_ICCID_LEN);
-	store_batch_add(b, ST_TXN_PLAN, &p, NULL, 0);
-}
-
-static int intake_campaigns(struct world *w, struct store *s, struct store_batch *b)
-{
-	w->n_campaigns = w->sc.campaigns;
-	for (unsigned i = 0; i < w->n_campaigns; i++)
-		add_campaign(w, b, i, (w->sc.cards + w->n_campaigns - 1 - i) / w->n_campaigns);
-	for (unsigned i = 0; i < w->sc.cards; i++)
-		add_target(w, b, i, w->watch[i].campaign, w->watch[i].new_imsi);
-	return commit(w, s, b);
-}
-
-static int intake(struct world *w)
-{
-	struct store *s = store_mem_open(w->disk, &w->hooks);
-	struct store_batch *b = store_batch_new();
-	int rc = s && b ? 0 : -ENOMEM;
-
-	w->setup = true;
-	if (!rc)
-		rc = intake_cards(w, s, b);
-	if (!rc)
-		rc = intake_campaigns(w, s, b);
-	w->setup = false;
-	if (b)
-		store_batch_free(b);
-	if (s)
-		s->ops->close(s);
-	return rc;
-}
-
-/* ---- the fleet changes once more: an intake beside the running core, as the front does it ---- */
-
-static void again_done(struct store_batch *b, int rc)
-{
-	struct world *w = b->ctx;
-	char err[160];
-
-	if (rc) {
-		tell(w, "the intake failed (%s) and is tried again", store_strerror(rc));
-		world_plan(w, w->now_ms + 500, PLAN_AGAIN, 0);
-		return;
-	}
-	for (size_t i = 0; i < b->n; i++)
-		if (b->ops[i].rc)
-			check_fail(w, "harness", "intake: %s", store_strerror(b->ops[i].rc));
-	if (gw_campaign_adopt(w->gw, &w->campaign[w->n_campaigns - 1], w->profile_text, strlen(w->profile_text), err,
-			      sizeof(err)))
-		check_fail(w, "reply", "the core does not take the campaign: %s", err);
-	start_campaigns(w);
-}
-
-static void intake_again(struct world *w)
-{
-	struct store_batch *b = store_batch_new();
-
-	if (!b) {
-		check_fail(w, "harness", "out of memory");
-		return;
-	}
-	add_campaign(w, b, w->n_campaigns, w->sc.cards);
-	for (unsigned i = 0; i < w->sc.cards; i++) {
-		char imsi[IMSI_DIGITS_MAX + 1];
-
-		memcpy(imsi, w->watch[i].new_imsi, sizeof(imsi));
-		imsi[4]++;
-		add_target(w, b, i, w->n_campaigns, imsi);
-	}
-	b->done = again_done;
-	b->ctx = w;
-	w->again = b;
-	w->store->ops->commit(w->store, b);
+		world_plan(w, w->now_ms + (w->scn ? 0 : within(w, 0, LINK_START_MS)), PLAN_LINK_UP, i);
 }
 
 /* ------------------------------------------------------------------------------------------------ the air's callbacks */
@@ -561,13 +373,57 @@ static void air_result(void *ctx, uint64_t token, enum sim_submit_result r)
 	/* of an earlier life, or told too late */
 }
 
+void world_split_up(const struct sim_up *up, uint8_t ref, struct sim_up *one, struct sim_up *two)
+{
+	/* the second one has no 71 00 (TS 31.115, 4.4) */
+	const uint8_t first_udh[] = { 0x07, 0x00, 0x03, ref, 2, 1, 0x71, 0x00 };
+	const uint8_t second_udh[] = { 0x05, 0x00, 0x03, ref, 2, 2 };
+	unsigned head = up->ud[0] + 1u, half = (up->ud_len - head) / 2, rest = up->ud_len - head - half;
+
+	*one = *two = *up;
+	one->id = two->id = UINT64_MAX; /* whoever split it has answered for it */
+	memcpy(one->ud, first_udh, sizeof(first_udh));
+	memcpy(one->ud + sizeof(first_udh), up->ud + head, half);
+	one->ud_len = (uint8_t)(sizeof(first_udh) + half);
+	memcpy(two->ud, second_udh, sizeof(second_udh));
+	memcpy(two->ud + sizeof(second_udh), up->ud + head + half, rest);
+	two->ud_len = (uint8_t)(sizeof(second_udh) + rest);
+}
+
+static bool can_be_split(struct world *w, const struct sim_up *up)
+{
+	struct ota_udh udh;
+
+	return !w->calm && sim_rng_chance(&w->front_dice, w->sc.split_ppm) && up->udhi && up->ud_len &&
+	       up->ud_len < SIM_UD_MAX - 8 && !ota_udh_parse(&udh, up->ud, up->ud_len) && udh.pi == 0x71 &&
+	       !udh.concat && up->ud_len > udh.len + 2;
+}
+
+/* Two messages instead of one, on one link, and nobody sends them again. */
+static void pass_split(struct world *w, const struct sim_up *up)
+{
+	bool reversed = sim_rng_next(&w->front_dice) & 1;
+	struct sim_up one, two;
+
+	world_split_up(up, (uint8_t)(sim_rng_next(&w->front_dice) % 3), &one, &two);
+	if (slink_up_message(w->slink[0], reversed ? &two : &one))
+		slink_up_message(w->slink[0], reversed ? &one : &two);
+	sim_air_up_answer(w->air, up->id, SIM_UP_OK, w->now_ms);
+}
+
 static bool air_up(void *ctx, const struct sim_up *up)
 {
 	struct world *w = ctx;
 	unsigned first;
 
+	if (w->scn && scn_up(w, up))
+		return true;
 	if (!w->gw || w->dead)
 		return false;
+	if (can_be_split(w, up)) {
+		pass_split(w, up);
+		return true;
+	}
 	first = (unsigned)(sim_rng_next(&w->link_dice) % w->sc.links);
 	for (unsigned i = 0; i < w->sc.links; i++)
 		if (slink_up_message(w->slink[(first + i) % w->sc.links], up))
@@ -633,7 +489,7 @@ static void run_plan(struct world *w, const struct plan *p)
 		world_crash(w);
 		break;
 	case PLAN_RESTART:
-		boot(w);
+		world_boot(w);
 		break;
 	case PLAN_LINK_DOWN:
 	case PLAN_LINK_UP:
@@ -655,19 +511,19 @@ static void run_plan(struct world *w, const struct plan *p)
 		break;
 	case PLAN_PAUSE:
 		if (!w->calm)
-			post_verb(w, p->arg, CAMPAIGN_VERB_PAUSE);
+			world_verb(w, p->arg, CAMPAIGN_VERB_PAUSE);
 		break;
 	case PLAN_START:
 		if (w->ready_seen)
-			start_campaigns(w);
+			world_start_campaigns(w);
 		break;
 	case PLAN_START_AGAIN: /* a pause may have stood in the core's inbox for long */
 		if (w->ready_seen)
-			start_campaigns(w);
+			world_start_campaigns(w);
 		world_plan(w, w->now_ms + START_AGAIN_MS, PLAN_START_AGAIN, 0);
 		break;
 	case PLAN_CANCEL:
-		post_verb(w, p->arg, CAMPAIGN_VERB_CANCEL);
+		world_verb(w, p->arg, CAMPAIGN_VERB_CANCEL);
 		break;
 	case PLAN_CLOCK:
 		w->wall_off_ms += 1000LL * (int)p->arg;
@@ -724,7 +580,7 @@ static void turn_gateway(struct world *w)
 		check_fail(w, "fatal", "the core gives up: %s", gw_fatal(w->gw));
 }
 
-static void turn(struct world *w)
+void world_turn(struct world *w)
 {
 	w->stat_turns++;
 	while (w->n_plan && w->plan[0].at_ms <= w->now_ms && !w->ended_ms) {
@@ -750,7 +606,12 @@ static void earlier(int64_t *due, int64_t t)
 		*due = t;
 }
 
-static int64_t next_due(const struct world *w)
+int64_t world_gw_due(const struct world *w)
+{
+	return w->gw ? world_time(w, gw_next_due(w->gw)) : INT64_MAX;
+}
+
+int64_t world_next_due(const struct world *w)
 {
 	int64_t due = w->n_plan ? w->plan[0].at_ms : INT64_MAX;
 
@@ -758,7 +619,7 @@ static int64_t next_due(const struct world *w)
 	if (!w->gw)
 		return due;
 	earlier(&due, sstore_due(w->store_seen));
-	earlier(&due, world_time(w, gw_next_due(w->gw)));
+	earlier(&due, world_gw_due(w));
 	earlier(&due, world_time(w, w->act_due_ms));
 	for (unsigned i = 0; i < w->sc.links; i++)
 		earlier(&due, world_time(w, slink_due(w->slink[i])));
@@ -766,7 +627,7 @@ static int64_t next_due(const struct world *w)
 }
 
 /* Every campaign has ended, so far. */
-static bool finished(struct world *w)
+bool world_finished(struct world *w)
 {
 	struct gw_campaign_view v;
 
@@ -786,18 +647,18 @@ static void turn_until_end(struct world *w)
 	while (!w->failed && !w->ended_ms) {
 		int64_t due;
 
-		turn(w);
+		world_turn(w);
 		if (w->failed || w->ended_ms)
 			break;
 		if (w->sc.again && !w->gone_again) {
-			if (!w->again && finished(w) && check_all_ended(w))
-				intake_again(w);
-		} else if (!rest_ms && w->calm && finished(w) && check_all_ended(w)) {
+			if (!w->again && world_finished(w) && check_all_ended(w))
+				world_intake_again(w);
+		} else if (!rest_ms && w->calm && world_finished(w) && check_all_ended(w)) {
 			rest_ms = w->now_ms + w->sc.response_ms + REST_MS;
 			tell(w, "all campaigns are done");
 			world_plan(w, rest_ms, PLAN_DEADLINE, 0);
 		}
-		due = next_due(w);
+		due = world_next_due(w);
 		if (due > w->now_ms) {
 			w->now_ms = due;
 			here = 0;
@@ -833,10 +694,10 @@ static int prepare(struct world *w)
 	if (open_keys(w, &w->audit, true))
 		return -1;
 	for (unsigned i = 0; i < w->sc.cards; i++)
-		if (make_card(w, i))
+		if (world_make_card(w, i))
 			return -1;
 	w->air = sim_air_new(&w->sc.air, w->card, w->sc.cards, w->now_ms);
-	if (!w->air || check_init(w) || intake(w))
+	if (!w->air || check_init(w) || world_intake(w))
 		return -1;
 	return 0;
 }
@@ -861,7 +722,7 @@ static void scenario_tell(struct world *w)
 	     sc->stall_ppm, sc->read_fail_ppm);
 }
 
-void world_run(struct world *w)
+bool world_open(struct world *w)
 {
 	w->now_ms = w->gw_ms = SIM_START_MS;
 	w->dice.s = w->seed * 4 + 1;
@@ -870,17 +731,15 @@ void world_run(struct world *w)
 	w->link_dice.s = w->seed * 4 + 4;
 	w->front_dice.s = ~w->seed;
 	w->clock_dice.s = ~w->seed ^ 0xc10cULL;
-	scenario_draw(&w->sc, w->seed, w->broken);
-	if (w->plain_store)
-		scenario_plain_store(&w->sc);
-	scenario_tell(w);
 	if (prepare(w)) {
 		check_fail(w, "harness", "the world cannot be set up");
-	} else {
-		plan_all(w);
-		if (boot(w))
-			turn_until_end(w);
+		return false;
 	}
+	return true;
+}
+
+void world_close(struct world *w)
+{
 	take_down(w);
 	if (w->air)
 		sim_air_free(w->air);
@@ -895,4 +754,18 @@ void world_run(struct world *w)
 	free(w->card);
 	free(w->watch);
 	free(w->profile_text);
+}
+
+void world_run(struct world *w)
+{
+	scenario_draw(&w->sc, w->seed, w->broken);
+	if (w->plain_store)
+		scenario_plain_store(&w->sc);
+	scenario_tell(w);
+	if (world_open(w)) {
+		plan_all(w);
+		if (world_boot(w))
+			turn_until_end(w);
+	}
+	world_close(w);
 }
