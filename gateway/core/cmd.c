@@ -479,7 +479,9 @@ void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct f
 		return;
 	}
 	tries = cmd->attempt ? cmd->attempt : 1;
-	if (!retry_counts(why->cls)) { /* congestion and lost links do not use attempts up */
+	if (why->cls == FAIL_ABSENT && cmd->kind == CMD_READBACK && !cmd->sent_ms)
+		tries = c->b.txn.attempts; /* asked because of long absence: that goes on, and does not begin anew */
+	if (!retry_counts(why->cls)) {	   /* congestion and lost links do not use attempts up */
 		if (cmd->attempt)
 			cmd_attempt_back(gw, c, cmd);
 		if (cmd->stalls < UINT8_MAX)

@@ -1,8 +1,6 @@
 /* retry.c - when to try again: pure functions, a table test decides about them.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
-#include <stddef.h>
-
 #include "retry.h"
 
 #define SECOND_MS 1000u
@@ -73,13 +71,11 @@ int64_t retry_at(const struct retry_policy *p, enum fail_class cls, unsigned att
 
 int64_t retry_latest(const struct retry_policy *p, int64_t now_ms)
 {
-	const uint32_t waits[] = { p->por_timeout_ms, p->first_ms, p->max_ms, p->busy_ms,
-				   p->congest_ms,     p->mem_ms,   p->hint_ms };
-	uint64_t longest = 0;
+	uint64_t longest = p->por_timeout_ms > p->hint_ms ? p->por_timeout_ms : p->hint_ms;
 
-	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
-		if (waits[i] > longest)
-			longest = waits[i];
+	for (int c = FAIL_NONE; c < _FAIL_CLASSES; c++)
+		if (delay_ms(p, (enum fail_class)c, UINT32_MAX) > longest)
+			longest = delay_ms(p, (enum fail_class)c, UINT32_MAX);
 	return now_ms + (int64_t)(longest + longest * (p->jitter_pct < 100 ? p->jitter_pct : 100) / 100) + 1;
 }
 

@@ -83,6 +83,9 @@ static void no_wait_is_longer_than_the_latest(void **state)
 				assert_true(retry_at(&p, (enum fail_class)c, 99, NOW, UINT32_MAX) <=
 					    retry_latest(&p, NOW));
 	p.jitter_pct = 10;
+	p.congest_ms = p.max_ms; /* congestion backs off further than anything else may */
+	assert_true(retry_latest(&p, NOW) >= retry_at(&p, FAIL_CONGEST, 99, NOW, UINT32_MAX));
+	p.congest_ms = 5000;
 	p.mem_ms = 3 * p.max_ms;
 	assert_true(retry_latest(&p, NOW) >= NOW + p.mem_ms && retry_latest(&p, NOW) <= NOW + 2 * (int64_t)p.mem_ms);
 }
