@@ -183,7 +183,7 @@ static bool silent_too_long(const struct gw *gw, const struct campaign *camp, co
 	unsigned max = gw->cfg.retry.silent_max;
 
 	if (camp && counts_exactly(camp))
-		return cmd->kind == CMD_SCRIPT && cmd->silent >= EXACT_ASK * max;
+		return cmd->silent >= EXACT_ASK * max;
 	return cmd->silent >= max || cmd->attempt >= ABSENT_ASK * max;
 }
 

@@ -67,27 +67,44 @@ static bool card_has_msisdn(const struct store_mem_disk *d, const char *msisdn, 
 	return false;
 }
 
-static bool txn_takes_imsi(const struct store_mem_disk *d, const char *imsi)
+/* A card that was given a script and never said what became of it may hold its new numbers, until a later change of it is done. */
+static bool may_hold(const struct store_mem_disk *d, const struct txn_row *t, uint64_t but)
+{
+	const struct m_card *m = card_at(d, t->card);
+
+	if (t->card == but || t->state < TXN_EXPIRED || !t->scripts)
+		return false;
+	for (uint32_t i = m ? m->txns : NONE; i != NONE;) {
+		const struct m_txn *later = vec_at(&d->txn, i);
+
+		if (later->row.id > t->id && later->row.state == TXN_DONE)
+			return false;
+		i = later->next;
+	}
+	return true;
+}
+
+static bool txn_takes_imsi(const struct store_mem_disk *d, uint64_t card, const char *imsi)
 {
 	uint32_t i;
 
 	for (i = hidx_first(&d->by_new_imsi, text_hash(0, imsi)); i != NONE; i = hidx_next(&d->by_new_imsi, i)) {
 		const struct m_txn *m = vec_at(&d->txn, i);
 
-		if (!strcmp(m->row.new_imsi, imsi) && txn_is_open(d, &m->row))
+		if (!strcmp(m->row.new_imsi, imsi) && (txn_is_open(d, &m->row) || may_hold(d, &m->row, card)))
 			return true;
 	}
 	return false;
 }
 
-static bool txn_takes_msisdn(const struct store_mem_disk *d, const char *msisdn)
+static bool txn_takes_msisdn(const struct store_mem_disk *d, uint64_t card, const char *msisdn)
 {
 	uint32_t i;
 
 	for (i = hidx_first(&d->by_new_msisdn, text_hash(0, msisdn)); i != NONE; i = hidx_next(&d->by_new_msisdn, i)) {
 		const struct m_txn *m = vec_at(&d->txn, i);
 
-		if (!strcmp(m->row.new_msisdn, msisdn) && txn_is_open(d, &m->row))
+		if (!strcmp(m->row.new_msisdn, msisdn) && (txn_is_open(d, &m->row) || may_hold(d, &m->row, card)))
 			return true;
 	}
 	return false;
@@ -96,9 +113,9 @@ static bool txn_takes_msisdn(const struct store_mem_disk *d, const char *msisdn)
 /* May `card` (0: a new one) hold these numbers?  0 or STORE_R_DUP_*. */
 static int16_t numbers_check(const struct store_mem_disk *d, uint64_t card, const char *imsi, const char *msisdn)
 {
-	if (*imsi && (card_has_imsi(d, imsi, card) || txn_takes_imsi(d, imsi)))
+	if (*imsi && (card_has_imsi(d, imsi, card) || txn_takes_imsi(d, card, imsi)))
 		return STORE_R_DUP_IMSI;
-	if (*msisdn && (card_has_msisdn(d, msisdn, card) || txn_takes_msisdn(d, msisdn)))
+	if (*msisdn && (card_has_msisdn(d, msisdn, card) || txn_takes_msisdn(d, card, msisdn)))
 		return STORE_R_DUP_MSISDN;
 	return 0;
 }

@@ -59,14 +59,14 @@ static int numbers_check(struct conn *c, uint64_t card, const char *imsi, const 
 	if (*imsi) {
 		hit = found(c, S_CARD_IMSI, imsi, card);
 		if (!hit)
-			hit = found(c, S_TXN_OPEN_IMSI, imsi, 0);
+			hit = found(c, S_TXN_OPEN_IMSI, imsi, card);
 		if (hit > 0)
 			*rc = STORE_R_DUP_IMSI;
 	}
 	if (!hit && *msisdn) {
 		hit = found(c, S_CARD_MSISDN, msisdn, card);
 		if (!hit)
-			hit = found(c, S_TXN_OPEN_MSISDN, msisdn, 0);
+			hit = found(c, S_TXN_OPEN_MSISDN, msisdn, card);
 		if (hit > 0)
 			*rc = STORE_R_DUP_MSISDN;
 	}

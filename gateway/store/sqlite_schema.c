@@ -202,6 +202,11 @@ sqlite3 *sqlite_open_reader(const char *path, char *err, size_t cap)
 
 /* ---- statements ---- */
 
+/* A card that was given a script and never said what became of it may hold its new numbers, until a later change of it is done. */
+#define MAY_HOLD                                                                    \
+	" OR card<>?2 AND txn.state>=4 AND scripts>0 AND NOT EXISTS(SELECT 1 FROM " \
+	"txn AS later WHERE later.card=txn.card AND later.id>txn.id AND later.state=2)"
+
 static const char *const stmts[_STMTS] = {
 	[S_BEGIN] = "BEGIN",
 	[S_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -214,10 +219,12 @@ static const char *const stmts[_STMTS] = {
 	[S_CARD_MSISDN] = "SELECT 1 FROM card WHERE msisdn=?1 AND msisdn<>'' AND id<>?2 LIMIT 1",
 	[S_TXN_OPEN_IMSI] =
 		"SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
-		"WHERE new_imsi=?1 AND new_imsi<>'' AND (txn.state=1 OR txn.state=0 AND campaign.state<>5) LIMIT 1",
+		"WHERE new_imsi=?1 AND new_imsi<>'' AND (txn.state=1 OR txn.state=0 AND campaign.state<>5" MAY_HOLD
+		") LIMIT 1",
 	[S_TXN_OPEN_MSISDN] =
 		"SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
-		"WHERE new_msisdn=?1 AND new_msisdn<>'' AND (txn.state=1 OR txn.state=0 AND campaign.state<>5) LIMIT 1",
+		"WHERE new_msisdn=?1 AND new_msisdn<>'' AND (txn.state=1 OR txn.state=0 AND campaign.state<>5" MAY_HOLD
+		") LIMIT 1",
 	[S_TXN_OPEN_CARD] = "SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
 			    "WHERE card=?1 AND (txn.state=1 OR txn.state=0 AND campaign.state<>5) LIMIT 1",
 	[S_CARD_INSERT] = "INSERT INTO card({card:}) VALUES({card?})",

@@ -293,6 +293,43 @@ static void test_plan(void **state)
 	assert_int_equal(one(f, ST_TXN_PUT, &t, NULL, 0), STORE_R_NOT_FOUND);
 }
 
+/* Two cards with one IMSI: neither is served.  So a number stays with the card that may have it. */
+static void test_promises_outlive_their_end(void **state)
+{
+	static const enum txn_state unknown[] = { TXN_EXPIRED, TXN_CANCELLED, TXN_QUARANTINED };
+	struct fix *f = *state;
+	struct store_txn_plan first, p;
+
+	campaign_in(f, 1, "one", CAMPAIGN_RUNNING);
+	card_in(f, 1);
+	card_in(f, 2);
+	for (unsigned i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		first = plan_make(1, 1, 30 + i);
+		snprintf(first.txn.new_msisdn, sizeof(first.txn.new_msisdn), "49150%u", i);
+		assert_int_equal(one(f, ST_TXN_PLAN, &first, NULL, 0), 0);
+		first.txn.state = (uint8_t)unknown[i];
+		first.txn.scripts = 1;
+		assert_int_equal(one(f, ST_TXN_PUT, &first.txn, NULL, 0), 0);
+		p = plan_make(1, 2, 30 + i);
+		assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_DUP_IMSI);
+		p = plan_make(1, 2, 20);
+		memcpy(p.txn.new_msisdn, first.txn.new_msisdn, sizeof(p.txn.new_msisdn));
+		assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_DUP_MSISDN);
+	}
+	/* the card itself may be given it once more; when it is done with something else, it is free */
+	p = plan_make(1, 1, 30);
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+	p.txn.state = TXN_CANCELLED; /* never sent */
+	assert_int_equal(one(f, ST_TXN_PUT, &p.txn, NULL, 0), 0);
+	p = plan_make(1, 1, 40);
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+	p.txn.state = TXN_DONE;
+	p.txn.scripts = 1;
+	assert_int_equal(one(f, ST_TXN_PUT, &p.txn, NULL, 0), 0);
+	p = plan_make(1, 2, 31);
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+}
+
 /* What could not be addressed, or would strand the card, is refused. */
 static void test_plan_numbers(void **state)
 {
@@ -961,18 +998,31 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_card_insert),   T(test_card_insert_many),
-		T(test_card_put),      T(test_addr),
-		T(test_campaign),      T(test_plan),
-		T(test_plan_numbers),  T(test_dry_run),
-		T(test_drop),	       T(test_claim),
-		T(test_cmd),	       T(test_last_script),
-		T(test_wire_once),     T(test_open_cmds),
-		T(test_parts),	       T(test_story),
-		T(test_meta_outbox),   T(test_report),
-		T(test_batch_no),      T(test_order),
-		T(test_failed_order),  T(test_shuffled),
-		T(test_batch_full),    T(test_reopen),
+		T(test_card_insert),
+		T(test_card_insert_many),
+		T(test_card_put),
+		T(test_addr),
+		T(test_campaign),
+		T(test_plan),
+		T(test_promises_outlive_their_end),
+		T(test_plan_numbers),
+		T(test_dry_run),
+		T(test_drop),
+		T(test_claim),
+		T(test_cmd),
+		T(test_last_script),
+		T(test_wire_once),
+		T(test_open_cmds),
+		T(test_parts),
+		T(test_story),
+		T(test_meta_outbox),
+		T(test_report),
+		T(test_batch_no),
+		T(test_order),
+		T(test_failed_order),
+		T(test_shuffled),
+		T(test_batch_full),
+		T(test_reopen),
 		T(test_close_answers),
 	};
 	int rc = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
