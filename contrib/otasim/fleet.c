@@ -241,7 +241,7 @@ int write_atomically(const char *path, const char *text, char *err, size_t err_c
 		snprintf(err, err_cap, "%s: path too long", path);
 		return -1;
 	}
-	out = open_private(tmp);
+	out = fopen(tmp, "we");
 	if (!out) {
 		snprintf(err, err_cap, "cannot write %s: %s", tmp, strerror(errno));
 		return -1;

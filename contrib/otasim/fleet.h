@@ -26,7 +26,8 @@ int64_t fleet_find(const struct fleet *f, const char *iccid); /* -1: none */
  * the applet also DIR/pairs.csv (ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK; the keysets of KVN 14 and 15 have no index). */
 int fleet_write(const struct fleet *f, const char *dir, char *err, size_t err_cap);
 
-/* Writes a small file so that nobody ever sees half of it.  0, or -1 with a sentence in err. */
+/* Writes a small file so that nobody ever sees half of it, for others to read as far as umask lets them.  0, or -1 with a
+ * sentence in err. */
 int write_atomically(const char *path, const char *text, char *err, size_t err_cap);
 
 #endif

@@ -146,7 +146,7 @@ static int check(struct otasim *o)
 {
 	char err[OTASIM_ERR_MAX], end[SCN_TIME_TEXT_MAX];
 
-	if (otasim_begin(o, 0, err) < 0) {
+	if (simulation_begin(o, 0, err) < 0) {
 		fprintf(stderr, "otasim: %s\n", err);
 		return EXIT_USAGE;
 	}
@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 		scn_free(scn);
 		return rc;
 	}
-	o = scn ? otasim_make(&opts, scn, err) : NULL;
+	o = scn ? simulation_make(&opts, scn, err) : NULL;
 	if (!o) {
 		fprintf(stderr, "otasim: %s\n", scn ? err : "no memory");
 		return EXIT_FAILED;

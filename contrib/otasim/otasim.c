@@ -31,7 +31,7 @@ char *scenario_read(const char *path, size_t *len, char err[OTASIM_ERR_MAX])
 	return NULL;
 }
 
-struct otasim *otasim_make(const struct opts *opts, struct scn *scn, char err[OTASIM_ERR_MAX])
+struct otasim *simulation_make(const struct opts *opts, struct scn *scn, char err[OTASIM_ERR_MAX])
 {
 	struct otasim *o = calloc(1, sizeof(*o));
 
@@ -52,7 +52,7 @@ struct otasim *otasim_make(const struct opts *opts, struct scn *scn, char err[OT
 	return o;
 }
 
-int otasim_begin(struct otasim *o, int64_t now_ms, char err[OTASIM_ERR_MAX])
+int simulation_begin(struct otasim *o, int64_t now_ms, char err[OTASIM_ERR_MAX])
 {
 	struct smsc_cfg cfg = o->opts.smsc;
 
@@ -95,14 +95,14 @@ struct otasim *otasim_new(const struct otasim_cfg *cfg, int64_t now_ms, char err
 		return NULL;
 	opts_default(&opts);
 	if (opts_scenario(&opts, scn, err))
-		o = otasim_make(&opts, scn, err);
+		o = simulation_make(&opts, scn, err);
 	else
 		scn_free(scn);
 	if (!o)
 		return NULL;
 	o->log = cfg->log;
 	o->ctx = cfg->ctx;
-	if (otasim_begin(o, now_ms, err) < 0) {
+	if (simulation_begin(o, now_ms, err) < 0) {
 		otasim_free(o);
 		return NULL;
 	}

@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define OTASIM_ERR_MAX 400
+#define OTASIM_ERR_MAX 800
 #define OTASIM_KEY_HEX 65 /* a key in hexadecimal, NUL included */
 
 struct otasim;

@@ -13,7 +13,7 @@ struct otasim {
 	struct opts opts;
 	struct scn *scn;
 	struct fleet fleet;
-	struct sim_air *air; /* these three from otasim_begin() on */
+	struct sim_air *air; /* these three from simulation_begin() on */
 	struct smsc *smsc;
 	struct run *run;
 	int64_t now_ms;
@@ -24,8 +24,8 @@ struct otasim {
 /* A whole file into the heap; NULL with a sentence in err. */
 char *scenario_read(const char *path, size_t *len, char err[OTASIM_ERR_MAX]);
 /* The fleet; takes the scenario over, also when it fails. */
-struct otasim *otasim_make(const struct opts *opts, struct scn *scn, char err[OTASIM_ERR_MAX]);
+struct otasim *simulation_make(const struct opts *opts, struct scn *scn, char err[OTASIM_ERR_MAX]);
 /* Its SMSCs, and time.  0, or -1. */
-int otasim_begin(struct otasim *o, int64_t now_ms, char err[OTASIM_ERR_MAX]);
+int simulation_begin(struct otasim *o, int64_t now_ms, char err[OTASIM_ERR_MAX]);
 
 #endif

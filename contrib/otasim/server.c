@@ -266,7 +266,7 @@ struct server *server_new(struct event_base *base, struct otasim *o, char err[OT
 		if (!s->web)
 			goto fail;
 	}
-	if (otasim_begin(o, s->wall0_ms, err) < 0)
+	if (simulation_begin(o, s->wall0_ms, err) < 0)
 		goto fail;
 	turn(s);
 	for (unsigned i = 0; i < o->scn->doors; i++) {

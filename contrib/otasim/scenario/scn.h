@@ -24,7 +24,7 @@
 #define SCN_NAME_MAX	 32
 #define SCN_TIME_MAX_MS	 (366ll * 86400 * 1000)
 #define SCN_EVERY_MIN_MS 100 /* what repeats does not do so faster */
-#define SCN_ERR_MAX	 400
+#define SCN_ERR_MAX	 800
 
 #define SCN_ALL	   0	     /* the set of all cards */
 #define SCN_NEVER  INT64_MAX /* as a time */

@@ -77,7 +77,7 @@ void scn_unknown(char err[SCN_ERR_MAX], const char *file, unsigned line, const c
 			 what, near);
 	else
 		snprintf(err, SCN_ERR_MAX, "%.100s:%u: \"%.40s\" is not %s; there are: %.*s", file, line, word, what,
-			 SCN_ERR_MAX / 2, list);
+			 SCN_ERR_MAX - 200, list);
 }
 
 void scn_wrong_word(struct line *l, const char *word, const char *what, const char *const *words, size_t n)
