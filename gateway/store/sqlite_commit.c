@@ -159,8 +159,25 @@ static int op_card_put(struct conn *c, struct store_op *op)
 	int err = update_row(c, S_CARD_TOUCH, &t_card, op->row, &op->rc);
 
 	if (!err && op->rc)
+		err = update_row(c, S_CARD_IMSI_PUT, &t_card, op->row, &op->rc);
+	if (!err && op->rc)
 		err = update_row(c, S_CARD_UPDATE, &t_card, op->row, &op->rc);
 	return err;
+}
+
+/* Most commands that are put are there: to update a row outright is cheaper than to find out by inserting it. */
+static int op_cmd_put(struct conn *c, struct store_op *op)
+{
+	const struct cmd_row *cmd = op->row;
+	int16_t rc = 0;
+	int err;
+
+	if (cmd->state > CMD_PREPARED || cmd->attempt > 1) {
+		err = update_row(c, S_CMD_UPDATE, &t_cmd, cmd, &rc);
+		if (err || !rc)
+			return err;
+	}
+	return put_row(c, S_CMD_PUT, &t_cmd, cmd);
 }
 
 static int op_keyset_cntr(struct conn *c, struct store_op *op)
@@ -407,7 +424,7 @@ static int op_run(struct conn *c, struct store_op *op, bool *id_given)
 	case ST_TXN_PUT:
 		return update_row(c, S_TXN_UPDATE, &t_txn, op->row, &op->rc);
 	case ST_CMD_PUT:
-		return put_row(c, S_CMD_PUT, &t_cmd, op->row);
+		return op_cmd_put(c, op);
 	case ST_WIRE_PUT:
 		return op_wire_put(c, op);
 	case ST_PART_PUT:

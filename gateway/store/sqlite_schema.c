@@ -231,6 +231,8 @@ static const char *const stmts[_STMTS] = {
 	/* The usual change of a card is its presence: leaves the indexes alone. */
 	[S_CARD_TOUCH] = "UPDATE card SET last_seen_ms=?5,created_ms=?6 "
 			 "WHERE id=?1 AND imsi=?3 AND msisdn=?4",
+	/* The next usual one is its new IMSI: an index whose columns are named is written anew, changed or not. */
+	[S_CARD_IMSI_PUT] = "UPDATE card SET imsi=?3,last_seen_ms=?5,created_ms=?6 WHERE id=?1 AND msisdn=?4",
 	[S_CARD_UPDATE] = "UPDATE card SET {card=} WHERE id=?1",
 	[S_CARD_ZONE] = "UPDATE card SET tz_min=?2 WHERE id=?1",
 	[S_KEYSET_INSERT] = "INSERT INTO keyset(id,{keyset:}) VALUES(?1*16+?2,{keyset?})",
@@ -250,6 +252,7 @@ static const char *const stmts[_STMTS] = {
 	[S_TXN_INSERT] = "INSERT INTO txn({txn:}) VALUES({txn?})",
 	[S_TXN_UPDATE] = "UPDATE txn SET {txn=} WHERE id=?1",
 	[S_CMD_PUT] = "INSERT INTO cmd({cmd:}) VALUES({cmd?}) ON CONFLICT(id) DO UPDATE SET {cmd=}",
+	[S_CMD_UPDATE] = "UPDATE cmd SET {cmd=} WHERE id=?1",
 	[S_WIRE_INSERT] = "INSERT INTO cmd_wire VALUES(?1,?2) ON CONFLICT(cmd_id) DO NOTHING",
 	[S_PART_PUT] = "INSERT OR REPLACE INTO por_part({por_part:}) VALUES({por_part?})",
 	[S_PARTS_DROP] = "DELETE FROM por_part WHERE card=?1 AND iei=?2 AND ref=?3",
