@@ -247,6 +247,7 @@ static int make_core(struct parts *p, char *err)
 		.errtab = p->errtab,
 		.log = log_line,
 		.log_ctx = p,
+		.log_level = p->log_level,
 		.wake = on_posted,
 		.wake_ctx = p,
 		.mark = on_durable,

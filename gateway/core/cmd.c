@@ -410,8 +410,6 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 	}
 	gw_op(gw, ST_WIRE_PUT, cmd, c->b.packet, (size_t)len);
 	card_dirty(gw, c, DIRTY_KEYSET(p->k - c->b.keyset) | DIRTY_TXN);
-	gw_story(gw, c->b.card.id, cmd->id, STORY_PREPARED, NULL, 0, "%s prepared: CNTR %llu, %d octets, %u SMS",
-		 kind == CMD_SCRIPT ? "script" : "read-back", (unsigned long long)cmd->cntr, len, cmd->segs);
 	cmd_state_set(gw, c, cmd, CMD_PREPARED);
 	if (!window_waits(gw, c, cmd))
 		launch(gw, c, cmd);

@@ -18,7 +18,7 @@ void gw_log(struct gw *gw, int level, const char *fmt, ...)
 	char line[GW_ALARM_MAX + 160];
 	va_list ap;
 
-	if (!gw->deps.log)
+	if (!gw->deps.log || (gw->deps.log_level && level > gw->deps.log_level))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
@@ -258,6 +258,28 @@ void gw_story(struct gw *gw, uint64_t card, uint64_t cmd, enum story_kind kind, 
 	vsnprintf(row.text, sizeof(row.text), fmt, ap);
 	va_end(ap);
 	gw_op(gw, ST_STORY_ADD, &row, detail, len);
+}
+
+/* How a transaction has ended stands in the line of the answer that ended it, where there is one. */
+void gw_story_end(struct gw *gw, uint64_t card, const char *state, const char *reason)
+{
+	const struct store_batch *b = gw->batch;
+	size_t n = b->n;
+
+	for (unsigned i = 0; i < STORY_LOOK_BACK && n-- > 0; i++) {
+		struct story_row *row = b->ops[n].row;
+		size_t len;
+
+		if (b->ops[n].kind != ST_STORY_ADD)
+			continue;
+		len = strlen(row->text);
+		if (row->kind != STORY_POR || row->card != card || row->at_ms != gw->now_ms ||
+		    len + strlen(state) + strlen(reason) + 4 >= sizeof(row->text))
+			break;
+		snprintf(row->text + len, sizeof(row->text) - len, "; %s%s%s", state, *reason ? ": " : "", reason);
+		return;
+	}
+	gw_story(gw, card, 0, STORY_STATE, NULL, 0, "%s%s%s", state, *reason ? ": " : "", reason);
 }
 
 /* While a commit takes long, decisions pile up only this far; then events wait in the inbox. */

@@ -56,6 +56,7 @@ struct gw_deps {
 	const struct errtab *errtab; /* what PoR statuses and status words mean; outlives the core */
 	void (*log)(void *ctx, int level, const char *line); /* levels as syslog */
 	void *log_ctx;
+	int log_level; /* lines above it would not be shown and are not made; 0: all are made */
 	/* Something was posted: take a turn soon.  NULL where somebody turns the core anyway (the simulator). */
 	void (*wake)(void *ctx);
 	void *wake_ctx;

@@ -37,6 +37,7 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 #define COMMIT_RETRY_MS	     250  /* first delay before the same batch is tried again */
 #define COMMIT_RETRY_MAX_MS  5000
 #define RATE_TAU_MS	     10000 /* smoothing of done_per_s */
+#define STORY_LOOK_BACK	     8	   /* operations between the line of an answer in the story and the end it leads to */
 #define SEEN_WRITE_MS	     60000 /* last_seen is written at most this often for its own sake */
 #define HIT_TEXT_MAX	     112   /* what a threshold has counted last, in words */
 
@@ -390,6 +391,7 @@ void gw_answer(struct gw *gw, unsigned link, uint64_t token);
 void gw_reply(struct gw *gw, uint64_t request, int rc, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void gw_story(struct gw *gw, uint64_t card, uint64_t cmd, enum story_kind kind, const void *detail, size_t len,
 	      const char *fmt, ...) __attribute__((format(printf, 7, 8)));
+void gw_story_end(struct gw *gw, uint64_t card, const char *state, const char *reason);
 struct store_op *gw_op(struct gw *gw, enum store_op_kind kind, const void *row, const void *bytes, size_t len);
 bool gw_stray_kept(struct gw *gw, bool known);
 void gw_read_failed(struct gw *gw, const char *what, int rc, const char *why);

@@ -61,8 +61,7 @@ void txn_state_set(struct gw *gw, struct card *c, enum txn_state to, const char 
 	}
 	if (txn_ended(to)) {
 		t->ended_ms = gw->now_ms;
-		gw_story(gw, c->b.card.id, 0, STORY_STATE, NULL, 0, "%s%s%s", txn_states[to].name,
-			 t->reason[0] ? ": " : "", t->reason);
+		gw_story_end(gw, c->b.card.id, txn_states[to].name, t->reason);
 	}
 	card_dirty(gw, c, DIRTY_TXN);
 	if (camp)

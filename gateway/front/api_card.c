@@ -114,13 +114,41 @@ static void story_decode(struct card_call *c, struct api_story_view *v)
 	}
 }
 
+/* That a command was made is told by its own row; it costs no row in the story. */
+static void story_prepared(struct store_story *out, const struct cmd_row *cmd)
+{
+	out->row = (struct story_row){
+		.card = cmd->card, .cmd = cmd->id, .at_ms = cmd->prepared_ms, .kind = STORY_PREPARED
+	};
+	snprintf(out->row.text, sizeof(out->row.text), "%s prepared: CNTR %llu, %u octets, %u SMS",
+		 cmd->kind == CMD_SCRIPT ? "script" : "read-back", (unsigned long long)cmd->cntr, cmd->packet_len,
+		 cmd->segs);
+}
+
+/* What the story's rows tell, and before the first thing that follows from a command that it was made. */
+static void story_put_together(struct card_call *c)
+{
+	size_t made = 0, n = 0;
+
+	for (size_t i = 0; i < c->n_story; i++) {
+		const struct story_row *row = &c->story[i].row;
+
+		while (made < c->card.n_cmds && (row->at_ms > c->cmd[made].prepared_ms || row->cmd == c->cmd[made].id))
+			story_prepared(&c->card.story[n++].story, &c->cmd[made++]);
+		c->card.story[n++].story = c->story[i];
+	}
+	while (made < c->card.n_cmds)
+		story_prepared(&c->card.story[n++].story, &c->cmd[made++]);
+	c->card.n_story = n;
+}
+
 static void card_answer(struct card_call *c)
 {
 	struct api_to to = c->call.to;
 	struct api_reply r = { .status = API_OK, .card = &c->card };
 
 	c->card.cmd = calloc(c->card.n_cmds + 1, sizeof(*c->card.cmd));
-	c->card.story = calloc(c->n_story + 1, sizeof(*c->card.story));
+	c->card.story = calloc(c->n_story + c->card.n_cmds + 1, sizeof(*c->card.story));
 	if (!c->card.cmd || !c->card.story) {
 		api_fail(to, API_NOT_READY, "no-memory", "out of memory: try again later");
 		call_free(&c->call);
@@ -128,11 +156,9 @@ static void card_answer(struct card_call *c)
 	}
 	for (size_t i = 0; i < c->card.n_cmds; i++)
 		cmd_decode(c, i);
-	c->card.n_story = c->n_story;
-	for (size_t i = 0; i < c->n_story; i++) {
-		c->card.story[i].story = c->story[i];
+	story_put_together(c);
+	for (size_t i = 0; i < c->card.n_story; i++)
 		story_decode(c, &c->card.story[i]);
-	}
 	to.done(to.ctx, &r);
 	call_free(&c->call);
 }

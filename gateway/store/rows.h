@@ -172,12 +172,13 @@ struct part_row {
 
 /* ---- the card's story, append only ---- */
 enum story_kind {
+	/* shown, but told by the rows of the card and its commands: not stored */
 	STORY_IMPORTED = 1,
-	STORY_PREPARED, /* detail: the command packet */
-	STORY_ATTEMPT,	/* text: attempt n, link, segments, reference */
-	STORY_OUTCOME,	/* text: accepted, rejected with what, unknown */
-	STORY_POR,	/* detail: response packet as received (from RPL); text: verdict */
-	STORY_STRAY,	/* a PoR that matched nothing or failed its MAC: kept, closes nothing */
+	STORY_PREPARED,
+	STORY_ATTEMPT, /* text: attempt n, link, segments, reference */
+	STORY_OUTCOME, /* text: accepted, rejected with what, unknown */
+	STORY_POR,     /* detail: response packet as received (from RPL); text: verdict */
+	STORY_STRAY,   /* a PoR that matched nothing or failed its MAC: kept, closes nothing */
 	STORY_ALERT,
 	STORY_STATE, /* text: txn or cmd state change worth telling */
 	STORY_NOTE,

@@ -317,6 +317,70 @@ static void test_show(void **state)
 	front_free(f);
 }
 
+static void put_cmd(struct store_batch *b, uint64_t id, enum cmd_kind kind, int64_t prepared_ms)
+{
+	const struct cmd_row c = { .id = id,
+				   .txn = 1,
+				   .card = 1,
+				   .campaign = 1,
+				   .kind = (uint8_t)kind,
+				   .state = CMD_SENT,
+				   .cntr = 99 + id,
+				   .packet_len = 130,
+				   .segs = 1,
+				   .prepared_ms = prepared_ms };
+
+	assert_non_null(store_batch_add(b, ST_CMD_PUT, &c, NULL, 0));
+}
+
+static void put_story(struct store_batch *b, uint64_t id, enum story_kind kind, int64_t at_ms)
+{
+	const struct story_row s = { .card = 1, .cmd = id, .at_ms = at_ms, .kind = (uint8_t)kind, .text = "text" };
+
+	assert_non_null(store_batch_add(b, ST_STORY_ADD, &s, NULL, 0));
+}
+
+/* Commands tell by themselves when they were made: before what follows from them, after what led to them, though all of it
+ * was at the same moment. */
+static void test_prepared(void **state)
+{
+	static const struct {
+		const char *kind, *text;
+	} want[] = { { "imported", "card imported, keys sealed" },
+		     { "prepared", "script prepared: CNTR 100, 130 octets, 1 SMS" },
+		     { "attempt", "text" },
+		     { "por", "text" },
+		     { "prepared", "read-back prepared: CNTR 101, 130 octets, 1 SMS" },
+		     { "attempt", "text" },
+		     { "prepared", "script prepared: CNTR 102, 130 octets, 1 SMS" } };
+	struct front *f = front_new(PROFILE_DIR);
+	struct store_batch *b = store_batch_new();
+	char iccid[21];
+	json_t *story;
+
+	fix_cards(f, 1);
+	put_cmd(b, 1, CMD_SCRIPT, 1000);
+	put_cmd(b, 2, CMD_READBACK, 2000);
+	put_cmd(b, 3, CMD_SCRIPT, 3000);
+	put_story(b, 1, STORY_ATTEMPT, 1000);
+	put_story(b, 1, STORY_POR, 2000);
+	put_story(b, 2, STORY_ATTEMPT, 2000);
+	assert_int_equal(store_commit_wait(f->store, b), 0);
+	store_batch_free(b);
+	api_card_show(f->api, fix_iccid(iccid, 0), front_to(f));
+	front_wait(f);
+	assert_int_equal(f->status, 200);
+	story = json_object_get(f->json, "story");
+	assert_int_equal(json_array_size(story), sizeof(want) / sizeof(want[0]));
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		const json_t *line = json_array_get(story, i);
+
+		assert_string_equal(json_string_value(json_object_get(line, "kind")), want[i].kind);
+		assert_string_equal(json_string_value(json_object_get(line, "text")), want[i].text);
+	}
+	front_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +389,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_expanded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clear, setup, teardown),
 		cmocka_unit_test(test_show),
+		cmocka_unit_test(test_prepared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
