@@ -54,25 +54,27 @@ struct card *card_by_addr(struct gw *gw, const struct ota_addr *a)
 	return e ? e->card : NULL;
 }
 
-static void addrs_forget(struct gw *gw, struct card *c)
+static void addr_forget(struct gw *gw, struct addr_ent *e)
 {
-	for (unsigned i = 0; i < CARD_ADDRS; i++) {
-		struct addr_ent *e = &c->addr[i], **link;
+	struct addr_ent **link;
 
-		if (!e->type)
-			continue;
-		link = &gw->addr_hash[digits_hash(e->type, e->digits) & gw->card_hash_mask];
-		while (*link != e)
-			link = &(*link)->next;
-		*link = e->next;
-		e->type = 0;
-	}
+	if (!e->type)
+		return;
+	link = &gw->addr_hash[digits_hash(e->type, e->digits) & gw->card_hash_mask];
+	while (*link != e)
+		link = &(*link)->next;
+	*link = e->next;
+	e->type = 0;
 }
 
+/* digits "": none.  What stands there already stays: most changes of a card leave its numbers as they are. */
 static void addr_remember(struct gw *gw, struct card *c, unsigned i, uint8_t type, const char *digits)
 {
 	struct addr_ent *e = &c->addr[i], **bucket;
 
+	if (e->type ? !strcmp(e->digits, digits) : !digits[0])
+		return;
+	addr_forget(gw, e);
 	if (!digits[0])
 		return;
 	e->type = type;
@@ -85,16 +87,14 @@ static void addr_remember(struct gw *gw, struct card *c, unsigned i, uint8_t typ
 
 void card_index_addrs(struct gw *gw, struct card *c)
 {
-	addrs_forget(gw, c);
+	/* numbers promised by a transaction that has ended may be another card's by now: the store knows */
+	bool promised = c->b.has_txn && c->b.txn.state == TXN_ACTIVE;
+	const struct txn_row *t = &c->b.txn;
+
 	addr_remember(gw, c, 0, ADDR_MSISDN, c->b.card.msisdn);
 	addr_remember(gw, c, 1, ADDR_IMSI, c->b.card.imsi);
-	/* numbers promised by a transaction that has ended may be another card's by now: the store knows */
-	if (!c->b.has_txn || c->b.txn.state != TXN_ACTIVE)
-		return;
-	if (strcmp(c->b.txn.new_imsi, c->b.card.imsi))
-		addr_remember(gw, c, 2, ADDR_IMSI, c->b.txn.new_imsi);
-	if (strcmp(c->b.txn.new_msisdn, c->b.card.msisdn))
-		addr_remember(gw, c, 3, ADDR_MSISDN, c->b.txn.new_msisdn);
+	addr_remember(gw, c, 2, ADDR_IMSI, promised && strcmp(t->new_imsi, c->b.card.imsi) ? t->new_imsi : "");
+	addr_remember(gw, c, 3, ADDR_MSISDN, promised && strcmp(t->new_msisdn, c->b.card.msisdn) ? t->new_msisdn : "");
 }
 
 static void lru_unlink(struct card *c)
@@ -124,7 +124,8 @@ static void card_evict(struct gw *gw, struct card *c)
 {
 	struct card **link = &gw->card_hash[hash_u64(c->b.card.id) & gw->card_hash_mask];
 
-	addrs_forget(gw, c);
+	for (unsigned i = 0; i < CARD_ADDRS; i++)
+		addr_forget(gw, &c->addr[i]);
 	while (*link != c)
 		link = &(*link)->hash_next;
 	*link = c->hash_next;
@@ -170,6 +171,18 @@ static struct card *card_place(struct gw *gw)
 	return c;
 }
 
+/* What is used of it: most of a bundle is room for what few cards have. */
+static void bundle_copy(struct card_bundle *to, const struct card_bundle *from)
+{
+	memcpy(to, from, offsetof(struct card_bundle, keyset));
+	memcpy(to->keyset, from->keyset, from->n_keysets * sizeof(to->keyset[0]));
+	memcpy(to->cmd, from->cmd, from->n_cmds * sizeof(to->cmd[0]));
+	memcpy(to->part, from->part, from->n_parts * sizeof(to->part[0]));
+	to->packet_cmd = from->packet_cmd;
+	to->packet_len = from->packet_len;
+	memcpy(to->packet, from->packet, from->packet_len);
+}
+
 struct card *card_load(struct gw *gw, const struct card_bundle *b)
 {
 	struct card *c = card_find(gw, b->card.id), **bucket;
@@ -181,8 +194,8 @@ struct card *card_load(struct gw *gw, const struct card_bundle *b)
 	c = card_place(gw);
 	if (!c)
 		return NULL;
-	memset(c, 0, sizeof(*c));
-	c->b = *b;
+	memset((uint8_t *)c + sizeof(c->b), 0, sizeof(*c) - sizeof(c->b));
+	bundle_copy(&c->b, b);
 	c->used = true;
 	c->seen_written_ms = b->card.last_seen_ms;
 	bucket = &gw->card_hash[hash_u64(b->card.id) & gw->card_hash_mask];
@@ -252,8 +265,12 @@ void card_dirty(struct gw *gw, struct card *c, uint32_t what)
 	if (c->in_dirty)
 		return;
 	c->in_dirty = true;
-	c->dirty_next = gw->dirty_head;
-	gw->dirty_head = c;
+	c->dirty_next = NULL;
+	if (gw->dirty_head)
+		gw->dirty_tail->dirty_next = c;
+	else
+		gw->dirty_head = c;
+	gw->dirty_tail = c; /* in the order of the claims, which is nearly that of the store */
 	gw->dirty_n++;
 }
 

@@ -77,7 +77,7 @@ struct receipts {
 _Static_assert(OTA_SEGMENTS_MAX < 32, "a bit per segment");
 
 struct card {
-	struct card_bundle b;
+	struct card_bundle b; /* first */
 	struct addr_ent addr[CARD_ADDRS];
 	uint32_t dirty;
 	unsigned pins;	       /* flights */
@@ -186,7 +186,7 @@ struct gw {
 	struct addr_ent **addr_hash;
 	unsigned card_hash_mask, cards_used, resident, resident_high;
 	struct card *card_free, lru; /* lru.lru_next is the coldest */
-	struct card *dirty_head;
+	struct card *dirty_head, *dirty_tail;
 	unsigned dirty_n;
 
 	/* stubs and their heap */

@@ -428,6 +428,7 @@ static int op_run(struct conn *c, struct store_op *op, bool *id_given)
 	case ST_WIRE_PUT:
 		return op_wire_put(c, op);
 	case ST_PART_PUT:
+		c->no_parts = false;
 		return put_row(c, S_PART_PUT, &t_part, op->row);
 	case ST_PARTS_DROP:
 		return op_parts_drop(c, op);
@@ -477,32 +478,52 @@ static bool op_is_barrier(const struct store_op *op)
 	       op->kind == ST_CAMPAIGN_DROP;
 }
 
-static int key_cmp(const void *a, const void *b)
+/* End of the run that begins at `i`: of operations whose cards ascend already. */
+static size_t run_end(const struct sort_key *a, size_t i, size_t n)
 {
-	const struct sort_key *x = a, *y = b;
-
-	if (x->card != y->card)
-		return x->card < y->card ? -1 : 1;
-	return x->at < y->at ? -1 : 1;
+	while (++i < n && a[i].card >= a[i - 1].card)
+		;
+	return i;
 }
 
-static void order_make(struct sort_key *order, const struct store_batch *b)
+/* Merges a[from..mid) and a[mid..to) into out; equals keep their order. */
+static void runs_merge(const struct sort_key *a, size_t from, size_t mid, size_t to, struct sort_key *out)
 {
+	size_t i = from, k = mid;
+
+	for (size_t o = from; o < to; o++)
+		out[o] = k >= to || (i < mid && a[i].card <= a[k].card) ? a[i++] : a[k++];
+}
+
+/* A batch is made of a few long runs: what claims brought, what answers brought.  Merging these is most of the time one
+ * look at each. */
+static void order_sort(struct sort_key *a, struct sort_key *spare, size_t n)
+{
+	while (run_end(a, 0, n) < n) {
+		for (size_t from = 0, to; from < n; from = to) {
+			size_t mid = run_end(a, from, n);
+
+			to = mid < n ? run_end(a, mid, n) : n;
+			runs_merge(a, from, mid, to, spare);
+		}
+		memcpy(a, spare, n * sizeof(*a));
+	}
+}
+
+static void order_make(struct committer *w, const struct store_batch *b)
+{
+	struct sort_key *order = w->order;
 	size_t start = 0;
-	bool sorted = true;
 
 	for (size_t i = 0; i <= b->n; i++) {
 		if (i == b->n || op_is_barrier(&b->ops[i])) {
-			if (!sorted)
-				qsort(order + start, i - start, sizeof(*order), key_cmp);
+			if (i > start)
+				order_sort(order + start, w->spare, i - start);
 			start = i + 1;
-			sorted = true;
 		}
 		if (i == b->n)
 			break;
 		order[i] = (struct sort_key){ .card = op_card(&b->ops[i]), .at = (uint32_t)i };
-		if (i > start && order[i].card < order[i - 1].card)
-			sorted = false;
 	}
 }
 
@@ -526,7 +547,7 @@ int sqlite_commit(struct committer *w, struct store_batch *b)
 			       STORE_OK :
 			       conn_asked(c, "batch %llu after batch %llu", (unsigned long long)b->batch_no,
 					  (unsigned long long)w->last_batch);
-	order_make(w->order, b);
+	order_make(w, b);
 	err = st_run(c, c->st[S_BEGIN_WRITE]);
 	if (err)
 		return err;

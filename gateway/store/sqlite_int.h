@@ -103,6 +103,7 @@ enum stmt_id {
 	S_META_PUT,
 	/* reading, on both connections */
 	S_CARD,
+	S_PARTS_ANY,
 	S_KEYSETS,
 	S_TXN_OF_CARD,
 	S_CMD_LAST_SCRIPT,
@@ -139,7 +140,8 @@ struct conn {
 	sqlite3 *db;
 	const char *path;
 	sqlite3_stmt *st[_STMTS];
-	bool reading; /* a read transaction is open */
+	bool reading;  /* a read transaction is open */
+	bool no_parts; /* por_part is known to be empty: its only writer is this connection */
 	struct conn_fail fail;
 };
 void stmt_text(char out[SQL_TEXT_MAX], enum stmt_id id);
@@ -176,7 +178,7 @@ struct sort_key {
 struct committer {
 	struct conn *c;
 	uint64_t last_batch;
-	struct sort_key *order; /* STORE_BATCH_OPS_MAX long */
+	struct sort_key *order, *spare; /* STORE_BATCH_OPS_MAX long */
 };
 int sqlite_commit(struct committer *w, struct store_batch *b);
 int sqlite_fetch(struct conn *c, struct store_fetch *f);

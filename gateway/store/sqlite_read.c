@@ -79,28 +79,39 @@ static int bundle_packet(struct conn *c, struct card_bundle *out)
 	return rc < 0 ? rc : len < 0 ? len : 0;
 }
 
-/* The card itself.  Whether it has fragments is asked with it, because to sort even none of them costs more than all the
- * rest of the card.  1 there, 0 no such card, or an error. */
-static int bundle_card(struct conn *c, uint64_t card, struct card_bundle *out, bool *parts)
+/* The card itself.  1 there, 0 no such card, or an error. */
+static int bundle_card(struct conn *c, uint64_t card, struct card_bundle *out)
 {
 	sqlite3_stmt *st = c->st[S_CARD];
 	int err = 0, rc;
 
 	bind_id(st, 1, card);
 	rc = st_row(c, st);
-	if (rc > 0) {
-		*parts = sqlite3_column_int(st, t_card.n) != 0;
+	if (rc > 0)
 		err = row_read(c, &t_card, st, 0, &out->card);
-	}
 	sqlite3_reset(st);
 	return err ? err : rc;
 }
 
+/* 1, 0 or an error. */
+static int parts_any(struct conn *c, uint64_t card)
+{
+	int rc;
+
+	bind_id(c->st[S_PARTS_ANY], 1, card);
+	rc = st_row(c, c->st[S_PARTS_ANY]);
+	sqlite3_reset(c->st[S_PARTS_ANY]);
+	return rc;
+}
+
+/* Asked for only where there are any: to sort even none of them costs more than all the rest of the card. */
 static int bundle_parts(struct conn *c, struct card_bundle *out)
 {
 	sqlite3_stmt *st = c->st[S_PARTS];
-	int n;
+	int n = c->no_parts ? 0 : parts_any(c, out->card.id);
 
+	if (n <= 0)
+		return n;
 	bind_id(st, 1, out->card.id);
 	sqlite3_bind_int(st, 2, CARD_PARTS_MAX);
 	n = rows_read(c, st, &t_part, out->part, sizeof(out->part[0]), CARD_PARTS_MAX);
@@ -132,7 +143,7 @@ static int bundle_cmds(struct conn *c, struct card_bundle *out)
 }
 
 /* What belongs to out->card; the transaction is read here unless the caller has it. */
-static int bundle_fill(struct conn *c, struct card_bundle *out, bool query, bool parts)
+static int bundle_fill(struct conn *c, struct card_bundle *out, bool query)
 {
 	int n;
 
@@ -146,7 +157,7 @@ static int bundle_fill(struct conn *c, struct card_bundle *out, bool query, bool
 	if (n < 0)
 		return n;
 
-	n = parts ? bundle_parts(c, out) : 0;
+	n = bundle_parts(c, out);
 	if (n < 0)
 		return n;
 
@@ -157,18 +168,17 @@ static int bundle_fill(struct conn *c, struct card_bundle *out, bool query, bool
 /* 1 there, 0 no such card, or an error. */
 static int bundle_read(struct conn *c, uint64_t card, const struct txn_row *txn, bool query, struct card_bundle *out)
 {
-	bool parts = false;
 	int n;
 
 	memset(out, 0, sizeof(*out));
-	n = bundle_card(c, card, out, &parts);
+	n = bundle_card(c, card, out);
 	if (n <= 0)
 		return n;
 	if (txn) {
 		out->txn = *txn;
 		out->has_txn = true;
 	}
-	n = bundle_fill(c, out, query, parts);
+	n = bundle_fill(c, out, query);
 	return n < 0 ? n : 1;
 }
 

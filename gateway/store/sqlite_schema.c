@@ -260,7 +260,8 @@ static const char *const stmts[_STMTS] = {
 	[S_OUTBOX_PUT] = "INSERT OR REPLACE INTO outbox({outbox:}) VALUES({outbox?})",
 	[S_META_PUT] = "INSERT OR REPLACE INTO meta VALUES(?1,?2)",
 
-	[S_CARD] = "SELECT {card},EXISTS(SELECT 1 FROM por_part WHERE card=?1) FROM card WHERE id=?1",
+	[S_CARD] = "SELECT {card} FROM card WHERE id=?1",
+	[S_PARTS_ANY] = "SELECT 1 FROM por_part WHERE card=?1 LIMIT 1",
 	[S_KEYSETS] = "SELECT {keyset} FROM keyset WHERE id>=?1*16 AND id<?1*16+16 ORDER BY id",
 	[S_TXN_OF_CARD] =
 		"SELECT {txn},txn.state=1 OR txn.state=0 AND (SELECT state FROM campaign WHERE id=txn.campaign)<>5 "

@@ -393,6 +393,7 @@ static void sq_free(struct store_sqlite *s)
 	free(s->queries.r);
 	free(s->done.r);
 	free(s->committer.order);
+	free(s->committer.spare);
 	free(s);
 }
 
@@ -476,6 +477,17 @@ static int last_batch_read(struct conn *c, uint64_t *out)
 	return !rc ? conn_corrupt(c, "the number of the last batch is missing") : rc > 0 ? 0 : rc;
 }
 
+static bool parts_none(struct conn *c)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = conn_err(c, sqlite3_prepare_v2(c->db, "SELECT 1 FROM por_part LIMIT 1", -1, &st, NULL));
+
+	if (!rc)
+		rc = st_row(c, st);
+	sqlite3_finalize(st);
+	return !rc;
+}
+
 static int conns_open(struct store_sqlite *s, const char *dir, char *err, size_t cap)
 {
 	int rc;
@@ -503,6 +515,7 @@ static int conns_open(struct store_sqlite *s, const char *dir, char *err, size_t
 		conn_why(&s->rconn, rc, err, cap);
 		return -1;
 	}
+	s->wconn.no_parts = parts_none(&s->wconn);
 	sqlite3_wal_hook(s->wconn.db, wal_hook, s);
 	return 0;
 }
@@ -554,11 +567,12 @@ struct store *store_sqlite_open(const struct store_sqlite_cfg *cfg, char *err, s
 	s->lock_fd = -1;
 	s->committer.c = &s->wconn;
 	s->committer.order = malloc(STORE_BATCH_OPS_MAX * sizeof(*s->committer.order));
+	s->committer.spare = malloc(STORE_BATCH_OPS_MAX * sizeof(*s->committer.spare));
 	pthread_mutex_init(&s->mutex, NULL);
 	pthread_cond_init(&s->work, NULL);
 	pthread_cond_init(&s->query, NULL);
 	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->event_fd < 0 || !s->committer.order || !ring_init(&s->todo, queue_max) ||
+	if (s->event_fd < 0 || !s->committer.order || !s->committer.spare || !ring_init(&s->todo, queue_max) ||
 	    !ring_init(&s->queries, queue_max) || !ring_init(&s->done, 2 * queue_max + 2)) {
 		snprintf(err, err_cap, "%s: no memory or no file descriptor for the store", cfg->dir);
 		goto fail;
