@@ -67,6 +67,7 @@ static void heard_cut(struct watched_card *c, unsigned n)
 void check_free(struct world *w)
 {
 	backup_free(w);
+	free(w->ends_told);
 	for (unsigned i = 0; i < w->sc.cards; i++) {
 		for (unsigned k = 0; k < w->watch[i].n_cmds; k++)
 			free(w->watch[i].cmd[k].packet);
@@ -95,6 +96,33 @@ void check_octets(struct world *w, const char *where, const uint8_t *p, size_t l
 	for (size_t i = 0; i + KEY_WINDOW <= len; i++)
 		if (prefix_known(w, (unsigned)p[i] << 8 | p[i + 1]))
 			compare_keys(w, where, p + i);
+}
+
+/* One line per finished command: who counts them must not count a repeated answer.  Another end may follow (a late proof). */
+void check_end_told(struct world *w, const char *line)
+{
+	const char *status = strstr(line, " status=");
+	size_t len = status ? strcspn(status + 1, " ") : 0;
+	uint64_t what;
+
+	if (strncmp(line, "cmd=", 4) || !status)
+		return;
+	what = strtoull(line + 4, NULL, 10) * 31 + hash_octets((const uint8_t *)status + 1, len);
+	for (unsigned i = 0; i < w->n_ends_told; i++)
+		if (w->ends_told[i] == what)
+			check_fail(w, "told-once", "the log tells the same end of a command twice: %s", line);
+	if (w->n_ends_told == w->cap_ends_told) {
+		unsigned cap = w->cap_ends_told ? 2 * w->cap_ends_told : 64;
+		uint64_t *p = realloc(w->ends_told, cap * sizeof(*p));
+
+		if (!p) {
+			check_fail(w, "harness", "out of memory");
+			return;
+		}
+		w->ends_told = p;
+		w->cap_ends_told = cap;
+	}
+	w->ends_told[w->n_ends_told++] = what;
 }
 
 static int nibble(char c)

@@ -52,6 +52,7 @@ enum sim_break {
 	BREAK_LEAK_KEY,	     /* somebody logs a key */
 	BREAK_MUTE_CARD,     /* one card is never reached again */
 	BREAK_FOLLOW_WALL,   /* the gateway's clock does what the wall clock does */
+	BREAK_TELL_TWICE,    /* the end of a command is told to the log once more */
 	BREAK_SAME_EPOCH,    /* a backup is put back and nobody notices */
 	BREAK_CHANGE_BATCH,  /* a commit that comes again after a failure is another one */
 	BREAK_PLAN_ANEW,     /* between two lives somebody plans anew whatever was under way */
@@ -241,6 +242,8 @@ struct world {
 	struct plan plan[SIM_PLAN_MAX];
 	unsigned n_plan;
 
+	uint64_t *ends_told; /* in this life, each once */
+	unsigned n_ends_told, cap_ends_told;
 	uint32_t key_prefix[2048]; /* bit map over the first two octets of every key */
 	uint64_t stat_turns, stat_submits, stat_ups, stat_commits;
 
@@ -325,6 +328,7 @@ void check_submit(struct world *w, const struct link_submit *s);
 unsigned check_runs(const struct world *w, unsigned card); /* of scripts, by the card */
 void check_answered(struct world *w, uint32_t card, const uint8_t *ud, size_t len);
 void check_text(struct world *w, const char *where, const char *text);
+void check_end_told(struct world *w, const char *line);
 void check_octets(struct world *w, const char *where, const uint8_t *p, size_t len);
 void check_cards(struct world *w);
 void check_ready(struct world *w);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,11 +36,14 @@ static const struct {
 	[BREAK_LEAK_KEY] = { "leak-key", "no-key-outside" },
 	[BREAK_MUTE_CARD] = { "mute-card", "all-finish" },
 	[BREAK_FOLLOW_WALL] = { "follow-wall", "steady-clock" },
+	[BREAK_TELL_TWICE] = { "tell-twice", "told-once" },
 	[BREAK_SAME_EPOCH] = { "same-epoch", "one-cntr-one-packet" },
 	[BREAK_CHANGE_BATCH] = { "change-batch", "same-batch" },
 	[BREAK_PLAN_ANEW] = { "plan-anew", "second-script" },
 };
 _Static_assert(ARRAY_SIZE(breaks) == _SIM_BREAKS, "every breakage has its row");
+
+static unsigned failures_max = FAILURES_MAX; /* of one process */
 
 struct shared {
 	volatile uint64_t n; /* of the seed being run */
@@ -49,7 +53,8 @@ struct shared {
 static int usage(void)
 {
 	fputs("usage: sim --seed S [--trace] [--break NAME] [--fail-nth N [--lie]]\n"
-	      "       sim --count N [--from S] [--jobs J] [--break NAME]\n"
+	      "       sim --count N [--from S] [--jobs J] [--break NAME] [--all]   stops after many failures, or does "
+	      "not\n"
 	      "       sim --fail-each --count N [--from S]   each call of the store fails once, in a run of its own\n"
 	      "       sim --file FILE      seeds that once failed, one per line, with their story\n"
 	      "       sim [--trace] --scn FILE...   scenarios that are written, not drawn\n"
@@ -133,7 +138,7 @@ static pid_t start_job(struct shared *sh, uint64_t from, uint64_t n, uint64_t co
 	pid = fork();
 	if (pid)
 		return pid;
-	for (; n < count && sh->failures < FAILURES_MAX; n += step) {
+	for (; n < count && sh->failures < failures_max; n += step) {
 		struct run r = { .seed = from + n, .broken = broken };
 
 		sh->n = n;
@@ -202,7 +207,7 @@ static int run_fail_each(uint64_t from, uint64_t n)
 		for (int lie = 0; lie < 2; lie++) {
 			struct run r = { .seed = seed, .lie = lie, .struck = true };
 
-			while (r.struck && failed < FAILURES_MAX) {
+			while (r.struck && failed < failures_max) {
 				r.fail_nth++;
 				if (run_one(&r))
 					passed++;
@@ -335,6 +340,10 @@ int main(int argc, char **argv)
 		}
 		if (!strcmp(arg, "--lie")) {
 			r.lie = true;
+			continue;
+		}
+		if (!strcmp(arg, "--all")) {
+			failures_max = UINT_MAX;
 			continue;
 		}
 		if (!strcmp(arg, "--fail-each")) {

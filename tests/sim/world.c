@@ -36,6 +36,9 @@ static void on_log(void *ctx, int level, const char *line)
 	char leak[2 * SIM_KEY_MAX + 8] = "key=";
 
 	check_text(w, "a log line", line);
+	check_end_told(w, line);
+	if (w->broken == BREAK_TELL_TWICE)
+		check_end_told(w, line);
 	if (w->broken == BREAK_LEAK_KEY) {
 		for (size_t i = 0; i < w->watch[0].key_len; i++)
 			snprintf(leak + 4 + 2 * i, 3, "%02x", w->watch[0].key[1][i]);
@@ -298,6 +301,7 @@ bool world_boot(struct world *w)
 
 	w->lives++;
 	w->dead = w->ready_seen = w->query_failed = false;
+	w->n_ends_told = 0;
 	w->life_commits = 0;
 	w->clock = (struct env_clock){ 0 };
 	read_clock(w);
