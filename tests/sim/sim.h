@@ -52,6 +52,7 @@ enum sim_break {
 	BREAK_LEAK_KEY,	     /* somebody logs a key */
 	BREAK_MUTE_CARD,     /* one card is never reached again */
 	BREAK_FOLLOW_WALL,   /* the gateway's clock does what the wall clock does */
+	BREAK_FALSE_WORDS,   /* the report says "never sent" of a card that has moved */
 	BREAK_TELL_TWICE,    /* the end of a command is told to the log once more */
 	BREAK_SAME_EPOCH,    /* a backup is put back and nobody notices */
 	BREAK_CHANGE_BATCH,  /* a commit that comes again after a failure is another one */

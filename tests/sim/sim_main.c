@@ -36,6 +36,7 @@ static const struct {
 	[BREAK_LEAK_KEY] = { "leak-key", "no-key-outside" },
 	[BREAK_MUTE_CARD] = { "mute-card", "all-finish" },
 	[BREAK_FOLLOW_WALL] = { "follow-wall", "steady-clock" },
+	[BREAK_FALSE_WORDS] = { "false-words", "honest-end" },
 	[BREAK_TELL_TWICE] = { "tell-twice", "told-once" },
 	[BREAK_SAME_EPOCH] = { "same-epoch", "one-cntr-one-packet" },
 	[BREAK_CHANGE_BATCH] = { "change-batch", "same-batch" },

@@ -254,6 +254,8 @@ static void spoil(struct world *w, struct store_batch *b)
 		}
 		if (w->broken == BREAK_WRONG_LINE && op->kind == ST_TXN_PUT)
 			((struct txn_row *)op->row)->sms_parts++;
+		if (w->broken == BREAK_FALSE_WORDS && op->kind == ST_TXN_PUT)
+			strcpy(((struct txn_row *)op->row)->reason, "deadline passed, never sent");
 		if (w->broken == BREAK_UNFENCE && op->kind == ST_CMD_PUT) {
 			struct cmd_row *cmd = op->row;
 
