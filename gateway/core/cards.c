@@ -209,13 +209,16 @@ struct card *card_load(struct gw *gw, const struct card_bundle *b)
 	return c;
 }
 
-/* Under which IMSI is the card reached?  Once a script has left, the card may live under either: what was last heard from it
+/* Under which number is the card reached?  Once a script has left, the card may live under either: what was last heard from it
  * decides, and where nothing was, attempts take turns.  True: the new one. */
 bool card_address_turn(const struct gw *gw, const struct card *c)
 {
 	const struct txn_row *t = &c->b.txn;
 
-	if (!gw->cfg.address_by_imsi || txn_ended(t->state) || !strcmp(t->new_imsi, c->b.card.imsi))
+	if (txn_ended(t->state))
+		return false;
+	if (gw->cfg.address_by_imsi ? !strcmp(t->new_imsi, c->b.card.imsi) :
+				      !*t->new_msisdn || !strcmp(t->new_msisdn, c->b.card.msisdn))
 		return false;
 	if (c->heard == HEARD_OLD || c->heard == HEARD_NEW)
 		return c->heard == HEARD_NEW;
@@ -224,11 +227,14 @@ bool card_address_turn(const struct gw *gw, const struct card *c)
 
 void card_heard(struct card *c, const struct ota_addr *from)
 {
-	if (from->npi != 6)
+	const char *now = from->npi == 6 ? c->b.card.imsi : c->b.card.msisdn;
+	const char *then = from->npi == 6 ? c->b.txn.new_imsi : c->b.txn.new_msisdn;
+
+	if (!strcmp(now, then))
 		return;
-	if (!strcmp(from->digits, c->b.txn.new_imsi))
+	if (!strcmp(from->digits, then))
 		c->heard = HEARD_NEW;
-	else if (!strcmp(from->digits, c->b.card.imsi))
+	else if (!strcmp(from->digits, now))
 		c->heard = HEARD_OLD;
 }
 

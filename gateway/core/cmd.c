@@ -18,6 +18,7 @@
 #define LAUNCH_RETRY_MS	 1000
 #define WINDOW_SPREAD_MS 600000 /* what waits for an opening comes within so long, or within a quarter of the window */
 #define ABSENT_ASK	 3	/* times silent_max: refused attempts after which the card is asked all the same */
+#define ALERT_OWN_MS	 60000	/* an alert that comes so soon after an attempt may be of that attempt's own making */
 #define EXACT_ASK	 5 /* times silent_max: unanswered attempts in counter mode 11 before the next value is tried */
 
 static const struct {
@@ -208,20 +209,44 @@ static bool window_waits(struct gw *gw, struct card *c, struct cmd_row *cmd)
 	return true;
 }
 
+/* Read-backs of this transaction, newest first, to which the card has said nothing at all. */
+static unsigned silent_probes(const struct card *c)
+{
+	unsigned n = 0;
+
+	while (n < c->b.n_cmds && c->b.cmd[n].txn == c->b.txn.id && c->b.cmd[n].kind == CMD_READBACK &&
+	       c->b.cmd[n].por_status == 255 && c->b.cmd[n].hint == 255)
+		n++;
+	return n;
+}
+
+/* No more attempts.  A card that was reached, and has said nothing to many questions, needs a person; one that was not may be a
+ * phone that is switched off. */
+static void expire(struct gw *gw, struct card *c, struct cmd_row *cmd, const char *why)
+{
+	bool reached = c->b.txn.evidence != 255 && c->b.txn.evidence >= 2;
+
+	if (reached && silent_probes(c) >= gw->cfg.retry.probes_max)
+		cmd_give_up(gw, c, cmd, CMD_EXPIRED, TXN_QUARANTINED,
+			    "messages arrive, and the card answers no question");
+	else
+		cmd_give_up(gw, c, cmd, CMD_EXPIRED, TXN_EXPIRED, why);
+}
+
 void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 {
 	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
 	char why[64];
 
 	if (gw->now_ms >= cmd->deadline_ms) {
-		cmd_give_up(gw, c, cmd, CMD_EXPIRED, TXN_EXPIRED,
-			    may_have_run(gw, cmd) ? "deadline passed without an authenticated answer" :
-						    "deadline passed, never sent");
+		expire(gw, c, cmd,
+		       may_have_run(gw, cmd) ? "deadline passed without an authenticated answer" :
+					       "deadline passed, never sent");
 		return;
 	}
 	if (c->b.txn.attempts >= gw->cfg.retry.attempts_max) {
 		snprintf(why, sizeof(why), "%u attempts without an authenticated answer", c->b.txn.attempts);
-		cmd_give_up(gw, c, cmd, CMD_EXPIRED, TXN_EXPIRED, why);
+		expire(gw, c, cmd, why);
 		return;
 	}
 	if (window_waits(gw, c, cmd))
@@ -232,9 +257,11 @@ void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 		return;
 	}
 	if (silent_too_long(gw, camp, cmd)) {
+		uint64_t jump = cmd->kind == CMD_READBACK ? counter_jump(silent_probes(c)) : 0;
+
 		/* some cards say nothing to a packet they have seen, and some networks call a card's refusal absence: the same
-		 * octets for ever would never tell */
-		cmd_fence(gw, c, cmd, 0);
+		 * octets for ever would never tell.  To a counter that is behind, some cards say nothing either */
+		cmd_fence(gw, c, cmd, jump);
 		return;
 	}
 	if (c->b.packet_cmd != cmd->id || !c->b.packet_len) {
@@ -282,7 +309,7 @@ static uint64_t exact_counter(struct gw *gw, const struct card *c, struct keyset
 		return 0;
 	if (!last || last->txn == c->b.txn.id)
 		return counter_take(k, 0, gw->cfg.epoch);
-	if (kind != CMD_READBACK || (last->kind != CMD_READBACK && last->born_ms < gw->start_ms))
+	if (kind != CMD_READBACK || (last->kind != CMD_READBACK && last->id < gw->first_cmd))
 		return 0;
 	return k->cntr;
 }
@@ -415,13 +442,24 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 		launch(gw, c, cmd);
 }
 
+/* Commands have gone out under this keyset in this epoch, and the card has answered none of them. */
+static bool unproven(const struct gw *gw, const struct card *c, const struct keyset_row *k)
+{
+	bool taken = false;
+
+	for (unsigned i = 0; i < c->b.n_cmds; i++)
+		taken |= c->b.cmd[i].kvn == k->kvn && c->b.cmd[i].epoch == gw->cfg.epoch;
+	return taken && !k->cntr_proven;
+}
+
 bool cmd_must_ask(struct gw *gw, struct card *c)
 {
 	const struct campaign *camp = campaign_by_id(gw, c->b.txn.campaign);
 	const struct keyset_row *k = card_keyset(c, camp->profile.kvn);
 
 	/* a transaction that a restored store calls planned may have run already */
-	return k && (!counter_owned(k, gw->cfg.epoch) || (counts_exactly(camp) && unsettled(c, k)));
+	return k &&
+	       (!counter_owned(k, gw->cfg.epoch) || unproven(gw, c, k) || (counts_exactly(camp) && unsettled(c, k)));
 }
 
 void cmd_prepare(struct gw *gw, struct card *const *cards, unsigned n, enum cmd_kind kind, uint64_t cntr_step)
@@ -454,6 +492,22 @@ void cmd_prepare(struct gw *gw, struct card *const *cards, unsigned n, enum cmd_
 
 /* ------------------------------------------------------------------------------------------- waiting and settling */
 
+/* Attempts since the card was last heard with a right MAC.  A question goes on where the script before it stopped: asking does not
+ * make an absent phone come back sooner. */
+static unsigned unheard_attempts(const struct card *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->b.n_cmds; i++) {
+		const struct cmd_row *cmd = &c->b.cmd[i];
+
+		if (cmd->txn != c->b.txn.id || cmd->por_status != 255)
+			break;
+		n += cmd->attempt;
+	}
+	return n ? n : 1;
+}
+
 void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct fail *why)
 {
 	const struct retry_policy *rp = &gw->cfg.retry;
@@ -470,16 +524,14 @@ void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct f
 	txn_obstacle(gw, c, why->cls, why->code);
 	if (why->cls == FAIL_SUBS_PERM || why->cls == FAIL_CONFIG || why->cls == FAIL_CARD_PERM) {
 		/* the network will not take it.  If an earlier attempt got out, the card may have run it: a person must look */
-		if (cmd->kind == CMD_READBACK || cmd->attempt > 1 || cmd->sent_ms)
+		if (cmd->kind == CMD_READBACK || cmd->attempt > 1 || cmd->sent_ms || cmd->silent || why->maybe_ran)
 			cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why->what ? why->what : "refused");
 		else
 			cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why->what ? why->what : "refused");
 		return;
 	}
-	tries = cmd->attempt ? cmd->attempt : 1;
-	if (why->cls == FAIL_ABSENT && cmd->kind == CMD_READBACK && !cmd->sent_ms)
-		tries = c->b.txn.attempts; /* asked because of long absence: that goes on, and does not begin anew */
-	if (!retry_counts(why->cls)) {	   /* congestion and lost links do not use attempts up */
+	tries = unheard_attempts(c);
+	if (!retry_counts(why->cls)) { /* congestion and lost links do not use attempts up */
 		if (cmd->attempt)
 			cmd_attempt_back(gw, c, cmd);
 		if (cmd->stalls < UINT8_MAX)
@@ -579,6 +631,20 @@ void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_t stat
 	}
 }
 
+/* The card cannot do it now: it is asked what it holds when it has had some time, more with each round. */
+void cmd_settle_later(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_t status)
+{
+	const struct retry_policy *rp = &gw->cfg.retry;
+	unsigned rounds = (unsigned)c->b.txn.scripts + c->b.txn.probes;
+
+	cmd->hint = status;
+	txn_obstacle(gw, c, FAIL_CARD_TRANSIENT, status);
+	if (cmd->state == CMD_PREPARED)
+		return; /* looked at when the attempt is through */
+	cmd_state_set(gw, c, cmd, CMD_SENT);
+	cmd_due(gw, c, cmd, retry_at(rp, FAIL_CARD_TRANSIENT, rounds, gw->now_ms, env_random_u32(gw->deps.env)));
+}
+
 void cmd_timer(struct gw *gw, struct card *c)
 {
 	struct cmd_row *cmd = card_open_cmd(c, NULL);
@@ -670,10 +736,12 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 		    (f->accepted || f->unknown || f->fail.cls == FAIL_UNKNOWN || f->fail.maybe_ran))
 			unanswered(cmd);
 		cmd_wait(gw, c, cmd, &f->fail);
+		c->tried_ms = gw->now_ms;
 		if (c->alert_ms < f->first_ms)
 			c->heard = HEARD_NOTHING;
-		if (c->alert_ms >= f->first_ms)
-			cmd_on_presence(gw, c); /* the card came back while we were being refused */
+		else
+			cmd_on_alert(gw,
+				     c); /* the card came back while we were being refused, or that was our paging */
 		return;
 	}
 	if (f->accepted == f->segs && cmd->txn == c->b.txn.id)
@@ -714,19 +782,39 @@ void cmd_on_receipt(struct gw *gw, struct card *c, struct cmd_row *cmd, const st
 	cmd_due(gw, c, cmd, due);
 }
 
-void cmd_on_presence(struct gw *gw, struct card *c)
+static void wake_at(struct gw *gw, struct card *c, int64_t due_ms)
 {
 	struct cmd_row *cmd = card_open_cmd(c, NULL);
 	struct stub *s = stub_find(gw, c->b.card.id);
-	int64_t due = c->b.txn.last_try_ms;
 
 	if (!cmd || !s || cmd->state != CMD_WAIT_PRESENCE)
 		return;
-	/* OsmoMSC also alerts for the connection of our own failed delivery: not faster than the first delay.  A last try that
-	 * lies ahead is of before the clock was set back */
-	due = (due < gw->now_ms ? due : gw->now_ms) + gw->cfg.retry.first_ms;
-	if (due < gw->now_ms)
-		due = gw->now_ms;
-	if (due < s->due_ms)
-		cmd_due(gw, c, cmd, due);
+	if (due_ms < gw->now_ms)
+		due_ms = gw->now_ms;
+	if (due_ms < s->due_ms)
+		cmd_due(gw, c, cmd, due_ms);
+}
+
+/* A last try that lies ahead is of before the clock was set back. */
+static int64_t last_try(const struct gw *gw, const struct card *c)
+{
+	return c->b.txn.last_try_ms < gw->now_ms ? c->b.txn.last_try_ms : gw->now_ms;
+}
+
+/* The card has spoken.  Not faster than the first delay: it may be busy with what we have sent. */
+void cmd_on_presence(struct gw *gw, struct card *c)
+{
+	wake_at(gw, c, last_try(gw, c) + gw->cfg.retry.first_ms);
+}
+
+/* The network says that the card is there.  OsmoMSC says so also for the connection of our own failed delivery: an alert that comes
+ * so soon after an attempt brings the next one forward, but less and less. */
+void cmd_on_alert(struct gw *gw, struct card *c)
+{
+	if (gw->now_ms - c->tried_ms >= ALERT_OWN_MS)
+		cmd_on_presence(gw, c);
+	else
+		wake_at(gw, c,
+			retry_at(&gw->cfg.retry, FAIL_ABSENT, (unheard_attempts(c) + 1) / 2, last_try(gw, c),
+				 1u << 31));
 }

@@ -518,7 +518,7 @@ static void load_done(struct store_query *q, int rc)
 	}
 	switch (gw->phase) {
 	case LOAD_TOTALS:
-		gw->next_cmd = ((struct store_totals *)gw->load_buf)->max_cmd + 1;
+		gw->next_cmd = gw->first_cmd = ((struct store_totals *)gw->load_buf)->max_cmd + 1;
 		gw->committed = ((struct store_totals *)gw->load_buf)->max_batch;
 		gw->batch_no = gw->committed + 1;
 		gw->phase = LOAD_CAMPAIGNS;
@@ -565,7 +565,7 @@ static void load_done(struct store_query *q, int rc)
 
 void gw_start(struct gw *gw, int64_t now_ms)
 {
-	gw->now_ms = gw->start_ms = now_ms;
+	gw->now_ms = now_ms;
 	gw->phase = LOAD_TOTALS;
 	load_ask(gw, Q_TOTALS, 0, 0, 1);
 }
@@ -601,7 +601,7 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 			c->alert_ms = c->b.card.last_seen_ms = gw->now_ms;
 			if (gw->now_ms - c->seen_written_ms >= SEEN_WRITE_MS)
 				card_dirty(gw, c, DIRTY_CARD);
-			cmd_on_presence(gw, c);
+			cmd_on_alert(gw, c);
 		}
 		return;
 	}

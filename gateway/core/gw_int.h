@@ -83,6 +83,7 @@ struct card {
 	unsigned pins;	       /* flights */
 	uint64_t change_batch; /* batch with its last change; evicted only when that is durable */
 	int64_t alert_ms;      /* last alert_notification, this process life only */
+	int64_t tried_ms;      /* last attempt that was refused, this process life only */
 	enum { HEARD_NOTHING, HEARD_OLD, HEARD_NEW } heard; /* under which IMSI; until an attempt there fails */
 	int64_t seen_written_ms;
 	struct receipts receipts;
@@ -170,8 +171,7 @@ enum load_phase { LOAD_IDLE, LOAD_TOTALS, LOAD_CAMPAIGNS, LOAD_PROFILE, LOAD_COU
 struct gw {
 	struct gw_cfg cfg;
 	struct gw_deps deps;
-	int64_t now_ms;	  /* of the step that runs */
-	int64_t start_ms; /* of this process life */
+	int64_t now_ms; /* of the step that runs */
 	char fatal[GW_ALARM_MAX];
 
 	/* events */
@@ -234,7 +234,7 @@ struct gw {
 	struct campaign campaign[CAMPAIGNS_MAX];
 	uint8_t campaign_hint[CAMPAIGNS_MAX]; /* by id, modulo: index of the one found there last */
 	unsigned n_campaigns, claim_turn;
-	uint64_t next_cmd;
+	uint64_t next_cmd, first_cmd; /* first_cmd: of this process life */
 
 	/* start */
 	enum load_phase phase;
@@ -338,6 +338,7 @@ void cmd_attempt_back(struct gw *gw, struct card *c, struct cmd_row *cmd);
 void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd);
 void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f);
 void cmd_on_presence(struct gw *gw, struct card *c);
+void cmd_on_alert(struct gw *gw, struct card *c);
 void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct fail *why);
 void cmd_params(const struct cmd_row *cmd, uint32_t set, struct ota_cmd_params *p);
 
@@ -354,6 +355,7 @@ void cmd_due(struct gw *gw, struct card *c, struct cmd_row *cmd, int64_t due_ms)
 bool cmd_interim(const struct gw *gw, const struct cmd_row *cmd, uint8_t status);
 void cmd_fence(struct gw *gw, struct card *c, struct cmd_row *cmd, uint64_t jump);
 void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_t status);
+void cmd_settle_later(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_t status);
 
 /* ---- settle.c: what a card's answer leads to ---- */
 void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status);

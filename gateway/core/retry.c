@@ -15,7 +15,7 @@ void retry_policy_default(struct retry_policy *p)
 		.first_ms = 30 * SECOND_MS,
 		.max_ms = 6 * HOUR_MS,
 		.jitter_pct = 10,
-		.attempts_max = 40,
+		.attempts_max = 100,	   /* so that the deadline comes first */
 		.busy_ms = 30 * SECOND_MS, /* a toolkit session ends by itself */
 		.congest_ms = 5 * SECOND_MS,
 		.mem_ms = 30 * MINUTE_MS, /* the alert for free memory usually comes first */

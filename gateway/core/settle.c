@@ -194,8 +194,13 @@ static bool script_was_taken(const struct gw *gw, const struct card *c, uint64_t
 	const struct campaign *camp = campaign_by_id((struct gw *)gw, c->b.txn.campaign);
 	const struct cmd_row *cmd = last_script(c);
 
-	return cmd && cmd->por_status != 255 && proven_before && proven_before < cmd->cntr &&
-	       profile_por_meaning(&camp->profile, cmd->por_status) == POR_MEANS_CNTR_LOW;
+	enum por_meaning m;
+
+	if (!cmd || cmd->por_status == 255)
+		return false;
+	m = profile_por_meaning(&camp->profile, cmd->por_status);
+	/* "the answer follows" is said of a command that was taken */
+	return m == POR_MEANS_INTERIM || (m == POR_MEANS_CNTR_LOW && proven_before && proven_before < cmd->cntr);
 }
 
 static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct answer *a,
@@ -317,7 +322,11 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 		/* proof that this packet did not run; a read-back proves nothing about the script before it */
 		cmd_give_up(gw, c, cmd, CMD_FAILED, cmd->kind == CMD_READBACK ? TXN_QUARANTINED : TXN_FAILED, why);
 		return;
-	default: /* counter low or high, memory, more time: what does the card hold? */
+	case POR_MEANS_TRANSIENT: /* no memory, more time: later */
+		if (open)
+			cmd_settle_later(gw, c, cmd, rsp->status);
+		return;
+	default: /* counter low or high: what does the card hold? */
 		if (open)
 			cmd_settle(gw, c, cmd, rsp->status);
 	}

@@ -244,6 +244,7 @@ uint64_t bed_campaign_with(struct bed *b, unsigned cards, unsigned kvn, const ch
 		if (new_msisdn)
 			snprintf(p.txn.new_msisdn, sizeof(p.txn.new_msisdn), "8829911%03u%02u",
 				 (unsigned)(row.id % 1000), i % 100);
+		memcpy(b->new_msisdn[i], p.txn.new_msisdn, sizeof(b->new_msisdn[i]));
 		memcpy(p.iccid, b->card[i].iccid, SIM_ICCID_LEN);
 		store_batch_add(batch, ST_TXN_PLAN, &p, NULL, 0);
 	}
@@ -326,7 +327,7 @@ static uint32_t load(struct bed *b, unsigned card, uint8_t kvn)
 static unsigned card_of(const struct bed *b, const struct ota_addr *dst)
 {
 	for (unsigned i = 0; i < b->n_cards; i++)
-		if (!strcmp(dst->digits, b->card[i].msisdn))
+		if (!strcmp(dst->digits, b->card[i].msisdn) || !strcmp(dst->digits, b->new_msisdn[i]))
 			return i;
 	fail_msg("a message for %s, who is nobody", dst->digits);
 	return 0;

@@ -41,8 +41,9 @@ struct bed {
 	struct gw *gw;
 	unsigned n_cards;
 	struct sim_card card[BED_CARDS_MAX];
-	uint64_t id[BED_CARDS_MAX];		    /* rows */
-	struct keyset_row keyset[BED_CARDS_MAX][2]; /* KVN 1 and, if the test gave one, 2 */
+	uint64_t id[BED_CARDS_MAX];			       /* rows */
+	char new_msisdn[BED_CARDS_MAX][MSISDN_DIGITS_MAX + 1]; /* promised by the last campaign, or "" */
+	struct keyset_row keyset[BED_CARDS_MAX][2];	       /* KVN 1 and, if the test gave one, 2 */
 	unsigned n_keysets;
 	uint64_t next_token, answered; /* of messages: given out; answered, none was lost so far */
 	uint64_t n_campaigns;
