@@ -85,7 +85,7 @@ static bool is_bind(uint32_t id)
 
 void session_cut(struct session *se)
 {
-	se->over = se->cut = true;
+	se->over = true;
 	se->out_at = se->out_len = 0;
 }
 
@@ -94,7 +94,7 @@ static void put(struct smsc *s, struct session *se, const uint8_t *p, size_t len
 {
 	uint8_t rubbish[SMSC_RUBBISH_MAX];
 
-	if (se->cut || !mood_speaks(s, se))
+	if (!mood_speaks(s, se))
 		return;
 	if (s->door[se->door].mood.kind == SMSC_RUBBISH && p[4] & 0x80 && !is_bind(p[7])) {
 		len = mood_rubbish(s, se, p, rubbish);

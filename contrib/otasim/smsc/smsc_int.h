@@ -18,7 +18,7 @@ struct sent {
 };
 
 struct session {
-	bool open, over, cut;
+	bool open, over;
 	unsigned door;
 	uint32_t serial; /* never reused, below 2^31 */
 	unsigned bound;

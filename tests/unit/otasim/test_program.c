@@ -307,6 +307,7 @@ static void test_control_commands(void **state)
 	control_until("what\n", "error commands are");
 	snprintf(ask, sizeof(ask), "power %s\n", card[3].iccid);
 	control_until(ask, "ok");
+	control_until("scenario\n", "0 passed, 0 failed");
 	control_until("calm\n", "ok");
 	control_until("verify /nonexistent\n", "error cannot verify");
 	control_until("quit\n", "ok");

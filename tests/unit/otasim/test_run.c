@@ -528,6 +528,66 @@ static void test_replays(void **state)
 	FAILS("cards 1\nend by 10m\ncard 1 silent to 30s\nexpect no replays\n", M);
 }
 
+static void send_part(struct gw *g, const uint8_t *ud, size_t len, bool udhi)
+{
+	struct smpp_pdu p = { .id = SMPP_SUBMIT_SM,
+			      .seq = ++g->seq,
+			      .sm = { .src = { 2, 1, "12345" },
+				      .dst = { 1, 1, g->o->fleet.cards[0].msisdn },
+				      .esm_class = udhi ? 0x40 : 0,
+				      .sm = { ud, len } } };
+
+	put(g, &p);
+}
+
+/* All parts of a message are one attempt; the rate counts PDUs, within any second. */
+static void test_parts_and_rate(void **state)
+{
+	static const uint8_t first[] = { 5, 0, 3, 7, 2, 1, 'a' }, second[] = { 5, 0, 3, 7, 2, 2, 'b' },
+			     wide[] = { 9, 0x70, 0, 8, 4, 1, 2, 2, 2, 0, 'c' }, broken[] = { 60, 0, 3 };
+	struct otasim *o = make("cards 1\nend at 1h\n");
+	struct gw *g = gw_new(o, H);
+
+	g->card[0].done = true; /* nothing by itself */
+	turn(g);
+	assert_true(g->bound);
+	send_part(g, first, sizeof(first), true);
+	send_part(g, second, sizeof(second), true);
+	assert_int_equal(run_card(o->run, 0)->attempts, 1);
+	assert_int_equal(run_card(o->run, 0)->submits, 2);
+	send_part(g, wide, sizeof(wide), true); /* part 2, after another element */
+	assert_int_equal(run_card(o->run, 0)->attempts, 1);
+	send_part(g, second, sizeof(second), false); /* no header: text that looks like one */
+	send_part(g, broken, sizeof(broken), true);
+	assert_int_equal(run_card(o->run, 0)->attempts, 3);
+	assert_int_equal(run_door(o->run, 0)->rate_max, 5);
+	g->now_ms += 1000; /* another second */
+	for (int i = 0; i < 4; i++)
+		send_part(g, first, sizeof(first), true);
+	assert_int_equal(run_door(o->run, 0)->rate_max, 5);
+	g->now_ms += 999; /* still the same */
+	send_part(g, first, sizeof(first), true);
+	send_part(g, first, sizeof(first), true);
+	assert_int_equal(run_door(o->run, 0)->rate_max, 6);
+	gw_free(g);
+	otasim_free(o);
+}
+
+/* What is waited for is settled as soon as enough cards have it. */
+static void test_enough_is_enough(void **state)
+{
+	struct otasim *o = make("cards 4\ncard 4 absent\nend at 1h\nexpect at least 75% of all imsi new by 30m\n");
+	struct gw *g = gw_new(o, M);
+	struct run_result res;
+
+	go(g, M);
+	run_result(o->run, 0, &res);
+	assert_int_equal(res.verdict, RUN_PASS);
+	assert_in_range(res.settled_ms, 1, 10 * S);
+	gw_free(g);
+	otasim_free(o);
+}
+
 /* All cards are named that have broken a limit, not the first one alone; the time is the first one's. */
 static void test_failures_are_collected(void **state)
 {
@@ -834,6 +894,8 @@ int main(void)
 		cmocka_unit_test(test_bad_days),
 		cmocka_unit_test(test_phones),
 		cmocka_unit_test(test_replays),
+		cmocka_unit_test(test_parts_and_rate),
+		cmocka_unit_test(test_enough_is_enough),
 		cmocka_unit_test(test_failures_are_collected),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_begins_with_the_first_connection),

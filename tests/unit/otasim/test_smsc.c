@@ -857,6 +857,22 @@ static void test_rubbish(void **state)
 	}
 	assert_int_equal(readable, 0);
 	assert_int_equal(f.card[0].messages, 0);
+	/* a proof that is on its way waits for better days */
+	mood(0, SMSC_HEALTHY);
+	{
+		int s = bound_as(SMPP_BIND_TRANSCEIVER);
+		struct oct ud = ud_of(0, 1);
+		struct smpp_pdu p = submit(0, 2, &ud);
+
+		say(s, &p);
+		mood(0, SMSC_RUBBISH);
+		go(3000);
+		assert_int_equal(f.card[0].truth.accepted, 1);
+		assert_int_equal(f.seen[SMSC_DELIVERED], 0);
+		mood(0, SMSC_HEALTHY);
+		go(3000);
+		assert_int_equal(f.seen[SMSC_DELIVERED], 1);
+	}
 }
 
 static void test_what_is_seen(void **state)
