@@ -230,8 +230,8 @@ void card_heard(struct card *c, const struct ota_addr *from)
 	const char *now = from->npi == 6 ? c->b.card.imsi : c->b.card.msisdn;
 	const char *then = from->npi == 6 ? c->b.txn.new_imsi : c->b.txn.new_msisdn;
 
-	if (!strcmp(now, then))
-		return;
+	if (!*then || !strcmp(now, then))
+		return; /* this number does not change: it says nothing of the other */
 	if (!strcmp(from->digits, then))
 		c->heard = HEARD_NEW;
 	else if (!strcmp(from->digits, now))
