@@ -735,7 +735,14 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 		if (f->next_seg == f->segs &&
 		    (f->accepted || f->unknown || f->fail.cls == FAIL_UNKNOWN || f->fail.maybe_ran))
 			unanswered(cmd);
-		cmd_wait(gw, c, cmd, &f->fail);
+		if (f->moved && f->fail.cls == FAIL_SUBS_PERM) {
+			/* not a word about the card, which has not moved yet; that it was heard meanwhile changes nothing */
+			const struct fail absent = { FAIL_ABSENT, f->fail.code, f->fail.what };
+
+			cmd_wait(gw, c, cmd, &absent);
+		} else {
+			cmd_wait(gw, c, cmd, &f->fail);
+		}
 		c->tried_ms = gw->now_ms;
 		if (c->alert_ms < f->first_ms)
 			c->heard = HEARD_NOTHING;

@@ -229,6 +229,7 @@ static struct flight *pick(struct gw *gw, unsigned link, unsigned room, int64_t 
 		gw->link_current[link] = prep_pop(gw);
 		f->link = link;
 		f->first_ms = now_ms;
+		f->moved = card_address_turn(gw, c);
 		return f;
 	}
 	return NULL;
@@ -250,7 +251,6 @@ bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms,
 	const struct campaign *camp;
 	struct flight *f;
 	struct card *c;
-	bool moved;
 	struct cmd_row *cmd;
 	int n;
 
@@ -279,13 +279,12 @@ bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms,
 		.want_report = gw->cfg.want_report || (OTA_SPI2_POR(cmd->spi[1]) && !OTA_SPI2_SUBMIT(cmd->spi[1])),
 		.validity_s = validity_s(gw, cmd, now_ms),
 	};
-	moved = card_address_turn(gw, c);
 	if (gw->cfg.address_by_imsi) {
 		out->dst = (struct ota_addr){ .ton = 0, .npi = 6 };
-		memcpy(out->dst.digits, moved ? c->b.txn.new_imsi : c->b.card.imsi, sizeof(c->b.card.imsi));
+		memcpy(out->dst.digits, f->moved ? c->b.txn.new_imsi : c->b.card.imsi, sizeof(c->b.card.imsi));
 	} else {
 		out->dst = (struct ota_addr){ .ton = 1, .npi = 1 };
-		memcpy(out->dst.digits, moved ? c->b.txn.new_msisdn : c->b.card.msisdn, sizeof(c->b.card.msisdn));
+		memcpy(out->dst.digits, f->moved ? c->b.txn.new_msisdn : c->b.card.msisdn, sizeof(c->b.card.msisdn));
 	}
 	gw->outstanding++;
 	gw->link_flying[link]++;

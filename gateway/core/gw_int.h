@@ -118,6 +118,7 @@ struct flight {
 	uint8_t accepted, unknown;
 	uint8_t kept;	  /* handed out, but the link did not take it */
 	bool aborted;	  /* nothing more is handed out */
+	bool moved;	  /* to the numbers that the card is about to get; decided once for all segments */
 	struct fail fail; /* worst refusal */
 	int64_t first_ms; /* first segment handed out */
 	unsigned link;

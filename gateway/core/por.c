@@ -92,7 +92,8 @@ static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
 		r = try_cmd(gw, c, cmd, pkt, len, scratch, &rsp);
 		if (r == POR_MATCHED) {
 			bool earlier = cmd->txn != c->b.txn.id;
-			bool again = cmd->state == CMD_DONE || cmd->por_status == rsp.status;
+			bool again = cmd->state == CMD_DONE || cmd->por_status == rsp.status ||
+				     (i > 0 && rsp.status == OTA_POR_CNTR_LOW); /* says nothing, see cmd_on_por() */
 
 			story_por(gw, c->b.card.id, cmd->id, STORY_POR, pkt, len,
 				  earlier ? "PoR of an earlier transaction" :

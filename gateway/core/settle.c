@@ -297,6 +297,12 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 		gw->stats.por_duplicate++;
 		return;
 	}
+	if (p && cmd != &c->b.cmd[0] && profile_por_meaning(p, rsp->status) == POR_MEANS_CNTR_LOW) {
+		/* a question with a higher counter has gone out and may have reached the card first: that this one came too late
+		 * then says nothing of whether it was taken before */
+		gw->stats.por_duplicate++;
+		return;
+	}
 	judge_answer(gw, c, cmd, rsp->status);
 	cmd->por_status = rsp->status;
 	if (c->b.txn.state != TXN_DONE)
