@@ -269,7 +269,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	}
 	if (broken == BREAK_NONE && chance(&later, 6))
 		sc->spi[0] = 0x1e; /* counter exactly one higher */
-	if (sc->spi[0] == 0x1e && sc->card.replay == SIM_REPLAY_SILENT && sc->patient) {
+	if (sc->spi[0] == 0x1e && (sc->card.replay == SIM_REPLAY_SILENT || sc->card.silent_errors) && sc->patient) {
 		/* no answer to a read-back: it was taken and the answer lost, or it never came.  Nothing can tell the two apart, and
 		 * to guess wrong would end the counter, so it is repeated until the attempts are used up */
 		sc->patient = sc->again = false;

@@ -48,6 +48,7 @@ struct slink {
 	bool in_packet;
 	uint16_t ref;
 	uint8_t next_seq, total;
+	struct ota_addr dst; /* of the packet's first segment */
 	/* breakages */
 	struct sim_sm kept[HELD_MAX];
 	unsigned n_kept;
@@ -116,6 +117,11 @@ static void watch_order(struct slink *s, const struct link_submit *sub)
 	if (sub->more != (udh.seq < udh.total))
 		check_fail(s->w, "order", "link %u: `more` is %d on segment %u of %u", s->l.id, sub->more, udh.seq,
 			   udh.total);
+	if (udh.seq == 1)
+		s->dst = sub->dst;
+	else if (s->dst.npi != sub->dst.npi || strcmp(s->dst.digits, sub->dst.digits))
+		check_fail(s->w, "order", "link %u: segment %u/%u goes to %s, the first one went to %s", s->l.id,
+			   udh.seq, udh.total, sub->dst.digits, s->dst.digits);
 	s->in_packet = udh.seq < udh.total;
 	s->ref = udh.ref;
 	s->next_seq = (uint8_t)(udh.seq + 1);
