@@ -150,7 +150,7 @@ void ksc_free(struct ksc *c)
 
 static void ctx_forget(struct ksc_ctx *x, enum ksc_dir dir, uint32_t owner)
 {
-	if (x->owner == owner)
+	if (x->owner && (x->owner == owner || !owner))
 		ctx_key(x, dir, zeros, 0);
 }
 

@@ -31,6 +31,7 @@ struct ks {
 	struct ks_stats st;
 	uint32_t mask, index_bits; /* of the slot number in a handle */
 	uint32_t free_head, free_tail;
+	bool unsettled; /* cipher contexts may hold what was unloaded */
 	struct ksc_scratch scratch;
 	uint8_t plain[KS_KEYS * KS_KEY_MAX];
 	uint8_t work[KS_SECRET_FILE_MAX];
@@ -532,6 +533,23 @@ void ks_unload(struct ks *ks, uint32_t set)
 		return;
 	ksc_forget(ks->c, set);
 	slot_give_back(ks, s);
+}
+
+void ks_unload_soon(struct ks *ks, uint32_t set)
+{
+	struct slot *s = slot_of(ks, set);
+
+	if (!s)
+		return;
+	ks->unsettled = true;
+	slot_give_back(ks, s);
+}
+
+void ks_settle(struct ks *ks)
+{
+	if (ks->unsettled)
+		ksc_forget(ks->c, 0);
+	ks->unsettled = false;
 }
 
 /* Whether a key that was imported for one algorithm may be used as another: never, but that single DES keys serve both

@@ -50,7 +50,8 @@ struct ksc;
 int ksc_new(struct ksc **out, struct ksc_scratch *scratch);
 void ksc_free(struct ksc *c);
 
-/* `owner` names whose key it is, so that ksc_forget(owner) can take it out of the contexts again. */
+/* `owner` names whose key it is, so that ksc_forget(owner) can take it out of the contexts again;
+ * ksc_forget(0) takes everybody's. */
 int ksc_mac(struct ksc *c, enum ksc_kind kind, const uint8_t *key, uint32_t owner, struct ota_mac_job *job);
 int ksc_cipher(struct ksc *c, enum ksc_kind kind, const uint8_t *key, uint32_t owner, struct ota_cipher_job *job);
 /* A key of `len` octets, padded with 00 to the dek's block, enciphered into job->out, and the KCV of the key. */

@@ -370,7 +370,7 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 		rc = ota_cmd_lay_out(&s->work[i], par, c->b.packet, sizeof(c->b.packet));
 	if (rc >= 0)
 		return true;
-	ks_unload(gw->deps.ks, s->set[i]);
+	ks_unload_soon(gw->deps.ks, s->set[i]);
 	if (!cntr && counts_exactly(camp))
 		return prep_fail(gw, c, FAIL_CARD_PERM, "counter mode 11: what the card has taken is not known", NULL);
 	if (!cntr)
@@ -477,7 +477,7 @@ void cmd_prepare(struct gw *gw, struct card *const *cards, unsigned n, enum cmd_
 	/* each work item keeps its own rc, ota_cmd_finish() tells it */
 	(void)ota_cmd_run(gw->scratch.work, m, &crypt);
 	for (unsigned i = 0; i < m; i++) {
-		ks_unload(gw->deps.ks, gw->scratch.set[i]);
+		ks_unload_soon(gw->deps.ks, gw->scratch.set[i]);
 		camp = campaign_by_id(gw, p[i].c->b.txn.campaign);
 		len = ota_cmd_finish(&gw->scratch.work[i]);
 		if (len < 0)

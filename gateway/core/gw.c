@@ -738,6 +738,7 @@ int gw_step(struct gw *gw, int64_t now_ms)
 		batch_close(gw);
 		did++;
 	}
+	ks_settle(gw->deps.ks); /* whatever follows may wait */
 	return did;
 }
 

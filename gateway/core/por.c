@@ -40,7 +40,7 @@ static enum por_result try_cmd(struct gw *gw, struct card *c, const struct cmd_r
 	cmd_params(cmd, set, &p);
 	memcpy(scratch, pkt, len);
 	rc = ota_rsp_open(rsp, scratch, len, &p, &crypt);
-	ks_unload(gw->deps.ks, set);
+	ks_unload_soon(gw->deps.ks, set);
 	switch (rsp->verdict) {
 	case OTA_ACCEPT:
 		return POR_MATCHED;

@@ -98,6 +98,10 @@ int ks_keyset_import(struct ks *ks, const char *iccid, const struct ks_keyset_sp
  * (the same value comes back after 2^32 loads: a handle is not for keeping). */
 int ks_load(struct ks *ks, const char *iccid, uint8_t kvn, const uint8_t *sealed, size_t len, uint32_t *set);
 void ks_unload(struct ks *ks, uint32_t set); /* wipes; 0 is allowed */
+/* The same for whoever unloads many in a row: the slot is wiped at once, key schedules in cipher contexts when the next key
+ * takes their place or with ks_settle(), which must be called before the caller waits for anything. */
+void ks_unload_soon(struct ks *ks, uint32_t set);
+void ks_settle(struct ks *ks);
 
 /* The hooks stay valid until ks_close().  KIc ciphers, KID makes checksums, each in the algorithm it was imported for and no
  * checksum shorter than cc_len: everything else is OTA_E_KEY in the job.

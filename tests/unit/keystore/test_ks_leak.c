@@ -182,7 +182,25 @@ static void test_process(void **state)
 	assert_int_equal(process_count(14), 0);
 	assert_true(process_count(15) >= 1);
 
+	ks_unload(ks, other);
+
+	/* unloaded many in a row: the slots are wiped at once, what the contexts hold when that is over */
+	set = load_seed(ks, &spec_aes, 17, 18);
+	other = load_seed(ks, &spec_aes, 19, 20);
+	use(ks, set, OTA_ALG_AES_CBC);
+	ks_unload_soon(ks, set);
+	use(ks, other, OTA_ALG_AES_CBC);
+	ks_unload_soon(ks, other);
+	assert_int_equal(process_count(17), 0);
+	assert_int_equal(process_count(18), 0);
+	ks_settle(ks);
+	assert_int_equal(process_count(19), 0);
+	assert_int_equal(process_count(20), 0);
+	assert_int_equal(process_count(120), 0);
+
 	/* and closed while loaded */
+	other = load_seed(ks, &spec_aes, 15, 16);
+	use(ks, other, OTA_ALG_AES_CBC);
 	ks_close(ks);
 	assert_int_equal(process_count(15), 0);
 	assert_int_equal(process_count(16), 0);
