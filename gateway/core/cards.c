@@ -305,8 +305,25 @@ void cards_flush(struct gw *gw)
 		gw->dirty_head = c->dirty_next;
 		c->in_dirty = false;
 		card_flush(gw, c);
+		c->flying_next = gw->flying_cards;
+		gw->flying_cards = c;
 	}
 	gw->dirty_n = 0;
+}
+
+/* The batch is durable: what it brought to an end leaves memory while it is still in the processor's cache, and makes room
+ * for the next.  Until now none of these could have left. */
+void cards_committed(struct gw *gw)
+{
+	uint64_t oldest = fetch_oldest(gw);
+
+	while (gw->flying_cards) {
+		struct card *c = gw->flying_cards;
+
+		gw->flying_cards = c->flying_next;
+		if (evictable(gw, c, oldest) && !card_open_cmd(c, NULL))
+			card_evict(gw, c);
+	}
 }
 
 /* --------------------------------------------------------------------------------------------------- fetches */

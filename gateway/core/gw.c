@@ -384,6 +384,7 @@ static void on_committed(struct store_batch *b, int rc)
 	gw->stats.commits++;
 	gw->committed = b->batch_no;
 	gw->committed_fetch_seq = gw->flying_fetch_seq;
+	cards_committed(gw);
 	if (gw->deps.mark)
 		gw->deps.mark(gw->deps.mark_ctx, b->batch_no);
 	store_batch_reset(b);

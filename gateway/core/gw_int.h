@@ -87,7 +87,7 @@ struct card {
 	enum { HEARD_NOTHING, HEARD_OLD, HEARD_NEW } heard; /* under which IMSI; until an attempt there fails */
 	int64_t seen_written_ms;
 	struct receipts receipts;
-	struct card *hash_next, *dirty_next;
+	struct card *hash_next, *dirty_next, *flying_next;
 	struct card *lru_prev, *lru_next;
 	bool used, in_dirty;
 };
@@ -188,6 +188,7 @@ struct gw {
 	unsigned card_hash_mask, cards_used, resident, resident_high;
 	struct card *card_free, lru; /* lru.lru_next is the coldest */
 	struct card *dirty_head, *dirty_tail;
+	struct card *flying_cards; /* whose changes are in the batch at the store */
 	unsigned dirty_n;
 
 	/* stubs and their heap */
@@ -271,6 +272,7 @@ void card_addr_end(struct gw *gw, const struct card *c, enum addr_type type,
 void card_touch(struct gw *gw, struct card *c);
 void card_dirty(struct gw *gw, struct card *c, uint32_t what);
 void cards_flush(struct gw *gw); /* dirt becomes operations of the batch being filled */
+void cards_committed(struct gw *gw);
 unsigned cards_room(struct gw *gw);
 /* Reads the card, then runs what is parked; ev and timer as they apply.  False: no slot or no room now, try later. */
 bool card_fetch(struct gw *gw, uint64_t id, const struct ota_addr *a, struct ev_node *ev, bool timer);
