@@ -350,19 +350,36 @@ static void usage(FILE *to)
 	      "  -C        check the configuration and exit\n"
 	      "  -R, --restored  a backup of the state directory was put back: counters skip what may have been taken "
 	      "since\n"
+	      "  --check-store  read all of the database, change nothing, say what is wrong with it; no gateway may "
+	      "run\n"
 	      "  -V        version\n"
 	      "  -h        this\n"
 	      "Log lines go to standard error.  SIGTERM and SIGINT stop it; nothing is lost by SIGKILL either.\n",
 	      to);
 }
 
+static void check_line(void *ctx, const char *line)
+{
+	puts(line);
+}
+
+/* 0 good, 1 not good, or not to be looked at. */
+static int check_store(const struct otagw_config *cfg)
+{
+	return store_sqlite_check(cfg->state_dir, check_line, NULL) ? 1 : 0;
+}
+
+enum { OPT_CHECK_STORE = 256 };
+
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = { { "restored", no_argument, NULL, 'R' }, { 0 } };
+	static const struct option longs[] = { { "restored", no_argument, NULL, 'R' },
+					       { "check-store", no_argument, NULL, OPT_CHECK_STORE },
+					       { 0 } };
 	static struct parts p = { .mark = { .fd = -1 } };
 	const char *path = NULL;
 	char err[ERR_MAX] = "out of memory";
-	bool check_only = false;
+	bool check_only = false, check_db = false;
 	int opt, rc = 1;
 
 	while ((opt = getopt_long(argc, argv, "c:CRVh", longs, NULL)) != -1) {
@@ -375,6 +392,9 @@ int main(int argc, char **argv)
 			break;
 		case 'R':
 			p.restored = true;
+			break;
+		case OPT_CHECK_STORE:
+			check_db = true;
 			break;
 		case 'V':
 			puts("otagwd " OTAGW_VERSION);
@@ -405,6 +425,11 @@ int main(int argc, char **argv)
 		printf("%s: good\n", path);
 		config_wipe(&p.cfg);
 		return 0;
+	}
+	if (check_db) {
+		rc = check_store(&p.cfg);
+		config_wipe(&p.cfg);
+		return rc;
 	}
 	env_real_on_step(on_clock_step, &p);
 	if (http_global_init() || build(&p, err))

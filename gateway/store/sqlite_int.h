@@ -13,6 +13,7 @@
 
 /* ---- schema ---- */
 
+#define STORE_PAGE    4096
 #define SQLITE_APP_ID 0x4f544757 /* "OTGW", in the file's header: file(1) and we can tell whose database it is */
 
 struct schema_step {
@@ -24,6 +25,19 @@ extern const int store_schema_version;
 /* Opens DIR/otagw.db, makes or lifts its schema.  NULL with a sentence in err. */
 sqlite3 *sqlite_open_writer(const char *path, char *err, size_t err_cap);
 sqlite3 *sqlite_open_reader(const char *path, char *err, size_t err_cap);
+
+/* ---- checksums of pages (sqlite_sums.c) ---- */
+
+#define SUMS_VFS "otagw-sums"
+void sums_register(void);	/* once, before the first database is opened */
+int sums_reserve(sqlite3 *db);	/* of a database that is to be made: room for them */
+int sums_reserved(sqlite3 *db); /* whether a database has that room: 1, 0 */
+uint32_t sums_bad_page(void);	/* the one that this thread has met last */
+enum sum { SUM_GOOD, SUM_NONE, SUM_BAD };
+enum sum sums_page(const uint8_t *page, uint32_t number); /* of a page as it stands in the file */
+
+/* The directory is ours alone until this file descriptor is closed.  -1 with a sentence in err. */
+int sqlite_dir_lock(const char *dir, char *err, size_t cap);
 
 /* ---- rows: one description per struct drives SQL text, binding and reading ---- */
 
@@ -158,8 +172,10 @@ int conn_read_end(struct conn *c);
 
 #define STORE_RESTORE_HINT "stop the gateway, restore a backup and start once with otagwd --restored"
 
-int db_errno(sqlite3 *db);	   /* of what has just failed; errno was 0 before */
-int store_err_of(int rc, int sys); /* SQLite's result and errno to STORE_OK or STORE_E_* */
+const char *errno_hint(int sys); /* what to do about a file that cannot be opened: "" or ": ..." */
+void db_what(sqlite3 *db, int rc, char *out, size_t cap); /* which damage */
+int db_errno(sqlite3 *db);				  /* of what has just failed; errno was 0 before */
+int store_err_of(int rc, int sys);			  /* SQLite's result and errno to STORE_OK or STORE_E_* */
 /* A sentence for err (an STORE_E_*): what, where, what to do.  Returns err. */
 int store_why(const char *path, const struct conn_fail *f, int err, char *out, size_t cap);
 int conn_err(struct conn *c, int rc); /* as store_err_of; remembers the first */

@@ -56,7 +56,7 @@ static int db_refused(sqlite3 *db, const char *path, int rc, const char *doing, 
 	size_t n = (size_t)snprintf(err, cap, "%s: ", doing);
 
 	if ((rc & 0xff) != SQLITE_NOTADB)
-		say(f.what, sizeof(f.what), "%s", sqlite3_errmsg(db));
+		db_what(db, rc, f.what, sizeof(f.what));
 	store_why(path, &f, store_err_of(rc, f.sys), n < cap ? err + n : err, n < cap ? cap - n : cap);
 	return -1;
 }
@@ -114,6 +114,15 @@ static int schema_lift(sqlite3 *db, const char *path, char *err, size_t cap)
 		    (long long)version);
 		return -1;
 	}
+	if (!app && sums_reserve(db) != SQLITE_OK)
+		return db_refused(db, path, SQLITE_ERROR, "cannot make room for checksums", err, cap);
+	if (app && !sums_reserved(db)) {
+		say(err, cap,
+		    "%s: no room for checksums in its pages: header damaged, or a copy made by other means than "
+		    ".backup or VACUUM INTO: " STORE_RESTORE_HINT,
+		    path);
+		return -1;
+	}
 	for (int to = (int)version + 1; to <= store_schema_version; to++)
 		if (step_run(db, path, to, err, cap) < 0)
 			return -1;
@@ -126,7 +135,7 @@ static sqlite3 *db_open(const char *path, int flags, const char *pragmas, char *
 	int rc;
 
 	errno = 0;
-	rc = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	rc = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, SUMS_VFS);
 
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(db, BUSY_MS);
@@ -150,7 +159,7 @@ static int file_prepare(const char *path, char *err, size_t cap)
 	int rc = -1;
 
 	if (fd < 0) {
-		say(err, cap, "%s: cannot open: %s", path, strerror(errno));
+		say(err, cap, "%s: cannot open: %s%s", path, strerror(errno), errno_hint(errno));
 		return -1;
 	}
 	if (fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode))
@@ -173,9 +182,10 @@ sqlite3 *sqlite_open_writer(const char *path, char *err, size_t cap)
 		return NULL;
 	/* Checkpoints are run between batches by the writer itself (store_sqlite.c), never inside a commit. */
 	snprintf(pragmas, sizeof(pragmas),
-		 "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d; PRAGMA cell_size_check=ON;"
+		 "PRAGMA page_size=%d; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d; "
+		 "PRAGMA cell_size_check=ON;"
 		 "PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=0",
-		 WRITER_CACHE_KIB, WAL_KEEP_OCTETS);
+		 STORE_PAGE, WRITER_CACHE_KIB, WAL_KEEP_OCTETS);
 	db = db_open(path, SQLITE_OPEN_READWRITE, pragmas, err, cap);
 	if (!db)
 		return NULL;

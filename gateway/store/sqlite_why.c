@@ -166,6 +166,33 @@ int store_why(const char *path, const struct conn_fail *f, int err, char *out, s
 
 /* ---- of a connection: its first failure since it was last cleared tells the cause, those behind it the consequences ---- */
 
+const char *errno_hint(int sys)
+{
+	switch (sys) {
+	case EACCES:
+	case EPERM:
+		return ": the state directory and what is in it must belong to the user that the gateway runs as";
+	case EROFS:
+		return ": make the disk writable again (dmesg says why it is not), or use another state directory";
+	case ENOSPC:
+	case EDQUOT:
+		return ": free space";
+	case EMFILE:
+	case ENFILE:
+		return ": raise the limit of open files";
+	default:
+		return "";
+	}
+}
+
+void db_what(sqlite3 *db, int rc, char *out, size_t cap)
+{
+	if (rc == SQLITE_IOERR_DATA)
+		snprintf(out, cap, "page %u does not match its checksum", (unsigned)sums_bad_page());
+	else
+		snprintf(out, cap, "%s", sqlite3_errmsg(db));
+}
+
 int db_errno(sqlite3 *db)
 {
 	int sys = errno, told = sqlite3_system_errno(db);
@@ -183,7 +210,7 @@ int conn_err(struct conn *c, int rc)
 		c->fail.rc = rc;
 		c->fail.sys = sys;
 		if (err == STORE_E_CORRUPT)
-			snprintf(c->fail.what, sizeof(c->fail.what), "%s", sqlite3_errmsg(c->db));
+			db_what(c->db, rc, c->fail.what, sizeof(c->fail.what));
 	}
 	return err;
 }

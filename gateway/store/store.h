@@ -246,6 +246,10 @@ struct store_sqlite_cfg {
 /* err gets a sentence that names what, where and what to do. */
 struct store *store_sqlite_open(const struct store_sqlite_cfg *cfg, char *err, size_t err_cap);
 
+/* Reads all of a database that no gateway runs on, changes nothing, and says what it finds, in lines.  The number of findings; -1
+ * when it could not be looked at. */
+int store_sqlite_check(const char *dir, void (*say)(void *ctx, const char *line), void *ctx);
+
 /* Blocking helpers for start-up (main.c) and tests: submit, wait, return rc. */
 int store_commit_wait(struct store *s, struct store_batch *b);
 int store_query_wait(struct store *s, struct store_query *q);

@@ -426,14 +426,15 @@ static const struct store_ops sqlite_ops = {
 };
 
 /* The directory is ours alone, and ours until we end: the kernel drops the lock with the process, however it ends. */
-static int dir_lock(const char *dir, char *err, size_t cap)
+int sqlite_dir_lock(const char *dir, char *err, size_t cap)
 {
 	char path[4096], pid[32] = "";
 	ssize_t n;
 	int fd;
 
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
-		snprintf(err, cap, "%s: cannot make the state directory: %s", dir, strerror(errno));
+		snprintf(err, cap, "%s: cannot make the state directory: %s%s", dir, strerror(errno),
+			 errno_hint(errno));
 		return -1;
 	}
 	if (snprintf(path, sizeof(path), "%s/otagw.lock", dir) >= (int)sizeof(path)) {
@@ -442,7 +443,7 @@ static int dir_lock(const char *dir, char *err, size_t cap)
 	}
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		snprintf(err, cap, "%s: cannot open: %s", path, strerror(errno));
+		snprintf(err, cap, "%s: cannot open: %s%s", path, strerror(errno), errno_hint(errno));
 		return -1;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -457,7 +458,7 @@ static int dir_lock(const char *dir, char *err, size_t cap)
 	/* For the message above only: the lock is what counts. */
 	n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
-		snprintf(err, cap, "%s: cannot write: %s", path, strerror(errno));
+		snprintf(err, cap, "%s: cannot write: %s%s", path, strerror(errno), errno_hint(errno));
 		close(fd);
 		return -1;
 	}
@@ -543,15 +544,8 @@ static int threads_start(struct store_sqlite *s)
 	return rc;
 }
 
-/* SQLite's count of all its memory costs a lock at every allocation of either thread. */
-static void library_set_up(void)
-{
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-}
-
 struct store *store_sqlite_open(const struct store_sqlite_cfg *cfg, char *err, size_t err_cap)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct store_sqlite *s = calloc(1, sizeof(*s));
 	unsigned queue_max = cfg->queue_max ? cfg->queue_max : QUEUE_DEFAULT;
 	int rc;
@@ -560,7 +554,7 @@ struct store *store_sqlite_open(const struct store_sqlite_cfg *cfg, char *err, s
 		snprintf(err, err_cap, "no memory");
 		return NULL;
 	}
-	pthread_once(&once, library_set_up);
+	sums_register();
 	s->store.ops = &sqlite_ops;
 	s->flush_extra_us = cfg->flush_extra_us;
 	s->wal_pages_max = cfg->wal_pages_max ? (int)cfg->wal_pages_max : WAL_PAGES_MAX;
@@ -577,7 +571,7 @@ struct store *store_sqlite_open(const struct store_sqlite_cfg *cfg, char *err, s
 		snprintf(err, err_cap, "%s: no memory or no file descriptor for the store", cfg->dir);
 		goto fail;
 	}
-	s->lock_fd = dir_lock(cfg->dir, err, err_cap);
+	s->lock_fd = sqlite_dir_lock(cfg->dir, err, err_cap);
 	if (s->lock_fd < 0 || conns_open(s, cfg->dir, err, err_cap) < 0)
 		goto fail;
 	rc = threads_start(s);

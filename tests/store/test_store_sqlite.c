@@ -47,6 +47,63 @@ static void test_second_opener(void **state)
 	s->ops->close(s);
 }
 
+/* What root may do says nothing: these are tried as somebody else. */
+#define NOBODY 65534
+
+static void refused_as_nobody(uid_t owner_of_dir, mode_t dir_mode, uid_t owner_of_db, mode_t db_mode)
+{
+	int status;
+	pid_t pid;
+
+	if (geteuid() == 0) {
+		assert_int_equal(chown(dir, owner_of_dir, (gid_t)-1), 0);
+		assert_int_equal(chown(db_path, owner_of_db, (gid_t)-1), 0);
+	}
+	assert_int_equal(chmod(db_path, db_mode), 0);
+	assert_int_equal(chmod(dir, dir_mode), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct store *s;
+
+		if (geteuid() == 0 && (setgid(NOBODY) || setuid(NOBODY)))
+			_exit(3);
+		s = open_dir();
+		if (s)
+			_exit(1);
+		if (!strstr(err, dir) || !strstr(err, "must belong to the user that the gateway runs as"))
+			_exit(!!fprintf(stderr, "%s\n", err) + 1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(chmod(dir, 0700), 0);
+	if (geteuid() == 0)
+		assert_int_equal(chown(dir, 0, (gid_t)-1), 0);
+}
+
+static void test_not_permitted(void **state)
+{
+	struct store *s = must_open();
+	char lock[128];
+
+	cards_in(s);
+	s->ops->close(s);
+	refused_as_nobody(NOBODY, 0700, NOBODY, 0400); /* the database can be read only */
+	snprintf(lock, sizeof(lock), "%s/otagw.lock", dir);
+	assert_int_equal(unlink(lock), 0);
+	refused_as_nobody(NOBODY, 0500, NOBODY, 0600); /* nothing can be made in the directory */
+	if (geteuid() == 0) {
+		refused_as_nobody(0, 0700, 0, 0600); /* all of it is somebody else's */
+		refused_as_nobody(NOBODY, 0700, 0, 0600);
+	}
+	assert_int_equal(chmod(db_path, 0600), 0);
+	s = must_open();
+	check_holds(s, 0); /* and nothing has happened to it */
+	s->ops->close(s);
+}
+
 static void test_newer_schema(void **state)
 {
 	struct store *s = must_open();
@@ -65,7 +122,7 @@ static void test_not_ours(void **state)
 	char text[5000];
 	int fd;
 
-	sql("CREATE TABLE shopping(item)");
+	sql_by(NULL, "CREATE TABLE shopping(item)");
 	must_refuse("not one of otagw's");
 	assert_int_equal(unlink(db_path), 0);
 
@@ -296,8 +353,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_modes),	 T(test_second_opener), T(test_newer_schema), T(test_not_ours),
-		T(test_damaged), T(test_plans),		T(test_kill),	      T(test_queue_full),
+		T(test_modes),	 T(test_not_permitted), T(test_second_opener), T(test_newer_schema), T(test_not_ours),
+		T(test_damaged), T(test_plans),		T(test_kill),	       T(test_queue_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
