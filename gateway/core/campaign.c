@@ -53,6 +53,8 @@ struct campaign *campaign_place(struct gw *gw)
 		if (campaign_over(c) && (!best || c->row.ended_ms < best->row.ended_ms))
 			best = c;
 	}
+	if (best && best->queued) /* nobody has asked for what it had prepared */
+		flight_sweep(gw);
 	return best;
 }
 
@@ -303,24 +305,40 @@ static unsigned claims_pending(const struct gw *gw)
 	return n;
 }
 
-static bool claim_start(struct gw *gw, unsigned index, unsigned limit)
+static struct claim_slot *claim_slot(struct gw *gw)
 {
-	struct campaign *camp = &gw->campaign[index];
-	struct claim_slot *cl = NULL;
-	unsigned pending = claims_pending(gw);
-
-	for (unsigned i = 0; i < CLAIMS_MAX && !cl; i++)
+	for (unsigned i = 0; i < CLAIMS_MAX; i++)
 		if (!gw->claim[i].used)
-			cl = &gw->claim[i];
-	if (!cl || cards_room(gw) < gw->fetches + pending + limit)
-		return false;
-	/* those that end without having been started need no command */
-	if (!campaign_stopped(camp, gw->now_ms) &&
-	    (flight_room(gw) < pending + limit || gw->open + pending + limit > gw->cfg.limits.open_max))
-		return false;
+			return &gw->claim[i];
+	return NULL;
+}
+
+/* How many of n cards find a place now. */
+static unsigned claim_fits(struct gw *gw, const struct campaign *camp, unsigned n)
+{
+	unsigned pending = claims_pending(gw), half = (queue_share(gw) + 1) / 2, room;
+
+	if (cards_room(gw) < gw->fetches + pending + n)
+		return 0;
+	if (campaign_stopped(camp, gw->now_ms)) /* they end without having been started, and need no command */
+		return n;
+	if (n > half) /* half a share at a time, so that packets are made by the dozen */
+		n = half;
+	if (camp->queued + n > queue_share(gw) || gw->open + pending + n > gw->cfg.limits.open_max)
+		return 0;
+	room = queue_room(gw, camp);
+	room = room > pending ? room - pending : 0;
+	/* where others have taken more than their share, before there were so many, little is better than nothing */
+	return room >= n ? n : room >= CLAIM_LEAST ? room : 0;
+}
+
+static void claim_start(struct gw *gw, struct campaign *camp, unsigned limit)
+{
+	struct claim_slot *cl = claim_slot(gw);
+
 	cl->used = true;
 	cl->gw = gw;
-	cl->campaign = index;
+	cl->campaign = (unsigned)(camp - gw->campaign);
 	cl->seq = gw->fetch_seq++;
 	cl->f = (struct store_fetch){
 		.by = FETCH_CLAIM,
@@ -336,27 +354,35 @@ static bool claim_start(struct gw *gw, unsigned index, unsigned limit)
 	gw->fetches++;
 	gw->stats.fetches++;
 	gw->deps.store->ops->fetch(gw->deps.store, &cl->f);
-	return true;
+}
+
+static void claim_try(struct gw *gw, struct campaign *c)
+{
+	unsigned n = claim_allowed(c, gw->now_ms, &c->claim_due_ms);
+
+	c->claims = n && !campaign_stopped(c, gw->now_ms);
+	n = c->claim_pending ? 0 : claim_fits(gw, c, n);
+	if (!n)
+		return;
+	claim_start(gw, c, n);
+	gw->claim_turn = (unsigned)(c - gw->campaign) + 1;
 }
 
 void campaign_claims(struct gw *gw)
 {
+	unsigned first = gw->claim_turn;
+
 	if (gw->now_ms < gw->claim_hold_ms)
 		return;
-	for (unsigned i = 0; i < gw->n_campaigns; i++) {
-		unsigned at = (gw->claim_turn + i) % gw->n_campaigns;
-		struct campaign *c = &gw->campaign[at];
-		unsigned limit;
+	for (unsigned i = 0; i < _PRIORITIES * gw->n_campaigns && claim_slot(gw); i++) {
+		struct campaign *c = &gw->campaign[(first + i) % gw->n_campaigns];
 
-		c->claim_due_ms = INT64_MAX;
-		if ((c->row.state != CAMPAIGN_RUNNING && c->row.state != CAMPAIGN_CANCELLED) || c->claim_pending ||
-		    c->claimed_all)
+		if (c->rules.priority != i / gw->n_campaigns)
 			continue;
-		limit = claim_allowed(c, gw->now_ms, &c->claim_due_ms);
-		if (limit && !claim_start(gw, at, limit))
-			return;
-		if (limit)
-			gw->claim_turn = at + 1;
+		c->claim_due_ms = INT64_MAX;
+		c->claims = false;
+		if ((c->row.state == CAMPAIGN_RUNNING || c->row.state == CAMPAIGN_CANCELLED) && !c->claimed_all)
+			claim_try(gw, c);
 	}
 }
 
@@ -443,6 +469,7 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev)
 			c->row.deadline_ms = rules_deadline(&c->rules, gw->now_ms);
 		}
 		judge_anew(c);
+		c->claims = !c->claimed_all;
 		state_set(gw, c, CAMPAIGN_RUNNING);
 		wheel_release_held(gw, index);
 		break;

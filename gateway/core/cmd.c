@@ -15,7 +15,6 @@
 #define S(x)		 (1u << (x))
 #define S_ENDS		 (S(CMD_DONE) | S(CMD_FAILED) | S(CMD_EXPIRED) | S(CMD_FENCED) | S(CMD_CANCELLED))
 #define S_WAIT		 (S(CMD_WAIT_TIMER) | S(CMD_WAIT_PRESENCE))
-#define LAUNCH_RETRY_MS	 1000
 #define WINDOW_SPREAD_MS 600000 /* what waits for an opening comes within so long, or within a quarter of the window */
 #define ABSENT_ASK	 3	/* times silent_max: refused attempts after which the card is asked all the same */
 #define ALERT_OWN_MS	 60000	/* an alert that comes so soon after an attempt may be of that attempt's own making */
@@ -133,7 +132,7 @@ static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd)
 		cmd_due(gw, c, cmd, cmd->deadline_ms); /* should no link ask for it before */
 	} else {				       /* all places taken: it did not take place */
 		cmd_attempt_back(gw, c, cmd);
-		cmd_due(gw, c, cmd, gw->now_ms + LAUNCH_RETRY_MS);
+		cmd_due(gw, c, cmd, queue_again(gw));
 	}
 }
 
@@ -266,6 +265,10 @@ void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 	}
 	if (c->b.packet_cmd != cmd->id || !c->b.packet_len) {
 		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, "the stored packet is missing");
+		return;
+	}
+	if (!queue_room(gw, camp)) {
+		cmd_due(gw, c, cmd, queue_again(gw));
 		return;
 	}
 	cmd_state_set(gw, c, cmd, CMD_PREPARED);

@@ -1,7 +1,7 @@
 /* flight.c - attempts on their way: the prepared queue, handing out segments, collecting outcomes.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * One queue feeds all links; a packet that has been started on a link is finished on it, segment after segment
+ * What leaves next is queue.c's to say; a packet that has been started on a link is finished on it, segment after segment
  * (TS 23.040: same originator and reference; lessons B3).  Places in a link's window are counted in short messages, so a
  * packet starts only when there is room for all of its segments.
  */
@@ -17,7 +17,8 @@ static uint64_t token_make(const struct flight *f, uint8_t seg)
 
 int flight_init(struct gw *gw)
 {
-	unsigned n = gw->cfg.limits.prepared_max + gw->cfg.limits.outcomes_max, buckets = pow2_at_least(n);
+	unsigned n = gw->cfg.limits.prepared_max + QUEUE_RESERVE + gw->cfg.limits.outcomes_max;
+	unsigned buckets = pow2_at_least(n);
 
 	gw->flights = calloc(n, sizeof(*gw->flights));
 	gw->flight_hash = calloc(buckets, sizeof(*gw->flight_hash));
@@ -31,7 +32,7 @@ int flight_init(struct gw *gw)
 		gw->flights[i].next = gw->flight_free;
 		gw->flight_free = &gw->flights[i];
 	}
-	gw->prep_tail = &gw->prep_head;
+	queue_init(gw);
 	return 0;
 }
 
@@ -42,11 +43,6 @@ struct flight *flight_find(struct gw *gw, uint64_t cmd)
 	while (f && f->cmd != cmd)
 		f = f->hash_next;
 	return f;
-}
-
-unsigned flight_room(const struct gw *gw)
-{
-	return gw->prepared < gw->cfg.limits.prepared_max ? gw->cfg.limits.prepared_max - gw->prepared : 0;
 }
 
 struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *cmd)
@@ -61,13 +57,12 @@ struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *c
 		.card = cmd->card,
 		.batch_no = gw->batch_no,
 		.attempt = c->b.txn.attempts,
+		.campaign = (uint16_t)(campaign_by_id(gw, cmd->campaign) - gw->campaign),
 		.segs = cmd->segs,
 		.hash_next = *bucket,
 	};
 	*bucket = f;
-	*gw->prep_tail = f;
-	gw->prep_tail = &f->next;
-	gw->prepared++;
+	queue_add(gw, f);
 	c->pins++;
 	return f;
 }
@@ -101,18 +96,6 @@ static void flight_finish(struct gw *gw, struct flight *f)
 	cmd_on_flight_done(gw, c, &done);
 }
 
-/* Takes the head off the prepared queue. */
-static struct flight *prep_pop(struct gw *gw)
-{
-	struct flight *f = gw->prep_head;
-
-	gw->prep_head = f->next;
-	if (!gw->prep_head)
-		gw->prep_tail = &gw->prep_head;
-	f->next = NULL;
-	return f;
-}
-
 /* May this attempt still leave?  What has happened since it was committed decides: the campaign may have been paused, the
  * deadline passed, the command settled by a late answer.  Nothing has left, so a withdrawal costs nothing: the same octets
  * wait for their next turn. */
@@ -126,16 +109,22 @@ static bool may_go_on(struct gw *gw, const struct flight *f, const struct cmd_ro
 }
 
 /* What has not begun must find its window open, too. */
-static bool still_wanted(struct gw *gw, const struct flight *f, const struct card *c, const struct cmd_row *cmd,
-			 int64_t now_ms)
+bool flight_wanted(struct gw *gw, const struct flight *f, int64_t now_ms)
 {
+	struct card *c = card_find(gw, f->card);
+	const struct cmd_row *cmd;
+
+	ota_assert(c); /* pinned by its flight */
+	cmd = card_cmd(c, f->cmd, NULL);
 	return may_go_on(gw, f, cmd, now_ms) &&
 	       rules_opening(&campaign_by_id(gw, cmd->campaign)->rules, c->b.card.tz_min, now_ms) == now_ms;
 }
 
-static void withdraw(struct gw *gw, struct flight *f, struct card *c, struct cmd_row *cmd)
+void flight_withdraw(struct gw *gw, struct flight *f)
 {
-	gw->prepared--;
+	struct card *c = card_find(gw, f->card);
+	struct cmd_row *cmd = card_cmd(c, f->cmd, NULL);
+
 	gw->stats.withdrawn++;
 	flight_free(gw, f);
 	if (!cmd || cmd->state != CMD_PREPARED)
@@ -165,28 +154,10 @@ static void stop_half_way(struct gw *gw)
 	}
 }
 
-/* Withdraws from the prepared queue what may not go any more; also while no link is there to ask for it. */
+/* Withdraws what may not go any more; also while no link is there to ask for it. */
 void flight_sweep(struct gw *gw)
 {
-	struct flight *f = gw->prep_head, *next;
-
-	gw->prep_head = NULL;
-	gw->prep_tail = &gw->prep_head;
-	for (; f; f = next) {
-		struct card *c = card_find(gw, f->card);
-		struct cmd_row *cmd;
-
-		ota_assert(c); /* pinned by its flight */
-		cmd = card_cmd(c, f->cmd, NULL);
-		next = f->next;
-		f->next = NULL;
-		if (still_wanted(gw, f, c, cmd, gw->now_ms)) {
-			*gw->prep_tail = f;
-			gw->prep_tail = &f->next;
-		} else {
-			withdraw(gw, f, c, cmd);
-		}
-	}
+	queue_sweep(gw);
 	stop_half_way(gw);
 }
 
@@ -213,26 +184,15 @@ static struct flight *pick(struct gw *gw, unsigned link, unsigned room, int64_t 
 	if (f && !f->aborted)
 		return f;
 	flight_clear_link(gw, link);
-	while ((f = gw->prep_head) && f->batch_no <= gw->committed) {
-		struct card *c = card_find(gw, f->card);
-		struct cmd_row *cmd;
-
-		ota_assert(c);
-		cmd = card_cmd(c, f->cmd, NULL);
-		if (!still_wanted(gw, f, c, cmd, now_ms)) {
-			withdraw(gw, prep_pop(gw), c, cmd);
-			continue;
-		}
-		/* room for all of it; a window smaller than the packet is the exception */
-		if (room < f->segs && gw->link_flying[link])
-			return NULL;
-		gw->link_current[link] = prep_pop(gw);
-		f->link = link;
-		f->first_ms = now_ms;
-		f->moved = card_address_turn(gw, c);
-		return f;
-	}
-	return NULL;
+	f = queue_next(gw, now_ms);
+	/* room for all of it; a window smaller than the packet is the exception */
+	if (!f || (room < f->segs && gw->link_flying[link]))
+		return NULL;
+	gw->link_current[link] = queue_take(gw);
+	f->link = link;
+	f->first_ms = now_ms;
+	f->moved = card_address_turn(gw, card_find(gw, f->card));
+	return f;
 }
 
 /* A copy in some store must not outlive the attempt (D6), nor the deadline; 0 would be the SMSC's own choice. */

@@ -89,12 +89,12 @@ struct gw *gw_new(const struct gw_cfg *cfg, const struct gw_deps *deps)
 		return NULL;
 	gw->cfg = *cfg;
 	gw->deps = *deps;
-	if (gw->cfg.limits.prepared_max < CLAIM_MAX) /* less than one claim would never be claimed */
+	if (gw->cfg.limits.prepared_max < CLAIM_MAX)
 		gw->cfg.limits.prepared_max = CLAIM_MAX;
 	if (gw->cfg.limits.open_max < gw->cfg.limits.prepared_max)
 		gw->cfg.limits.open_max = gw->cfg.limits.prepared_max;
 	/* every flight pins its card; reads and claims must still find places, or nothing would ever move again */
-	need = gw->cfg.limits.prepared_max + cfg->limits.outcomes_max + cfg->limits.fetch_max +
+	need = gw->cfg.limits.prepared_max + QUEUE_RESERVE + cfg->limits.outcomes_max + cfg->limits.fetch_max +
 	       (CLAIMS_MAX + 1) * CLAIM_MAX;
 	if (gw->cfg.limits.resident_max < need)
 		gw->cfg.limits.resident_max = need;
@@ -694,7 +694,9 @@ static int take_timers(struct gw *gw)
 		struct card *c = card_find(gw, s->card);
 		uint64_t id = s->card;
 
-		if (c) {
+		if (!c && queue_postpone(gw, s)) {
+			/* its turn comes */
+		} else if (c) {
 			stub_due(gw, s, INT64_MAX);
 			card_touch(gw, c);
 			cmd_timer(gw, c);
@@ -728,6 +730,7 @@ int gw_step(struct gw *gw, int64_t now_ms)
 		batch_submit(gw);
 		did++;
 	}
+	queue_shares(gw);
 	did += cards_turn(gw);
 	did += take_events(gw);
 	did += take_timers(gw);

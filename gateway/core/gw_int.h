@@ -27,14 +27,17 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 #define STRAYS_PER_HOUR	     1000		       /* messages of unknown senders stored */
 #define CARD_STRAYS_PER_HOUR 100000 /* hints, repetitions and strays stored that come from known cards */
 #define STRAY_HOUR_MS	     3600000
-#define FETCH_RETRY_MS	     250  /* a read that failed, or found no place, is asked for again */
-#define CAMPAIGNS_MAX	     256  /* an index fits an octet */
-#define CLAIM_MAX	     64	  /* cards per claim, and packets per crypto run */
-#define CLAIMS_MAX	     2	  /* claims under way */
-#define EVICT_LOOKS	     512  /* residents looked at per search for a place */
-#define LINK_EVENTS	     4	  /* inbox places kept per link for its ups and downs */
-#define LOAD_PAGE	     1024 /* rows per page when starting */
-#define COMMIT_RETRY_MS	     250  /* first delay before the same batch is tried again */
+#define FETCH_RETRY_MS	     250 /* a read that failed, or found no place, is asked for again */
+#define CAMPAIGNS_MAX	     256 /* an index fits an octet */
+#define CLAIM_MAX	     64	 /* cards per claim, and packets per crypto run */
+#define CLAIMS_MAX	     2	 /* claims under way */
+#define CLAIM_LEAST	     8	 /* fewer places are waited for, unless all that is wanted fits */
+#define QUEUE_GUARD	     16	 /* of so many packets one is of a lower class of priority, if there is any */
+#define QUEUE_RESERVE	     (CLAIMS_MAX * CLAIM_MAX) /* places kept for the classes before ordinary campaigns */
+#define EVICT_LOOKS	     512		      /* residents looked at per search for a place */
+#define LINK_EVENTS	     4			      /* inbox places kept per link for its ups and downs */
+#define LOAD_PAGE	     1024		      /* rows per page when starting */
+#define COMMIT_RETRY_MS	     250		      /* first delay before the same batch is tried again */
 #define COMMIT_RETRY_MAX_MS  5000
 #define RATE_TAU_MS	     10000 /* smoothing of done_per_s */
 #define STORY_LOOK_BACK	     8	   /* operations between the line of an answer in the story and the end it leads to */
@@ -156,10 +159,20 @@ struct campaign {
 	struct rules_tally tally;
 	char hit[RULES_ABORT_MAX][HIT_TEXT_MAX]; /* per threshold: what it has counted last */
 	bool judge;				 /* something was counted in this step */
-	int64_t claim_due_ms;			 /* the next claim not before; INT64_MAX: something must happen first */
+	bool claims;				 /* could claim cards now */
+	struct flight *queue, **queue_tail;	 /* prepared; tail is good while there are any */
+	unsigned queued;
+	struct campaign *ring_next;
+	int64_t claim_due_ms; /* the next claim not before; INT64_MAX: something must happen first */
 	double done_per_s;
 	uint64_t rate_ended;
 	int64_t rate_ms;
+};
+
+/* The campaigns of one class that have something prepared, in the order of their turns. */
+struct queue_ring {
+	struct campaign *head, **tail;
+	unsigned n;
 };
 
 struct fx_node {
@@ -202,8 +215,10 @@ struct gw {
 	/* flights */
 	struct flight *flights, *flight_free, **flight_hash;
 	unsigned flight_hash_mask;
-	struct flight *prep_head, **prep_tail;
-	unsigned prepared;	      /* in the queue or being handed out */
+	struct queue_ring ring[_PRIORITIES];
+	unsigned queue_turns, queue_class, queue_guarded;
+	unsigned hungry;	      /* campaigns that share what may be prepared */
+	unsigned prepared;	      /* in the queues or being handed out */
 	struct flight **link_current; /* per link: started, not fully handed out */
 	unsigned *link_flying;	      /* per link: segments out */
 	bool *link_up;
@@ -384,11 +399,24 @@ int flight_init(struct gw *gw);
 struct flight *flight_find(struct gw *gw, uint64_t cmd);
 struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *cmd);
 void flight_on_outcome(struct gw *gw, const struct link_event *ev);
-unsigned flight_room(const struct gw *gw);
+bool flight_wanted(struct gw *gw, const struct flight *f, int64_t now_ms);
+void flight_withdraw(struct gw *gw, struct flight *f);
 void flight_link_down(struct gw *gw, unsigned link);
 void flight_sweep(struct gw *gw);
 void flight_clear_link(struct gw *gw, unsigned link);
 void flight_abandon(struct gw *gw, uint64_t cmd); /* its command has ended: hand nothing more out */
+
+/* ---- queue.c ---- */
+void queue_init(struct gw *gw);
+void queue_add(struct gw *gw, struct flight *f);
+struct flight *queue_next(struct gw *gw, int64_t now_ms); /* the next one that may leave, or NULL; it stays */
+struct flight *queue_take(struct gw *gw);		  /* the one that queue_next() has just named */
+void queue_sweep(struct gw *gw);			  /* what is not wanted any more is withdrawn */
+void queue_shares(struct gw *gw);
+unsigned queue_share(const struct gw *gw);			       /* what each campaign may have prepared */
+unsigned queue_room(const struct gw *gw, const struct campaign *camp); /* how much more this one may */
+int64_t queue_again(struct gw *gw);
+bool queue_postpone(struct gw *gw, struct stub *s);
 
 /* ---- gw.c ---- */
 void gw_effect_add(struct gw *gw, const struct gw_effect *fx);

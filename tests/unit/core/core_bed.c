@@ -236,7 +236,7 @@ uint64_t bed_campaign_with(struct bed *b, unsigned cards, unsigned kvn, const ch
 	snprintf(row.name, sizeof(row.name), "swap%u", (unsigned)row.id);
 	snprintf(row.rules, sizeof(row.rules), "%s", b->rules ? b->rules : "");
 	store_batch_add(batch, ST_CAMPAIGN_INSERT, &row, text, (size_t)n);
-	for (unsigned i = 0; i < cards; i++) {
+	for (unsigned i = b->first_card; i < b->first_card + cards; i++) {
 		struct store_txn_plan p = { .txn = { .campaign = row.id, .evidence = 255, .por_status = 255 },
 					    .kvn = (uint8_t)kvn };
 

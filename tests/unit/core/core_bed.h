@@ -21,7 +21,7 @@
 #include "ota/keystore.h"
 #include "store/store.h"
 
-#define BED_CARDS_MAX 8
+#define BED_CARDS_MAX 400
 #define BED_LINKS     2
 #define BED_START_MS  1700000000000LL
 #define BED_CNTR      100 /* the cards' counters, as the gateway was told */
@@ -49,6 +49,7 @@ struct bed {
 	uint64_t n_campaigns;
 	bool long_script;	   /* of the next campaigns: two short messages */
 	const char *rules;	   /* of the next campaigns, NULL none */
+	unsigned first_card;	   /* of the next campaigns */
 	struct card_bundle bundle; /* bed_card() */
 };
 
@@ -60,7 +61,7 @@ void bed_zone(struct bed *b, unsigned card, int64_t tz_min);
 /* The gateway ends and starts again on the same disk, links are up again: no card is in memory. */
 void bed_restart(struct bed *b);
 
-/* A campaign over the first n cards: "tar b00011", "kvn ..", "format ..", a small script (SELECT UPDATE SELECT UPDATE
+/* A campaign over n cards from first_card on: "tar b00011", "kvn ..", "format ..", a small script (SELECT UPDATE SELECT UPDATE
  * READ); running.  New IMSIs are 99981<campaign>000000<card>.  Its id. */
 uint64_t bed_campaign(struct bed *b, unsigned cards, unsigned kvn, const char *format);
 /* The same with other lines in the profile ("spi 16 19\n por .."), and a new MSISDN per card if asked for. */
