@@ -331,6 +331,22 @@ static int op_campaign_drop(struct store_mem_disk *d, struct store_op *op)
 	return 0;
 }
 
+/* Whether the plan's filter lets this card through. */
+static bool plan_holds(const struct store_txn_plan *p, const struct m_card *m)
+{
+	struct store_facts f = { .imsi = m->row.imsi,
+				 .msisdn = m->row.msisdn,
+				 .last_seen_ms = m->row.last_seen_ms,
+				 .n_keys = m->n_keysets };
+
+	for (unsigned i = 0; i < m->n_keysets; i++) {
+		f.key[i].kvn = m->keyset[i].kvn;
+		f.key[i].alg = m->keyset[i].kic_alg;
+		f.key[i].octets = (uint8_t)ks_sealed_kic_octets(m->keyset[i].sealed, m->keyset[i].sealed_len);
+	}
+	return store_filter_holds(&p->filter, &f, p->kvn);
+}
+
 static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 {
 	struct store_txn_plan *p = op->row;
@@ -345,6 +361,10 @@ static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 		return 0;
 	}
 	p->txn.card = 0;
+	if (!store_filter_iccid(&p->filter, p->iccid)) {
+		op->rc = STORE_R_FILTERED;
+		return 0;
+	}
 	i = card_by_iccid(d, p->iccid);
 	if (i == NONE) {
 		op->rc = STORE_R_NO_CARD;
@@ -352,6 +372,11 @@ static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 	}
 	m = vec_at(&d->card, i);
 	p->txn.card = m->row.id;
+	p->seen_ms = m->row.last_seen_ms;
+	if (!plan_holds(p, m)) {
+		op->rc = STORE_R_FILTERED;
+		return 0;
+	}
 	numbers = store_plan_numbers(p, m->row.imsi, m->row.msisdn);
 	for (k = 0; k < m->n_keysets && m->keyset[k].kvn != p->kvn; k++)
 		;

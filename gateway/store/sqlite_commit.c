@@ -251,14 +251,41 @@ static int op_campaign_drop(struct conn *c, struct store_op *op)
 	return err;
 }
 
-/* Card, keyset and numbers of a plan.  *rc: NO_CARD, NO_KEYSET, NO_MSISDN, IMSI_LEN. */
+/* Whether the plan's filter lets this card through: 1, 0, or an error. */
+static int plan_holds(struct conn *c, const struct store_txn_plan *p, const char *imsi, const char *msisdn)
+{
+	struct store_facts f = { .imsi = imsi, .msisdn = msisdn, .last_seen_ms = p->seen_ms };
+	sqlite3_stmt *st = c->st[S_KEYSET_KINDS];
+	int got = 0;
+
+	if (!p->filter.n)
+		return 1;
+	if (store_filter_keys(&p->filter)) {
+		sqlite3_bind_int64(st, 1, (sqlite3_int64)p->txn.card);
+		while (f.n_keys < CARD_KEYSETS_MAX && (got = st_row(c, st)) > 0) {
+			f.key[f.n_keys].kvn = (uint8_t)sqlite3_column_int(st, 0);
+			f.key[f.n_keys].alg = (uint8_t)sqlite3_column_int(st, 1);
+			f.key[f.n_keys].octets = (uint8_t)ks_sealed_kic_octets(sqlite3_column_blob(st, 2),
+									       (size_t)sqlite3_column_bytes(st, 2));
+			f.n_keys++;
+		}
+		sqlite3_reset(st);
+	}
+	return got < 0 ? got : store_filter_holds(&p->filter, &f, p->kvn);
+}
+
+/* Card, filter, keyset and numbers of a plan.  *rc: FILTERED, NO_CARD, NO_KEYSET, NO_MSISDN, IMSI_LEN. */
 static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 {
 	sqlite3_stmt *st = c->st[S_CARD_BY_ICCID];
 	int16_t numbers = 0;
-	int got;
+	int got, holds = 1;
 
 	p->txn.card = 0;
+	if (!store_filter_iccid(&p->filter, p->iccid)) {
+		*rc = STORE_R_FILTERED;
+		return 0;
+	}
 	bind_text(st, 1, p->iccid);
 	got = st_row(c, st);
 	if (got > 0) {
@@ -266,12 +293,15 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 		const char *msisdn = (const char *)sqlite3_column_text(st, 2);
 
 		p->txn.card = (uint64_t)sqlite3_column_int64(st, 0);
-		numbers = store_plan_numbers(p, imsi ? imsi : "", msisdn ? msisdn : "");
+		p->seen_ms = sqlite3_column_int64(st, 3);
+		holds = plan_holds(c, p, imsi ? imsi : "", msisdn ? msisdn : "");
+		if (holds > 0)
+			numbers = store_plan_numbers(p, imsi ? imsi : "", msisdn ? msisdn : "");
 	}
 	sqlite3_reset(st);
-	if (got <= 0) {
-		*rc = STORE_R_NO_CARD;
-		return got;
+	if (got <= 0 || holds <= 0) {
+		*rc = got <= 0 ? STORE_R_NO_CARD : STORE_R_FILTERED;
+		return got <= 0 ? got : holds;
 	}
 	st = c->st[S_KEYSET_ALGS];
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)(p->txn.card * 16 + p->kvn));

@@ -224,7 +224,7 @@ static const char *const stmts[_STMTS] = {
 	[S_ROLLBACK] = "ROLLBACK",
 
 	[S_BATCH_PUT] = "UPDATE batch SET batch_no=?1 WHERE id=1",
-	[S_CARD_BY_ICCID] = "SELECT id,imsi,msisdn FROM card WHERE iccid=?1",
+	[S_CARD_BY_ICCID] = "SELECT id,imsi,msisdn,last_seen_ms FROM card WHERE iccid=?1",
 	[S_CARD_IMSI] = "SELECT 1 FROM card WHERE imsi=?1 AND id<>?2 LIMIT 1",
 	[S_CARD_MSISDN] = "SELECT 1 FROM card WHERE msisdn=?1 AND msisdn<>'' AND id<>?2 LIMIT 1",
 	[S_TXN_OPEN_IMSI] =
@@ -250,6 +250,8 @@ static const char *const stmts[_STMTS] = {
 			  "cntr_proven=CASE WHEN ?4>epoch THEN ?3 ELSE max(cntr_proven,?3) END,"
 			  "epoch=max(epoch,?4) WHERE id=?1",
 	[S_KEYSET_ALGS] = "SELECT kic_alg,kid_alg,cc_len FROM keyset WHERE id=?1",
+	[S_KEYSET_KINDS] =
+		"SELECT kvn,kic_alg,substr(sealed,1,5) FROM keyset WHERE id>=?1*16 AND id<?1*16+16 ORDER BY id",
 	[S_ADDR_PUT] = "INSERT OR REPLACE INTO card_addr({card_addr:}) VALUES({card_addr?})",
 	[S_CAMPAIGN_STATE] = "SELECT state FROM campaign WHERE id=?1",
 	[S_CAMPAIGN_BY_NAME] = "SELECT 1 FROM campaign WHERE name=?1",

@@ -33,6 +33,7 @@ enum store_err {
 	STORE_R_NOT_FOUND = -219,
 	STORE_R_NO_MSISDN = -220, /* TXN_PLAN with need_msisdn: the card has no number to send to */
 	STORE_R_IMSI_LEN = -221,  /* TXN_PLAN: the new IMSI has not the length of the card's present one */
+	STORE_R_FILTERED = -222,  /* TXN_PLAN: its filter does not let this card through */
 };
 const char *store_strerror(int err);
 /* A completion says why in words: what, where and what to do.  The store's sentence, or else the error's name. */
@@ -49,7 +50,7 @@ enum store_op_kind {
 	ST_CAMPAIGN_INSERT, /* bytes: profile text; DUP_NAME in rc; id is the caller's */
 	ST_CAMPAIGN_PUT,
 	ST_CAMPAIGN_DROP, /* a LOADING or READY campaign with all its txns; id in campaign.id; else rc NOT_FOUND */
-	ST_TXN_PLAN, /* by ICCID; checks card, keyset kvn, its numbers, open txn, IMSI; per-op rc; writes back txn.id and .card */
+	ST_TXN_PLAN, /* by ICCID; checks filter, card, keyset kvn, its numbers, open txn, IMSI; per-op rc; writes back txn.id and .card */
 	ST_TXN_PUT, /* by id, all but campaign, card and the new numbers; rc NOT_FOUND */
 	ST_CMD_PUT, /* insert, or replace all but txn, card, campaign and kind */
 	ST_WIRE_PUT, /* bytes: the packet of cmd.id; an existing one is NEVER overwritten with other octets (E_CORRUPT) */
@@ -66,12 +67,40 @@ struct store_card_insert {
 	uint8_t n_keysets;
 	struct keyset_row keyset[CARD_KEYSETS_MAX];
 };
+/* ---- a filter: every term must hold of the card ---- */
+#define STORE_TERMS_MAX 8
+enum store_field { STORE_F_ICCID, STORE_F_IMSI, STORE_F_MSISDN, STORE_F_KVN, STORE_F_ALG, STORE_F_SEEN };
+enum store_term_op {
+	STORE_IS,
+	STORE_NOT,
+	STORE_BELOW, /* numbers alone, as ABOVE */
+	STORE_UPTO,
+	STORE_FROM,
+	STORE_ABOVE,
+	STORE_BEGINS, /* digits alone */
+	STORE_BEGINS_NOT,
+};
+struct store_term {
+	uint8_t field, op;
+	char digits[ICCID_DIGITS_MAX + 1]; /* ICCID, IMSI, MSISDN */
+	int64_t number;			   /* KVN: IS or NOT; ALG: IS or NOT a STORE_ALG(); SEEN: last_seen_ms */
+};
+#define STORE_ALG(alg, octets) ((int64_t)(octets) << 8 | (alg)) /* enum ota_alg of KIc, octets of its key or 0: any */
+#define STORE_ALG_OF(n)	       ((n)&0xff)
+#define STORE_ALG_OCTETS(n)    ((n) >> 8)
+struct store_filter {
+	unsigned n;
+	struct store_term term[STORE_TERMS_MAX];
+};
+
 struct store_txn_plan {
 	struct txn_row txn;
 	char iccid[ICCID_DIGITS_MAX + 1];
 	bool need_msisdn; /* refuse a card without MSISDN: it could not be addressed */
 	uint8_t kvn;	  /* key version the profile needs */
+	struct store_filter filter;
 	/* written back, for dry runs, estimates and reasons: */
+	int64_t seen_ms; /* when the card was seen last, 0 never */
 	uint8_t kic_alg, kid_alg, cc_len;
 	uint8_t imsi_len; /* digits of the card's present IMSI */
 };
@@ -115,6 +144,19 @@ size_t store_row_size(enum store_op_kind kind);
 int store_txn_rank(uint8_t state, bool open, bool query);
 /* For the backends: may this plan be for a card with these numbers?  0, NO_MSISDN, IMSI_LEN; writes imsi_len back. */
 int16_t store_plan_numbers(struct store_txn_plan *p, const char *imsi, const char *msisdn);
+
+/* For the backends: what a filter looks at. */
+struct store_facts {
+	const char *imsi, *msisdn;
+	int64_t last_seen_ms;
+	unsigned n_keys; /* when store_filter_keys() says that they are looked at */
+	struct {
+		uint8_t kvn, alg, octets; /* of KIc */
+	} key[CARD_KEYSETS_MAX];
+};
+bool store_filter_keys(const struct store_filter *fl);
+bool store_filter_iccid(const struct store_filter *fl, const char *iccid); /* false: filtered, whoever it is */
+bool store_filter_holds(const struct store_filter *fl, const struct store_facts *f, uint8_t kvn);
 
 /* ------------------------------------------------------------------------------- fetch: a card with all that is open */
 

@@ -39,6 +39,7 @@ static const struct {
 	{ STORE_R_NOT_FOUND, "not found" },
 	{ STORE_R_NO_MSISDN, "card has no MSISDN to send to" },
 	{ STORE_R_IMSI_LEN, "new IMSI is not as long as the card's present one" },
+	{ STORE_R_FILTERED, "not let through by the filter" },
 };
 
 const char *store_strerror(int err)

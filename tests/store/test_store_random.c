@@ -147,6 +147,13 @@ static void add_plan(struct pair *p)
 	plan.need_msisdn = !dice(4);
 	if (!dice(8))
 		plan.txn.new_imsi[14] = 0;
+	if (!dice(3)) {
+		plan.filter.n = 1;
+		plan.filter.term[0] = (struct store_term){ .field = (uint8_t)dice(STORE_F_SEEN + 1),
+							   .op = (uint8_t)dice(STORE_BEGINS_NOT + 1),
+							   .number = dice(2) ? dice(4) : T0 + dice(256) };
+		some_digits(plan.filter.term[0].digits, 12, dice(2) ? "8988211" : "0010");
+	}
 	add(p, ST_TXN_PLAN, &plan, NULL, 0);
 }
 

@@ -91,6 +91,12 @@ int ks_alg_parse(const char *name, size_t *len);
 int ks_keyset_import(struct ks *ks, const char *iccid, const struct ks_keyset_spec *spec, char *kic_hex, char *kid_hex,
 		     char *kik_hex, uint8_t sealed[KS_SEALED_MAX], char *err, size_t err_cap);
 
+/* Octets of KIc in a sealed record: its header stands in clear. */
+static inline unsigned ks_sealed_kic_octets(const uint8_t *sealed, size_t len)
+{
+	return len > 3 ? (sealed[3] & 0x0fu) * 8 : 0;
+}
+
 /* ---- use by reference ---- */
 
 /* Loads a sealed keyset into a slot.  *set is the handle for ks_ref.set.  The same keyset may be loaded twice; a slot

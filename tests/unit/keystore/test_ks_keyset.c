@@ -25,6 +25,8 @@ static void test_round_trip(void **state)
 
 	assert_int_equal(n, 5 + 12 + 48 + 16);
 	assert_int_equal(import_1(ks, b), n);
+	assert_int_equal(ks_sealed_kic_octets(a, (size_t)n), 16);
+	assert_int_equal(ks_sealed_kic_octets(a, 3), 0);
 	assert_memory_not_equal(a + 5, b + 5, 12); /* another nonce */
 	assert_memory_not_equal(a + 17, b + 17, 48);
 
