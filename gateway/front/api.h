@@ -25,6 +25,8 @@
 #define API_SESSION_IDLE_MS  600000   /* an intake that was left alone this long makes room for a new one */
 #define API_LIST_LINES_MAX   20000000 /* lines of one list */
 #define API_CALLS_MAX	     256      /* requests waiting for the store or the core */
+#define API_FILTER_MAX	     256
+#define API_RANGE_MAX	     48
 #define API_TEXT_MAX	     512
 #define API_REASON_MAX	     200
 #define API_REPORT_ROWS_MAX  1000
@@ -52,6 +54,7 @@ struct api_reject {
 /* Of one chunk, or of the whole list after finish. */
 struct api_lines {
 	uint64_t accepted, unchanged, rejected;
+	uint64_t filtered;		 /* campaigns: lines of cards that are not meant */
 	uint64_t packets, sms_parts;	 /* campaigns: what would be or will be sent when every first attempt works */
 	uint64_t next_line;		 /* `first` of the next chunk */
 	const struct api_reject *reject; /* n_reject of them, of this chunk only */
@@ -208,6 +211,8 @@ struct api_campaign_req {
 	char name[CAMPAIGN_NAME_MAX];
 	char profile[PROFILE_NAME_MAX];
 	char rules[CAMPAIGN_RULES_MAX]; /* as core/rules.h reads them, "" none */
+	char filter[API_FILTER_MAX];	/* "lastseen<30d and kvn=1", "" all */
+	char range[API_RANGE_MAX];	/* of ICCIDs "8988211000..8988211499", "" all */
 	bool dry_run;
 };
 void api_campaign_create(struct api *a, const struct api_campaign_req *r, struct api_to to);

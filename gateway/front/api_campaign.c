@@ -205,6 +205,8 @@ static int create_rules(const struct api *a, const char *text, struct campaign_r
 void api_campaign_create(struct api *a, const struct api_campaign_req *req, struct api_to to)
 {
 	struct campaign_row row = { .state = CAMPAIGN_LOADING, .created_ms = api_now(a) };
+	struct store_filter filter;
+	char why[API_TEXT_MAX - 64];
 	struct create_call *c;
 	struct session *s;
 
@@ -222,6 +224,10 @@ void api_campaign_create(struct api *a, const struct api_campaign_req *req, stru
 	}
 	if (create_rules(a, req->rules, &row, to))
 		return;
+	if (filter_parse(&filter, req->filter, req->range, row.created_ms, why, sizeof(why))) {
+		api_fail(to, API_BAD, "bad-filter", "%s", why);
+		return;
+	}
 	if (!gw_ready(a->deps.gw)) {
 		api_fail(to, API_NOT_READY, "starting",
 			 "the gateway is still reading its state: try again in a moment");
@@ -241,6 +247,7 @@ void api_campaign_create(struct api *a, const struct api_campaign_req *req, stru
 	s->dry_run = req->dry_run;
 	row.id = a->next_campaign++;
 	s->campaign = row;
+	s->filter = filter;
 	memcpy(s->campaign.name, req->name, sizeof(s->campaign.name));
 	memcpy(s->campaign.profile, req->profile, sizeof(s->campaign.profile));
 	c = call_new(a, sizeof(*c), to, create_drop);
@@ -291,6 +298,7 @@ static void campaign_line(struct api *a, struct session *s, struct chunk *ch, st
 	struct store_txn_plan p = {
 		.txn = { .campaign = s->campaign.id, .state = TXN_PLANNED, .evidence = 255, .por_status = 255 },
 		.kvn = s->profile.kvn,
+		.filter = s->filter,
 		.need_msisdn = !a->deps.address_by_imsi,
 	};
 	char digits[_NUMBERS][ICCID_DIGITS_MAX + 1] = { "" }, why[API_REASON_MAX];
@@ -354,8 +362,12 @@ static void campaign_committed(struct store_batch *b, int rc)
 			campaign_count(s, ch, p);
 			continue;
 		}
-		plan_reason(why, sizeof(why), b->ops[i].rc, p, s->campaign.profile);
-		chunk_reject(ch, ch->line[i], "%s", why);
+		if (b->ops[i].rc == STORE_R_FILTERED) {
+			ch->out.filtered++;
+		} else {
+			plan_reason(why, sizeof(why), b->ops[i].rc, p, s->campaign.profile);
+			chunk_reject(ch, ch->line[i], "%s", why);
+		}
 		seen_drop(&s->seen[NUM_ICCID], p->iccid, ch->line[i]);
 		seen_drop(&s->seen[NUM_IMSI], p->txn.new_imsi, ch->line[i]);
 		seen_drop(&s->seen[NUM_MSISDN], p->txn.new_msisdn, ch->line[i]);
@@ -426,9 +438,11 @@ static void finish_answer(struct api *a, struct session *s, const char *state, s
 
 	s->total.state = state;
 	s->total.total = true;
-	api_log(a, 5, "campaign %s%s: %" PRIu64 " cards, %" PRIu64 " short messages, %" PRIu64 " lines rejected",
+	api_log(a, 5,
+		"campaign %s%s: %" PRIu64 " cards, %" PRIu64 " short messages, %" PRIu64 " lines rejected, %" PRIu64
+		" filtered",
 		s->campaign.name, s->dry_run ? " (dry run)" : "", s->total.accepted, s->total.sms_parts,
-		s->total.rejected);
+		s->total.rejected, s->total.filtered);
 	to.done(to.ctx, &r);
 	session_drop(a, s);
 }
@@ -452,7 +466,8 @@ static void finish_done(struct store_batch *b, int rc)
 		session_drop(a, s);
 	} else if (c->drop) {
 		api_fail(to, API_REFUSED, "empty-campaign",
-			 "no line of the list was accepted: campaign %s was not created", s->campaign.name);
+			 "no line of the list was accepted%s: campaign %s was not created",
+			 s->total.filtered ? " (the filter has left some out)" : "", s->campaign.name);
 		session_drop(a, s);
 	} else if (gw_campaign_adopt(a->deps.gw, &c->row, s->profile_text, s->profile_len, why, sizeof(why))) {
 		/* another one took the last place between the question and the commit */

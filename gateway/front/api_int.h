@@ -45,6 +45,7 @@ struct session {
 	size_t key_len[CARD_KEYSETS_MAX]; /* octets that aesNNN demands, 0: any */
 	/* SESSION_CAMPAIGN */
 	struct campaign_row campaign;
+	struct store_filter filter;
 	struct profile profile;
 	char *profile_text;
 	size_t profile_len;
@@ -136,6 +137,10 @@ void store_reason(char *out, size_t cap, int rc, const char *iccid, const char *
 		  const char *profile);
 /* ... and of a target. */
 void plan_reason(char *out, size_t cap, int rc, const struct store_txn_plan *p, const char *profile);
+
+/* ---- which cards are meant (filter.c) ---- */
+/* 0, or -1 with a sentence. */
+int filter_parse(struct store_filter *f, const char *filter, const char *range, int64_t now_ms, char *why, size_t cap);
 
 /* ---- campaigns ---- */
 /* From the core; false when it does not hold it (any more): then there is the row alone. */

@@ -394,6 +394,7 @@ void chunk_end(struct chunk *ch, struct session *s)
 		s->last_first = ch->first;
 		s->total.accepted += ch->out.accepted;
 		s->total.unchanged += ch->out.unchanged;
+		s->total.filtered += ch->out.filtered;
 		s->total.rejected += ch->out.rejected;
 		s->total.packets += ch->out.packets;
 		s->total.sms_parts += ch->out.sms_parts;

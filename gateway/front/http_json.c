@@ -66,6 +66,12 @@ static int get_string(json_t *j, const char *key, char *out, size_t out_cap, cha
 	return 0;
 }
 
+/* One that may be left out. */
+static int get_text(json_t *j, const char *key, char *out, size_t out_cap, char *why, size_t cap)
+{
+	return json_object_get(j, key) ? get_string(j, key, out, out_cap, why, cap) : 0;
+}
+
 static int get_number(json_t *j, const char *key, int64_t fallback, int64_t max, int64_t *out, char *why, size_t cap)
 {
 	json_t *v = json_object_get(j, key);
@@ -141,7 +147,7 @@ out:
 
 int json_campaign_req(struct api_campaign_req *out, const char *body, size_t len, char *why, size_t cap)
 {
-	static const char *const known[] = { "name", "profile", "rules", "dry_run" };
+	static const char *const known[] = { "name", "profile", "rules", "filter", "range", "dry_run" };
 	json_t *j = load(body, len, why, cap);
 	int rc;
 
@@ -151,7 +157,9 @@ int json_campaign_req(struct api_campaign_req *out, const char *body, size_t len
 	rc = members(j, known, ARRAY_SIZE(known), why, cap) ||
 	     get_string(j, "name", out->name, sizeof(out->name), why, cap) ||
 	     get_string(j, "profile", out->profile, sizeof(out->profile), why, cap) ||
-	     (json_object_get(j, "rules") && get_string(j, "rules", out->rules, sizeof(out->rules), why, cap)) ||
+	     get_text(j, "rules", out->rules, sizeof(out->rules), why, cap) ||
+	     get_text(j, "filter", out->filter, sizeof(out->filter), why, cap) ||
+	     get_text(j, "range", out->range, sizeof(out->range), why, cap) ||
 	     get_bool(j, "dry_run", &out->dry_run, why, cap);
 	json_decref(j);
 	return rc ? -1 : 0;
@@ -231,6 +239,7 @@ static json_t *out_lines(const struct api_lines *l)
 
 	set_n(o, "accepted", l->accepted);
 	set_n(o, "unchanged", l->unchanged);
+	set_n(o, "filtered", l->filtered);
 	set_n(o, "packets", l->packets);
 	set_n(o, "sms_parts", l->sms_parts);
 	set_n(o, "next", l->next_line);

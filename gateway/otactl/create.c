@@ -11,10 +11,11 @@ static void create_print(const struct ctl *c, const struct ctl_upload *u, const 
 			 const char *state, bool dry_run)
 {
 	if (c->format == CTL_JSON) {
-		json_t *v = json_pack("{s:s,s:s,s:b,s:s,s:I,s:I,s:I,s:I,s:O}", "name", name, "profile", profile,
-				      "dry_run", dry_run, "state", state, "accepted", (json_int_t)u->accepted,
-				      "packets", (json_int_t)u->packets, "sms_parts", (json_int_t)u->sms_parts,
-				      "rejected", (json_int_t)u->rejected, "rejects", u->kept);
+		json_t *v =
+			json_pack("{s:s,s:s,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:O}", "name", name, "profile", profile,
+				  "dry_run", dry_run, "state", state, "accepted", (json_int_t)u->accepted, "packets",
+				  (json_int_t)u->packets, "sms_parts", (json_int_t)u->sms_parts, "filtered",
+				  (json_int_t)u->filtered, "rejected", (json_int_t)u->rejected, "rejects", u->kept);
 
 		ctl_print_json(v);
 		json_decref(v);
@@ -29,6 +30,8 @@ static void create_print(const struct ctl *c, const struct ctl_upload *u, const 
 		printf("cards       %" PRIu64 "\n", u->accepted);
 		printf("packets     %" PRIu64 "\n", u->packets);
 		printf("SMS parts   %" PRIu64 "  when every first attempt arrives\n", u->sms_parts);
+		if (u->filtered)
+			printf("filtered    %" PRIu64 " lines\n", u->filtered);
 		printf("rejected    %" PRIu64 " lines\n", u->rejected);
 	}
 }
@@ -93,6 +96,14 @@ static char *rules_text(const struct ctl_args *a)
 	return text;
 }
 
+/* "" when it was not. */
+static const char *given(const struct ctl_args *a, const char *option)
+{
+	const char *value = ctl_arg(a, option, 0);
+
+	return value ? value : "";
+}
+
 static int create_run(struct ctl *c, struct ctl_upload *u, const struct ctl_args *a)
 {
 	const char *name = a->pos[0], *profile = ctl_arg(a, "profile", 0);
@@ -106,8 +117,8 @@ static int create_run(struct ctl *c, struct ctl_upload *u, const struct ctl_args
 	if (!rules)
 		return CTL_USAGE;
 	rc = ctl_post_json(c, path,
-			   json_pack("{s:s,s:s,s:s,s:b}", "name", name, "profile", profile, "rules", rules, "dry_run",
-				     dry_run),
+			   json_pack("{s:s,s:s,s:s,s:s,s:s,s:b}", "name", name, "profile", profile, "rules", rules,
+				     "filter", given(a, "filter"), "range", given(a, "range"), "dry_run", dry_run),
 			   &made);
 	free(rules);
 	if (rc)

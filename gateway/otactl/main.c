@@ -32,6 +32,10 @@ static const struct ctl_option create_options[] = {
 	{ "imsi-list", 'i', "FILE", "CSV with the columns ICCID,IMSI[,MSISDN]; - reads standard input" },
 	{ "profile", 'p', "NAME", "card profile" },
 	{ "dry-run", 'n', NULL, "tell what would be sent, keep nothing" },
+	{ "range", 0, "FROM..TO", "of the list only cards with these ICCIDs, or first digits of ICCIDs" },
+	{ "filter", 0, "'TERM and TERM'",
+	  "of the list only cards of which all of this holds: lastseen<30d (or =never), iccid=8988*,\n"
+	  "imsi=, msisdn=, kvn=1, alg=aes128; also != and, for lastseen, < <= > >=" },
 	{ "canary", 0, "N,N,P%",
 	  "start with groups of so many cards, or percent of them (at most 4); the next one\n"
 	  "begins when every card of those before has ended" },

@@ -149,6 +149,7 @@ static void take_answer(struct ctl_upload *u, const json_t *answer)
 
 	u->accepted += js_count(answer, "accepted");
 	u->unchanged += js_count(answer, "unchanged");
+	u->filtered += js_count(answer, "filtered");
 	u->packets += js_count(answer, "packets");
 	u->sms_parts += js_count(answer, "sms_parts");
 	json_array_foreach(json_object_get(answer, "rejected"), i, r)
