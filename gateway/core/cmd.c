@@ -705,24 +705,30 @@ static const char *link_name(const struct gw *gw, unsigned link, char number[12]
 	return number;
 }
 
+/* What has left is paid for, whatever has become of the command since. */
+static void book_parts(struct gw *gw, struct card *c, const struct flight *f)
+{
+	struct campaign *camp = campaign_by_id(gw, f->camp_id);
+	unsigned parts = f->next_seg - f->kept;
+
+	if (camp)
+		camp->sms_parts += parts;
+	if (f->txn != c->b.txn.id)
+		return;
+	parts += c->b.txn.sms_parts;
+	c->b.txn.sms_parts = parts < UINT16_MAX ? (uint16_t)parts : UINT16_MAX;
+	card_dirty(gw, c, DIRTY_TXN);
+}
+
 void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 {
 	char number[12];
 	struct cmd_row *cmd = card_cmd(c, f->cmd, NULL);
-	struct campaign *camp;
 	int64_t wait_ms = gw->cfg.retry.por_timeout_ms;
 
-	if (!cmd)
+	book_parts(gw, c, f);
+	if (!cmd) /* so many others have followed that it has left memory */
 		return;
-	camp = campaign_by_id(gw, cmd->campaign);
-	if (camp)
-		camp->sms_parts += f->next_seg - f->kept;
-	if (cmd->txn == c->b.txn.id) {
-		unsigned parts = c->b.txn.sms_parts + f->next_seg - f->kept;
-
-		c->b.txn.sms_parts = parts < UINT16_MAX ? (uint16_t)parts : UINT16_MAX;
-		card_dirty(gw, c, DIRTY_TXN);
-	}
 	/* a link that is down or throttled says so once, not every few seconds for days */
 	if (f->fail.cls == FAIL_NONE || retry_counts(f->fail.cls) || c->b.txn.fail_class != f->fail.cls)
 		gw_story(gw, cmd->card, cmd->id, STORY_ATTEMPT, NULL, 0,

@@ -55,6 +55,8 @@ struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *c
 	*f = (struct flight){
 		.cmd = cmd->id,
 		.card = cmd->card,
+		.txn = cmd->txn,
+		.camp_id = cmd->campaign,
 		.batch_no = gw->batch_no,
 		.attempt = c->b.txn.attempts,
 		.campaign = (uint16_t)(campaign_by_id(gw, cmd->campaign) - gw->campaign),

@@ -110,12 +110,12 @@ _Static_assert(sizeof(struct stub) <= 64, "a waiting card costs 64 octets at mos
 #define STUB_OFF_HEAP UINT32_MAX
 
 struct flight {
-	uint64_t cmd, card;
-	uint64_t batch_no;   /* leaves only when this is durable */
-	struct flight *next; /* prepared queue */
+	uint64_t cmd, card, txn, camp_id; /* camp_id: of the campaign */
+	uint64_t batch_no;		  /* leaves only when this is durable */
+	struct flight *next;		  /* prepared queue */
 	struct flight *hash_next;
-	uint16_t attempt; /* of the transaction, modulo 2^16: part of the token */
-	uint16_t campaign;
+	uint16_t attempt;	/* of the transaction, modulo 2^16: part of the token */
+	uint16_t campaign;	/* index, while it is queued */
 	uint8_t segs, next_seg; /* handed out so far */
 	uint8_t outcomes;	/* come back so far */
 	uint8_t accepted, unknown;
