@@ -377,7 +377,15 @@ void cmd_settle_later(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_
 
 /* ---- settle.c: what a card's answer leads to ---- */
 void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status);
+/* How an answer with a right MAC is taken: what is done with it, and what the story says. */
+enum por_use { POR_NEWS, POR_AGAIN, POR_EARLIER, POR_FORGOTTEN, POR_OVERTAKEN, POR_NOTED, _POR_USES };
+enum por_use cmd_por_use(struct gw *gw, const struct card *c, const struct cmd_row *cmd, const struct ota_rsp *rsp);
 void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_rsp *rsp);
+/* How well an answer "executed" goes with the commands that were sent. */
+enum answer_fit { FIT_NOT, FIT_PARTLY, FIT_WHOLE };
+enum answer_fit cmd_answer_fit(struct gw *gw, const struct cmd_row *cmd, const struct ota_rsp *rsp);
+/* Counter mode 11: the card has taken another command under this one's counter, so this one it will never run. */
+void cmd_counter_spent(struct gw *gw, struct card *c, struct cmd_row *cmd);
 
 /* ---- counter.c ---- */
 #define CNTR_RESTORE_GAP   4096 /* skipped after a restored backup, and so much more per second between the epochs */

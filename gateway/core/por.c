@@ -5,6 +5,7 @@
  * PoR of any of the card's last commands is still opened, so a late answer counts.  What matches nothing or fails its MAC
  * is counted and kept in the card's story, and closes nothing.
  */
+#include "answer.h"
 #include "gw_int.h"
 
 #define PI_RESPONSE 0x71 /* RPI, TS 31.115, 4.4 */
@@ -72,7 +73,70 @@ static void por_aside(struct gw *gw, struct card *c, const uint8_t *pkt, size_t 
 	story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len, words[what], -1, false);
 }
 
-static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t len)
+static const char *const use_words[] = {
+	[POR_NEWS] = "PoR accepted",
+	[POR_AGAIN] = "PoR once more",
+	[POR_EARLIER] = "PoR of an earlier transaction",
+	[POR_FORGOTTEN] = "PoR to a command of before the store was put back, it proves nothing now",
+	[POR_OVERTAKEN] = "PoR to a command that was fenced, it says nothing",
+	[POR_NOTED] = "PoR to a command that has ended, noted",
+};
+_Static_assert(ARRAY_SIZE(use_words) == _POR_USES, "every use has its words");
+
+/* In counter mode 11 a read may have gone out under a counter that an earlier transaction had left without an answer
+ * (exact_counter()), and the card has taken one of the two.  Both have the same counter, keys and TAR, so an answer opens
+ * under either; what it counts and reads tells whose it is.  NULL: it fits both. */
+static struct cmd_row *whose(struct gw *gw, struct card *c, unsigned i, const uint8_t *pkt, size_t len,
+			     const struct ota_rsp *rsp, bool *shared)
+{
+	struct cmd_row *newest = &c->b.cmd[i], *best = newest;
+	enum answer_fit fit = cmd_answer_fit(gw, newest, rsp), f;
+	uint8_t scratch[OTA_PACKET_MAX];
+	struct ota_rsp other;
+
+	*shared = false;
+	while (++i < c->b.n_cmds) {
+		struct cmd_row *cmd = &c->b.cmd[i];
+
+		if (cmd->cntr != newest->cntr || cmd->kvn != newest->kvn || memcmp(cmd->tar, newest->tar, 3) ||
+		    try_cmd(gw, c, cmd, pkt, len, scratch, &other) != POR_MATCHED)
+			continue;
+		*shared = true;
+		f = cmd_answer_fit(gw, cmd, &other);
+		if (f > fit) {
+			fit = f;
+			best = cmd;
+		} else if (f == fit && best && cmd->kind != best->kind) {
+			best = NULL; /* of two reads the newer one will do: they ask the same */
+		}
+	}
+	return best;
+}
+
+/* Opened under the card's keys, as the answer to the command at i or to an older one under the same counter. */
+static void por_matched(struct gw *gw, struct card *c, unsigned i, const uint8_t *pkt, size_t len, struct ota_rsp *rsp)
+{
+	struct cmd_row *cmd = &c->b.cmd[i], *sharer = cmd;
+	bool shared = false;
+	enum por_use use;
+
+	if (rsp->status == OTA_POR_OK) /* all else says the same of either */
+		cmd = whose(gw, c, i, pkt, len, rsp, &shared);
+	if (!cmd) {
+		story_por(gw, c->b.card.id, sharer->id, STORY_STRAY, pkt, len,
+			  "PoR that fits two commands under one counter", rsp->status, true);
+		cmd_counter_spent(gw, c, sharer);
+		return;
+	}
+	use = cmd_por_use(gw, c, cmd, rsp);
+	story_por(gw, c->b.card.id, cmd->id, STORY_POR, pkt, len, use_words[use], rsp->status, use == POR_NEWS);
+	cmd_on_por(gw, c, cmd, rsp);
+	if (shared && cmd != sharer)
+		cmd_counter_spent(gw, c, sharer);
+}
+
+/* True: it is somebody's answer, whatever follows from it. */
+static bool por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t len)
 {
 	const struct cmd_row *open = card_open_cmd(c, NULL);
 	enum por_result best = POR_NO_MATCH, r;
@@ -82,7 +146,7 @@ static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
 	if (len > sizeof(scratch) || ota_rsp_peek_tar(pkt, len, tar)) {
 		gw->stats.por_stray++;
 		story_por(gw, c->b.card.id, 0, STORY_STRAY, pkt, len, "malformed response packet", -1, false);
-		return;
+		return false;
 	}
 	for (unsigned i = 0; i < c->b.n_cmds; i++) {
 		struct cmd_row *cmd = &c->b.cmd[i];
@@ -91,29 +155,21 @@ static void por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
 			continue;
 		r = try_cmd(gw, c, cmd, pkt, len, scratch, &rsp);
 		if (r == POR_MATCHED) {
-			bool earlier = cmd->txn != c->b.txn.id;
-			bool again = cmd->state == CMD_DONE || cmd->por_status == rsp.status ||
-				     (i > 0 && rsp.status == OTA_POR_CNTR_LOW); /* says nothing, see cmd_on_por() */
-
-			story_por(gw, c->b.card.id, cmd->id, STORY_POR, pkt, len,
-				  earlier ? "PoR of an earlier transaction" :
-				  again	  ? "PoR once more" :
-					    "PoR accepted",
-				  rsp.status, !earlier && !again);
-			cmd_on_por(gw, c, cmd, &rsp);
-			return;
+			por_matched(gw, c, i, pkt, len, &rsp);
+			return true;
 		}
 		if (r == POR_HINT && cmd == open) { /* one that names an older command says nothing of this one */
 			gw->stats.por_hint++;
 			story_por(gw, c->b.card.id, cmd->id, STORY_POR, pkt, len, "unauthenticated hint", rsp.status,
 				  false);
 			cmd_on_hint(gw, c, rsp.status);
-			return;
+			return true;
 		}
 		if (r > best)
 			best = r;
 	}
 	por_aside(gw, c, pkt, len, best);
+	return best >= POR_HINT;
 }
 
 static void parts_drop(struct gw *gw, struct card *c, uint8_t iei, uint16_t ref)
@@ -162,11 +218,82 @@ static void parts_expire(struct gw *gw, struct card *c)
 	}
 }
 
-/* A part of a concatenated message: joined with the stored ones, or stored with them.  Returns the packet's length when
- * complete, 0 when more must come or it is no response, or a negative error. */
-static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, const struct link_event *ev, uint8_t *pkt)
+static bool part_same(const struct part_row *a, const struct part_row *b)
 {
-	struct part_row row = {
+	return a->iei == b->iei && a->ref == b->ref;
+}
+
+/* Takes the part at i out; the store forgets a message as a whole, so the others of it are put back. */
+static void part_remove(struct gw *gw, struct card *c, unsigned i)
+{
+	struct part_row gone = c->b.part[i];
+
+	memmove(&c->b.part[i], &c->b.part[i + 1], (--c->b.n_parts - i) * sizeof(gone));
+	gw_op(gw, ST_PARTS_DROP, &gone, NULL, 0);
+	for (unsigned k = 0; k < c->b.n_parts; k++)
+		if (part_same(&c->b.part[k], &gone))
+			gw_op(gw, ST_PART_PUT, &c->b.part[k], NULL, 0);
+}
+
+static void part_keep(struct gw *gw, struct card *c, const struct part_row *row)
+{
+	if (c->b.n_parts == CARD_PARTS_MAX)
+		parts_room(gw, c, row);
+	c->b.part[c->b.n_parts++] = *row;
+	gw_op(gw, ST_PART_PUT, row, NULL, 0);
+}
+
+/* What was joined is nobody's answer.  Some cards know one reference only: a part of an older message may be among these, and
+ * then the newer ones still wait for one more.  The oldest gives way to the one that has just come. */
+static void parts_shift(struct gw *gw, struct card *c, const struct part_row *row)
+{
+	unsigned oldest = CARD_PARTS_MAX;
+
+	for (unsigned i = 0; i < c->b.n_parts; i++)
+		if (part_same(&c->b.part[i], row) &&
+		    (oldest == CARD_PARTS_MAX || c->b.part[i].at_ms < c->b.part[oldest].at_ms))
+			oldest = i;
+	if (oldest == CARD_PARTS_MAX)
+		return; /* a message of one part: there is nothing to wait for */
+	part_remove(gw, c, oldest);
+	part_keep(gw, c, row);
+}
+
+/* What is stored under its reference and can be no part of the same message gives way to it.  True: it is there already. */
+static bool part_known(struct gw *gw, struct card *c, const struct part_row *row)
+{
+	for (unsigned i = 0; i < c->b.n_parts; i++) {
+		const struct part_row *p = &c->b.part[i];
+
+		if (!part_same(p, row))
+			continue;
+		if (p->total != row->total) {
+			parts_drop(gw, c, row->iei, row->ref);
+			return false;
+		}
+		if (p->seq != row->seq)
+			continue;
+		if (p->len == row->len && !memcmp(p->ud, row->ud, row->len))
+			return true;
+		part_remove(gw, c, i);
+		return false;
+	}
+	return false;
+}
+
+/* A part of a concatenated message: joined with the stored ones, or stored with them.  Returns the packet's length when
+ * complete, 0 when more must come or it is no response, or a negative error.  What is complete stays stored until somebody has
+ * made sense of it. */
+static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, const struct link_event *ev, uint8_t *pkt,
+		    struct part_row *row)
+{
+	struct ota_part part[OTA_SEGMENTS_MAX];
+	struct ota_join j;
+	int rc;
+
+	if (udh->total > CARD_PARTS_MAX + 1)
+		return OTA_E_SEGMENTS; /* the last one need not be kept */
+	*row = (struct part_row){
 		.card = c->b.card.id,
 		.ref = udh->ref,
 		.iei = udh->iei,
@@ -175,43 +302,24 @@ static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, co
 		.at_ms = gw->now_ms,
 		.len = (uint8_t)ev->payload_len,
 	};
-	struct ota_part part[OTA_SEGMENTS_MAX];
-	struct ota_join j;
-	int rc;
-
-	if (udh->total > CARD_PARTS_MAX + 1)
-		return OTA_E_SEGMENTS; /* the last one need not be kept */
+	memcpy(row->ud, ev->payload, row->len);
 	parts_expire(gw, c);
+	if (part_known(gw, c, row))
+		return 0;
 	ota_join_init(&j, part, OTA_SEGMENTS_MAX);
-	for (unsigned i = 0; i < c->b.n_parts; i++) {
-		const struct part_row *p = &c->b.part[i];
-
-		if (p->ref != row.ref || p->iei != row.iei)
-			continue;
-		if (p->seq == row.seq && p->len == row.len && !memcmp(p->ud, ev->payload, row.len))
-			return 0; /* a repetition */
-		if (p->seq == row.seq || p->total != row.total) {
-			/* another message under the same reference: some cards know only one.  The newer counts */
-			parts_drop(gw, c, row.iei, row.ref);
-			ota_join_init(&j, part, OTA_SEGMENTS_MAX);
-			break;
-		}
-		(void)ota_join_add(&j, p->ud, p->len); /* was good when it was stored */
-	}
-	rc = ota_join_add(&j, ev->payload, ev->payload_len);
+	for (unsigned i = 0; i < c->b.n_parts; i++)
+		if (part_same(&c->b.part[i], row)) /* was good when it was stored */
+			(void)ota_join_add(&j, c->b.part[i].ud, c->b.part[i].len);
+	rc = ota_join_add(&j, row->ud, row->len);
 	if (rc < 0)
 		return rc;
 	if (rc == 0) {
-		if (c->b.n_parts == CARD_PARTS_MAX)
-			parts_room(gw, c, &row);
-		memcpy(row.ud, ev->payload, row.len);
-		c->b.part[c->b.n_parts++] = row;
-		gw_op(gw, ST_PART_PUT, &row, NULL, 0);
+		part_keep(gw, c, row);
 		return 0;
 	}
-	parts_drop(gw, c, row.iei, row.ref);
 	if (j.pi != PI_RESPONSE) { /* a long message that is none */
 		gw->stats.mo_other++;
+		parts_drop(gw, c, row->iei, row->ref);
 		return 0;
 	}
 	return ota_join_packet(&j, pkt, OTA_PACKET_MAX);
@@ -220,7 +328,9 @@ static int por_part(struct gw *gw, struct card *c, const struct ota_udh *udh, co
 void por_on_rx(struct gw *gw, struct card *c, const struct link_event *ev)
 {
 	uint8_t pkt[OTA_PACKET_MAX];
+	struct part_row part;
 	struct ota_udh udh;
+	bool joined = false;
 	int len;
 
 	/* a receipt is the SMSC's word; only what is in it, or that it was delivered, is the card's */
@@ -244,13 +354,19 @@ void por_on_rx(struct gw *gw, struct card *c, const struct link_event *ev)
 		else
 			memcpy(pkt, ev->payload + udh.len, (size_t)len);
 	} else if (udh.concat) {
-		len = por_part(gw, c, &udh, ev, pkt);
+		len = por_part(gw, c, &udh, ev, pkt, &part);
+		joined = len > 0;
 	} else {
 		len = (int)(ev->payload_len - udh.len);
 		memcpy(pkt, ev->payload + udh.len, (size_t)len);
 	}
 	if (len > 0) {
-		por_packet(gw, c, pkt, (size_t)len);
+		bool known = por_packet(gw, c, pkt, (size_t)len);
+
+		if (joined && known)
+			parts_drop(gw, c, part.iei, part.ref);
+		else if (joined)
+			parts_shift(gw, c, &part);
 	} else if (len < 0) {
 		gw->stats.por_stray++;
 		story_por(gw, c->b.card.id, 0, STORY_STRAY, ev->payload, ev->payload_len, ota_strerror(len), -1, false);

@@ -272,6 +272,46 @@ static void on_ok(struct gw *gw, struct card *c, struct cmd_row *cmd, const stru
 		on_ok_readback(gw, c, cmd, &a, p, open, proven_before);
 }
 
+enum por_use cmd_por_use(struct gw *gw, const struct card *c, const struct cmd_row *cmd, const struct ota_rsp *rsp)
+{
+	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	enum por_meaning m = camp ? profile_por_meaning(&camp->profile, rsp->status) : POR_MEANS_OTHER;
+
+	/* of before the store was put back: true then, but what came after is forgotten */
+	if (cmd->epoch < gw->cfg.epoch)
+		return POR_FORGOTTEN;
+	if (cmd->txn != c->b.txn.id)
+		return POR_EARLIER;
+	if (cmd->state == CMD_DONE)
+		return POR_AGAIN;
+	/* a question with a higher counter has gone out and may have reached the card first: that this one came too late then says
+	 * nothing of whether it was taken before */
+	if (camp && cmd != &c->b.cmd[0] && m == POR_MEANS_CNTR_LOW)
+		return POR_OVERTAKEN;
+	if (cmd->por_status == rsp->status)
+		return POR_AGAIN;
+	/* only success changes what has ended */
+	return rsp->status != OTA_POR_OK && m != POR_MEANS_OK && cmd_ended(cmd->state) ? POR_NOTED : POR_NEWS;
+}
+
+enum answer_fit cmd_answer_fit(struct gw *gw, const struct cmd_row *cmd, const struct ota_rsp *rsp)
+{
+	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	struct answer a;
+
+	answer_read(&a, camp ? &camp->profile : NULL, cmd->apdus, rsp->data, rsp->data_len);
+	return a.kind == ANSWER_UNREADABLE ? FIT_NOT : shows_imsi(&a) ? FIT_WHOLE : FIT_PARTLY;
+}
+
+void cmd_counter_spent(struct gw *gw, struct card *c, struct cmd_row *cmd)
+{
+	if (cmd_ended(cmd->state) || cmd->txn != c->b.txn.id || !stub_find(gw, c->b.card.id))
+		return;
+	gw_story(gw, cmd->card, cmd->id, STORY_NOTE, NULL, 0,
+		 "the card has spent this counter on an earlier command; asking under the next one");
+	cmd_fence(gw, c, cmd, 0);
+}
+
 void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_rsp *rsp)
 {
 	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
@@ -280,10 +320,11 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 	uint64_t proven_before = k ? k->cntr_proven : 0;
 	bool open = p && !cmd_ended(cmd->state) && stub_find(gw, c->b.card.id);
 	bool first = cmd->hint == 255 && cmd->por_status == 255;
+	enum por_use use = cmd_por_use(gw, c, cmd, rsp);
 	char why[64];
 
-	if (cmd->epoch < gw->cfg.epoch) {
-		/* of before the store was put back: true then, but what came after is forgotten.  The card is asked now */
+	if (use == POR_FORGOTTEN) {
+		/* the card is asked now */
 		if (open && c->b.txn.state == TXN_ACTIVE && !flight_find(gw, cmd->id))
 			cmd_due(gw, c, cmd, gw->now_ms);
 		gw->stats.por_duplicate++;
@@ -293,13 +334,7 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 		counter_prove(k, cmd->cntr);
 		card_dirty(gw, c, DIRTY_KEYSET(k - c->b.keyset));
 	}
-	if (cmd->state == CMD_DONE || cmd->txn != c->b.txn.id) {
-		gw->stats.por_duplicate++;
-		return;
-	}
-	if (p && cmd != &c->b.cmd[0] && profile_por_meaning(p, rsp->status) == POR_MEANS_CNTR_LOW) {
-		/* a question with a higher counter has gone out and may have reached the card first: that this one came too late
-		 * then says nothing of whether it was taken before */
+	if (cmd->state == CMD_DONE || use == POR_EARLIER || use == POR_OVERTAKEN) {
 		gw->stats.por_duplicate++;
 		return;
 	}

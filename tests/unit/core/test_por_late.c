@@ -362,6 +362,95 @@ static void under_an_older_key_version(void **state)
 	bed_close(&b);
 }
 
+static void answers(struct bed *b, const struct sent *s, uint8_t status)
+{
+	uint8_t pkt[OTA_PACKET_MAX];
+	struct uds u;
+
+	bed_cut(&u, pkt, bed_por(b, s, status, NULL, 0, pkt), 0, false, 0);
+	bed_mo_all(b, 0, 0, &u);
+}
+
+/* The story says of an answer what was made of it. */
+static void the_story_is_true(void **state)
+{
+	static struct bed b;
+	char imsi[IMSI_DIGITS_MAX + 1];
+	struct uds u;
+	struct sent s, r;
+	uint64_t c;
+
+	/* what was proven before the store was put back counts no more */
+	bed_open(&b, 1, 1);
+	b.cfg.epoch = BED_START_MS / 1000 - 1000;
+	bed_restart(&b);
+	bed_campaign(&b, 1, 1, "compact");
+	bed_expect_readback(&b, 0, &r);
+	bed_accepted(&b, &r);
+	bed_good(&b, &r, b.card[0].imsi_first, &u);
+	bed_mo_all(&b, 0, 0, &u);
+	assert_int_equal(bed_story(&b, 0, STORY_POR, "PoR accepted: 00"), 1);
+	bed_expect_script(&b, 0, &s);
+	bed_accepted(&b, &s);
+	b.cfg.epoch += 1000;
+	bed_restart(&b);
+	bed_new_imsi(1, 0, imsi);
+	bed_good(&b, &s, imsi, &u);
+	bed_mo_all(&b, 0, 0, &u);
+	bed_expect_txn(&b, 0, TXN_ACTIVE, "");
+	assert_int_equal(bed_story(&b, 0, STORY_POR, "PoR accepted"), 1);
+	assert_int_equal(bed_story(&b, 0, STORY_POR, "PoR to a command of before the store was put back"), 1);
+	bed_close(&b);
+
+	/* a replay answer to a script that a question has fenced, in the words of a card that says 06 */
+	bed_open(&b, 1, 1);
+	bed_campaign_with(&b, 1, 1, " spi 16 39\n por 06 means cntr-low\n", false, true);
+	bed_expect_script(&b, 0, &s);
+	bed_accepted(&b, &s);
+	answers(&b, &s, 0x06);
+	assert_int_equal(bed_story(&b, 0, STORY_POR, "PoR accepted"), 1);
+	bed_expect_readback(&b, 0, &r);
+	bed_accepted(&b, &r);
+	answers(&b, &s, 0x06);
+	assert_int_equal(bed_story(&b, 0, STORY_POR, "PoR accepted"), 1);
+	assert_int_equal(bed_story(&b, 0, STORY_POR, "PoR to a command that was fenced, it says nothing"), 1);
+	bed_close(&b);
+
+	/* a refusal after the end */
+	impatient(&b, 1);
+	c = bed_campaign(&b, 1, 1, "compact");
+	expire(&b, c, &s);
+	answers(&b, &s, 0x09);
+	assert_int_equal(bed_story(&b, 0, STORY_POR, "PoR accepted"), 0);
+	assert_int_equal(bed_story(&b, 0, STORY_POR, "PoR to a command that has ended, noted: 09"), 1);
+	bed_close(&b);
+}
+
+/* What has left is counted, also of a command that so many others have followed that it is no longer kept. */
+static void outcomes_after_many_questions(void **state)
+{
+	static struct bed b;
+	struct sent s, r[2 * CARD_CMDS_MAX];
+	uint64_t c;
+
+	bed_open(&b, 1, 1);
+	b.cfg.retry.probes_max = 50;
+	bed_restart(&b);
+	c = bed_campaign(&b, 1, 1, "compact");
+	bed_expect_script(&b, 0, &s);
+	answers(&b, &s, OTA_POR_CNTR_LOW);
+	for (unsigned i = 0; i < 2 * CARD_CMDS_MAX; i++) {
+		bed_expect_readback(&b, 0, &r[i]);
+		answers(&b, &r[i], OTA_POR_CNTR_LOW);
+	}
+	bed_accepted(&b, &s);
+	for (unsigned i = 0; i < 2 * CARD_CMDS_MAX; i++)
+		bed_accepted(&b, &r[i]);
+	assert_int_equal(bed_txn(&b, 0)->sms_parts, 1 + 2 * CARD_CMDS_MAX);
+	assert_int_equal(bed_view(&b, c).sms_parts, 1 + 2 * CARD_CMDS_MAX);
+	bed_close(&b);
+}
+
 /* So many questions later: what answers one of the first is no longer known, its MAC is right and it closes nothing.  The
  * script's own answer is known however late. */
 static void after_many_questions(void **state)
@@ -465,6 +554,8 @@ int main(void)
 		cmocka_unit_test(to_the_command_before_what_is_done),
 		cmocka_unit_test(while_the_next_is_planned),
 		cmocka_unit_test(under_an_older_key_version),
+		cmocka_unit_test(the_story_is_true),
+		cmocka_unit_test(outcomes_after_many_questions),
 		cmocka_unit_test(after_many_questions),
 		cmocka_unit_test(taken_and_many_questions_later),
 	};

@@ -273,6 +273,43 @@ static void one_reference_for_all(void **state)
 	bed_close(&b);
 }
 
+/* What is left of an older message under the same reference, in whatever order the parts of the newer one come: the proof is not
+ * lost with it. */
+static void what_is_left_of_an_older_message(void **state)
+{
+	static const uint8_t order[][3] = {
+		{ 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 }
+	};
+	static struct bed b;
+	struct uds u, old;
+	struct sent s;
+
+	for (unsigned left = 1; left < 7; left++)
+		for (unsigned i = 0; i < 6; i++) {
+			uint64_t c = parts_begin(&b, &s, &u, 1, i % 2, 3);
+
+			old = u;
+			for (unsigned p = 0; p < 3; p++)
+				old.ud[p][old.len[p] - 1] ^= 0x55;
+			for (unsigned p = 0; p < 3; p++)
+				if (left >> p & 1)
+					bed_mo(&b, 0, 0, old.ud[p], old.len[p]);
+			b.now_ms += 1000;
+			if (left % 2)
+				bed_restart(&b);
+			for (unsigned k = 0; k < 3; k++) {
+				bed_mo(&b, 0, 0, u.ud[order[i][k]], u.len[order[i][k]]);
+				if (k == 1 && i % 3 == 0) {
+					b.now_ms += 1000;
+					bed_restart(&b);
+				}
+			}
+			assert_int_equal(bed_card(&b, 0)->n_parts, 0);
+			expect_done(&b, c, "script ran");
+			bed_close(&b);
+		}
+}
+
 /* A part alone closes nothing, and its card is asked again with the same octets. */
 static void half_an_answer(void **state)
 {
@@ -683,15 +720,25 @@ static void refused_in_clear_or_secured(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(before_the_response),	       cmocka_unit_test(while_the_next_attempt_is_half_out),
-		cmocka_unit_test(refusal_before_the_response), cmocka_unit_test(in_a_receipt),
-		cmocka_unit_test(in_any_order_over_any_link),  cmocka_unit_test(two_references_interleaved),
-		cmocka_unit_test(one_reference_for_all),       cmocka_unit_test(half_an_answer),
-		cmocka_unit_test(as_many_parts_as_are_kept),   cmocka_unit_test(twice),
-		cmocka_unit_test(twice_the_old_imsi),	       cmocka_unit_test(from_the_new_numbers),
-		cmocka_unit_test(a_promise_that_has_ended),    cmocka_unit_test(interim_then_the_real_one),
-		cmocka_unit_test(interim_by_a_card),	       cmocka_unit_test(interim_for_ever),
-		cmocka_unit_test(interim_for_ever_in_clear),   cmocka_unit_test(interim_ends_with_the_deadline),
+		cmocka_unit_test(before_the_response),
+		cmocka_unit_test(while_the_next_attempt_is_half_out),
+		cmocka_unit_test(refusal_before_the_response),
+		cmocka_unit_test(in_a_receipt),
+		cmocka_unit_test(in_any_order_over_any_link),
+		cmocka_unit_test(two_references_interleaved),
+		cmocka_unit_test(one_reference_for_all),
+		cmocka_unit_test(half_an_answer),
+		cmocka_unit_test(what_is_left_of_an_older_message),
+		cmocka_unit_test(as_many_parts_as_are_kept),
+		cmocka_unit_test(twice),
+		cmocka_unit_test(twice_the_old_imsi),
+		cmocka_unit_test(from_the_new_numbers),
+		cmocka_unit_test(a_promise_that_has_ended),
+		cmocka_unit_test(interim_then_the_real_one),
+		cmocka_unit_test(interim_by_a_card),
+		cmocka_unit_test(interim_for_ever),
+		cmocka_unit_test(interim_for_ever_in_clear),
+		cmocka_unit_test(interim_ends_with_the_deadline),
 		cmocka_unit_test(refused_in_clear_or_secured),
 	};
 

@@ -186,6 +186,69 @@ static void exact_in_another_life(void **state)
 	}
 }
 
+#define EXACT " counter exact\n spi 1e 39\n"
+
+/* Counter mode 11: a script that nobody has answered, and in the next campaign a read under the same counter. */
+static void shared_counter(struct bed *b, struct sent *s, struct sent *r)
+{
+	uint64_t c;
+
+	bed_open(b, 1, 1);
+	c = bed_campaign_with(b, 1, 1, EXACT, false, true);
+	bed_expect_script(b, 0, s);
+	bed_accepted(b, s);
+	bed_verb(b, c, CAMPAIGN_VERB_CANCEL);
+	bed_pass(b, HOUR_MS);
+	bed_expect_txn(b, 0, TXN_CANCELLED, NULL);
+	bed_campaign_with(b, 1, 1, EXACT, false, true);
+	bed_expect_readback(b, 0, r);
+	bed_accepted(b, r);
+	assert_int_equal(r->p.cntr, s->p.cntr);
+}
+
+/* The card has taken the one or the other, says so late, and is brought to its end all the same. */
+static void whose_answer(void **state)
+{
+	static const char *const cut[] = { "\x01\x6a\x82", "\x02\x69\x82" };
+	static struct bed b;
+	struct sim_card_out out;
+	struct sent s, r, q;
+	struct uds u;
+	uint8_t pkt[OTA_PACKET_MAX];
+
+	for (int which = 0; which < 6; which++) {
+		shared_counter(&b, &s, &r);
+		if (which < 2) { /* the card answers itself: the script ran, or it did not */
+			bed_card_takes(&b, which ? &r : &s, &out);
+			bed_uds(&out, &u);
+		} else if (which < 4) { /* it fits both: broken off at a command that both have */
+			bed_card_takes(&b, &s, &out);
+			bed_cut(&u, pkt, bed_por(&b, &s, OTA_POR_OK, cut[which - 2], 3, pkt), 0, false, 0);
+		} else { /* it fits neither */
+			bed_card_takes(&b, &s, &out);
+			bed_cut(&u, pkt, bed_por(&b, &s, OTA_POR_OK, "\x63\x90\x00", which == 4 ? 3 : 0, pkt), 0, false,
+				0);
+		}
+		bed_mo_all(&b, 0, 0, &u);
+		bed_expect_txn(&b, 0, TXN_ACTIVE, "");
+		if (which != 1) { /* the question is asked again under the next counter */
+			bed_expect_readback(&b, 0, &q);
+			assert_int_equal(q.p.cntr, s.p.cntr + 1);
+			bed_accepted(&b, &q);
+			bed_card_takes(&b, &q, &out);
+			bed_uds(&out, &u);
+			bed_mo_all(&b, 0, 0, &u);
+		}
+		bed_expect_script(&b, 0, &q);
+		bed_accepted(&b, &q);
+		bed_card_takes(&b, &q, &out);
+		bed_uds(&out, &u);
+		bed_mo_all(&b, 0, 0, &u);
+		bed_expect_txn(&b, 0, TXN_DONE, "script ran");
+		bed_close(&b);
+	}
+}
+
 /* "The answer follows" is said of a command that was taken: it does not go out once more under another counter. */
 static void taken_is_taken(void **state)
 {
@@ -288,6 +351,7 @@ int main(void)
 		cmocka_unit_test(silent_card),
 		cmocka_unit_test(owned_by_an_answer),
 		cmocka_unit_test(exact_in_another_life),
+		cmocka_unit_test(whose_answer),
 		cmocka_unit_test(taken_is_taken),
 		cmocka_unit_test(later_means_later),
 		cmocka_unit_test(both_numbers_are_tried),
