@@ -184,7 +184,9 @@ static int make_links(struct parts *p, char *err)
 		s.window = c->window;
 		s.rate = c->rate;
 		s.enquire_link_ms = c->enquire_link_ms;
+		s.enquire_timeout_ms = c->enquire_timeout_ms;
 		s.response_ms = c->response_ms;
+		s.bind_ms = c->bind_ms;
 		s.reconnect_ms = c->reconnect_ms;
 		s.reconnect_max_ms = c->reconnect_max_ms;
 		s.esm_mode = c->esm_mode;
@@ -194,6 +196,10 @@ static int make_links(struct parts *p, char *err)
 		s.interface_version = c->interface_version ? 0x50 : 0x34;
 		s.src_ton = c->src_ton;
 		s.src_npi = c->src_npi;
+		s.own_pid_dcs = true;
+		s.pid = c->pid;
+		s.dcs = c->dcs;
+		s.bind_as = c->bind_as;
 		p->link[i] = smpp_link_new(&s, &env, err, ERR_MAX);
 		ks_wipe(&s, sizeof(s));
 		if (!p->link[i])

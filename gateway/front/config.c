@@ -25,9 +25,6 @@
 
 #define WINDOW_MAX   1000
 #define PREPARED_MIN 64 /* the core claims cards in lots of this many */
-#define RATE_MAX     100000
-
-#define FLAVOUR_DEFAULT "generic-3.4" /* of links that do not say what they are */
 
 /* The link whose node is open while the file is read. */
 static unsigned link_now;
@@ -316,7 +313,7 @@ static bool get_log_level(const struct config_setting *s, const struct otagw_con
 }
 
 /* Our number, as cards answer to it: DIGITS, or DIGITS with type and plan. */
-static int set_source(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+int config_set_source(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
 		      char *err, size_t cap)
 {
 	struct ota_addr a = { .ton = 1, .npi = 1 };
@@ -386,109 +383,6 @@ static bool get_kek(const struct config_setting *s, const struct otagw_config *c
 	return *c->kek_path != 0;
 }
 
-static int set_rate(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
-		    char *err, size_t cap)
-{
-	struct config_link *l = config_link_now(c);
-	char *end;
-	unsigned long v;
-
-	if (!strcmp(argv[0], "unlimited")) {
-		l->unlimited = l->rate_given = true;
-		l->rate = 0;
-		return 0;
-	}
-	errno = 0;
-	v = strtoul(argv[0], &end, 10);
-	if (!isdigit((unsigned char)argv[0][0]) || *end || errno || v < 1 || v > RATE_MAX) {
-		snprintf(err, cap, "\"%.40s\" must be 1 to %d short messages per second, or \"unlimited\"", argv[0],
-			 RATE_MAX);
-		return -1;
-	}
-	l->unlimited = false;
-	l->rate_given = true;
-	l->rate = (double)v;
-	return 0;
-}
-
-static bool get_rate(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
-{
-	const struct config_link *l = config_link_now(c);
-
-	if (l->unlimited)
-		snprintf(out, cap, "unlimited");
-	else
-		snprintf(out, cap, "%.0f", l->rate);
-	return l->rate_given;
-}
-
-static int set_source_type(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
-			   char *err, size_t cap)
-{
-	struct config_link *l = config_link_now(c);
-	struct otagw_config scratch = { .log_level = 0 };
-	const char *const words[] = { "0", argv[0], argv[1] };
-
-	if (set_source(s, &scratch, words, (int)ARRAY_SIZE(words), err, cap))
-		return -1;
-	l->src_ton = scratch.gw.src.ton;
-	l->src_npi = scratch.gw.src.npi;
-	return 0;
-}
-
-static bool get_source_type(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
-{
-	const struct config_link *l = config_link_now(c);
-
-	snprintf(out, cap, "%u %u", l->src_ton, l->src_npi);
-	return l->src_ton != CONFIG_TYPE_AS_GIVEN;
-}
-
-/* The first line of a secret's file: read now, so that its line in the config is named when something is wrong. */
-static int set_password(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
-			char *err, size_t cap)
-{
-	struct config_link *l = config_link_now(c);
-	char buf[CONFIG_PASSWORD_MAX + 2] = "";
-	struct stat st;
-	ssize_t n = -1;
-	size_t len;
-	int fd;
-
-	if (strlen(argv[0]) >= sizeof(l->password_file)) {
-		snprintf(err, cap, "the path is too long");
-		return -1;
-	}
-	fd = open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st)) {
-		snprintf(err, cap, "%s: %s; put the SMSC's password into it: (umask 077; cat > %s)", argv[0],
-			 strerror(errno), argv[0]);
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	if (!S_ISREG(st.st_mode) || st.st_mode & 077)
-		snprintf(err, cap, "%s: others may read it; run: chmod 600 %s", argv[0], argv[0]);
-	else
-		n = read(fd, buf, sizeof(buf) - 1);
-	if (n < 0 && !(st.st_mode & 077))
-		snprintf(err, cap, "%s: cannot be read: %s", argv[0], strerror(errno));
-	close(fd);
-	if (n < 0)
-		return -1;
-	len = strcspn(buf, "\r\n");
-	if (len >= CONFIG_PASSWORD_MAX) {
-		ks_wipe(buf, sizeof(buf));
-		snprintf(err, cap, "%s: an SMPP password has at most %d characters", argv[0], CONFIG_PASSWORD_MAX - 1);
-		return -1;
-	}
-	buf[len] = 0;
-	memcpy(l->password, buf, len + 1);
-	memcpy(l->password_file, argv[0], strlen(argv[0]) + 1);
-	ks_wipe(buf, sizeof(buf));
-	return 0;
-}
-
 /* Fast enough that a thousand simulated cards are through in a minute; never for a network. */
 static void retry_demo(struct retry_policy *p)
 {
@@ -541,11 +435,11 @@ const struct config_setting config_setting[] = {
 	  "do\n",
 	  set_text, get_text, GW(error_table) },
 	{ CONF_OTAGW, "source-address DIGITS", "Our number, to which cards answer by SMS\nDigits, + in front allowed\n",
-	  set_source, get_source },
+	  config_set_source, get_source },
 	{ CONF_OTAGW, "source-address DIGITS ton <0-7> npi <0-15>",
 	  "Our number, to which cards answer by SMS\nDigits\nType of number\n1 international, 2 national\nNumbering "
 	  "plan\n1 ISDN\n",
-	  set_source, get_nothing },
+	  config_set_source, get_nothing },
 	{ CONF_OTAGW, "address-by (msisdn|imsi)",
 	  "How the SMSC is told which card is meant\nBy MSISDN\nBy IMSI (OsmoMSC: npi 6)\n", set_choice, get_choice,
 	  GW(gw.address_by_imsi) },
@@ -568,7 +462,10 @@ const struct config_setting config_setting[] = {
 	{ CONF_LINK, "system-id NAME", "Our name at the SMSC\nAt most 15 characters\n", set_text, get_text,
 	  LINK(system_id) },
 	{ CONF_LINK, "password-file PATH", "File of mode 0600 whose first line is the SMSC's password\nPath\n",
-	  set_password, get_text, LINK(password_file) },
+	  config_set_password, get_text, LINK(password_file) },
+	{ CONF_LINK, "bind (trx|tx+rx)",
+	  "As what the SMSC is bound\nOne connection, transceiver\nTwo connections, transmitter and receiver\n",
+	  set_choice, get_choice, LINK(bind_as) },
 	{ CONF_LINK, "system-type NAME", "SMPP system_type, where the SMSC wants one\nAt most 12 characters\n",
 	  set_text, get_text, LINK(system_type) },
 	{ CONF_LINK, "flavour NAME",
@@ -577,8 +474,8 @@ const struct config_setting config_setting[] = {
 	{ CONF_LINK, "window <1-1000>", "Submits without an answer at a time\nNumber\n", set_number, get_number,
 	  LINK(window), 1, WINDOW_MAX },
 	{ CONF_LINK, "throughput (<1-100000>|unlimited)",
-	  "Short messages per second that were agreed with the SMSC\nNumber\nNo limit but the window\n", set_rate,
-	  get_rate },
+	  "Short messages per second that were agreed with the SMSC\nNumber\nNo limit but the window\n",
+	  config_set_rate, config_get_rate },
 	{ CONF_LINK, "esm-mode (default|datagram|transaction|store-and-forward)",
 	  "Messaging mode (SMPP 3.4, 5.2.12)\nThe SMSC's own\nTry once, no answer about delivery\nThe response tells "
 	  "delivery (OsmoMSC)\nThe SMSC keeps and retries\n",
@@ -600,15 +497,21 @@ const struct config_setting config_setting[] = {
 	{ CONF_LINK, "source-type <0-7> <0-15>",
 	  "TON and NPI of our number at this SMSC, when not those of source-address\n1 international, 2 national\n1 "
 	  "ISDN\n",
-	  set_source_type, get_source_type },
+	  config_set_source_type, config_get_source_type },
 	{ CONF_LINK, "data-coding OCTET", "TP-DCS and data_coding; class 2 8-bit\n0xf6\n", set_octet, get_octet,
 	  LINK(dcs) },
 	{ CONF_LINK, "protocol-id OCTET", "TP-PID; (U)SIM data download\n0x7f\n", set_octet, get_octet, LINK(pid) },
 	{ CONF_LINK, "enquire-link DURATION", "Silence after which the SMSC is asked whether it is there\nTime, 30s\n",
 	  set_time, get_time, LINK(enquire_link_ms), SECOND_MS, HOUR_MS },
+	{ CONF_LINK, "enquire-timeout DURATION",
+	  "How long its answer may take before the connection is given up\nTime, 10s\n", set_time, get_time,
+	  LINK(enquire_timeout_ms), 100, HOUR_MS },
 	{ CONF_LINK, "response-timeout DURATION",
 	  "A submit without a response is UNKNOWN after this\nTime, 60s; OsmoMSC: at least 45s\n", set_time, get_time,
 	  LINK(response_ms), 100, HOUR_MS },
+	{ CONF_LINK, "bind-timeout DURATION",
+	  "How long connecting may take, and then the answer to the bind\nTime, 10s\n", set_time, get_time,
+	  LINK(bind_ms), 100, HOUR_MS },
 	{ CONF_LINK, "reconnect DURATION", "First delay before connecting again; doubles\nTime, 1s\n", set_time,
 	  get_time, LINK(reconnect_ms), 10, HOUR_MS },
 	{ CONF_LINK, "reconnect-max DURATION", "Longest such delay\nTime, 60s\n", set_time, get_time,
@@ -647,42 +550,6 @@ const struct config_setting config_setting[] = {
 	  RETRY(deadline_ms), SECOND_MS, 3650 * DAY_MS },
 };
 const size_t config_settings = ARRAY_SIZE(config_setting);
-
-/* ------------------------------------------------------------------------------------------------- links */
-
-int config_link_open(struct otagw_config *c, const char *name, char *err, size_t cap)
-{
-	struct config_link *l;
-
-	if (!name_ok(name, LINK_NAME_MAX)) {
-		snprintf(err, cap, "\"%.40s\": a link's name has letters, digits, '.', '_' and '-', at most %d", name,
-			 LINK_NAME_MAX - 1);
-		return -1;
-	}
-	for (link_now = 0; link_now < c->n_links; link_now++) {
-		if (!strcmp(c->link[link_now].name, name))
-			return 0;
-	}
-	if (c->n_links == CONFIG_LINKS_MAX) {
-		link_now = 0;
-		snprintf(err, cap, "there may be %d links", CONFIG_LINKS_MAX);
-		return -1;
-	}
-	l = &c->link[c->n_links++];
-	*l = (struct config_link){ .port = 2775,
-				   .flavour = FLAVOUR_DEFAULT,
-				   .src_ton = CONFIG_TYPE_AS_GIVEN,
-				   .src_npi = CONFIG_TYPE_AS_GIVEN,
-				   .window = 10,
-				   .enquire_link_ms = 30 * SECOND_MS,
-				   .response_ms = 60 * SECOND_MS,
-				   .reconnect_ms = SECOND_MS,
-				   .reconnect_max_ms = 60 * SECOND_MS,
-				   .pid = 0x7f,
-				   .dcs = 0xf6 };
-	memcpy(l->name, name, strlen(name) + 1);
-	return 0;
-}
 
 /* ----------------------------------------------------------------------------------------------- explain */
 
@@ -833,38 +700,6 @@ void config_explain(enum config_node node, const char *line, char *why, size_t c
 
 /* ------------------------------------------------------------------------------------------------- check */
 
-static int check_link(const struct otagw_config *c, const struct config_link *l, char *why, size_t cap)
-{
-	const struct {
-		bool missing;
-		const char *what;
-	} need[] = {
-		{ !*l->host, "remote-ip ADDRESS" },
-		{ !*l->system_id, "system-id NAME" },
-		{ !*l->password_file, "password-file PATH" },
-		{ !l->rate_given,
-		  "throughput <1-100000>|unlimited (short messages per second that were agreed with the SMSC)" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(need); i++) {
-		if (need[i].missing) {
-			snprintf(why, cap, "smsc-link %s: there is no \"%s\": add it", l->name, need[i].what);
-			return -1;
-		}
-	}
-	if (l->reconnect_max_ms < l->reconnect_ms) {
-		snprintf(why, cap, "smsc-link %s: reconnect-max is shorter than reconnect", l->name);
-		return -1;
-	}
-	if (l->pid != c->link[0].pid || l->dcs != c->link[0].dcs) {
-		snprintf(why, cap,
-			 "smsc-link %s: protocol-id and data-coding must be those of smsc-link %s in this version",
-			 l->name, c->link[0].name);
-		return -1;
-	}
-	return 0;
-}
-
 int config_check(struct otagw_config *c, char *why, size_t cap)
 {
 	const struct {
@@ -893,7 +728,7 @@ int config_check(struct otagw_config *c, char *why, size_t cap)
 	if (config_flavours(c, why, cap))
 		return -1;
 	for (unsigned i = 0; i < c->n_links; i++) {
-		if (check_link(c, &c->link[i], why, cap))
+		if (config_check_link(&c->link[i], why, cap))
 			return -1;
 	}
 	if (c->gw.retry.max_ms < c->gw.retry.first_ms) {

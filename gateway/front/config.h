@@ -36,9 +36,10 @@ struct config_link {
 	uint32_t window;
 	bool rate_given, unlimited;
 	double rate; /* segments per second, 0: unlimited, said in words */
-	uint32_t enquire_link_ms, response_ms, reconnect_ms, reconnect_max_ms;
-	uint8_t esm_mode;	     /* 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
-	uint8_t pid, dcs;	     /* one value for all links in this version; copied to gw */
+	uint32_t enquire_link_ms, enquire_timeout_ms, response_ms, bind_ms, reconnect_ms, reconnect_max_ms;
+	uint8_t esm_mode; /* 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
+	uint8_t pid, dcs;
+	uint8_t bind_as;	     /* trx, tx+rx */
 	uint8_t message_id;	     /* auto, text, hex-decimal, decimal-hex, none */
 	uint8_t payload;	     /* short-message, message-payload */
 	uint8_t optional_parameters; /* all, none */

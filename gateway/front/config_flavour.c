@@ -30,6 +30,7 @@ struct errtab *config_errtab(const struct otagw_config *c, char err[CONFIG_ERR_M
 static const char *const preset_words[] = {
 	"esm-mode",    "data-coding",	      "protocol-id",	   "message-id",   "payload",
 	"source-type", "optional-parameters", "interface-version", "enquire-link", "response-timeout",
+	"bind",	       "enquire-timeout",
 };
 
 void config_link_given(const struct config_setting *s, struct otagw_config *c)

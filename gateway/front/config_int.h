@@ -34,11 +34,17 @@ struct config_setting {
 extern const struct config_setting config_setting[];
 extern const size_t config_settings;
 
+/* Setters of config_link.c, and one of config.c that they use. */
+config_set_fn config_set_source, config_set_rate, config_set_source_type, config_set_password;
+config_get_fn config_get_rate, config_get_source_type;
+
 /* Opens (or makes) the link of this name and makes it the one that CONF_LINK settings go to. */
 int config_link_open(struct otagw_config *c, const char *name, char *err, size_t cap);
 /* The link that is open. */
 struct config_link *config_link_now(const struct otagw_config *c);
 void config_link_at(unsigned i);
+/* What is missing in it, or does not fit together. */
+int config_check_link(const struct config_link *l, char *why, size_t cap);
 
 /* A setting of the link that is open was given: presets of its flavour leave it alone. */
 void config_link_given(const struct config_setting *s, struct otagw_config *c);

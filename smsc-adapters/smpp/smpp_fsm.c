@@ -35,6 +35,15 @@ static const struct {
 };
 _Static_assert(sizeof(states) / sizeof(states[0]) == _SMPP_STATES, "every state has its row");
 
+static const struct {
+	const char *name; /* in the log */
+	uint32_t bind;
+} roles[] = {
+	[SMPP_ROLE_TRX] = { "", SMPP_BIND_TRANSCEIVER },
+	[SMPP_ROLE_TX] = { " (transmitter)", SMPP_BIND_TRANSMITTER },
+	[SMPP_ROLE_RX] = { " (receiver)", SMPP_BIND_RECEIVER },
+};
+
 static void state_set(struct smpp_link *l, enum smpp_state to)
 {
 	assert(states[l->state].next & S(to));
@@ -50,11 +59,16 @@ void smpp_log(struct smpp_link *l, int level, const char *fmt, ...)
 
 	if (!l->env.log)
 		return;
-	n = snprintf(line, sizeof(line), "smpp %s: ", l->link.name);
+	n = snprintf(line, sizeof(line), "smpp %s%s: ", l->link.name, roles[l->role].name);
 	va_start(ap, fmt);
 	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
 	va_end(ap);
 	l->env.log(l->env.ctx, level, line);
+}
+
+void smpp_last_error(struct smpp_link *l, const char *what, const char *detail)
+{
+	snprintf(l->stats.last_error, sizeof(l->stats.last_error), "%.40s: %.50s", what, detail);
 }
 
 int64_t smpp_now(const struct smpp_link *l)
@@ -230,7 +244,7 @@ void smpp_conn_close(struct smpp_link *l, struct fail why, const char *detail)
 	drop_socket(l);
 	event_del(l->conn_ev);
 	state_set(l, SMPP_CLOSED);
-	snprintf(l->stats.last_error, sizeof(l->stats.last_error), "%.40s: %.50s", why.what, detail);
+	smpp_last_error(l, why.what, detail);
 	if (up && smpp_now(l) - l->bound_ms >= SMPP_STABLE_MS)
 		l->tries = 0;
 	if (l->wanted) {
@@ -288,6 +302,7 @@ static void on_bind_resp(struct smpp_link *l, const struct smpp_pdu *p)
 		return;
 	}
 	state_set(l, SMPP_BOUND);
+	l->noise = l->odd_resps = 0;
 	l->bound_ms = smpp_now(l);
 	l->stats.connects++;
 	smpp_timer(l->conn_ev, l->cfg.enquire_link_ms);
@@ -298,10 +313,19 @@ static void on_bind_resp(struct smpp_link *l, const struct smpp_pdu *p)
 /* The SMSC asks for something that only an SMSC does, or before we are bound. */
 static void refuse(struct smpp_link *l, const struct smpp_pdu *p, uint32_t status)
 {
+	char detail[DETAIL_MAX];
+
 	l->stats.protocol_errors++;
-	smpp_log(l, SMPP_LOG_NOTICE, "%s (0x%08x) in state %s answered %s", smpp_command_name(p->id), p->id,
-		 states[l->state].name, smpp_status_name(l, status));
+	if (++l->noise <= SMPP_NOISE_SHOWN)
+		smpp_log(l, SMPP_LOG_NOTICE, "%s (0x%08x) in state %s answered %s%s", smpp_command_name(p->id), p->id,
+			 states[l->state].name, smpp_status_name(l, status),
+			 l->noise == SMPP_NOISE_SHOWN ? "; no more of these lines for now" : "");
 	send_plain(l, SMPP_GENERIC_NACK, status, p->seq);
+	if (l->noise < SMPP_NOISE_MAX)
+		return;
+	snprintf(detail, sizeof(detail), "%u PDUs in a row, the last is %s (0x%08x)", l->noise,
+		 smpp_command_name(p->id), p->id);
+	smpp_conn_close(l, (struct fail){ .cls = FAIL_LINK, .what = "input that is not for an ESME" }, detail);
 }
 
 static void dispatch(struct smpp_link *l, const struct smpp_pdu *p)
@@ -314,19 +338,23 @@ static void dispatch(struct smpp_link *l, const struct smpp_pdu *p)
 		return;
 	case SMPP_DELIVER_SM:
 	case SMPP_DATA_SM:
-		if (bound)
+		if (bound && l->role != SMPP_ROLE_TX)
 			smpp_on_message(l, p);
 		else
 			refuse(l, p, ESME_RINVBNDSTS);
 		return;
 	case SMPP_ALERT_NOTIFICATION:
-		if (bound)
+		/* Some SMSCs tell every connection: it is said once. */
+		if (bound && l->role != SMPP_ROLE_TX)
 			smpp_on_alert(l, p);
 		return;
 	case SMPP_ENQUIRE_LINK:
 		send_plain(l, SMPP_ENQUIRE_LINK | SMPP_RESP, ESME_ROK, p->seq);
 		return;
+	/* OsmoMSC answers bind_receiver with bind_transmitter_resp: the sequence number says which it is. */
 	case SMPP_BIND_TRANSCEIVER | SMPP_RESP:
+	case SMPP_BIND_TRANSMITTER | SMPP_RESP:
+	case SMPP_BIND_RECEIVER | SMPP_RESP:
 		on_bind_resp(l, p);
 		return;
 	case SMPP_UNBIND:
@@ -442,7 +470,7 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 static void send_bind(struct smpp_link *l)
 {
 	struct smpp_pdu p = {
-		.id = SMPP_BIND_TRANSCEIVER,
+		.id = roles[l->role].bind,
 		.seq = smpp_next_seq(l),
 		.bind = { .system_id = l->cfg.system_id,
 			  .password = l->cfg.password,
@@ -593,7 +621,7 @@ static void keep_alive(struct smpp_link *l)
 	}
 	l->enquiring = true;
 	send_plain(l, SMPP_ENQUIRE_LINK, ESME_ROK, smpp_next_seq(l));
-	smpp_timer(l->conn_ev, l->cfg.bind_ms);
+	smpp_timer(l->conn_ev, l->cfg.enquire_timeout_ms);
 }
 
 static void on_conn_timer(evutil_socket_t fd, short what, void *arg)
@@ -611,7 +639,7 @@ static void on_conn_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	case SMPP_BINDING:
 		smpp_conn_close(l, (struct fail){ .cls = FAIL_LINK, .what = "bind not answered" },
-				"no bind_transceiver_resp in time");
+				"no answer to the bind in time");
 		return;
 	case SMPP_BOUND:
 		keep_alive(l);

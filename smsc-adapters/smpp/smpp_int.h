@@ -19,9 +19,14 @@
 #define SMPP_UNBIND_MS	   1000	       /* how long stop() lets the SMSC answer what is outstanding */
 #define SMPP_MSGIDS_KEPT   65536      /* ids of accepted submits whose receipt may come; 1.5 MB, taken with the first */
 #define SMPP_ERRORS_IN_ROW 5	      /* system errors in a row that slow the link down */
+#define SMPP_NOISE_MAX	   100	      /* PDUs in a row that are not for an ESME: the connection is given up */
+#define SMPP_NOISE_SHOWN   5	      /* lines about such a row, and about one of unexpected responses */
 #define SMPP_NONE	   UINT16_MAX /* no index */
 
 enum smpp_state { SMPP_CLOSED, SMPP_CONNECTING, SMPP_BINDING, SMPP_BOUND, SMPP_UNBINDING, _SMPP_STATES };
+
+/* What a connection carries.  A link has one for both ways, or one for each. */
+enum smpp_role { SMPP_ROLE_TRX, SMPP_ROLE_TX, SMPP_ROLE_RX };
 
 /* A submit_sm that waits for its response.  All have the same time to live, so that a FIFO is their timer. */
 struct smpp_slot {
@@ -44,6 +49,7 @@ struct smpp_link {
 	struct link link; /* first: what the owner sees */
 	struct smpp_link_cfg cfg;
 	struct smpp_link_env env;
+	enum smpp_role role;
 	unsigned flavour; /* in env.errtab */
 	struct link_credit credit;
 	struct link_stats stats;
@@ -59,6 +65,9 @@ struct smpp_link {
 	struct evdns_getaddrinfo_request *resolving;
 	unsigned tries; /* since the last stable bind */
 	unsigned errors_in_row;
+	unsigned expired_in_row; /* submits without any response */
+	bool expiry_told;
+	unsigned noise, odd_resps; /* in a row: refused PDUs, responses that nobody waits for */
 	int64_t bound_ms, rx_ms;
 	uint64_t rx_octets; /* of this connection, before in[0] */
 	bool enquiring;	    /* an enquire_link has left and nothing came since */
@@ -75,7 +84,8 @@ struct smpp_link {
 	uint16_t held_free, held_first, held_last;
 	uint64_t held_count; /* messages ever handed up: makes tokens unique over connections */
 
-	struct smpp_msgid *msgids; /* SMPP_MSGIDS_KEPT of them, NULL: none yet */
+	const struct smpp_link *ids; /* where receipts look their message up: this, or the transmitter beside it */
+	struct smpp_msgid *msgids;   /* SMPP_MSGIDS_KEPT of them, NULL: none yet */
 	uint32_t msgid_age;
 	unsigned msgid_equal; /* submits in a row with the id msgid_last */
 	uint64_t msgid_last;
@@ -98,6 +108,7 @@ bool smpp_send(struct smpp_link *l, const struct smpp_pdu *p);
 size_t smpp_out_room(const struct smpp_link *l);
 int64_t smpp_now(const struct smpp_link *l);
 void smpp_timer(struct event *ev, int64_t wait_ms);
+void smpp_last_error(struct smpp_link *l, const char *what, const char *detail);
 void smpp_log(struct smpp_link *l, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- smpp_link.c, called from the connection ---- */
@@ -108,6 +119,13 @@ void smpp_on_up(struct smpp_link *l);
 void smpp_on_down(struct smpp_link *l, struct fail why); /* was bound: UNKNOWN for all, then DOWN */
 void smpp_submits_due(struct smpp_link *l);
 void smpp_helds_due(struct smpp_link *l);
+
+/* One connection; cfg has been looked at.  NULL: out of memory. */
+struct smpp_link *smpp_single_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env,
+				  enum smpp_role role);
+
+/* ---- smpp_pair.c ---- */
+struct link *smpp_pair_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env); /* NULL: out of memory */
 
 /* ---- smpp_msgid.c ---- */
 uint32_t smpp_digits_hash(const char *digits); /* never 0 */

@@ -14,6 +14,7 @@
 #define WINDOW_DEFAULT	      10
 #define ENQUIRE_LINK_DEFAULT  30000
 #define RESPONSE_DEFAULT      60000
+#define ENQUIRE_TIMEOUT	      10000
 #define BIND_DEFAULT	      10000
 #define RECONNECT_DEFAULT     1000
 #define RECONNECT_MAX_DEFAULT 60000
@@ -130,6 +131,30 @@ static void submit_outcome(struct smpp_link *l, enum link_event_kind kind, uint6
 	event_tell(l);
 }
 
+/* The line lives and the submits starve: an operator must see it, once. */
+static void starved(struct smpp_link *l)
+{
+	char detail[64];
+
+	if (++l->expired_in_row < l->cfg.window || l->expiry_told)
+		return;
+	l->expiry_told = true;
+	snprintf(detail, sizeof(detail), "%u in a row without a response", l->expired_in_row);
+	smpp_last_error(l, "submits are not answered", detail);
+	smpp_log(l, SMPP_LOG_WARNING,
+		 "%u submits in a row without a response in %u ms: each may have left; is the SMSC stuck?",
+		 l->expired_in_row, l->cfg.response_ms);
+}
+
+static void fed(struct smpp_link *l)
+{
+	l->expired_in_row = l->noise = l->odd_resps = 0;
+	if (!l->expiry_told)
+		return;
+	l->expiry_told = false;
+	smpp_log(l, SMPP_LOG_NOTICE, "the SMSC answers submits again");
+}
+
 void smpp_submits_due(struct smpp_link *l)
 {
 	int64_t now_ms = smpp_now(l);
@@ -141,6 +166,7 @@ void smpp_submits_due(struct smpp_link *l)
 		smpp_log(l, SMPP_LOG_INFO, "submit_sm %u had no response in %u ms: unknown", seq, l->cfg.response_ms);
 		submit_outcome(l, LINK_EV_UNKNOWN, token,
 			       (struct fail){ .cls = FAIL_UNKNOWN, .what = "no submit_sm_resp in time" });
+		starved(l);
 	}
 	if (l->slot_first != SMPP_NONE)
 		smpp_timer(l->submit_ev, l->slots[l->slot_first].due_ms - now_ms);
@@ -174,10 +200,13 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 
 	if (!p->seq || l->slots[i].seq != p->seq) {
 		l->stats.late_responses++;
-		smpp_log(l, SMPP_LOG_INFO, "%s for sequence %u, which nobody waits for", smpp_command_name(p->id),
-			 p->seq);
+		if (++l->odd_resps <= SMPP_NOISE_SHOWN)
+			smpp_log(l, SMPP_LOG_INFO, "%s for sequence %u, which nobody waits for%s",
+				 smpp_command_name(p->id), p->seq,
+				 l->odd_resps == SMPP_NOISE_SHOWN ? "; no more of these lines for now" : "");
 		return;
 	}
+	fed(l);
 	token = slot_take(l, i);
 	if (p->id == SMPP_GENERIC_NACK && !status)
 		status = ESME_RUNKNOWNERR;
@@ -211,7 +240,7 @@ static int submit(struct link *link, const struct link_submit *s, int64_t now_ms
 	if (!s->ud || !s->ud_len || s->ud_len > LINK_UD_MAX || !digits_ok(&s->dst) ||
 	    (*s->src.digits && !digits_ok(&s->src)))
 		return -EINVAL;
-	if (l->state != SMPP_BOUND)
+	if (l->state != SMPP_BOUND || l->role == SMPP_ROLE_RX)
 		return -ENOTCONN;
 	if (!link_credit_room(&l->credit, now_ms) || smpp_out_room(l) < SMPP_OUT_SPARE + SMPP_SUBMIT_LEN)
 		return -EAGAIN;
@@ -223,8 +252,8 @@ static int submit(struct link *link, const struct link_submit *s, int64_t now_ms
 				    l->cfg.src_npi != SMPP_TYPE_AS_GIVEN ? l->cfg.src_npi : s->src.npi, s->src.digits };
 	p.sm.dst = (struct smpp_addr){ s->dst.ton, s->dst.npi, s->dst.digits };
 	p.sm.esm_class = SMPP_ESM_UDHI | l->cfg.esm_mode;
-	p.sm.protocol_id = s->pid;
-	p.sm.data_coding = s->dcs;
+	p.sm.protocol_id = l->cfg.own_pid_dcs ? l->cfg.pid : s->pid;
+	p.sm.data_coding = l->cfg.own_pid_dcs ? l->cfg.dcs : s->dcs;
 	p.sm.registered_delivery = s->want_report;
 	p.sm.validity_period = s->validity_s ? smpp_time_relative(validity, s->validity_s) : "";
 	/* Message ids are constant or invented at some SMSCs; this comes back in the receipt. */
@@ -260,7 +289,7 @@ static unsigned credit(struct link *link, int64_t now_ms)
 	size_t room = smpp_out_room(l);
 	unsigned n;
 
-	if (l->state != SMPP_BOUND || room < SMPP_OUT_SPARE)
+	if (l->state != SMPP_BOUND || l->role == SMPP_ROLE_RX || room < SMPP_OUT_SPARE)
 		return 0;
 	/* After expiries a peer that reads nothing may still have our octets: the buffer is a limit too. */
 	room = (room - SMPP_OUT_SPARE) / SMPP_SUBMIT_LEN;
@@ -464,6 +493,7 @@ void smpp_on_message(struct smpp_link *l, const struct smpp_pdu *p)
 		respond(l, resp_id, p->seq, l->state == SMPP_BOUND ? ESME_RMSGQFUL : ESME_RX_T_APPN);
 		return;
 	}
+	l->noise = 0;
 	h->seq = p->seq;
 	h->resp_id = resp_id;
 	h->due_ms = smpp_now(l) + l->cfg.answer_ms;
@@ -581,6 +611,7 @@ void smpp_link_cfg_default(struct smpp_link_cfg *cfg)
 		.src_npi = SMPP_TYPE_AS_GIVEN,
 		.window = WINDOW_DEFAULT,
 		.enquire_link_ms = ENQUIRE_LINK_DEFAULT,
+		.enquire_timeout_ms = ENQUIRE_TIMEOUT,
 		.response_ms = RESPONSE_DEFAULT,
 		.bind_ms = BIND_DEFAULT,
 		.answer_ms = LINK_ANSWER_MS,
@@ -596,8 +627,8 @@ static bool text_ok(const char *s, size_t cap)
 
 static const char *cfg_fault(const struct smpp_link_cfg *c)
 {
-	const uint32_t times[] = { c->enquire_link_ms, c->response_ms,	c->bind_ms,
-				   c->answer_ms,       c->reconnect_ms, c->reconnect_max_ms };
+	const uint32_t times[] = { c->enquire_link_ms, c->enquire_timeout_ms, c->response_ms,	  c->bind_ms,
+				   c->answer_ms,       c->reconnect_ms,	      c->reconnect_max_ms };
 
 	if (!*c->name || !text_ok(c->name, sizeof(c->name)))
 		return "a name of 1 to 31 characters is needed";
@@ -619,6 +650,8 @@ static const char *cfg_fault(const struct smpp_link_cfg *c)
 		return "rate: 0 (unlimited) to 1000000 PDUs per second is needed";
 	if (c->message_id > SMPP_MSGIDS_NONE)
 		return "message-id: auto, text, hex-decimal, decimal-hex or none is needed";
+	if (c->bind_as > SMPP_BIND_TX_RX)
+		return "bind: trx or tx+rx is needed";
 	if (c->esm_mode > ESM_MODE_MAX)
 		return "esm-mode: 0 default, 1 datagram, 2 transaction or 3 store-and-forward is needed";
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
@@ -641,39 +674,51 @@ static bool slots_init(struct smpp_link *l)
 	return l->slots != NULL;
 }
 
+struct smpp_link *smpp_single_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env, enum smpp_role role)
+{
+	struct smpp_link *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->cfg = *cfg;
+	l->env = *env;
+	l->role = role;
+	l->ids = l;
+	l->flavour = (unsigned)errtab_flavour(env->errtab, cfg->flavour);
+	l->link.ops = &smpp_ops;
+	memcpy(l->link.name, cfg->name, sizeof(l->link.name));
+	link_credit_init(&l->credit, cfg->window, cfg->rate, env->now_ms(env->ctx));
+	held_init(l);
+	if (slots_init(l) && smpp_conn_init(l))
+		return l;
+	link_free(&l->link);
+	return NULL;
+}
+
 struct link *smpp_link_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env, char *err, size_t err_cap)
 {
 	const char *fault = cfg_fault(cfg);
-	int flavour = env->errtab ? errtab_flavour(env->errtab, cfg->flavour) : -1;
 	char why[160] = "an error table is needed";
-	struct smpp_link *l;
+	struct smpp_link *single;
+	struct link *l;
 
 	if (fault) {
 		snprintf(err, err_cap, "smpp link \"%.31s\": %s", cfg->name, fault);
 		return NULL;
 	}
-	if (flavour < 0) {
+	if (!env->errtab || errtab_flavour(env->errtab, cfg->flavour) < 0) {
 		if (env->errtab)
 			errtab_flavour_unknown(env->errtab, cfg->flavour, why, sizeof(why));
 		snprintf(err, err_cap, "smpp link \"%s\": %s", cfg->name, why);
 		return NULL;
 	}
-	l = calloc(1, sizeof(*l));
-	if (!l) {
-		snprintf(err, err_cap, "smpp link \"%s\": out of memory", cfg->name);
-		return NULL;
+	if (cfg->bind_as == SMPP_BIND_TX_RX) {
+		l = smpp_pair_new(cfg, env);
+	} else {
+		single = smpp_single_new(cfg, env, SMPP_ROLE_TRX);
+		l = single ? &single->link : NULL;
 	}
-	l->cfg = *cfg;
-	l->env = *env;
-	l->flavour = (unsigned)flavour;
-	l->link.ops = &smpp_ops;
-	memcpy(l->link.name, cfg->name, sizeof(l->link.name));
-	link_credit_init(&l->credit, cfg->window, cfg->rate, env->now_ms(env->ctx));
-	held_init(l);
-	if (!slots_init(l) || !smpp_conn_init(l)) {
+	if (!l)
 		snprintf(err, err_cap, "smpp link \"%s\": out of memory", cfg->name);
-		link_free(&l->link);
-		return NULL;
-	}
-	return &l->link;
+	return l;
 }

@@ -162,6 +162,7 @@ bool smpp_msgid_find(const struct smpp_link *l, const char *message_id, const ch
 	uint32_t dst = smpp_digits_hash(digits);
 	unsigned n;
 
+	l = l->ids;
 	if (!l->msgids || !*message_id || !*digits)
 		return false;
 	n = candidates(l->cfg.message_id, message_id, text);

@@ -27,6 +27,12 @@ enum smpp_msgids {
 };
 #define SMPP_TYPE_AS_GIVEN 0xff /* TON, NPI of our address: as the submit has it */
 
+/* As what the SMSC is bound. */
+enum smpp_bind_as {
+	SMPP_BIND_TRX,	 /* one connection for both ways */
+	SMPP_BIND_TX_RX, /* a transmitter and a receiver: two connections, one link */
+};
+
 struct smpp_link_cfg {
 	char name[LINK_NAME_MAX];
 	char host[64];
@@ -36,19 +42,23 @@ struct smpp_link_cfg {
 	char system_type[13];
 	char flavour[ERRTAB_FLAVOUR_MAX]; /* whose meaning codes have; default SMPP_FLAVOUR_DEFAULT */
 	unsigned window;		  /* 1..SMPP_WINDOW_MAX */
-	double rate;		   /* segments (PDUs) per second; 0 = unlimited, which the config must say in words */
-	uint32_t enquire_link_ms;  /* default 30000 */
-	uint32_t response_ms;	   /* submit_sm without response becomes UNKNOWN; default 60000 */
-	uint32_t bind_ms;	   /* for connect, for bind, and for the answer to enquire_link; default 10000 */
-	uint32_t answer_ms;	   /* deliver_sm without answer() gets a temporary error; default LINK_ANSWER_MS */
-	uint32_t reconnect_ms;	   /* first delay, default 1000; doubles up to reconnect_max_ms with jitter */
-	uint32_t reconnect_max_ms; /* default 60000 */
+	double rate;		     /* segments (PDUs) per second; 0 = unlimited, which the config must say in words */
+	uint32_t enquire_link_ms;    /* default 30000 */
+	uint32_t response_ms;	     /* submit_sm without response becomes UNKNOWN; default 60000 */
+	uint32_t enquire_timeout_ms; /* for the answer to it: default 10000 */
+	uint32_t bind_ms;	     /* for connect and for bind; default 10000 */
+	uint32_t answer_ms;	     /* deliver_sm without answer() gets a temporary error; default LINK_ANSWER_MS */
+	uint32_t reconnect_ms;	     /* first delay, default 1000; doubles up to reconnect_max_ms with jitter */
+	uint32_t reconnect_max_ms;   /* default 60000 */
 	uint8_t esm_mode;     /* low two bits of esm_class: 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
 	uint8_t message_id;   /* enum smpp_msgids */
 	bool message_payload; /* user data in the TLV message_payload instead of short_message */
 	bool no_tlvs;	      /* for SMSCs that refuse optional parameters they do not know */
 	uint8_t interface_version; /* 0x34, 0x50 */
 	uint8_t src_ton, src_npi;  /* instead of the submit's, or SMPP_TYPE_AS_GIVEN */
+	bool own_pid_dcs;	   /* pid and dcs below instead of the submit's */
+	uint8_t pid, dcs;
+	uint8_t bind_as; /* enum smpp_bind_as */
 };
 
 /* What the link needs from outside. */

@@ -81,7 +81,7 @@ static int reads(struct otagw_config *c, const char *from, const char *to, char 
 	snprintf(text, sizeof(text), "%s", base);
 	if (from)
 		replace(text, sizeof(text), from, to);
-	if (strstr(text, "@PW@"))
+	while (strstr(text, "@PW@"))
 		replace(text, sizeof(text), "@PW@", password);
 	spit(cfg_path, text, 0600);
 	*err = 0;
@@ -123,6 +123,20 @@ static void test_good(void **state)
 			 0);
 	assert_true(c.link[0].unlimited && c.link[0].rate == 0);
 	assert_int_equal(c.link[0].esm_mode, 2);
+	assert_int_equal(c.link[0].bind_as, 0);
+	assert_int_equal(c.link[0].enquire_timeout_ms, 10000);
+	assert_int_equal(reads(&c, "throughput 40",
+			       "throughput 40\n bind tx+rx\n enquire-link 20s\n enquire-timeout 3s\n bind-timeout 4s\n"
+			       " protocol-id 0x41\nsmsc-link b\n remote-ip ::1\n system-id O\n password-file @PW@\n"
+			       " throughput 1\n data-coding 4",
+			       err),
+			 0);
+	assert_int_equal(c.link[0].bind_as, 1);
+	assert_int_equal(c.link[0].enquire_link_ms, 20000);
+	assert_int_equal(c.link[0].enquire_timeout_ms, 3000);
+	assert_int_equal(c.link[0].bind_ms, 4000);
+	assert_int_equal(c.link[0].pid, 0x41);
+	assert_int_equal(c.link[1].dcs, 4);
 	assert_int_equal(reads(&c, "first 30s", "preset demo\n attempts 7\n deadline 3d", err), 0);
 	assert_int_equal(c.gw.retry.attempts_max, 7);
 	assert_true(c.gw.retry.first_ms < 30000);
@@ -175,6 +189,8 @@ static void test_bad(void **state)
 		{ "first 30s", "preset defualt", ":17: ", "did you mean \"default\"?" },
 		{ "throughput 40", "throughput 40\nsmsc-link b", ": ", "smsc-link b: there is no" },
 		{ "throughput 40", "data-coding 0x1ff", ":15: ", "one octet" },
+		{ "throughput 40", "bind tx", ":15: ", "" },
+		{ "throughput 40", "bind-timeout 10", ":15: ", "needs a unit" },
 		{ "throughput 40", "throughput 40\n flavour osmomcs", ": ",
 		  "smsc-link a: no flavour 'osmomcs'; did you mean 'osmomsc'?" },
 		{ "throughput 40", "throughput 40\n source-type 2", ":16: ", "\"source-type\" wants more" },

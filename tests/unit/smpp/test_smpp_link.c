@@ -598,8 +598,7 @@ static void test_enquire_link(void **state)
 	BED_WAIT(b, b->smsc.enquires == 3);
 	assert_int_equal(bed_count(b, LINK_EV_DOWN), 0);
 	/* no answer: closed, and back */
-	b->cfg.bind_ms = 10;
-	((struct smpp_link *)b->link)->cfg.bind_ms = 10;
+	((struct smpp_link *)b->link)->cfg.enquire_timeout_ms = 10;
 	b->smsc.mute_enquire = true;
 	BED_WAIT(b, bed_count(b, LINK_EV_DOWN) == 1);
 	assert_true(bed_logged(b, "no response to enquire_link"));
@@ -711,6 +710,8 @@ static void test_cfg_faults(void **state)
 	FAULT(c.rate = -1, "rate");
 	FAULT(c.esm_mode = 4, "esm-mode");
 	FAULT(c.response_ms = 0, "timer");
+	FAULT(c.enquire_timeout_ms = 0, "timer");
+	FAULT(c.bind_as = 2, "bind: trx or tx+rx");
 	FAULT(c.reconnect_max_ms = 0, "timer");
 	FAULT(c.reconnect_ms = 5000, "reconnect");
 	FAULT(strcpy(c.flavour, "osmomcs"), "no flavour 'osmomcs'; did you mean 'osmomsc'?");
@@ -759,5 +760,6 @@ int main(void)
 
 	failed += smpp_input_run();
 	failed += smpp_flavour_run();
+	failed += smpp_bind_run();
 	return failed;
 }

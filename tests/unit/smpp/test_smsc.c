@@ -25,6 +25,7 @@ static void drop(struct smsc *s)
 	event_free(s->write_ev);
 	close(s->fd);
 	s->fd = -1;
+	s->bind_id = 0;
 	s->in_len = s->out_len = s->out_at = 0;
 	s->closes++;
 }
@@ -113,7 +114,10 @@ static void on_pdu(struct smsc *s, const uint8_t *octets, size_t len)
 		s->seen[s->n_seen++] = (struct smsc_seen){ p.id, p.status, p.seq };
 	switch (p.id) {
 	case SMPP_BIND_TRANSCEIVER:
+	case SMPP_BIND_TRANSMITTER:
+	case SMPP_BIND_RECEIVER:
 		s->binds++;
+		s->bind_id = p.id;
 		assert_true(len <= sizeof(s->bind));
 		memcpy(s->bind, octets, len);
 		s->bind_len = len;
@@ -182,6 +186,8 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 	struct smsc *s = arg;
 	int one = 1;
 
+	if (s->fd >= 0 && s->second)
+		s = s->second;
 	s->accepts++;
 	if (s->close_on_accept) {
 		close(fd);
@@ -262,6 +268,7 @@ int bed_setup(void **state)
 	assert_non_null(b->errtab);
 	b->base = event_base_new();
 	smsc_open(&b->smsc, b->base);
+	b->other.fd = -1;
 	smpp_link_cfg_default(&b->cfg);
 	strcpy(b->cfg.name, "a");
 	strcpy(b->cfg.host, "127.0.0.1");
@@ -274,6 +281,20 @@ int bed_setup(void **state)
 	return 0;
 }
 
+void bed_pair(struct bed *b)
+{
+	b->cfg.bind_as = SMPP_BIND_TX_RX;
+	b->other.base = b->base;
+	b->other.in = malloc(SMSC_BUF);
+	b->other.out = malloc(SMSC_BUF);
+	b->smsc.second = &b->other;
+}
+
+struct smsc *bed_bound(struct bed *b, uint32_t bind_id)
+{
+	return b->smsc.bind_id == bind_id ? &b->smsc : b->other.bind_id == bind_id ? &b->other : NULL;
+}
+
 int bed_teardown(void **state)
 {
 	struct bed *b = *state;
@@ -282,9 +303,12 @@ int bed_teardown(void **state)
 	if (b->link)
 		b->link->ops->free(b->link);
 	drop(&b->smsc);
+	drop(&b->other);
 	evconnlistener_free(b->smsc.listener);
 	event_base_free(b->base);
 	errtab_free(b->errtab);
+	free(b->other.in);
+	free(b->other.out);
 	free(b->smsc.in);
 	free(b->smsc.out);
 	free(b);

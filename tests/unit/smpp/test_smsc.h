@@ -27,6 +27,7 @@
 
 struct smsc {
 	struct event_base *base;
+	struct smsc *second; /* takes the connection that comes while there is one; NULL: none may */
 	struct evconnlistener *listener;
 	uint16_t port;
 	int fd;
@@ -43,6 +44,7 @@ struct smsc {
 	struct smsc_seen {
 		uint32_t id, status, seq;
 	} seen[SMSC_SEEN];
+	uint32_t bind_id; /* of the last bind */
 	unsigned n_submits;
 	uint32_t submit_seq[SMSC_SEEN];
 	uint8_t submit[512]; /* the last submit_sm, whole */
@@ -54,7 +56,7 @@ struct smsc {
 struct bed {
 	struct errtab *errtab;
 	struct event_base *base;
-	struct smsc smsc;
+	struct smsc smsc, other; /* of one SMSC's port; other only after bed_pair() */
 	struct link *link;
 	struct smpp_link_cfg cfg;
 	int64_t skew_ms; /* added to the link's clock */
@@ -70,6 +72,10 @@ int bed_setup(void **state);
 int bed_teardown(void **state);
 /* Makes the link from b->cfg and starts it. */
 void bed_start(struct bed *b);
+/* The link binds twice, and the SMSC takes two connections. */
+void bed_pair(struct bed *b);
+/* The connection that was bound with this command; NULL: none is. */
+struct smsc *bed_bound(struct bed *b, uint32_t bind_id);
 /* ... and waits until it is up. */
 void bed_up(struct bed *b);
 int64_t bed_now(struct bed *b);
@@ -105,5 +111,6 @@ const struct smsc_seen *smsc_find(struct smsc *s, uint32_t id, uint32_t seq);
 
 int smpp_input_run(void);   /* test_smpp_input.c */
 int smpp_flavour_run(void); /* test_smpp_flavour.c */
+int smpp_bind_run(void);    /* test_smpp_bind.c */
 
 #endif
