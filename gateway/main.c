@@ -42,6 +42,7 @@ struct parts {
 	unsigned n_links;
 	int log_level;
 	struct mark mark;
+	struct events events;
 	bool restored; /* the operator has put a backup back */
 };
 
@@ -50,14 +51,15 @@ struct parts {
 static void log_line(void *ctx, int level, const char *line)
 {
 	static const char *const name[] = { "EMERG", "ALERT", "CRIT", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG" };
-	const struct parts *p = ctx;
+	struct parts *p = ctx;
 	struct timespec ts;
 	struct tm tm;
 	char at[32];
 
+	clock_gettime(CLOCK_REALTIME, &ts);
+	events_note(&p->events, (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, level, line);
 	if (level > p->log_level || level < 0)
 		return;
-	clock_gettime(CLOCK_REALTIME, &ts);
 	gmtime_r(&ts.tv_sec, &tm);
 	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%S", &tm);
 	fprintf(stderr, "%s.%03ldZ %-7s %s\n", at, ts.tv_nsec / 1000000, name[level & 7], line);
@@ -253,7 +255,7 @@ static int make_core(struct parts *p, char *err)
 		.errtab = p->errtab,
 		.log = log_line,
 		.log_ctx = p,
-		.log_level = p->log_level,
+		.log_level = p->log_level > EVENTS_LEVEL ? p->log_level : EVENTS_LEVEL, /* a screen shows these */
 		.wake = on_posted,
 		.wake_ctx = p,
 		.mark = on_durable,
@@ -269,6 +271,7 @@ static int make_core(struct parts *p, char *err)
 		.links = p->link,
 		.n_links = p->n_links,
 		.version = OTAGW_VERSION,
+		.events = &p->events,
 		.log = log_line,
 		.log_ctx = p,
 	};

@@ -428,6 +428,34 @@ void campaign_check_done(struct gw *gw, struct campaign *c)
 		state_set(gw, c, CAMPAIGN_DONE);
 }
 
+static uint64_t ended_count(const struct campaign *c)
+{
+	uint64_t n = 0;
+
+	for (unsigned s = 0; s < _TXN_STATES; s++)
+		if (txn_ended((uint8_t)s))
+			n += c->by_state[s];
+	return n;
+}
+
+static void pace_mark(struct campaign *c, int64_t now_ms)
+{
+	if (c->paces && now_ms - c->pace[(c->paces - 1) % PACE_MARKS].at_ms < PACE_MS)
+		return;
+	c->pace[c->paces % PACE_MARKS].at_ms = now_ms;
+	c->pace[c->paces++ % PACE_MARKS].ended = ended_count(c);
+}
+
+/* What was before a pause, or before this process, says nothing of what comes. */
+void campaign_pace_anew(struct gw *gw, struct campaign *c)
+{
+	c->done_per_s = 0;
+	c->rate_ended = ended_count(c);
+	c->rate_ms = gw->now_ms;
+	c->paces = 0;
+	pace_mark(c, gw->now_ms);
+}
+
 static void wake_all(struct gw *gw, unsigned campaign)
 {
 	for (uint32_t i = 1; i <= gw->stub_high; i++) {
@@ -469,6 +497,7 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev)
 			c->row.deadline_ms = rules_deadline(&c->rules, gw->now_ms);
 		}
 		judge_anew(c);
+		campaign_pace_anew(gw, c);
 		c->claims = !c->claimed_all;
 		state_set(gw, c, CAMPAIGN_RUNNING);
 		wheel_release_held(gw, index);
@@ -500,14 +529,16 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev)
 
 /* ---------------------------------------------------------------------------------------------------------- views */
 
-static uint64_t ended_count(const struct campaign *c)
+/* What the rate is at this time, which may be long after the core was last turned. */
+static double rate_at(const struct campaign *c, int64_t now_ms)
 {
-	uint64_t n = 0;
+	int64_t dt = now_ms - c->rate_ms;
+	double rate, w = dt >= RATE_TAU_MS ? 1.0 : (double)dt / RATE_TAU_MS;
 
-	for (unsigned s = 0; s < _TXN_STATES; s++)
-		if (txn_ended((uint8_t)s))
-			n += c->by_state[s];
-	return n;
+	if (dt < 1000)
+		return c->done_per_s;
+	rate = (double)(ended_count(c) - c->rate_ended) * 1000.0 / (double)dt;
+	return c->done_per_s > 0.0 ? c->done_per_s + w * (rate - c->done_per_s) : rate;
 }
 
 /* Smoothed rate of cards that reach an end; looked at once a second at most. */
@@ -515,21 +546,54 @@ void campaign_tick(struct gw *gw)
 {
 	for (unsigned i = 0; i < gw->n_campaigns; i++) {
 		struct campaign *c = &gw->campaign[i];
-		int64_t dt = gw->now_ms - c->rate_ms;
-		uint64_t ended;
-		double w;
 
-		if (dt < 1000 || c->row.state != CAMPAIGN_RUNNING)
+		if (gw->now_ms - c->rate_ms < 1000 || c->row.state != CAMPAIGN_RUNNING)
 			continue;
-		ended = ended_count(c);
-		w = dt >= RATE_TAU_MS ? 1.0 : (double)dt / RATE_TAU_MS;
-		if (c->done_per_s > 0.0)
-			c->done_per_s += w * ((double)(ended - c->rate_ended) * 1000.0 / (double)dt - c->done_per_s);
-		else
-			c->done_per_s = (double)(ended - c->rate_ended) * 1000.0 / (double)dt;
-		c->rate_ended = ended;
+		c->done_per_s = rate_at(c, gw->now_ms);
+		c->rate_ended = ended_count(c);
 		c->rate_ms = gw->now_ms;
+		pace_mark(c, gw->now_ms);
 	}
+}
+
+/* Since the oldest mark within five minutes. */
+static void pace_long(const struct campaign *c, int64_t now_ms, struct gw_campaign_view *v)
+{
+	for (unsigned i = c->paces > PACE_MARKS ? c->paces - PACE_MARKS : 0; i < c->paces; i++) {
+		int64_t dt = now_ms - c->pace[i % PACE_MARKS].at_ms;
+		uint64_t ended = ended_count(c), then = c->pace[i % PACE_MARKS].ended;
+
+		if (dt <= 0 || dt > PACE_MS * PACE_MARKS)
+			continue;
+		v->long_ms = dt;
+		/* a card of no proof may become one of proof: ended both times, so the count never falls */
+		v->long_per_s = (double)(ended - then) * 1000.0 / (double)dt;
+		return;
+	}
+}
+
+void gw_campaign_pace(const struct gw *gw, int64_t now_ms, struct gw_campaign_view *v)
+{
+	const struct campaign *c = campaign_by_id((struct gw *)gw, v->row.id);
+	uint64_t left, waiting;
+	double rate;
+
+	v->eta_ms = -1;
+	v->eta_cards = 0;
+	v->done_per_s = v->long_per_s = 0;
+	v->long_ms = 0;
+	if (!c || c->row.state != CAMPAIGN_RUNNING)
+		return;
+	v->done_per_s = rate_at(c, now_ms);
+	pace_long(c, now_ms, v);
+	left = c->by_state[TXN_PLANNED] + c->by_state[TXN_ACTIVE];
+	waiting = c->open[CMD_WAIT_TIMER] + c->open[CMD_WAIT_PRESENCE];
+	v->eta_cards = left > waiting ? left - waiting : 0;
+	rate = v->long_ms >= PACE_LEAST_MS ? v->long_per_s : v->done_per_s;
+	/* how long a canary is looked at, and what happens while a window is closed, no rate tells */
+	if (v->canary_group || v->opens_ms || !v->eta_cards || rate < 0.001)
+		return;
+	v->eta_ms = (int64_t)((double)v->eta_cards / rate * 1000.0);
 }
 
 void campaign_flush(struct gw *gw)
@@ -546,10 +610,21 @@ void campaign_flush(struct gw *gw)
 	}
 }
 
+static void abort_view(const struct campaign *c, struct gw_campaign_view *v)
+{
+	v->n_abort = c->rules.n_abort;
+	for (unsigned i = 0; i < c->rules.n_abort; i++) {
+		const struct rules_abort *a = &c->rules.abort[i];
+
+		rules_abort_print(a, v->abort[i].rule);
+		v->abort[i].hits = c->tally.hits[i];
+		v->abort[i].of = a->what == RULE_CLASS || a->what == RULE_POR ? c->tally.heard : c->tally.ended;
+	}
+}
+
 bool gw_campaign_view(const struct gw *gw, uint64_t id, struct gw_campaign_view *out)
 {
 	const struct campaign *c = campaign_by_id((struct gw *)gw, id);
-	uint64_t left;
 
 	if (!c)
 		return false;
@@ -562,8 +637,6 @@ bool gw_campaign_view(const struct gw *gw, uint64_t id, struct gw_campaign_view 
 		.in_flight = c->open[CMD_SENT],
 		.waiting_timer = c->open[CMD_WAIT_TIMER],
 		.waiting_presence = c->open[CMD_WAIT_PRESENCE],
-		.done_per_s = c->done_per_s,
-		.eta_ms = -1,
 		.canary_next_ms = -1,
 	};
 	if (c->rules.windowed && !c->rules.device && rules_opening(&c->rules, 0, gw->now_ms) > gw->now_ms)
@@ -571,8 +644,8 @@ bool gw_campaign_view(const struct gw *gw, uint64_t id, struct gw_campaign_view 
 	canary_view(gw, c, out);
 	memcpy(out->by_state, c->by_state, sizeof(out->by_state));
 	memcpy(out->by_class, c->by_class, sizeof(out->by_class));
-	left = c->by_state[TXN_PLANNED] + c->by_state[TXN_ACTIVE];
-	if (c->row.state == CAMPAIGN_RUNNING && c->done_per_s > 0.001)
-		out->eta_ms = (int64_t)((double)left / c->done_per_s * 1000.0);
+	memcpy(out->waiting_class, c->open_class, sizeof(out->waiting_class));
+	abort_view(c, out);
+	gw_campaign_pace(gw, gw->now_ms, out);
 	return true;
 }

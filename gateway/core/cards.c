@@ -198,6 +198,7 @@ struct card *card_load(struct gw *gw, const struct card_bundle *b)
 	bundle_copy(&c->b, b);
 	c->used = true;
 	c->seen_written_ms = b->card.last_seen_ms;
+	c->link = stub_find(gw, b->card.id) ? stub_find(gw, b->card.id)->link : 0;
 	bucket = &gw->card_hash[hash_u64(b->card.id) & gw->card_hash_mask];
 	c->hash_next = *bucket;
 	*bucket = c;

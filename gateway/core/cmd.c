@@ -140,9 +140,7 @@ void cmd_give_up(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd_st
 		 const char *why)
 {
 	cmd_state_set(gw, c, cmd, cmd_to);
-	gw_log(gw, 6, "cmd=%llu card=%llu tar=%02X%02X%02X cntr=%llu tries=%u status=%s reason=\"%s\"",
-	       (unsigned long long)cmd->id, (unsigned long long)cmd->card, cmd->tar[0], cmd->tar[1], cmd->tar[2],
-	       (unsigned long long)cmd->cntr, cmd->attempt, txn_state_name(to), why);
+	cmd_tell(gw, c, cmd, txn_state_name(to), why);
 	if (!txn_ended(c->b.txn.state))
 		txn_state_set(gw, c, to, "%s", why);
 }
@@ -557,6 +555,7 @@ void cmd_fence(struct gw *gw, struct card *c, struct cmd_row *cmd, uint64_t jump
 		return;
 	}
 	cmd_state_set(gw, c, cmd, CMD_FENCED);
+	cmd_tell(gw, c, cmd, cmd_state_name(CMD_FENCED), "nobody knows whether it ran: the card is asked");
 	cmd_prepare(gw, &c, 1, CMD_READBACK, jump);
 }
 
@@ -724,11 +723,16 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 {
 	char number[12];
 	struct cmd_row *cmd = card_cmd(c, f->cmd, NULL);
+	struct stub *s;
 	int64_t wait_ms = gw->cfg.retry.por_timeout_ms;
 
 	book_parts(gw, c, f);
 	if (!cmd) /* so many others have followed that it has left memory */
 		return;
+	c->link = f->link < UINT8_MAX ? (uint8_t)(f->link + 1) : 0;
+	s = stub_find(gw, c->b.card.id);
+	if (s)
+		s->link = c->link;
 	/* a link that is down or throttled says so once, not every few seconds for days */
 	if (f->fail.cls == FAIL_NONE || retry_counts(f->fail.cls) || c->b.txn.fail_class != f->fail.cls)
 		gw_story(gw, cmd->card, cmd->id, STORY_ATTEMPT, NULL, 0,

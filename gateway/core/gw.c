@@ -424,6 +424,7 @@ static void load_counts(struct gw *gw, const struct store_count *n, unsigned row
 	struct campaign *c = &gw->campaign[gw->load_campaign++];
 
 	memset(c->by_state, 0, sizeof(c->by_state));
+	memset(c->open_class, 0, sizeof(c->open_class));
 	for (unsigned i = 0; i < rows; i++) {
 		if (n[i].state >= _TXN_STATES || n[i].fail_class >= _FAIL_CLASSES)
 			continue;
@@ -433,12 +434,10 @@ static void load_counts(struct gw *gw, const struct store_count *n, unsigned row
 		c->probes += n[i].probes;
 		if (n[i].fail_class && n[i].state != TXN_DONE)
 			c->by_class[n[i].fail_class] += n[i].n;
+		if (n[i].state == TXN_ACTIVE)
+			c->open_class[n[i].fail_class] += n[i].n;
 	}
-	c->rate_ended = 0;
-	for (unsigned s = 0; s < _TXN_STATES; s++)
-		if (txn_ended((uint8_t)s))
-			c->rate_ended += c->by_state[s];
-	c->rate_ms = gw->now_ms;
+	campaign_pace_anew(gw, c);
 	load_next_campaign(gw);
 }
 

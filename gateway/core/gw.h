@@ -148,16 +148,27 @@ struct gw_campaign_view {
 	uint64_t by_class[_FAIL_CLASSES]; /* last obstacle of cards not done */
 	uint64_t sms_parts, attempts, probes;
 	uint64_t prepared, in_flight, waiting_timer, waiting_presence; /* open commands by what they wait for */
-	double done_per_s;					       /* smoothed */
-	int64_t eta_ms;						       /* from now, -1 unknown */
-	uint64_t started;					       /* cards whose turn has come */
+	uint64_t waiting_class[_FAIL_CLASSES]; /* last obstacle of cards under way; FAIL_NONE: they met none */
+	double done_per_s;		       /* cards that end, smoothed over seconds */
+	double long_per_s;		       /* over the last long_ms, at most five minutes */
+	int64_t long_ms;
+	int64_t eta_ms;	    /* from now, for eta_cards; -1 unknown */
+	uint64_t eta_cards; /* those left that do not wait for a phone or a timer: when those come nobody knows */
+	uint64_t started;   /* cards whose turn has come */
 	unsigned canary_group, canary_groups; /* the present one from 1, 0: none, or all are through */
 	uint64_t canary_cards;		      /* up to the end of the present group */
 	bool canary_waits;		      /* all of them have been started, and are waited for */
 	int64_t canary_next_ms; /* from now: the next group opens at the latest; -1: when they have ended */
 	int64_t opens_ms;	/* the window is closed until then, 0: open, or in device time */
+	unsigned n_abort;	/* thresholds; what they have counted: */
+	struct gw_abort_view {
+		char rule[RULES_WORDS_MAX]; /* "failed>3%" */
+		uint32_t hits, of;	    /* of so many cards */
+	} abort[RULES_ABORT_MAX];
 };
 bool gw_campaign_view(const struct gw *gw, uint64_t id, struct gw_campaign_view *out);
+/* Rates and eta of a view anew at this time: where nothing happens the core is not turned, and what it knew grows old. */
+void gw_campaign_pace(const struct gw *gw, int64_t now_ms, struct gw_campaign_view *v);
 bool gw_campaign_find(const struct gw *gw, const char *name, uint64_t *id);
 
 struct gw_stats {

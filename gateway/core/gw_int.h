@@ -40,6 +40,9 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 #define COMMIT_RETRY_MS	     250		      /* first delay before the same batch is tried again */
 #define COMMIT_RETRY_MAX_MS  5000
 #define RATE_TAU_MS	     10000 /* smoothing of done_per_s */
+#define PACE_MS		     10000 /* between two marks of how far a campaign has come */
+#define PACE_MARKS	     31	   /* so that the oldest is five minutes old */
+#define PACE_LEAST_MS	     60000 /* a shorter past tells less than the present rate */
 #define STORY_LOOK_BACK	     8	   /* operations between the line of an answer in the story and the end it leads to */
 #define SEEN_WRITE_MS	     60000 /* last_seen is written at most this often for its own sake */
 #define HIT_TEXT_MAX	     112   /* what a threshold has counted last, in words */
@@ -90,6 +93,7 @@ struct card {
 	enum { HEARD_NOTHING, HEARD_OLD, HEARD_NEW } heard; /* under which IMSI; until an attempt there fails */
 	int64_t seen_written_ms;
 	struct receipts receipts;
+	uint8_t link; /* as its stub's, and still there when that is gone */
 	struct card *hash_next, *dirty_next, *flying_next;
 	struct card *lru_prev, *lru_next;
 	bool used, in_dirty;
@@ -105,6 +109,7 @@ struct stub {
 	uint8_t state;	    /* enum cmd_state of the open command */
 	bool fetching;	    /* its timer has fired and the card is being read */
 	bool held;	    /* due, but its campaign does not run: resume puts it back */
+	uint8_t link;	    /* of the last attempt, from 1; 0: none in this process life, or beyond 255 */
 };
 _Static_assert(sizeof(struct stub) <= 64, "a waiting card costs 64 octets at most");
 #define STUB_OFF_HEAP UINT32_MAX
@@ -152,6 +157,7 @@ struct campaign {
 	struct profile profile;
 	uint64_t by_state[_TXN_STATES];
 	uint64_t by_class[_FAIL_CLASSES];
+	uint64_t open_class[_FAIL_CLASSES]; /* of them: cards that have not ended */
 	uint64_t sms_parts, attempts, probes;
 	uint64_t open[_CMD_STATES]; /* open commands by state */
 	bool dirty, claim_pending, claimed_all;
@@ -167,6 +173,11 @@ struct campaign {
 	double done_per_s;
 	uint64_t rate_ended;
 	int64_t rate_ms;
+	struct {
+		int64_t at_ms;
+		uint64_t ended;
+	} pace[PACE_MARKS]; /* a ring */
+	unsigned paces;	    /* marks made since it runs */
 };
 
 /* The campaigns of one class that have something prepared, in the order of their turns. */
@@ -317,6 +328,7 @@ void campaign_claims(struct gw *gw);
 void campaign_verb(struct gw *gw, const struct gw_event *ev);
 void campaign_check_done(struct gw *gw, struct campaign *c);
 void campaign_tick(struct gw *gw);
+void campaign_pace_anew(struct gw *gw, struct campaign *c);
 void campaign_flush(struct gw *gw);
 int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text, size_t len, char *err,
 		 size_t err_cap);
@@ -359,6 +371,9 @@ void cmd_on_presence(struct gw *gw, struct card *c);
 void cmd_on_alert(struct gw *gw, struct card *c);
 void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct fail *why);
 void cmd_params(const struct cmd_row *cmd, uint32_t set, struct ota_cmd_params *p);
+
+/* The one line per end of a command: what, where, how, why, how often and how long. */
+void cmd_tell(struct gw *gw, const struct card *c, const struct cmd_row *cmd, const char *status, const char *reason);
 
 void cmd_on_receipt(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct fail *why);
 

@@ -76,14 +76,12 @@ static void settle_done(struct gw *gw, struct card *c, struct cmd_row *cmd, cons
 	struct cmd_row *open;
 
 	cmd_state_set(gw, c, cmd, CMD_DONE);
-	while ((open = card_open_cmd(c, NULL))) /* a question whose answer has come another way */
+	while ((open = card_open_cmd(c, NULL))) {
 		cmd_state_set(gw, c, open, CMD_CANCELLED);
+		cmd_tell(gw, c, open, cmd_state_name(CMD_CANCELLED), "its answer has come another way");
+	}
 	txn_evidence(gw, c, 4);
-	gw_log(gw, 6,
-	       "cmd=%llu card=%llu tar=%02X%02X%02X cntr=%llu tries=%u delays=%lld/%lld status=DONE code=0 sw=%04X",
-	       (unsigned long long)cmd->id, (unsigned long long)cmd->card, cmd->tar[0], cmd->tar[1], cmd->tar[2],
-	       (unsigned long long)cmd->cntr, cmd->attempt, (long long)(cmd->sent_ms ? cmd->sent_ms - cmd->born_ms : 0),
-	       (long long)(cmd->sent_ms ? gw->now_ms - cmd->sent_ms : 0), cmd->sw);
+	cmd_tell(gw, c, cmd, cmd_state_name(CMD_DONE), how);
 	if (c->b.txn.state == TXN_DONE)
 		return;
 	card_renumber(gw, c);
@@ -166,6 +164,7 @@ static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, con
 	if (!open) {
 		/* it had been fenced or had expired: what it says is kept, the question under way decides */
 		cmd_state_set(gw, c, cmd, CMD_FAILED);
+		cmd_tell(gw, c, cmd, cmd_state_name(CMD_FAILED), why);
 		note_late(gw, c, why);
 	} else if (shows_imsi(a)) {
 		learn_imsi(gw, c, a);
@@ -251,6 +250,7 @@ static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, c
 		return;
 	}
 	cmd_state_set(gw, c, cmd, CMD_DONE);
+	cmd_tell(gw, c, cmd, cmd_state_name(CMD_DONE), "still the old IMSI: the script goes out anew");
 	cmd_prepare(gw, &c, 1, CMD_SCRIPT, 0);
 }
 

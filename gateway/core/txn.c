@@ -48,6 +48,10 @@ void txn_state_set(struct gw *gw, struct card *c, enum txn_state to, const char 
 		camp->by_state[to]++;
 		if (to == TXN_DONE && t->fail_class)
 			camp->by_class[t->fail_class]--;
+		if (t->state == TXN_ACTIVE)
+			camp->open_class[t->fail_class]--;
+		if (to == TXN_ACTIVE)
+			camp->open_class[t->fail_class]++;
 	}
 	t->state = to;
 	card_index_addrs(gw, c);
@@ -80,6 +84,10 @@ void txn_obstacle(struct gw *gw, struct card *c, enum fail_class cls, uint32_t c
 			camp->by_class[t->fail_class]--;
 		if (cls)
 			camp->by_class[cls]++;
+		if (t->state == TXN_ACTIVE) {
+			camp->open_class[t->fail_class]--;
+			camp->open_class[cls]++;
+		}
 		judge_obstacle(camp, c, (enum fail_class)t->fail_class, cls);
 	}
 	t->fail_class = cls;
@@ -95,4 +103,36 @@ void txn_evidence(struct gw *gw, struct card *c, uint8_t level)
 		t->evidence = level;
 		card_dirty(gw, c, DIRTY_TXN);
 	}
+}
+
+/* -------------------------------------------------------------------------------------------------- the log's line */
+
+static long long since(int64_t from_ms, int64_t to_ms)
+{
+	return from_ms && to_ms > from_ms ? (long long)(to_ms - from_ms) : 0;
+}
+
+void cmd_tell(struct gw *gw, const struct card *c, const struct cmd_row *cmd, const char *status, const char *reason)
+{
+	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	const struct txn_row *t = &c->b.txn;
+	bool good = cmd->state == CMD_DONE, mine = cmd->txn == t->id && !good;
+	char link[12] = "-", por[4] = "-";
+
+	if (gw->deps.log_level && gw->deps.log_level < 6)
+		return;
+	if (c->link && c->link <= gw->cfg.n_links)
+		snprintf(link, sizeof(link), "%u", c->link - 1u);
+	if (cmd->por_status != 255)
+		snprintf(por, sizeof(por), "%02X", cmd->por_status);
+	gw_log(gw, 6,
+	       "cmd=%llu card=%llu campaign=%s kind=%s tar=%02X%02X%02X cntr=%llu link=%s status=%s class=%s code=%x "
+	       "por=%s sw=%04X tries=%u took=%lldms delays=%lld/%lld reason=\"%s\"",
+	       (unsigned long long)cmd->id, (unsigned long long)cmd->card, camp ? camp->row.name : "-",
+	       cmd->kind == CMD_SCRIPT ? "SCRIPT" : "READBACK", cmd->tar[0], cmd->tar[1], cmd->tar[2],
+	       (unsigned long long)cmd->cntr,
+	       c->link && c->link <= gw->cfg.n_links && gw->cfg.link_names ? gw->cfg.link_names[c->link - 1] : link,
+	       status, fail_class_name(mine ? (enum fail_class)t->fail_class : FAIL_NONE), mine ? t->fail_code : 0, por,
+	       cmd->sw, cmd->attempt, since(cmd->born_ms, gw->now_ms), since(cmd->born_ms, cmd->sent_ms),
+	       since(cmd->sent_ms, gw->now_ms), reason);
 }

@@ -240,6 +240,25 @@ void api_status(struct api *a, struct api_to to)
 	a->deps.store->ops->query(a->deps.store, &c->q);
 }
 
+/* ------------------------------------------------------------------------------------------------ events */
+
+void api_events(struct api *a, uint64_t after, unsigned limit, struct api_to to)
+{
+	struct api_events e = { .last = after };
+	struct api_reply r = { .status = API_OK, .events = &e };
+
+	if (limit < 1 || limit > EVENTS_MAX) {
+		api_fail(to, API_BAD, "bad-limit", "limit must be 1 to %d", EVENTS_MAX);
+		return;
+	}
+	if (a->deps.events) {
+		/* numbers begin anew with the process: who has seen more than there are sees them from the beginning */
+		e.n = events_after(a->deps.events, after > a->deps.events->last ? 0 : after, e.line, limit);
+		e.last = a->deps.events->last;
+	}
+	to.done(to.ctx, &r);
+}
+
 /* ----------------------------------------------------------------------------------------------- explain */
 
 void api_explain(struct api *a, const char *packet_hex, struct api_to to)

@@ -18,6 +18,7 @@
 #include "../env.h"
 #include "../store/store.h"
 #include "decode.h"
+#include "events.h"
 
 #define API_CHUNK_LINES_MAX  5000 /* lines in one chunk of a list */
 #define API_CHUNK_BYTES_MAX  (1024 * 1024)
@@ -135,6 +136,12 @@ struct api_gw_status {
 	struct ks_stats keystore;
 };
 
+struct api_events {
+	const struct event_line *line[EVENTS_MAX];
+	unsigned n;
+	uint64_t last; /* `after` of the next question */
+};
+
 struct api_reply {
 	enum api_status status;
 	const char *code;	    /* status != OK: "no-such-campaign" */
@@ -150,6 +157,7 @@ struct api_reply {
 	const struct api_card *card;
 	const struct api_gw_status *gw;
 	const struct decoded *decoded;
+	const struct api_events *events;
 };
 
 /* Who is to be answered. */
@@ -169,7 +177,8 @@ struct api_deps {
 	struct link *const *links;
 	unsigned n_links;
 	const char *version;
-	void (*kick)(void *ctx); /* something was posted to the core: take a turn soon; may be NULL */
+	const struct events *events; /* may be NULL */
+	void (*kick)(void *ctx);     /* something was posted to the core: take a turn soon; may be NULL */
 	void *kick_ctx;
 	void (*log)(void *ctx, int level, const char *line); /* levels as syslog; may be NULL */
 	void *log_ctx;
@@ -229,5 +238,7 @@ void api_campaign_report(struct api *a, const char *name, uint64_t after, unsign
 /* ---- the gateway ---- */
 void api_status(struct api *a, struct api_to to);
 void api_explain(struct api *a, const char *packet_hex, struct api_to to);
+/* The last lines of the log that are kept, after number `after`, at most `limit` and the newest of them. */
+void api_events(struct api *a, uint64_t after, unsigned limit, struct api_to to);
 
 #endif

@@ -14,8 +14,10 @@ bool campaign_view(const struct api *a, const struct campaign_row *row, struct a
 {
 	*out = (struct api_campaign){ .row = *row, .alarm = api_alarm(a) };
 	out->counted = gw_campaign_view(a->deps.gw, row->id, &out->view);
-	if (out->counted)
+	if (out->counted) {
 		out->row = out->view.row;
+		gw_campaign_pace(a->deps.gw, api_now(a), &out->view);
+	}
 	if (out->alarm) /* nothing moves: no time can be told */
 		out->view.eta_ms = -1;
 	return out->counted;

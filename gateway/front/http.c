@@ -433,6 +433,19 @@ static void h_card_show(struct in *in)
 		api_card_show(in->h->api, in->seg[1], to);
 }
 
+static void h_events(struct in *in)
+{
+	uint64_t after;
+	unsigned limit;
+	struct api_to to;
+
+	if (page(in, &after, &limit))
+		return;
+	to = to_of(in);
+	if (to.done)
+		api_events(in->h->api, after, limit, to);
+}
+
 static void h_explain(struct in *in)
 {
 	const char *hex = evhttp_find_header(&in->query, "packet");
@@ -470,6 +483,7 @@ static const struct {
 	{ EVHTTP_REQ_GET, { "campaigns", "*", "report" }, h_campaign_report },
 	{ EVHTTP_REQ_GET, { "cards" }, h_cards },
 	{ EVHTTP_REQ_GET, { "cards", "*" }, h_card_show },
+	{ EVHTTP_REQ_GET, { "events" }, h_events },
 	{ EVHTTP_REQ_GET, { "explain" }, h_explain },
 };
 

@@ -283,10 +283,36 @@ static json_t *out_canary(const struct gw_campaign_view *v)
 	return o;
 }
 
+static json_t *out_classes(const uint64_t by_class[_FAIL_CLASSES])
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < _FAIL_CLASSES; i++) {
+		if (by_class[i] && i != FAIL_NONE)
+			set_n(o, fail_class_name(i), by_class[i]);
+	}
+	return o;
+}
+
+static json_t *out_abort(const struct gw_campaign_view *v)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < v->n_abort; i++) {
+		json_t *o = json_object();
+
+		set_s(o, "rule", v->abort[i].rule);
+		set_n(o, "cards", v->abort[i].hits);
+		set_n(o, "of", v->abort[i].of);
+		json_array_append_new(a, o);
+	}
+	return a;
+}
+
 static json_t *out_campaign(const struct api_campaign *c)
 {
 	const struct gw_campaign_view *v = &c->view;
-	json_t *o = json_object(), *states = json_object(), *classes = json_object();
+	json_t *o = json_object(), *states = json_object(), *classes = out_classes(v->by_class);
 
 	set_n(o, "id", c->row.id);
 	set_s(o, "name", c->row.name);
@@ -299,10 +325,6 @@ static json_t *out_campaign(const struct api_campaign *c)
 	for (unsigned i = 0; i < _TXN_STATES; i++) {
 		if (v->by_state[i])
 			set_n(states, txn_state_name((uint8_t)i), v->by_state[i]);
-	}
-	for (unsigned i = 0; i < _FAIL_CLASSES; i++) {
-		if (v->by_class[i] && i != FAIL_NONE)
-			set_n(classes, fail_class_name(i), v->by_class[i]);
 	}
 	/* one that ended and that nobody has counted */
 	if (!c->counted && c->row.state != CAMPAIGN_LOADING) {
@@ -319,8 +341,13 @@ static json_t *out_campaign(const struct api_campaign *c)
 	set_n(o, "in_flight", v->in_flight);
 	set_n(o, "waiting_timer", v->waiting_timer);
 	set_n(o, "waiting_presence", v->waiting_presence);
+	set(o, "waiting_classes", c->counted ? out_classes(v->waiting_class) : NULL);
 	set(o, "done_per_s", json_real(v->done_per_s));
+	set(o, "done_per_s_long", v->long_ms ? json_real(v->long_per_s) : NULL);
+	set(o, "done_long_s", json_integer(v->long_ms / 1000));
 	set(o, "eta_s", c->counted && v->eta_ms >= 0 ? json_integer(v->eta_ms / 1000) : NULL);
+	set_n(o, "eta_cards", v->eta_cards);
+	set(o, "abort", out_abort(v));
 	set_s(o, "alarm", c->alarm);
 	set_s(o, "rules", c->row.rules);
 	set_time(o, "deadline", c->row.deadline_ms);
@@ -608,6 +635,22 @@ static json_t *out_link(const struct api_link_status *l)
 	set_n(o, "temp_answers", l->stats.temp_answers);
 	set_n(o, "protocol_errors", l->stats.protocol_errors);
 	set_n(o, "connects", l->stats.connects);
+	set_s(o, "state", l->stats.state);
+	set_s(o, "flavour", l->stats.flavour);
+	set_time(o, "since", l->stats.since_ms);
+	set(o, "rate_max", l->stats.rate_max > 0 ? json_real(l->stats.rate_max) : NULL);
+	set(o, "rate_now", json_real(l->stats.rate_now));
+	set(o, "hold_ms", json_integer(l->stats.hold_ms));
+	set(o, "refused_classes", out_classes(l->stats.by_class));
+	set_n(o, "receipts", l->stats.receipts);
+	set_n(o, "receipts_delivered", l->stats.receipts_delivered);
+	set_n(o, "receipts_failed", l->stats.receipts_failed);
+	set(o, "p50_ms", l->stats.answers ? json_integer(l->stats.p50_ms) : NULL);
+	set(o, "p99_ms", l->stats.answers ? json_integer(l->stats.p99_ms) : NULL);
+	set_s(o, "last_error", *l->stats.last_error ? l->stats.last_error : NULL);
+	set_time(o, "last_error_at", l->stats.last_error_ms);
+	set_s(o, "last_refusal", *l->stats.last_refusal ? l->stats.last_refusal : NULL);
+	set_time(o, "last_refusal_at", l->stats.last_refusal_ms);
 	return o;
 }
 
@@ -702,6 +745,26 @@ static json_t *out_verb(const struct api_verb *v)
 	return o;
 }
 
+static json_t *out_events(const struct api_events *e)
+{
+	static const char *const level[] = { "emergency", "alert",  "critical", "error",
+					     "warning",	  "notice", "info",	"debug" };
+	json_t *o = json_object(), *a = json_array();
+
+	for (unsigned i = 0; i < e->n; i++) {
+		json_t *l = json_object();
+
+		set_n(l, "n", e->line[i]->n);
+		set_time(l, "at", e->line[i]->at_ms);
+		set_s(l, "level", level[e->line[i]->level & 7]);
+		set_s(l, "text", e->line[i]->text);
+		json_array_append_new(a, l);
+	}
+	set(o, "events", a);
+	set_n(o, "last", e->last);
+	return o;
+}
+
 json_t *json_reply(const struct api_reply *r)
 {
 	json_t *o, *e;
@@ -737,5 +800,7 @@ json_t *json_reply(const struct api_reply *r)
 		return out_gw(r->gw);
 	if (r->decoded)
 		return out_decoded(r->decoded);
+	if (r->events)
+		return out_events(r->events);
 	return json_object();
 }

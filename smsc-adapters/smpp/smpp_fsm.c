@@ -44,6 +44,11 @@ static const struct {
 	[SMPP_ROLE_RX] = { " (receiver)", SMPP_BIND_RECEIVER },
 };
 
+const char *smpp_state_name(const struct smpp_link *l)
+{
+	return states[l->state].name;
+}
+
 static void state_set(struct smpp_link *l, enum smpp_state to)
 {
 	assert(states[l->state].next & S(to));
@@ -69,6 +74,7 @@ void smpp_log(struct smpp_link *l, int level, const char *fmt, ...)
 void smpp_last_error(struct smpp_link *l, const char *what, const char *detail)
 {
 	snprintf(l->stats.last_error, sizeof(l->stats.last_error), "%.40s: %.50s", what, detail);
+	l->stats.last_error_ms = smpp_now(l);
 }
 
 int64_t smpp_now(const struct smpp_link *l)

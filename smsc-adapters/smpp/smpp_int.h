@@ -7,6 +7,7 @@
 #include <event2/dns.h>
 #include <event2/event.h>
 
+#include "ota/link_gauge.h"
 #include "ota/smpp_link.h"
 
 #include "smpp_pdu.h"
@@ -53,6 +54,7 @@ struct smpp_link {
 	unsigned flavour; /* in env.errtab */
 	struct link_credit credit;
 	struct link_stats stats;
+	struct link_gauge gauge;
 
 	enum smpp_state state;
 	bool wanted;				     /* between start() and stop() */
@@ -110,6 +112,8 @@ int64_t smpp_now(const struct smpp_link *l);
 void smpp_timer(struct event *ev, int64_t wait_ms);
 void smpp_last_error(struct smpp_link *l, const char *what, const char *detail);
 void smpp_log(struct smpp_link *l, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+const char *smpp_state_name(const struct smpp_link *l);
 
 /* ---- smpp_link.c, called from the connection ---- */
 void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p); /* submit_sm_resp, generic_nack */

@@ -127,6 +127,7 @@ static void submit_outcome(struct smpp_link *l, enum link_event_kind kind, uint6
 		l->stats.unknown++;
 	else
 		l->stats.rejected++;
+	l->stats.by_class[why.cls]++;
 	event_begin(l, kind, token)->fail = why;
 	event_tell(l);
 }
@@ -196,6 +197,7 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 	uint16_t i = (uint16_t)(p->seq & l->slot_mask);
 	uint32_t status = p->status;
 	uint64_t token;
+	int64_t now_ms;
 	struct fail why;
 
 	if (!p->seq || l->slots[i].seq != p->seq) {
@@ -208,6 +210,8 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 	}
 	fed(l);
 	token = slot_take(l, i);
+	now_ms = smpp_now(l);
+	link_gauge_answered(&l->gauge, now_ms, now_ms - (l->slots[i].due_ms - l->cfg.response_ms));
 	if (p->id == SMPP_GENERIC_NACK && !status)
 		status = ESME_RUNKNOWNERR;
 	slow_down(l, status);
@@ -220,6 +224,9 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 		return;
 	}
 	why = smpp_status_fail(l, status);
+	snprintf(l->stats.last_refusal, sizeof(l->stats.last_refusal), "%.32s (0x%x): %.44s",
+		 smpp_status_name(l, status), status, why.what);
+	l->stats.last_refusal_ms = now_ms;
 	submit_outcome(l, why.cls == FAIL_UNKNOWN ? LINK_EV_UNKNOWN : LINK_EV_REJECTED, token, why);
 }
 
@@ -277,6 +284,7 @@ static int submit(struct link *link, const struct link_submit *s, int64_t now_ms
 	if (!event_pending(l->submit_ev, EV_TIMEOUT, NULL))
 		smpp_timer(l->submit_ev, l->cfg.response_ms);
 	link_credit_take(&l->credit, now_ms);
+	link_gauge_sent(&l->gauge, now_ms);
 	l->stats.submitted++;
 	if (l->credit.in_use > l->stats.window_high)
 		l->stats.window_high = l->credit.in_use;
@@ -504,6 +512,9 @@ void smpp_on_message(struct smpp_link *l, const struct smpp_pdu *p)
 	payload = report ? receipt_fill(ev, p) : smpp_message(p);
 	if (report && (p->sm.esm_class & SMPP_ESM_TYPE) != SMPP_ESM_INTERMEDIATE)
 		smpp_receipt_judge(l, ev);
+	l->stats.receipts += report;
+	l->stats.receipts_delivered += ev->delivered;
+	l->stats.receipts_failed += ev->fail.cls != FAIL_NONE;
 	addr_copy(&ev->from, &p->sm.src);
 	addr_copy(&ev->to, &p->sm.dst);
 	if (report && !ev->has_ref)
@@ -535,6 +546,7 @@ void smpp_on_up(struct smpp_link *l)
 {
 	l->errors_in_row = 0;
 	l->stats.up = true;
+	l->stats.since_ms = smpp_now(l);
 	event_begin(l, LINK_EV_UP, 0);
 	event_tell(l);
 }
@@ -546,6 +558,7 @@ void smpp_on_down(struct smpp_link *l, struct fail why)
 				.what = "connection lost before submit_sm_resp" };
 
 	l->stats.up = false;
+	l->stats.since_ms = smpp_now(l);
 	event_del(l->submit_ev);
 	event_del(l->held_ev);
 	held_init(l);
@@ -572,10 +585,20 @@ static void stats(struct link *link, struct link_stats *out)
 {
 	struct smpp_link *l = self(link);
 
+	int64_t now_ms = smpp_now(l);
+
 	*out = l->stats;
 	out->window = l->credit.window;
 	out->in_window = l->credit.in_use;
 	out->rate_limit = l->credit.rate;
+	out->state = smpp_state_name(l);
+	out->flavour = l->cfg.flavour;
+	out->rate_max = l->credit.rate_max;
+	out->rate_now = link_gauge_rate(&l->gauge, now_ms);
+	out->hold_ms = l->credit.hold_until_ms > now_ms ? l->credit.hold_until_ms - now_ms : 0;
+	out->answers = link_gauge_answers(&l->gauge, now_ms);
+	out->p50_ms = link_gauge_latency(&l->gauge, now_ms, 0.5);
+	out->p99_ms = link_gauge_latency(&l->gauge, now_ms, 0.99);
 }
 
 static void link_free(struct link *link)
@@ -688,6 +711,7 @@ struct smpp_link *smpp_single_new(const struct smpp_link_cfg *cfg, const struct 
 	l->link.ops = &smpp_ops;
 	memcpy(l->link.name, cfg->name, sizeof(l->link.name));
 	link_credit_init(&l->credit, cfg->window, cfg->rate, env->now_ms(env->ctx));
+	l->stats.since_ms = env->now_ms(env->ctx);
 	held_init(l);
 	if (slots_init(l) && smpp_conn_init(l))
 		return l;

@@ -157,8 +157,20 @@ static void stats(struct link *link, struct link_stats *out)
 	out->protocol_errors += rx.protocol_errors;
 	if (out->connects > rx.connects)
 		out->connects = rx.connects;
-	if (*rx.last_error && (!p->rx_up || !*out->last_error))
+	if (*rx.last_error && (!p->rx_up || !*out->last_error)) {
 		memcpy(out->last_error, rx.last_error, sizeof(out->last_error));
+		out->last_error_ms = rx.last_error_ms;
+	}
+	/* up since the later of the two came, down since the earlier one went that is still away */
+	if (!p->rx_up) {
+		out->state = rx.state;
+		out->since_ms = p->tx_up || rx.since_ms < out->since_ms ? rx.since_ms : out->since_ms;
+	} else if (p->tx_up && rx.since_ms > out->since_ms) {
+		out->since_ms = rx.since_ms;
+	}
+	out->receipts += rx.receipts;
+	out->receipts_delivered += rx.receipts_delivered;
+	out->receipts_failed += rx.receipts_failed;
 }
 
 static void pair_free(struct link *link)

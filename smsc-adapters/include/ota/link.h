@@ -106,6 +106,20 @@ struct link_stats {
 	uint64_t submitted, accepted, rejected, unknown, throttled, received, late_responses, temp_answers,
 		protocol_errors, connects;
 	char last_error[96]; /* why it is or was down, "" when it never was */
+	int64_t last_error_ms;
+	/* for people who look: what a backend does not know it leaves 0, NULL or "" */
+	const char *state;		  /* "BOUND", "CONNECTING", ... */
+	const char *flavour;		  /* whose meaning codes have */
+	int64_t since_ms;		  /* up, or down, since then */
+	double rate_max;		  /* as configured, 0: none */
+	double rate_now;		  /* segments per second sent lately */
+	int64_t hold_ms;		  /* nothing leaves for so long, after throttling */
+	uint64_t by_class[_FAIL_CLASSES]; /* submits that were not accepted */
+	uint64_t receipts, receipts_delivered, receipts_failed;
+	uint32_t answers;	/* lately; their latency: */
+	int64_t p50_ms, p99_ms; /* -1: there were none */
+	char last_refusal[96];	/* of a submit, in words; "" when there was none */
+	int64_t last_refusal_ms;
 };
 
 /* What a link is made of.  Every backend (SMPP, the simulator's air) passes the same tests. */

@@ -42,9 +42,17 @@ static void link_event(struct bed *b, unsigned link, enum link_event_kind kind)
 	assert_int_equal(gw_post(b->gw, &ev), 0);
 }
 
+static void keep_line(void *ctx, int level, const char *line)
+{
+	struct bed *b = ctx;
+	size_t len = strlen(b->log);
+
+	snprintf(b->log + len, sizeof(b->log) - len, "%s\n", line);
+}
+
 static void boot(struct bed *b)
 {
-	struct gw_deps deps = { .env = &b->env, .errtab = b->errtab };
+	struct gw_deps deps = { .env = &b->env, .errtab = b->errtab, .log = keep_line, .log_ctx = b };
 
 	open_keys(b, &b->ks, false);
 	b->store = store_mem_open(b->disk, NULL);

@@ -51,6 +51,7 @@ struct bed {
 	const char *rules;	   /* of the next campaigns, NULL none */
 	unsigned first_card;	   /* of the next campaigns */
 	struct card_bundle bundle; /* bed_card() */
+	char log[16384];	   /* the core's lines, each with its line end; what does not fit is lost */
 };
 
 /* Cards with key version 1 (and 2 when kvns is 2), 3DES, in store and memory; nothing planned yet. */
