@@ -31,8 +31,8 @@ static void fix_log(void *ctx, int level, const char *line)
 	struct front *f = ctx;
 	size_t n = strlen(f->log);
 
-	(void)level;
 	snprintf(f->log + n, sizeof(f->log) - n, "%s\n", line);
+	events_note(&f->events, f->now_ms, level, line);
 }
 
 static int64_t hook_delay(void *ctx, const char *what, struct store_batch *b)
@@ -65,6 +65,7 @@ static void start(struct front *f, const char *profile_dir)
 			       .errtab = f->errtab,
 			       .profile_dir = profile_dir,
 			       .version = "1.2.3",
+			       .events = &f->events,
 			       .log = fix_log,
 			       .log_ctx = f };
 

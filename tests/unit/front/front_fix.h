@@ -36,6 +36,7 @@ struct front {
 	bool by_imsi;	  /* from the next start on */
 	unsigned n_links; /* the same */
 	char log[65536];  /* all that was logged */
+	struct events events;
 	/* the last answer */
 	unsigned answers;
 	int status;

@@ -192,6 +192,8 @@ static void test_all_of_it(void **state)
 	assert_int_equal(ask(s, fd, "GET", list, NULL), 200);
 	assert_int_equal(ask(s, fd, "GET", API "status", NULL), 200);
 	has(s, "\"ready\":true");
+	assert_int_equal(ask(s, fd, "GET", API "events?limit=1", NULL), 200);
+	has(s, "\"level\":\"notice\",\"text\":\"campaign swap1: RUNNING\"}],\"last\":");
 	assert_int_equal(ask(s, fd, "GET", API "explain?packet=027000001e0d1639151500000100", NULL), 400);
 	assert_int_equal(ask(s, fd, "POST", API "campaigns/swap1/cancel", NULL), 200);
 	assert_int_equal(ask(s, fd, "DELETE", API "campaigns/swap1", NULL), 409);
@@ -351,6 +353,10 @@ static void test_bad_requests(void **state)
 		{ "POST", API "imports/im1/lines?first=-1", "x", 400 },
 		{ "GET", API "cards?limit=99999999999999999999999", NULL, 400 },
 		{ "GET", API "cards?limit=0", NULL, 400 },
+		{ "GET", API "events?limit=0", NULL, 400 },
+		{ "GET", API "events?limit=257", NULL, 400 },
+		{ "GET", API "events?after=x", NULL, 400 },
+		{ "POST", API "events", NULL, 405 },
 		{ "GET", API "explain", NULL, 400 },
 	};
 

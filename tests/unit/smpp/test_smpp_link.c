@@ -388,6 +388,14 @@ static void test_throttled(void **state)
 	BED_WAIT(b, bed_count(b, LINK_EV_REJECTED) == 20);
 	assert_int_equal(bed_event(b, LINK_EV_REJECTED, 0)->fail.cls, FAIL_CONGEST);
 	assert_int_equal(bed_stats(b).throttled, 20);
+	/* and whoever looks is told */
+	assert_string_equal(bed_stats(b).state, "BOUND");
+	assert_int_equal(bed_stats(b).by_class[FAIL_CONGEST], 20);
+	assert_int_equal(bed_stats(b).answers, 20);
+	assert_true(bed_stats(b).p50_ms >= 0 && bed_stats(b).p99_ms >= bed_stats(b).p50_ms);
+	assert_true(bed_stats(b).since_ms > 0 && bed_stats(b).last_refusal_ms >= bed_stats(b).since_ms);
+	assert_non_null(strstr(bed_stats(b).last_refusal, "ESME_RMSGQFUL (0x14): "));
+	assert_true(bed_stats(b).rate_max == 1000);
 	/* twenty answers in a moment are one sign: halved once (or twice, on a machine that stalled in between) */
 	assert_true(bed_stats(b).rate_limit >= 250 && bed_stats(b).rate_limit <= 500);
 	now_ms = bed_now(b);
