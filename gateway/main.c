@@ -270,6 +270,7 @@ static int make_core(struct parts *p, char *err)
 		.address_by_imsi = p->cfg.gw.address_by_imsi,
 		.links = p->link,
 		.n_links = p->n_links,
+		.price = &p->cfg.price,
 		.version = OTAGW_VERSION,
 		.events = &p->events,
 		.log = log_line,

@@ -108,6 +108,15 @@ int gw_campaign_forget(struct gw *gw, uint64_t id)
 	return 0;
 }
 
+unsigned gw_campaigns_running(const struct gw *gw)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < gw->n_campaigns; i++)
+		n += gw->campaign[i].row.state == CAMPAIGN_RUNNING;
+	return n;
+}
+
 bool gw_campaign_find(const struct gw *gw, const char *name, uint64_t *id)
 {
 	for (unsigned i = 0; i < gw->n_campaigns; i++)

@@ -25,7 +25,9 @@ int flight_init(struct gw *gw)
 	gw->link_current = calloc(gw->cfg.n_links, sizeof(*gw->link_current));
 	gw->link_flying = calloc(gw->cfg.n_links, sizeof(*gw->link_flying));
 	gw->link_up = calloc(gw->cfg.n_links, sizeof(*gw->link_up));
-	if (!gw->flights || !gw->flight_hash || !gw->link_current || !gw->link_flying || !gw->link_up)
+	gw->submit_took = calloc(gw->cfg.n_links, sizeof(*gw->submit_took));
+	if (!gw->flights || !gw->flight_hash || !gw->link_current || !gw->link_flying || !gw->link_up ||
+	    !gw->submit_took)
 		return -ENOMEM;
 	gw->flight_hash_mask = buckets - 1;
 	for (unsigned i = n; i-- > 0;) {
@@ -94,6 +96,8 @@ static void flight_finish(struct gw *gw, struct flight *f)
 		gw->link_current[f->link] = NULL;
 		gw->prepared--;
 	}
+	if (f->accepted == f->segs)
+		lately_add(&gw->submit_took[f->link], gw->now_ms - f->first_ms);
 	flight_free(gw, f);
 	cmd_on_flight_done(gw, c, &done);
 }

@@ -129,6 +129,7 @@ void gw_free(struct gw *gw)
 	free(gw->link_current);
 	free(gw->link_flying);
 	free(gw->link_up);
+	free(gw->submit_took);
 	free(gw->load_buf);
 	if (gw->batch)
 		store_batch_free(gw->batch);

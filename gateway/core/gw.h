@@ -169,6 +169,7 @@ struct gw_campaign_view {
 bool gw_campaign_view(const struct gw *gw, uint64_t id, struct gw_campaign_view *out);
 /* Rates and eta of a view anew at this time: where nothing happens the core is not turned, and what it knew grows old. */
 void gw_campaign_pace(const struct gw *gw, int64_t now_ms, struct gw_campaign_view *v);
+unsigned gw_campaigns_running(const struct gw *gw);
 bool gw_campaign_find(const struct gw *gw, const char *name, uint64_t *id);
 
 struct gw_stats {
@@ -179,6 +180,15 @@ struct gw_stats {
 	uint64_t batch_no;
 };
 void gw_stats(const struct gw *gw, struct gw_stats *out);
+/* What things took lately, in this process life; n 0: no measurement yet. */
+struct gw_measured {
+	unsigned n; /* samples, the last ones */
+	int64_t median_ms, p90_ms;
+};
+void gw_measured_submit(const struct gw *gw, unsigned link,
+			struct gw_measured *out);		       /* a packet, until all of it is accepted */
+void gw_measured_answer(const struct gw *gw, struct gw_measured *out); /* from there to the card's proof */
+
 uint32_t gw_epoch(const struct gw *gw); /* what counters taken or imported now belong to */
 
 /* What is wrong with the store at this moment, in a sentence that says what to do; NULL when nothing is. */

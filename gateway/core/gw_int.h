@@ -45,6 +45,7 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 #define PACE_LEAST_MS	     60000 /* a shorter past tells less than the present rate */
 #define STORY_LOOK_BACK	     8	   /* operations between the line of an answer in the story and the end it leads to */
 #define SEEN_WRITE_MS	     60000 /* last_seen is written at most this often for its own sake */
+#define MEASURED_MAX	     256   /* samples kept of each kind */
 #define HIT_TEXT_MAX	     112   /* what a threshold has counted last, in words */
 
 /* ---- small intrusive things ---- */
@@ -186,6 +187,12 @@ struct queue_ring {
 	unsigned n;
 };
 
+/* How long the last MEASURED_MAX of something took. */
+struct lately {
+	uint32_t ms[MEASURED_MAX];
+	uint64_t n; /* ever */
+};
+
 struct fx_node {
 	struct gw_effect fx;
 	uint64_t batch_no;
@@ -233,6 +240,7 @@ struct gw {
 	struct flight **link_current; /* per link: started, not fully handed out */
 	unsigned *link_flying;	      /* per link: segments out */
 	bool *link_up;
+	struct lately *submit_took, answer_took; /* submit: per link */
 
 	/* fetches */
 	struct fetch_slot *fetch;
@@ -338,6 +346,9 @@ int campaign_rules(struct campaign *c, char err[RULES_ERR_MAX]); /* those of its
 int64_t campaign_due(const struct gw *gw);			 /* when a claim may be made that may not be now */
 /* Whether the campaign is over for what has not left yet: it does not run, or its deadline has passed. */
 bool campaign_stopped(const struct campaign *c, int64_t now_ms);
+
+/* ---- measure.c ---- */
+void lately_add(struct lately *l, int64_t ms);
 
 /* ---- judge.c ---- */
 void judge_obstacle(struct campaign *camp, const struct card *c, enum fail_class from, enum fail_class to);

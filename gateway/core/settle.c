@@ -254,6 +254,17 @@ static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, c
 	cmd_prepare(gw, &c, 1, CMD_SCRIPT, 0);
 }
 
+/* From the SMSC's word, or our submit where the card was faster; what came in between attempts cannot be told apart. */
+static void answer_took(struct gw *gw, const struct cmd_row *cmd)
+{
+	const struct flight *f = flight_find(gw, cmd->id);
+
+	if (cmd->state == CMD_PREPARED && f && f->next_seg)
+		lately_add(&gw->answer_took, gw->now_ms - f->first_ms);
+	else if (cmd->state == CMD_SENT && cmd->sent_ms)
+		lately_add(&gw->answer_took, gw->now_ms - cmd->sent_ms);
+}
+
 /* A packet that says "executed", with a right MAC. */
 static void on_ok(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_rsp *rsp,
 		  const struct profile *p, bool open, uint64_t proven_before)
@@ -261,6 +272,8 @@ static void on_ok(struct gw *gw, struct card *c, struct cmd_row *cmd, const stru
 	struct answer a;
 
 	gw->stats.por_ok++;
+	if (open)
+		answer_took(gw, cmd);
 	txn_evidence(gw, c, 3);
 	answer_read(&a, p, cmd->apdus, rsp->data, rsp->data_len);
 	cmd->sw = a.sw;

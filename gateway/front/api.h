@@ -18,6 +18,7 @@
 #include "../env.h"
 #include "../store/store.h"
 #include "decode.h"
+#include "estimate.h"
 #include "events.h"
 
 #define API_CHUNK_LINES_MAX  5000 /* lines in one chunk of a list */
@@ -62,6 +63,8 @@ struct api_lines {
 	size_t n_reject;
 	bool total;	   /* of the whole list: after finish */
 	const char *state; /* campaign state after finish, else NULL */
+	uint64_t seen;	   /* campaigns: of the accepted cards those that were seen within SEEN_LATELY_MS */
+	const struct estimate *estimate; /* campaigns, after finish */
 };
 
 struct api_created {
@@ -176,6 +179,7 @@ struct api_deps {
 	bool address_by_imsi; /* as the core sends; false: a card without MSISDN cannot be a target */
 	struct link *const *links;
 	unsigned n_links;
+	const struct config_price *price; /* of a short message; NULL: not said */
 	const char *version;
 	const struct events *events; /* may be NULL */
 	void (*kick)(void *ctx);     /* something was posted to the core: take a turn soon; may be NULL */

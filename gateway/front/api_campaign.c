@@ -337,6 +337,7 @@ static void campaign_count(const struct session *s, struct chunk *ch, const stru
 	memcpy(v.imsi, p->txn.new_imsi, sizeof(v.imsi));
 	memcpy(v.msisdn, p->txn.new_msisdn, sizeof(v.msisdn));
 	ch->out.accepted++;
+	ch->out.seen += p->seen_ms && api_now(ch->call.a) - p->seen_ms < SEEN_LATELY_MS;
 	if (profile_packet_len(&s->profile, &k, &v, &segments) > 0) {
 		ch->out.packets++;
 		ch->out.sms_parts += (uint64_t)segments;
@@ -432,12 +433,46 @@ static void finish_drop(struct call *c)
 	store_batch_free(((struct finish_call *)c)->batch);
 }
 
+static void finish_estimate(const struct api *a, const struct session *s, struct estimate *e, struct rules *rules)
+{
+	const struct api_deps *d = &a->deps;
+	char why[RULES_ERR_MAX];
+
+	(void)rules_parse(rules, s->campaign.rules, why); /* they were read when it was created */
+	*e = (struct estimate){
+		.cards = s->total.accepted,
+		.sms_parts = s->total.sms_parts,
+		.seen = s->total.seen,
+		.rules = rules,
+		.now_ms = api_now(a),
+		.others = gw_campaigns_running(d->gw),
+		.n_links = d->n_links < CONFIG_LINKS_MAX ? d->n_links : CONFIG_LINKS_MAX,
+	};
+	if (d->price)
+		e->price = *d->price;
+	gw_measured_answer(d->gw, &e->answer);
+	for (unsigned i = 0; i < e->n_links; i++) {
+		struct link_stats st;
+
+		d->links[i]->ops->stats(d->links[i], &st);
+		e->link[i] = (struct estimate_link){
+			.name = d->links[i]->name, .up = st.up, .window = st.window, .limit = st.rate_limit
+		};
+		gw_measured_submit(d->gw, i, &e->link[i].submit);
+	}
+	estimate_make(e);
+}
+
 static void finish_answer(struct api *a, struct session *s, const char *state, struct api_to to)
 {
 	struct api_reply r = { .status = API_OK, .lines = &s->total };
+	struct estimate estimate;
+	struct rules rules;
 
 	s->total.state = state;
 	s->total.total = true;
+	finish_estimate(a, s, &estimate, &rules);
+	s->total.estimate = &estimate;
 	api_log(a, 5,
 		"campaign %s%s: %" PRIu64 " cards, %" PRIu64 " short messages, %" PRIu64 " lines rejected, %" PRIu64
 		" filtered",

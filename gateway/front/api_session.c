@@ -398,6 +398,7 @@ void chunk_end(struct chunk *ch, struct session *s)
 		s->total.rejected += ch->out.rejected;
 		s->total.packets += ch->out.packets;
 		s->total.sms_parts += ch->out.sms_parts;
+		s->total.seen += ch->out.seen;
 		free((void *)s->last.reject);
 		s->last = ch->out;
 		ch->reject = NULL; /* the session's now */

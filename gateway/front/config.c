@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
 #include "config_int.h"
+#include "estimate.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -383,6 +384,18 @@ static bool get_kek(const struct config_setting *s, const struct otagw_config *c
 	return *c->kek_path != 0;
 }
 
+static int set_price(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+		     char *err, size_t cap)
+{
+	return price_parse(&c->price, argv[0], argv[1], err, cap);
+}
+
+static bool get_price(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s %s", c->price.each, c->price.currency);
+	return *c->price.each != 0;
+}
+
 /* Fast enough that a thousand simulated cards are through in a minute; never for a network. */
 static void retry_demo(struct retry_policy *p)
 {
@@ -446,6 +459,9 @@ const struct config_setting config_setting[] = {
 	{ CONF_OTAGW, "prepared-max <64-1000000>",
 	  "Commands that stand ready ahead of each link's window; about two seconds of what it takes\nNumber\n",
 	  set_number, get_number, GW(gw.limits.prepared_max), PREPARED_MIN, 1000000 },
+	{ CONF_OTAGW, "sms-price AMOUNT CURRENCY",
+	  "What one short message costs: campaign create --dry-run counts with it\n0.05\nAs it is to be shown: EUR\n",
+	  set_price, get_price },
 	{ CONF_OTAGW, "log-level (error|warning|notice|info|debug)",
 	  "What is written to the log\nFailures only\nand what a person should look at\nand what happened "
 	  "(default)\nand more of it\nand all of it\n",

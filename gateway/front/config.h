@@ -23,6 +23,13 @@
 #define CONFIG_TYPE_AS_GIVEN 0xff /* TON and NPI of source-address */
 #define CONFIG_PASSWORD_MAX  9	  /* SMPP 3.4, 4.1.1: 8 characters and a NUL */
 
+/* What a short message costs; each "": not said. */
+struct config_price {
+	char each[16], currency[16]; /* as they were written */
+	uint64_t millionths;
+	uint8_t decimals;
+};
+
 /* One smsc-link: everything struct smpp_link_cfg wants, without libevent. */
 struct config_link {
 	char name[LINK_NAME_MAX];
@@ -55,8 +62,9 @@ struct otagw_config {
 	char api_socket[CONFIG_PATH_MAX];
 	char mark_file[CONFIG_PATH_MAX];   /* tells a restored backup from the real thing; STATE-DIR.mark */
 	char error_table[CONFIG_PATH_MAX]; /* read over the one that is built in; "" none */
-	int log_level;			   /* as syslog: 3 error .. 7 debug */
-	enum ks_kek_source kek;		   /* KS_KEK_FILE, KS_KEK_PASSPHRASE */
+	struct config_price price;
+	int log_level;		/* as syslog: 3 error .. 7 debug */
+	enum ks_kek_source kek; /* KS_KEK_FILE, KS_KEK_PASSPHRASE */
 	char kek_path[CONFIG_PATH_MAX];
 	struct gw_cfg gw; /* limits, retry, src, address_by_imsi, pid, dcs, n_links */
 	unsigned n_links;

@@ -257,12 +257,73 @@ static json_t *out_lines(const struct api_lines *l)
 	return o;
 }
 
+static void set_ms_as_s(json_t *o, const char *key, int64_t ms)
+{
+	set(o, key, ms >= 0 ? json_integer((ms + 999) / 1000) : NULL);
+}
+
+static json_t *out_measured(const struct gw_measured *m)
+{
+	json_t *o;
+
+	if (!m->n)
+		return NULL;
+	o = json_object();
+	set_n(o, "n", m->n);
+	set_n(o, "median_ms", (uint64_t)m->median_ms);
+	set_n(o, "p90_ms", (uint64_t)m->p90_ms);
+	return o;
+}
+
+/* Per second; null: not known, or nothing that limits it. */
+static void set_rate(json_t *o, double per_s)
+{
+	set(o, "per_s", per_s > 0 ? json_real(per_s) : NULL);
+	set_b(o, "unlimited", per_s == ESTIMATE_PER_S_ANY);
+}
+
+static json_t *out_estimate(const struct estimate *e)
+{
+	json_t *o = json_object(), *links = json_array(), *notes = json_array();
+
+	for (unsigned i = 0; i < e->n_links; i++) {
+		const struct estimate_link *l = &e->link[i];
+		json_t *j = json_object();
+
+		set_s(j, "name", l->name);
+		set_b(j, "up", l->up);
+		set_n(j, "window", l->window);
+		set(j, "throughput", l->limit > 0 ? json_real(l->limit) : NULL);
+		set(j, "submit", out_measured(&l->submit));
+		set_rate(j, l->per_s);
+		json_array_append_new(links, j);
+	}
+	for (unsigned i = 0; i < e->n_notes; i++)
+		json_array_append_new(notes, json_string(e->note[i]));
+	set_s(o, "price", *e->cost ? e->price.each : NULL);
+	set_s(o, "cost", *e->cost ? e->cost : NULL);
+	set_s(o, "currency", *e->cost ? e->price.currency : NULL);
+	set(o, "links", links);
+	set_rate(o, e->per_s);
+	set_ms_as_s(o, "send_s", e->send_ms);
+	set_ms_as_s(o, "window_s", e->window_ms);
+	set_ms_as_s(o, "canary_s", e->canary_ms);
+	set(o, "answer", out_measured(&e->answer));
+	set_n(o, "seen", e->seen);
+	set_n(o, "seen_days", (uint64_t)(SEEN_LATELY_MS / 86400000));
+	set_ms_as_s(o, "duration_s", e->duration_ms);
+	set(o, "notes", notes);
+	return o;
+}
+
 /* After finish the lines were told chunk by chunk: their number is left. */
 static json_t *out_totals(const struct api_lines *l)
 {
 	json_t *o = out_lines(l);
 
 	set_n(o, "rejected", l->rejected);
+	if (l->estimate)
+		set(o, "estimate", out_estimate(l->estimate));
 	return o;
 }
 

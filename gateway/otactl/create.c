@@ -7,15 +7,80 @@
 
 #include "ctl.h"
 
-static void create_print(const struct ctl *c, const struct ctl_upload *u, const char *name, const char *profile,
-			 const char *state, bool dry_run)
+/* "3.4 s" */
+static const char *brief(char *buf, size_t cap, double seconds)
 {
+	if (seconds < 60)
+		snprintf(buf, cap, "%.*f s", seconds < 1 ? 3 : 1, seconds);
+	else
+		ctl_duration(buf, cap, seconds);
+	return buf;
+}
+
+static void print_link(const json_t *l)
+{
+	const json_t *submit = json_object_get(l, "submit");
+	char rate[32], took[32];
+
+	if (json_is_number(json_object_get(l, "throughput")))
+		snprintf(rate, sizeof(rate), "%.1f/s", js_real(l, "throughput"));
+	else
+		snprintf(rate, sizeof(rate), "unlimited");
+	printf("  link      %s%s: throughput %s, window %" PRIu64 ", a submit takes %s\n", js_text(l, "name"),
+	       js_true(l, "up") ? "" : " (down)", rate, js_count(l, "window"),
+	       json_is_object(submit) ? brief(took, sizeof(took), js_real(submit, "median_ms") / 1000) :
+					"(no measurement yet)");
+}
+
+/* The figures, then what follows from them. */
+static void print_estimate(const json_t *e, uint64_t cards)
+{
+	const json_t *answer = json_object_get(e, "answer"), *x;
+	char a[32], b[32];
+	size_t i;
+
+	if (!json_is_object(e))
+		return;
+	if (*js_text(e, "cost"))
+		printf("cost        %s %s  at %s a short message; retries and read-backs come on top\n",
+		       js_text(e, "cost"), js_text(e, "currency"), js_text(e, "price"));
+	else
+		printf("cost        not known: there is no sms-price in the gateway's config\n");
+	json_array_foreach(json_object_get(e, "links"), i, x) print_link(x);
+	if (js_real(e, "per_s") > 0)
+		printf("  sending   %s at %.1f short messages/s\n", brief(a, sizeof(a), js_real(e, "send_s")),
+		       js_real(e, "per_s"));
+	if (js_count(e, "window_s") < 86400)
+		printf("  window    %s a day\n", ctl_duration(a, sizeof(a), js_real(e, "window_s")));
+	if (js_count(e, "canary_s"))
+		printf("  canary    groups are waited for, up to %s together\n",
+		       ctl_duration(a, sizeof(a), js_real(e, "canary_s")));
+	if (json_is_object(answer))
+		printf("  answers   %s, 9 of 10 within %s, of the last %" PRIu64 "\n",
+		       brief(a, sizeof(a), js_real(answer, "median_ms") / 1000),
+		       brief(b, sizeof(b), js_real(answer, "p90_ms") / 1000), js_count(answer, "n"));
+	printf("  reachable %" PRIu64 " of %" PRIu64 " cards were seen in the last %" PRIu64 " days\n",
+	       js_count(e, "seen"), cards, js_count(e, "seen_days"));
+	if (json_is_number(json_object_get(e, "duration_s")))
+		printf("estimate    %s until each card had its first attempt, and those that are there have answered\n",
+		       ctl_duration(a, sizeof(a), js_real(e, "duration_s")));
+	else
+		printf("estimate    none\n");
+	json_array_foreach(json_object_get(e, "notes"), i, x)
+		printf("  note      %s\n", json_string_value(x) ? json_string_value(x) : "");
+}
+
+static void create_print(const struct ctl *c, const struct ctl_upload *u, const char *name, const char *profile,
+			 const json_t *totals, bool dry_run)
+{
+	const char *state = js_text(totals, "state");
+
 	if (c->format == CTL_JSON) {
-		json_t *v =
-			json_pack("{s:s,s:s,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:O}", "name", name, "profile", profile,
-				  "dry_run", dry_run, "state", state, "accepted", (json_int_t)u->accepted, "packets",
-				  (json_int_t)u->packets, "sms_parts", (json_int_t)u->sms_parts, "filtered",
-				  (json_int_t)u->filtered, "rejected", (json_int_t)u->rejected, "rejects", u->kept);
+		json_t *v = json_pack("{s:s,s:s,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:O,s:O?}", "name", name, "profile",
+				      profile, "dry_run", dry_run, "state", state, "accepted", (json_int_t)u->accepted,
+				      "packets", (json_int_t)u->packets, "sms_parts", (json_int_t)u->sms_parts,
+				      "filtered", (json_int_t)u->filtered, "rejected", (json_int_t)u->rejected,
+				      "rejects", u->kept, "estimate", json_object_get(totals, "estimate"));
 
 		ctl_print_json(v);
 		json_decref(v);
@@ -33,6 +98,8 @@ static void create_print(const struct ctl *c, const struct ctl_upload *u, const 
 		if (u->filtered)
 			printf("filtered    %" PRIu64 " lines\n", u->filtered);
 		printf("rejected    %" PRIu64 " lines\n", u->rejected);
+		if (dry_run)
+			print_estimate(json_object_get(totals, "estimate"), u->accepted);
 	}
 }
 
@@ -127,7 +194,7 @@ static int create_run(struct ctl *c, struct ctl_upload *u, const struct ctl_args
 	if (rc && !dry_run)
 		create_undo(c, name);
 	if (!rc)
-		create_print(c, u, name, profile, js_text(totals, "state"), dry_run);
+		create_print(c, u, name, profile, totals, dry_run);
 	json_decref(totals);
 	json_decref(made);
 	return rc;

@@ -350,11 +350,14 @@ static void test_write(void **state)
 	size_t len = 0;
 	FILE *f;
 
-	assert_int_equal(reads(&a, "source-address 9000", "source-address 9000 ton 2 npi 9\n log-level debug", err), 0);
+	assert_int_equal(reads(&a, "source-address 9000",
+			       "source-address 9000 ton 2 npi 9\n log-level debug\n sms-price 0.0500 EUR", err),
+			 0);
 	f = open_memstream(&text, &len);
 	vty_config_write(&a, f);
 	fclose(f);
 	assert_non_null(strstr(text, " source-address 9000 ton 2 npi 9\n"));
+	assert_non_null(strstr(text, " sms-price 0.0500 EUR\n"));
 	assert_null(strstr(text, "secret12"));
 	spit(cfg_path, text, 0600);
 	if (config_read(&b, cfg_path, err))

@@ -446,6 +446,45 @@ static void create_and_dry_run(void **state)
 	done(6);
 }
 
+/* The figures, and what follows from them; what is not known is said. */
+static void dry_run_estimates(void **state)
+{
+#define ESTIMATED                                                                                                      \
+	"{\"estimate\":{\"price\":\"0.05\",\"cost\":\"617.25\",\"currency\":\"EUR\",\"links\":[{\"name\":\"sim\","     \
+	"\"up\":true,\"window\":40,\"throughput\":40.0,\"submit\":{\"n\":9,\"median_ms\":220,\"p90_ms\":269}},"        \
+	"{\"name\":\"b\",\"up\":false,\"window\":1,\"throughput\":null,\"submit\":null}],\"per_s\":40.0,\"send_s\":9," \
+	"\"window_s\":14400,\"canary_s\":7200,\"answer\":{\"n\":100,\"median_ms\":132,\"p90_ms\":62000},\"seen\":173," \
+	"\"seen_days\":30,\"duration_s\":7209,\"notes\":[\"link b is down\"]}}"
+	SERVE({ 200, "{\"name\":\"a\",\"id\":0,\"session\":\"dr1\"}" },
+	      { 200, "{\"accepted\":200,\"filtered\":3,\"rejected\":[]}" }, { 200, ESTIMATED },
+	      { 200, "{\"name\":\"a\",\"id\":0,\"session\":\"dr1\"}" }, { 200, "{\"accepted\":1,\"rejected\":[]}" },
+	      { 200, "{\"estimate\":{\"cost\":null,\"duration_s\":null,\"window_s\":86400}}" });
+
+	write_file("ICCID,IMSI\na,b\n");
+	assert_int_equal(run("campaign", "create", "a", "-i", file, "-p", "p", "-n", "--filter", "lastseen<30d",
+			     "--range", "1..2", NULL),
+			 0);
+	assert_body(0, "filter", "\"lastseen<30d\"");
+	assert_body(0, "range", "\"1..2\"");
+	assert_has(out, "filtered    3 lines\n");
+	assert_has(out, "cost        617.25 EUR  at 0.05 a short message");
+	assert_has(out, "  link      sim: throughput 40.0/s, window 40, a submit takes 0.220 s\n");
+	assert_has(out, "  link      b (down): throughput unlimited, window 1, a submit takes (no measurement yet)\n");
+	assert_has(out, "  sending   9.0 s at 40.0 short messages/s\n");
+	assert_has(out, "  window    4 h 00 min a day\n");
+	assert_has(out, "  canary    groups are waited for, up to 2 h 00 min together\n");
+	assert_has(out, "  answers   0.132 s, 9 of 10 within 1 min 02 s, of the last 100\n");
+	assert_has(out, "  reachable 173 of 200 cards were seen in the last 30 days\n");
+	assert_has(out, "estimate    2 h 00 min until each card had its first attempt");
+	assert_has(out, "  note      link b is down\n");
+	assert_int_equal(run("campaign", "create", "a", "-i", file, "-p", "p", "-n", NULL), 0);
+	assert_has(out, "cost        not known");
+	assert_has(out, "estimate    none\n");
+	assert_null(strstr(out, "sending"));
+	assert_null(strstr(out, "window"));
+	done(6);
+}
+
 /* Options that are rules go as one text, in one order; a stop, the canary and the window are shown. */
 static void rules_of_a_campaign(void **state)
 {
@@ -866,6 +905,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_list_is_refused_here),
 		cmocka_unit_test(interrupted_import_says_where),
 		cmocka_unit_test(create_and_dry_run),
+		cmocka_unit_test(dry_run_estimates),
 		cmocka_unit_test(rules_of_a_campaign),
 		cmocka_unit_test(failed_create_leaves_nothing),
 		cmocka_unit_test(create_dropped_by_the_gateway),

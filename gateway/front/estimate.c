@@ -1,0 +1,175 @@
+/* estimate.c - what a campaign will cost and how long it may take, and the figures it comes from.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * The rate of a link is its window over the time a submit takes, or what it may send if that is less.  The duration is that
+ * until each card has had its first attempt and the reachable ones have answered; for cards that are away nothing can be told.
+ */
+#include "estimate.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DAY_MS	       86400000LL
+#define MILLIONTHS     6
+#define PRICE_MAX      1000000000 /* millionths */
+#define MONEY_DECIMALS 2	  /* at least */
+
+int price_parse(struct config_price *p, const char *each, const char *currency, char *err, size_t cap)
+{
+	size_t whole = strspn(each, "0123456789"),
+	       part = each[whole] == '.' ? strspn(each + whole + 1, "0123456789") : 0;
+	uint64_t v = 0;
+
+	if (!whole || whole > 4 || part > MILLIONTHS || each[whole + (part ? 1 + part : 0)]) {
+		snprintf(err, cap, "\"%.40s\" must be the price of one short message as 0.05, with at most %d decimals",
+			 each, MILLIONTHS);
+		return -1;
+	}
+	for (size_t i = 0; i < whole; i++)
+		v = v * 10 + (uint64_t)(each[i] - '0');
+	for (size_t i = 0; i < MILLIONTHS; i++)
+		v = v * 10 + (i < part ? (uint64_t)(each[whole + 1 + i] - '0') : 0);
+	if (v > PRICE_MAX) {
+		snprintf(err, cap, "\"%.40s\" must be at most 1000", each);
+		return -1;
+	}
+	for (const char *s = currency; *s; s++) {
+		if (!isprint((unsigned char)*s)) {
+			snprintf(err, cap, "the currency must be printable ASCII, such as EUR");
+			return -1;
+		}
+	}
+	if (!*currency || strlen(currency) >= sizeof(p->currency)) {
+		snprintf(err, cap, "\"%.40s\": a currency must have 1 to %zu characters", currency,
+			 sizeof(p->currency) - 1);
+		return -1;
+	}
+	*p = (struct config_price){ .millionths = v, .decimals = (uint8_t)part };
+	memcpy(p->each, each, whole + (part ? 1 + part : 0));
+	memcpy(p->currency, currency, strlen(currency));
+	return 0;
+}
+
+static void note(struct estimate *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void note(struct estimate *e, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (e->n_notes == ESTIMATE_NOTES_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(e->note[e->n_notes++], ESTIMATE_NOTE_MAX, fmt, ap);
+	va_end(ap);
+}
+
+/* As many decimals as the price has, two at least; nothing is rounded away. */
+static void cost(struct estimate *e)
+{
+	size_t decimals = e->price.decimals > MONEY_DECIMALS ? e->price.decimals : MONEY_DECIMALS, n;
+	char sum[ESTIMATE_MONEY_MAX];
+
+	e->cost[0] = 0;
+	if (!*e->price.each)
+		return;
+	n = (size_t)snprintf(sum, sizeof(sum), "%07" PRIu64, e->sms_parts * e->price.millionths) - MILLIONTHS;
+	snprintf(e->cost, sizeof(e->cost), "%.*s.%.*s", (int)n, sum, (int)decimals, sum + n);
+}
+
+static void link_rate(struct estimate_link *l)
+{
+	double by_window = ESTIMATE_PER_S_UNKNOWN;
+
+	if (l->submit.n) /* below a millisecond the window is no limit that could be told */
+		by_window = l->submit.median_ms ? l->window * 1000.0 / (double)l->submit.median_ms : ESTIMATE_PER_S_ANY;
+	if (l->limit > 0)
+		l->per_s = by_window > 0 && by_window < l->limit ? by_window : l->limit;
+	else
+		l->per_s = by_window;
+}
+
+static void rate(struct estimate *e)
+{
+	bool any = false, unknown = false;
+	unsigned up = 0;
+
+	e->per_s = 0;
+	for (unsigned i = 0; i < e->n_links; i++) {
+		struct estimate_link *l = &e->link[i];
+
+		link_rate(l);
+		if (!l->up) {
+			note(e, "link %s is down and not counted", l->name);
+			continue;
+		}
+		up++;
+		unknown |= l->per_s < 0;
+		any |= l->per_s == ESTIMATE_PER_S_ANY;
+		e->per_s += l->per_s > 0 ? l->per_s : 0;
+		if (!l->submit.n)
+			note(e, "link %s: no measurement yet of what a submit takes%s", l->name,
+			     l->limit > 0 ? "; its throughput is taken" : ", and its throughput is unlimited");
+	}
+	if (!up) {
+		note(e, "no link is up: there is no rate to count with");
+		e->per_s = ESTIMATE_PER_S_UNKNOWN;
+	} else if (unknown) {
+		e->per_s = ESTIMATE_PER_S_UNKNOWN;
+	} else if (any) {
+		e->per_s = ESTIMATE_PER_S_ANY;
+	}
+}
+
+/* Each canary group is waited for: an answer's time when all cards are likely to be there, else the hold at the longest. */
+static void canary(struct estimate *e)
+{
+	int64_t wait_ms = e->answer.n ? e->answer.p90_ms : 0;
+
+	e->canary_ms = 0;
+	if (!e->rules->n_canary)
+		return;
+	if (e->seen < e->cards && e->rules->hold_ms)
+		wait_ms = e->rules->hold_ms;
+	else if (e->seen < e->cards)
+		note(e, "a canary card that is away holds up the next group until it has ended: there is no hold");
+	else if (!e->answer.n)
+		note(e, "canary groups wait for answers: no measurement yet of how long");
+	e->canary_ms = wait_ms * e->rules->n_canary;
+}
+
+static void duration(struct estimate *e)
+{
+	int64_t open_ms, answer_ms = e->answer.n ? e->answer.p90_ms : 0, end_ms;
+
+	e->window_ms = rules_window_ms(e->rules);
+	e->send_ms = e->duration_ms = -1;
+	if (!e->answer.n)
+		note(e, "no measurement yet of how long cards take to answer: the duration is that of sending");
+	if (e->per_s < 0) {
+		note(e, "no duration can be told: no measurement yet");
+		return;
+	}
+	e->send_ms = e->per_s > 0 ? (int64_t)((double)e->sms_parts * 1000.0 / e->per_s) : 0;
+	open_ms = e->send_ms + e->canary_ms;
+	e->duration_ms = open_ms / e->window_ms * DAY_MS + open_ms % e->window_ms + answer_ms;
+	end_ms = rules_deadline(e->rules, e->now_ms);
+	if (end_ms && e->now_ms + e->duration_ms > end_ms)
+		note(e, "the deadline comes before: not every card will have its turn");
+}
+
+void estimate_make(struct estimate *e)
+{
+	e->n_notes = 0;
+	cost(e);
+	rate(e);
+	canary(e);
+	duration(e);
+	if (!e->seen && e->cards)
+		note(e, "none of the cards has been seen in the last %d days: how many can be reached is not known",
+		     (int)(SEEN_LATELY_MS / DAY_MS));
+	if (e->others)
+		note(e, "%u %s running and will share the links", e->others,
+		     e->others == 1 ? "campaign is" : "campaigns are");
+}
