@@ -42,22 +42,41 @@ struct check {
 	size_t pages, bare;
 };
 
-__attribute__((format(printf, 2, 3))) static void tell(struct check *k, const char *fmt, ...)
+static void vtell(struct check *k, const char *fmt, va_list ap)
 {
-	char line[512];
-	va_list ap;
+	char line[sizeof(k->path) + STORE_WHY_MAX];
 
-	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
 	k->say(k->ctx, line);
 }
 
-#define FIND(K, ...)                                \
-	do {                                        \
-		if ((K)->findings++ < FINDINGS_MAX) \
-			tell((K), __VA_ARGS__);     \
-	} while (0)
+__attribute__((format(printf, 2, 3))) static void tell(struct check *k, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vtell(k, fmt, ap);
+	va_end(ap);
+}
+
+__attribute__((format(printf, 2, 3))) static void find(struct check *k, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (k->findings++ < FINDINGS_MAX)
+		vtell(k, fmt, ap);
+	va_end(ap);
+}
+
+/* What has just failed on the connection. */
+static void find_why(struct check *k, int rc)
+{
+	char why[STORE_WHY_MAX];
+
+	conn_why(&k->c, rc, why, sizeof(why));
+	find(k, "%s", why);
+}
 
 /* ---- pages ---- */
 
@@ -97,7 +116,7 @@ static int pages_check(struct check *k)
 		goto out;
 	}
 	if (sb.st_size % STORE_PAGE)
-		FIND(k, "%s: %lld octets are no whole number of pages", k->path, (long long)sb.st_size);
+		find(k, "%s: %lld octets are no whole number of pages", k->path, (long long)sb.st_size);
 	k->pages = (size_t)sb.st_size / STORE_PAGE;
 	k->in_log = calloc(1, k->pages / 8 + 1);
 	if (!k->in_log) {
@@ -107,14 +126,16 @@ static int pages_check(struct check *k)
 	log_look(k);
 	for (size_t i = 0; i < k->pages; i++) {
 		if (pread(fd, page, sizeof(page), (off_t)i * STORE_PAGE) != sizeof(page)) {
-			FIND(k, "%s: page %zu cannot be read: %s", k->path, i + 1, strerror(errno));
+			find(k, "%s: page %zu cannot be read: %s", k->path, i + 1, strerror(errno));
 			continue;
 		}
+		if (!i && !sums_room(page)) /* not ours: database_check() says whose */
+			break;
 		if (k->in_log[i / 8] & 1 << i % 8 || i == LOCK_PAGE)
 			continue;
 		switch (sums_page(page, (uint32_t)i + 1)) {
 		case SUM_BAD:
-			FIND(k, "%s: page %zu (octets %zu to %zu) does not match its checksum", k->path, i + 1,
+			find(k, "%s: page %zu (octets %zu to %zu) does not match its checksum", k->path, i + 1,
 			     i * STORE_PAGE, (i + 1) * STORE_PAGE - 1);
 			break;
 		case SUM_NONE:
@@ -142,23 +163,19 @@ static void structure_check(struct check *k)
 		const char *text = (const char *)sqlite3_column_text(st, 0);
 
 		if (!text || strcmp(text, "ok") != 0)
-			FIND(k, "%s: %s", k->path, text ? text : "integrity check gave nothing");
+			find(k, "%s: %s", k->path, text ? text : "integrity check gave nothing");
 		rc = 0;
 	}
 	sqlite3_finalize(st);
-	if (rc < 0) {
-		char why[STORE_WHY_MAX];
-
-		conn_why(&k->c, rc, why, sizeof(why));
-		FIND(k, "%s", why);
-	}
+	if (rc < 0)
+		find_why(k, rc);
 }
 
 /* ---- values ---- */
 
 static void values_check(struct check *k, const struct table *t)
 {
-	char tmpl[64], sql[SQL_TEXT_MAX], why[STORE_WHY_MAX];
+	char tmpl[64], sql[SQL_TEXT_MAX];
 	sqlite3_stmt *st = NULL;
 	union any_row row;
 	int rc;
@@ -168,20 +185,18 @@ static void values_check(struct check *k, const struct table *t)
 	rc = conn_err(&k->c, sqlite3_prepare_v2(k->c.db, sql, -1, &st, NULL));
 	while (!rc && (rc = st_row(&k->c, st)) > 0) {
 		rc = row_read(&k->c, t, st, 0, &row);
-		if (rc) {
-			conn_why(&k->c, rc, why, sizeof(why));
-			FIND(k, "%s", why);
-			rc = 0;
-		}
+		if (rc)
+			find_why(k, rc);
+		rc = 0;
 	}
 	sqlite3_finalize(st);
-	if (rc < 0) {
-		conn_why(&k->c, rc, why, sizeof(why));
-		FIND(k, "%s", why);
-	}
+	if (rc < 0)
+		find_why(k, rc);
 }
 
-/* What the gateway never leaves behind. */
+/* What the gateway never leaves behind.  The numbers in the SQL are these. */
+_Static_assert(CMD_PREPARED == 1 && CMD_WAIT_PRESENCE == 4 && CMD_DONE == 5, "states in SQL");
+
 static const struct {
 	const char *sql, *what;
 } rules[] = {
@@ -208,7 +223,7 @@ static void rules_check(struct check *k)
 		sqlite3_finalize(st);
 		k->c.fail = (struct conn_fail){ 0 }; /* has been found before */
 		if (n)
-			FIND(k, "%s: %lld %s", k->path, n, rules[i].what);
+			find(k, "%s: %lld %s", k->path, n, rules[i].what);
 	}
 }
 
@@ -219,17 +234,27 @@ static void database_check(struct check *k)
 	static const struct table *const tables[] = { &t_card, &t_keyset, &t_addr,  &t_campaign, &t_txn,
 						      &t_cmd,  &t_part,	  &t_story, &t_outbox };
 	char err[STORE_WHY_MAX];
+	int version = 0;
 
 	k->c.path = k->path;
 	k->c.db = sqlite_open_reader(k->path, err, sizeof(err));
 	if (!k->c.db) {
-		FIND(k, "%s", err);
+		find(k, "%s", err);
 		return;
 	}
-	structure_check(k);
-	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
-		values_check(k, tables[i]);
-	rules_check(k);
+	if (sqlite_schema_look(k->c.db, k->path, &version, err, sizeof(err)) < 0)
+		find(k, "%s", err);
+	else if (!version)
+		find(k, "%s: empty: no otagwd has been started on it", k->path);
+	else
+		structure_check(k);
+	if (version == store_schema_version) {
+		for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+			values_check(k, tables[i]);
+		rules_check(k);
+	} else if (version) {
+		tell(k, "%s: schema %d of an older otagw: its values are not looked at", k->path, version);
+	}
 	conn_close(&k->c);
 }
 

@@ -25,14 +25,17 @@ extern const int store_schema_version;
 /* Opens DIR/otagw.db, makes or lifts its schema.  NULL with a sentence in err. */
 sqlite3 *sqlite_open_writer(const char *path, char *err, size_t err_cap);
 sqlite3 *sqlite_open_reader(const char *path, char *err, size_t err_cap);
+/* Is it ours, and of which schema?  *version 0: there is nothing in it yet.  -1 with a sentence in err. */
+int sqlite_schema_look(sqlite3 *db, const char *path, int *version, char *err, size_t cap);
 
 /* ---- checksums of pages (sqlite_sums.c) ---- */
 
 #define SUMS_VFS "otagw-sums"
-void sums_register(void);	/* once, before the first database is opened */
-int sums_reserve(sqlite3 *db);	/* of a database that is to be made: room for them */
-int sums_reserved(sqlite3 *db); /* whether a database has that room: 1, 0 */
-uint32_t sums_bad_page(void);	/* the one that this thread has met last */
+void sums_register(void);	       /* once, before the first database is opened */
+int sums_reserve(sqlite3 *db);	       /* of a database that is to be made: room for them */
+int sums_reserved(sqlite3 *db);	       /* whether a database has that room: 1, 0 */
+uint32_t sums_bad_page(void);	       /* the one that this thread has met last */
+bool sums_room(const uint8_t *header); /* of a file that begins so */
 enum sum { SUM_GOOD, SUM_NONE, SUM_BAD };
 enum sum sums_page(const uint8_t *page, uint32_t number); /* of a page as it stands in the file */
 

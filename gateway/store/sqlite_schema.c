@@ -84,7 +84,7 @@ static int step_run(sqlite3 *db, const char *path, int to, char *err, size_t cap
 	return -1;
 }
 
-static int schema_lift(sqlite3 *db, const char *path, char *err, size_t cap)
+int sqlite_schema_look(sqlite3 *db, const char *path, int *out, char *err, size_t cap)
 {
 	sqlite3_int64 app = 0, version = 0, objects = 0;
 	int rc;
@@ -114,8 +114,6 @@ static int schema_lift(sqlite3 *db, const char *path, char *err, size_t cap)
 		    (long long)version);
 		return -1;
 	}
-	if (!app && sums_reserve(db) != SQLITE_OK)
-		return db_refused(db, path, SQLITE_ERROR, "cannot make room for checksums", err, cap);
 	if (app && !sums_reserved(db)) {
 		say(err, cap,
 		    "%s: no room for checksums in its pages: header damaged, or a copy made by other means than "
@@ -123,7 +121,19 @@ static int schema_lift(sqlite3 *db, const char *path, char *err, size_t cap)
 		    path);
 		return -1;
 	}
-	for (int to = (int)version + 1; to <= store_schema_version; to++)
+	*out = (int)version;
+	return 0;
+}
+
+static int schema_lift(sqlite3 *db, const char *path, char *err, size_t cap)
+{
+	int version;
+
+	if (sqlite_schema_look(db, path, &version, err, cap) < 0)
+		return -1;
+	if (!version && sums_reserve(db) != SQLITE_OK)
+		return db_refused(db, path, SQLITE_ERROR, "cannot make room for checksums", err, cap);
+	for (int to = version + 1; to <= store_schema_version; to++)
 		if (step_run(db, path, to, err, cap) < 0)
 			return -1;
 	return 0;
@@ -141,6 +151,8 @@ static sqlite3 *db_open(const char *path, int flags, const char *pragmas, char *
 		sqlite3_busy_timeout(db, BUSY_MS);
 		sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 		sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+		/* who only reads writes nothing when it ends, either */
+		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !!(flags & SQLITE_OPEN_READONLY), NULL);
 		rc = sqlite3_exec(db, pragmas, NULL, NULL, NULL);
 	}
 	if (rc == SQLITE_OK)

@@ -6,9 +6,15 @@
  * leaves free for that, and compares it at each read.  The page's number is part of it: a page in the wrong place is
  * noticed, too.  Nothing has to be read through at start; what nobody reads is read by otagwd --check-store.
  *
+ * Page and checksum are one write.  A crash may tear it, but the database file is written from the log alone, and the log is not
+ * begun anew before the file has been flushed: what is torn is read from the log, and copied once more.
+ *
  * SQLite is handed the page with these octets zeroed, so pages in the log carry zeros there, and zeros mean: no checksum.  A
- * copy made by sqlite3's .backup or VACUUM INTO is therefore as good as the original; the log has checksums of its own.  Pages
- * that another program has written into the file keep an old checksum and are refused.
+ * copy made by sqlite3's .backup or VACUUM INTO is therefore as good as the original; the log has checksums of its own, which
+ * SQLite looks at after a crash.  Pages that another program has written into the file keep an old checksum and are refused.
+ *
+ * What this does not see: a write that the disk reported and never made, as the older page has a good checksum; a page
+ * turned into nothing but zeros, where that is no page of a table or an index (of these SQLite notices).
  */
 #include <endian.h>
 #include <pthread.h>
@@ -82,6 +88,13 @@ enum sum sums_page(const uint8_t *page, uint32_t number)
 	uint64_t sum = word_at(page + STORE_PAGE - SUM_LEN);
 
 	return !sum ? SUM_NONE : sum == page_sum(page, number) ? SUM_GOOD : SUM_BAD;
+}
+
+/* A database of another program has no room for checksums: it is read as it is, far enough to see whose it is.  One that is not
+ * made yet has no header, nor has one whose making was cut short: SQLite takes that back first. */
+bool sums_room(const uint8_t *header)
+{
+	return !header[0] || header[20] == SUM_LEN;
 }
 
 /* ---- the database file ---- */
@@ -235,12 +248,11 @@ static sqlite3_vfs *under(void)
 	return sqlite3_vfs_find(NULL);
 }
 
-/* A database of another program has no room for checksums: it is read as it is, far enough to see whose it is. */
 static bool has_room(sqlite3_file *real)
 {
 	uint8_t header[HEADER_LEN];
 
-	return real->pMethods->xRead(real, header, HEADER_LEN, 0) != SQLITE_OK || header[20] == SUM_LEN;
+	return real->pMethods->xRead(real, header, HEADER_LEN, 0) != SQLITE_OK || sums_room(header);
 }
 
 static int v_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)

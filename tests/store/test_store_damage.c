@@ -455,12 +455,37 @@ static void test_check_refused(void **state)
 	must_have(lines, "No such file");
 }
 
+/* What has no pages of ours, in words that do not send anybody to the backups for nothing. */
+static void test_check_others(void **state)
+{
+	static const struct {
+		const char *sql, *word;
+	} other[] = {
+		{ NULL, "no otagwd has been started on it" },
+		{ "CREATE TABLE t(x)", "not one of otagw's" },
+		{ "PRAGMA application_id=1330923351; PRAGMA user_version=99", "newer than this program knows" },
+	};
+
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
+		file_write(db_path, NULL, 0);
+		if (other[i].sql)
+			sql_by(NULL, other[i].sql);
+		assert_int_equal(check_dir(dir), 1);
+		must_have(lines, other[i].word);
+	}
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, damage_in, damage_out)
 	const struct CMUnitTest tests[] = {
-		T(test_every_page), T(test_meaning),	   T(test_written_by_others),
-		T(test_copies),	    T(test_check_refused), cmocka_unit_test_setup_teardown(test_log, setup, teardown)
+		T(test_every_page),
+		T(test_meaning),
+		T(test_written_by_others),
+		T(test_copies),
+		T(test_check_refused),
+		T(test_check_others),
+		cmocka_unit_test_setup_teardown(test_log, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
