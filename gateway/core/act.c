@@ -21,6 +21,19 @@ static void drain_link(struct gw *gw, struct link *l, int64_t now_ms)
 	}
 }
 
+static void bind_as_ordered(struct gw *gw, struct link *l)
+{
+	bool wanted = gw_link_wanted(gw, l->id);
+
+	if (gw->link[l->id].wanted == wanted)
+		return;
+	gw->link[l->id].wanted = wanted;
+	if (wanted)
+		(void)l->ops->start(l); /* a link that cannot be started says so itself, and in its status */
+	else
+		l->ops->stop(l);
+}
+
 int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const struct gw_reply_sink *sink,
 	       int64_t now_ms)
 {
@@ -37,6 +50,7 @@ int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const
 		int64_t d;
 
 		drain_link(gw, links[i], now_ms);
+		bind_as_ordered(gw, links[i]);
 		d = gw->prepared ? links[i]->ops->credit_due(links[i], now_ms) : INT64_MAX;
 		if (d < due)
 			due = d;

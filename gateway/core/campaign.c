@@ -325,7 +325,7 @@ static struct claim_slot *claim_slot(struct gw *gw)
 /* How many of n cards find a place now. */
 static unsigned claim_fits(struct gw *gw, const struct campaign *camp, unsigned n)
 {
-	unsigned pending = claims_pending(gw), half = (queue_share(gw) + 1) / 2, room;
+	unsigned pending = claims_pending(gw), half = (queue_share(gw) + 1) / 2, room, own;
 
 	if (cards_room(gw) < gw->fetches + pending + n)
 		return 0;
@@ -333,9 +333,9 @@ static unsigned claim_fits(struct gw *gw, const struct campaign *camp, unsigned 
 		return n;
 	if (n > half) /* half a share at a time, so that packets are made by the dozen */
 		n = half;
-	if (camp->queued + n > queue_share(gw) || gw->open + pending + n > gw->cfg.limits.open_max)
+	room = queue_room_best(gw, camp, &own);
+	if (n > own || gw->open + pending + n > gw->cfg.limits.open_max)
 		return 0;
-	room = queue_room(gw, camp);
 	room = room > pending ? room - pending : 0;
 	/* where others have taken more than their share, before there were so many, little is better than nothing */
 	return room >= n ? n : room >= CLAIM_LEAST ? room : 0;

@@ -111,8 +111,18 @@ void cmd_attempt_back(struct gw *gw, struct card *c, struct cmd_row *cmd)
 	card_dirty(gw, c, DIRTY_TXN | DIRTY_CMD(cmd - c->b.cmd));
 }
 
+/* No place in its route now. */
+static void postpone(struct gw *gw, struct card *c, struct cmd_row *cmd, unsigned route)
+{
+	struct stub *s = stub_find(gw, c->b.card.id);
+
+	ota_assert(s);
+	s->route = (uint8_t)route;
+	cmd_due(gw, c, cmd, queue_again(gw, route));
+}
+
 /* The attempt is in the batch that is being filled; it leaves when that is durable. */
-static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd)
+static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd, unsigned route)
 {
 	struct txn_row *t = &c->b.txn;
 	struct campaign *camp = campaign_by_id(gw, cmd->campaign);
@@ -128,11 +138,12 @@ static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd)
 	card_dirty(gw, c, DIRTY_TXN);
 	if (camp)
 		camp->attempts++;
-	if (flight_add(gw, c, cmd)) {
+	if (flight_add(gw, c, cmd, route)) {
+		stub_ahead(gw, stub_find(gw, c->b.card.id), false);
 		cmd_due(gw, c, cmd, cmd->deadline_ms); /* should no link ask for it before */
 	} else {				       /* all places taken: it did not take place */
 		cmd_attempt_back(gw, c, cmd);
-		cmd_due(gw, c, cmd, queue_again(gw));
+		postpone(gw, c, cmd, route);
 	}
 }
 
@@ -233,6 +244,7 @@ static void expire(struct gw *gw, struct card *c, struct cmd_row *cmd, const cha
 void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 {
 	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	unsigned route = card_route(gw, c, card_address_turn(gw, c));
 	char why[64];
 
 	if (gw->now_ms >= cmd->deadline_ms) {
@@ -265,12 +277,12 @@ void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, "the stored packet is missing");
 		return;
 	}
-	if (!queue_room(gw, camp)) {
-		cmd_due(gw, c, cmd, queue_again(gw));
+	if (!queue_room(gw, camp, route)) {
+		postpone(gw, c, cmd, route);
 		return;
 	}
 	cmd_state_set(gw, c, cmd, CMD_PREPARED);
-	launch(gw, c, cmd);
+	launch(gw, c, cmd, route);
 }
 
 /* -------------------------------------------------------------------------------------------------- new commands */
@@ -379,6 +391,21 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 	return prep_fail(gw, c, FAIL_CONFIG, "packet", ota_strerror(rc));
 }
 
+/* Cards are claimed in the order of their campaign, whatever their routes: the first attempt of one whose route is full waits, so
+ * that the others go on. */
+static void first_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
+{
+	unsigned route = card_route(gw, c, card_address_turn(gw, c));
+
+	if (gw->n_routes == 1 || queue_room(gw, campaign_by_id(gw, cmd->campaign), route)) {
+		launch(gw, c, cmd, route);
+		return;
+	}
+	cmd_state_set(gw, c, cmd, CMD_WAIT_TIMER);
+	stub_ahead(gw, stub_find(gw, c->b.card.id), true);
+	postpone(gw, c, cmd, route);
+}
+
 /* The finished packet becomes a row, a stored wire, a stub and an attempt. */
 static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind kind, int len)
 {
@@ -440,7 +467,7 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 	card_dirty(gw, c, DIRTY_KEYSET(p->k - c->b.keyset) | DIRTY_TXN);
 	cmd_state_set(gw, c, cmd, CMD_PREPARED);
 	if (!window_waits(gw, c, cmd))
-		launch(gw, c, cmd);
+		first_attempt(gw, c, cmd);
 }
 
 /* Commands have gone out under this keyset in this epoch, and the card has answered none of them. */
@@ -694,14 +721,6 @@ void cmd_timer(struct gw *gw, struct card *c)
 		unanswered(cmd);
 		cmd_wait(gw, c, cmd, &none);
 	}
-}
-
-static const char *link_name(const struct gw *gw, unsigned link, char number[12])
-{
-	if (gw->cfg.link_names)
-		return gw->cfg.link_names[link];
-	snprintf(number, 12, "%u", link);
-	return number;
 }
 
 /* What has left is paid for, whatever has become of the command since. */

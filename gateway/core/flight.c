@@ -17,17 +17,13 @@ static uint64_t token_make(const struct flight *f, uint8_t seg)
 
 int flight_init(struct gw *gw)
 {
-	unsigned n = gw->cfg.limits.prepared_max + QUEUE_RESERVE + gw->cfg.limits.outcomes_max;
+	unsigned n = gw->n_routes * (gw->cfg.limits.prepared_max + QUEUE_RESERVE) + gw->cfg.limits.outcomes_max;
 	unsigned buckets = pow2_at_least(n);
 
 	gw->flights = calloc(n, sizeof(*gw->flights));
 	gw->flight_hash = calloc(buckets, sizeof(*gw->flight_hash));
-	gw->link_current = calloc(gw->cfg.n_links, sizeof(*gw->link_current));
-	gw->link_flying = calloc(gw->cfg.n_links, sizeof(*gw->link_flying));
-	gw->link_up = calloc(gw->cfg.n_links, sizeof(*gw->link_up));
-	gw->submit_took = calloc(gw->cfg.n_links, sizeof(*gw->submit_took));
-	if (!gw->flights || !gw->flight_hash || !gw->link_current || !gw->link_flying || !gw->link_up ||
-	    !gw->submit_took)
+	gw->submit_took = calloc(gw->cfg.n_links + 1, sizeof(*gw->submit_took));
+	if (!gw->flights || !gw->flight_hash || !gw->submit_took)
 		return -ENOMEM;
 	gw->flight_hash_mask = buckets - 1;
 	for (unsigned i = n; i-- > 0;) {
@@ -47,7 +43,7 @@ struct flight *flight_find(struct gw *gw, uint64_t cmd)
 	return f;
 }
 
-struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *cmd)
+struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *cmd, unsigned route)
 {
 	struct flight *f = gw->flight_free, **bucket = &gw->flight_hash[hash_u64(cmd->id) & gw->flight_hash_mask];
 
@@ -63,6 +59,7 @@ struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *c
 		.attempt = c->b.txn.attempts,
 		.campaign = (uint16_t)(campaign_by_id(gw, cmd->campaign) - gw->campaign),
 		.segs = cmd->segs,
+		.route = (uint8_t)route,
 		.hash_next = *bucket,
 	};
 	*bucket = f;
@@ -92,9 +89,9 @@ static void flight_finish(struct gw *gw, struct flight *f)
 	struct flight done = *f;
 
 	ota_assert(c);
-	if (gw->link_current[f->link] == f) { /* aborted while it was being handed out */
-		gw->link_current[f->link] = NULL;
-		gw->prepared--;
+	if (gw->link[f->link].current == f) { /* aborted while it was being handed out */
+		gw->link[f->link].current = NULL;
+		queue_left(gw, f);
 	}
 	if (f->accepted == f->segs)
 		lately_add(&gw->submit_took[f->link], gw->now_ms - f->first_ms);
@@ -149,7 +146,7 @@ static void flight_abort(struct gw *gw, struct flight *f);
 static void stop_half_way(struct gw *gw)
 {
 	for (unsigned i = 0; i < gw->cfg.n_links; i++) {
-		struct flight *f = gw->link_current[i];
+		struct flight *f = gw->link[i].current;
 		struct card *c = f && !f->aborted ? card_find(gw, f->card) : NULL;
 
 		if (!c || may_go_on(gw, f, card_cmd(c, f->cmd, NULL), gw->now_ms))
@@ -170,34 +167,56 @@ void flight_sweep(struct gw *gw)
 /* Of a packet that was stopped half way on this link, what is out comes back and the rest stays here. */
 void flight_clear_link(struct gw *gw, unsigned link)
 {
-	struct flight *f = gw->link_current[link];
+	struct flight *f = gw->link[link].current;
 
 	if (!f || !f->aborted)
 		return;
 	if (f->outcomes == f->next_seg) { /* nothing is out any more: nobody else would end it */
 		flight_finish(gw, f);
 	} else {
-		gw->link_current[link] = NULL;
-		gw->prepared--;
+		gw->link[link].current = NULL;
+		queue_left(gw, f);
 	}
+}
+
+/* The first in the queues that is this link's to send.  The card may have been heard meanwhile, and is now reached under its other
+ * number: that may be another route's, and then the packet goes over there.  Each does so once at most. */
+static struct flight *first_for(struct gw *gw, unsigned link, int64_t now_ms)
+{
+	struct flight *f;
+
+	while ((f = queue_next(gw, link, now_ms))) {
+		const struct card *c = card_find(gw, f->card);
+		unsigned route;
+
+		f->moved = card_address_turn(gw, c);
+		route = card_route(gw, c, f->moved);
+		if (route == f->route)
+			break;
+		queue_left(gw, queue_take(gw));
+		f->route = (uint8_t)route;
+		queue_add(gw, f);
+	}
+	return f;
 }
 
 /* The flight whose next segment may leave on this link, or NULL. */
 static struct flight *pick(struct gw *gw, unsigned link, unsigned room, int64_t now_ms)
 {
-	struct flight *f = gw->link_current[link];
+	struct gw_link *l = &gw->link[link];
+	struct flight *f = l->current;
 
 	if (f && !f->aborted)
 		return f;
 	flight_clear_link(gw, link);
-	f = queue_next(gw, now_ms);
+	f = first_for(gw, link, now_ms);
 	/* room for all of it; a window smaller than the packet is the exception */
-	if (!f || (room < f->segs && gw->link_flying[link]))
+	if (!f || (room < f->segs && l->flying))
 		return NULL;
-	gw->link_current[link] = queue_take(gw);
+	l->current = queue_take(gw);
+	link_took(gw, link, now_ms);
 	f->link = link;
 	f->first_ms = now_ms;
-	f->moved = card_address_turn(gw, card_find(gw, f->card));
 	return f;
 }
 
@@ -220,7 +239,8 @@ bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms,
 	struct cmd_row *cmd;
 	int n;
 
-	if (!room || gw->commit_backoff_ms || !gw->link_up[link] || gw->outstanding >= gw->cfg.limits.outcomes_max)
+	if (!room || gw->commit_backoff_ms || !gw->link_state[link].up ||
+	    gw->outstanding >= gw->cfg.limits.outcomes_max)
 		return false;
 	gw->now_ms = now_ms;
 	f = pick(gw, link, room, now_ms);
@@ -253,18 +273,18 @@ bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms,
 		memcpy(out->dst.digits, f->moved ? c->b.txn.new_msisdn : c->b.card.msisdn, sizeof(c->b.card.msisdn));
 	}
 	gw->outstanding++;
-	gw->link_flying[link]++;
+	gw->link[link].flying++;
 	gw->stats.submits++;
 	if (++f->next_seg == f->segs) {
-		gw->link_current[link] = NULL;
-		gw->prepared--;
+		gw->link[link].current = NULL;
+		queue_left(gw, f);
 	}
 	return true;
 }
 
 void gw_submit_refused(struct gw *gw, unsigned link, uint64_t token, int rc, int64_t now_ms)
 {
-	struct gw_event ev = { .kind = GW_EV_LINK, .link = link };
+	struct gw_event ev = { .kind = GW_EV_LINK, .link = link, .own = true };
 	struct flight *f = flight_find(gw, token >> 24);
 
 	if (f) {
@@ -302,7 +322,7 @@ void flight_abandon(struct gw *gw, uint64_t cmd)
  * while its event still waits in the inbox: the link may be up again before that is taken. */
 void flight_link_down(struct gw *gw, unsigned link)
 {
-	struct flight *f = gw->link_current[link];
+	struct flight *f = gw->link[link].current;
 
 	if (!f)
 		return;
@@ -336,7 +356,7 @@ void flight_on_outcome(struct gw *gw, const struct link_event *ev)
 	link = f->link;
 	f->outcomes++;
 	gw->outstanding--;
-	gw->link_flying[link]--;
+	gw->link[link].flying--;
 	if (ev->kind == LINK_EV_ACCEPTED) {
 		f->accepted++;
 	} else if (ev->kind == LINK_EV_UNKNOWN) {

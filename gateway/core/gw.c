@@ -64,6 +64,7 @@ void gw_cfg_default(struct gw_cfg *c)
 	c->pid = 0x7f;
 	c->dcs = 0xf6;
 	c->n_links = 1;
+	c->failover_ms = ROUTE_FAILOVER_MS;
 }
 
 /* ------------------------------------------------------------------------------------------------- life of the core */
@@ -89,13 +90,17 @@ struct gw *gw_new(const struct gw_cfg *cfg, const struct gw_deps *deps)
 		return NULL;
 	gw->cfg = *cfg;
 	gw->deps = *deps;
+	if (links_init(gw)) {
+		gw_free(gw);
+		return NULL;
+	}
 	if (gw->cfg.limits.prepared_max < CLAIM_MAX)
 		gw->cfg.limits.prepared_max = CLAIM_MAX;
-	if (gw->cfg.limits.open_max < gw->cfg.limits.prepared_max)
-		gw->cfg.limits.open_max = gw->cfg.limits.prepared_max;
+	if (gw->cfg.limits.open_max < gw->n_routes * gw->cfg.limits.prepared_max)
+		gw->cfg.limits.open_max = gw->n_routes * gw->cfg.limits.prepared_max;
 	/* every flight pins its card; reads and claims must still find places, or nothing would ever move again */
-	need = gw->cfg.limits.prepared_max + QUEUE_RESERVE + cfg->limits.outcomes_max + cfg->limits.fetch_max +
-	       (CLAIMS_MAX + 1) * CLAIM_MAX;
+	need = gw->n_routes * (gw->cfg.limits.prepared_max + QUEUE_RESERVE) + cfg->limits.outcomes_max +
+	       cfg->limits.fetch_max + (CLAIMS_MAX + 1) * CLAIM_MAX;
 	if (gw->cfg.limits.resident_max < need)
 		gw->cfg.limits.resident_max = need;
 	gw->batch = store_batch_new();
@@ -126,9 +131,6 @@ void gw_free(struct gw *gw)
 	free(gw->stub_hash);
 	free(gw->flights);
 	free(gw->flight_hash);
-	free(gw->link_current);
-	free(gw->link_flying);
-	free(gw->link_up);
 	free(gw->submit_took);
 	free(gw->load_buf);
 	if (gw->batch)
@@ -464,6 +466,7 @@ static void load_stubs(struct gw *gw, const struct store_stub *in, unsigned rows
 		s->cmd = in[i].cmd;
 		s->campaign = (uint16_t)(c - gw->campaign);
 		s->state = in[i].state;
+		s->route = ROUTE_UNKNOWN;
 		c->open[s->state]++;
 		/* PREPARED means: may have left before we died.  The same octets go again, the card's counter sorts it out. */
 		if (in[i].state == CMD_SENT || in[i].state == CMD_WAIT_TIMER || in[i].state == CMD_WAIT_PRESENCE)
@@ -567,6 +570,7 @@ static void load_done(struct store_query *q, int rc)
 void gw_start(struct gw *gw, int64_t now_ms)
 {
 	gw->now_ms = now_ms;
+	links_start(gw);
 	gw->phase = LOAD_TOTALS;
 	load_ask(gw, Q_TOTALS, 0, 0, 1);
 }
@@ -629,21 +633,25 @@ static bool take(struct gw *gw, struct ev_node *n)
 	const struct gw_event *ev = &n->ev;
 	struct card *c;
 
-	if (ev->kind == GW_EV_CAMPAIGN) {
-		campaign_verb(gw, ev);
+	if (ev->kind != GW_EV_LINK) {
+		if (ev->kind == GW_EV_CAMPAIGN)
+			campaign_verb(gw, ev);
+		else
+			link_verb(gw, ev);
 		gw_ev_free(gw, n);
 		return true;
 	}
 	switch (ev->ev.kind) {
 	case LINK_EV_UP:
 	case LINK_EV_DOWN:
-		gw->link_up[ev->link] = ev->ev.kind == LINK_EV_UP;
+		links_up_down(gw, ev->link, ev->ev.kind == LINK_EV_UP);
 		flight_clear_link(gw, ev->link);
 		gw_ev_free(gw, n);
 		return true;
 	case LINK_EV_ACCEPTED:
 	case LINK_EV_REJECTED:
 	case LINK_EV_UNKNOWN:
+		links_outcome(gw, ev);
 		flight_on_outcome(gw, &ev->ev);
 		gw_ev_free(gw, n);
 		return true;
@@ -735,6 +743,7 @@ int gw_step(struct gw *gw, int64_t now_ms)
 	did += take_events(gw);
 	did += take_timers(gw);
 	judge_turn(gw);
+	links_turn(gw);
 	if (!gw_batch_full(gw))
 		campaign_claims(gw);
 	campaign_tick(gw);
@@ -760,6 +769,8 @@ int64_t gw_next_due(const struct gw *gw)
 		due = gw->claim_hold_ms;
 	if (campaign_due(gw) < due)
 		due = campaign_due(gw);
+	if (links_due(gw) < due)
+		due = links_due(gw);
 	if (gw->commit_retry_ms)
 		return gw->commit_retry_ms < due ? gw->commit_retry_ms : due;
 	if (!gw->committing && !batch_empty(gw))

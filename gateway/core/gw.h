@@ -21,6 +21,7 @@
 #include "../store/store.h"
 #include "profile.h"
 #include "retry.h"
+#include "route.h"
 #include "rules.h"
 
 /* ---- limits, each with its name ---- */
@@ -30,7 +31,7 @@ struct gw_limits {
 	unsigned resident_max; /* cards in memory at a time; raised to what the other limits need */
 	unsigned step_events_max; /* events taken per step */
 	unsigned batch_cards_max; /* cards changed per commit, more or less */
-	unsigned prepared_max;	  /* commands committed ahead of the window, per link */
+	unsigned prepared_max;	  /* commands committed ahead of the window, per route */
 	unsigned fetch_max;	  /* fetches under way */
 	unsigned open_max;	  /* cards with a command under way (stubs, 64 octets each) */
 };
@@ -45,7 +46,11 @@ struct gw_cfg {
 	bool want_report;     /* ask for delivery receipts */
 	uint32_t epoch;	      /* restore epoch of the store: grows whenever a backup has been put back (mark.h) */
 	unsigned n_links;
-	const char *const *link_names; /* n_links of them, for the story; NULL: numbers.  Must outlive the core */
+	const char *const *link_names;	     /* n_links of them, for the story; NULL: numbers.  Must outlive the core */
+	const struct route *routes;	     /* n_routes of them, copied; the last one takes all cards */
+	unsigned n_routes;		     /* 0: one for all cards over all links */
+	uint32_t failover_ms;		     /* a link that is down so long is not waited for */
+	uint8_t link_order[ROUTE_LINKS_MAX]; /* enum link_order, as the store has kept them (LINK_ORDERS_KEY) */
 };
 void gw_cfg_default(struct gw_cfg *c);
 
@@ -77,15 +82,16 @@ bool gw_ready(const struct gw *gw);
 const char *gw_fatal(const struct gw *gw);
 
 /* ---- in ---- */
-enum gw_event_kind { GW_EV_LINK, GW_EV_CAMPAIGN };
+enum gw_event_kind { GW_EV_LINK, GW_EV_CAMPAIGN, GW_EV_ORDER };
 enum gw_campaign_verb { CAMPAIGN_VERB_START, CAMPAIGN_VERB_PAUSE, CAMPAIGN_VERB_CANCEL };
 struct gw_event {
 	uint8_t kind;
-	unsigned link;	      /* GW_EV_LINK: index */
+	unsigned link;	      /* GW_EV_LINK, GW_EV_ORDER: index */
+	bool own;	      /* GW_EV_LINK: an outcome that is not the SMSC's: nothing was asked */
 	struct link_event ev; /* GW_EV_LINK */
 	uint64_t campaign;    /* GW_EV_CAMPAIGN */
-	uint8_t verb;
-	uint64_t request; /* GW_EV_CAMPAIGN: comes back in the effect */
+	uint8_t verb;	      /* enum gw_campaign_verb; GW_EV_ORDER: enum link_order */
+	uint64_t request;     /* GW_EV_CAMPAIGN, GW_EV_ORDER: comes back in the effect */
 };
 /* -ENOBUFS when full: an MO or REPORT must then be answered LINK_ANSWER_FULL by the caller. */
 int gw_post(struct gw *gw, const struct gw_event *ev);
@@ -103,11 +109,14 @@ struct gw_effect {
 	unsigned link; /* ANSWER */
 	uint64_t token;
 	enum link_answer answer;
-	uint64_t request; /* REPLY to a GW_EV_CAMPAIGN */
+	uint64_t request; /* REPLY to a GW_EV_CAMPAIGN or GW_EV_ORDER */
 	int rc;		  /* 0, or -EINVAL/-ENOENT/-EALREADY with a reason */
 	char reason[120];
 };
 bool gw_effect_next(struct gw *gw, struct gw_effect *out);
+
+/* Whether this link should be bound: not, when it is drained and everything that it had has been answered. */
+bool gw_link_wanted(const struct gw *gw, unsigned link);
 
 /* The next short message that may leave on this link, at most `room` segments for the whole packet: all segments of a
  * packet follow one another on one link.  Re-checks campaign state and deadline as it drains: a command that may not go
@@ -118,8 +127,8 @@ bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms,
  * -EINVAL can never be sent and ends the command, anything else (went down, -EAGAIN) is tried again. */
 void gw_submit_refused(struct gw *gw, unsigned link, uint64_t token, int rc, int64_t now_ms);
 
-/* gw_act(): drains submits into the links and answers back to them; returns when rate tokens allow more.  Shared by the
- * shell and the simulator (act.c). */
+/* gw_act(): drains submits into the links and answers back to them, stops and starts links as ordered; returns when rate tokens
+ * allow more.  Shared by the shell and the simulator (act.c). */
 struct gw_reply_sink {
 	void (*reply)(void *ctx, const struct gw_effect *fx);
 	void *ctx;
@@ -194,6 +203,28 @@ uint32_t gw_epoch(const struct gw *gw); /* what counters taken or imported now b
 /* What is wrong with the store at this moment, in a sentence that says what to do; NULL when nothing is. */
 #define GW_ALARM_MAX (STORE_WHY_MAX + 160)
 const char *gw_alarm(const struct gw *gw);
+
+/* ---- links and routes ---- */
+#define LINK_ORDERS_KEY "link-orders" /* meta: what operators have ordered (route_orders_print()) */
+#define ROUTE_ALARM_MAX 480
+struct gw_link_view {
+	uint8_t order;	 /* enum link_order */
+	bool up, idle;	 /* idle: drained, and nothing is under way any more */
+	bool suspect;	 /* takes submits and answers none */
+	unsigned flying; /* segments out */
+	int64_t for_ms;	 /* up, or down, so long */
+};
+void gw_link_view(const struct gw *gw, unsigned link, struct gw_link_view *out);
+struct gw_route_view {
+	const struct route *route;
+	int rank;	   /* that carries it, -1: none can */
+	uint32_t serving;  /* a bit per link that would take a packet of it now */
+	unsigned prepared; /* wait for a link, or are being handed out */
+};
+unsigned gw_routes(const struct gw *gw);
+void gw_route_view(const struct gw *gw, unsigned route, struct gw_route_view *out);
+/* Which route cannot be carried, in a sentence; NULL when all can. */
+const char *gw_route_alarm(const struct gw *gw, char out[ROUTE_ALARM_MAX]);
 
 /* Names for every plane: states, evidence. */
 const char *txn_state_name(uint8_t s);

@@ -36,8 +36,10 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 #define QUEUE_RESERVE	     (CLAIMS_MAX * CLAIM_MAX) /* places kept for the classes before ordinary campaigns */
 #define EVICT_LOOKS	     512		      /* residents looked at per search for a place */
 #define LINK_EVENTS	     4			      /* inbox places kept per link for its ups and downs */
-#define LOAD_PAGE	     1024		      /* rows per page when starting */
-#define COMMIT_RETRY_MS	     250		      /* first delay before the same batch is tried again */
+#define AHEAD_MAX	     10000 /* cards of a campaign that were started and wait for a place in their route */
+#define ROUTE_UNKNOWN	     0xff  /* of a card that has not been read yet */
+#define LOAD_PAGE	     1024  /* rows per page when starting */
+#define COMMIT_RETRY_MS	     250   /* first delay before the same batch is tried again */
 #define COMMIT_RETRY_MAX_MS  5000
 #define RATE_TAU_MS	     10000 /* smoothing of done_per_s */
 #define PACE_MS		     10000 /* between two marks of how far a campaign has come */
@@ -111,6 +113,8 @@ struct stub {
 	bool fetching;	    /* its timer has fired and the card is being read */
 	bool held;	    /* due, but its campaign does not run: resume puts it back */
 	uint8_t link;	    /* of the last attempt, from 1; 0: none in this process life, or beyond 255 */
+	bool ahead;	    /* started, and no attempt has found a place in its route yet */
+	uint8_t route;	    /* when it last asked for a place; ROUTE_UNKNOWN */
 };
 _Static_assert(sizeof(struct stub) <= 64, "a waiting card costs 64 octets at most");
 #define STUB_OFF_HEAP UINT32_MAX
@@ -131,6 +135,7 @@ struct flight {
 	struct fail fail; /* worst refusal */
 	int64_t first_ms; /* first segment handed out */
 	unsigned link;
+	uint8_t route;
 };
 
 struct fetch_slot {
@@ -167,8 +172,13 @@ struct campaign {
 	char hit[RULES_ABORT_MAX][HIT_TEXT_MAX]; /* per threshold: what it has counted last */
 	bool judge;				 /* something was counted in this step */
 	bool claims;				 /* could claim cards now */
-	struct flight *queue, **queue_tail;	 /* prepared; tail is good while there are any */
-	unsigned queued;
+	struct lane {				 /* prepared, per route; tail is good while there are any */
+		struct flight *head, **tail;
+		unsigned n;
+	} lane[ROUTES_MAX];
+	unsigned queued; /* in all lanes */
+	unsigned lane_turn;
+	unsigned ahead; /* stubs that are */
 	struct campaign *ring_next;
 	int64_t claim_due_ms; /* the next claim not before; INT64_MAX: something must happen first */
 	double done_per_s;
@@ -179,6 +189,20 @@ struct campaign {
 		uint64_t ended;
 	} pace[PACE_MARKS]; /* a ring */
 	unsigned paces;	    /* marks made since it runs */
+};
+
+/* What is known of a link beside its route_link. */
+struct gw_link {
+	struct flight *current; /* started, not fully handed out */
+	unsigned flying;	/* segments out */
+	bool wanted;		/* bound, as far as gw_act() has been told */
+};
+
+struct gw_route {
+	struct route r;
+	unsigned queued;   /* in the lanes of all campaigns */
+	unsigned prepared; /* and those being handed out */
+	int rank;	   /* as last told */
 };
 
 /* The campaigns of one class that have something prepared, in the order of their turns. */
@@ -241,6 +265,16 @@ struct gw {
 	unsigned *link_flying;	      /* per link: segments out */
 	bool *link_up;
 	struct lately *submit_took, answer_took; /* submit: per link */
+	struct campaign **queue_at; /* in its ring: who has been named last */
+	unsigned queue_turns, queue_class, queue_guarded, queue_route;
+	unsigned hungry;   /* campaigns that share what may be prepared */
+	unsigned prepared; /* in the queues or being handed out */
+
+	/* links and routes */
+	struct gw_link link[ROUTE_LINKS_MAX];
+	struct route_link link_state[ROUTE_LINKS_MAX];
+	struct gw_route route[ROUTES_MAX];
+	unsigned n_routes;
 
 	/* fetches */
 	struct fetch_slot *fetch;
@@ -326,6 +360,7 @@ struct stub *stub_find(struct gw *gw, uint64_t card);
 struct stub *stub_add(struct gw *gw, uint64_t card); /* NULL: open_max reached */
 void stub_remove(struct gw *gw, uint64_t card);
 void stub_due(struct gw *gw, struct stub *s, int64_t due_ms); /* INT64_MAX: off the heap */
+void stub_ahead(struct gw *gw, struct stub *s, bool ahead);   /* counted in its campaign */
 struct stub *wheel_top(struct gw *gw);
 void wheel_release_held(struct gw *gw, unsigned campaign);
 
@@ -431,7 +466,7 @@ void por_on_rx(struct gw *gw, struct card *c, const struct link_event *ev);
 /* ---- flight.c ---- */
 int flight_init(struct gw *gw);
 struct flight *flight_find(struct gw *gw, uint64_t cmd);
-struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *cmd);
+struct flight *flight_add(struct gw *gw, struct card *c, const struct cmd_row *cmd, unsigned route);
 void flight_on_outcome(struct gw *gw, const struct link_event *ev);
 bool flight_wanted(struct gw *gw, const struct flight *f, int64_t now_ms);
 void flight_withdraw(struct gw *gw, struct flight *f);
@@ -440,16 +475,36 @@ void flight_sweep(struct gw *gw);
 void flight_clear_link(struct gw *gw, unsigned link);
 void flight_abandon(struct gw *gw, uint64_t cmd); /* its command has ended: hand nothing more out */
 
+/* ---- links.c ---- */
+int links_init(struct gw *gw);
+void links_start(struct gw *gw);
+const char *link_name(const struct gw *gw, unsigned link, char number[12]);
+/* The route of this card's packets; moved: to the numbers that it is about to get. */
+unsigned card_route(struct gw *gw, const struct card *c, bool moved);
+uint32_t link_routes(const struct gw *gw, unsigned link, int64_t now_ms); /* a bit per route it may take from now */
+bool route_live(const struct gw *gw, unsigned route);
+void link_took(struct gw *gw, unsigned link, int64_t now_ms);
+void links_up_down(struct gw *gw, unsigned link, bool up);
+void links_outcome(struct gw *gw, const struct gw_event *ev);
+void link_verb(struct gw *gw, const struct gw_event *ev);
+void links_turn(struct gw *gw); /* tells who carries which route */
+int64_t links_due(const struct gw *gw);
+
 /* ---- queue.c ---- */
 void queue_init(struct gw *gw);
 void queue_add(struct gw *gw, struct flight *f);
-struct flight *queue_next(struct gw *gw, int64_t now_ms); /* the next one that may leave, or NULL; it stays */
-struct flight *queue_take(struct gw *gw);		  /* the one that queue_next() has just named */
-void queue_sweep(struct gw *gw);			  /* what is not wanted any more is withdrawn */
+/* The next one that may leave on this link, or NULL; it stays. */
+struct flight *queue_next(struct gw *gw, unsigned link, int64_t now_ms);
+struct flight *queue_take(struct gw *gw);		/* the one that queue_next() has just named */
+void queue_left(struct gw *gw, const struct flight *f); /* one that was taken needs its place no longer */
+void queue_sweep(struct gw *gw);			/* what is not wanted any more is withdrawn */
 void queue_shares(struct gw *gw);
-unsigned queue_share(const struct gw *gw);			       /* what each campaign may have prepared */
-unsigned queue_room(const struct gw *gw, const struct campaign *camp); /* how much more this one may */
-int64_t queue_again(struct gw *gw);
+unsigned queue_share(const struct gw *gw); /* what each campaign may have prepared per route */
+/* How much more this campaign may have prepared in this route. */
+unsigned queue_room(const struct gw *gw, const struct campaign *camp, unsigned route);
+/* In the route where it finds most; own: of its own share alone.  0 while too many of its cards wait for a place already. */
+unsigned queue_room_best(const struct gw *gw, const struct campaign *camp, unsigned *own);
+int64_t queue_again(struct gw *gw, unsigned route);
 bool queue_postpone(struct gw *gw, struct stub *s);
 
 /* ---- gw.c ---- */

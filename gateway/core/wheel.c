@@ -90,7 +90,11 @@ struct stub *stub_add(struct gw *gw, uint64_t card)
 		return NULL;
 	s = &gw->stub[i];
 	bucket = bucket_of(gw, card);
-	*s = (struct stub){ .card = card, .due_ms = INT64_MAX, .heap_pos = STUB_OFF_HEAP, .hash_next = *bucket };
+	*s = (struct stub){ .card = card,
+			    .due_ms = INT64_MAX,
+			    .heap_pos = STUB_OFF_HEAP,
+			    .hash_next = *bucket,
+			    .route = ROUTE_UNKNOWN };
 	*bucket = i;
 	if (++gw->open > gw->open_high)
 		gw->open_high = gw->open;
@@ -164,6 +168,17 @@ void stub_due(struct gw *gw, struct stub *s, int64_t due_ms)
 	}
 }
 
+void stub_ahead(struct gw *gw, struct stub *s, bool ahead)
+{
+	if (s->ahead == ahead)
+		return;
+	s->ahead = ahead;
+	if (ahead)
+		gw->campaign[s->campaign].ahead++;
+	else
+		gw->campaign[s->campaign].ahead--;
+}
+
 void stub_remove(struct gw *gw, uint64_t card)
 {
 	uint32_t *link = bucket_of(gw, card);
@@ -174,6 +189,7 @@ void stub_remove(struct gw *gw, uint64_t card)
 		uint32_t i = *link;
 
 		heap_remove(gw, &gw->stub[i]);
+		stub_ahead(gw, &gw->stub[i], false);
 		*link = gw->stub[i].hash_next;
 		gw->stub[i] = (struct stub){ .hash_next = gw->stub_free, .heap_pos = STUB_OFF_HEAP };
 		gw->stub_free = i;
