@@ -409,6 +409,40 @@ int ksc_open(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_
 
 /* ---- the rest ---- */
 
+/* Milenage and key wrap are rare: each call sets its cipher up and leaves nothing behind. */
+static int once(const char *name, bool enc, const uint8_t *key, const uint8_t *in, size_t len, uint8_t *out,
+		size_t *out_len)
+{
+	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, name, NULL);
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int n = 0, last = 0, ok = 0;
+
+	if (cipher && ctx) {
+		EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+		ok = EVP_CipherInit_ex2(ctx, cipher, key, NULL, enc, NULL) == 1 &&
+		     EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 && EVP_CipherUpdate(ctx, out, &n, in, (int)len) == 1 &&
+		     EVP_CipherFinal_ex(ctx, out + n, &last) == 1;
+	}
+	EVP_CIPHER_CTX_free(ctx); /* cleanses */
+	EVP_CIPHER_free(cipher);
+	ERR_clear_error();
+	*out_len = ok ? (size_t)(n + last) : 0;
+	return ok ? 0 : KS_E_CRYPTO;
+}
+
+int ksc_aes128(struct ksc *c, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+{
+	size_t n;
+
+	(void)c;
+	return once("AES-128-ECB", true, key, in, 16, out, &n);
+}
+
+int ksc_kwp(const uint8_t kek[KS_KEK_LEN], bool wrap, const uint8_t *in, size_t len, uint8_t *out, size_t *out_len)
+{
+	return once("AES-256-WRAP-PAD", wrap, kek, in, len, out, out_len);
+}
+
 int ksc_scrypt(const char *pass, size_t pass_len, const uint8_t salt[KS_SALT_LEN], unsigned log_n, unsigned r,
 	       unsigned p, uint8_t out[KS_KEK_LEN])
 {

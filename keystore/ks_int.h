@@ -107,6 +107,8 @@ struct ks_keyset {
 
 /* Checks a spec that came from outside; 0 or KS_E_SPEC. */
 int ks_spec_check(const struct ks_keyset_spec *spec);
+/* Whether the lengths of KIc and KID go with their algorithms; 0 or KS_E_SEALED. */
+int ks_keyset_fits(const struct ks_keyset *k);
 /* KSC_NONE when no key of that length fits the algorithm. */
 enum ksc_kind ks_kind(enum ota_alg alg, size_t key_len);
 
@@ -121,6 +123,42 @@ int ks_check_make(struct ksc *c, const struct ks_kdf *kdf, const uint8_t nonce[K
 /* Reads how the KEK is made, before there is one. */
 int ks_check_kdf(const uint8_t *check, size_t len, struct ks_kdf *kdf);
 int ks_check_open(struct ksc *c, const uint8_t check[KS_CHECK_LEN]);
+
+/* One block of AES-128 under a key that is not kept. */
+int ksc_aes128(struct ksc *c, const uint8_t key[16], const uint8_t in[16], uint8_t out[16]);
+/* AES-256 key wrap with padding (RFC 5649).  cap of out: len + 15 for wrapping, len for unwrapping. */
+#define KS_KWP_MORE 15
+int ksc_kwp(const uint8_t kek[KS_KEK_LEN], bool wrap, const uint8_t *in, size_t len, uint8_t *out, size_t *out_len);
+
+/* ---- ks.c for the other files: working memory in the arena, wiped by whoever used it ---- */
+#define KS_WRAPS_MAX 8 /* packages being written or read at a time */
+struct ks_wrap {
+	struct ks *ks;
+	bool used;
+	uint8_t kek[KS_KEK_LEN];
+};
+struct ks_room {
+	struct ksc *c;
+	uint8_t *plain; /* KS_KEYS * KS_KEY_MAX */
+	uint8_t *work;	/* KS_SECRET_FILE_MAX */
+	struct ks_keyset *set;
+	struct ks_wrap *wrap; /* KS_WRAPS_MAX */
+};
+struct ks_room ks_room(struct ks *ks);
+int ks_random(struct ks *ks, uint8_t *buf, size_t len);
+/* Number of octets, or KS_E_HEX, KS_E_KEYLEN with a reason that counts digits and shows none. */
+int ks_key_hex(uint8_t key[KS_KEY_MAX], const char *hex, const char *what, char *err, size_t err_cap);
+
+/* ---- ks_block.c ---- */
+
+struct ks_wrap *ks_wrap_new(struct ks *ks, const uint8_t kek[KS_KEK_LEN]); /* NULL: KS_WRAPS_MAX are in use */
+
+/* A record of any length under the KEK: nonce, text, tag.  out: len + KS_NONCE_LEN + KS_TAG_LEN octets. */
+int ks_record_seal(struct ks *ks, const char *label, const uint8_t *bound, size_t bound_len, const uint8_t *text,
+		   size_t len, uint8_t *out, size_t *out_len);
+/* text: *text_len octets of room, which becomes the length. */
+int ks_record_open(struct ks *ks, const char *label, const uint8_t *bound, size_t bound_len, const uint8_t *record,
+		   size_t len, uint8_t *text, size_t *text_len);
 
 /* ---- for tests: the locked arena as it is ---- */
 const uint8_t *ks_arena(const struct ks *ks, size_t *len);

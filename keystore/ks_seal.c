@@ -141,6 +141,15 @@ int ks_keyset_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const char 
 	return rc ? rc : (int)wr_len(&w);
 }
 
+int ks_keyset_fits(const struct ks_keyset *k)
+{
+	if ((k->len[0] || k->spec.kic_alg) && !ks_kind(k->spec.kic_alg, k->len[0]))
+		return KS_E_SEALED;
+	if ((k->len[1] || k->spec.kid_alg) && !ks_kind(k->spec.kid_alg, k->len[1]))
+		return KS_E_SEALED;
+	return 0;
+}
+
 /* Reads the header; nothing in it is believed before the tag is right, but lengths must add up to get there. */
 static int head_read(struct rd *r, struct ks_keyset *out)
 {
@@ -162,11 +171,7 @@ static int head_read(struct rd *r, struct ks_keyset *out)
 	}
 	if (ks_spec_check(&out->spec))
 		return KS_E_SEALED;
-	if ((out->len[0] || out->spec.kic_alg) && !ks_kind(out->spec.kic_alg, out->len[0]))
-		return KS_E_SEALED;
-	if ((out->len[1] || out->spec.kid_alg) && !ks_kind(out->spec.kid_alg, out->len[1]))
-		return KS_E_SEALED;
-	return 0;
+	return ks_keyset_fits(out);
 }
 
 int ks_keyset_open(struct ksc *c, const char *iccid, uint8_t kvn, const uint8_t *sealed, size_t len, uint8_t *plain,

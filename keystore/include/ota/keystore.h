@@ -117,11 +117,59 @@ void ks_settle(struct ks *ks);
  * algorithm of its own in a keyset: it is of the family of KIc (without one, of KID), the variant is told by its length. */
 struct ota_crypt ks_crypt(struct ks *ks);
 
-/* ---- the three other ways out: named here so that nobody invents another ----
+/* ---- subscriber keys ----
+ * K and OPc of one index of a card, sealed like keysets and bound to the ICCID and the index (3a: index 1). */
+enum ks_aka { KS_AKA_MILENAGE = 0x01, KS_AKA_TEST = 0x0f }; /* as the card interface numbers them */
+#define KS_AKA_KEY_LEN 16
+#define KS_SUB_LEN     65 /* octets of a sealed subscription */
+
+struct ks_sub_spec {
+	uint16_t index; /* 1..65534 */
+	uint8_t aka;	/* enum ks_aka */
+	uint8_t sqn;	/* SQN scheme, as the card interface numbers them: 1 */
+};
+/* The two texts are wiped whatever happens.  An empty opc_hex means OP = 0: OPc is then computed from K
+ * (TS 35.206, 8.2).  Returns KS_SUB_LEN or an error. */
+int ks_sub_import(struct ks *ks, const char *iccid, const struct ks_sub_spec *spec, char *k_hex, char *opc_hex,
+		  uint8_t sealed[KS_SUB_LEN], char *err, size_t err_cap);
+/* What a sealed subscription says of itself, after its tag was found right. */
+int ks_sub_spec(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t len, struct ks_sub_spec *out);
+
+/* One authentication vector (TS 33.102, 6.3.2; TS 35.206), for checks against cards and AuCs: KS_E_POLICY when the
+ * subscription is not Milenage. */
+struct ks_vector {
+	uint8_t xres[8], ck[16], ik[16], autn[16];
+	uint8_t auts[14]; /* what a card would answer that has this SQN itself (6.3.3, AMF 0000) */
+};
+int ks_milenage(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t len, const uint8_t rand[16],
+		const uint8_t sqn[6], const uint8_t amf[2], struct ks_vector *out);
+
+/* ---- key blocks: wrap for a partner ----
+ * The keys of one card on their way to another keystore: AES-256 key wrap with padding (RFC 5649) under the key of one package,
+ * which only the two keystores know.  The ICCID stands inside: a block moved to another record does not open there. */
+struct ks_wrap;
+void ks_wrap_free(struct ks_wrap *w); /* NULL is allowed */
+
+#define KS_BLOCK_SETS_MAX 4   /* keysets in a block */
+#define KS_BLOCK_MAX	  512 /* octets */
+struct ks_block {
+	bool has_sub;
+	uint8_t sub[KS_SUB_LEN]; /* sealed */
+	unsigned sets;
+	struct {
+		uint8_t kvn;
+		size_t len;
+		uint8_t sealed[KS_SEALED_MAX];
+	} set[KS_BLOCK_SETS_MAX];
+};
+/* From records sealed here to a block; returns its length.  Nothing is seen in the clear outside the locked memory. */
+int ks_block_wrap(struct ks_wrap *w, const char *iccid, const struct ks_block *in, uint8_t out[KS_BLOCK_MAX]);
+/* From a block to records sealed here. */
+int ks_block_unwrap(struct ks_wrap *w, const char *iccid, const uint8_t *block, size_t len, struct ks_block *out);
+
+/* ---- the other ways out: named here so that nobody invents another ----
  * Each asks policy for (who, key, purpose), counts, and writes an audit row.  They answer KS_E_UNAVAILABLE until the
  * issue that needs them opens them. */
-int ks_wrap_for_partner(struct ks *ks, uint32_t set, const char *partner, uint8_t *out, size_t cap);
-int ks_milenage(struct ks *ks, uint32_t set, const uint8_t rand[16], const uint8_t sqn[6], uint8_t *out, size_t cap);
 int ks_emit_to_hlr(struct ks *ks, uint32_t set, const char *sink);
 
 /* ---- what is shown to operators ---- */
