@@ -201,6 +201,7 @@ static int make_links(struct parts *p, char *err)
 		s.own_pid_dcs = true;
 		s.pid = c->pid;
 		s.dcs = c->dcs;
+		s.concat = c->concat;
 		s.bind_as = c->bind_as;
 		p->link[i] = smpp_link_new(&s, &env, err, ERR_MAX);
 		ks_wipe(&s, sizeof(s));

@@ -12,7 +12,7 @@ static bool names_attempt(const struct card *c, const struct cmd_row *cmd, const
 {
 	*seg = 0;
 	if (!ev->has_ref) /* nobody can tell which one; with one part per attempt it is at least not another part's */
-		return cmd->segs == 1;
+		return cmd->segs == 1 || ev->whole;
 	*seg = ev->ref & 0xff; /* token_make() in flight.c: attempt (8 bits of it), segment */
 	return (uint8_t)(ev->ref >> 8) == (uint8_t)c->b.txn.attempts && *seg < cmd->segs;
 }
@@ -52,7 +52,7 @@ void receipt_on_rx(struct gw *gw, struct card *c, uint64_t was_open, const struc
 		return;
 	r = of_attempt(c, cmd);
 	if (ev->delivered) {
-		r->delivered |= 1u << seg;
+		r->delivered |= ev->whole ? (1u << cmd->segs) - 1 : 1u << seg;
 		if (r->delivered == (1u << cmd->segs) - 1)
 			txn_evidence(gw, c, 2);
 	} else if (!(r->delivered & 1u << seg) && r->fail.cls == FAIL_NONE) {

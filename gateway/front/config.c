@@ -249,7 +249,7 @@ static size_t choices(const char *syntax, char words[CONFIG_WORDS_MAX][24])
 	return n;
 }
 
-static int choice_of(const char *syntax, const char *text, char *err, size_t cap)
+int config_choice(const char *syntax, const char *text, char *err, size_t cap)
 {
 	char words[CONFIG_WORDS_MAX][24];
 	const char *list[CONFIG_WORDS_MAX], *near;
@@ -269,7 +269,7 @@ static int choice_of(const char *syntax, const char *text, char *err, size_t cap
 static int set_choice(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
 		      char *err, size_t cap)
 {
-	int v = choice_of(s->syntax, argv[0], err, cap);
+	int v = config_choice(s->syntax, argv[0], err, cap);
 
 	if (v < 0)
 		return -1;
@@ -294,7 +294,7 @@ static bool get_choice(const struct config_setting *s, const struct otagw_config
 static int set_log_level(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
 			 char *err, size_t cap)
 {
-	int v = choice_of(s->syntax, argv[0], err, cap);
+	int v = config_choice(s->syntax, argv[0], err, cap);
 
 	if (v < 0)
 		return -1;
@@ -364,7 +364,7 @@ static bool get_nothing(const struct config_setting *s, const struct otagw_confi
 static int set_kek(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc, char *err,
 		   size_t cap)
 {
-	int how = choice_of(s->syntax, argv[0], err, cap);
+	int how = config_choice(s->syntax, argv[0], err, cap);
 
 	if (how < 0)
 		return -1;
@@ -415,7 +415,7 @@ static void retry_demo(struct retry_policy *p)
 static int set_preset(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
 		      char *err, size_t cap)
 {
-	int v = choice_of(s->syntax, argv[0], err, cap);
+	int v = config_choice(s->syntax, argv[0], err, cap);
 
 	if (v < 0)
 		return -1;
@@ -505,6 +505,11 @@ const struct config_setting config_setting[] = {
 	{ CONF_LINK, "payload (short-message|message-payload)",
 	  "Where the user data stands\nIn short_message\nIn the optional parameter message_payload\n", set_choice,
 	  get_choice, LINK(payload) },
+	{ CONF_LINK, "concat (udh|sar|payload-udh|payload-whole)",
+	  "How a packet of several short messages is told to the SMSC\nA concatenation element in each part's UDH\nThe "
+	  "parameters sar_msg_ref_num, sar_total_segments, sar_segment_seqnum\nAll of it with its UDH in one "
+	  "message_payload, the SMSC divides it\nThe same without a UDH: impossible with OTA\n",
+	  config_set_concat, get_choice, LINK(concat) },
 	{ CONF_LINK, "optional-parameters (all|none)",
 	  "For SMSCs that refuse what they do not know\nuser_message_reference, more_messages_to_send\nNone\n",
 	  set_choice, get_choice, LINK(optional_parameters) },

@@ -28,9 +28,19 @@ struct errtab *config_errtab(const struct otagw_config *c, char err[CONFIG_ERR_M
 
 /* Settings that a flavour may bring along; the others are each link's own. */
 static const char *const preset_words[] = {
-	"esm-mode",    "data-coding",	      "protocol-id",	   "message-id",   "payload",
-	"source-type", "optional-parameters", "interface-version", "enquire-link", "response-timeout",
-	"bind",	       "enquire-timeout",
+	"esm-mode",
+	"data-coding",
+	"protocol-id",
+	"message-id",
+	"payload",
+	"source-type",
+	"optional-parameters",
+	"interface-version",
+	"enquire-link",
+	"response-timeout",
+	"bind",
+	"enquire-timeout",
+	"concat",
 };
 
 void config_link_given(const struct config_setting *s, struct otagw_config *c)

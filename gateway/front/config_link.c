@@ -78,6 +78,25 @@ bool config_get_source_type(const struct config_setting *s, const struct otagw_c
 	return l->src_ton != CONFIG_TYPE_AS_GIVEN;
 }
 
+/* TS 31.115, 4.2: what makes a message a command packet is IEI 70 in its UDH. */
+int config_set_concat(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+		      char *err, size_t cap)
+{
+	int v = config_choice(s->syntax, argv[0], err, cap);
+
+	if (v < 0)
+		return -1;
+	if (!strcmp(argv[0], "payload-whole")) {
+		snprintf(err, cap,
+			 "\"payload-whole\" has no user data header, and without its IEI 70 no card takes a message "
+			 "for a "
+			 "command packet (TS 31.115, 4.2); write payload-udh, or udh when the SMSC cannot divide that");
+		return -1;
+	}
+	config_link_now(c)->concat = (uint8_t)v;
+	return 0;
+}
+
 /* The first line of a secret's file: read now, so that its line in the config is named when something is wrong. */
 int config_set_password(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
 			char *err, size_t cap)

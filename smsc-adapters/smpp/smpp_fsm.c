@@ -112,7 +112,7 @@ bool smpp_send(struct smpp_link *l, const struct smpp_pdu *p)
 
 	if (l->fd < 0)
 		return false;
-	if (l->out_at && l->out_cap - l->out_at - l->out_len < SMPP_SUBMIT_LEN) {
+	if (l->out_at && l->out_cap - l->out_at - l->out_len < l->submit_len) {
 		memmove(l->out, l->out + l->out_at, l->out_len);
 		l->out_at = 0;
 	}
@@ -663,6 +663,11 @@ static void on_submit_timer(evutil_socket_t fd, short what, void *arg)
 	smpp_submits_due(arg);
 }
 
+static void on_gather_timer(evutil_socket_t fd, short what, void *arg)
+{
+	smpp_gathers_due(arg);
+}
+
 static void on_held_timer(evutil_socket_t fd, short what, void *arg)
 {
 	smpp_helds_due(arg);
@@ -673,19 +678,20 @@ static void on_held_timer(evutil_socket_t fd, short what, void *arg)
 bool smpp_conn_init(struct smpp_link *l)
 {
 	l->fd = -1;
-	l->out_cap = (size_t)l->cfg.window * SMPP_SUBMIT_LEN + SMPP_OUT_SPARE;
+	l->out_cap = (size_t)l->cfg.window * l->submit_len + SMPP_OUT_SPARE;
 	l->in = malloc(SMPP_IN_MAX);
 	l->out = malloc(l->out_cap);
 	l->flush_ev = event_new(l->env.base, -1, 0, on_flush, l);
 	l->conn_ev = evtimer_new(l->env.base, on_conn_timer, l);
 	l->submit_ev = evtimer_new(l->env.base, on_submit_timer, l);
 	l->held_ev = evtimer_new(l->env.base, on_held_timer, l);
-	return l->in && l->out && l->flush_ev && l->conn_ev && l->submit_ev && l->held_ev;
+	l->gather_ev = evtimer_new(l->env.base, on_gather_timer, l);
+	return l->in && l->out && l->flush_ev && l->conn_ev && l->submit_ev && l->held_ev && l->gather_ev;
 }
 
 void smpp_conn_free(struct smpp_link *l)
 {
-	struct event *evs[] = { l->flush_ev, l->conn_ev, l->submit_ev, l->held_ev };
+	struct event *evs[] = { l->flush_ev, l->conn_ev, l->submit_ev, l->held_ev, l->gather_ev };
 
 	l->wanted = false;
 	if (l->state != SMPP_CLOSED)

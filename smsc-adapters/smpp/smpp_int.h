@@ -14,6 +14,7 @@
 
 #define SMPP_IN_MAX	   32768       /* octets read in one go; holds several PDUs */
 #define SMPP_SUBMIT_LEN	   320	       /* more than any submit_sm of ours takes */
+#define SMPP_WHOLE_LEN	   2560	       /* ... nor one with a packet of OTA_SEGMENTS_MAX segments in it */
 #define SMPP_OUT_SPARE	   65536       /* besides a full window: answers, enquire_link, bind */
 #define SMPP_OUT_PAUSE	   SMPP_IN_MAX /* with less room than this for answers nothing more is read */
 #define SMPP_STABLE_MS	   5000	       /* a bind that held so long starts the next backoff from the beginning */
@@ -33,9 +34,22 @@ enum smpp_role { SMPP_ROLE_TRX, SMPP_ROLE_TX, SMPP_ROLE_RX };
 struct smpp_slot {
 	uint64_t token;
 	int64_t due_ms;
-	uint32_t seq; /* 0: free */
-	uint32_t dst; /* hash of the destination when a receipt was asked for, else 0 */
+	uint32_t seq;	/* 0: free */
+	uint32_t dst;	/* hash of the destination when a receipt was asked for, else 0 */
+	uint64_t *rest; /* of a whole packet in one PDU: the tokens of its segments after the first */
+	uint8_t n_rest;
 	uint16_t prev, next;
+};
+
+struct smpp_gather;
+
+/* A segment as sar_* parameters have it: user data without the concatenation IE. */
+struct smpp_sar {
+	uint16_t ref;
+	uint8_t total, seq;
+	bool udhi;
+	size_t len;
+	uint8_t ud[LINK_UD_MAX];
 };
 
 /* A message that waits for answer(). */
@@ -78,6 +92,9 @@ struct smpp_link {
 	uint8_t *in, *out;
 	size_t in_len, out_at, out_len, out_cap; /* out: octets [out_at, out_at + out_len) wait */
 
+	size_t submit_len; /* more than any submit_sm of this link takes */
+	struct smpp_gather *gather, *gathers_dropped;
+	struct event *gather_ev;
 	struct smpp_slot *slots; /* slot_mask + 1, by seq & slot_mask */
 	uint32_t slot_mask;
 	uint16_t slot_first, slot_last;
@@ -124,9 +141,23 @@ void smpp_on_down(struct smpp_link *l, struct fail why); /* was bound: UNKNOWN f
 void smpp_submits_due(struct smpp_link *l);
 void smpp_helds_due(struct smpp_link *l);
 
+void smpp_outcome(struct smpp_link *l, enum link_event_kind kind, uint64_t token, struct fail why, const char *id);
 /* One connection; cfg has been looked at.  NULL: out of memory. */
 struct smpp_link *smpp_single_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env,
 				  enum smpp_role role);
+
+/* ---- smpp_concat.c ---- */
+enum { SMPP_GATHERING = 1, SMPP_GATHERED };
+/* 0: no part of a packet, send it as it is; else SMPP_GATHERING, SMPP_GATHERED or a negative errno. */
+int smpp_gather_add(struct smpp_link *l, const struct link_submit *s, int64_t now_ms);
+struct smpp_octets smpp_gathered(const struct smpp_link *l);
+void smpp_gather_slot(const struct smpp_link *l, struct smpp_slot *slot);
+void smpp_gather_done(struct smpp_link *l);
+void smpp_gather_undo(struct smpp_link *l);
+void smpp_gathers_due(struct smpp_link *l);
+void smpp_gathers_end(struct smpp_link *l, const struct fail *why);
+bool smpp_sar_of(struct smpp_sar *out, const uint8_t *ud, size_t len); /* false: not one of several parts */
+void smpp_sar_to_udh(struct link_event *ev, const struct smpp_tlvs *t);
 
 /* ---- smpp_pair.c ---- */
 struct link *smpp_pair_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env); /* NULL: out of memory */

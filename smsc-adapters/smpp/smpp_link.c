@@ -23,7 +23,6 @@
 #define SLOTS_MIN	      64
 #define HELD_BITS	      8 /* low bits of a message's token: its index in held[] */
 #define ESM_MODE_MAX	      3
-#define UDH_SAR_LEN	      6 /* IE 08 04 ref ref total seq */
 
 _Static_assert(SMPP_RECEIVED_MAX == 1 << HELD_BITS, "a token's low bits are an index");
 _Static_assert(LINK_MSGID_MAX == SMPP_MSGID_MAX, "a message_id fits");
@@ -90,10 +89,10 @@ static void slot_append(struct smpp_link *l, uint16_t i)
 	l->slot_last = i;
 }
 
-/* Frees slot i and gives its token back.  What else it holds stays readable until the next submit. */
-static uint64_t slot_take(struct smpp_link *l, uint16_t i)
+/* Frees slot i and gives what it held. */
+static struct smpp_slot slot_take(struct smpp_link *l, uint16_t i)
 {
-	struct smpp_slot *s = &l->slots[i];
+	struct smpp_slot *s = &l->slots[i], held = *s;
 
 	assert(s->seq);
 	if (s->prev != SMPP_NONE)
@@ -106,7 +105,7 @@ static uint64_t slot_take(struct smpp_link *l, uint16_t i)
 		l->slot_last = s->prev;
 	s->seq = 0;
 	link_credit_give(&l->credit);
-	return s->token;
+	return held;
 }
 
 /* The next sequence number whose slot is free: the table is larger than the window, so there is one. */
@@ -121,15 +120,30 @@ static uint16_t slot_find(struct smpp_link *l, uint32_t *seq)
 	return 0;
 }
 
-static void submit_outcome(struct smpp_link *l, enum link_event_kind kind, uint64_t token, struct fail why)
+void smpp_outcome(struct smpp_link *l, enum link_event_kind kind, uint64_t token, struct fail why, const char *id)
 {
 	if (kind == LINK_EV_UNKNOWN)
 		l->stats.unknown++;
-	else
+	else if (kind == LINK_EV_REJECTED)
 		l->stats.rejected++;
-	l->stats.by_class[why.cls]++;
+	else
+		l->stats.accepted++;
+	if (kind != LINK_EV_ACCEPTED)
+		l->stats.by_class[why.cls]++;
 	event_begin(l, kind, token)->fail = why;
+	if (id)
+		text_copy(l->ev.message_id, sizeof(l->ev.message_id), id, strlen(id));
 	event_tell(l);
+}
+
+/* Of a PDU: what holds for it holds for each segment in it. */
+static void slot_outcome(struct smpp_link *l, const struct smpp_slot *s, enum link_event_kind kind, struct fail why,
+			 const char *id)
+{
+	smpp_outcome(l, kind, s->token, why, id);
+	for (unsigned i = 0; i < s->n_rest; i++)
+		smpp_outcome(l, kind, s->rest[i], why, id);
+	free(s->rest);
 }
 
 /* The line lives and the submits starve: an operator must see it, once. */
@@ -162,11 +176,11 @@ void smpp_submits_due(struct smpp_link *l)
 
 	while (l->slot_first != SMPP_NONE && l->slots[l->slot_first].due_ms <= now_ms) {
 		uint32_t seq = l->slots[l->slot_first].seq;
-		uint64_t token = slot_take(l, l->slot_first);
+		struct smpp_slot s = slot_take(l, l->slot_first);
 
 		smpp_log(l, SMPP_LOG_INFO, "submit_sm %u had no response in %u ms: unknown", seq, l->cfg.response_ms);
-		submit_outcome(l, LINK_EV_UNKNOWN, token,
-			       (struct fail){ .cls = FAIL_UNKNOWN, .what = "no submit_sm_resp in time" });
+		slot_outcome(l, &s, LINK_EV_UNKNOWN,
+			     (struct fail){ .cls = FAIL_UNKNOWN, .what = "no submit_sm_resp in time" }, NULL);
 		starved(l);
 	}
 	if (l->slot_first != SMPP_NONE)
@@ -196,7 +210,7 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 {
 	uint16_t i = (uint16_t)(p->seq & l->slot_mask);
 	uint32_t status = p->status;
-	uint64_t token;
+	struct smpp_slot s;
 	int64_t now_ms;
 	struct fail why;
 
@@ -209,25 +223,22 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 		return;
 	}
 	fed(l);
-	token = slot_take(l, i);
+	s = slot_take(l, i);
 	now_ms = smpp_now(l);
-	link_gauge_answered(&l->gauge, now_ms, now_ms - (l->slots[i].due_ms - l->cfg.response_ms));
+	link_gauge_answered(&l->gauge, now_ms, now_ms - (s.due_ms - l->cfg.response_ms));
 	if (p->id == SMPP_GENERIC_NACK && !status)
 		status = ESME_RUNKNOWNERR;
 	slow_down(l, status);
 	if (!status) {
-		l->stats.accepted++;
-		event_begin(l, LINK_EV_ACCEPTED, token);
-		text_copy(l->ev.message_id, sizeof(l->ev.message_id), p->resp.id, strlen(p->resp.id));
-		smpp_msgid_keep(l, l->ev.message_id, l->slots[i].dst, (uint16_t)token);
-		event_tell(l);
+		smpp_msgid_keep(l, p->resp.id, s.dst, (uint16_t)s.token);
+		slot_outcome(l, &s, LINK_EV_ACCEPTED, (struct fail){ .cls = FAIL_NONE }, p->resp.id);
 		return;
 	}
 	why = smpp_status_fail(l, status);
 	snprintf(l->stats.last_refusal, sizeof(l->stats.last_refusal), "%.32s (0x%x): %.44s",
 		 smpp_status_name(l, status), status, why.what);
 	l->stats.last_refusal_ms = now_ms;
-	submit_outcome(l, why.cls == FAIL_UNKNOWN ? LINK_EV_UNKNOWN : LINK_EV_REJECTED, token, why);
+	slot_outcome(l, &s, why.cls == FAIL_UNKNOWN ? LINK_EV_UNKNOWN : LINK_EV_REJECTED, why, NULL);
 }
 
 static bool digits_ok(const struct ota_addr *a)
@@ -237,10 +248,67 @@ static bool digits_ok(const struct ota_addr *a)
 	return len && len < sizeof(a->digits) && strspn(a->digits, "0123456789") == len;
 }
 
+/* Where the user data goes, and what says how it is divided. */
+static void put_message(struct smpp_link *l, struct smpp_pdu *p, const struct link_submit *s, bool whole,
+			struct smpp_sar *sar)
+{
+	struct smpp_octets ud = { s->ud, s->ud_len };
+
+	if (whole) {
+		ud = smpp_gathered(l);
+	} else if (l->cfg.concat == SMPP_CONCAT_SAR && smpp_sar_of(sar, s->ud, s->ud_len)) {
+		ud = (struct smpp_octets){ sar->ud, sar->len };
+		if (!sar->udhi)
+			p->sm.esm_class &= (uint8_t)~SMPP_ESM_UDHI;
+		p->tlv.have |= SMPP_TLV_SAR_REF | SMPP_TLV_SAR_TOTAL | SMPP_TLV_SAR_SEQ;
+		p->tlv.sar_ref = sar->ref;
+		p->tlv.sar_total = sar->total;
+		p->tlv.sar_seq = sar->seq;
+	}
+	if (whole || l->cfg.message_payload) {
+		p->tlv.have |= SMPP_TLV_PAYLOAD;
+		p->tlv.payload = ud;
+	} else {
+		p->sm.sm = ud;
+	}
+}
+
+/* The validity text is the caller's, it must live until the PDU is packed. */
+static void submit_fields(struct smpp_link *l, struct smpp_pdu *p, const struct link_submit *s,
+			  char validity[SMPP_TIME_MAX])
+{
+	p->id = SMPP_SUBMIT_SM;
+	p->sm.src =
+		(struct smpp_addr){ l->cfg.src_ton != SMPP_TYPE_AS_GIVEN ? l->cfg.src_ton : s->src.ton,
+				    l->cfg.src_npi != SMPP_TYPE_AS_GIVEN ? l->cfg.src_npi : s->src.npi, s->src.digits };
+	p->sm.dst = (struct smpp_addr){ s->dst.ton, s->dst.npi, s->dst.digits };
+	p->sm.esm_class = SMPP_ESM_UDHI | l->cfg.esm_mode;
+	p->sm.protocol_id = l->cfg.own_pid_dcs ? l->cfg.pid : s->pid;
+	p->sm.data_coding = l->cfg.own_pid_dcs ? l->cfg.dcs : s->dcs;
+	p->sm.registered_delivery = s->want_report;
+	p->sm.validity_period = s->validity_s ? smpp_time_relative(validity, s->validity_s) : "";
+	/* Message ids are constant or invented at some SMSCs; this comes back in the receipt. */
+	if (!l->cfg.no_tlvs)
+		p->tlv.have = SMPP_TLV_USER_REF | (s->more ? SMPP_TLV_MORE_MESSAGES : 0);
+	p->tlv.more_messages = 1;
+}
+
+static void submitted(struct smpp_link *l, int64_t now_ms)
+{
+	link_credit_take(&l->credit, now_ms);
+	link_gauge_sent(&l->gauge, now_ms);
+	l->stats.submitted++;
+	if (l->credit.in_use > l->stats.window_high)
+		l->stats.window_high = l->credit.in_use;
+}
+
 static int submit(struct link *link, const struct link_submit *s, int64_t now_ms)
 {
 	struct smpp_link *l = self(link);
+	struct smpp_slot slot = { .token = s->token };
 	char validity[SMPP_TIME_MAX];
+	int whole = 0;
+	struct smpp_sar sar;
 	struct smpp_pdu p;
 	uint16_t i;
 
@@ -249,45 +317,39 @@ static int submit(struct link *link, const struct link_submit *s, int64_t now_ms
 		return -EINVAL;
 	if (l->state != SMPP_BOUND || l->role == SMPP_ROLE_RX)
 		return -ENOTCONN;
-	if (!link_credit_room(&l->credit, now_ms) || smpp_out_room(l) < SMPP_OUT_SPARE + SMPP_SUBMIT_LEN)
+	if (!link_credit_room(&l->credit, now_ms) || smpp_out_room(l) < SMPP_OUT_SPARE + l->submit_len)
 		return -EAGAIN;
+	if (l->cfg.concat == SMPP_CONCAT_PAYLOAD_UDH)
+		whole = smpp_gather_add(l, s, now_ms);
+	if (whole < 0)
+		return whole;
+	if (whole == SMPP_GATHERING) { /* the rate is of short messages, the window of PDUs */
+		submitted(l, now_ms);
+		link_credit_give(&l->credit);
+		return 0;
+	}
+	if (whole)
+		smpp_gather_slot(l, &slot);
 	memset(&p, 0, sizeof(p));
 	i = slot_find(l, &p.seq);
-	p.id = SMPP_SUBMIT_SM;
-	p.sm.src =
-		(struct smpp_addr){ l->cfg.src_ton != SMPP_TYPE_AS_GIVEN ? l->cfg.src_ton : s->src.ton,
-				    l->cfg.src_npi != SMPP_TYPE_AS_GIVEN ? l->cfg.src_npi : s->src.npi, s->src.digits };
-	p.sm.dst = (struct smpp_addr){ s->dst.ton, s->dst.npi, s->dst.digits };
-	p.sm.esm_class = SMPP_ESM_UDHI | l->cfg.esm_mode;
-	p.sm.protocol_id = l->cfg.own_pid_dcs ? l->cfg.pid : s->pid;
-	p.sm.data_coding = l->cfg.own_pid_dcs ? l->cfg.dcs : s->dcs;
-	p.sm.registered_delivery = s->want_report;
-	p.sm.validity_period = s->validity_s ? smpp_time_relative(validity, s->validity_s) : "";
-	/* Message ids are constant or invented at some SMSCs; this comes back in the receipt. */
-	if (!l->cfg.no_tlvs)
-		p.tlv.have = SMPP_TLV_USER_REF | (s->more ? SMPP_TLV_MORE_MESSAGES : 0);
-	p.tlv.user_ref = (uint16_t)s->token;
-	p.tlv.more_messages = 1;
-	if (l->cfg.message_payload) {
-		p.tlv.have |= SMPP_TLV_PAYLOAD;
-		p.tlv.payload = (struct smpp_octets){ s->ud, s->ud_len };
-	} else {
-		p.sm.sm = (struct smpp_octets){ s->ud, s->ud_len };
-	}
-	if (!smpp_send(l, &p))
+	submit_fields(l, &p, s, validity);
+	p.tlv.user_ref = (uint16_t)slot.token;
+	put_message(l, &p, s, whole, &sar);
+	if (!smpp_send(l, &p)) {
+		if (whole)
+			smpp_gather_undo(l);
 		return -EINVAL;
-	l->slots[i] = (struct smpp_slot){ .token = s->token,
-					  .seq = p.seq,
-					  .due_ms = now_ms + l->cfg.response_ms,
-					  .dst = s->want_report ? smpp_digits_hash(s->dst.digits) : 0 };
+	}
+	if (whole)
+		smpp_gather_done(l);
+	slot.seq = p.seq;
+	slot.due_ms = now_ms + l->cfg.response_ms;
+	slot.dst = s->want_report ? smpp_digits_hash(s->dst.digits) : 0;
+	l->slots[i] = slot;
 	slot_append(l, i);
 	if (!event_pending(l->submit_ev, EV_TIMEOUT, NULL))
 		smpp_timer(l->submit_ev, l->cfg.response_ms);
-	link_credit_take(&l->credit, now_ms);
-	link_gauge_sent(&l->gauge, now_ms);
-	l->stats.submitted++;
-	if (l->credit.in_use > l->stats.window_high)
-		l->stats.window_high = l->credit.in_use;
+	submitted(l, now_ms);
 	return 0;
 }
 
@@ -300,7 +362,7 @@ static unsigned credit(struct link *link, int64_t now_ms)
 	if (l->state != SMPP_BOUND || l->role == SMPP_ROLE_RX || room < SMPP_OUT_SPARE)
 		return 0;
 	/* After expiries a peer that reads nothing may still have our octets: the buffer is a limit too. */
-	room = (room - SMPP_OUT_SPARE) / SMPP_SUBMIT_LEN;
+	room = (room - SMPP_OUT_SPARE) / l->submit_len;
 	n = link_credit_room(&l->credit, now_ms);
 	return n < room ? n : (unsigned)room;
 }
@@ -404,40 +466,6 @@ static void answer(struct link *link, uint64_t token, enum link_answer a)
 
 /* --------------------------------------------------------------------------------------- incoming messages */
 
-static bool has_concat_ie(const uint8_t *ud, size_t len)
-{
-	size_t end = len ? 1u + ud[0] : 0, at = 1;
-
-	while (at + 2 <= end && end <= len) {
-		if (ud[at] == OTA_CONCAT_UDH8 || ud[at] == OTA_CONCAT_UDH16)
-			return true;
-		at += 2u + ud[at + 1];
-	}
-	return false;
-}
-
-/* Segmentation told by sar_* TLVs (SMPP 5.3.2.22 ff.) becomes an IE 08 in the UDH, so that there is one kind above. */
-static void sar_to_udh(struct link_event *ev, const struct smpp_tlvs *t)
-{
-	const uint32_t all = SMPP_TLV_SAR_REF | SMPP_TLV_SAR_TOTAL | SMPP_TLV_SAR_SEQ;
-	size_t udhl = ev->udhi && ev->payload_len ? 1 : 0; /* octets of UDHL there already */
-	uint8_t ie[1 + UDH_SAR_LEN] = {
-		0, OTA_CONCAT_UDH16, 4, (uint8_t)(t->sar_ref >> 8), (uint8_t)t->sar_ref, t->sar_total, t->sar_seq
-	};
-
-	if ((t->have & all) != all || t->sar_total < 2)
-		return;
-	if (udhl && (has_concat_ie(ev->payload, ev->payload_len) || ev->payload[0] > UINT8_MAX - UDH_SAR_LEN))
-		return;
-	if (ev->payload_len + sizeof(ie) > LINK_PAYLOAD_MAX)
-		return;
-	ie[0] = (uint8_t)(UDH_SAR_LEN + (udhl ? ev->payload[0] : 0));
-	memmove(ev->payload + sizeof(ie), ev->payload + udhl, ev->payload_len - udhl);
-	memcpy(ev->payload, ie, sizeof(ie));
-	ev->payload_len = (uint16_t)(ev->payload_len - udhl + sizeof(ie));
-	ev->udhi = true;
-}
-
 static void receipt_from_text(struct link_event *ev, const struct smpp_receipt *r)
 {
 	memcpy(ev->message_id, r->id, sizeof(ev->message_id));
@@ -519,13 +547,14 @@ void smpp_on_message(struct smpp_link *l, const struct smpp_pdu *p)
 	addr_copy(&ev->to, &p->sm.dst);
 	if (report && !ev->has_ref)
 		ev->has_ref = smpp_msgid_find(l, ev->message_id, ev->from.digits, &ev->ref);
+	ev->whole = report && l->cfg.concat == SMPP_CONCAT_PAYLOAD_UDH;
 	ev->pid = p->sm.protocol_id;
 	ev->dcs = p->sm.data_coding;
 	ev->udhi = p->sm.esm_class & SMPP_ESM_UDHI;
 	ev->payload_len = (uint16_t)payload.len;
 	if (payload.len)
 		memcpy(ev->payload, payload.p, payload.len);
-	sar_to_udh(ev, &p->tlv);
+	smpp_sar_to_udh(ev, &p->tlv);
 	event_tell(l);
 }
 
@@ -562,8 +591,12 @@ void smpp_on_down(struct smpp_link *l, struct fail why)
 	event_del(l->submit_ev);
 	event_del(l->held_ev);
 	held_init(l);
-	while (l->slot_first != SMPP_NONE)
-		submit_outcome(l, LINK_EV_UNKNOWN, slot_take(l, l->slot_first), unknown);
+	while (l->slot_first != SMPP_NONE) {
+		struct smpp_slot s = slot_take(l, l->slot_first);
+
+		slot_outcome(l, &s, LINK_EV_UNKNOWN, unknown, NULL);
+	}
+	smpp_gathers_end(l, &unknown);
 	event_begin(l, LINK_EV_DOWN, 0)->fail = why;
 	event_tell(l);
 }
@@ -673,6 +706,8 @@ static const char *cfg_fault(const struct smpp_link_cfg *c)
 		return "rate: 0 (unlimited) to 1000000 PDUs per second is needed";
 	if (c->message_id > SMPP_MSGIDS_NONE)
 		return "message-id: auto, text, hex-decimal, decimal-hex or none is needed";
+	if (c->concat > SMPP_CONCAT_PAYLOAD_UDH)
+		return "concat: udh, sar or payload-udh is needed";
 	if (c->bind_as > SMPP_BIND_TX_RX)
 		return "bind: trx or tx+rx is needed";
 	if (c->esm_mode > ESM_MODE_MAX)
@@ -706,6 +741,7 @@ struct smpp_link *smpp_single_new(const struct smpp_link_cfg *cfg, const struct 
 	l->cfg = *cfg;
 	l->env = *env;
 	l->role = role;
+	l->submit_len = cfg->concat == SMPP_CONCAT_PAYLOAD_UDH ? SMPP_WHOLE_LEN : SMPP_SUBMIT_LEN;
 	l->ids = l;
 	l->flavour = (unsigned)errtab_flavour(env->errtab, cfg->flavour);
 	l->link.ops = &smpp_ops;

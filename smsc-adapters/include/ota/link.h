@@ -91,6 +91,7 @@ struct link_event {
 	bool delivered;	    /* REPORT: the SMSC says that the phone has it.  Neither this nor fail: not the end */
 	char stat[8];	    /* REPORT: "DELIVRD", ...; "" when unknown */
 	uint32_t net_error; /* REPORT: network_error_code as type<<16|code (type 0: the text's err:), 0 when none */
+	bool whole;	    /* REPORT: the packet left as one message, so this speaks of all its segments */
 	bool has_ref;
 	uint16_t ref; /* REPORT with has_ref: the low 16 bits of the submit's token (user_message_reference) */
 	uint16_t payload_len;

@@ -27,6 +27,13 @@ enum smpp_msgids {
 };
 #define SMPP_TYPE_AS_GIVEN 0xff /* TON, NPI of our address: as the submit has it */
 
+/* How a packet of several short messages is told to the SMSC. */
+enum smpp_concat {
+	SMPP_CONCAT_UDH, /* a concatenation IE in each part's UDH */
+	SMPP_CONCAT_SAR, /* parameters sar_msg_ref_num, sar_total_segments, sar_segment_seqnum beside each part */
+	SMPP_CONCAT_PAYLOAD_UDH, /* one PDU: the UDH without concatenation and all octets in message_payload */
+};
+
 /* As what the SMSC is bound. */
 enum smpp_bind_as {
 	SMPP_BIND_TRX,	 /* one connection for both ways */
@@ -58,6 +65,7 @@ struct smpp_link_cfg {
 	uint8_t src_ton, src_npi;  /* instead of the submit's, or SMPP_TYPE_AS_GIVEN */
 	bool own_pid_dcs;	   /* pid and dcs below instead of the submit's */
 	uint8_t pid, dcs;
+	uint8_t concat;	 /* enum smpp_concat */
 	uint8_t bind_as; /* enum smpp_bind_as */
 };
 

@@ -599,6 +599,7 @@ void bed_receipt(struct bed *b, unsigned link, unsigned card, const char *stat, 
 
 	snprintf(ev.ev.from.digits, sizeof(ev.ev.from.digits), "%s", b->card[card].msisdn);
 	snprintf(ev.ev.stat, sizeof(ev.ev.stat), "%s", stat);
+	ev.ev.whole = b->whole_receipts;
 	ev.ev.delivered = !strcmp(stat, "DELIVRD");
 	if (!ev.ev.delivered)
 		ev.ev.fail = (struct fail){ FAIL_UNKNOWN, 0, "as the test says" };

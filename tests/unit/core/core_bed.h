@@ -50,6 +50,7 @@ struct bed {
 	bool long_script;	   /* of the next campaigns: two short messages */
 	const char *rules;	   /* of the next campaigns, NULL none */
 	unsigned first_card;	   /* of the next campaigns */
+	bool whole_receipts;	   /* of packets that left as one message */
 	struct card_bundle bundle; /* bed_card() */
 	char log[16384];	   /* the core's lines, each with its line end; what does not fit is lost */
 };

@@ -173,6 +173,25 @@ static void in_a_receipt(void **state)
 	}
 }
 
+/* A receipt without a reference says nothing of a packet of two parts, unless it left as one message. */
+static void of_a_whole_packet(void **state)
+{
+	static struct bed b;
+	struct sent s;
+
+	for (unsigned whole = 0; whole < 2; whole++) {
+		bed_open(&b, 1, 1);
+		b.long_script = true;
+		b.whole_receipts = whole;
+		bed_campaign(&b, 1, 1, "compact");
+		bed_expect_script(&b, 0, &s);
+		bed_accepted(&b, &s);
+		bed_receipt(&b, 0, 0, "DELIVRD", NULL, 0);
+		assert_int_equal(bed_txn(&b, 0)->evidence, whole ? 2 : 1);
+		bed_close(&b);
+	}
+}
+
 /* ----------------------------------------------------------------------------------------------- in parts */
 
 /* A script that has left and whose good answer is cut into parts; the wait for it has not ended. */
@@ -724,6 +743,7 @@ int main(void)
 		cmocka_unit_test(while_the_next_attempt_is_half_out),
 		cmocka_unit_test(refusal_before_the_response),
 		cmocka_unit_test(in_a_receipt),
+		cmocka_unit_test(of_a_whole_packet),
 		cmocka_unit_test(in_any_order_over_any_link),
 		cmocka_unit_test(two_references_interleaved),
 		cmocka_unit_test(one_reference_for_all),

@@ -126,12 +126,14 @@ static void test_good(void **state)
 	assert_int_equal(c.link[0].bind_as, 0);
 	assert_int_equal(c.link[0].enquire_timeout_ms, 10000);
 	assert_int_equal(reads(&c, "throughput 40",
-			       "throughput 40\n bind tx+rx\n enquire-link 20s\n enquire-timeout 3s\n bind-timeout 4s\n"
+			       "throughput 40\n bind tx+rx\n concat payload-udh\n enquire-link 20s\n enquire-timeout "
+			       "3s\n bind-timeout 4s\n"
 			       " protocol-id 0x41\nsmsc-link b\n remote-ip ::1\n system-id O\n password-file @PW@\n"
 			       " throughput 1\n data-coding 4",
 			       err),
 			 0);
 	assert_int_equal(c.link[0].bind_as, 1);
+	assert_int_equal(c.link[0].concat, 2);
 	assert_int_equal(c.link[0].enquire_link_ms, 20000);
 	assert_int_equal(c.link[0].enquire_timeout_ms, 3000);
 	assert_int_equal(c.link[0].bind_ms, 4000);
@@ -190,6 +192,8 @@ static void test_bad(void **state)
 		{ "throughput 40", "throughput 40\nsmsc-link b", ": ", "smsc-link b: there is no" },
 		{ "throughput 40", "data-coding 0x1ff", ":15: ", "one octet" },
 		{ "throughput 40", "bind tx", ":15: ", "" },
+		{ "throughput 40", "concat sars", ":15: ", "" },
+		{ "throughput 40", "concat payload-whole", ":15: ", "write payload-udh" },
 		{ "throughput 40", "bind-timeout 10", ":15: ", "needs a unit" },
 		{ "throughput 40", "throughput 40\n flavour osmomcs", ": ",
 		  "smsc-link a: no flavour 'osmomcs'; did you mean 'osmomsc'?" },

@@ -719,6 +719,7 @@ static void test_cfg_faults(void **state)
 	FAULT(c.esm_mode = 4, "esm-mode");
 	FAULT(c.response_ms = 0, "timer");
 	FAULT(c.enquire_timeout_ms = 0, "timer");
+	FAULT(c.concat = 3, "concat: udh, sar or payload-udh");
 	FAULT(c.bind_as = 2, "bind: trx or tx+rx");
 	FAULT(c.reconnect_max_ms = 0, "timer");
 	FAULT(c.reconnect_ms = 5000, "reconnect");
@@ -769,5 +770,6 @@ int main(void)
 	failed += smpp_input_run();
 	failed += smpp_flavour_run();
 	failed += smpp_bind_run();
+	failed += smpp_concat_run();
 	return failed;
 }

@@ -47,7 +47,7 @@ struct smsc {
 	uint32_t bind_id; /* of the last bind */
 	unsigned n_submits;
 	uint32_t submit_seq[SMSC_SEEN];
-	uint8_t submit[512]; /* the last submit_sm, whole */
+	uint8_t submit[SMPP_PDU_MAX]; /* the last submit_sm, whole */
 	size_t submit_len;
 	uint8_t bind[128]; /* the last bind, whole */
 	size_t bind_len;
@@ -112,5 +112,6 @@ const struct smsc_seen *smsc_find(struct smsc *s, uint32_t id, uint32_t seq);
 int smpp_input_run(void);   /* test_smpp_input.c */
 int smpp_flavour_run(void); /* test_smpp_flavour.c */
 int smpp_bind_run(void);    /* test_smpp_bind.c */
+int smpp_concat_run(void);  /* test_smpp_concat.c */
 
 #endif
