@@ -258,14 +258,8 @@ struct gw {
 	struct flight *flights, *flight_free, **flight_hash;
 	unsigned flight_hash_mask;
 	struct queue_ring ring[_PRIORITIES];
-	unsigned queue_turns, queue_class, queue_guarded;
-	unsigned hungry;	      /* campaigns that share what may be prepared */
-	unsigned prepared;	      /* in the queues or being handed out */
-	struct flight **link_current; /* per link: started, not fully handed out */
-	unsigned *link_flying;	      /* per link: segments out */
-	bool *link_up;
 	struct lately *submit_took, answer_took; /* submit: per link */
-	struct campaign **queue_at; /* in its ring: who has been named last */
+	struct campaign **queue_at;		 /* in its ring: who has been named last */
 	unsigned queue_turns, queue_class, queue_guarded, queue_route;
 	unsigned hungry;   /* campaigns that share what may be prepared */
 	unsigned prepared; /* in the queues or being handed out */
