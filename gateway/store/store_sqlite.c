@@ -27,6 +27,7 @@
 #define QUEUE_DEFAULT 4096
 #define WAL_PAGES_MAX 10000 /* checkpoint after the batch that goes beyond */
 #define WAL_IDLE_PART 10    /* and beyond a tenth of it when there is nothing else to do */
+#define WAL_HOLD      4	    /* beyond so many times it, questions wait until the log can begin anew */
 
 enum req_kind { REQ_COMMIT, REQ_FETCH, REQ_QUERY };
 struct req {
@@ -48,6 +49,8 @@ struct store_sqlite {
 	pthread_cond_t work, query;
 	struct ring todo, queries, done;
 	bool closing;
+	bool asking; /* the reader is at a question: a read transaction is open */
+	bool hold;   /* it begins no other one: the log is too long */
 
 	unsigned epoch; /* caller's */
 	int event_fd, lock_fd;
@@ -250,13 +253,23 @@ static int wal_hook(void *ctx, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
+/* Copies the log into the database, as far as nobody reads what stood there before.  SQLite writes from the log's beginning again
+ * when all of it was copied and nobody reads it: while questions follow each other without a pause, that need not come to
+ * pass.  So there is a length at which they pause. */
 static void checkpoint(struct store_sqlite *s)
 {
+	int pages = 0;
+
 	/* Its failure is no loss: the WAL has it all, and the next commit reports a disk that is broken or full. */
 	if (!conn_read_end(&s->wconn))
-		sqlite3_wal_checkpoint_v2(s->wconn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		sqlite3_wal_checkpoint_v2(s->wconn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, NULL);
 	s->wconn.fail = (struct conn_fail){ 0 };
 	s->wal_pages = 0;
+	if (pages > s->wal_pages_max * WAL_HOLD) {
+		pthread_mutex_lock(&s->mutex);
+		s->hold = true;
+		pthread_mutex_unlock(&s->mutex);
+	}
 }
 
 /* A database that has been deleted, or replaced by a backup, under a running gateway takes commits like any other: into a file that
@@ -313,6 +326,16 @@ static void do_query(struct store_sqlite *s, struct req *req)
 	conn_why(&s->rconn, req->rc, q->why, sizeof(q->why));
 }
 
+/* The reader is between two questions: now all of the log can be copied, and the next batch begins it anew.  Mutex held. */
+static void log_release(struct store_sqlite *s)
+{
+	pthread_mutex_unlock(&s->mutex);
+	checkpoint(s);
+	pthread_mutex_lock(&s->mutex);
+	s->hold = false;
+	pthread_cond_signal(&s->query);
+}
+
 /* Next request of the writer; false: closing and nothing left.  Work that can wait is done while there is none. */
 static bool writer_next(struct store_sqlite *s, struct req *req)
 {
@@ -326,8 +349,13 @@ static bool writer_next(struct store_sqlite *s, struct req *req)
 		conn_read_end(&s->wconn);
 		pthread_mutex_lock(&s->mutex);
 	}
-	while (!s->todo.n && !s->closing)
+	for (;;) {
+		if (s->hold && !s->asking)
+			log_release(s);
+		if (s->todo.n || s->closing)
+			break;
 		pthread_cond_wait(&s->work, &s->mutex);
+	}
 	got = s->todo.n > 0;
 	if (got)
 		*req = ring_pop(&s->todo);
@@ -362,14 +390,18 @@ static void *reader_main(void *arg)
 	for (;;) {
 		struct req req;
 
-		while (!s->queries.n && !s->closing)
+		while ((!s->queries.n || s->hold) && !s->closing)
 			pthread_cond_wait(&s->query, &s->mutex);
 		if (!s->queries.n)
 			break;
 		req = ring_pop(&s->queries);
+		s->asking = true;
 		pthread_mutex_unlock(&s->mutex);
 		do_query(s, &req);
 		pthread_mutex_lock(&s->mutex);
+		s->asking = false;
+		if (s->hold)
+			pthread_cond_signal(&s->work);
 		done_push(s, req);
 	}
 	pthread_mutex_unlock(&s->mutex);
