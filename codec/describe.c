@@ -115,7 +115,7 @@ const char *ota_sw_name(uint16_t sw)
 		if (exact[i].sw == sw)
 			return exact[i].name;
 	if ((sw & 0xfff0) == 0x63c0)
-		return "verification failed, attempts left";
+		return "done after retries; PIN: wrong, tries left";
 	for (size_t i = 0; i < ARRAY_SIZE(family); i++)
 		if (family[i].sw1 == sw >> 8)
 			return family[i].name;

@@ -201,8 +201,8 @@ bool ota_sw_ok(uint16_t sw)
 		return (sw & 0xf0) == 0;
 	case 0x62:
 		return sw != 0x6281 && sw != SW_TRUNCATED;
-	case 0x63:
-		return (sw & 0xf0) != 0xc0;
+	case 0x63: /* 63 CX: done after X tries of its own; PINs are verified by no script of ours */
+		return true;
 	default:
 		return false;
 	}

@@ -12,6 +12,7 @@
 #include "ota/errtab_file.h"
 #include "ota/nearest.h"
 
+#include "../core/answer.h"
 #include "../core/profile.h"
 #include "../core/retry.h"
 #include "ctl.h"
@@ -29,7 +30,7 @@
 /* Who reports a code: the same class leads to other things when a receipt tells it than when the SMSC does. */
 enum reporter { BY_SMSC, BY_RECEIPT, BY_CARD, BY_COMMAND };
 
-struct answer {
+struct told {
 	enum errtab_plane plane;
 	uint64_t key;
 	const struct errtab_row *row, *via; /* row NULL: nobody knows the code */
@@ -51,7 +52,7 @@ struct explainer {
 	char profile_path[CTL_PATH_MAX];
 	struct retry_policy retry;
 	unsigned n;
-	struct answer answer[ANSWERS_MAX];
+	struct told answer[ANSWERS_MAX];
 };
 
 __attribute__((format(printf, 2, 3))) static void put(char out[TEXT_MAX], const char *fmt, ...)
@@ -92,7 +93,7 @@ static const char *span(char *buf, size_t cap, double seconds)
 }
 
 /* "30 s, 1 min, 2 min ... up to 6 h" */
-static void tell_wait(struct answer *a, const struct retry_policy *p, enum fail_class cls)
+static void tell_wait(struct told *a, const struct retry_policy *p, enum fail_class cls)
 {
 	char text[32];
 	double last = 0;
@@ -111,7 +112,7 @@ static void tell_wait(struct answer *a, const struct retry_policy *p, enum fail_
 		put(a->wait, "; presence (alert, message from the phone) ends it");
 }
 
-static void tell_expiry(struct answer *a, const struct retry_policy *p)
+static void tell_expiry(struct told *a, const struct retry_policy *p)
 {
 	char text[32];
 
@@ -127,14 +128,14 @@ static bool is_final(enum fail_class cls)
 	return cls == FAIL_SUBS_PERM || cls == FAIL_CONFIG || cls == FAIL_CARD_PERM;
 }
 
-static void tell_executed(struct answer *a, const struct retry_policy *p)
+static void tell_executed(struct told *a, const struct retry_policy *p)
 {
 	if (a->row && a->row->flags & ERRTAB_MAYBE)
 		put(a->executed, "perhaps: after %u such attempts the card is asked what it holds", p->silent_max);
 }
 
 /* The SMSC's answer to a submit. */
-static void by_smsc(struct answer *a, const struct retry_policy *p)
+static void by_smsc(struct told *a, const struct retry_policy *p)
 {
 	char text[32];
 
@@ -165,7 +166,7 @@ static void by_smsc(struct answer *a, const struct retry_policy *p)
 }
 
 /* What a receipt says is a hint. */
-static void by_receipt(struct answer *a, const struct retry_policy *p)
+static void by_receipt(struct told *a, const struct retry_policy *p)
 {
 	enum fail_class cls = is_final(a->cls) ? FAIL_CONFIG : retry_counts(a->cls) ? a->cls : FAIL_UNKNOWN;
 
@@ -187,7 +188,7 @@ static void by_receipt(struct answer *a, const struct retry_policy *p)
 }
 
 /* A PoR status: once believed by its MAC, once as a hint. */
-static void by_card(struct answer *a, const struct retry_policy *p, bool exactly)
+static void by_card(struct told *a, const struct retry_policy *p, bool exactly)
 {
 	char text[32];
 
@@ -213,19 +214,28 @@ static void by_card(struct answer *a, const struct retry_policy *p, bool exactly
 			tell_wait(a, p, FAIL_CARD_TRANSIENT);
 			return;
 		}
+		if (a->means == POR_MEANS_TRANSIENT) {
+			tell_wait(a, p, FAIL_CARD_TRANSIENT);
+			put(a->wait, ", before the card is asked; ");
+		}
 		put(a->wait, "in the clear: %s for an answer with a MAC", text);
 		put(a->ends,
-		    "nothing: the card is asked under a fresh counter what it holds, and the command before is never "
-		    "sent "
-		    "again; QUARANTINED after %u refused read-backs",
-		    p->probes_max);
+		    "nothing: the card is asked under a fresh counter what it holds, and the command before never goes "
+		    "again; ");
+		if (a->means == POR_MEANS_TRANSIENT)
+			put(a->ends, "shows it the old IMSI, a fresh one goes, %u in all, then FAILED; ",
+			    p->scripts_max);
+		put(a->ends, "QUARANTINED after %u refused read-backs", p->probes_max);
 	}
 }
 
 /* A status word within an answer that is OK. */
-static void by_command(struct answer *a)
+static void by_command(struct told *a)
 {
-	if (a->cls == FAIL_NONE)
+	if ((a->key >> 32) == ANSWER_SW_CUT)
+		put(a->ends, "nothing: the card is asked under a fresh counter what it holds; FAILED when that is the "
+			     "old IMSI, QUARANTINED when the answer to that is cut off as well");
+	else if (a->cls == FAIL_NONE)
 		put(a->ends, "nothing: the command is done; DONE when the read-back at the end shows the new IMSI");
 	else
 		put(a->ends,
@@ -247,7 +257,7 @@ static enum reporter reporter_of(enum errtab_plane plane)
 	}
 }
 
-static void tell_source(const struct explainer *x, struct answer *a)
+static void tell_source(const struct explainer *x, struct told *a)
 {
 	if (a->by_profile)
 		put(a->from, "profile %s, %s:%u (%s)", x->profile.name, x->profile_path, a->profile_line,
@@ -265,7 +275,7 @@ static void tell_source(const struct explainer *x, struct answer *a)
 
 /* ------------------------------------------------------------------------------------------------ answers */
 
-static void ask_profile(const struct explainer *x, struct answer *a)
+static void ask_profile(const struct explainer *x, struct told *a)
 {
 	unsigned code = (unsigned)(a->key >> 32);
 	const struct profile_sw *line;
@@ -295,7 +305,7 @@ static void ask_profile(const struct explainer *x, struct answer *a)
 
 static void add_answer(struct explainer *x, enum errtab_plane plane, uint64_t key)
 {
-	struct answer *a = &x->answer[x->n];
+	struct told *a = &x->answer[x->n];
 
 	for (unsigned i = 0; i < x->n; i++)
 		if (x->answer[i].plane == plane && x->answer[i].key == key)
@@ -303,7 +313,7 @@ static void add_answer(struct explainer *x, enum errtab_plane plane, uint64_t ke
 	if (x->n == ANSWERS_MAX)
 		return;
 	x->n++;
-	*a = (struct answer){
+	*a = (struct told){
 		.plane = plane, .key = key, .cls = FAIL_UNKNOWN, .cls_word = "UNKNOWN", .means = POR_MEANS_OTHER
 	};
 	a->row = errtab_find_via(x->table, x->flavour, plane, key, &a->via);
@@ -401,7 +411,7 @@ static void line(const char *label, const char *text)
 		printf("  %-10s%s\n", label, text);
 }
 
-static void print_answer(const struct answer *a)
+static void print_answer(const struct told *a)
 {
 	char code[ERRTAB_CODE_MAX];
 
@@ -425,7 +435,7 @@ static json_t *json_text(const char *text)
 	return *text ? json_string(text) : json_null();
 }
 
-static json_t *answer_json(const struct explainer *x, const struct answer *a)
+static json_t *answer_json(const struct explainer *x, const struct told *a)
 {
 	char code[ERRTAB_CODE_MAX];
 	json_t *o = json_pack("{s:s,s:s,s:b,s:s,s:o,s:o,s:b}", "plane", errtab_plane_name(a->plane), "code",
@@ -482,7 +492,7 @@ static int print_answers(const struct explainer *x, enum ctl_format format)
 	bool known = true;
 
 	for (unsigned i = 0; i < x->n; i++) {
-		const struct answer *a = &x->answer[i];
+		const struct told *a = &x->answer[i];
 
 		known = known && (a->row || a->by_profile);
 		if (format != CTL_TABLE) {

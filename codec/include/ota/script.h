@@ -159,7 +159,8 @@ struct ota_rapdu_iter {
 bool ota_rapdu_next(const struct ota_script_rsp *rsp, struct ota_rapdu_iter *it, struct ota_rapdu *out);
 
 /* Did this command do what it was told?  90 00, 91 XX, 92 0X, 9F XX, 61 XX, and warnings 62 XX and 63 XX, but for those
- * that say it did not: 62 81 (data corrupted), 62 F1 (cut off), 63 CX (verification failed). */
+ * that say it did not: 62 81 (data corrupted), 62 F1 (cut off).  63 CX counts as done: after X tries of the card's own;
+ * only to VERIFY PIN it says that the PIN was wrong (TS 102 221, 10.2.1.2). */
 bool ota_sw_ok(uint16_t sw);
 /* Of `sent` C-APDUs, which one (from 0) failed or was not run first?  -1: all ran and each ended normally.  *sw (may be
  * NULL) is its status word, or 0 where there is none.  Bad format, suspension and chaining errors count for the first

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "ota/script.h"
 #include "profile.h"
 
 #define HEAD "card-profile t\n tar b00011\n spi 16 39\n kvn 1\n refresh card\n"
@@ -460,6 +461,13 @@ static void status_words(void **state)
 		  { 0x9804, false, false }, { 0x0000, false, false } };
 	struct profile p = { .errtab = errtab };
 
+	/* the library's word, for when no profile is at hand, and the table's are one */
+	for (unsigned sw = 0; sw <= 0xffff; sw++) {
+		p.cla = 0xa0;
+		assert_int_equal(profile_sw_ok(&p, (uint16_t)sw), ota_sw_ok((uint16_t)sw));
+		p.cla = 0x00;
+		assert_int_equal(profile_sw_ok(&p, (uint16_t)sw), ota_sw_ok((uint16_t)sw) && (sw & 0xfff0) != 0x9200);
+	}
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		p.cla = 0x00;
 		assert_int_equal(profile_sw_ok(&p, t[i].sw), t[i].uicc);

@@ -618,6 +618,7 @@ static void bad_lines_and_good_ones(void **state)
 		"c0ffeec0ffeec0ffee\n",
 		"[\"c0ffeec0ffeec0ffee\"]\n",
 		"{\"spi1\":\"16\",\"spi1\":\"16\"}\n",
+		"{}\n",
 		"{\"id\":\"bad\",\"spi1\":\"16\",\"spi2\":\"00\",\"kic\":\"15\",\"kid\":\"15\",\"tar\":\"000000\","
 		"\"cntr\":\"0000000001\",\"secured_data\":\"\",\"kic_key\":\"c0ffeec0ffeec0ffee0\",\"kid_key\":"
 		"\"c0ffeez\"}\n",
@@ -649,6 +650,7 @@ static void bad_lines_and_good_ones(void **state)
 
 		assert_true(!json_object_get(out[i], "error") == is_good);
 		assert_non_null(json_object_get(out[i], "id"));
+		assert_true(json_is_string(json_object_get(out[i], "id")) == !json_object_get(out[i], "line"));
 		assert_true(!is_good || !strcmp(text_of(out[i], "id"), "good"));
 		assert_true(is_good || text_of(out[i], "error")[0]);
 	}
