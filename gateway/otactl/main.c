@@ -10,7 +10,8 @@
 #include "ota/nearest.h"
 #include "ctl.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
+#define WORDS_TOLD_MAX 400
 
 static const struct ctl_option global_options[] = {
 	{ "socket", 's', "SOCKET", "the gateway's socket; else $" CTL_SOCKET_ENV ", else " CTL_SOCKET_DEFAULT },
@@ -185,11 +186,17 @@ void ctl_error(const char *fmt, ...)
 void ctl_error_word(const char *what, const char *word, const char *const *words, size_t n)
 {
 	const char *near = nearest_word(word, words, n);
+	char all[WORDS_TOLD_MAX] = "";
+	size_t len = 0;
 
-	if (near)
+	if (near) {
 		ctl_error("unknown %s '%s'; did you mean '%s'?", what, word, near);
-	else
-		ctl_error("unknown %s '%s'; 'otactl --help' lists them", what, word);
+		return;
+	}
+	for (size_t i = 0; i < n && len < sizeof(all); i++) /* those of a group come together */
+		if (!i || strcmp(words[i], words[i - 1]))
+			len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", len ? ", " : "", words[i]);
+	ctl_error("unknown %s '%s'; one of: %s", what, word, all);
 }
 
 bool ctl_confirmed(const struct ctl_args *a, const char *what)
@@ -244,7 +251,10 @@ static void help_all(void)
 
 		snprintf(left, sizeof(left), "%s%s%s%s%s", commands[i].group, commands[i].verb ? " " : "",
 			 commands[i].verb ? commands[i].verb : "", *commands[i].args ? " " : "", commands[i].args);
-		printf("  %-26s%s\n", left, commands[i].brief);
+		printf("  %-26s", left);
+		if (strlen(left) > 25)
+			printf("\n%28s", "");
+		printf("%s\n", commands[i].brief);
 	}
 	printf("\n");
 	print_options(global_options);
@@ -285,7 +295,7 @@ static const struct ctl_option *option_of(const struct ctl_option *o, const char
 	return NULL;
 }
 
-static void unknown_option(const char *word, const struct ctl_option *own)
+static void unknown_option(const char *word, const struct ctl_option *own, const char *help)
 {
 	const char *words[CTL_OPTIONS_MAX];
 	char name[NEAREST_WORD_MAX + 1];
@@ -300,11 +310,12 @@ static void unknown_option(const char *word, const struct ctl_option *own)
 	if (nearest_word(name, words, n))
 		ctl_error("unknown option '%s'; did you mean '--%s'?", name, nearest_word(name, words, n));
 	else
-		ctl_error("unknown option '%s'; --help lists them", name);
+		ctl_error("unknown option '%s'; '%s --help' lists them", name, help);
 }
 
 /* One option at argv[*i]: "--name value", "--name=value", "-n value", "-nvalue". */
-static bool take_option(struct ctl_args *a, const struct ctl_option *own, int argc, char **argv, int *i)
+static bool take_option(struct ctl_args *a, const struct ctl_option *own, const char *help, int argc, char **argv,
+			int *i)
 {
 	const char *word = argv[*i], *value = NULL;
 	bool is_long = word[1] == '-';
@@ -314,7 +325,7 @@ static bool take_option(struct ctl_args *a, const struct ctl_option *own, int ar
 	if (!o)
 		o = option_of(global_options, word + 2, len, is_long ? 0 : word[1]);
 	if (!o || (!o->arg && !is_long && word[2])) {
-		unknown_option(word, own);
+		unknown_option(word, own, help);
 		return false;
 	}
 	if (is_long && word[2 + len])
@@ -380,13 +391,19 @@ static void unknown_command(const char *group, const char *verb, bool group_know
 	fputc('\n', stderr);
 }
 
+/* "-1" is a number, and a lone "-" a file. */
+static bool is_option(const char *word)
+{
+	return word[0] == '-' && word[1] && !strchr("0123456789", word[1]);
+}
+
 /* The words that are neither options nor their values, to find the command before its options are known. */
 static unsigned plain_words(int argc, char **argv, const char *out[2])
 {
 	unsigned n = 0;
 
 	for (int i = 1; i < argc && n < 2; i++) {
-		if (argv[i][0] != '-' || !argv[i][1]) {
+		if (!is_option(argv[i])) {
 			out[n++] = argv[i];
 			continue;
 		}
@@ -436,10 +453,15 @@ static int parse_and_run(const struct command *cmd, int argc, char **argv)
 {
 	struct ctl_args a = { .n_pos = 0 };
 	unsigned skip = cmd->verb ? 2 : 1;
+	bool options = true;
+	char help[64];
 
+	snprintf(help, sizeof(help), "otactl %s%s%s", cmd->group, cmd->verb ? " " : "", cmd->verb ? cmd->verb : "");
 	for (int i = 1; i < argc; i++) {
-		if (argv[i][0] == '-' && argv[i][1]) {
-			if (!take_option(&a, cmd->options, argc, argv, &i))
+		if (options && !strcmp(argv[i], "--")) {
+			options = false; /* only words from here on */
+		} else if (options && is_option(argv[i])) {
+			if (!take_option(&a, cmd->options, help, argc, argv, &i))
 				return CTL_USAGE;
 		} else if (skip) {
 			skip--;
@@ -471,7 +493,7 @@ int main(int argc, char **argv)
 		struct ctl_args a = { .n_pos = 0 };
 
 		for (int i = 1; i < argc; i++)
-			if (!take_option(&a, no_options, argc, argv, &i))
+			if (!take_option(&a, no_options, "otactl", argc, argv, &i))
 				return CTL_USAGE;
 		if (!ctl_arg(&a, "help", 0))
 			ctl_error("which command?");

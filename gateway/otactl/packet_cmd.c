@@ -82,7 +82,7 @@ static bool blank(const char *line, size_t len)
 	return true;
 }
 
-/* What is no object at all has no id: its number says which line it was. */
+/* What has no id, or is no object at all: its number says which line it was. */
 static json_t *no_object(size_t number, const char *why)
 {
 	return json_pack("{s:n,s:I,s:s}", "id", "line", (json_int_t)number, "error", why);
@@ -91,7 +91,7 @@ static json_t *no_object(size_t number, const char *why)
 static json_t *answer(struct packet_keys *k, const char *line, size_t len, size_t number, bool encode, bool legacy)
 {
 	json_error_t e;
-	json_t *in = json_loadb(line, len, JSON_REJECT_DUPLICATES, &e), *out;
+	json_t *in = json_loadb(line, len, JSON_REJECT_DUPLICATES, &e), *out, *wrong;
 	char *near;
 
 	if (!in) {
@@ -105,6 +105,13 @@ static json_t *answer(struct packet_keys *k, const char *line, size_t len, size_
 		out = no_object(number, "not a JSON object");
 	else
 		out = encode ? packet_encode_line(k, in, legacy) : packet_decode_line(k, in);
+	wrong = json_object_get(out, "error");
+	if (json_is_object(in) && wrong && !json_object_get(in, "id")) {
+		json_t *told = no_object(number, json_string_value(wrong));
+
+		json_decref(out);
+		out = told;
+	}
 	json_decref(in);
 	return out;
 }
