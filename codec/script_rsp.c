@@ -15,7 +15,6 @@
 
 #define TAG_RSP		   0xab
 #define TAG_RSP_INDEFINITE 0xaf
-#define SW_TRUNCATED	   0x62f1
 #define EXECUTED_LEN_MAX   2
 #define SW_LEN		   2
 
@@ -69,7 +68,7 @@ static int rsp_object(struct ota_script_rsp *out, const struct ota_tlv *t)
 			return OTA_E_LENGTH;
 		out->rapdus++;
 		out->last_sw = be16(t->value + t->len - SW_LEN);
-		out->truncated |= out->last_sw == SW_TRUNCATED;
+		out->truncated |= out->last_sw == OTA_SW_CUT_OFF;
 		return 0;
 	case OTA_TAG_BAD_FORMAT:
 		return one_octet(&out->bad_format, t);
@@ -117,7 +116,7 @@ static int compact_parse(struct ota_script_rsp *out, const uint8_t *data, size_t
 	/* Nothing was executed: the octets behind the number are not the SW of anything. */
 	out->rapdus = c.count > 0;
 	out->last_sw = c.sw;
-	out->truncated = c.sw == SW_TRUNCATED;
+	out->truncated = c.sw == OTA_SW_CUT_OFF;
 	out->data = c.data;
 	out->data_len = c.data_len;
 	return 0;
@@ -200,7 +199,7 @@ bool ota_sw_ok(uint16_t sw)
 	case 0x92: /* done after this many retries; 92 40 is a memory problem */
 		return (sw & 0xf0) == 0;
 	case 0x62:
-		return sw != 0x6281 && sw != SW_TRUNCATED;
+		return sw != 0x6281 && sw != OTA_SW_CUT_OFF;
 	case 0x63: /* 63 CX: done after X tries of its own; PINs are verified by no script of ours */
 		return true;
 	default:

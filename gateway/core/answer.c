@@ -12,7 +12,7 @@
 
 static bool sw_good(const struct profile *p, uint16_t sw)
 {
-	return sw != ANSWER_SW_CUT && (p ? profile_sw_ok(p, sw) : ota_sw_ok(sw));
+	return sw != OTA_SW_CUT_OFF && (p ? profile_sw_ok(p, sw) : ota_sw_ok(sw));
 }
 
 static void coded(struct answer *a, enum answer_coded what, int code)
@@ -40,7 +40,7 @@ static void one_rapdu(struct answer *a, const struct profile *p, const struct ot
 		return;
 	*failed = true;
 	a->at = (uint16_t)r->index;
-	a->kind = r->sw == ANSWER_SW_CUT ? ANSWER_CUT : ANSWER_FAILED;
+	a->kind = r->sw == OTA_SW_CUT_OFF ? ANSWER_CUT : ANSWER_FAILED;
 }
 
 void answer_read(struct answer *a, const struct profile *p, unsigned commands, const uint8_t *data, size_t len)

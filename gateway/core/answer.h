@@ -8,9 +8,6 @@
 
 #include "profile.h"
 
-/* Response data cut off, and the rest of the script was not run (TS 102 226, 5.2.2): good or bad by no table. */
-#define ANSWER_SW_CUT 0x62f1
-
 enum answer_kind {
 	ANSWER_WHOLE,	   /* every command is answered, each with a good status word */
 	ANSWER_FAILED,	   /* a command failed, or the card says why it went no further */

@@ -12,7 +12,6 @@
 #include "ota/errtab_file.h"
 #include "ota/nearest.h"
 
-#include "../core/answer.h"
 #include "../core/profile.h"
 #include "../core/retry.h"
 #include "ctl.h"
@@ -232,7 +231,7 @@ static void by_card(struct told *a, const struct retry_policy *p, bool exactly)
 /* A status word within an answer that is OK. */
 static void by_command(struct told *a)
 {
-	if ((a->key >> 32) == ANSWER_SW_CUT)
+	if ((a->key >> 32) == OTA_SW_CUT_OFF)
 		put(a->ends, "nothing: the card is asked under a fresh counter what it holds; FAILED when that is the "
 			     "old IMSI, QUARANTINED when the answer to that is cut off as well");
 	else if (a->cls == FAIL_NONE)

@@ -158,6 +158,9 @@ struct ota_rapdu_iter {
 };
 bool ota_rapdu_next(const struct ota_script_rsp *rsp, struct ota_rapdu_iter *it, struct ota_rapdu *out);
 
+/* Response data cut off, and the rest of the script was not run (TS 102 226, 5.2.2). */
+#define OTA_SW_CUT_OFF 0x62f1
+
 /* Did this command do what it was told?  90 00, 91 XX, 92 0X, 9F XX, 61 XX, and warnings 62 XX and 63 XX, but for those
  * that say it did not: 62 81 (data corrupted), 62 F1 (cut off).  63 CX counts as done: after X tries of the card's own;
  * only to VERIFY PIN it says that the PIN was wrong (TS 102 221, 10.2.1.2). */
