@@ -398,7 +398,7 @@ static void status_words(void **state)
 	} rows[] = {
 		{ 0x9000, true },  { 0x9001, false }, { 0x9110, true },	 { 0x9f22, true },  { 0x6132, true },
 		{ 0x9203, true },  { 0x9240, false }, { 0x6200, true },	 { 0x6282, true },  { 0x6281, false },
-		{ 0x62f1, false }, { 0x63f1, true },  { 0x63c2, true }, { 0x6982, false }, { 0x6a82, false },
+		{ 0x62f1, false }, { 0x63f1, true },  { 0x63c2, true },	 { 0x6982, false }, { 0x6a82, false },
 		{ 0x9404, false }, { 0x0000, false }, { 0x9300, false },
 	};
 
