@@ -134,6 +134,7 @@ static const struct setting profile_settings[] = {
 	{ "wrong-keys", K_UNSIGNED, AT(wrong_keys) },
 	{ "denied", K_UNSIGNED, AT(denied) },
 	{ "by-imsi", K_BOOL, AT(by_imsi) },
+	{ "receipts", K_BOOL, AT(gw.want_report) },
 	{ "from-imsi", K_BOOL, AT(air.from_imsi) },
 	{ "latency", K_RANGE_MS, AT(air.latency_ms) },
 	{ "validity", K_I64_MS, AT(air.validity_ms) },
