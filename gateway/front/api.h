@@ -29,6 +29,7 @@
 #define API_CALLS_MAX	     256      /* requests waiting for the store or the core */
 #define API_FILTER_MAX	     256
 #define API_RANGE_MAX	     48
+#define API_WORDS_MAX	     160
 #define API_TEXT_MAX	     512
 #define API_REASON_MAX	     200
 #define API_REPORT_ROWS_MAX  1000
@@ -57,6 +58,8 @@ struct api_reject {
 struct api_lines {
 	uint64_t accepted, unchanged, rejected;
 	uint64_t filtered;		 /* campaigns: lines of cards that are not meant */
+	uint64_t may_have_run;		 /* retries: cards that were left out for that */
+	bool end;			 /* retries: that was the last card */
 	uint64_t packets, sms_parts;	 /* campaigns: what would be or will be sent when every first attempt works */
 	uint64_t next_line;		 /* `first` of the next chunk */
 	const struct api_reject *reject; /* n_reject of them, of this chunk only */
@@ -227,9 +230,14 @@ struct api_campaign_req {
 	char filter[API_FILTER_MAX];	/* "lastseen<30d and kvn=1", "" all */
 	char range[API_RANGE_MAX];	/* of ICCIDs "8988211000..8988211499", "" all */
 	bool dry_run;
+	/* The cards of an ended campaign instead of a list; profile "": its own. */
+	char retry_of[CAMPAIGN_NAME_MAX];
+	char only[API_WORDS_MAX],
+		cls[API_WORDS_MAX]; /* outcomes "failed,cancelled", classes "ABSENT"; "" failed; all */
+	bool may_have_run;	    /* those too whose command may have run */
 };
 void api_campaign_create(struct api *a, const struct api_campaign_req *r, struct api_to to);
-/* session NULL: the campaign's real intake. */
+/* session NULL: the campaign's real intake.  A retry takes no text: each call looks at the next cards of the old campaign. */
 void api_campaign_lines(struct api *a, const char *name, const char *session, uint64_t first, char *text, size_t len,
 			struct api_to to);
 void api_campaign_finish(struct api *a, const char *name, const char *session, struct api_to to);

@@ -202,30 +202,42 @@ static int create_rules(const struct api *a, const char *text, struct campaign_r
 	return 0;
 }
 
-void api_campaign_create(struct api *a, const struct api_campaign_req *req, struct api_to to)
+static bool name_good(const struct api_campaign_req *req, const char *profile, struct api_to to)
 {
-	struct campaign_row row = { .state = CAMPAIGN_LOADING, .created_ms = api_now(a) };
-	struct store_filter filter;
-	char why[API_TEXT_MAX - 64];
-	struct create_call *c;
-	struct session *s;
-
-	if (!name_ok(req->name, CAMPAIGN_NAME_MAX)) {
+	if (!name_ok(req->name, CAMPAIGN_NAME_MAX))
 		api_fail(to, API_BAD, "bad-name",
 			 "a campaign's name has letters, digits, '.', '_' and '-', at most %d, and begins with a "
 			 "letter or digit",
 			 CAMPAIGN_NAME_MAX - 1);
-		return;
-	}
-	if (!name_ok(req->profile, PROFILE_NAME_MAX)) {
+	else if (!name_ok(profile, PROFILE_NAME_MAX))
 		api_fail(to, API_BAD, "bad-name",
 			 "a profile's name has letters, digits, '.', '_' and '-', and no directory");
+	else
+		return true;
+	return false;
+}
+
+void campaign_create(struct api *a, const struct api_campaign_req *req, const struct campaign_row *source,
+		     struct api_to to)
+{
+	const char *profile = source && !*req->profile ? source->profile : req->profile;
+	struct campaign_row row = { .state = CAMPAIGN_LOADING, .created_ms = api_now(a) };
+	struct store_filter filter;
+	struct retry_pick pick;
+	char why[API_TEXT_MAX - 64];
+	struct create_call *c;
+	struct session *s;
+
+	if (!name_good(req, profile, to))
 		return;
-	}
 	if (create_rules(a, req->rules, &row, to))
 		return;
 	if (filter_parse(&filter, req->filter, req->range, row.created_ms, why, sizeof(why))) {
 		api_fail(to, API_BAD, "bad-filter", "%s", why);
+		return;
+	}
+	if (retry_pick(&pick, req, why, sizeof(why))) {
+		api_fail(to, API_BAD, "bad-retry", "%s", why);
 		return;
 	}
 	if (!gw_ready(a->deps.gw)) {
@@ -240,7 +252,7 @@ void api_campaign_create(struct api *a, const struct api_campaign_req *req, stru
 	s = session_new(a, SESSION_CAMPAIGN, req->dry_run ? "dr" : "ca", to);
 	if (!s)
 		return;
-	if (session_profile(a, s, req->profile, to)) {
+	if (session_profile(a, s, profile, to)) {
 		session_drop(a, s);
 		return;
 	}
@@ -248,8 +260,13 @@ void api_campaign_create(struct api *a, const struct api_campaign_req *req, stru
 	row.id = a->next_campaign++;
 	s->campaign = row;
 	s->filter = filter;
+	s->pick = pick;
+	if (source) {
+		s->source = source->id;
+		memcpy(s->source_name, source->name, sizeof(s->source_name));
+	}
 	memcpy(s->campaign.name, req->name, sizeof(s->campaign.name));
-	memcpy(s->campaign.profile, req->profile, sizeof(s->campaign.profile));
+	snprintf(s->campaign.profile, sizeof(s->campaign.profile), "%s", profile);
 	c = call_new(a, sizeof(*c), to, create_drop);
 	if (!c) {
 		session_drop(a, s);
@@ -269,6 +286,14 @@ void api_campaign_create(struct api *a, const struct api_campaign_req *req, stru
 	c->batch->ctx = c;
 	s->busy = true;
 	a->deps.store->ops->commit(a->deps.store, c->batch);
+}
+
+void api_campaign_create(struct api *a, const struct api_campaign_req *req, struct api_to to)
+{
+	if (*req->retry_of)
+		retry_create(a, req, to);
+	else
+		campaign_create(a, req, NULL, to);
 }
 
 /* ------------------------------------------------------------------------------------------------- lines */
@@ -394,15 +419,20 @@ static struct session *intake_find(struct api *a, const char *name, const char *
 	return NULL;
 }
 
+void campaign_commit(struct chunk *ch)
+{
+	chunk_commit(ch, campaign_committed);
+}
+
 /* In a dry run nothing of the create stands in the store: each transaction makes the campaign anew before its lines. */
-static int dry_prefix(struct chunk *ch, const struct session *s)
+int campaign_dry_prefix(struct chunk *ch, const struct session *s)
 {
 	return s->dry_run ? !chunk_op(ch, ST_CAMPAIGN_INSERT, &s->campaign, s->profile_text, s->profile_len, 0) : 0;
 }
 
 static void campaign_line_any(struct api *a, struct session *s, struct chunk *ch, struct csv_record *r)
 {
-	if (ch->batch->n == 0 && dry_prefix(ch, s))
+	if (ch->batch->n == 0 && campaign_dry_prefix(ch, s))
 		ch->oom = true;
 	campaign_line(a, s, ch, r);
 }
@@ -411,11 +441,14 @@ void api_campaign_lines(struct api *a, const char *name, const char *session, ui
 			struct api_to to)
 {
 	struct session *s = intake_find(a, name, session, to);
-	struct chunk *ch = s ? chunk_read(a, s, first, text, len, to, campaign_header, campaign_line_any) : NULL;
+	struct chunk *ch =
+		s && !s->source ? chunk_read(a, s, first, text, len, to, campaign_header, campaign_line_any) : NULL;
 
 	ks_wipe(text, len);
+	if (s && s->source)
+		retry_take(a, s, first, len, to);
 	if (ch)
-		chunk_commit(ch, campaign_committed);
+		campaign_commit(ch);
 }
 
 /* ------------------------------------------------------------------------------------------------ finish */
@@ -482,6 +515,20 @@ static void finish_answer(struct api *a, struct session *s, const char *state, s
 	session_drop(a, s);
 }
 
+static void finish_empty(const struct session *s, struct api_to to)
+{
+	if (s->source)
+		api_fail(to, API_REFUSED, "empty-campaign",
+			 "no card of campaign %s is to be retried: %" PRIu64 " have another outcome or class, %" PRIu64
+			 " may have run their command (they are taken when that is allowed), %" PRIu64
+			 " were rejected; campaign %s was not created",
+			 s->source_name, s->total.filtered, s->total.may_have_run, s->total.rejected, s->campaign.name);
+	else
+		api_fail(to, API_REFUSED, "empty-campaign",
+			 "no line of the list was accepted%s: campaign %s was not created",
+			 s->total.filtered ? " (the filter has left some out)" : "", s->campaign.name);
+}
+
 static void finish_done(struct store_batch *b, int rc)
 {
 	struct finish_call *c = b->ctx;
@@ -500,9 +547,7 @@ static void finish_done(struct store_batch *b, int rc)
 		fail_too_many(to, s->campaign.name);
 		session_drop(a, s);
 	} else if (c->drop) {
-		api_fail(to, API_REFUSED, "empty-campaign",
-			 "no line of the list was accepted%s: campaign %s was not created",
-			 s->total.filtered ? " (the filter has left some out)" : "", s->campaign.name);
+		finish_empty(s, to);
 		session_drop(a, s);
 	} else if (gw_campaign_adopt(a->deps.gw, &c->row, s->profile_text, s->profile_len, why, sizeof(why))) {
 		/* another one took the last place between the question and the commit */

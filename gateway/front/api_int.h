@@ -27,6 +27,12 @@ enum column { COL_ICCID, COL_IMSI, COL_MSISDN, COL_IGNORED, COL_TZ, COL_KEYS };
 
 enum session_kind { SESSION_IMPORT, SESSION_CAMPAIGN };
 
+/* Which cards of an ended campaign: bits of enum txn_state and enum fail_class. */
+struct retry_pick {
+	uint32_t states, classes;
+	bool may_have_run;
+};
+
 /* An intake: a list that comes in chunk by chunk. */
 struct session {
 	uint8_t kind; /* enum session_kind */
@@ -46,6 +52,10 @@ struct session {
 	/* SESSION_CAMPAIGN */
 	struct campaign_row campaign;
 	struct store_filter filter;
+	uint64_t source; /* the campaign whose cards are tried again, 0: a list comes in */
+	char source_name[CAMPAIGN_NAME_MAX];
+	struct retry_pick pick;
+	uint64_t taken; /* cards of it looked at */
 	struct profile profile;
 	char *profile_text;
 	size_t profile_len;
@@ -101,6 +111,9 @@ struct chunk {
 	struct api_lines out;
 	struct api_reject *reject;
 	size_t reject_cap;
+	struct store_query q; /* of a retry: the rows it looks at */
+	struct store_report *rows;
+	uint64_t n_rows;
 	bool header; /* the names of the columns came in it */
 	bool oom;
 };
@@ -109,6 +122,8 @@ typedef void line_fn(struct api *a, struct session *s, struct chunk *ch, struct 
 /* The header: fills s->column or answers and returns -1. */
 typedef int header_fn(struct session *s, struct csv_record *r, char *why, size_t cap);
 
+/* An empty chunk, when it is the one that is due; NULL after answering.  Its `oom` may be set. */
+struct chunk *chunk_open(struct api *a, struct session *s, uint64_t first, size_t len, struct api_to to);
 /* Runs a chunk of lines: header on line 1, each record through `each`.  The text is wiped.  NULL after answering. */
 struct chunk *chunk_read(struct api *a, struct session *s, uint64_t first, char *text, size_t len, struct api_to to,
 			 header_fn *header, line_fn *each);
@@ -143,6 +158,16 @@ void plan_reason(char *out, size_t cap, int rc, const struct store_txn_plan *p, 
 int filter_parse(struct store_filter *f, const char *filter, const char *range, int64_t now_ms, char *why, size_t cap);
 
 /* ---- campaigns ---- */
+/* source: the ended campaign whose cards are tried again, NULL: a list will come. */
+void campaign_create(struct api *a, const struct api_campaign_req *req, const struct campaign_row *source,
+		     struct api_to to);
+int campaign_dry_prefix(struct chunk *ch, const struct session *s);
+void campaign_commit(struct chunk *ch);
+/* ---- retries (api_retry.c) ---- */
+/* 0, or -1 with a sentence. */
+int retry_pick(struct retry_pick *p, const struct api_campaign_req *req, char *why, size_t cap);
+void retry_create(struct api *a, const struct api_campaign_req *req, struct api_to to);
+void retry_take(struct api *a, struct session *s, uint64_t first, size_t len, struct api_to to);
 /* From the core; false when it does not hold it (any more): then there is the row alone. */
 bool campaign_view(const struct api *a, const struct campaign_row *row, struct api_campaign *out);
 /* Drops a LOADING or READY campaign that nobody will finish; a failure is logged.  False: too many requests wait. */
@@ -151,13 +176,15 @@ bool campaign_abandon(struct api *a, const struct campaign_row *row);
 /* ---- campaigns that the core does not hold (api_lookup.c) ---- */
 struct lookup {
 	char name[CAMPAIGN_NAME_MAX];
-	uint64_t after;	 /* what the asker wants to know again: a report's page, */
-	unsigned number; /* its limit, or a verb */
+	uint64_t after;		     /* what the asker wants to know again: a report's page, */
+	unsigned number;	     /* its limit, or a verb */
+	struct api_campaign_req req; /* of a retry */
 };
 typedef void lookup_fn(struct api *a, const struct campaign_row *row, const struct lookup *arg, struct api_to to);
 /* Calls `then` with the stored row of this name, or answers that there is none. */
 void campaign_lookup(struct api *a, const char *name, uint64_t after, unsigned number, lookup_fn *then,
 		     struct api_to to);
+void campaign_lookup_with(struct api *a, const struct lookup *arg, lookup_fn *then, struct api_to to);
 lookup_fn campaign_show_stored;
 
 #define ROWS_PAGE 256

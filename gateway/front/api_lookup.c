@@ -59,8 +59,7 @@ static void lookup_done(struct store_query *q, int rc)
 	call_free(&c->call);
 }
 
-void campaign_lookup(struct api *a, const char *name, uint64_t after, unsigned number, lookup_fn *then,
-		     struct api_to to)
+void campaign_lookup_with(struct api *a, const struct lookup *arg, lookup_fn *then, struct api_to to)
 {
 	struct lookup_call *c;
 
@@ -69,18 +68,25 @@ void campaign_lookup(struct api *a, const char *name, uint64_t after, unsigned n
 			 "the gateway is still reading its state: try again in a moment");
 		return;
 	}
-	if (!name_ok(name, CAMPAIGN_NAME_MAX)) {
-		no_such_campaign(to, name);
+	if (!name_ok(arg->name, CAMPAIGN_NAME_MAX)) {
+		no_such_campaign(to, arg->name);
 		return;
 	}
 	c = call_new(a, sizeof(*c), to, NULL);
 	if (!c)
 		return;
-	snprintf(c->arg.name, sizeof(c->arg.name), "%s", name);
-	c->arg.after = after;
-	c->arg.number = number;
+	c->arg = *arg;
 	c->then = then;
 	lookup_ask(c, 0);
+}
+
+void campaign_lookup(struct api *a, const char *name, uint64_t after, unsigned number, lookup_fn *then,
+		     struct api_to to)
+{
+	struct lookup arg = { .after = after, .number = number };
+
+	snprintf(arg.name, sizeof(arg.name), "%s", name);
+	campaign_lookup_with(a, &arg, then, to);
 }
 
 /* ---------------------------------------------------------------------------------------------- its counts */

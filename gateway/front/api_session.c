@@ -207,6 +207,7 @@ static void chunk_drop(struct call *c)
 
 	store_batch_free(ch->batch);
 	free(ch->line);
+	free(ch->rows);
 	free(ch->reject);
 }
 
@@ -324,25 +325,30 @@ static int read_records(struct api *a, struct session *s, struct chunk *ch, char
 	return 0;
 }
 
+struct chunk *chunk_open(struct api *a, struct session *s, uint64_t first, size_t len, struct api_to to)
+{
+	struct chunk *ch = chunk_due(a, s, first, len, to) ? call_new(a, sizeof(*ch), to, chunk_drop) : NULL;
+
+	if (!ch)
+		return NULL;
+	snprintf(ch->session, sizeof(ch->session), "%s", s->id);
+	ch->first = first;
+	ch->batch = store_batch_new();
+	ch->oom = !ch->batch;
+	if (ch->batch)
+		ch->batch->dry_run = s->dry_run;
+	return ch;
+}
+
 struct chunk *chunk_read(struct api *a, struct session *s, uint64_t first, char *text, size_t len, struct api_to to,
 			 header_fn *header, line_fn *each)
 {
-	struct chunk *ch = NULL;
+	struct chunk *ch = chunk_open(a, s, first, len, to);
 	char why[API_REASON_MAX] = "";
 	int bad = 0;
 
-	if (chunk_due(a, s, first, len, to))
-		ch = call_new(a, sizeof(*ch), to, chunk_drop);
-	if (ch) {
-		snprintf(ch->session, sizeof(ch->session), "%s", s->id);
-		ch->first = first;
-		ch->batch = store_batch_new();
-		ch->oom = !ch->batch;
-		if (ch->batch)
-			ch->batch->dry_run = s->dry_run;
-		if (!ch->oom)
-			bad = read_records(a, s, ch, text, len, header, each, why, sizeof(why));
-	}
+	if (ch && !ch->oom)
+		bad = read_records(a, s, ch, text, len, header, each, why, sizeof(why));
 	ks_wipe(text, len);
 	s->touched_ms = api_now(a);
 	if (!ch)
@@ -395,6 +401,8 @@ void chunk_end(struct chunk *ch, struct session *s)
 		s->total.accepted += ch->out.accepted;
 		s->total.unchanged += ch->out.unchanged;
 		s->total.filtered += ch->out.filtered;
+		s->total.may_have_run += ch->out.may_have_run;
+		s->taken += ch->n_rows;
 		s->total.rejected += ch->out.rejected;
 		s->total.packets += ch->out.packets;
 		s->total.sms_parts += ch->out.sms_parts;

@@ -108,6 +108,9 @@ void store_reason(char *out, size_t cap, int rc, const char *iccid, const char *
 	case STORE_R_NO_KEYSET:
 		snprintf(out, cap, "ICCID %s has no keys of version %u, which profile %s uses", a, kvn, profile);
 		break;
+	case STORE_R_LATER_TXN:
+		snprintf(out, cap, "ICCID %s was in a later campaign: that one tells how it stands, retry that", a);
+		break;
 	case STORE_R_OPEN_TXN:
 		snprintf(out, cap, "ICCID %s is in another campaign that has not ended for it", a);
 		break;

@@ -147,7 +147,8 @@ out:
 
 int json_campaign_req(struct api_campaign_req *out, const char *body, size_t len, char *why, size_t cap)
 {
-	static const char *const known[] = { "name", "profile", "rules", "filter", "range", "dry_run" };
+	static const char *const known[] = { "name",	"profile",  "rules", "filter", "range",
+					     "dry_run", "retry_of", "only",  "class",  "may_have_run" };
 	json_t *j = load(body, len, why, cap);
 	int rc;
 
@@ -156,7 +157,11 @@ int json_campaign_req(struct api_campaign_req *out, const char *body, size_t len
 		return -1;
 	rc = members(j, known, ARRAY_SIZE(known), why, cap) ||
 	     get_string(j, "name", out->name, sizeof(out->name), why, cap) ||
-	     get_string(j, "profile", out->profile, sizeof(out->profile), why, cap) ||
+	     get_text(j, "retry_of", out->retry_of, sizeof(out->retry_of), why, cap) ||
+	     get_text(j, "only", out->only, sizeof(out->only), why, cap) ||
+	     get_text(j, "class", out->cls, sizeof(out->cls), why, cap) ||
+	     get_bool(j, "may_have_run", &out->may_have_run, why, cap) ||
+	     (*out->retry_of ? get_text : get_string)(j, "profile", out->profile, sizeof(out->profile), why, cap) ||
 	     get_text(j, "rules", out->rules, sizeof(out->rules), why, cap) ||
 	     get_text(j, "filter", out->filter, sizeof(out->filter), why, cap) ||
 	     get_text(j, "range", out->range, sizeof(out->range), why, cap) ||
@@ -240,6 +245,8 @@ static json_t *out_lines(const struct api_lines *l)
 	set_n(o, "accepted", l->accepted);
 	set_n(o, "unchanged", l->unchanged);
 	set_n(o, "filtered", l->filtered);
+	set_n(o, "may_have_run", l->may_have_run);
+	set_b(o, "end", l->end);
 	set_n(o, "packets", l->packets);
 	set_n(o, "sms_parts", l->sms_parts);
 	set_n(o, "next", l->next_line);

@@ -390,6 +390,10 @@ static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 	op->rc = numbers;
 	if (op->rc)
 		return 0;
+	if (p->retry_of && m->txns != NONE && ((struct m_txn *)vec_at(&d->txn, m->txns))->row.id != p->retry_of) {
+		op->rc = STORE_R_LATER_TXN;
+		return 0;
+	}
 	for (t = m->txns; t != NONE; t = ((struct m_txn *)vec_at(&d->txn, t))->next)
 		if (txn_is_open(d, &((struct m_txn *)vec_at(&d->txn, t))->row)) {
 			op->rc = STORE_R_OPEN_TXN;

@@ -318,6 +318,23 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 	return got < 0 ? got : 0;
 }
 
+/* LATER_TXN when what is to be done again is not the newest of its card. */
+static int plan_newest(struct conn *c, const struct store_txn_plan *p, int16_t *rc)
+{
+	sqlite3_stmt *st = c->st[S_TXN_NEWEST];
+	int got;
+
+	if (!p->retry_of)
+		return 0;
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)p->txn.card);
+	got = st_row(c, st);
+	if (got > 0 && sqlite3_column_type(st, 0) != SQLITE_NULL &&
+	    (uint64_t)sqlite3_column_int64(st, 0) != p->retry_of)
+		*rc = STORE_R_LATER_TXN;
+	sqlite3_reset(st);
+	return got < 0 ? got : 0;
+}
+
 static int op_txn_plan(struct conn *c, struct store_op *op)
 {
 	struct store_txn_plan *p = op->row;
@@ -328,6 +345,8 @@ static int op_txn_plan(struct conn *c, struct store_op *op)
 		op->rc = STORE_R_NOT_FOUND;
 	if (!err && !op->rc)
 		err = plan_card(c, p, &op->rc);
+	if (!err && !op->rc)
+		err = plan_newest(c, p, &op->rc);
 	if (err || op->rc)
 		return err;
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)p->txn.card);

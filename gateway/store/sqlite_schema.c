@@ -249,6 +249,7 @@ static const char *const stmts[_STMTS] = {
 		") LIMIT 1",
 	[S_TXN_OPEN_CARD] = "SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
 			    "WHERE card=?1 AND (txn.state=1 OR txn.state=0 AND campaign.state<>5) LIMIT 1",
+	[S_TXN_NEWEST] = "SELECT max(id) FROM txn WHERE card=?1",
 	[S_CARD_INSERT] = "INSERT INTO card({card:}) VALUES({card?})",
 	/* The usual change of a card is its presence: leaves the indexes alone. */
 	[S_CARD_TOUCH] = "UPDATE card SET last_seen_ms=?5,created_ms=?6 "

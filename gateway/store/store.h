@@ -34,6 +34,7 @@ enum store_err {
 	STORE_R_NO_MSISDN = -220, /* TXN_PLAN with need_msisdn: the card has no number to send to */
 	STORE_R_IMSI_LEN = -221,  /* TXN_PLAN: the new IMSI has not the length of the card's present one */
 	STORE_R_FILTERED = -222,  /* TXN_PLAN: its filter does not let this card through */
+	STORE_R_LATER_TXN = -223, /* TXN_PLAN with retry_of: a later campaign has had this card */
 };
 const char *store_strerror(int err);
 /* A completion says why in words: what, where and what to do.  The store's sentence, or else the error's name. */
@@ -99,6 +100,7 @@ struct store_txn_plan {
 	bool need_msisdn; /* refuse a card without MSISDN: it could not be addressed */
 	uint8_t kvn;	  /* key version the profile needs */
 	struct store_filter filter;
+	uint64_t retry_of; /* the txn that is done again: must be the card's newest; 0: none */
 	/* written back, for dry runs, estimates and reasons: */
 	int64_t seen_ms; /* when the card was seen last, 0 never */
 	uint8_t kic_alg, kid_alg, cc_len;

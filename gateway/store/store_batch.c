@@ -40,6 +40,7 @@ static const struct {
 	{ STORE_R_NO_MSISDN, "card has no MSISDN to send to" },
 	{ STORE_R_IMSI_LEN, "new IMSI is not as long as the card's present one" },
 	{ STORE_R_FILTERED, "not let through by the filter" },
+	{ STORE_R_LATER_TXN, "a later campaign has had this card" },
 };
 
 const char *store_strerror(int err)

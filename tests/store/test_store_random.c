@@ -154,6 +154,8 @@ static void add_plan(struct pair *p)
 							   .number = dice(2) ? dice(4) : T0 + dice(256) };
 		some_digits(plan.filter.term[0].digits, 12, dice(2) ? "8988211" : "0010");
 	}
+	if (!dice(3))
+		plan.retry_of = dice(30);
 	add(p, ST_TXN_PLAN, &plan, NULL, 0);
 }
 

@@ -164,14 +164,40 @@ static void test_filter_comes_first(void **state)
 	assert_int_equal(totals(f).txns, 2);
 }
 
+/* What is done again must be the last that the card was given. */
+static void test_retry_of_the_newest(void **state)
+{
+	struct fix *f = *state;
+	struct store_txn_plan p = plan_make(1, 1, 7);
+	struct txn_row t, second;
+
+	filter_cards(f);
+	t = txn_in(f, 1, 1, 7);
+	t.state = TXN_EXPIRED;
+	assert_int_equal(one(f, ST_TXN_PUT, &t, NULL, 0), 0);
+	p.retry_of = t.id + 1; /* not of this card, or of nobody */
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_LATER_TXN);
+	p.retry_of = t.id;
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+	second = p.txn;
+	second.state = TXN_DONE;
+	assert_int_equal(one(f, ST_TXN_PUT, &second, NULL, 0), 0);
+	p = plan_make(1, 1, 7);
+	p.retry_of = t.id;
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_LATER_TXN);
+	p.retry_of = 0; /* who gives a list decides himself */
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+	p = plan_make(1, 2, 8);
+	p.retry_of = 1; /* it has had none at all: nothing stands against it */
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_card_zone),
-		T(test_filter_digits),
-		T(test_filter_seen_and_keys),
-		T(test_filter_comes_first),
+		T(test_card_zone),	    T(test_filter_digits),	 T(test_filter_seen_and_keys),
+		T(test_filter_comes_first), T(test_retry_of_the_newest),
 	};
 	int rc = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 
