@@ -162,6 +162,7 @@ int cmd_campaign_watch(struct ctl *c, const struct ctl_args *a);
 int cmd_campaign_report(struct ctl *c, const struct ctl_args *a);
 int cmd_status(struct ctl *c, const struct ctl_args *a);
 int cmd_explain(struct ctl *c, const struct ctl_args *a);
+int cmd_exchange_show(struct ctl *c, const struct ctl_args *a);
 int cmd_explain_error(struct ctl *c, const struct ctl_args *a);
 int cmd_packet_encode(struct ctl *c, const struct ctl_args *a);
 int cmd_packet_decode(struct ctl *c, const struct ctl_args *a);

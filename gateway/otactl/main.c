@@ -52,6 +52,10 @@ static const struct ctl_option create_options[] = {
 	{ "rejects", 0, "FILE", "write all rejected lines there, as CSV line,reason" },
 	{ NULL },
 };
+static const struct ctl_option exchange_options[] = {
+	{ "party", 0, "FILE", "the sender's party file: tells whether that party signed it" },
+	{ NULL },
+};
 static const struct ctl_option watch_options[] = {
 	{ "until", 'u', "PERCENT", "stop as soon as so many cards have reached their end" },
 	{ "interval", 0, "SECONDS", "between two looks (1)" },
@@ -155,6 +159,12 @@ static const struct command commands[] = {
 	  "CSV\n"
 	  "with a line of names (kic_key,kid_key or KIC1,KID1,.. by key version) and one of values.",
 	  explain_options, cmd_packet_explain },
+	{ "exchange", "show", "FILE", 1, "a package between parties, explained without its keys; no gateway needed",
+	  "Type, order, sender, receiver, validity, number of records, whether it may hold keys.  The exit code is 2 "
+	  "when it is "
+	  "not\n"
+	  "as its type demands, or not signed by the party whose file was given.",
+	  exchange_options, cmd_exchange_show },
 	{ "explain-error", NULL, "[PLANE] CODE", 2,
 	  "what an error code means and what is done about it, no gateway needed",
 	  "CODE is 0x58, 27, UNDELIV, 6A82, 3/27 or a name; PLANE: smpp, stat (receipt), err (receipt-err), nec, map, "
