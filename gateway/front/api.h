@@ -73,6 +73,7 @@ struct api_lines {
 struct api_created {
 	const char *id;	     /* imports: the session.  campaigns: NULL */
 	const char *name;    /* campaigns */
+	const char *profile; /* the same */
 	uint64_t campaign;   /* 0: dry run */
 	const char *session; /* dry run of a campaign, else NULL */
 };

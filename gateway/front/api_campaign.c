@@ -165,6 +165,7 @@ static void create_done(struct store_batch *b, int rc)
 		api_fail(to, API_REFUSED, "refused", "the campaign cannot be created: %s", store_strerror(op));
 	} else {
 		made = (struct api_created){ .name = s->campaign.name,
+					     .profile = s->campaign.profile,
 					     .campaign = s->dry_run ? 0 : s->campaign.id,
 					     .session = s->dry_run ? s->id : NULL };
 		to.done(to.ctx, &r);
@@ -520,7 +521,7 @@ static void finish_empty(const struct session *s, struct api_to to)
 	if (s->source)
 		api_fail(to, API_REFUSED, "empty-campaign",
 			 "no card of campaign %s is to be retried: %" PRIu64 " have another outcome or class, %" PRIu64
-			 " may have run their command (they are taken when that is allowed), %" PRIu64
+			 " may have run their command (may-have-run takes them), %" PRIu64
 			 " were rejected; campaign %s was not created",
 			 s->source_name, s->total.filtered, s->total.may_have_run, s->total.rejected, s->campaign.name);
 	else

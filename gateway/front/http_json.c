@@ -798,6 +798,7 @@ static json_t *out_created(const struct api_created *c)
 		return o;
 	}
 	set_s(o, "name", c->name);
+	set_s(o, "profile", c->profile);
 	set_n(o, "id", c->campaign);
 	if (c->session)
 		set_s(o, "session", c->session);

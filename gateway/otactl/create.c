@@ -1,4 +1,4 @@
-/* create.c - campaign create: the list is sent, checked line by line, and becomes a campaign with its rules.
+/* create.c - campaign create and retry: a list, or the cards of an ended campaign, become a campaign with its rules.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
 #include <inttypes.h>
@@ -31,6 +31,12 @@ static void print_link(const json_t *l)
 	       json_is_object(submit) ? brief(took, sizeof(took), js_real(submit, "median_ms") / 1000) :
 					"(no measurement yet)");
 }
+
+/* What is to be made, of a list or (retry_of not "") of the cards of an ended campaign. */
+struct making {
+	const char *name, *retry_of;
+	bool dry_run, strict;
+};
 
 /* The figures, then what follows from them. */
 static void print_estimate(const json_t *e, uint64_t cards)
@@ -76,11 +82,12 @@ static void create_print(const struct ctl *c, const struct ctl_upload *u, const 
 	const char *state = js_text(totals, "state");
 
 	if (c->format == CTL_JSON) {
-		json_t *v = json_pack("{s:s,s:s,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:O,s:O?}", "name", name, "profile",
+		json_t *v = json_pack("{s:s,s:s,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:O,s:O?}", "name", name, "profile",
 				      profile, "dry_run", dry_run, "state", state, "accepted", (json_int_t)u->accepted,
 				      "packets", (json_int_t)u->packets, "sms_parts", (json_int_t)u->sms_parts,
-				      "filtered", (json_int_t)u->filtered, "rejected", (json_int_t)u->rejected,
-				      "rejects", u->kept, "estimate", json_object_get(totals, "estimate"));
+				      "filtered", (json_int_t)u->filtered, "may_have_run", (json_int_t)u->may_have_run,
+				      "rejected", (json_int_t)u->rejected, "rejects", u->kept, "estimate",
+				      json_object_get(totals, "estimate"));
 
 		ctl_print_json(v);
 		json_decref(v);
@@ -96,7 +103,11 @@ static void create_print(const struct ctl *c, const struct ctl_upload *u, const 
 		printf("packets     %" PRIu64 "\n", u->packets);
 		printf("SMS parts   %" PRIu64 "  when every first attempt arrives\n", u->sms_parts);
 		if (u->filtered)
-			printf("filtered    %" PRIu64 " lines\n", u->filtered);
+			printf("filtered    %" PRIu64 "\n", u->filtered);
+		if (u->may_have_run)
+			printf("left out    %" PRIu64
+			       "  whose command may have run, and nobody knows: --may-have-run takes them\n",
+			       u->may_have_run);
 		printf("rejected    %" PRIu64 " lines\n", u->rejected);
 		if (dry_run)
 			print_estimate(json_object_get(totals, "estimate"), u->accepted);
@@ -117,7 +128,30 @@ static void create_undo(struct ctl *c, const char *name)
 			  name, name);
 }
 
-static int create_fill(struct ctl *c, struct ctl_upload *u, const struct ctl_args *a, const char *session,
+/* A retry: the gateway looks at the old campaign page by page, as often as it is asked to. */
+static int take_pages(struct ctl *c, struct ctl_upload *u)
+{
+	char path[CTL_PATH_MAX + 96];
+	uint64_t first = 1;
+	bool end = false;
+
+	while (!end) {
+		json_t *answer;
+		int rc;
+
+		snprintf(path, sizeof(path), "%s?first=%" PRIu64 "%s", u->path, first, u->query);
+		rc = ctl_call(c, "POST", path, "text/csv", NULL, 0, &answer);
+		if (rc)
+			return rc;
+		ctl_upload_take(u, answer);
+		end = js_true(answer, "end") || js_count(answer, "next") <= first;
+		first = js_count(answer, "next");
+		json_decref(answer);
+	}
+	return CTL_OK;
+}
+
+static int create_fill(struct ctl *c, struct ctl_upload *u, const struct making *m, const char *session,
 		       json_t **totals)
 {
 	char path[CTL_PATH_MAX + 80], base[CTL_PATH_MAX], query[80] = "";
@@ -125,18 +159,18 @@ static int create_fill(struct ctl *c, struct ctl_upload *u, const struct ctl_arg
 
 	if (*session)
 		snprintf(query, sizeof(query), "&session=%s", session);
-	ctl_path(u->path, "campaigns", a->pos[0], "lines", (char *)NULL);
+	ctl_path(u->path, "campaigns", m->name, "lines", (char *)NULL);
 	u->query = query;
-	rc = ctl_upload(u);
+	rc = *m->retry_of ? take_pages(c, u) : ctl_upload(u);
 	u->query = "";
 	ctl_upload_done(u);
 	if (rc)
 		return rc;
-	if (u->rejected && !*session && ctl_arg(a, "strict", 0)) {
+	if (u->rejected && !*session && m->strict) {
 		ctl_error("%s: %" PRIu64 " lines rejected and --strict given", u->file, u->rejected);
 		return CTL_REFUSED;
 	}
-	ctl_path(base, "campaigns", a->pos[0], "finish", (char *)NULL);
+	ctl_path(base, "campaigns", m->name, "finish", (char *)NULL);
 	snprintf(path, sizeof(path), "%s%s%s", base, *session ? "?session=" : "", session);
 	return ctl_call(c, "POST", path, "application/json", NULL, 0, totals);
 }
@@ -171,50 +205,86 @@ static const char *given(const struct ctl_args *a, const char *option)
 	return value ? value : "";
 }
 
-static int create_run(struct ctl *c, struct ctl_upload *u, const struct ctl_args *a)
+static json_t *request(const struct making *m, const struct ctl_args *a, const char *rules)
 {
-	const char *name = a->pos[0], *profile = ctl_arg(a, "profile", 0);
-	bool dry_run = ctl_arg(a, "dry-run", 0);
+	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:b}", "name", m->name, "rules", rules, "filter", given(a, "filter"),
+			      "range", given(a, "range"), "dry_run", m->dry_run);
+
+	if (*given(a, "profile"))
+		json_object_set_new(o, "profile", json_string(given(a, "profile")));
+	if (!*m->retry_of)
+		return o;
+	json_object_set_new(o, "retry_of", json_string(m->retry_of));
+	json_object_set_new(o, "only", json_string(given(a, "only")));
+	json_object_set_new(o, "class", json_string(given(a, "class")));
+	json_object_set_new(o, "may_have_run", json_boolean(ctl_arg(a, "may-have-run", 0)));
+	return o;
+}
+
+static int create_run(struct ctl *c, struct ctl_upload *u, const struct making *m, const struct ctl_args *a)
+{
 	json_t *made, *totals = NULL;
-	char path[CTL_PATH_MAX], *rules;
+	char path[CTL_PATH_MAX], *rules = rules_text(a);
 	int rc;
 
-	ctl_path(path, "campaigns", (char *)NULL);
-	rules = rules_text(a);
 	if (!rules)
 		return CTL_USAGE;
-	rc = ctl_post_json(c, path,
-			   json_pack("{s:s,s:s,s:s,s:s,s:s,s:b}", "name", name, "profile", profile, "rules", rules,
-				     "filter", given(a, "filter"), "range", given(a, "range"), "dry_run", dry_run),
-			   &made);
+	ctl_path(path, "campaigns", (char *)NULL);
+	rc = ctl_post_json(c, path, request(m, a, rules), &made);
 	free(rules);
 	if (rc)
 		return rc;
-	rc = create_fill(c, u, a, js_text(made, "session"), &totals);
-	if (rc && !dry_run)
-		create_undo(c, name);
+	rc = create_fill(c, u, m, js_text(made, "session"), &totals);
+	if (rc && !m->dry_run)
+		create_undo(c, m->name);
 	if (!rc)
-		create_print(c, u, name, profile, totals, dry_run);
+		create_print(c, u, m->name, *given(a, "profile") ? given(a, "profile") : js_text(made, "profile"),
+			     totals, m->dry_run);
 	json_decref(totals);
 	json_decref(made);
 	return rc;
 }
 
+static int make(struct ctl *c, struct ctl_upload *u, const struct making *m, const struct ctl_args *a)
+{
+	int rc;
+
+	if (!ctl_rejects_open(u, a))
+		return CTL_USAGE;
+	u->kept = json_array();
+	rc = create_run(c, u, m, a);
+	if (u->rejects && fclose(u->rejects))
+		ctl_error("cannot write %s", ctl_arg(a, "rejects", 0));
+	json_decref(u->kept);
+	return rc ? rc : u->rejected ? CTL_PARTIAL : CTL_OK;
+}
+
 int cmd_campaign_create(struct ctl *c, const struct ctl_args *a)
 {
 	struct ctl_upload u = { .c = c, .file = ctl_arg(a, "imsi-list", 0), .label = "reading list" };
-	int rc;
+	const struct making m = { .name = a->pos[0],
+				  .retry_of = "",
+				  .dry_run = ctl_arg(a, "dry-run", 0),
+				  .strict = ctl_arg(a, "strict", 0) };
 
 	if (!u.file || !ctl_arg(a, "profile", 0)) {
 		ctl_error("campaign create needs --imsi-list FILE and --profile NAME");
 		return CTL_USAGE;
 	}
-	if (!ctl_rejects_open(&u, a))
+	return make(c, &u, &m, a);
+}
+
+int cmd_campaign_retry(struct ctl *c, const struct ctl_args *a)
+{
+	struct ctl_upload u = { .c = c, .file = a->pos[0] };
+	const struct making m = { .name = ctl_arg(a, "as", 0),
+				  .retry_of = a->pos[0],
+				  .dry_run = ctl_arg(a, "dry-run", 0),
+				  .strict = ctl_arg(a, "strict", 0) };
+
+	if (!m.name || !*m.retry_of) {
+		ctl_error("campaign retry needs the name of the ended campaign and --as NEWNAME");
 		return CTL_USAGE;
-	u.kept = json_array();
-	rc = create_run(c, &u, a);
-	if (u.rejects && fclose(u.rejects))
-		ctl_error("cannot write %s", ctl_arg(a, "rejects", 0));
-	json_decref(u.kept);
-	return rc ? rc : u.rejected ? CTL_PARTIAL : CTL_OK;
+	}
+	return make(c, &u, &m, a);
 }

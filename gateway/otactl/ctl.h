@@ -137,11 +137,13 @@ struct ctl_upload {
 	const char *query;	 /* "" or "&session=dr1" */
 	const char *label;	 /* of the progress bar */
 	FILE *rejects;		 /* --rejects, or NULL */
-	uint64_t accepted, unchanged, filtered, packets, sms_parts, rejected, lines;
+	uint64_t accepted, unchanged, filtered, may_have_run, packets, sms_parts, rejected, lines;
 	json_t *kept; /* the first CTL_REJECTS_KEPT rejected lines */
 };
 /* Streams the whole file; totals are added up in u.  CTL_OK also when lines were rejected. */
 int ctl_upload(struct ctl_upload *u);
+/* Adds one answer to the totals and shows its rejected lines. */
+void ctl_upload_take(struct ctl_upload *u, const json_t *answer);
 /* "... and N more" after the last rejected line shown. */
 void ctl_upload_done(struct ctl_upload *u);
 /* Opens --rejects FILE when given; false after a message. */
@@ -152,6 +154,7 @@ int cmd_card_import(struct ctl *c, const struct ctl_args *a);
 int cmd_card_list(struct ctl *c, const struct ctl_args *a);
 int cmd_card_show(struct ctl *c, const struct ctl_args *a);
 int cmd_campaign_create(struct ctl *c, const struct ctl_args *a);
+int cmd_campaign_retry(struct ctl *c, const struct ctl_args *a);
 int cmd_campaign_start(struct ctl *c, const struct ctl_args *a);
 int cmd_campaign_pause(struct ctl *c, const struct ctl_args *a);
 int cmd_campaign_cancel(struct ctl *c, const struct ctl_args *a);

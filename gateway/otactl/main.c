@@ -29,6 +29,21 @@ static const struct ctl_option import_options[] = {
 	{ "rejects", 0, "FILE", "write all rejected lines there, as CSV line,reason" },
 	{ NULL },
 };
+/* Of every command that makes a campaign: each is a rule (core/rules.h). */
+/* clang-format off */
+#define RULE_OPTIONS \
+	{ "canary", 0, "N,N,P%", \
+	  "start with groups of so many cards, or percent of them (at most 4); the next one\n" \
+	  "begins when every card of those before has ended" }, \
+	{ "hold", 0, "TIME", "... or so long after its last card was started: 2h" }, \
+	{ "abort", 0, "'WHAT>N[%]'", \
+	  "stop by itself at more (>=: at least) so many cards: failed, expired, quarantined,\n" \
+	  "por-NN (a PoR status), class-NAME (an obstacle); repeat for more" }, \
+	{ "window", 0, "'HH:MM-HH:MM ZONE'", \
+	  "send between these times only; ZONE is utc, +HH:MM, or device (of each card)" }, \
+	{ "deadline", 0, "TIME|DATE", "nothing is sent after: 21d from the start, or 2026-12-24T22:00Z" }, \
+	{ "priority", 0, "CLASS", "rollback, confirm, campaign (as it is otherwise) or probe" }
+/* clang-format on */
 static const struct ctl_option create_options[] = {
 	{ "imsi-list", 'i', "FILE", "CSV with the columns ICCID,IMSI[,MSISDN]; - reads standard input" },
 	{ "profile", 'p', "NAME", "card profile" },
@@ -37,23 +52,28 @@ static const struct ctl_option create_options[] = {
 	{ "filter", 0, "'TERM and TERM'",
 	  "of the list only cards of which all of this holds: lastseen<30d (or =never), iccid=8988*,\n"
 	  "imsi=, msisdn=, kvn=1, alg=aes128; also != and, for lastseen, < <= > >=" },
-	{ "canary", 0, "N,N,P%",
-	  "start with groups of so many cards, or percent of them (at most 4); the next one\n"
-	  "begins when every card of those before has ended" },
-	{ "hold", 0, "TIME", "... or so long after its last card was started: 2h" },
-	{ "abort", 0, "'WHAT>N[%]'",
-	  "stop by itself at more (>=: at least) so many cards: failed, expired, quarantined,\n"
-	  "por-NN (a PoR status), class-NAME (an obstacle); repeat for more" },
-	{ "window", 0, "'HH:MM-HH:MM ZONE'",
-	  "send between these times only; ZONE is utc, +HH:MM, or device (of each card)" },
-	{ "deadline", 0, "TIME|DATE", "nothing is sent after: 21d from the start, or 2026-12-24T22:00Z" },
-	{ "priority", 0, "CLASS", "rollback, confirm, campaign (as it is otherwise) or probe" },
+	RULE_OPTIONS,
 	{ "strict", 0, NULL, "create nothing when any line is rejected" },
 	{ "rejects", 0, "FILE", "write all rejected lines there, as CSV line,reason" },
 	{ NULL },
 };
 static const struct ctl_option exchange_options[] = {
 	{ "party", 0, "FILE", "the sender's party file: tells whether that party signed it" },
+	{ NULL },
+};
+static const struct ctl_option retry_options[] = {
+	{ "as", 0, "NEWNAME", "name of the new campaign" },
+	{ "only", 0, "OUTCOME,OUTCOME",
+	  "failed (FAILED and EXPIRED; as it is otherwise), expired, cancelled, quarantined or all" },
+	{ "class", 0, "CLASS,CLASS", "only with these obstacles: ABSENT, MEM, ... (otherwise any)" },
+	{ "may-have-run", 0, NULL, "also cards whose command may have run while nobody knows" },
+	{ "profile", 'p', "NAME", "card profile (otherwise the old campaign's)" },
+	{ "dry-run", 'n', NULL, "tell what would be sent, keep nothing" },
+	{ "range", 0, "FROM..TO", "of these only cards with these ICCIDs, or first digits of ICCIDs" },
+	{ "filter", 0, "'TERM and TERM'", "of these only cards of which all of this holds, as with create" },
+	RULE_OPTIONS,
+	{ "strict", 0, NULL, "create nothing when any card is rejected" },
+	{ "rejects", 0, "FILE", "write all rejected cards there, as CSV line,reason" },
 	{ NULL },
 };
 static const struct ctl_option watch_options[] = {
@@ -116,6 +136,12 @@ static const struct command commands[] = {
 	  "Nothing is sent before 'campaign start'.  --dry-run shows cards, packets, short messages and rejected "
 	  "lines.",
 	  create_options, cmd_campaign_create },
+	{ "campaign", "retry", "NAME", 1, "make a campaign from cards of an ended one",
+	  "The cards keep the new numbers that they were promised.  Rules are given anew.  A card that a later "
+	  "campaign "
+	  "has had is\n"
+	  "rejected; 'line' is its place in the old report.",
+	  retry_options, cmd_campaign_retry },
 	{ "campaign", "start", "NAME", 1, "start it, or go on after a pause", NULL, no_options, cmd_campaign_start },
 	{ "campaign", "pause", "NAME", 1, "send nothing new; answers are still taken", NULL, no_options,
 	  cmd_campaign_pause },

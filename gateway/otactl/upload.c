@@ -142,7 +142,7 @@ static void take_reject(struct ctl_upload *u, json_t *r)
 		json_array_append(u->kept, r);
 }
 
-static void take_answer(struct ctl_upload *u, const json_t *answer)
+void ctl_upload_take(struct ctl_upload *u, const json_t *answer)
 {
 	size_t i;
 	json_t *r;
@@ -150,6 +150,7 @@ static void take_answer(struct ctl_upload *u, const json_t *answer)
 	u->accepted += js_count(answer, "accepted");
 	u->unchanged += js_count(answer, "unchanged");
 	u->filtered += js_count(answer, "filtered");
+	u->may_have_run += js_count(answer, "may_have_run");
 	u->packets += js_count(answer, "packets");
 	u->sms_parts += js_count(answer, "sms_parts");
 	json_array_foreach(json_object_get(answer, "rejected"), i, r)
@@ -204,7 +205,7 @@ static int send_chunk(struct ctl_upload *u, struct source *s)
 		return rc;
 	}
 	u->lines += lines;
-	take_answer(u, answer);
+	ctl_upload_take(u, answer);
 	json_decref(answer);
 	progress(u, s);
 	return CTL_OK;

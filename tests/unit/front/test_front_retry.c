@@ -178,7 +178,7 @@ static void test_numbers_and_later_campaigns(void **state)
 	assert_string_equal(front_error(f), "empty-campaign");
 	assert_non_null(strstr(f->text,
 			       "no card of campaign a is to be retried: 8 have another outcome or class, 0 may "
-			       "have run their command (they are taken when that is allowed), 2 were rejected"));
+			       "have run their command (may-have-run takes them), 2 were rejected"));
 	/* nor when b has ended: who wants it again retries b */
 	ended(11, second, 2, row_of("b", CAMPAIGN_DONE));
 	assert_int_equal(retry("a", "c", "failed", "ABSENT", true, false), 200);

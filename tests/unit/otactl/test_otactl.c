@@ -466,7 +466,7 @@ static void dry_run_estimates(void **state)
 			 0);
 	assert_body(0, "filter", "\"lastseen<30d\"");
 	assert_body(0, "range", "\"1..2\"");
-	assert_has(out, "filtered    3 lines\n");
+	assert_has(out, "filtered    3\n");
 	assert_has(out, "cost        617.25 EUR  at 0.05 a short message");
 	assert_has(out, "  link      sim: throughput 40.0/s, window 40, a submit takes 0.220 s\n");
 	assert_has(out, "  link      b (down): throughput unlimited, window 1, a submit takes (no measurement yet)\n");
@@ -483,6 +483,44 @@ static void dry_run_estimates(void **state)
 	assert_null(strstr(out, "sending"));
 	assert_null(strstr(out, "window"));
 	done(6);
+}
+
+/* The pages of the old campaign are asked for until the end; what is left out is said. */
+static void retry_of_a_campaign(void **state)
+{
+	SERVE({ 200, "{\"name\":\"b\",\"profile\":\"usim-rfm\",\"id\":4}" },
+	      { 200, "{\"accepted\":2,\"filtered\":5,\"may_have_run\":1,\"rejected\":[],\"next\":1001,\"end\":false}" },
+	      { 200,
+		"{\"accepted\":1,\"may_have_run\":2,\"rejected\":[{\"line\":1007,\"reason\":\"later\"}],\"next\":1010,"
+		"\"end\":true}" },
+	      { 200, "{\"state\":\"READY\"}" }, { 200, "{\"name\":\"b\",\"id\":0,\"session\":\"dr1\"}" },
+	      { 200, "{\"accepted\":0,\"rejected\":[],\"next\":1}" }, /* not a word of the end: no second page */
+	      { 200, "{}" });
+
+	assert_int_equal(run("campaign", "retry", "a", "--only", "failed", "--class", "ABSENT", "--as", "b",
+			     "--deadline", "3d", NULL),
+			 3);
+	assert_body(0, "name", "\"b\"");
+	assert_body(0, "retry_of", "\"a\"");
+	assert_body(0, "only", "\"failed\"");
+	assert_body(0, "class", "\"ABSENT\"");
+	assert_body(0, "may_have_run", "false");
+	assert_body(0, "rules", "\"deadline 3d\"");
+	assert_request(1, "POST /api/v1/campaigns/b/lines?first=1");
+	assert_request(2, "POST /api/v1/campaigns/b/lines?first=1001");
+	assert_request(3, "POST /api/v1/campaigns/b/finish");
+	assert_has(out, "profile     usim-rfm\n");
+	assert_has(out, "cards       3\n");
+	assert_has(out, "filtered    5\n");
+	assert_has(out, "left out    3  whose command may have run, and nobody knows: --may-have-run takes them\n");
+	assert_has(err, "a: line 1007: later");
+	assert_int_equal(run("campaign", "retry", "a", "--as", "b", "--may-have-run", "-p", "p", "-n", NULL), 0);
+	assert_body(4, "may_have_run", "true");
+	assert_body(4, "profile", "\"p\"");
+	assert_request(5, "POST /api/v1/campaigns/b/lines?first=1&session=dr1");
+	assert_int_equal(run("campaign", "retry", "a", NULL), 1);
+	assert_has(err, "--as NEWNAME");
+	done(7);
 }
 
 /* Options that are rules go as one text, in one order; a stop, the canary and the window are shown. */
@@ -906,6 +944,7 @@ int main(void)
 		cmocka_unit_test(interrupted_import_says_where),
 		cmocka_unit_test(create_and_dry_run),
 		cmocka_unit_test(dry_run_estimates),
+		cmocka_unit_test(retry_of_a_campaign),
 		cmocka_unit_test(rules_of_a_campaign),
 		cmocka_unit_test(failed_create_leaves_nothing),
 		cmocka_unit_test(create_dropped_by_the_gateway),
