@@ -223,6 +223,20 @@ void bed_verb(struct bed *b, uint64_t campaign, enum gw_campaign_verb v)
 	bed_turn(b);
 }
 
+void bed_link(struct bed *b, unsigned link, bool up)
+{
+	link_event(b, link, up ? LINK_EV_UP : LINK_EV_DOWN);
+	bed_turn(b);
+}
+
+void bed_order(struct bed *b, unsigned link, enum link_order order)
+{
+	const struct gw_event ev = { .kind = GW_EV_ORDER, .link = link, .verb = (uint8_t)order, .request = 1 };
+
+	assert_int_equal(gw_post(b->gw, &ev), 0);
+	bed_turn(b);
+}
+
 uint64_t bed_campaign_with(struct bed *b, unsigned cards, unsigned kvn, const char *lines, bool new_msisdn, bool run)
 {
 	struct store_batch *batch = store_batch_new();

@@ -71,6 +71,10 @@ uint64_t bed_campaign_with(struct bed *b, unsigned cards, unsigned kvn, const ch
 void bed_verb(struct bed *b, uint64_t campaign, enum gw_campaign_verb v);
 void bed_new_imsi(uint64_t campaign, unsigned card, char imsi[IMSI_DIGITS_MAX + 1]);
 
+/* A link loses or gets its connection; an operator's order to it. */
+void bed_link(struct bed *b, unsigned link, bool up);
+void bed_order(struct bed *b, unsigned link, enum link_order order);
+
 /* Turns store and core until nothing moves at this time. */
 void bed_turn(struct bed *b);
 /* Lets time pass, due time by due time. */
