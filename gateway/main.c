@@ -280,6 +280,7 @@ static int make_core(struct parts *p, char *err)
 	struct api_deps with_gw = ad;
 
 	p->cfg.gw.link_names = p->link_name;
+	p->cfg.gw.routes = p->cfg.route;
 	p->gw = gw_new(&p->cfg.gw, &deps);
 	if (!p->gw) {
 		snprintf(err, ERR_MAX, "out of memory for the limits in the config");

@@ -457,11 +457,14 @@ const struct config_setting config_setting[] = {
 	  "How the SMSC is told which card is meant\nBy MSISDN\nBy IMSI (OsmoMSC: npi 6)\n", set_choice, get_choice,
 	  GW(gw.address_by_imsi) },
 	{ CONF_OTAGW, "prepared-max <64-1000000>",
-	  "Commands that stand ready ahead of each link's window; about two seconds of what it takes\nNumber\n",
+	  "Commands that stand ready ahead of the links of each route; about two seconds of what they take\nNumber\n",
 	  set_number, get_number, GW(gw.limits.prepared_max), PREPARED_MIN, 1000000 },
 	{ CONF_OTAGW, "sms-price AMOUNT CURRENCY",
 	  "What one short message costs: campaign create --dry-run counts with it\n0.05\nAs it is to be shown: EUR\n",
 	  set_price, get_price },
+	{ CONF_OTAGW, "failover-after DURATION",
+	  "A link that is down so long is not waited for: the next one of its routes takes over\nTime, 10s\n", set_time,
+	  get_time, GW(gw.failover_ms), 0, HOUR_MS },
 	{ CONF_OTAGW, "log-level (error|warning|notice|info|debug)",
 	  "What is written to the log\nFailures only\nand what a person should look at\nand what happened "
 	  "(default)\nand more of it\nand all of it\n",
@@ -538,6 +541,15 @@ const struct config_setting config_setting[] = {
 	{ CONF_LINK, "reconnect-max DURATION", "Longest such delay\nTime, 60s\n", set_time, get_time,
 	  LINK(reconnect_max_ms), 10, HOUR_MS },
 
+	{ CONF_ROUTE, "match .WHAT",
+	  "Which cards take this route; of several lines any one will do, the first route that fits is a card's\n"
+	  "imsi-prefix DIGITS, msisdn-prefix DIGITS, profile NAME, or all\n",
+	  config_set_match, get_nothing },
+	{ CONF_ROUTE, "via .LINKS",
+	  "Links in the order of fail-over: a b; with + between two that share: a+b c\nNames of smsc-link nodes "
+	  "above\n",
+	  config_set_via, config_get_via },
+
 	{ CONF_RETRY, "preset (demo|default)",
 	  "All of this node at once; lines after it change single values\nFor the simulator\nFor networks\n",
 	  set_preset, get_nothing },
@@ -574,7 +586,7 @@ const size_t config_settings = ARRAY_SIZE(config_setting);
 
 /* ----------------------------------------------------------------------------------------------- explain */
 
-static const char *const top_words[] = { "otagw", "keystore", "smsc-link", "retry" };
+static const char *const top_words[] = { "otagw", "keystore", "smsc-link", "route", "retry" };
 
 size_t config_keyword(const char *syntax, char *out, size_t cap)
 {
@@ -634,6 +646,13 @@ static void explain_rest(const struct config_setting *s, char words[CONFIG_WORDS
 	size_t want = config_words(s->syntax, form) - 1;
 	int argc = 0;
 
+	if (s->node == CONF_ROUTE && n < 2) {
+		snprintf(why, cap, "\"%s\" wants more: %s", words[0],
+			 s->set == config_set_via ?
+				 "via LINK LINK ..., in the order of fail-over, + between two that share" :
+				 "match imsi-prefix DIGITS, msisdn-prefix DIGITS, profile NAME, or all");
+		return;
+	}
 	if (n - 1 < want) {
 		snprintf(why, cap, "\"%s\" wants more: %s", words[0], s->syntax);
 		return;
@@ -685,7 +704,8 @@ static int node_of_word(const char *word, enum config_node *node)
 
 void config_explain(enum config_node node, const char *line, char *why, size_t cap)
 {
-	static const char *const node_name[_CONF_NODES] = { "the top", "otagw", "keystore", "smsc-link NAME", "retry" };
+	static const char *const node_name[_CONF_NODES] = { "the top",	      "otagw",	    "keystore",
+							    "smsc-link NAME", "route NAME", "retry" };
 	char words[CONFIG_WORDS_MAX][64] = { "" };
 	const char *list[64], *near;
 	size_t n = config_words(line, words), n_list;
@@ -704,8 +724,8 @@ void config_explain(enum config_node node, const char *line, char *why, size_t c
 			return;
 		}
 	}
-	if (node == CONF_TOP && !strcmp(words[0], "smsc-link")) {
-		snprintf(why, cap, "the line is: smsc-link NAME");
+	if (node == CONF_TOP && (!strcmp(words[0], "smsc-link") || !strcmp(words[0], "route"))) {
+		snprintf(why, cap, "the line is: %s NAME", words[0]);
 		return;
 	}
 	n_list = config_keywords(node, list, ARRAY_SIZE(list));
@@ -752,6 +772,8 @@ int config_check(struct otagw_config *c, char *why, size_t cap)
 		if (config_check_link(&c->link[i], why, cap))
 			return -1;
 	}
+	if (config_routes_check(c, why, cap))
+		return -1;
 	if (c->gw.retry.max_ms < c->gw.retry.first_ms) {
 		snprintf(why, cap, "retry: max is shorter than first");
 		return -1;
@@ -769,6 +791,7 @@ void config_default(struct otagw_config *c)
 	c->log_level = 5;
 	gw_cfg_default(&c->gw);
 	link_now = 0;
+	config_route_at(0);
 }
 
 void config_wipe(struct otagw_config *c)

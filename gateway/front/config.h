@@ -67,9 +67,11 @@ struct otagw_config {
 	int log_level;		/* as syslog: 3 error .. 7 debug */
 	enum ks_kek_source kek; /* KS_KEK_FILE, KS_KEK_PASSPHRASE */
 	char kek_path[CONFIG_PATH_MAX];
-	struct gw_cfg gw; /* limits, retry, src, address_by_imsi, pid, dcs, n_links */
+	struct gw_cfg gw; /* limits, retry, src, address_by_imsi, pid, dcs, n_links, n_routes */
 	unsigned n_links;
 	struct config_link link[CONFIG_LINKS_MAX];
+	unsigned n_routes;
+	struct route route[ROUTES_MAX];
 };
 
 void config_default(struct otagw_config *c);

@@ -12,7 +12,7 @@
 #define CONFIG_WORDS_MAX 8
 #define CONFIG_VALUE_MAX (CONFIG_PATH_MAX + 32)
 
-enum config_node { CONF_TOP, CONF_OTAGW, CONF_KEYSTORE, CONF_LINK, CONF_RETRY, _CONF_NODES };
+enum config_node { CONF_TOP, CONF_OTAGW, CONF_KEYSTORE, CONF_LINK, CONF_ROUTE, CONF_RETRY, _CONF_NODES };
 
 struct config_setting;
 /* Sets from the words after the keyword.  0, or -1 with a sentence that repeats the offending text. */
@@ -47,6 +47,16 @@ struct config_link *config_link_now(const struct otagw_config *c);
 void config_link_at(unsigned i);
 /* What is missing in it, or does not fit together. */
 int config_check_link(const struct config_link *l, char *why, size_t cap);
+
+/* config_route.c: the same of routes. */
+int config_route_open(struct otagw_config *c, const char *name, char *err, size_t cap);
+struct route *config_route_now(const struct otagw_config *c);
+void config_route_at(unsigned i);
+config_set_fn config_set_match, config_set_via;
+config_get_fn config_get_via;
+/* The lines "match" of the route that is open, one by one; false: no more. */
+bool config_match_line(const struct otagw_config *c, unsigned i, char *out, size_t cap);
+int config_routes_check(struct otagw_config *c, char *why, size_t cap);
 
 /* A setting of the link that is open was given: presets of its flavour leave it alone. */
 void config_link_given(const struct config_setting *s, struct otagw_config *c);

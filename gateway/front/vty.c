@@ -46,6 +46,8 @@ static int on_setting(struct cmd_element *self, struct vty *vty, int argc, const
 
 	if (s->node == CONF_LINK)
 		config_link_at((unsigned)((struct config_link *)vty->index - me.c->link));
+	if (s->node == CONF_ROUTE)
+		config_route_at((unsigned)((struct route *)vty->index - me.c->route));
 	if (s->set(s, me.c, argv, argc, err, sizeof(err)))
 		return say(vty, err);
 	if (s->node == CONF_LINK)
@@ -73,6 +75,17 @@ DEFUN(cfg_link, cfg_link_cmd, "smsc-link NAME", "A connection to an SMSC\nIts na
 		return say(vty, err);
 	vty->node = NODE(CONF_LINK);
 	vty->index = config_link_now(me.c);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_route, cfg_route_cmd, "route NAME", "Which links cards are reached by\nIts name in logs and status\n")
+{
+	char err[CONFIG_ERR_MAX] = "";
+
+	if (config_route_open(me.c, argv[0], err, sizeof(err)))
+		return say(vty, err);
+	vty->node = NODE(CONF_ROUTE);
+	vty->index = config_route_now(me.c);
 	return CMD_SUCCESS;
 }
 
@@ -132,6 +145,23 @@ static int write_links(struct vty *vty)
 	return 0;
 }
 
+static int write_routes(struct vty *vty)
+{
+	for (unsigned i = 0; i < me.c->n_routes; i++) {
+		char value[CONFIG_VALUE_MAX], line[CONFIG_VALUE_MAX + KEYWORD_MAX + 4];
+
+		config_route_at(i);
+		snprintf(line, sizeof(line), "route %s", me.c->route[i].name);
+		put(vty, line);
+		for (unsigned k = 0; config_match_line(me.c, k, value, sizeof(value)); k++) {
+			snprintf(line, sizeof(line), " match %s", value);
+			put(vty, line);
+		}
+		put_settings(vty, CONF_ROUTE);
+	}
+	return 0;
+}
+
 static int write_retry(struct vty *vty)
 {
 	put(vty, "retry");
@@ -146,6 +176,7 @@ void vty_config_write(struct otagw_config *c, FILE *f)
 	write_otagw(NULL);
 	write_keystore(NULL);
 	write_links(NULL);
+	write_routes(NULL);
 	write_retry(NULL);
 	me.out = NULL;
 }
@@ -155,6 +186,7 @@ void vty_config_write(struct otagw_config *c, FILE *f)
 static struct cmd_node node_otagw = { NODE(CONF_OTAGW), "%s(config-otagw)# ", 1 };
 static struct cmd_node node_keystore = { NODE(CONF_KEYSTORE), "%s(config-keystore)# ", 1 };
 static struct cmd_node node_link = { NODE(CONF_LINK), "%s(config-smsc-link)# ", 1 };
+static struct cmd_node node_route = { NODE(CONF_ROUTE), "%s(config-route)# ", 1 };
 static struct cmd_node node_retry = { NODE(CONF_RETRY), "%s(config-retry)# ", 1 };
 
 int vty_config_init(struct otagw_config *c)
@@ -176,10 +208,12 @@ int vty_config_init(struct otagw_config *c)
 	install_element(CONFIG_NODE, &cfg_otagw_cmd);
 	install_element(CONFIG_NODE, &cfg_keystore_cmd);
 	install_element(CONFIG_NODE, &cfg_link_cmd);
+	install_element(CONFIG_NODE, &cfg_route_cmd);
 	install_element(CONFIG_NODE, &cfg_retry_cmd);
 	install_node(&node_otagw, write_otagw);
 	install_node(&node_keystore, write_keystore);
 	install_node(&node_link, write_links);
+	install_node(&node_route, write_routes);
 	install_node(&node_retry, write_retry);
 	for (size_t i = 0; i < config_settings; i++) {
 		cmd[i].s = &config_setting[i];

@@ -219,6 +219,116 @@ static void test_bad(void **state)
 	}
 }
 
+static const char links[] =
+	"throughput 40\nsmsc-link b\n remote-ip ::1\n system-id O\n password-file @PW@\n throughput 1\n"
+	"smsc-link c.d\n remote-ip ::1\n system-id O\n password-file @PW@\n throughput 1\n window 900\n";
+
+/* The lines of routes, behind three links (lines 10 to 26). */
+static int reads_routes(struct otagw_config *c, const char *lines, char err[CONFIG_ERR_MAX])
+{
+	char to[2048];
+
+	snprintf(to, sizeof(to), "%s%s", links, lines);
+	return reads(c, "throughput 40\n", to, err);
+}
+
+static void test_routes(void **state)
+{
+	static struct otagw_config c;
+	static const struct {
+		const char *via;
+		unsigned n;
+		uint8_t link[3], rank[3];
+	} rows[] = {
+		{ "a", 1, { 0 }, { 0 } },
+		{ "b a", 2, { 1, 0 }, { 0, 1 } },
+		{ "b, a, c.d", 3, { 1, 0, 2 }, { 0, 1, 2 } },
+		{ "b,a,c.d", 3, { 1, 0, 2 }, { 0, 1, 2 } },
+		{ "a+b c.d", 3, { 0, 1, 2 }, { 0, 0, 1 } },
+		{ "a + b, c.d", 3, { 0, 1, 2 }, { 0, 0, 1 } },
+		{ "a b+ c.d", 3, { 0, 1, 2 }, { 0, 1, 1 } },
+		{ "c.d +a+ b", 3, { 2, 0, 1 }, { 0, 0, 0 } },
+	};
+	char err[CONFIG_ERR_MAX], lines[256], written[16384];
+	FILE *f;
+
+	assert_int_equal(reads_routes(&c, "", err), 0);
+	assert_int_equal(c.gw.n_routes, 0);
+	assert_int_equal(c.gw.failover_ms, ROUTE_FAILOVER_MS);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(lines, sizeof(lines), "route r\n match all\n via %s\n", rows[i].via);
+		if (reads_routes(&c, lines, err))
+			fail_msg("via %s: %s", rows[i].via, err);
+		assert_int_equal(c.gw.n_routes, 1);
+		assert_int_equal(c.route[0].n_links, rows[i].n);
+		for (unsigned k = 0; k < rows[i].n; k++) {
+			assert_int_equal(c.route[0].via[k].link, rows[i].link[k]);
+			assert_int_equal(c.route[0].via[k].rank, rows[i].rank[k]);
+		}
+	}
+	/* room for all windows at once, so that a link that answers nothing takes nobody's place */
+	assert_int_equal(c.gw.limits.outcomes_max, 4096);
+	assert_int_equal(reads_routes(&c,
+				      "route de\n match imsi-prefix 26201\n match imsi-prefix 26202\n via a b\n"
+				      "route sja2\n match profile sja2\n match msisdn-prefix +43\n via b+c.d\n"
+				      "route rest\n match all\n via c.d\n",
+				      err),
+			 0);
+	assert_int_equal(c.gw.n_routes, 3);
+	assert_int_equal(c.route[1].match[1].by, ROUTE_MSISDN);
+	assert_string_equal(c.route[1].match[1].value, "43");
+	/* what is written is what was read */
+	f = fmemopen(written, sizeof(written), "w");
+	assert_non_null(f);
+	vty_config_write(&c, f);
+	fclose(f);
+	assert_non_null(strstr(written, "route de\n match imsi-prefix 26201\n match imsi-prefix 26202\n via a b\n"
+					"route sja2\n match profile sja2\n match msisdn-prefix 43\n via b+c.d\n"
+					"route rest\n match all\n via c.d\n"));
+}
+
+static void test_bad_routes(void **state)
+{
+	static struct otagw_config c;
+	static const struct {
+		const char *lines, *line, *want;
+	} bad[] = {
+		{ "route r\n match all\n via a x\n", ":29: ", "there is no smsc-link \"x\"" },
+		{ "route r\n match all\n via c.b\n", ":29: ", "did you mean \"c.d\"?" },
+		{ "route r\n match all\n via a b a\n", ":29: ", "smsc-link a stands twice" },
+		{ "route r\n match all\n via a +\n", ":29: ", "a link is missing beside the +" },
+		{ "route r\n match all\n via + a\n", ":29: ", "a link is missing beside the +" },
+		{ "route r\n match all\n via a ++ b\n", ":29: ", "a link is missing beside the +" },
+		{ "route r\n match all\n via ,\n", ":29: ", "a link is missing behind via" },
+		{ "route r\n match all\n via\n", ":29: ", "\"via\" wants more: via LINK" },
+		{ "route r\n match\n via a\n", ":28: ", "\"match\" wants more: match imsi-prefix" },
+		{ "route r\n match imsi-prefx 26201\n via a\n", ":28: ", "did you mean \"imsi-prefix\"?" },
+		{ "route r\n match imsi-prefix\n via a\n", ":28: ", "there is no value" },
+		{ "route r\n match imsi-prefix 262 01\n via a\n", ":28: ", "unexpected \"01\"" },
+		{ "route r\n match imsi-prefix 262x\n via a\n", ":28: ", "1 to 15 digits" },
+		{ "route r\n match cards\n via a\n",
+		  ":28: ", "routes match imsi-prefix, msisdn-prefix, profile or all" },
+		{ "route r\n match all\n via a\nroute s\n match profile p\n via b\n",
+		  ":31: ", "never reached: route r above takes all; put this one before it" },
+		{ "route r\n mach all\n via a\n", ":28: ", "did you mean \"match\"?" },
+		{ "route\n", ":27: ", "the line is: route NAME" },
+		{ "route a/b\n", ":27: ", "\"a/b\"" },
+		{ "route r\n match all\n", ": ", "route r: there is no \"via LINK ...\": add it" },
+		{ "route r\n via a\n", ": ", "route r: there is no \"match" },
+		{ "route r\n match profile p\n via a\n", ": ", "add \"route rest\" with \"match all\" behind route r" },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char err[CONFIG_ERR_MAX], place[160];
+
+		if (!reads_routes(&c, bad[i].lines, err))
+			fail_msg("\"%s\" is taken", bad[i].lines);
+		snprintf(place, sizeof(place), "%s%s", cfg_path, bad[i].line);
+		if (strncmp(err, place, strlen(place)) || !strstr(err, bad[i].want))
+			fail_msg("\"%s\": %s", bad[i].lines, err);
+	}
+}
+
 /* An operator's own error table: read with the config, its flavours may be used, its faults are told with file and line. */
 static void test_error_table(void **state)
 {
@@ -478,9 +588,10 @@ static void test_examples(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	 cmocka_unit_test(test_bad),	     cmocka_unit_test(test_passwords),
-		cmocka_unit_test(test_cut),	 cmocka_unit_test(test_write),	     cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_examples), cmocka_unit_test(test_error_table), cmocka_unit_test(test_presets),
+		cmocka_unit_test(test_good),	    cmocka_unit_test(test_routes),    cmocka_unit_test(test_bad_routes),
+		cmocka_unit_test(test_bad),	    cmocka_unit_test(test_passwords), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_write),	    cmocka_unit_test(test_durations), cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_error_table), cmocka_unit_test(test_presets),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
