@@ -247,6 +247,37 @@ static void on_durable(void *ctx, uint64_t batch_no)
 	log_line(p, 3, line);
 }
 
+/* What operators have ordered of the links. */
+static int read_orders(struct parts *p, char *err)
+{
+	struct store_blob *kept = calloc(1, sizeof(*kept));
+	struct store_query q = { .kind = Q_META, .limit = 1, .out = kept };
+	int rc;
+
+	if (!kept) {
+		snprintf(err, ERR_MAX, "out of memory");
+		return -1;
+	}
+	memcpy(q.digits, LINK_ORDERS_KEY, sizeof(LINK_ORDERS_KEY));
+	rc = store_query_wait(p->store, &q);
+	if (rc)
+		snprintf(err, ERR_MAX, "what was ordered of the links cannot be read: %s", store_why_text(rc, q.why));
+	else if (q.n && route_orders_parse((const char *)kept->bytes, kept->len, p->link_name, p->n_links,
+					   p->cfg.gw.link_order))
+		log_line(p, 4, "what was ordered of the links cannot be read in full; see 'otactl smsc list'");
+	free(kept);
+	for (unsigned i = 0; !rc && i < p->n_links; i++) {
+		char line[LINK_NAME_MAX + 80];
+
+		if (p->cfg.gw.link_order[i] == LINK_OPEN)
+			continue;
+		snprintf(line, sizeof(line), "link %s is %s, as it was ordered; 'otactl smsc unblock' ends that",
+			 p->link_name[i], link_order_name(p->cfg.gw.link_order[i]));
+		log_line(p, 5, line);
+	}
+	return rc ? -1 : 0;
+}
+
 static int make_core(struct parts *p, char *err)
 {
 	const struct gw_deps deps = {
@@ -312,7 +343,8 @@ static int build(struct parts *p, char *err)
 	if (!p->errtab)
 		return -1;
 	p->store = store_sqlite_open(&sc, err, ERR_MAX);
-	if (!p->store || open_keystore(p, err) || open_mark(p, err) || make_links(p, err) || make_core(p, err))
+	if (!p->store || open_keystore(p, err) || open_mark(p, err) || make_links(p, err) || read_orders(p, err) ||
+	    make_core(p, err))
 		return -1;
 	config_wipe(&p->cfg);
 	p->shell = shell_new(&(struct shell_parts){

@@ -50,7 +50,7 @@ static void start_links(struct shell *sh)
 	for (unsigned i = 0; i < sh->p.n_links; i++) {
 		struct link *l = sh->p.links[i];
 
-		if (l->ops->start(l)) {
+		if (gw_link_wanted(sh->p.gw, i) && l->ops->start(l)) {
 			snprintf(line, sizeof(line), "link %s cannot be started", l->name);
 			shell_log(sh, 3, line);
 		}

@@ -210,7 +210,7 @@ void links_turn(struct gw *gw)
 		struct gw_route *r = &gw->route[i];
 		int rank = route_rank(&r->r, gw->link_state, gw->cfg.failover_ms, gw->now_ms);
 
-		if (rank != r->rank)
+		if (rank != r->rank && r->r.n_links)
 			route_tell(gw, r, rank);
 	}
 }

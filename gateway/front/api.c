@@ -166,13 +166,21 @@ int api_start_cleanup(struct api *a, char *err, size_t err_cap)
 
 /* ------------------------------------------------------------------------------------------------ status */
 
-const char *api_alarm(const struct api *a)
+const char *api_alarm(struct api *a)
 {
-	const char *fatal = gw_fatal(a->deps.gw);
+	const struct gw *gw = a->deps.gw;
+	struct gw_route_view v;
 
-	if (fatal)
-		return fatal;
-	return *a->damaged ? a->damaged : gw_alarm(a->deps.gw);
+	if (gw_fatal(gw) || *a->damaged)
+		return gw_fatal(gw) ? gw_fatal(gw) : a->damaged;
+	if (gw_alarm(gw))
+		return gw_alarm(gw);
+	for (unsigned i = 0; i < gw_routes(gw); i++) { /* where one can be carried, something moves */
+		gw_route_view(gw, i, &v);
+		if (v.rank >= 0)
+			return NULL;
+	}
+	return gw_route_alarm(gw, a->route_alarm);
 }
 
 struct status_call {
@@ -182,21 +190,41 @@ struct status_call {
 	struct campaign_rows rows;
 };
 
+/* Links and routes as they are; what it points to lives in *l. */
+struct links_look {
+	struct api_link_status link[ROUTE_LINKS_MAX];
+	struct gw_route_view route[ROUTES_MAX];
+	char alarm[ROUTE_ALARM_MAX];
+};
+
+static struct api_links links_look(const struct api *a, struct links_look *l)
+{
+	const struct api_deps *d = &a->deps;
+	struct api_links out = { .alarm = gw_route_alarm(d->gw, l->alarm), .link = l->link, .route = l->route };
+
+	out.n_links = d->n_links < ROUTE_LINKS_MAX ? d->n_links : ROUTE_LINKS_MAX;
+	out.n_routes = gw_routes(d->gw);
+	for (unsigned i = 0; i < out.n_links; i++) {
+		l->link[i].name = d->links[i]->name;
+		d->links[i]->ops->stats(d->links[i], &l->link[i].stats);
+		gw_link_view(d->gw, i, &l->link[i].view);
+	}
+	for (unsigned i = 0; i < out.n_routes; i++)
+		gw_route_view(d->gw, i, &l->route[i]);
+	return out;
+}
+
 static void status_answer(struct status_call *c)
 {
 	struct api *a = c->call.a;
 	const struct api_deps *d = &a->deps;
-	struct api_link_status *link = calloc(d->n_links + 1, sizeof(*link));
+	struct links_look *look = calloc(1, sizeof(*look));
 	struct api_campaign *view = calloc(c->rows.n + 1, sizeof(*view));
-	struct api_gw_status st = { .version = d->version, .link = link, .totals = c->totals };
+	struct api_gw_status st = { .version = d->version, .totals = c->totals };
 	struct api_reply r = { .status = API_OK, .gw = &st };
 
-	if (link && view) {
-		for (unsigned i = 0; i < d->n_links; i++) {
-			link[i].name = d->links[i]->name;
-			d->links[i]->ops->stats(d->links[i], &link[i].stats);
-		}
-		st.n_links = d->n_links;
+	if (look && view) {
+		st.links = links_look(a, look);
 		for (unsigned i = 0; i < c->rows.n; i++)
 			campaign_view(a, &c->rows.row[i], &view[i]);
 		st.campaigns = (struct api_campaigns){ .campaign = view, .n = c->rows.n };
@@ -204,13 +232,30 @@ static void status_answer(struct status_call *c)
 		gw_stats(d->gw, &st.core);
 		ks_stats(d->ks, &st.keystore);
 		st.alarm = api_alarm(a);
+		if (!st.alarm)
+			st.alarm = st.links.alarm;
 		c->call.to.done(c->call.to.ctx, &r);
 	} else {
 		api_fail(c->call.to, API_NOT_READY, "no-memory", "out of memory: try again later");
 	}
-	free(link);
+	free(look);
 	free(view);
 	call_free(&c->call);
+}
+
+void api_links(struct api *a, struct api_to to)
+{
+	struct links_look *look = calloc(1, sizeof(*look));
+	struct api_links l;
+	struct api_reply r = { .status = API_OK, .links = &l };
+
+	if (look) {
+		l = links_look(a, look);
+		to.done(to.ctx, &r);
+	} else {
+		api_fail(to, API_NOT_READY, "no-memory", "out of memory: try again later");
+	}
+	free(look);
 }
 
 /* A store that answers nothing is itself the news: the rest is shown. */

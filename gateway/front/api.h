@@ -130,13 +130,20 @@ struct api_card {
 struct api_link_status {
 	const char *name;
 	struct link_stats stats;
+	struct gw_link_view view;
+};
+struct api_links {
+	const char *alarm; /* of a route that cannot be carried, NULL: none */
+	const struct api_link_status *link;
+	unsigned n_links;
+	const struct gw_route_view *route;
+	unsigned n_routes;
 };
 struct api_gw_status {
 	const char *version;
 	bool ready;
 	const char *alarm; /* NULL: none */
-	const struct api_link_status *link;
-	unsigned n_links;
+	struct api_links links;
 	struct store_totals totals;
 	struct api_campaigns campaigns;
 	struct gw_stats core;
@@ -163,6 +170,7 @@ struct api_reply {
 	const struct api_cards *cards;
 	const struct api_card *card;
 	const struct api_gw_status *gw;
+	const struct api_links *links;
 	const struct decoded *decoded;
 	const struct api_events *events;
 };
@@ -250,6 +258,9 @@ void api_campaign_report(struct api *a, const char *name, uint64_t after, unsign
 
 /* ---- the gateway ---- */
 void api_status(struct api *a, struct api_to to);
+void api_links(struct api *a, struct api_to to);
+/* Blocks, drains or opens a link; answered when that is durable. */
+void api_link_order(struct api *a, const char *name, enum link_order order, struct api_to to);
 void api_explain(struct api *a, const char *packet_hex, struct api_to to);
 /* The last lines of the log that are kept, after number `after`, at most `limit` and the newest of them. */
 void api_events(struct api *a, uint64_t after, unsigned limit, struct api_to to);

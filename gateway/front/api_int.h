@@ -78,6 +78,7 @@ struct api {
 	uint64_t next_session, next_request, next_campaign;
 	bool stopping;
 	char damaged[STORE_WHY_MAX]; /* a question has met it: stays an alarm */
+	char route_alarm[ROUTE_ALARM_MAX];
 };
 
 int64_t api_now(const struct api *a);
@@ -169,7 +170,7 @@ int retry_pick(struct retry_pick *p, const struct api_campaign_req *req, char *w
 void retry_create(struct api *a, const struct api_campaign_req *req, struct api_to to);
 void retry_take(struct api *a, struct session *s, uint64_t first, size_t len, struct api_to to);
 /* From the core; false when it does not hold it (any more): then there is the row alone. */
-bool campaign_view(const struct api *a, const struct campaign_row *row, struct api_campaign *out);
+bool campaign_view(struct api *a, const struct campaign_row *row, struct api_campaign *out);
 /* Drops a LOADING or READY campaign that nobody will finish; a failure is logged.  False: too many requests wait. */
 bool campaign_abandon(struct api *a, const struct campaign_row *row);
 
@@ -203,6 +204,6 @@ void campaign_rows_read(struct api *a, struct campaign_rows *r);
 
 /* ---- the gateway ---- */
 /* Why nothing moves, NULL: no alarm. */
-const char *api_alarm(const struct api *a);
+const char *api_alarm(struct api *a);
 
 #endif

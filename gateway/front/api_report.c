@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ota/nearest.h"
 #include "api_int.h"
 
 /* ------------------------------------------------------------------------------------------------- views */
 
-bool campaign_view(const struct api *a, const struct campaign_row *row, struct api_campaign *out)
+bool campaign_view(struct api *a, const struct campaign_row *row, struct api_campaign *out)
 {
 	*out = (struct api_campaign){ .row = *row, .alarm = api_alarm(a) };
 	out->counted = gw_campaign_view(a->deps.gw, row->id, &out->view);
@@ -52,6 +53,7 @@ void api_campaign_show(struct api *a, const char *name, struct api_to to)
 struct verb_call {
 	struct call call;
 	uint64_t campaign;
+	const struct link *link; /* NULL: it is a campaign's */
 };
 
 /* The core does not hold it: why not. */
@@ -74,6 +76,16 @@ static void verb_refuse(struct api *a, const struct campaign_row *row, const str
 			 row->name, state);
 }
 
+static void verb_post(struct api *a, struct call *c, const struct gw_event *ev)
+{
+	if (gw_post(a->deps.gw, ev)) {
+		api_fail(c->to, API_NOT_READY, "busy", "the core's inbox is full: try again in a moment");
+		call_free(c);
+	} else if (a->deps.kick) {
+		a->deps.kick(a->deps.kick_ctx);
+	}
+}
+
 void api_campaign_verb(struct api *a, const char *name, enum gw_campaign_verb verb, struct api_to to)
 {
 	struct verb_call *c;
@@ -88,18 +100,59 @@ void api_campaign_verb(struct api *a, const char *name, enum gw_campaign_verb ve
 		return;
 	c->campaign = ev.campaign;
 	c->call.request = ev.request = ++a->next_request;
-	if (gw_post(a->deps.gw, &ev)) {
-		api_fail(to, API_NOT_READY, "busy", "the core's inbox is full: try again in a moment");
-		call_free(&c->call);
-	} else if (a->deps.kick) {
-		a->deps.kick(a->deps.kick_ctx);
+	verb_post(a, &c->call, &ev);
+}
+
+void api_link_order(struct api *a, const char *name, enum link_order order, struct api_to to)
+{
+	struct gw_event ev = { .kind = GW_EV_ORDER, .verb = (uint8_t)order };
+	const char *list[ROUTE_LINKS_MAX], *near;
+	struct verb_call *c;
+
+	while (ev.link < a->deps.n_links && strcmp(a->deps.links[ev.link]->name, name)) {
+		list[ev.link] = a->deps.links[ev.link]->name;
+		ev.link++;
 	}
+	if (ev.link == a->deps.n_links) {
+		near = nearest_word(name, list, a->deps.n_links);
+		api_fail(to, API_NOT_FOUND, "no-such-link", "there is no smsc-link %.40s%s%s%s", name,
+			 near ? "; did you mean " : "; 'otactl smsc list' names them", near ? near : "",
+			 near ? "?" : "");
+		return;
+	}
+	c = call_new(a, sizeof(*c), to, NULL);
+	if (!c)
+		return;
+	c->link = a->deps.links[ev.link];
+	c->call.request = ev.request = ++a->next_request;
+	verb_post(a, &c->call, &ev);
+}
+
+static void verb_answer(struct api *a, struct verb_call *c)
+{
+	struct gw_campaign_view *view = calloc(1, sizeof(*view));
+	struct gw_link_view link = { .order = LINK_OPEN };
+	struct api_verb v = { 0 };
+	struct api_reply r = { .status = API_OK, .verb = &v };
+
+	if (c->link) {
+		gw_link_view(a->deps.gw, c->link->id, &link);
+		v.name = c->link->name;
+		v.state = link.order == LINK_DRAINED && !link.idle ? "draining" : link_order_name(link.order);
+	} else if (view && gw_campaign_view(a->deps.gw, c->campaign, view)) {
+		v.name = view->row.name;
+		v.state = campaign_state_name(view->row.state);
+	}
+	if (v.name)
+		c->call.to.done(c->call.to.ctx, &r);
+	else
+		api_fail(c->call.to, API_NOT_FOUND, "no-such-campaign", "the campaign is gone");
+	free(view);
 }
 
 void api_on_effect(struct api *a, const struct gw_effect *fx)
 {
 	struct call *c = a->calls.next;
-	struct gw_campaign_view *view;
 
 	if (fx->kind != GW_FX_REPLY || !fx->request)
 		return;
@@ -107,21 +160,14 @@ void api_on_effect(struct api *a, const struct gw_effect *fx)
 		c = c->next;
 	if (c == &a->calls)
 		return;
-	view = calloc(1, sizeof(*view));
-	if (fx->rc) {
+	if (fx->rc)
 		api_fail(c->to, fx->rc == -ENOENT ? API_NOT_FOUND : API_REFUSED,
 			 fx->rc == -ENOENT   ? "no-such-campaign" :
 			 fx->rc == -EALREADY ? "already" :
 					       "refused",
 			 "%s", *fx->reason ? fx->reason : "the core refused it");
-	} else if (!view || !gw_campaign_view(a->deps.gw, ((struct verb_call *)c)->campaign, view)) {
-		api_fail(c->to, API_NOT_FOUND, "no-such-campaign", "the campaign is gone");
-	} else {
-		struct api_verb v = { .name = view->row.name, .state = campaign_state_name(view->row.state) };
-		struct api_reply r = { .status = API_OK, .verb = &v };
-		c->to.done(c->to.ctx, &r);
-	}
-	free(view);
+	else
+		verb_answer(a, (struct verb_call *)c);
 	call_free(c);
 }
 

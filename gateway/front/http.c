@@ -364,6 +364,37 @@ static void h_campaign_cancel(struct in *in)
 	campaign_verb(in, CAMPAIGN_VERB_CANCEL);
 }
 
+static void link_order(struct in *in, enum link_order order)
+{
+	struct api_to to = to_of(in);
+
+	if (to.done)
+		api_link_order(in->h->api, in->seg[1], order, to);
+}
+
+static void h_link_block(struct in *in)
+{
+	link_order(in, LINK_BLOCKED);
+}
+
+static void h_link_unblock(struct in *in)
+{
+	link_order(in, LINK_OPEN);
+}
+
+static void h_link_drain(struct in *in)
+{
+	link_order(in, LINK_DRAINED);
+}
+
+static void h_links(struct in *in)
+{
+	struct api_to to = to_of(in);
+
+	if (to.done)
+		api_links(in->h->api, to);
+}
+
 static void h_campaign_delete(struct in *in)
 {
 	struct api_to to = to_of(in);
@@ -484,6 +515,10 @@ static const struct {
 	{ EVHTTP_REQ_GET, { "cards" }, h_cards },
 	{ EVHTTP_REQ_GET, { "cards", "*" }, h_card_show },
 	{ EVHTTP_REQ_GET, { "events" }, h_events },
+	{ EVHTTP_REQ_GET, { "links" }, h_links },
+	{ EVHTTP_REQ_POST, { "links", "*", "block" }, h_link_block },
+	{ EVHTTP_REQ_POST, { "links", "*", "unblock" }, h_link_unblock },
+	{ EVHTTP_REQ_POST, { "links", "*", "drain" }, h_link_drain },
 	{ EVHTTP_REQ_GET, { "explain" }, h_explain },
 };
 

@@ -719,6 +719,60 @@ static json_t *out_link(const struct api_link_status *l)
 	set_time(o, "last_error_at", l->stats.last_error_ms);
 	set_s(o, "last_refusal", *l->stats.last_refusal ? l->stats.last_refusal : NULL);
 	set_time(o, "last_refusal_at", l->stats.last_refusal_ms);
+	set_s(o, "order", link_order_name(l->view.order));
+	set_b(o, "idle", l->view.idle);
+	set_b(o, "suspect", l->view.suspect);
+	return o;
+}
+
+static json_t *out_route(const struct api_links *l, const struct gw_route_view *v)
+{
+	json_t *o = json_object(), *match = json_array(), *via = json_array(), *rank = NULL, *serving = json_array();
+	const struct route *r = v->route;
+
+	set_s(o, "name", r->name);
+	for (unsigned i = 0; i < r->n_matches; i++) {
+		const struct route_match *m = &r->match[i];
+
+		json_array_append_new(match,
+				      json_sprintf("%s%s%s", route_by_name(m->by), *m->value ? " " : "", m->value));
+	}
+	set(o, "match", match);
+	for (unsigned i = 0; i < r->n_links; i++) {
+		if (r->via[i].link >= l->n_links)
+			continue;
+		if (!rank || r->via[i].rank != r->via[i - 1].rank)
+			json_array_append_new(via, rank = json_array());
+		json_array_append_new(rank, json_string(l->link[r->via[i].link].name));
+	}
+	set(o, "via", via); /* in the order of fail-over, those together that share */
+	for (unsigned i = 0; i < l->n_links; i++)
+		if (v->serving & 1u << i)
+			json_array_append_new(serving, json_string(l->link[i].name));
+	set(o, "serving", serving);
+	set_n(o, "prepared", v->prepared);
+	set_b(o, "dead", v->rank < 0);
+	return o;
+}
+
+static void set_links(json_t *o, const struct api_links *l)
+{
+	json_t *links = json_array(), *routes = json_array();
+
+	for (unsigned i = 0; i < l->n_links; i++)
+		json_array_append_new(links, out_link(&l->link[i]));
+	set(o, "links", links);
+	for (unsigned i = 0; i < l->n_routes; i++)
+		json_array_append_new(routes, out_route(l, &l->route[i]));
+	set(o, "routes", routes);
+}
+
+static json_t *out_links(const struct api_links *l)
+{
+	json_t *o = json_object();
+
+	set_s(o, "alarm", l->alarm);
+	set_links(o, l);
 	return o;
 }
 
@@ -774,14 +828,12 @@ static json_t *out_keystore(const struct ks_stats *s)
 
 static json_t *out_gw(const struct api_gw_status *g)
 {
-	json_t *o = json_object(), *links = json_array();
+	json_t *o = json_object();
 
 	set_s(o, "version", g->version);
 	set_b(o, "ready", g->ready);
 	set_s(o, "alarm", g->alarm);
-	for (unsigned i = 0; i < g->n_links; i++)
-		json_array_append_new(links, out_link(&g->link[i]));
-	set(o, "links", links);
+	set_links(o, &g->links);
 	set_n(o, "cards", g->totals.cards);
 	set(o, "campaigns", out_campaigns(&g->campaigns));
 	set(o, "core", out_core(&g->core));
@@ -867,6 +919,8 @@ json_t *json_reply(const struct api_reply *r)
 		return out_card(r->card);
 	if (r->gw)
 		return out_gw(r->gw);
+	if (r->links)
+		return out_links(r->links);
 	if (r->decoded)
 		return out_decoded(r->decoded);
 	if (r->events)

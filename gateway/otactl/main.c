@@ -159,6 +159,18 @@ static const struct command commands[] = {
 	{ "campaign", "report", "NAME", 1, "exactly one line per card",
 	  "CSV when the output is redirected, a table on a terminal; -o decides otherwise.", no_options,
 	  cmd_campaign_report },
+	{ "smsc", "list", "", 0, "all links and the routes over them", NULL, no_options, cmd_smsc_list },
+	{ "smsc", "show", "NAME", 1, "one link in numbers, and its routes", NULL, no_options, cmd_smsc_show },
+	{ "smsc", "block", "NAME", 1, "send no more packets to it; it stays bound and brings answers of cards",
+	  "Its routes go on by their next links at once.  The order is kept over a restart of the gateway.", no_options,
+	  cmd_smsc_block },
+	{ "smsc", "unblock", "NAME", 1, "use it again, also after 'drain'", NULL, no_options, cmd_smsc_unblock },
+	{ "smsc", "drain", "NAME", 1, "send no more packets to it, and unbind when what it has is answered",
+	  "For maintenance.  Answers of cards that the SMSC still has come when it is bound again, or by other links.  "
+	  "The "
+	  "order\n"
+	  "is kept over a restart of the gateway.",
+	  no_options, cmd_smsc_drain },
 	{ "packet", "encode", "", 0, "command packets from JSON Lines, no gateway needed",
 	  "One object a line on standard input: id, spi1, spi2, kic, kid, tar, cntr, kic_key, kid_key, cc_len, "
 	  "secured_data\n"
