@@ -203,6 +203,11 @@ static int make_links(struct parts *p, char *err)
 		s.dcs = c->dcs;
 		s.concat = c->concat;
 		s.bind_as = c->bind_as;
+		s.tls.on = c->tls;
+		memcpy(s.tls.ca_file, c->tls_ca_file, sizeof(s.tls.ca_file));
+		memcpy(s.tls.server_name, c->tls_server_name, sizeof(s.tls.server_name));
+		memcpy(s.tls.certificate, c->tls_certificate, sizeof(s.tls.certificate));
+		memcpy(s.tls.key, c->tls_key, sizeof(s.tls.key));
 		p->link[i] = smpp_link_new(&s, &env, err, ERR_MAX);
 		ks_wipe(&s, sizeof(s));
 		if (!p->link[i])

@@ -35,7 +35,8 @@ extern const struct config_setting config_setting[];
 extern const size_t config_settings;
 
 /* Setters of config_link.c, and one of config.c that they use. */
-config_set_fn config_set_source, config_set_rate, config_set_concat, config_set_source_type, config_set_password;
+config_set_fn config_set_source, config_set_rate, config_set_concat, config_set_source_type, config_set_password,
+	config_set_readable, config_set_private;
 config_get_fn config_get_rate, config_get_source_type;
 /* Which of the words (a|b|c) in the syntax this is; -1 with a sentence. */
 int config_choice(const char *syntax, const char *text, char *err, size_t cap);

@@ -142,6 +142,51 @@ int config_set_password(const struct config_setting *s, struct otagw_config *c, 
 	return 0;
 }
 
+/* Of a file that is read when the gateway starts: 0 when that can be. */
+static int may_read(const char *path, bool private, char *err, size_t cap)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	int rc = -1;
+
+	if (fd < 0 || fstat(fd, &st))
+		snprintf(err, cap, "%s: %s", path, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		snprintf(err, cap, "%s: no file", path);
+	else if (private && st.st_mode & 077)
+		snprintf(err, cap, "%s: others may read it; run: chmod 600 %s", path, path);
+	else
+		rc = 0;
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int set_file(const struct config_setting *s, struct otagw_config *c, const char *path, bool private, char *err,
+		    size_t cap)
+{
+	if (strlen(path) >= s->size) {
+		snprintf(err, cap, "the path is too long");
+		return -1;
+	}
+	if (may_read(path, private, err, cap))
+		return -1;
+	memcpy((char *)config_link_now(c) + s->offset, path, strlen(path) + 1);
+	return 0;
+}
+
+int config_set_readable(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+			char *err, size_t cap)
+{
+	return set_file(s, c, argv[0], false, err, cap);
+}
+
+int config_set_private(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+		       char *err, size_t cap)
+{
+	return set_file(s, c, argv[0], true, err, cap);
+}
+
 int config_link_open(struct otagw_config *c, const char *name, char *err, size_t cap)
 {
 	struct config_link *l;
@@ -198,6 +243,16 @@ int config_check_link(const struct config_link *l, char *why, size_t cap)
 			snprintf(why, cap, "smsc-link %s: there is no \"%s\": add it", l->name, need[i].what);
 			return -1;
 		}
+	}
+	if (!l->tls && (*l->tls_ca_file || *l->tls_server_name || *l->tls_certificate || *l->tls_key)) {
+		snprintf(why, cap,
+			 "smsc-link %s: there are settings of TLS and no \"tls yes\": add it, or take them out",
+			 l->name);
+		return -1;
+	}
+	if (!*l->tls_certificate != !*l->tls_key) {
+		snprintf(why, cap, "smsc-link %s: tls-certificate and tls-key belong together", l->name);
+		return -1;
 	}
 	if (l->reconnect_max_ms < l->reconnect_ms) {
 		snprintf(why, cap, "smsc-link %s: reconnect-max is shorter than reconnect", l->name);

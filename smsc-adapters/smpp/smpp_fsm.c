@@ -17,8 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LOG_LINE_MAX 256
-#define DETAIL_MAX   128
+#define LOG_LINE_MAX 320
+#define DETAIL_MAX   192
+#define TLS_TEXT_MAX 64
 #define NACK_RESERVE 64
 
 #define S(x) (1u << (x))
@@ -28,7 +29,8 @@ static const struct {
 	unsigned next;
 } states[] = {
 	[SMPP_CLOSED] = { "CLOSED", S(SMPP_CONNECTING) },
-	[SMPP_CONNECTING] = { "CONNECTING", S(SMPP_BINDING) | S(SMPP_CLOSED) },
+	[SMPP_CONNECTING] = { "CONNECTING", S(SMPP_SECURING) | S(SMPP_BINDING) | S(SMPP_CLOSED) },
+	[SMPP_SECURING] = { "SECURING", S(SMPP_BINDING) | S(SMPP_CLOSED) },
 	[SMPP_BINDING] = { "BINDING", S(SMPP_BOUND) | S(SMPP_CLOSED) },
 	[SMPP_BOUND] = { "BOUND", S(SMPP_UNBINDING) | S(SMPP_CLOSED) },
 	[SMPP_UNBINDING] = { "UNBINDING", S(SMPP_CLOSED) },
@@ -144,7 +146,8 @@ static bool flush(struct smpp_link *l)
 	if (!l->out_len)
 		return true;
 	do
-		n = send(l->fd, l->out + l->out_at, l->out_len, MSG_NOSIGNAL);
+		n = l->ssl ? smpp_tls_write(l, l->out + l->out_at, l->out_len) :
+			     send(l->fd, l->out + l->out_at, l->out_len, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
 		return false;
@@ -163,7 +166,7 @@ static void close_on_error(struct smpp_link *l, const char *what)
 {
 	char detail[DETAIL_MAX];
 
-	snprintf(detail, sizeof(detail), "%s: %s", what, strerror(errno));
+	snprintf(detail, sizeof(detail), "%s: %s", what, errno == EPROTO && l->ssl ? l->tls_why : strerror(errno));
 	smpp_conn_close(l, (struct fail){ .cls = FAIL_LINK, .what = "connection lost" }, detail);
 }
 
@@ -190,7 +193,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 	struct smpp_link *l = arg;
 
 	l->flush_due = false;
-	if (l->state != SMPP_CONNECTING)
+	if (l->state != SMPP_CONNECTING && l->state != SMPP_SECURING)
 		flush_and_arm(l);
 }
 
@@ -229,6 +232,7 @@ static void drop_socket(struct smpp_link *l)
 	if (l->write_ev)
 		event_free(l->write_ev);
 	l->read_ev = l->write_ev = NULL;
+	smpp_tls_end(l);
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = -1;
@@ -254,7 +258,7 @@ void smpp_conn_close(struct smpp_link *l, struct fail why, const char *detail)
 	if (up && smpp_now(l) - l->bound_ms >= SMPP_STABLE_MS)
 		l->tries = 0;
 	if (l->wanted) {
-		wait_ms = backoff_ms(l, was == SMPP_BINDING && refused_for_long(&why));
+		wait_ms = backoff_ms(l, l->refused || (was == SMPP_BINDING && refused_for_long(&why)));
 		smpp_log(l, SMPP_LOG_WARNING, "%s (%s), %u submits unknown; next try in %lld ms", why.what, detail,
 			 open, (long long)wait_ms);
 		smpp_timer(l->conn_ev, wait_ms);
@@ -299,6 +303,8 @@ static void bind_refused(struct smpp_link *l, uint32_t status)
 
 static void on_bind_resp(struct smpp_link *l, const struct smpp_pdu *p)
 {
+	char tls[TLS_TEXT_MAX];
+
 	if (l->state != SMPP_BINDING || p->seq != l->bind_seq) {
 		l->stats.late_responses++;
 		return;
@@ -312,7 +318,8 @@ static void on_bind_resp(struct smpp_link *l, const struct smpp_pdu *p)
 	l->bound_ms = smpp_now(l);
 	l->stats.connects++;
 	smpp_timer(l->conn_ev, l->cfg.enquire_link_ms);
-	smpp_log(l, SMPP_LOG_NOTICE, "bound to %s:%u as \"%s\"", l->cfg.host, l->cfg.port, l->cfg.system_id);
+	smpp_log(l, SMPP_LOG_NOTICE, "bound to %s:%u as \"%s\"%s", l->cfg.host, l->cfg.port, l->cfg.system_id,
+		 smpp_tls_text(l, tls, sizeof(tls)));
 	smpp_on_up(l);
 }
 
@@ -443,12 +450,25 @@ void smpp_take_input(struct smpp_link *l)
 	l->rx_octets += at;
 }
 
+static void secure(struct smpp_link *l);
+
 static void on_read(evutil_socket_t fd, short what, void *arg)
 {
 	struct smpp_link *l = arg;
 	int one = 1;
-	ssize_t n = read(l->fd, l->in + l->in_len, SMPP_IN_MAX - l->in_len);
+	ssize_t n;
 
+	if (l->state == SMPP_SECURING) {
+		secure(l);
+		return;
+	}
+	n = l->ssl ? smpp_tls_read(l, l->in + l->in_len, SMPP_IN_MAX - l->in_len) :
+		     read(l->fd, l->in + l->in_len, SMPP_IN_MAX - l->in_len);
+	if (n < 0 && l->ssl && l->tls_wants_write && errno == EAGAIN && !l->write_waits) {
+		l->write_waits = true;
+		event_add(l->write_ev, NULL);
+		return;
+	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
@@ -469,6 +489,9 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 		l->read_paused = true;
 		event_del(l->read_ev);
 	}
+	/* A record holds less than the buffer, so nothing stays behind in OpenSSL as a rule. */
+	if (l->fd >= 0 && l->ssl && !l->read_paused && smpp_tls_pending(l))
+		event_active(l->read_ev, EV_READ, 1);
 }
 
 /* ------------------------------------------------------------------------------------------------ connect */
@@ -490,6 +513,36 @@ static void send_bind(struct smpp_link *l)
 	smpp_send(l, &p);
 }
 
+/* One step of the TLS handshake; after the last one comes the bind. */
+static void secure(struct smpp_link *l)
+{
+	switch (smpp_tls_handshake(l)) {
+	case 1:
+		send_bind(l);
+		return;
+	case 0:
+		if (!l->tls_wants_write || l->write_waits)
+			return;
+		l->write_waits = true;
+		event_add(l->write_ev, NULL);
+		return;
+	default:
+		close_on_error(l, "connect");
+	}
+}
+
+static void begin_tls(struct smpp_link *l)
+{
+	state_set(l, SMPP_SECURING);
+	smpp_timer(l->conn_ev, l->cfg.bind_ms);
+	if (smpp_tls_begin(l)) {
+		secure(l);
+		return;
+	}
+	errno = ENOMEM;
+	close_on_error(l, "TLS");
+}
+
 static void on_write(evutil_socket_t fd, short what, void *arg)
 {
 	struct smpp_link *l = arg;
@@ -497,7 +550,13 @@ static void on_write(evutil_socket_t fd, short what, void *arg)
 	int err = 0;
 
 	l->write_waits = false;
+	if (l->state == SMPP_SECURING) {
+		secure(l);
+		return;
+	}
 	if (l->state != SMPP_CONNECTING) {
+		if (l->ssl && l->tls_wants_write) /* a read of TLS that had to write first */
+			event_active(l->read_ev, EV_READ, 1);
 		flush_and_arm(l);
 		return;
 	}
@@ -511,7 +570,10 @@ static void on_write(evutil_socket_t fd, short what, void *arg)
 	l->rx_ms = smpp_now(l);
 	l->rx_octets = 0;
 	event_add(l->read_ev, NULL);
-	send_bind(l);
+	if (l->tls)
+		begin_tls(l);
+	else
+		send_bind(l);
 }
 
 static void connect_to(struct smpp_link *l, const struct sockaddr *addr, socklen_t len)
@@ -600,6 +662,7 @@ static void resolve(struct smpp_link *l)
 
 static void go_connect(struct smpp_link *l)
 {
+	l->refused = false;
 	state_set(l, SMPP_CONNECTING);
 	smpp_timer(l->conn_ev, l->cfg.bind_ms);
 	resolve(l);
@@ -642,6 +705,10 @@ static void on_conn_timer(evutil_socket_t fd, short what, void *arg)
 	case SMPP_CONNECTING:
 		smpp_conn_close(l, (struct fail){ .cls = FAIL_LINK, .what = "connection not made" },
 				"no answer in time");
+		return;
+	case SMPP_SECURING:
+		smpp_conn_close(l, (struct fail){ .cls = FAIL_LINK, .what = "connection not made" },
+				"the TLS handshake was not finished in time");
 		return;
 	case SMPP_BINDING:
 		smpp_conn_close(l, (struct fail){ .cls = FAIL_LINK, .what = "bind not answered" },

@@ -25,7 +25,7 @@
 #define SMPP_NOISE_SHOWN   5	      /* lines about such a row, and about one of unexpected responses */
 #define SMPP_NONE	   UINT16_MAX /* no index */
 
-enum smpp_state { SMPP_CLOSED, SMPP_CONNECTING, SMPP_BINDING, SMPP_BOUND, SMPP_UNBINDING, _SMPP_STATES };
+enum smpp_state { SMPP_CLOSED, SMPP_CONNECTING, SMPP_SECURING, SMPP_BINDING, SMPP_BOUND, SMPP_UNBINDING, _SMPP_STATES };
 
 /* What a connection carries.  A link has one for both ways, or one for each. */
 enum smpp_role { SMPP_ROLE_TRX, SMPP_ROLE_TX, SMPP_ROLE_RX };
@@ -42,6 +42,8 @@ struct smpp_slot {
 };
 
 struct smpp_gather;
+struct ssl_st; /* OpenSSL's SSL and SSL_CTX, which are smpp_tls.c's alone */
+struct ssl_ctx_st;
 
 /* A segment as sar_* parameters have it: user data without the concatenation IE. */
 struct smpp_sar {
@@ -77,6 +79,11 @@ struct smpp_link {
 	struct event *flush_ev;			     /* once per loop turn */
 	struct event *conn_ev, *submit_ev, *held_ev; /* timers */
 	bool flush_due, write_waits, read_paused;
+	struct ssl_ctx_st *tls; /* NULL: plain */
+	struct ssl_st *ssl;	/* of this connection */
+	bool tls_wants_write, tls_broken;
+	bool refused;	   /* this connection, for a reason that time alone does not heal */
+	char tls_why[160]; /* with EPROTO */
 	struct evdns_base *dns;
 	struct evdns_getaddrinfo_request *resolving;
 	unsigned tries; /* since the last stable bind */
@@ -142,9 +149,21 @@ void smpp_submits_due(struct smpp_link *l);
 void smpp_helds_due(struct smpp_link *l);
 
 void smpp_outcome(struct smpp_link *l, enum link_event_kind kind, uint64_t token, struct fail why, const char *id);
-/* One connection; cfg has been looked at.  NULL: out of memory. */
-struct smpp_link *smpp_single_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env,
-				  enum smpp_role role);
+/* One connection; cfg has been looked at.  NULL with a sentence: out of memory, a file that cannot be read. */
+struct smpp_link *smpp_single_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env, enum smpp_role role,
+				  char *err, size_t cap);
+
+/* ---- smpp_tls.c ---- */
+struct ssl_ctx_st *smpp_tls_context(const struct smpp_link_cfg *cfg, char *err, size_t cap); /* NULL with a sentence */
+void smpp_tls_context_free(struct ssl_ctx_st *x);
+bool smpp_tls_begin(struct smpp_link *l); /* on fd */
+void smpp_tls_end(struct smpp_link *l);
+int smpp_tls_handshake(struct smpp_link *l); /* 1 done, 0 not yet, -1 with tls_why or errno */
+/* As read() and write(); errno EPROTO: tls_why says more. */
+ssize_t smpp_tls_read(struct smpp_link *l, void *buf, size_t cap);
+ssize_t smpp_tls_write(struct smpp_link *l, const void *buf, size_t len);
+bool smpp_tls_pending(const struct smpp_link *l);
+const char *smpp_tls_text(const struct smpp_link *l, char *buf, size_t cap); /* ", TLSv1.3, ..." or "" */
 
 /* ---- smpp_concat.c ---- */
 enum { SMPP_GATHERING = 1, SMPP_GATHERED };
@@ -160,7 +179,7 @@ bool smpp_sar_of(struct smpp_sar *out, const uint8_t *ud, size_t len); /* false:
 void smpp_sar_to_udh(struct link_event *ev, const struct smpp_tlvs *t);
 
 /* ---- smpp_pair.c ---- */
-struct link *smpp_pair_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env); /* NULL: out of memory */
+struct link *smpp_pair_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env, char *err, size_t cap);
 
 /* ---- smpp_msgid.c ---- */
 uint32_t smpp_digits_hash(const char *digits); /* never 0 */

@@ -640,6 +640,7 @@ static void link_free(struct link *link)
 
 	smpp_conn_free(l);
 	explicit_bzero(l->cfg.password, sizeof(l->cfg.password));
+	smpp_tls_context_free(l->tls);
 	free(l->slots);
 	free(l->msgids);
 	free(l);
@@ -706,6 +707,8 @@ static const char *cfg_fault(const struct smpp_link_cfg *c)
 		return "rate: 0 (unlimited) to 1000000 PDUs per second is needed";
 	if (c->message_id > SMPP_MSGIDS_NONE)
 		return "message-id: auto, text, hex-decimal, decimal-hex or none is needed";
+	if (c->tls.on && !*c->tls.certificate != !*c->tls.key)
+		return "tls: certificate and key belong together";
 	if (c->concat > SMPP_CONCAT_PAYLOAD_UDH)
 		return "concat: udh, sar or payload-udh is needed";
 	if (c->bind_as > SMPP_BIND_TX_RX)
@@ -732,12 +735,15 @@ static bool slots_init(struct smpp_link *l)
 	return l->slots != NULL;
 }
 
-struct smpp_link *smpp_single_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env, enum smpp_role role)
+struct smpp_link *smpp_single_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env, enum smpp_role role,
+				  char *err, size_t cap)
 {
 	struct smpp_link *l = calloc(1, sizeof(*l));
 
+	snprintf(err, cap, "out of memory");
 	if (!l)
 		return NULL;
+	l->fd = -1;
 	l->cfg = *cfg;
 	l->env = *env;
 	l->role = role;
@@ -749,8 +755,11 @@ struct smpp_link *smpp_single_new(const struct smpp_link_cfg *cfg, const struct 
 	link_credit_init(&l->credit, cfg->window, cfg->rate, env->now_ms(env->ctx));
 	l->stats.since_ms = env->now_ms(env->ctx);
 	held_init(l);
-	if (slots_init(l) && smpp_conn_init(l))
+	if (slots_init(l) && smpp_conn_init(l) &&
+	    (!cfg->tls.on || (l->tls = smpp_tls_context(cfg, err, cap)) != NULL)) {
+		*err = 0;
 		return l;
+	}
 	link_free(&l->link);
 	return NULL;
 }
@@ -758,7 +767,7 @@ struct smpp_link *smpp_single_new(const struct smpp_link_cfg *cfg, const struct 
 struct link *smpp_link_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env, char *err, size_t err_cap)
 {
 	const char *fault = cfg_fault(cfg);
-	char why[160] = "an error table is needed";
+	char why[512] = "an error table is needed";
 	struct smpp_link *single;
 	struct link *l;
 
@@ -773,12 +782,12 @@ struct link *smpp_link_new(const struct smpp_link_cfg *cfg, const struct smpp_li
 		return NULL;
 	}
 	if (cfg->bind_as == SMPP_BIND_TX_RX) {
-		l = smpp_pair_new(cfg, env);
+		l = smpp_pair_new(cfg, env, why, sizeof(why));
 	} else {
-		single = smpp_single_new(cfg, env, SMPP_ROLE_TRX);
+		single = smpp_single_new(cfg, env, SMPP_ROLE_TRX, why, sizeof(why));
 		l = single ? &single->link : NULL;
 	}
 	if (!l)
-		snprintf(err, err_cap, "smpp link \"%s\": out of memory", cfg->name);
+		snprintf(err, err_cap, "smpp link \"%s\": %s", cfg->name, why);
 	return l;
 }

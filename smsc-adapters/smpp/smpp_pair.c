@@ -197,16 +197,18 @@ static const struct link_ops pair_ops = {
 	.free = pair_free,
 };
 
-struct link *smpp_pair_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env)
+struct link *smpp_pair_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env, char *err, size_t cap)
 {
 	struct smpp_pair *p = calloc(1, sizeof(*p));
 
-	if (!p)
+	if (!p) {
+		snprintf(err, cap, "out of memory");
 		return NULL;
+	}
 	p->link.ops = &pair_ops;
 	memcpy(p->link.name, cfg->name, sizeof(p->link.name));
-	p->tx = smpp_single_new(cfg, env, SMPP_ROLE_TX);
-	p->rx = smpp_single_new(cfg, env, SMPP_ROLE_RX);
+	p->tx = smpp_single_new(cfg, env, SMPP_ROLE_TX, err, cap);
+	p->rx = p->tx ? smpp_single_new(cfg, env, SMPP_ROLE_RX, err, cap) : NULL;
 	if (!p->tx || !p->rx) {
 		pair_free(&p->link);
 		return NULL;

@@ -13,6 +13,8 @@
 #define SMPP_PDU_MAX	  4096 /* octets; a longer command_length closes the connection */
 #define SMPP_RECEIVED_MAX 256  /* deliver_sm waiting for answer(); beyond it RMSGQFUL */
 
+#define SMPP_PATH_MAX 256
+
 #define SMPP_MODE_TRANSACTION 2 /* esm_class: the response comes after the network's answer */
 
 #define SMPP_FLAVOUR_DEFAULT "generic-3.4"
@@ -67,6 +69,13 @@ struct smpp_link_cfg {
 	uint8_t pid, dcs;
 	uint8_t concat;	 /* enum smpp_concat */
 	uint8_t bind_as; /* enum smpp_bind_as */
+	struct {
+		bool on;			 /* TLS 1.2 or newer; the certificate is always looked at */
+		char ca_file[SMPP_PATH_MAX];	 /* PEM; "": the CAs that the system trusts */
+		char server_name[64];		 /* whom the certificate must name; "": host */
+		char certificate[SMPP_PATH_MAX]; /* ours, PEM with chain; "": none */
+		char key[SMPP_PATH_MAX];
+	} tls;
 };
 
 /* What the link needs from outside. */

@@ -356,6 +356,39 @@ static void test_error_table(void **state)
 	assert_string_equal(c.link[0].flavour, "osmomsc");
 }
 
+static void test_tls(void **state)
+{
+	static const struct {
+		const char *lines, *want;
+	} bad[] = {
+		{ " tls-ca-file @PW@", "settings of TLS and no \"tls yes\"" },
+		{ " tls-server-name smsc.example", "settings of TLS and no \"tls yes\"" },
+		{ " tls yes\n tls-certificate @PW@", "tls-certificate and tls-key belong together" },
+		{ " tls yes\n tls-ca-file /nowhere/ca.pem", ":17: /nowhere/ca.pem: No such file" },
+		{ " tls yes\n tls-ca-file /tmp", ":17: /tmp: no file" },
+		{ " tls yes\n tls-certificate @PW@\n tls-key /etc/passwd", "chmod 600 /etc/passwd" },
+		{ " tls maybe", ":16: unknown word \"maybe\"" },
+	};
+	static struct otagw_config c;
+	char err[CONFIG_ERR_MAX], lines[256];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(lines, sizeof(lines), "throughput 40\n%s", bad[i].lines);
+		assert_int_equal(reads(&c, "throughput 40", lines, err), -1);
+		if (!strstr(err, bad[i].want))
+			fail_msg("%s: %s", bad[i].lines, err);
+	}
+	assert_int_equal(reads(&c, "throughput 40",
+			       "throughput 40\n tls yes\n tls-ca-file @PW@\n tls-server-name smsc.example\n"
+			       " tls-certificate @PW@\n tls-key @PW@",
+			       err),
+			 0);
+	assert_int_equal(c.link[0].tls, 1);
+	assert_string_equal(c.link[0].tls_ca_file, password);
+	assert_string_equal(c.link[0].tls_server_name, "smsc.example");
+	assert_string_equal(c.link[0].tls_key, password);
+}
+
 /* What a link does not say its flavour does; what it says stays, wherever the flavour stands. */
 static void test_presets(void **state)
 {
@@ -591,7 +624,7 @@ int main(void)
 		cmocka_unit_test(test_good),	    cmocka_unit_test(test_routes),    cmocka_unit_test(test_bad_routes),
 		cmocka_unit_test(test_bad),	    cmocka_unit_test(test_passwords), cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_write),	    cmocka_unit_test(test_durations), cmocka_unit_test(test_examples),
-		cmocka_unit_test(test_error_table), cmocka_unit_test(test_presets),
+		cmocka_unit_test(test_error_table), cmocka_unit_test(test_presets),   cmocka_unit_test(test_tls),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

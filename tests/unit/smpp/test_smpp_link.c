@@ -771,5 +771,6 @@ int main(void)
 	failed += smpp_flavour_run();
 	failed += smpp_bind_run();
 	failed += smpp_concat_run();
+	failed += smpp_tls_run();
 	return failed;
 }

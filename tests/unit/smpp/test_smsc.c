@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,8 @@ static void drop(struct smsc *s)
 		return;
 	event_free(s->read_ev);
 	event_free(s->write_ev);
+	SSL_free(s->ssl);
+	s->ssl = NULL;
 	close(s->fd);
 	s->fd = -1;
 	s->bind_id = 0;
@@ -46,7 +50,9 @@ void smsc_narrow(struct smsc *s)
 static void push(struct smsc *s)
 {
 	size_t len = s->one_octet && s->out_len ? 1 : s->out_len;
-	ssize_t n = len ? send(s->fd, s->out + s->out_at, len, MSG_NOSIGNAL) : 0;
+	ssize_t n = len ? s->ssl ? SSL_write(s->ssl, s->out + s->out_at, (int)len) :
+				   send(s->fd, s->out + s->out_at, len, MSG_NOSIGNAL) :
+			  0;
 
 	if (n > 0) {
 		s->out_at += (size_t)n;
@@ -161,7 +167,15 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		event_del(s->read_ev);
 		return;
 	}
-	n = read(s->fd, s->in + s->in_len, SMSC_BUF - s->in_len);
+	if (s->ssl) {
+		ERR_clear_error();
+		n = SSL_read(s->ssl, s->in + s->in_len, (int)(SMSC_BUF - s->in_len));
+		if (n <= 0 && SSL_get_error(s->ssl, (int)n) == SSL_ERROR_WANT_READ)
+			return;
+		n = n > 0 ? n : 0;
+	} else {
+		n = read(s->fd, s->in + s->in_len, SMSC_BUF - s->in_len);
+	}
 	if (n <= 0) {
 		if (!n || errno != EAGAIN)
 			drop(s);
@@ -197,6 +211,11 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 	evutil_make_socket_nonblocking(fd);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	s->fd = fd;
+	if (s->tls) {
+		s->ssl = SSL_new(s->tls);
+		SSL_set_fd(s->ssl, fd);
+		SSL_set_accept_state(s->ssl);
+	}
 	s->read_ev = event_new(s->base, fd, EV_READ | EV_PERSIST, on_readable, s);
 	s->write_ev = event_new(s->base, fd, EV_WRITE, on_writable, s);
 	event_add(s->read_ev, NULL);
@@ -220,7 +239,7 @@ static void smsc_open(struct smsc *s, struct event_base *base)
 
 /* ---------------------------------------------------------------------------------------------------- bed */
 
-static int64_t now_ms(void *ctx)
+int64_t bed_clock(void *ctx)
 {
 	struct bed *b = ctx;
 	struct timespec ts;
@@ -231,7 +250,7 @@ static int64_t now_ms(void *ctx)
 
 int64_t bed_now(struct bed *b)
 {
-	return now_ms(b);
+	return bed_clock(b);
 }
 
 static uint32_t no_dice(void *ctx)
@@ -317,9 +336,12 @@ int bed_teardown(void **state)
 
 void bed_start(struct bed *b)
 {
-	struct smpp_link_env env = {
-		.base = b->base, .errtab = b->errtab, .now_ms = now_ms, .random_u32 = no_dice, .log = keep_log, .ctx = b
-	};
+	struct smpp_link_env env = { .base = b->base,
+				     .errtab = b->errtab,
+				     .now_ms = bed_clock,
+				     .random_u32 = no_dice,
+				     .log = keep_log,
+				     .ctx = b };
 	char err[128] = "";
 
 	b->link = smpp_link_new(&b->cfg, &env, err, sizeof(err));

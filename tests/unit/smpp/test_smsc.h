@@ -32,6 +32,8 @@ struct smsc {
 	uint16_t port;
 	int fd;
 	struct event *read_ev, *write_ev;
+	struct ssl_ctx_st *tls; /* of OpenSSL; NULL: plain */
+	struct ssl_st *ssl;
 	uint8_t *in, *out;
 	size_t in_len, out_at, out_len;
 	/* behaviour */
@@ -79,6 +81,7 @@ struct smsc *bed_bound(struct bed *b, uint32_t bind_id);
 /* ... and waits until it is up. */
 void bed_up(struct bed *b);
 int64_t bed_now(struct bed *b);
+int64_t bed_clock(void *ctx); /* the same, as a link wants it */
 
 /* Runs the loop until cond holds. */
 #define BED_WAIT(b, cond)                                               \
@@ -113,5 +116,6 @@ int smpp_input_run(void);   /* test_smpp_input.c */
 int smpp_flavour_run(void); /* test_smpp_flavour.c */
 int smpp_bind_run(void);    /* test_smpp_bind.c */
 int smpp_concat_run(void);  /* test_smpp_concat.c */
+int smpp_tls_run(void);	    /* test_smpp_tls.c */
 
 #endif
