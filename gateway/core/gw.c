@@ -71,13 +71,15 @@ void gw_cfg_default(struct gw_cfg *c)
 
 static int events_init(struct gw *gw)
 {
-	gw->ev_total = gw->cfg.limits.inbox_max + gw->cfg.limits.outcomes_max + LINK_EVENTS * gw->cfg.n_links;
+	gw->ev_total =
+		gw->cfg.limits.inbox_max + gw->cfg.limits.outcomes_max + LINK_EVENTS * gw->cfg.n_links + ORDERS_MAX;
 	gw->ev_pool = calloc(gw->ev_total, sizeof(*gw->ev_pool));
 	gw->fx_cap = 2 * gw->ev_total + gw->cfg.limits.step_events_max;
 	gw->fx = calloc(gw->fx_cap, sizeof(*gw->fx));
 	if (!gw->ev_pool || !gw->fx)
 		return -ENOMEM;
 	gw->inbox.tail = &gw->inbox.head;
+	gw->orders.tail = &gw->orders.head;
 	return 0;
 }
 
@@ -156,12 +158,20 @@ static bool is_outcome(const struct gw_event *ev)
 		ev->ev.kind == LINK_EV_UP || ev->ev.kind == LINK_EV_DOWN);
 }
 
+static bool no_place(const struct gw *gw, const struct gw_event *ev)
+{
+	if (ev->kind != GW_EV_LINK)
+		return gw->orders_n == ORDERS_MAX;
+	return gw->ev_used == gw->ev_total || (!is_outcome(ev) && gw->ev_used >= gw->cfg.limits.inbox_max);
+}
+
 int gw_post(struct gw *gw, const struct gw_event *ev)
 {
+	struct ev_list *to = ev->kind == GW_EV_LINK ? &gw->inbox : &gw->orders;
 	struct ev_node *n = gw->ev_free;
 
-	/* places for outcomes of our own submits are reserved, so that back-pressure cannot deadlock */
-	if (gw->ev_used == gw->ev_total || (!is_outcome(ev) && gw->ev_used >= gw->cfg.limits.inbox_max)) {
+	/* places for outcomes of our own submits are reserved, so that back-pressure cannot deadlock; and some for orders */
+	if (no_place(gw, ev)) {
 		gw->stats.inbox_full++;
 		return -ENOBUFS;
 	}
@@ -174,8 +184,9 @@ int gw_post(struct gw *gw, const struct gw_event *ev)
 	gw->ev_used++;
 	n->ev = *ev;
 	n->next = NULL;
-	*gw->inbox.tail = n;
-	gw->inbox.tail = &n->next;
+	*to->tail = n;
+	to->tail = &n->next;
+	gw->orders_n += to == &gw->orders;
 	if (++gw->inbox_n > gw->inbox_high)
 		gw->inbox_high = gw->inbox_n;
 	if (gw->deps.wake)
@@ -289,7 +300,7 @@ void gw_story_end(struct gw *gw, uint64_t card, const char *state, const char *r
 bool gw_batch_full(const struct gw *gw)
 {
 	return gw->dirty_n >= gw->cfg.limits.batch_cards_max || gw->batch->n >= STORE_BATCH_OPS_MAX / 4 ||
-	       gw->fx_n + gw->ev_used - gw->inbox_n + gw->cfg.limits.step_events_max >= gw->fx_cap;
+	       gw->fx_n + gw->ev_used - gw->inbox_n + gw->cfg.limits.step_events_max >= gw->fx_cap - ORDERS_MAX;
 }
 
 static bool batch_empty(const struct gw *gw)
@@ -671,6 +682,31 @@ static bool take(struct gw *gw, struct ev_node *n)
 	return true;
 }
 
+/* What an operator orders goes before all that waits, also while commits take long and nothing else is taken: a pause that
+ * stands in a queue is none. */
+static int take_orders(struct gw *gw)
+{
+	int did = 0;
+
+	while (gw->orders.head && gw->fx_n + gw->ev_used - gw->inbox_n + gw->cfg.limits.step_events_max < gw->fx_cap) {
+		struct ev_node *n = gw->orders.head;
+
+		gw->orders.head = n->next;
+		if (!n->next)
+			gw->orders.tail = &gw->orders.head;
+		gw->orders_n--;
+		gw->inbox_n--;
+		(void)take(gw, n); /* never waits */
+		did++;
+	}
+	if (gw->sweeping && !queue_crowded(gw)) {
+		flight_sweep(gw);
+		did++;
+	}
+	gw->stats.events += (unsigned)did;
+	return did;
+}
+
 static int take_events(struct gw *gw)
 {
 	int did = 0;
@@ -739,6 +775,7 @@ int gw_step(struct gw *gw, int64_t now_ms)
 		did++;
 	}
 	queue_shares(gw);
+	did += take_orders(gw);
 	did += cards_turn(gw);
 	did += take_events(gw);
 	did += take_timers(gw);
@@ -771,6 +808,8 @@ int64_t gw_next_due(const struct gw *gw)
 		due = campaign_due(gw);
 	if (links_due(gw) < due)
 		due = links_due(gw);
+	if (gw->sweeping && !queue_crowded(gw))
+		return gw->now_ms;
 	if (gw->commit_retry_ms)
 		return gw->commit_retry_ms < due ? gw->commit_retry_ms : due;
 	if (!gw->committing && !batch_empty(gw))

@@ -28,6 +28,8 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 #define CARD_STRAYS_PER_HOUR 100000 /* hints, repetitions and strays stored that come from known cards */
 #define STRAY_HOUR_MS	     3600000
 #define FETCH_RETRY_MS	     250 /* a read that failed, or found no place, is asked for again */
+#define ORDERS_MAX	     64	 /* places kept for what operators order: it goes before all that waits */
+#define SWEEP_BATCHES	     4 /* so many times batch_cards_max are withdrawn in one batch, the rest in the next ones */
 #define CAMPAIGNS_MAX	     256 /* an index fits an octet */
 #define CLAIM_MAX	     64	 /* cards per claim, and packets per crypto run */
 #define CLAIMS_MAX	     2	 /* claims under way */
@@ -233,8 +235,9 @@ struct gw {
 	/* events */
 	struct ev_node *ev_pool, *ev_free;
 	unsigned ev_total, ev_high, ev_used; /* places; of them ever used; in use */
-	struct ev_list inbox;
-	unsigned inbox_n, inbox_high;
+	struct ev_list inbox, orders;
+	unsigned inbox_n, inbox_high; /* both */
+	unsigned orders_n;
 	unsigned outstanding; /* segments handed out whose outcome has not been taken yet */
 
 	/* resident cards */
@@ -260,6 +263,7 @@ struct gw {
 	struct queue_ring ring[_PRIORITIES];
 	struct lately *submit_took, answer_took; /* submit: per link */
 	struct campaign **queue_at;		 /* in its ring: who has been named last */
+	bool sweeping;				 /* there is more to withdraw than found place in one batch */
 	unsigned queue_turns, queue_class, queue_guarded, queue_route;
 	unsigned hungry;   /* campaigns that share what may be prepared */
 	unsigned prepared; /* in the queues or being handed out */
@@ -491,6 +495,7 @@ void queue_add(struct gw *gw, struct flight *f);
 struct flight *queue_next(struct gw *gw, unsigned link, int64_t now_ms);
 struct flight *queue_take(struct gw *gw);		/* the one that queue_next() has just named */
 void queue_left(struct gw *gw, const struct flight *f); /* one that was taken needs its place no longer */
+bool queue_crowded(const struct gw *gw);		/* no more can be withdrawn into this batch */
 void queue_sweep(struct gw *gw);			/* what is not wanted any more is withdrawn */
 void queue_shares(struct gw *gw);
 unsigned queue_share(const struct gw *gw); /* what each campaign may have prepared per route */

@@ -86,6 +86,12 @@ void queue_left(struct gw *gw, const struct flight *f)
 	gw->route[f->route].prepared--;
 }
 
+/* Each card that is withdrawn is a change of the batch, and a batch has an end (STORE_BATCH_OPS_MAX). */
+bool queue_crowded(const struct gw *gw)
+{
+	return gw->dirty_n >= SWEEP_BATCHES * gw->cfg.limits.batch_cards_max;
+}
+
 /* Whether the first of this lane may leave; what is not wanted any more goes on the way. */
 static bool lane_ready(struct gw *gw, struct campaign *camp, unsigned route, int64_t now_ms)
 {
@@ -94,6 +100,10 @@ static bool lane_ready(struct gw *gw, struct campaign *camp, unsigned route, int
 	while ((f = camp->lane[route].head) && f->batch_no <= gw->committed) {
 		if (flight_wanted(gw, f, now_ms))
 			return true;
+		if (queue_crowded(gw)) {
+			gw->sweeping = true;
+			return false;
+		}
 		queue_left(gw, f);
 		flight_withdraw(gw, pop(gw, camp, route));
 	}
@@ -175,16 +185,21 @@ static void sweep(struct gw *gw, struct campaign *camp)
 			next = f->next;
 			f->next = NULL;
 			queue_left(gw, f);
-			if (flight_wanted(gw, f, gw->now_ms))
+			if (flight_wanted(gw, f, gw->now_ms)) {
 				queue_add(gw, f);
-			else
+			} else if (queue_crowded(gw)) { /* looked at again before it leaves, so it does not */
+				gw->sweeping = true;
+				queue_add(gw, f);
+			} else {
 				flight_withdraw(gw, f);
+			}
 		}
 	}
 }
 
 void queue_sweep(struct gw *gw)
 {
+	gw->sweeping = false;
 	rings_clear(gw);
 	for (unsigned i = 0; i < gw->n_campaigns; i++)
 		if (gw->campaign[i].queued)
