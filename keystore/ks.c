@@ -307,7 +307,7 @@ void ks_close(struct ks *ks)
 
 struct ks_room ks_room(struct ks *ks)
 {
-	return (struct ks_room){ ks->c, ks->plain, ks->work, &ks->import, ks->wrap };
+	return (struct ks_room){ ks->c, ks->plain, ks->work, &ks->import, ks->wrap, &ks->st };
 }
 
 int ks_random(struct ks *ks, uint8_t *buf, size_t len)
@@ -686,19 +686,6 @@ static int hook_wrap(void *ctx, struct ota_wrap_job *jobs, size_t n)
 struct ota_crypt ks_crypt(struct ks *ks)
 {
 	return (struct ota_crypt){ .ctx = ks, .mac = hook_mac, .cipher = hook_cipher, .wrap = hook_wrap };
-}
-
-/* ---- the way out that is still shut ---- */
-
-static int not_open(struct ks *ks)
-{
-	ks->st.refused++;
-	return KS_E_UNAVAILABLE;
-}
-
-int ks_emit_to_hlr(struct ks *ks, uint32_t set, const char *sink)
-{
-	return not_open(ks);
 }
 
 void ks_stats(const struct ks *ks, struct ks_stats *out)

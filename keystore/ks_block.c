@@ -182,6 +182,29 @@ int ks_sub_spec(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t 
 	return rc;
 }
 
+int ks_emit_to_hlr(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t len, char out[KS_HLR_TEXT_MAX])
+{
+	struct ks_room room = ks_room(ks);
+	struct ks_sub_spec spec;
+	int rc = sub_open(ks, iccid, sealed, len, &spec, room.plain), at;
+
+	out[0] = '\0';
+	if (!rc && spec.aka != KS_AKA_MILENAGE)
+		rc = KS_E_POLICY;
+	if (rc) {
+		room.st->refused++;
+		ks_wipe(room.plain, 2 * KS_AKA_KEY_LEN);
+		return rc;
+	}
+	at = snprintf(out, KS_HLR_TEXT_MAX, "milenage,");
+	for (int i = 0; i < 2 * KS_AKA_KEY_LEN; i++)
+		at += snprintf(out + at, KS_HLR_TEXT_MAX - (size_t)at, "%s%02x", i == KS_AKA_KEY_LEN ? ",opc," : "",
+			       room.plain[i]);
+	ks_wipe(room.plain, 2 * KS_AKA_KEY_LEN);
+	room.st->emitted++;
+	return at;
+}
+
 /* ---- Milenage (TS 35.206, 4.1) ---- */
 
 struct milenage {

@@ -143,6 +143,7 @@ struct ks_room {
 	uint8_t *work;	/* KS_SECRET_FILE_MAX */
 	struct ks_keyset *set;
 	struct ks_wrap *wrap; /* KS_WRAPS_MAX */
+	struct ks_stats *st;
 };
 struct ks_room ks_room(struct ks *ks);
 int ks_random(struct ks *ks, uint8_t *buf, size_t len);

@@ -167,14 +167,16 @@ int ks_block_wrap(struct ks_wrap *w, const char *iccid, const struct ks_block *i
 /* From a block to records sealed here. */
 int ks_block_unwrap(struct ks_wrap *w, const char *iccid, const uint8_t *block, size_t len, struct ks_block *out);
 
-/* ---- the other ways out: named here so that nobody invents another ----
- * Each asks policy for (who, key, purpose), counts, and writes an audit row.  They answer KS_E_UNAVAILABLE until the
- * issue that needs them opens them. */
-int ks_emit_to_hlr(struct ks *ks, uint32_t set, const char *sink);
+/* ---- to an HLR ----
+ * The one place where K and OPc leave in the clear: "milenage,K,opc,OPC" in small hex digits, as OsmoHLR's CTRL takes it.  Returns its
+ * length, or an error; the caller wipes. */
+#define KS_HLR_TEXT_MAX 96
+int ks_emit_to_hlr(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t len, char out[KS_HLR_TEXT_MAX]);
 
 /* ---- what is shown to operators ---- */
 struct ks_stats {
 	uint64_t macs, ciphers, wraps, loads, imports, refused;
+	uint64_t emitted; /* keys given to an HLR */
 	unsigned slots, slots_used, slots_high;
 	bool locked_memory; /* mlock succeeded */
 	bool undumped;	    /* left out of core dumps */

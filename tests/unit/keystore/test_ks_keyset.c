@@ -313,19 +313,6 @@ static void test_strerror(void **state)
 	assert_string_equal(ks_strerror(KS_E_SLOTS), "all key slots are in use");
 }
 
-/* The way out to an HLR is named, counted, and shut. */
-static void test_ways_out(void **state)
-{
-	struct ks *ks = test_open(2);
-	uint32_t set = test_load_keys(ks, &spec_3des2, KIC_3DES2, KID_3DES2);
-	struct ks_stats st;
-
-	assert_int_equal(ks_emit_to_hlr(ks, set, "hlr"), KS_E_UNAVAILABLE);
-	ks_stats(ks, &st);
-	assert_int_equal(st.refused, 1);
-	ks_close(ks);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,7 +321,7 @@ int main(void)
 		cmocka_unit_test(test_import_refusals), cmocka_unit_test(test_import_iccid),
 		cmocka_unit_test(test_import_wipes),	cmocka_unit_test(test_import_k1_k3),
 		cmocka_unit_test(test_slots),		cmocka_unit_test(test_alg_parse),
-		cmocka_unit_test(test_strerror),	cmocka_unit_test(test_ways_out),
+		cmocka_unit_test(test_strerror),
 	};
 
 	return cmocka_run_group_tests_name("keystore: keysets", tests, NULL, NULL);

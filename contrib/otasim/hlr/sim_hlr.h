@@ -1,0 +1,40 @@
+/* sim_hlr.h - a home location register and authentication centre that speaks as OsmoHLR 1.5 does on its CTRL interface.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Clock-free and socket-free: a request's text in, a reply's text out.  SQN goes as in OsmoHLR: 0 at first, steps of 32 with the
+ * number of the asking node in the lowest five bits, never settable.
+ */
+#ifndef OTASIM_HLR_H
+#define OTASIM_HLR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIM_HLR_DIGITS_MAX 15
+#define SIM_HLR_REPLY_MAX  1024
+#define SIM_HLR_SUBS_MAX   2000000 /* subscribers of one register */
+
+struct sim_hlr;
+struct sim_hlr *sim_hlr_new(void);    /* NULL: no memory */
+void sim_hlr_free(struct sim_hlr *h); /* wipes */
+size_t sim_hlr_count(const struct sim_hlr *h);
+
+/* "GET id variable" or "SET id variable value"; reply gets what OsmoHLR would say, NUL-terminated.  Variables: subscriber.create,
+ * subscriber.delete, and of subscriber.by-imsi-X, by-msisdn-X, by-id-X: info, info-aud, info-all, msisdn, aud3g, cs-enabled,
+ * ps-enabled. */
+void sim_hlr_ctrl(struct sim_hlr *h, const char *request, char reply[SIM_HLR_REPLY_MAX]);
+
+/* What a VLR would be sent for this subscriber. */
+struct sim_hlr_vector {
+	uint8_t autn[16], xres[8];
+};
+enum sim_hlr_end { SIM_HLR_OK, SIM_HLR_UNKNOWN, SIM_HLR_BARRED, SIM_HLR_NO_KEYS };
+enum sim_hlr_end sim_hlr_vector(struct sim_hlr *h, const char *imsi, const uint8_t rand[16],
+				struct sim_hlr_vector *out);
+/* A card's AUTS for that RAND.  False: its MAC is wrong. */
+bool sim_hlr_resync(struct sim_hlr *h, const char *imsi, const uint8_t rand[16], const uint8_t auts[14]);
+/* A completed location update: vlr_number from now on; "" is a purge. */
+bool sim_hlr_locate(struct sim_hlr *h, const char *imsi, const char *vlr);
+
+#endif

@@ -1,0 +1,579 @@
+/* hlr_osmo.c - OsmoHLR by its CTRL interface.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * One connection; each operation is a few requests, one after the other, those of different operations overlap.  CTRL has no
+ * encryption and carries K and OPc: it belongs on loopback or into a tunnel.  Both buffers are ours, so that what has been sent
+ * and read can be wiped.
+ *
+ * PROVISION looks first: an IMSI that is there with other keys is somebody's subscriber and is not touched.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "hlr_ctrl.h"
+
+#define IN_MAX		 (CTRL_HEAD + CTRL_FRAME_MAX + 1)
+#define OUT_MAX		 (HLR_OPEN_MAX * 256)
+#define TEXT_MAX	 256
+#define TIMEOUT_MS	 5000
+#define RECONNECT_MS	 500
+#define RECONNECT_MAX_MS 30000
+
+enum step {
+	STEP_LOOK, /* what is there */
+	STEP_CREATE,
+	STEP_MSISDN,
+	STEP_KEYS,
+	STEP_CS,
+	STEP_PS,
+	STEP_READ_BACK,
+	STEP_DELETE,
+};
+
+struct open_op {
+	bool used;
+	bool asked; /* a request of it is out */
+	uint32_t request;
+	int64_t order; /* of asking, for the oldest */
+	enum step step;
+	struct hlr_op op;
+};
+
+struct hlr_osmo {
+	struct hlr hlr;
+	struct ks *ks;
+	struct event_base *base;
+	struct sockaddr_storage addr;
+	socklen_t addr_len;
+	char name[64];
+	unsigned timeout_ms, reconnect_ms, reconnect_max_ms, backoff_ms;
+	int fd;
+	bool connecting, connected;
+	struct event *ev_read, *ev_write, *ev_timer; /* timer: answer is late, or time to connect */
+	uint32_t request;
+	unsigned open;
+	uint8_t in[IN_MAX];
+	size_t in_len;
+	uint8_t out[OUT_MAX];
+	size_t out_len;
+	struct open_op op[HLR_OPEN_MAX];
+};
+
+static void connect_start(struct hlr_osmo *h);
+
+static __attribute__((format(printf, 3, 4))) void say(struct hlr_osmo *h, int level, const char *fmt, ...)
+{
+	char line[HLR_WHY_MAX + 100];
+	va_list ap;
+	int n = snprintf(line, sizeof(line), "hlr %s: ", h->name);
+
+	if (!h->hlr.on_log)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
+	va_end(ap);
+	h->hlr.on_log(h->hlr.ctx, level, line);
+}
+
+const char *hlr_kind_name(enum hlr_kind kind)
+{
+	static const char *const names[] = { "read", "provision", "msisdn", "remove" };
+
+	return (unsigned)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
+}
+
+/* ---- ends ---- */
+
+static void end_with(struct hlr_osmo *h, struct open_op *o, struct hlr_result *r)
+{
+	r->id = o->op.id;
+	ks_wipe(o, sizeof(*o));
+	h->open--;
+	h->hlr.on_result(h->hlr.ctx, r);
+}
+
+static __attribute__((format(printf, 4, 5))) void end_op(struct hlr_osmo *h, struct open_op *o, enum hlr_end end,
+							 const char *fmt, ...)
+{
+	struct hlr_result r = { .end = end };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(r.why, sizeof(r.why), fmt, ap);
+	va_end(ap);
+	end_with(h, o, &r);
+}
+
+/* ---- out ---- */
+
+static void timer_set(struct hlr_osmo *h)
+{
+	const struct timeval tv = { h->timeout_ms / 1000, (h->timeout_ms % 1000) * 1000 };
+	bool waiting = false;
+
+	for (unsigned i = 0; i < HLR_OPEN_MAX; i++)
+		waiting |= h->op[i].used && h->op[i].asked;
+	if (waiting)
+		evtimer_add(h->ev_timer, &tv);
+	else
+		evtimer_del(h->ev_timer);
+}
+
+static void flush(struct hlr_osmo *h)
+{
+	ssize_t n = h->out_len ? send(h->fd, h->out, h->out_len, MSG_NOSIGNAL) : 0;
+
+	if (n > 0) {
+		memmove(h->out, h->out + n, h->out_len - (size_t)n);
+		ks_wipe(h->out + h->out_len - (size_t)n, (size_t)n);
+		h->out_len -= (size_t)n;
+	}
+	if (h->out_len)
+		event_add(h->ev_write, NULL);
+}
+
+static void step_text(struct hlr_osmo *h, const struct open_op *o, char text[TEXT_MAX])
+{
+	const char *imsi = o->op.imsi;
+	const uint32_t id = o->request;
+	int n;
+
+	switch (o->step) {
+	case STEP_LOOK:
+	case STEP_READ_BACK:
+		snprintf(text, TEXT_MAX, "GET %u subscriber.by-imsi-%s.info-all", id, imsi);
+		break;
+	case STEP_CREATE:
+		snprintf(text, TEXT_MAX, "SET %u subscriber.create %s", id, imsi);
+		break;
+	case STEP_MSISDN:
+		snprintf(text, TEXT_MAX, "SET %u subscriber.by-imsi-%s.msisdn %s", id, imsi,
+			 *o->op.msisdn ? o->op.msisdn : "none");
+		break;
+	case STEP_KEYS:
+		n = snprintf(text, TEXT_MAX, "SET %u subscriber.by-imsi-%s.aud3g ", id, imsi);
+		if (ks_emit_to_hlr(h->ks, o->op.iccid, o->op.sub, sizeof(o->op.sub), text + n) < 0)
+			text[0] = '\0';
+		break;
+	case STEP_CS:
+		snprintf(text, TEXT_MAX, "SET %u subscriber.by-imsi-%s.cs-enabled 1", id, imsi);
+		break;
+	case STEP_PS:
+		snprintf(text, TEXT_MAX, "SET %u subscriber.by-imsi-%s.ps-enabled 1", id, imsi);
+		break;
+	case STEP_DELETE:
+		snprintf(text, TEXT_MAX, "SET %u subscriber.delete %s", id, imsi);
+		break;
+	}
+}
+
+static void ask(struct hlr_osmo *h, struct open_op *o, enum step step)
+{
+	char text[TEXT_MAX];
+	size_t n = 0;
+
+	o->step = step;
+	o->request = ++h->request & 0x7fffffff;
+	step_text(h, o, text);
+	if (text[0])
+		n = ctrl_put(h->out + h->out_len, sizeof(h->out) - h->out_len, text);
+	ks_wipe(text, sizeof(text));
+	if (!n) {
+		end_op(h, o, HLR_REFUSED, "keys of card %s do not open", o->op.iccid);
+		return;
+	}
+	o->asked = true;
+	h->out_len += n;
+	flush(h);
+	timer_set(h);
+}
+
+/* ---- in ---- */
+
+static void info_take(const char *rest, struct hlr_result *r)
+{
+	char text[32];
+
+	if (ctrl_info(rest, "msisdn", r->msisdn, sizeof(r->msisdn)) && !strcmp(r->msisdn, "none"))
+		r->msisdn[0] = '\0';
+	ctrl_info(rest, "vlr_number", r->vlr, sizeof(r->vlr));
+	r->cs = ctrl_info(rest, "nam_cs", text, sizeof(text)) && !strcmp(text, "1");
+	r->ps = ctrl_info(rest, "nam_ps", text, sizeof(text)) && !strcmp(text, "1");
+	r->has_keys = ctrl_info(rest, "aud3g.k", (char[40]){ 0 }, 40);
+	if (ctrl_info(rest, "aud3g.sqn", text, sizeof(text)))
+		r->sqn = strtoull(text, NULL, 10);
+}
+
+/* Whether the keys in the register are this card's: "milenage,K,opc,OPc" against the two lines. */
+static bool keys_match(struct hlr_osmo *h, const struct hlr_op *op, const char *rest)
+{
+	char ours[KS_HLR_TEXT_MAX], k[40] = "", opc[40] = "", theirs[KS_HLR_TEXT_MAX];
+	bool same;
+
+	if (ks_emit_to_hlr(h->ks, op->iccid, op->sub, sizeof(op->sub), ours) < 0)
+		return false;
+	same = ctrl_info(rest, "aud3g.k", k, sizeof(k)) && ctrl_info(rest, "aud3g.opc", opc, sizeof(opc));
+	snprintf(theirs, sizeof(theirs), "milenage,%s,opc,%s", k, opc);
+	same = same && !strcmp(ours, theirs);
+	ks_wipe(ours, sizeof(ours));
+	ks_wipe(theirs, sizeof(theirs));
+	ks_wipe(k, sizeof(k));
+	ks_wipe(opc, sizeof(opc));
+	return same;
+}
+
+static void looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r, bool there)
+{
+	struct hlr_result res = { .end = there ? HLR_OK : HLR_ABSENT };
+
+	if (there)
+		info_take(r->rest, &res);
+	switch (o->op.kind) {
+	case HLR_READ:
+		end_with(h, o, &res);
+		break;
+	case HLR_MSISDN:
+		if (there)
+			ask(h, o, STEP_MSISDN);
+		else
+			end_with(h, o, &res);
+		break;
+	case HLR_REMOVE:
+		if (there)
+			ask(h, o, STEP_DELETE);
+		else
+			end_op(h, o, HLR_OK, "%s", ""); /* it is not there: that is what was asked for */
+		break;
+	case HLR_PROVISION:
+		if (there && res.has_keys && !keys_match(h, &o->op, r->rest))
+			end_op(h, o, HLR_REFUSED,
+			       "IMSI is there with other keys: somebody else's subscriber? Remove it first if it is "
+			       "not");
+		else
+			ask(h, o, there ? STEP_MSISDN : STEP_CREATE);
+		break;
+	}
+}
+
+static void read_back(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r)
+{
+	struct hlr_result res = { .end = HLR_OK };
+	const char *wrong = NULL;
+
+	info_take(r->rest, &res);
+	if (o->op.kind == HLR_PROVISION && !keys_match(h, &o->op, r->rest))
+		wrong = "keys";
+	else if (strcmp(res.msisdn, o->op.msisdn))
+		wrong = "MSISDN";
+	else if (o->op.kind == HLR_PROVISION && (!res.cs || !res.ps))
+		wrong = "CS or PS access";
+	if (wrong)
+		end_op(h, o, HLR_REFUSED, "read back: %s not as written", wrong);
+	else
+		end_with(h, o, &res);
+}
+
+/* The register said no.  Which of its sentences mean something else than that? */
+static void refused(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r)
+{
+	const bool absent =
+		!strncmp(r->rest, "No such subscriber", 18) || !strncmp(r->rest, "Subscriber doesn't exist", 24);
+
+	if (o->step == STEP_LOOK && absent)
+		looked(h, o, r, false);
+	else if (o->step == STEP_CREATE && !strncmp(r->rest, "Subscriber already exists", 25))
+		ask(h, o, STEP_LOOK); /* since we looked; whose keys has it? */
+	else if (o->step == STEP_DELETE && absent)
+		end_op(h, o, HLR_OK, "%s", "");
+	else if (absent)
+		end_op(h, o, HLR_TEMPORARY, "subscriber was removed in the middle");
+	else if (o->step == STEP_KEYS) /* what it says may repeat what it was given */
+		end_op(h, o, HLR_REFUSED, "does not take these keys");
+	else
+		end_op(h, o, HLR_REFUSED, "%.120s", r->rest);
+}
+
+static void replied(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r)
+{
+	o->asked = false;
+	if (r->kind == CTRL_ERROR) {
+		refused(h, o, r);
+		return;
+	}
+	switch (o->step) {
+	case STEP_LOOK:
+		looked(h, o, r, true);
+		break;
+	case STEP_CREATE:
+		ask(h, o, STEP_MSISDN);
+		break;
+	case STEP_MSISDN:
+		ask(h, o, o->op.kind == HLR_MSISDN ? STEP_READ_BACK : STEP_KEYS);
+		break;
+	case STEP_KEYS:
+		ask(h, o, STEP_CS);
+		break;
+	case STEP_CS:
+		ask(h, o, STEP_PS);
+		break;
+	case STEP_PS:
+		ask(h, o, STEP_READ_BACK);
+		break;
+	case STEP_READ_BACK:
+		read_back(h, o, r);
+		break;
+	case STEP_DELETE:
+		end_op(h, o, HLR_OK, "%s", "");
+		break;
+	}
+}
+
+static bool fits(const struct open_op *o, const struct ctrl_reply *r)
+{
+	bool get = o->step == STEP_LOOK || o->step == STEP_READ_BACK;
+
+	return r->kind == CTRL_ERROR || r->kind == (get ? CTRL_GET_REPLY : CTRL_SET_REPLY);
+}
+
+/* False: this is not a register we understand. */
+static bool frame_take(struct hlr_osmo *h, char *text)
+{
+	struct ctrl_reply r;
+
+	if (!ctrl_reply_parse(&r, text))
+		return false;
+	if (r.kind == CTRL_TRAP)
+		return true;
+	for (unsigned i = 0; i < HLR_OPEN_MAX; i++) {
+		struct open_op *o = &h->op[i];
+
+		if (!o->used || !o->asked || o->request != r.id)
+			continue;
+		if (!fits(o, &r))
+			return false;
+		replied(h, o, &r);
+		return true;
+	}
+	return true; /* of something that has ended */
+}
+
+/* ---- connection ---- */
+
+static void connect_later(struct hlr_osmo *h)
+{
+	const struct timeval tv = { h->backoff_ms / 1000, (h->backoff_ms % 1000) * 1000 };
+
+	h->backoff_ms = h->backoff_ms * 2 < h->reconnect_max_ms ? h->backoff_ms * 2 : h->reconnect_max_ms;
+	evtimer_add(h->ev_timer, &tv);
+}
+
+static void disconnect(struct hlr_osmo *h, const char *why)
+{
+	if (h->fd >= 0) {
+		event_del(h->ev_read);
+		event_del(h->ev_write);
+		event_free(h->ev_read);
+		event_free(h->ev_write);
+		close(h->fd);
+	}
+	h->ev_read = h->ev_write = NULL;
+	h->fd = -1;
+	if (h->connected || h->backoff_ms == h->reconnect_ms)
+		say(h, LOG_WARNING, "%s; trying again", why);
+	h->connected = h->connecting = false;
+	ks_wipe(h->in, sizeof(h->in));
+	ks_wipe(h->out, sizeof(h->out));
+	h->in_len = h->out_len = 0;
+	connect_later(h);
+	for (unsigned i = 0; i < HLR_OPEN_MAX; i++)
+		if (h->op[i].used)
+			end_op(h, &h->op[i], HLR_TEMPORARY, "%s", why);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct hlr_osmo *h = ctx;
+
+	(void)fd;
+	(void)what;
+	if (h->fd < 0)
+		connect_start(h);
+	else
+		disconnect(h, h->connecting ? "connection is not taken" : "no answer in time");
+}
+
+static void on_read(evutil_socket_t fd, short what, void *ctx)
+{
+	struct hlr_osmo *h = ctx;
+	ssize_t n = recv(h->fd, h->in + h->in_len, sizeof(h->in) - 1 - h->in_len, 0);
+	int len;
+
+	(void)fd;
+	(void)what;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		disconnect(h, n ? strerror(errno) : "connection closed by the register");
+		return;
+	}
+	h->in_len += (size_t)n;
+	while ((len = ctrl_frame(h->in, h->in_len)) > 0) {
+		const uint8_t kept = h->in[len]; /* there is one more octet of room than ever is read */
+		bool ok;
+
+		h->in[len] = '\0';
+		ok = frame_take(h, (char *)h->in + CTRL_HEAD + 1);
+		if (h->fd < 0)
+			return;
+		h->in[len] = kept;
+		if (!ok) {
+			len = -1;
+			break;
+		}
+		memmove(h->in, h->in + len, h->in_len - (size_t)len);
+		ks_wipe(h->in + h->in_len - (size_t)len, (size_t)len);
+		h->in_len -= (size_t)len;
+	}
+	if (len < 0)
+		disconnect(h, "not an OsmoHLR: its answer is no CTRL message");
+	else
+		timer_set(h);
+}
+
+static void on_write(evutil_socket_t fd, short what, void *ctx)
+{
+	struct hlr_osmo *h = ctx;
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	(void)fd;
+	(void)what;
+	if (h->connecting) {
+		if (getsockopt(h->fd, SOL_SOCKET, SO_ERROR, &err, &len) || err) {
+			disconnect(h, strerror(err ? err : errno));
+			return;
+		}
+		h->connecting = false;
+		h->connected = true;
+		h->backoff_ms = h->reconnect_ms;
+		say(h, LOG_NOTICE, "connected");
+		timer_set(h);
+	}
+	flush(h);
+}
+
+static void connect_start(struct hlr_osmo *h)
+{
+	const struct timeval late = { h->timeout_ms / 1000, (h->timeout_ms % 1000) * 1000 };
+	int one = 1;
+
+	h->fd = socket(h->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (h->fd >= 0) {
+		setsockopt(h->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		h->ev_read = event_new(h->base, h->fd, EV_READ | EV_PERSIST, on_read, h);
+		h->ev_write = event_new(h->base, h->fd, EV_WRITE, on_write, h);
+	}
+	if (h->fd < 0 || !h->ev_read || !h->ev_write) {
+		say(h, LOG_ERR, "no socket: %s", strerror(errno));
+		connect_later(h);
+		return;
+	}
+	h->connecting = true;
+	event_add(h->ev_read, NULL);
+	event_add(h->ev_write, NULL);
+	if (connect(h->fd, (struct sockaddr *)&h->addr, h->addr_len) && errno != EINPROGRESS) {
+		disconnect(h, strerror(errno));
+		return;
+	}
+	evtimer_add(h->ev_timer, &late);
+}
+
+/* ---- the seam ---- */
+
+static bool digits(const char *s, size_t min)
+{
+	size_t n = strspn(s, "0123456789");
+
+	return !s[n] && n >= min && n <= HLR_DIGITS_MAX;
+}
+
+static int osmo_submit(struct hlr *hlr, const struct hlr_op *op)
+{
+	struct hlr_osmo *h = (struct hlr_osmo *)hlr;
+	struct open_op *o = NULL;
+
+	if (!digits(op->imsi, 6) || (*op->msisdn && !digits(op->msisdn, 3)) || (unsigned)op->kind > HLR_REMOVE)
+		return -EINVAL;
+	for (unsigned i = 0; i < HLR_OPEN_MAX && !o; i++)
+		if (!h->op[i].used)
+			o = &h->op[i];
+	if (!o)
+		return -ENOBUFS;
+	*o = (struct open_op){ .used = true, .op = *op };
+	h->open++;
+	if (!h->connected)
+		end_op(h, o, HLR_TEMPORARY, "no connection to the register");
+	else
+		ask(h, o, STEP_LOOK);
+	return 0;
+}
+
+static void osmo_free(struct hlr *hlr)
+{
+	struct hlr_osmo *h = (struct hlr_osmo *)hlr;
+
+	if (h->fd >= 0) {
+		event_free(h->ev_read);
+		event_free(h->ev_write);
+		close(h->fd);
+	}
+	if (h->ev_timer)
+		event_free(h->ev_timer);
+	ks_wipe(h, sizeof(*h));
+	free(h);
+}
+
+static const struct hlr_ops osmo_ops = { "osmo", osmo_submit, osmo_free };
+
+struct hlr *hlr_osmo_new(const struct hlr_osmo_cfg *cfg, struct event_base *base, struct ks *ks,
+			 void (*on_result)(void *ctx, const struct hlr_result *r),
+			 void (*on_log)(void *ctx, int level, const char *line), void *ctx)
+{
+	struct hlr_osmo *h = calloc(1, sizeof(*h));
+	int len = sizeof(h->addr);
+
+	if (!h)
+		return NULL;
+	*h = (struct hlr_osmo){ .hlr = { &osmo_ops, on_result, on_log, ctx },
+				.ks = ks,
+				.base = base,
+				.fd = -1,
+				.timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : TIMEOUT_MS,
+				.reconnect_ms = cfg->reconnect_ms ? cfg->reconnect_ms : RECONNECT_MS,
+				.reconnect_max_ms = cfg->reconnect_max_ms ? cfg->reconnect_max_ms : RECONNECT_MAX_MS };
+	h->backoff_ms = h->reconnect_ms;
+	snprintf(h->name, sizeof(h->name), "%s:%u", cfg->host, cfg->port);
+	if (evutil_parse_sockaddr_port(h->name, (struct sockaddr *)&h->addr, &len) ||
+	    !(h->ev_timer = evtimer_new(base, on_timer, h))) {
+		free(h);
+		return NULL;
+	}
+	h->addr_len = (socklen_t)len;
+	connect_start(h);
+	return &h->hlr;
+}
+
+bool hlr_osmo_connected(const struct hlr *hlr)
+{
+	return ((const struct hlr_osmo *)hlr)->connected;
+}
