@@ -657,6 +657,9 @@ static int op_run(struct store_mem_disk *d, struct store_op *op)
 		return op_outbox_put(d, op);
 	case ST_META_PUT:
 		return op_meta_put(d, op);
+	case ST_TRIM:
+		mem_trim(d, op->row);
+		return 0;
 	case _ST_OPS:
 		break;
 	}

@@ -77,7 +77,7 @@ struct m_addr {
 	struct card_addr_row row;
 };
 struct m_story {
-	struct story_row row;
+	struct story_row row; /* id 0: removed */
 	uint32_t next, off;
 };
 struct m_meta {
@@ -130,6 +130,7 @@ uint32_t card_by_iccid(const struct store_mem_disk *d, const char *iccid);
 bool txn_is_open(const struct store_mem_disk *d, const struct txn_row *t);
 
 int mem_commit(struct store_mem_disk *d, struct store_batch *b);
+void mem_trim(struct store_mem_disk *d, struct store_trim *t);
 int mem_fetch(const struct store_mem_disk *d, struct store_fetch *f);
 int mem_query(const struct store_mem_disk *d, struct store_query *q);
 

@@ -266,7 +266,7 @@ static void q_story(const struct store_mem_disk *d, struct store_query *q)
 	if (q->after && q->after <= d->story.n) {
 		const struct m_story *s = vec_at(&d->story, (uint32_t)(q->after - 1));
 
-		if (s->row.card == q->id)
+		if (s->row.id && s->row.card == q->id)
 			i = s->next; /* the page before ended here */
 	}
 	for (; i != NONE && q->n < q->limit; i = ((struct m_story *)vec_at(&d->story, i))->next) {

@@ -487,6 +487,8 @@ static int op_run(struct conn *c, struct store_op *op, bool *id_given)
 		return op_outbox_put(c, op, id_given);
 	case ST_META_PUT:
 		return op_meta_put(c, op);
+	case ST_TRIM:
+		return sqlite_trim(c, op->row);
 	case _ST_OPS:
 		break;
 	}
@@ -524,7 +526,7 @@ static uint64_t op_card(const struct store_op *op)
 static bool op_is_barrier(const struct store_op *op)
 {
 	return op->kind == ST_CARD_INSERT || op->kind == ST_TXN_PLAN || op->kind == ST_CAMPAIGN_INSERT ||
-	       op->kind == ST_CAMPAIGN_DROP;
+	       op->kind == ST_CAMPAIGN_DROP || op->kind == ST_TRIM;
 }
 
 /* End of the run that begins at `i`: of operations whose cards ascend already. */

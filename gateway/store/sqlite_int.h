@@ -120,6 +120,11 @@ enum stmt_id {
 	S_STORY_ADD,
 	S_OUTBOX_PUT,
 	S_META_PUT,
+	S_TRIM_CARDS,
+	S_TRIM_OPEN,
+	S_TRIM_KEEP,
+	S_TRIM_STORY,
+	S_TRIM_WIRE,
 	/* reading, on both connections */
 	S_CARD,
 	S_PARTS_ANY,
@@ -202,6 +207,7 @@ struct committer {
 	struct sort_key *order, *spare; /* STORE_BATCH_OPS_MAX long */
 };
 int sqlite_commit(struct committer *w, struct store_batch *b);
+int sqlite_trim(struct conn *c, struct store_trim *t);
 int sqlite_fetch(struct conn *c, struct store_fetch *f);
 int sqlite_query(struct conn *c, struct store_query *q);
 

@@ -60,6 +60,7 @@ enum store_op_kind {
 	ST_STORY_ADD,  /* bytes: detail, cut to STORY_DETAIL_MAX; id is written back */
 	ST_OUTBOX_PUT, /* insert or replace; id 0: given here and written back */
 	ST_META_PUT,   /* key in meta.key, bytes: value ("ks-check", "epoch") */
+	ST_TRIM,       /* removes what is old of the story, and packets, of a few cards: store_trim */
 	_ST_OPS
 };
 
@@ -108,6 +109,21 @@ struct store_txn_plan {
 };
 struct store_meta {
 	char key[32];
+};
+/* What is older than before_ms goes: lines of the story, and packets of commands that have ended.  What stays, however old:
+ * all of a card that has an open transaction or command; all from the first line of the card's newest transaction that is
+ * DONE on, which is the last proof of what the card holds, and all where there is none.  What came as a card's answer and
+ * was none (STORY_STRAY) proves nothing and goes with its age alone.  Rows of cards, transactions, commands and counters
+ * always stay. */
+#define STORE_TRIM_CARDS_MAX 1024
+struct store_trim {
+	int64_t before_ms;
+	uint64_t card;	      /* from this one on; 0: what belongs to no card, then all others */
+	uint32_t cards, rows; /* looks at so many cards (at most STORE_TRIM_CARDS_MAX), removes so many rows */
+	/* out: */
+	bool more;	  /* there is more to look at, */
+	uint64_t next;	  /* from this card on */
+	uint32_t removed; /* rows */
 };
 
 /* One operation.  `row` points into the batch's arena (store_batch_add), `bytes` too. */
@@ -262,7 +278,7 @@ struct store_query {
  * it, a query what was committed when it runs.  When a numbered batch fails, the numbered ones submitted behind it before
  * its done() are answered STORE_E_BUSY and not carried out: the store never holds a batch without the one before it.  A
  * batch_no equal to the last one stored is answered STORE_OK and not carried out again, a lower one STORE_E_CORRUPT.
- * Between CARD_INSERT, TXN_PLAN, CAMPAIGN_INSERT and CAMPAIGN_DROP a backend may sort operations by card: a row's `card`
+ * Between CARD_INSERT, TXN_PLAN, CAMPAIGN_INSERT, CAMPAIGN_DROP and TRIM a backend may sort operations by card: a row's `card`
  * must be the right one.  A failed batch may be submitted again as it is; more requests under way than the backend takes
  * are answered STORE_E_BUSY. */
 struct store;

@@ -71,6 +71,7 @@ static const size_t row_sizes[] = {
 	[ST_PART_PUT] = sizeof(struct part_row),
 	[ST_PARTS_DROP] = sizeof(struct part_row),
 	[ST_STORY_ADD] = sizeof(struct story_row),
+	[ST_TRIM] = sizeof(struct store_trim),
 	[ST_OUTBOX_PUT] = sizeof(struct outbox_row),
 	[ST_META_PUT] = sizeof(struct store_meta),
 };

@@ -182,6 +182,9 @@ static void add_cmd(struct pair *p)
 	if (!p->cards)
 		return;
 	c.attempt = (uint16_t)dice(9);
+	c.ended_ms = T0 + dice(99);
+	if (dice(2))
+		c.txn = 1 + dice(30);
 	add(p, ST_CMD_PUT, &c, NULL, 0);
 	if (dice(2)) /* now and then a packet that differs: the whole batch goes back */
 		add(p, ST_WIRE_PUT, &w, dice(60) ? "packet" : "padlock", 6);
@@ -203,6 +206,15 @@ static void add_part(struct pair *p)
 	part.len = 2;
 	part.ud[1] = 8;
 	add(p, dice(4) ? ST_PART_PUT : ST_PARTS_DROP, &part, NULL, 0);
+}
+
+static void add_trim(struct pair *p)
+{
+	struct store_trim t = { .before_ms = T0 + dice(120), .card = dice(CARDS), .cards = dice(9), .rows = dice(9) };
+
+	if (dice(2))
+		t.cards = t.rows = 1000;
+	add(p, ST_TRIM, &t, NULL, 0);
 }
 
 static void add_rest(struct pair *p)
@@ -254,7 +266,7 @@ static void step(struct pair *p)
 {
 	static void (*const adds[])(struct pair *) = { add_card_insert, add_card_change, add_campaign, add_plan,
 						       add_plan,	add_txn,	 add_cmd,      add_cmd,
-						       add_part,	add_rest };
+						       add_part,	add_rest,	 add_rest,     add_trim };
 	unsigned n = 1 + dice(12);
 	bool numbered = dice(2), dry = !dice(8);
 	struct store_totals t;
