@@ -19,6 +19,7 @@
 #include "front/config.h"
 #include "front/http.h"
 #include "mark.h"
+#include "retain.h"
 #include "ota/smpp_link.h"
 #include "shell.h"
 
@@ -37,6 +38,7 @@ struct parts {
 	struct api *api;
 	struct http *http;
 	struct shell *shell;
+	struct retain *retain;
 	struct link *link[CONFIG_LINKS_MAX];
 	const char *link_name[CONFIG_LINKS_MAX];
 	unsigned n_links;
@@ -334,6 +336,7 @@ static int build(struct parts *p, char *err)
 {
 	const struct store_sqlite_cfg sc = { .dir = p->cfg.state_dir };
 	struct event_config *ec = event_config_new();
+	const unsigned days = p->cfg.story_days;
 
 	if (ec) {
 		event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK); /* one thread drives it */
@@ -352,6 +355,10 @@ static int build(struct parts *p, char *err)
 	    make_core(p, err))
 		return -1;
 	config_wipe(&p->cfg);
+	if (days && !(p->retain = retain_new(p->store, days, log_line, p))) {
+		snprintf(err, ERR_MAX, "out of memory");
+		return -1;
+	}
 	p->shell = shell_new(&(struct shell_parts){
 		.base = p->base,
 		.gw = p->gw,
@@ -361,6 +368,7 @@ static int build(struct parts *p, char *err)
 		.n_links = p->n_links,
 		.reply = on_reply,
 		.reply_ctx = p,
+		.retain = p->retain,
 		.log = log_line,
 		.log_ctx = p,
 	});
@@ -380,6 +388,7 @@ static void tear_down(struct parts *p)
 		shell_free(p->shell);
 	if (p->store)
 		p->store->ops->close(p->store);
+	retain_free(p->retain);
 	mark_close(&p->mark);
 	if (p->api)
 		api_free(p->api);

@@ -80,7 +80,7 @@ static void turn(evutil_socket_t fd, short what, void *ctx)
 {
 	struct shell *sh = ctx;
 	const struct gw_reply_sink sink = { .reply = sh->p.reply, .ctx = sh->p.reply_ctx };
-	int64_t now = shell_now(sh), due, act_due;
+	int64_t now = shell_now(sh), due, act_due, retain_due;
 	int steps = 0, did = 0;
 
 	if (gw_ready(sh->p.gw) && !sh->started_links && !sh->stopping)
@@ -102,7 +102,10 @@ static void turn(evutil_socket_t fd, short what, void *ctx)
 	due = gw_next_due(sh->p.gw);
 	if (sh->stopping && due > now && due != INT64_MAX)
 		due = INT64_MAX;
-	arm_timer(sh, act_due < due ? act_due : due, now);
+	if (act_due < due)
+		due = act_due;
+	retain_due = sh->p.retain && !sh->stopping ? retain_run(sh->p.retain, now) : INT64_MAX;
+	arm_timer(sh, retain_due < due ? retain_due : due, now);
 }
 
 static void on_store(evutil_socket_t fd, short what, void *ctx)

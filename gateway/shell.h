@@ -8,6 +8,7 @@
 
 #include "core/gw.h"
 #include "env.h"
+#include "retain.h"
 
 struct shell_parts {
 	struct event_base *base;
@@ -19,6 +20,7 @@ struct shell_parts {
 	/* GW_FX_REPLY goes to whoever asked (the front). */
 	void (*reply)(void *ctx, const struct gw_effect *fx);
 	void *reply_ctx;
+	struct retain *retain; /* NULL: everything is kept for ever */
 	void (*log)(void *ctx, int level, const char *line);
 	void *log_ctx;
 };

@@ -25,7 +25,8 @@
 #define DAY_MS	  (24 * HOUR_MS)
 
 #define WINDOW_MAX   1000
-#define PREPARED_MIN 64 /* the core claims cards in lots of this many */
+#define STORY_DAYS   400 /* a year, and what is looked for a little later */
+#define PREPARED_MIN 64	 /* the core claims cards in lots of this many */
 
 /* The link whose node is open while the file is read. */
 static unsigned link_now;
@@ -465,6 +466,11 @@ const struct config_setting config_setting[] = {
 	{ CONF_OTAGW, "failover-after DURATION",
 	  "A link that is down so long is not waited for: the next one of its routes takes over\nTime, 10s\n", set_time,
 	  get_time, GW(gw.failover_ms), 0, HOUR_MS },
+	{ CONF_OTAGW, "story-days <0-36500>",
+	  "How long cards' stories and packets are kept; what is open and each card's last proof always stay\nDays, "
+	  "400; 0 for "
+	  "ever\n",
+	  set_number, get_number, GW(story_days), 0, 36500 },
 	{ CONF_OTAGW, "log-level (error|warning|notice|info|debug)",
 	  "What is written to the log\nFailures only\nand what a person should look at\nand what happened "
 	  "(default)\nand more of it\nand all of it\n",
@@ -800,6 +806,7 @@ void config_default(struct otagw_config *c)
 	memset(c, 0, sizeof(*c));
 	memcpy(c->api_socket, "/run/otagw/api.sock", sizeof("/run/otagw/api.sock"));
 	c->log_level = 5;
+	c->story_days = STORY_DAYS;
 	gw_cfg_default(&c->gw);
 	link_now = 0;
 	config_route_at(0);

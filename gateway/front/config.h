@@ -66,6 +66,7 @@ struct otagw_config {
 	char api_socket[CONFIG_PATH_MAX];
 	char mark_file[CONFIG_PATH_MAX];   /* tells a restored backup from the real thing; STATE-DIR.mark */
 	char error_table[CONFIG_PATH_MAX]; /* read over the one that is built in; "" none */
+	uint32_t story_days;		   /* lines of the story and packets are kept so long at least, 0: for ever */
 	struct config_price price;
 	int log_level;		/* as syslog: 3 error .. 7 debug */
 	enum ks_kek_source kek; /* KS_KEK_FILE, KS_KEK_PASSPHRASE */

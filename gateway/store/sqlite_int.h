@@ -122,7 +122,8 @@ enum stmt_id {
 	S_META_PUT,
 	S_TRIM_CARDS,
 	S_TRIM_OPEN,
-	S_TRIM_KEEP,
+	S_TRIM_CMD_KEPT,
+	S_TRIM_STORY_KEPT,
 	S_TRIM_STORY,
 	S_TRIM_WIRE,
 	/* reading, on both connections */

@@ -286,9 +286,10 @@ static const char *const stmts[_STMTS] = {
 	[S_META_PUT] = "INSERT OR REPLACE INTO meta VALUES(?1,?2)",
 	[S_TRIM_CARDS] = "SELECT id FROM card WHERE id>=?1 ORDER BY id LIMIT ?2",
 	[S_TRIM_OPEN] = "SELECT 1 FROM cmd WHERE card=?1 AND state<5 LIMIT 1",
-	/* first command of the newest transaction that is DONE, first line of the story from it on */
-	[S_TRIM_KEEP] = "SELECT k,(SELECT min(id) FROM story WHERE card=?1 AND cmd>=k) FROM (SELECT min(id) AS k FROM "
-			"cmd WHERE card=?1 AND txn=(SELECT max(id) FROM txn WHERE card=?1 AND state=2))",
+	/* first command of the newest transaction that is DONE, and the first line of the story from it on */
+	[S_TRIM_CMD_KEPT] = "SELECT min(id) FROM cmd WHERE card=?1 AND txn=(SELECT max(id) FROM txn WHERE card=?1 AND "
+			    "state=2)",
+	[S_TRIM_STORY_KEPT] = "SELECT min(id) FROM story WHERE card=?1 AND cmd>=?2",
 	[S_TRIM_STORY] = "DELETE FROM story WHERE id IN (SELECT id FROM story WHERE card=?1 AND at_ms<?2 AND "
 			 "(id<?3 OR kind=6) ORDER BY id LIMIT ?4)",
 	[S_TRIM_WIRE] = "DELETE FROM cmd_wire WHERE cmd_id IN (SELECT id FROM cmd JOIN cmd_wire ON cmd_id=id WHERE "
@@ -326,8 +327,8 @@ static const char *const stmts[_STMTS] = {
 };
 
 /* The numbers in the SQL above are these. */
-_Static_assert(CAMPAIGN_CANCELLED == 5 && TXN_PLANNED == 0 && TXN_ACTIVE == 1 && TXN_DONE == 2 && CMD_WAIT_PRESENCE == 4 &&
-		       CMD_DONE == 5 && STORY_STRAY == 6,
+_Static_assert(CAMPAIGN_CANCELLED == 5 && TXN_PLANNED == 0 && TXN_ACTIVE == 1 && TXN_DONE == 2 &&
+		       CMD_WAIT_PRESENCE == 4 && CMD_DONE == 5 && STORY_STRAY == 6,
 	       "states in SQL");
 
 void stmt_text(char out[SQL_TEXT_MAX], enum stmt_id id)

@@ -6,14 +6,17 @@
  */
 #include "sqlite_int.h"
 
-/* The card's id bound to a statement that asks yes or no: 1, 0 or an error. */
-static int card_has(struct conn *c, enum stmt_id id, uint64_t card)
+/* First column of what a statement finds for a card; 0 in *out: nothing, or NULL.  1 found, 0 not, or an error. */
+static int card_ask(struct conn *c, enum stmt_id id, uint64_t card, sqlite3_int64 from, sqlite3_int64 *out)
 {
 	sqlite3_stmt *st = c->st[id];
 	int rc;
 
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)card);
+	if (sqlite3_bind_parameter_count(st) > 1)
+		sqlite3_bind_int64(st, 2, from);
 	rc = st_row(c, st);
+	*out = rc > 0 ? sqlite3_column_int64(st, 0) : 0;
 	sqlite3_reset(st);
 	return rc;
 }
@@ -38,24 +41,19 @@ static int rows_delete(struct conn *c, enum stmt_id id, const struct store_trim 
 
 static int card_trim(struct conn *c, const struct store_trim *t, uint64_t card, uint32_t *left)
 {
-	sqlite3_stmt *st = c->st[S_TRIM_KEEP];
-	sqlite3_int64 cmd_from, story_from;
-	int rc = card_has(c, S_TXN_OPEN_CARD, card);
+	sqlite3_int64 cmd_from = 0, story_from = 0; /* 0: nothing is before it */
+	int rc = card_ask(c, S_TXN_OPEN_CARD, card, 0, &cmd_from);
 
 	if (!rc)
-		rc = card_has(c, S_TRIM_OPEN, card);
+		rc = card_ask(c, S_TRIM_OPEN, card, 0, &cmd_from);
 	if (rc)
 		return rc < 0 ? rc : 0;
-	sqlite3_bind_int64(st, 1, (sqlite3_int64)card);
-	rc = st_row(c, st);
-	/* NULL, where there is none, reads as 0: nothing is before it */
-	cmd_from = sqlite3_column_int64(st, 0);
-	story_from = sqlite3_column_int64(st, 1);
-	sqlite3_reset(st);
-	if (rc < 0)
-		return rc;
-	rc = rows_delete(c, S_TRIM_STORY, t, card, story_from, left);
-	return rc ? rc : rows_delete(c, S_TRIM_WIRE, t, card, cmd_from, left);
+	rc = card_ask(c, S_TRIM_CMD_KEPT, card, 0, &cmd_from);
+	if (rc >= 0 && cmd_from)
+		rc = card_ask(c, S_TRIM_STORY_KEPT, card, cmd_from, &story_from);
+	if (rc >= 0)
+		rc = rows_delete(c, S_TRIM_STORY, t, card, story_from, left);
+	return rc < 0 ? rc : rows_delete(c, S_TRIM_WIRE, t, card, cmd_from, left);
 }
 
 /* Ids of cards from `from` on: how many, or an error. */

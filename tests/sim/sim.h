@@ -313,6 +313,7 @@ struct store *sstore_front(struct world *w, struct store *under);
 int64_t sstore_due(struct store *s);
 void sstore_front_free(struct store *s);
 void sstore_plan_anew(struct world *w);
+void sstore_trim(struct world *w);
 bool sstore_keep(void *ctx, struct store_batch *b);
 
 /* check.c: every checker names itself, the time and the card */

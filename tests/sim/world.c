@@ -309,6 +309,8 @@ bool world_boot(struct world *w)
 	arm_crash(w);
 	if (w->broken == BREAK_PLAN_ANEW && w->lives > 1)
 		sstore_plan_anew(w);
+	if (w->lives > 1)
+		sstore_trim(w);
 	find_epoch(w);
 	if (open_keys(w, &w->ks, false))
 		return false;

@@ -107,6 +107,7 @@ static void test_good(void **state)
 	assert_int_equal(c.link[0].port, 2775);
 	assert_true(c.link[0].rate == 40);
 	assert_int_equal(c.gw.retry.first_ms, 30000);
+	assert_int_equal(c.story_days, 400);
 	assert_int_equal(c.gw.pid, 0x7f);
 	assert_int_equal(c.gw.dcs, 0xf6);
 	config_wipe(&c);
@@ -118,6 +119,9 @@ static void test_good(void **state)
 	assert_string_equal(c.gw.src.digits, "4915");
 	assert_int_equal(reads(&c, "address-by msisdn", "address-by imsi", err), 0);
 	assert_true(c.gw.address_by_imsi);
+	assert_int_equal(reads(&c, "address-by msisdn", "address-by msisdn\n story-days 0", err), 0);
+	assert_int_equal(c.story_days, 0);
+	assert_true(reads(&c, "address-by msisdn", "address-by msisdn\n story-days 36501", err) != 0);
 	assert_int_equal(reads(&c, "throughput 40", "throughput unlimited\n esm-mode transaction\n data-coding 246",
 			       err),
 			 0);
