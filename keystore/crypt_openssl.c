@@ -1,4 +1,4 @@
-/* crypt_openssl.c - 3DES, AES, CMAC, GCM and scrypt on OpenSSL; the only file in the tree that calls EVP for cards.
+/* crypt_openssl.c - 3DES, AES, CMAC, GCM, HMAC and scrypt on OpenSSL; the only file in the tree that calls EVP for cards.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * Ciphers are fetched once and contexts are kept for the life of the keystore: a fetch per packet costs more than AES
@@ -11,9 +11,11 @@
  */
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include "ks_int.h"
@@ -35,6 +37,8 @@ struct ksc {
 	struct ksc_ctx cbc[_KSC_KINDS][_KSC_DIRS];
 	struct ksc_ctx ede_ecb[_KSC_DIRS];
 	EVP_CIPHER_CTX *seal, *open;
+	EVP_MAC *hmac;
+	EVP_MAC_CTX *nonce; /* keyed from the KEK */
 	struct ksc_scratch *scratch;
 };
 
@@ -108,7 +112,9 @@ int ksc_new(struct ksc **out, struct ksc_scratch *scratch)
 	c->scratch = scratch;
 	c->ecb = EVP_CIPHER_fetch(NULL, "DES-EDE-ECB", NULL);
 	c->gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	if (!c->ecb || !c->gcm)
+	c->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	c->nonce = c->hmac ? EVP_MAC_CTX_new(c->hmac) : NULL;
+	if (!c->ecb || !c->gcm || !c->nonce)
 		return KS_E_CRYPTO;
 	for (int k = KSC_NONE + 1; k < _KSC_KINDS; k++) {
 		c->cipher[k] = EVP_CIPHER_fetch(NULL, kinds[k].name, NULL);
@@ -141,6 +147,8 @@ void ksc_free(struct ksc *c)
 	}
 	EVP_CIPHER_CTX_free(c->seal);
 	EVP_CIPHER_CTX_free(c->open);
+	EVP_MAC_CTX_free(c->nonce);
+	EVP_MAC_free(c->hmac);
 	for (int k = 0; k < _KSC_KINDS; k++)
 		EVP_CIPHER_free(c->cipher[k]);
 	EVP_CIPHER_free(c->ecb);
@@ -358,11 +366,52 @@ int ksc_wrap(struct ksc *c, const struct ksc_key *key, size_t len, const struct 
 
 /* ---- sealing ---- */
 
+/* The key that makes nonces: of the KEK, and not the KEK itself. */
+static int nonce_key(struct ksc *c, const uint8_t kek[KS_KEK_LEN])
+{
+	static const uint8_t label[] = "otagw nonces of sealed keysets";
+	char digest[] = "SHA256";
+	const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+				      OSSL_PARAM_construct_end() };
+	uint8_t key[KS_KEK_LEN];
+	size_t n;
+	int ok = EVP_MAC_init(c->nonce, kek, KS_KEK_LEN, params);
+
+	if (ok == 1)
+		ok = EVP_MAC_update(c->nonce, label, sizeof(label));
+	if (ok == 1)
+		ok = EVP_MAC_final(c->nonce, key, &n, sizeof(key));
+	if (ok == 1)
+		ok = EVP_MAC_init(c->nonce, key, sizeof(key), NULL);
+	ks_wipe(key, sizeof(key));
+	return ok;
+}
+
 int ksc_kek(struct ksc *c, const uint8_t kek[KS_KEK_LEN])
 {
 	if (EVP_EncryptInit_ex2(c->seal, NULL, kek, zeros, NULL) == 1 &&
-	    EVP_DecryptInit_ex2(c->open, NULL, kek, zeros, NULL) == 1)
+	    EVP_DecryptInit_ex2(c->open, NULL, kek, zeros, NULL) == 1 && nonce_key(c, kek) == 1)
 		return 0;
+	ERR_clear_error();
+	return KS_E_CRYPTO;
+}
+
+int ksc_nonce(struct ksc *c, const struct ota_span *aad, const uint8_t *in, size_t len, uint8_t nonce[KS_NONCE_LEN])
+{
+	uint8_t full[32];
+	size_t n;
+	int ok = EVP_MAC_init(c->nonce, NULL, 0, NULL); /* under the same key again */
+
+	if (ok == 1)
+		ok = EVP_MAC_update(c->nonce, aad->p, aad->len);
+	if (ok == 1)
+		ok = EVP_MAC_update(c->nonce, in, len);
+	if (ok == 1)
+		ok = EVP_MAC_final(c->nonce, full, &n, sizeof(full));
+	if (ok == 1) {
+		memcpy(nonce, full, KS_NONCE_LEN);
+		return 0;
+	}
 	ERR_clear_error();
 	return KS_E_CRYPTO;
 }

@@ -444,7 +444,6 @@ static int key_import(struct ks_keyset *k, int i, const char *hex, char *err, si
 static int keyset_import(struct ks *ks, const char *iccid, const struct ks_keyset_spec *spec,
 			 const char *const hex[KS_KEYS], uint8_t *sealed, char *err, size_t err_cap)
 {
-	uint8_t nonce[KS_NONCE_LEN];
 	int rc = ks_spec_check(spec);
 
 	if (rc) {
@@ -459,9 +458,7 @@ static int keyset_import(struct ks *ks, const char *iccid, const struct ks_keyse
 		rc = key_import(&ks->import, i, hex[i], err, err_cap);
 	if (rc)
 		return rc;
-	rc = ks->random(ks->random_ctx, nonce, sizeof(nonce)) ? KS_E_CRYPTO : 0;
-	if (!rc)
-		rc = ks_keyset_seal(ks->c, nonce, iccid, &ks->import, ks->plain, sealed);
+	rc = ks_keyset_seal(ks->c, iccid, &ks->import, ks->plain, sealed);
 	if (rc == KS_E_SPEC)
 		ks_say(err, err_cap, "keyset: an ICCID of 1 to %d characters is needed", KS_ICCID_MAX);
 	else if (rc < 0)

@@ -385,7 +385,6 @@ static int block_take_sub(struct ks *ks, struct rd *r, const char *iccid, struct
 static int block_take_set(struct ks *ks, struct rd *r, const char *iccid, struct ks_block *out)
 {
 	struct ks_room room = ks_room(ks);
-	uint8_t nonce[KS_NONCE_LEN];
 	struct ks_keyset *set = room.set;
 	int rc = KS_E_SEALED;
 
@@ -407,9 +406,7 @@ static int block_take_set(struct ks *ks, struct rd *r, const char *iccid, struct
 	}
 	if (out->sets == KS_BLOCK_SETS_MAX || ks_spec_check(&set->spec) || ks_keyset_fits(set))
 		goto out;
-	rc = ks_random(ks, nonce, sizeof(nonce)) ?
-		     KS_E_CRYPTO :
-		     ks_keyset_seal(room.c, nonce, iccid, set, room.plain, out->set[out->sets].sealed);
+	rc = ks_keyset_seal(room.c, iccid, set, room.plain, out->set[out->sets].sealed);
 	if (rc > 0) {
 		out->set[out->sets].kvn = set->spec.kvn;
 		out->set[out->sets++].len = (size_t)rc;

@@ -66,6 +66,9 @@ void ksc_forget(struct ksc *c, uint32_t owner);
 
 /* AES-256-GCM under the KEK; the contexts keep it after ksc_kek(). */
 int ksc_kek(struct ksc *c, const uint8_t kek[KS_KEK_LEN]);
+/* A nonce made of what is sealed: another for any other plain text or aad, the same for the same.  aad tells how long the plain
+ * text is. */
+int ksc_nonce(struct ksc *c, const struct ota_span *aad, const uint8_t *in, size_t len, uint8_t nonce[KS_NONCE_LEN]);
 int ksc_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_span *aad, const uint8_t *in,
 	     size_t len, uint8_t *out, uint8_t tag[KS_TAG_LEN]);
 int ksc_open(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const struct ota_span *aad, const uint8_t *in,
@@ -112,8 +115,8 @@ int ks_keyset_fits(const struct ks_keyset *k);
 /* KSC_NONE when no key of that length fits the algorithm. */
 enum ksc_kind ks_kind(enum ota_alg alg, size_t key_len);
 
-int ks_keyset_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const char *iccid, const struct ks_keyset *in,
-		   uint8_t *plain, uint8_t sealed[KS_SEALED_MAX]);
+int ks_keyset_seal(struct ksc *c, const char *iccid, const struct ks_keyset *in, uint8_t *plain,
+		   uint8_t sealed[KS_SEALED_MAX]);
 int ks_keyset_open(struct ksc *c, const char *iccid, uint8_t kvn, const uint8_t *sealed, size_t len, uint8_t *plain,
 		   struct ks_keyset *out);
 /* plain: working memory of KS_KEYS * KS_KEY_MAX octets in the arena, wiped on return. */

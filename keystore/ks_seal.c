@@ -7,13 +7,17 @@
  *	1	KVN in the high nibble, CC length in the low one
  *	2	KIc algorithm in the high nibble, KID algorithm in the low one, as TS 102 225 5.1.2 numbers them
  *	3..4	lengths of KIc, KID, KIK in eighths of octets: one nibble each, the first nibble 0
- *	5..16	nonce, random
+ *	5..16	nonce: the first octets of HMAC-SHA256 over all that the tag covers and the keys
  *	..	AES-256-GCM of KIc || KID || KIK
  *	last 16	tag
  *
  * The tag also covers a label, the ICCID and octets 0..4: a record does not open under another card, another key
- * version, or with another algorithm written over its own.  Nonces are random 96 bits: under one KEK stay below 2^32
- * sealings (SP 800-38D, 8.3), which is 429 re-keyings of ten million cards.
+ * version, or with another algorithm written over its own.
+ *
+ * Nonces are made from what is sealed (as AES-SIV does, RFC 5297, 1.1), under a key that comes from the KEK: the same keys
+ * for the same card and version give the same record.  So whoever holds records can tell whether a second import brings
+ * other keys, without opening anything, and nothing else can be told.  A nonce comes twice for two different plain texts no
+ * sooner than a random one would: under one KEK stay below 2^32 different keysets (SP 800-38D, 8.3).
  *
  * Check record, KS_CHECK_LEN octets: magic(4) version(1) kdf(1) log2 N(1) r(1) p(1) reserved(1) salt(16) nonce(12)
  * sealed known text(10) tag(16).
@@ -113,14 +117,14 @@ static bool iccid_fits(const char *iccid, size_t *len)
 	return *len > 0 && *len <= KS_ICCID_MAX;
 }
 
-int ks_keyset_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const char *iccid, const struct ks_keyset *in,
-		   uint8_t *plain, uint8_t sealed[KS_SEALED_MAX])
+int ks_keyset_seal(struct ksc *c, const char *iccid, const struct ks_keyset *in, uint8_t *plain,
+		   uint8_t sealed[KS_SEALED_MAX])
 {
 	struct wr w = wr_init(sealed, KS_SEALED_MAX);
 	struct wr pw = wr_init(plain, KS_KEYS * KS_KEY_MAX);
 	struct keyset_aad aad;
 	size_t iccid_len;
-	uint8_t *text, *tag;
+	uint8_t *nonce, *text, *tag;
 	int rc;
 
 	if (!iccid_fits(iccid, &iccid_len))
@@ -129,14 +133,16 @@ int ks_keyset_seal(struct ksc *c, const uint8_t nonce[KS_NONCE_LEN], const char 
 	wr_u8(&w, (uint8_t)(in->spec.kvn << 4 | in->spec.cc_len));
 	wr_u8(&w, (uint8_t)(alg_at_rest[in->spec.kic_alg] << 4 | alg_at_rest[in->spec.kid_alg]));
 	wr_be(&w, (uint64_t)(in->len[0] / 8 << 8 | in->len[1] / 8 << 4 | in->len[2] / 8), 2);
-	wr_bytes(&w, nonce, KS_NONCE_LEN);
+	nonce = wr_room(&w, KS_NONCE_LEN);
 	for (int i = 0; i < KS_KEYS; i++)
 		wr_bytes(&pw, in->key[i], in->len[i]);
 	text = wr_room(&w, wr_len(&pw));
 	tag = wr_room(&w, KS_TAG_LEN);
 
 	aad_make(&aad, sealed, iccid, iccid_len);
-	rc = w.bad || pw.bad ? KS_E_KEYLEN : ksc_seal(c, nonce, &aad.span, plain, wr_len(&pw), text, tag);
+	rc = w.bad || pw.bad ? KS_E_KEYLEN : ksc_nonce(c, &aad.span, plain, wr_len(&pw), nonce);
+	if (!rc)
+		rc = ksc_seal(c, nonce, &aad.span, plain, wr_len(&pw), text, tag);
 	ks_wipe(plain, KS_KEYS * KS_KEY_MAX);
 	return rc ? rc : (int)wr_len(&w);
 }

@@ -230,7 +230,7 @@ static int random_fails(void *ctx, uint8_t *buf, size_t len)
 	return (*left)-- == 0 ? -1 : 0;
 }
 
-/* No randomness, no record: a nonce is never taken from an empty well. */
+/* No randomness, no check record; a keyset needs none, its nonce comes from what is sealed. */
 static void test_random_fails(void **state)
 {
 	unsigned left = 0;
@@ -248,8 +248,7 @@ static void test_random_fails(void **state)
 	left = 1;
 	assert_int_equal(ks_open(&ks, &p, NULL, 0, check, err, sizeof(err)), 0);
 	left = 0;
-	assert_int_equal(test_import(ks, ICCID_1, &spec_3des2, KIC_3DES2, KID_3DES2, "", sealed, err, sizeof(err)),
-			 KS_E_CRYPTO);
+	assert_true(test_import(ks, ICCID_1, &spec_3des2, KIC_3DES2, KID_3DES2, "", sealed, err, sizeof(err)) > 0);
 	ks_close(ks);
 	p.source = KS_KEK_PASSPHRASE;
 	p.passphrase_path = path;

@@ -27,8 +27,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(import_1(ks, b), n);
 	assert_int_equal(ks_sealed_kic_octets(a, (size_t)n), 16);
 	assert_int_equal(ks_sealed_kic_octets(a, 3), 0);
-	assert_memory_not_equal(a + 5, b + 5, 12); /* another nonce */
-	assert_memory_not_equal(a + 17, b + 17, 48);
+	assert_memory_equal(a, b, (size_t)n); /* the same keys: the same record */
 
 	assert_int_equal(ks_load(ks, ICCID_1, 1, a, (size_t)n, &set), 0);
 	ks_stats(ks, &st);
@@ -45,6 +44,32 @@ static void test_round_trip(void **state)
 	assert_true(st.undumped);
 	ks_close(ks);
 	ks_close(NULL);
+}
+
+/* Records of the same length, each under a nonce of its own: other keys, another card, another version, another KEK. */
+static void test_nonces(void **state)
+{
+	static const uint8_t other_kek[32] = "thirty-two other octets to seal";
+	struct ks_keyset_spec v2 = spec_3des2;
+	struct ks *ks = test_open(4), *other;
+	struct ks_open_params p = { .source = KS_KEK_MEMORY, .kek = other_kek };
+	uint8_t r[5][KS_SEALED_MAX], check[KS_CHECK_LEN];
+	char err[256] = "";
+	int n = import_1(ks, r[0]);
+
+	v2.kvn = 2;
+	assert_int_equal(ks_open(&other, &p, NULL, 0, check, err, sizeof(err)), 0);
+	assert_int_equal(test_import(ks, ICCID_1, &spec_3des2, KIC_3DES2, KID_3DES2, KID_3DES2, r[1], NULL, 0), n);
+	assert_int_equal(test_import(ks, ICCID_2, &spec_3des2, KIC_3DES2, KID_3DES2, KIK_3DES2, r[2], NULL, 0), n);
+	assert_int_equal(test_import(ks, ICCID_1, &v2, KIC_3DES2, KID_3DES2, KIK_3DES2, r[3], NULL, 0), n);
+	assert_int_equal(import_1(other, r[4]), n);
+	for (unsigned i = 0; i < 5; i++)
+		for (unsigned j = 0; j < i; j++) {
+			assert_memory_not_equal(r[i] + 5, r[j] + 5, 12);
+			assert_memory_not_equal(r[i] + 17, r[j] + 17, 48);
+		}
+	ks_close(other);
+	ks_close(ks);
 }
 
 /* A record opens under its own card and key version only. */
@@ -321,7 +346,7 @@ int main(void)
 		cmocka_unit_test(test_import_refusals), cmocka_unit_test(test_import_iccid),
 		cmocka_unit_test(test_import_wipes),	cmocka_unit_test(test_import_k1_k3),
 		cmocka_unit_test(test_slots),		cmocka_unit_test(test_alg_parse),
-		cmocka_unit_test(test_strerror),
+		cmocka_unit_test(test_strerror),	cmocka_unit_test(test_nonces),
 	};
 
 	return cmocka_run_group_tests_name("keystore: keysets", tests, NULL, NULL);
