@@ -148,22 +148,82 @@ static void card_addr(struct store_mem_disk *d, const struct card_row *card, enu
 	addr_put(d, &a);
 }
 
+/* Sorted by key version, as the other backend reads them. */
+static void keyset_add(struct m_card *m, const struct keyset_row *k)
+{
+	unsigned at = m->n_keysets++;
+
+	for (; at && m->keyset[at - 1].kvn > k->kvn; at--)
+		m->keyset[at] = m->keyset[at - 1];
+	m->keyset[at] = *k;
+}
+
+static struct keyset_row *keyset_at(struct m_card *m, uint8_t kvn)
+{
+	for (unsigned i = 0; i < m->n_keysets; i++)
+		if (m->keyset[i].kvn == kvn)
+			return &m->keyset[i];
+	return NULL;
+}
+
+static bool kvn_is_open(const struct store_mem_disk *d, const struct m_card *m, uint8_t kvn)
+{
+	for (uint32_t i = m->cmds; i != NONE;) {
+		const struct m_cmd *cmd = vec_at(&d->cmd.v, i);
+
+		if (cmd->row.kvn == kvn && cmd->row.state <= CMD_WAIT_PRESENCE)
+			return true;
+		i = cmd->next;
+	}
+	return false;
+}
+
+/* The same card once more: its keysets and its zone follow the import. */
+static int16_t card_again(struct store_mem_disk *d, uint32_t i, struct store_card_insert *in)
+{
+	struct m_card *m = vec_at(&d->card, i);
+	struct keyset_row now[CARD_KEYSETS_MAX];
+	int16_t rc;
+
+	in->card.id = m->row.id;
+	rc = store_keysets_merge(m->keyset, m->n_keysets, in, now);
+	if (rc != STORE_R_SAME && rc != STORE_R_UPDATED)
+		return rc;
+	for (unsigned k = 0; k < in->n_keysets; k++) {
+		if (in->change[k] != KEYSET_REPLACED || !kvn_is_open(d, m, in->keyset[k].kvn))
+			continue;
+		in->refused_kvn = in->keyset[k].kvn;
+		in->known_generation = keyset_at(m, in->refused_kvn)->generation;
+		return STORE_R_OPEN_TXN;
+	}
+	m = vec_edit(d, &d->card, i);
+	for (unsigned k = 0; k < in->n_keysets; k++) {
+		in->keyset[k] = now[k];
+		if (in->change[k] == KEYSET_NEW)
+			keyset_add(m, &now[k]);
+		else if (in->change[k] != KEYSET_KEPT)
+			*keyset_at(m, now[k].kvn) = now[k];
+	}
+	if (in->card.tz_min != CARD_TZ_KEEP && in->card.tz_min != m->row.tz_min) {
+		m->row.tz_min = in->card.tz_min;
+		rc = STORE_R_UPDATED;
+	}
+	return rc;
+}
+
 static int op_card_insert(struct store_mem_disk *d, struct store_op *op)
 {
 	struct store_card_insert *in = op->row;
 	struct m_card rec = { .txns = NONE, .cmds = NONE, .parts = NONE, .story_first = NONE, .story_last = NONE };
 	uint32_t i = card_by_iccid(d, in->card.iccid);
 
+	if (!store_keysets_ok(in))
+		return STORE_E_CORRUPT;
 	if (i != NONE) {
 		const struct m_card *m = vec_at(&d->card, i);
 		bool same = !strcmp(m->row.imsi, in->card.imsi) && !strcmp(m->row.msisdn, in->card.msisdn);
 
-		op->rc = same ? STORE_R_SAME : STORE_R_DUP_ICCID;
-		if (!same)
-			return 0;
-		in->card.id = m->row.id;
-		if (in->card.tz_min != CARD_TZ_KEEP)
-			((struct m_card *)vec_edit(d, &d->card, i))->row.tz_min = in->card.tz_min;
+		op->rc = same ? card_again(d, i, in) : STORE_R_DUP_ICCID;
 		return 0;
 	}
 	if (in->card.tz_min == CARD_TZ_KEEP)
@@ -171,24 +231,12 @@ static int op_card_insert(struct store_mem_disk *d, struct store_op *op)
 	op->rc = numbers_check(d, 0, in->card.imsi, in->card.msisdn);
 	if (op->rc)
 		return 0;
-	if (in->n_keysets > CARD_KEYSETS_MAX)
-		return STORE_E_CORRUPT;
 	in->card.id = d->card.n + 1;
 	for (unsigned k = 0; k < in->n_keysets; k++) {
 		in->keyset[k].card = in->card.id;
-		if (!in->keyset[k].kvn || in->keyset[k].kvn > KVN_MAX || in->keyset[k].sealed_len > KS_SEALED_MAX)
-			return STORE_E_CORRUPT;
-		/* in order of key version, as the other backend reads them */
-		unsigned at = k;
-
-		for (; at && rec.keyset[at - 1].kvn > in->keyset[k].kvn; at--)
-			rec.keyset[at] = rec.keyset[at - 1];
-		if (at && rec.keyset[at - 1].kvn == in->keyset[k].kvn)
-			return STORE_E_CORRUPT;
-		rec.keyset[at] = in->keyset[k];
+		keyset_add(&rec, &in->keyset[k]);
 	}
 	rec.row = in->card;
-	rec.n_keysets = in->n_keysets;
 	i = vec_push(d, &d->card, &rec);
 	hidx_add(d, &d->by_iccid, i, text_hash(0, rec.row.iccid));
 	key_add(d, &d->by_imsi, i, rec.row.imsi);
@@ -236,6 +284,12 @@ static int op_keyset_cntr(struct store_mem_disk *d, struct store_op *op)
 	for (unsigned i = 0; m && i < m->n_keysets; i++) {
 		if (m->keyset[i].kvn != k->kvn)
 			continue;
+		if (m->keyset[i].generation != k->generation &&
+		    (m->keyset[i].sealed_len != k->sealed_len ||
+		     memcmp(m->keyset[i].sealed, k->sealed, k->sealed_len))) {
+			op->rc = STORE_R_OLD_GENERATION;
+			break;
+		}
 		m = vec_edit(d, &d->card, (uint32_t)(k->card - 1));
 		if (k->cntr > m->keyset[i].cntr)
 			m->keyset[i].cntr = k->cntr;

@@ -6,8 +6,7 @@
 
 #include "store.h"
 
-#define NONE	UINT32_MAX
-#define KVN_MAX 15
+#define NONE UINT32_MAX
 
 /* ---- tables: arrays that grow; records are named by position, since they move ---- */
 

@@ -22,9 +22,10 @@
 #define CAMPAIGN_RULES_MAX 513 /* incl. NUL, as the two below */
 #define CAMPAIGN_STOP_MAX  200
 #define CAMPAIGN_TALLY_MAX 112
-#define CARD_KEYSETS_MAX   4 /* key versions per card we keep */
-#define CARD_CMDS_MAX	   8 /* commands whose PoR is still opened: the open one and its predecessors */
-#define CARD_PARTS_MAX	   8 /* stored parts of unfinished concatenated PoRs per card */
+#define CARD_KEYSETS_MAX   4  /* key versions per card we keep */
+#define KVN_MAX		   15 /* a nibble in KIc and KID (TS 102 225, 5.1.2) */
+#define CARD_CMDS_MAX	   8  /* commands whose PoR is still opened: the open one and its predecessors */
+#define CARD_PARTS_MAX	   8  /* stored parts of unfinished concatenated PoRs per card */
 #define CMD_PACKET_MAX	   OTA_PACKET_MAX
 #define STORY_DETAIL_MAX   1100 /* octets of one story entry's detail */
 
@@ -41,7 +42,7 @@ struct card_row {
 #define CARD_TZ_KEEP \
 	INT64_MIN /* of an import that says nothing about it: a known card keeps its zone, a new one has 0 */
 
-/* One key version of a card.  The counter is that of this keyset generation (card, kvn, generation). */
+/* One key version of a card.  The generation names its keys and rises with them; the counter is that of (card, kvn, generation). */
 struct keyset_row {
 	uint64_t card;
 	uint8_t kvn;
@@ -140,6 +141,7 @@ struct cmd_row {
 	uint8_t kind;  /* enum cmd_kind */
 	uint8_t state; /* enum cmd_state */
 	uint8_t kvn, kic, kid;
+	uint32_t generation; /* of the keyset it was made under: answers are opened under no other */
 	uint8_t spi[2];
 	uint8_t tar[3];
 	uint8_t cc_len;

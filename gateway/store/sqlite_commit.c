@@ -9,7 +9,7 @@
 
 #include "sqlite_int.h"
 
-#define KVN_MAX 15 /* a nibble in KIc and KID (TS 102 225, 5.1.2); keyset.id is card * 16 + kvn */
+_Static_assert(KVN_MAX < 16, "keyset.id is card * 16 + kvn");
 
 static void bind_text(sqlite3_stmt *st, int i, const char *text)
 {
@@ -106,33 +106,98 @@ static int card_known(struct conn *c, struct card_row *card, int16_t *rc)
 	return got;
 }
 
-/* The same card once more: its zone may be another one. */
-static int card_zone(struct conn *c, const struct card_row *card)
+/* Are commands open under the keys that are to be replaced?  Their answers could not be opened any more. */
+static int keysets_in_use(struct conn *c, struct store_card_insert *in, const struct keyset_row *own, int16_t *rc)
+{
+	sqlite3_stmt *st = c->st[S_KEYSET_OPEN];
+	int got = 0;
+
+	for (unsigned i = 0; i < in->n_keysets && !got; i++) {
+		if (in->change[i] != KEYSET_REPLACED)
+			continue;
+		sqlite3_bind_int64(st, 1, (sqlite3_int64)in->card.id);
+		sqlite3_bind_int64(st, 2, in->keyset[i].kvn);
+		got = st_row(c, st);
+		sqlite3_reset(st);
+		if (got <= 0)
+			continue;
+		in->refused_kvn = in->keyset[i].kvn;
+		while (own->kvn != in->refused_kvn)
+			own++;
+		in->known_generation = own->generation;
+		*rc = STORE_R_OPEN_TXN;
+	}
+	return got < 0 ? got : 0;
+}
+
+/* The same card once more: what of its keysets is new? */
+static int card_keysets(struct conn *c, struct store_card_insert *in, int16_t *rc)
+{
+	struct keyset_row own[CARD_KEYSETS_MAX], now[CARD_KEYSETS_MAX];
+	sqlite3_stmt *st = c->st[S_KEYSETS];
+	int n, err;
+
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)in->card.id);
+	memset(own, 0, sizeof(own));
+	n = rows_read(c, st, &t_keyset, own, sizeof(own[0]), CARD_KEYSETS_MAX);
+	if (n < 0)
+		return n;
+	*rc = store_keysets_merge(own, (unsigned)n, in, now);
+	if (*rc != STORE_R_SAME && *rc != STORE_R_UPDATED)
+		return 0;
+	err = keysets_in_use(c, in, own, rc);
+	if (err || *rc == STORE_R_OPEN_TXN)
+		return err;
+	for (unsigned i = 0; i < in->n_keysets && !err; i++) {
+		in->keyset[i] = now[i];
+		if (in->change[i] != KEYSET_KEPT)
+			err = put_row(c, in->change[i] == KEYSET_NEW ? S_KEYSET_INSERT : S_KEYSET_PUT, &t_keyset,
+				      &in->keyset[i]);
+	}
+	return err;
+}
+
+/* Its zone may be another one, too. */
+static int card_zone(struct conn *c, const struct card_row *card, int16_t *rc)
 {
 	sqlite3_stmt *st = c->st[S_CARD_ZONE];
+	int err;
 
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)card->id);
 	sqlite3_bind_int64(st, 2, card->tz_min);
-	return st_run(c, st);
+	err = st_run(c, st);
+	if (!err && sqlite3_changes(c->db))
+		*rc = STORE_R_UPDATED;
+	return err;
+}
+
+static int card_again(struct conn *c, struct store_card_insert *in, int16_t *rc)
+{
+	int err = card_keysets(c, in, rc);
+
+	if (err || (*rc != STORE_R_SAME && *rc != STORE_R_UPDATED) || in->card.tz_min == CARD_TZ_KEEP)
+		return err;
+	return card_zone(c, &in->card, rc);
 }
 
 static int op_card_insert(struct conn *c, struct store_op *op)
 {
 	struct store_card_insert *in = op->row;
 	sqlite3_stmt *st = c->st[S_CARD_INSERT];
-	int err = card_known(c, &in->card, &op->rc);
+	int err;
 
+	if (!store_keysets_ok(in))
+		return conn_asked(c, "a card with %u keysets, or one that cannot be", in->n_keysets);
+	err = card_known(c, &in->card, &op->rc);
 	if (err < 0)
 		return err;
 	if (err)
-		return op->rc == STORE_R_SAME && in->card.tz_min != CARD_TZ_KEEP ? card_zone(c, &in->card) : 0;
+		return op->rc == STORE_R_SAME ? card_again(c, in, &op->rc) : 0;
 	if (in->card.tz_min == CARD_TZ_KEEP)
 		in->card.tz_min = 0;
 	err = numbers_check(c, 0, in->card.imsi, in->card.msisdn, &op->rc);
 	if (err || op->rc)
 		return err;
-	if (in->n_keysets > CARD_KEYSETS_MAX)
-		return conn_asked(c, "a card with %u keysets", in->n_keysets);
 	row_bind(&t_card, st, &in->card);
 	sqlite3_bind_null(st, 1); /* whatever a try before this one has left there */
 	err = st_run(c, st);
@@ -143,8 +208,6 @@ static int op_card_insert(struct conn *c, struct store_op *op)
 		struct keyset_row *k = &in->keyset[i];
 
 		k->card = in->card.id;
-		if (!k->kvn || k->kvn > KVN_MAX || k->sealed_len > KS_SEALED_MAX)
-			return conn_asked(c, "key version %u of a card", k->kvn);
 		err = put_row(c, S_KEYSET_INSERT, &t_keyset, k);
 	}
 	if (!err)
@@ -194,10 +257,17 @@ static int op_keyset_cntr(struct conn *c, struct store_op *op)
 	sqlite3_bind_int64(st, 2, (sqlite3_int64)k->cntr);
 	sqlite3_bind_int64(st, 3, (sqlite3_int64)k->cntr_proven);
 	sqlite3_bind_int64(st, 4, k->epoch);
+	sqlite3_bind_int64(st, 5, k->generation);
+	bind_blob(st, 6, k->sealed, k->sealed_len < KS_SEALED_MAX ? k->sealed_len : KS_SEALED_MAX);
 	err = st_run(c, st);
-	if (!err && !sqlite3_changes(c->db))
-		op->rc = STORE_R_NOT_FOUND;
-	return err;
+	if (err || sqlite3_changes(c->db))
+		return err;
+	st = c->st[S_KEYSET_ALGS];
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)(k->card * 16 + k->kvn));
+	err = st_row(c, st);
+	sqlite3_reset(st);
+	op->rc = err > 0 ? STORE_R_OLD_GENERATION : STORE_R_NOT_FOUND;
+	return err < 0 ? err : 0;
 }
 
 /* State of a campaign, -1 when there is none, or an error. */

@@ -68,6 +68,8 @@ void row_bind(const struct table *t, sqlite3_stmt *st, const void *row);
 /* Reads columns first.. into row.  STORE_E_CORRUPT when a value cannot be what we wrote. */
 struct conn;
 int row_read(struct conn *c, const struct table *t, sqlite3_stmt *st, int first, void *row);
+/* Reads the rows of a prepared and bound statement into an array of `cap`.  The number of rows, or an error. */
+int rows_read(struct conn *c, sqlite3_stmt *st, const struct table *t, void *out, size_t size, unsigned cap);
 int text_read(sqlite3_stmt *st, int i, char *out, size_t cap);
 /* Blob of at most cap octets; its length, or STORE_E_CORRUPT. */
 int blob_read(sqlite3_stmt *st, int i, uint8_t *out, size_t cap);
@@ -98,6 +100,8 @@ enum stmt_id {
 	S_CARD_ZONE,
 	S_KEYSET_INSERT,
 	S_KEYSET_CNTR,
+	S_KEYSET_PUT,
+	S_KEYSET_OPEN,
 	S_KEYSET_ALGS,
 	S_KEYSET_KINDS,
 	S_TXN_NEWEST,

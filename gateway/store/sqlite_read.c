@@ -11,8 +11,7 @@ static void bind_id(sqlite3_stmt *st, int i, uint64_t id)
 	sqlite3_bind_int64(st, i, id > INT64_MAX ? INT64_MAX : (sqlite3_int64)id);
 }
 
-/* Reads the rows of a prepared and bound statement into an array.  The number of rows, or an error. */
-static int rows_read(struct conn *c, sqlite3_stmt *st, const struct table *t, void *out, size_t size, unsigned cap)
+int rows_read(struct conn *c, sqlite3_stmt *st, const struct table *t, void *out, size_t size, unsigned cap)
 {
 	uint8_t *p = out;
 	unsigned n = 0;

@@ -85,16 +85,17 @@ static const struct col txn_cols[] = {
 	TEXT(txn_row, reason),
 };
 static const struct col cmd_cols[] = {
-	KEY(cmd_row, id),	   KEY(cmd_row, txn),	       KEY(cmd_row, card),
-	KEY(cmd_row, campaign),	   KEY(cmd_row, kind),	       ENUM(cmd_row, state, _CMD_STATES),
-	UINT(cmd_row, kvn),	   UINT(cmd_row, kic),	       UINT(cmd_row, kid),
-	BLOB(cmd_row, spi),	   BLOB(cmd_row, tar),	       UINT(cmd_row, cc_len),
-	UINT(cmd_row, segs),	   UINT(cmd_row, hint),	       UINT(cmd_row, por_status),
-	UINT(cmd_row, apdus),	   UINT(cmd_row, sw),	       UINT(cmd_row, silent),
-	UINT(cmd_row, stalls),	   UINT(cmd_row, epoch),       UINT(cmd_row, attempt),
-	UINT(cmd_row, concat_ref), UINT(cmd_row, packet_len),  UINT(cmd_row, cntr),
-	TIME(cmd_row, born_ms),	   TIME(cmd_row, prepared_ms), TIME(cmd_row, sent_ms),
-	TIME(cmd_row, ended_ms),   TIME(cmd_row, due_ms),      TIME(cmd_row, deadline_ms),
+	KEY(cmd_row, id),	    KEY(cmd_row, txn),	       KEY(cmd_row, card),
+	KEY(cmd_row, campaign),	    KEY(cmd_row, kind),	       ENUM(cmd_row, state, _CMD_STATES),
+	UINT(cmd_row, kvn),	    UINT(cmd_row, generation), UINT(cmd_row, kic),
+	UINT(cmd_row, kid),	    BLOB(cmd_row, spi),	       BLOB(cmd_row, tar),
+	UINT(cmd_row, cc_len),	    UINT(cmd_row, segs),       UINT(cmd_row, hint),
+	UINT(cmd_row, por_status),  UINT(cmd_row, apdus),      UINT(cmd_row, sw),
+	UINT(cmd_row, silent),	    UINT(cmd_row, stalls),     UINT(cmd_row, epoch),
+	UINT(cmd_row, attempt),	    UINT(cmd_row, concat_ref), UINT(cmd_row, packet_len),
+	UINT(cmd_row, cntr),	    TIME(cmd_row, born_ms),    TIME(cmd_row, prepared_ms),
+	TIME(cmd_row, sent_ms),	    TIME(cmd_row, ended_ms),   TIME(cmd_row, due_ms),
+	TIME(cmd_row, deadline_ms),
 };
 static const struct col part_cols[] = {
 	KEY(part_row, card), KEY(part_row, ref),    KEY(part_row, iei),	      UINT(part_row, total),

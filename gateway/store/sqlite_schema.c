@@ -257,11 +257,13 @@ static const char *const stmts[_STMTS] = {
 	/* The next usual one is its new IMSI: an index whose columns are named is written anew, changed or not. */
 	[S_CARD_IMSI_PUT] = "UPDATE card SET imsi=?3,last_seen_ms=?5,created_ms=?6 WHERE id=?1 AND msisdn=?4",
 	[S_CARD_UPDATE] = "UPDATE card SET {card=} WHERE id=?1",
-	[S_CARD_ZONE] = "UPDATE card SET tz_min=?2 WHERE id=?1",
+	[S_CARD_ZONE] = "UPDATE card SET tz_min=?2 WHERE id=?1 AND tz_min<>?2",
 	[S_KEYSET_INSERT] = "INSERT INTO keyset(id,{keyset:}) VALUES(?1*16+?2,{keyset?})",
 	[S_KEYSET_CNTR] = "UPDATE keyset SET cntr=max(cntr,?2),"
 			  "cntr_proven=CASE WHEN ?4>epoch THEN ?3 ELSE max(cntr_proven,?3) END,"
-			  "epoch=max(epoch,?4) WHERE id=?1",
+			  "epoch=max(epoch,?4) WHERE id=?1 AND (generation=?5 OR sealed=?6)",
+	[S_KEYSET_PUT] = "UPDATE keyset SET {keyset=} WHERE id=?1*16+?2",
+	[S_KEYSET_OPEN] = "SELECT 1 FROM cmd WHERE card=?1 AND kvn=?2 AND state<5 LIMIT 1",
 	[S_KEYSET_ALGS] = "SELECT kic_alg,kid_alg,cc_len FROM keyset WHERE id=?1",
 	[S_KEYSET_KINDS] =
 		"SELECT kvn,kic_alg,substr(sealed,1,5) FROM keyset WHERE id>=?1*16 AND id<?1*16+16 ORDER BY id",

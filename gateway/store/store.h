@@ -22,19 +22,25 @@ enum store_err {
 	STORE_E_CORRUPT = -204, /* not our database, damaged, or a newer schema */
 	STORE_E_CLOSED = -205,
 	/* per operation, not failures of the batch: */
-	STORE_R_SAME = -211, /* CARD_INSERT: already there with the same numbers */
+	STORE_R_SAME = -211, /* CARD_INSERT: already there with the same numbers, nothing has changed */
 	STORE_R_DUP_ICCID = -212,
 	STORE_R_DUP_IMSI = -213, /* IMSI in use by another card, or by another card's open transaction */
 	STORE_R_DUP_MSISDN = -214,
 	STORE_R_NO_CARD = -215, /* ICCID unknown */
 	STORE_R_NO_KEYSET = -216,
-	STORE_R_OPEN_TXN = -217, /* card has an open transaction (D7) */
+	STORE_R_OPEN_TXN =
+		-217, /* card has an open transaction (D7); CARD_INSERT: a command is open under keys to be replaced */
 	STORE_R_DUP_NAME = -218, /* campaign name taken */
 	STORE_R_NOT_FOUND = -219,
 	STORE_R_NO_MSISDN = -220, /* TXN_PLAN with need_msisdn: the card has no number to send to */
 	STORE_R_IMSI_LEN = -221,  /* TXN_PLAN: the new IMSI has not the length of the card's present one */
 	STORE_R_FILTERED = -222,  /* TXN_PLAN: its filter does not let this card through */
 	STORE_R_LATER_TXN = -223, /* TXN_PLAN with retry_of: a later campaign has had this card */
+	/* CARD_INSERT of a known card (keysets.c): */
+	STORE_R_UPDATED = -224,	       /* the same numbers; a keyset, a counter or the zone has changed */
+	STORE_R_OLD_GENERATION = -225, /* a keyset has a higher generation here; KEYSET_CNTR: is not of this one */
+	STORE_R_OTHER_KEYS = -226,     /* other keys under a generation that is known */
+	STORE_R_KEYSETS_FULL = -227,   /* more than CARD_KEYSETS_MAX key versions */
 };
 const char *store_strerror(int err);
 /* A completion says why in words: what, where and what to do.  The store's sentence, or else the error's name. */
@@ -44,10 +50,14 @@ const char *store_why_text(int err, const char *why);
 /* ---------------------------------------------------------------------------------------------- commits */
 
 enum store_op_kind {
-	ST_CARD_INSERT, /* card (id 0: given here and written back), its keysets, its addresses; per-op rc; of a known one tz_min */
-	ST_CARD_PUT,	/* by id, all but iccid and tz_min; rc NOT_FOUND */
-	ST_KEYSET_CNTR, /* cntr, cntr_proven, epoch of (card, kvn): none is lowered, but a new epoch sets cntr_proven */
-	ST_ADDR_PUT,	/* insert or replace (type, digits, card) */
+	/* card (id 0: given here and written back), its keysets, its addresses; per-op rc.  Of a known one with the same numbers:
+	 * its zone and keysets (keysets.c), all of it or nothing; what the keysets are now is written back */
+	ST_CARD_INSERT,
+	ST_CARD_PUT, /* by id, all but iccid and tz_min; rc NOT_FOUND */
+	/* cntr, cntr_proven, epoch of (card, kvn): none is lowered, but a new epoch sets cntr_proven.  Of another generation whose
+	 * keys are others, too: rc OLD_GENERATION */
+	ST_KEYSET_CNTR,
+	ST_ADDR_PUT,	    /* insert or replace (type, digits, card) */
 	ST_CAMPAIGN_INSERT, /* bytes: profile text; DUP_NAME in rc; id is the caller's */
 	ST_CAMPAIGN_PUT,
 	ST_CAMPAIGN_DROP, /* a LOADING or READY campaign with all its txns; id in campaign.id; else rc NOT_FOUND */
@@ -64,10 +74,15 @@ enum store_op_kind {
 	_ST_OPS
 };
 
+enum keyset_change { KEYSET_KEPT, KEYSET_RAISED, KEYSET_REPLACED, KEYSET_NEW };
 struct store_card_insert {
 	struct card_row card;
 	uint8_t n_keysets;
 	struct keyset_row keyset[CARD_KEYSETS_MAX];
+	/* written back, of a known card: */
+	uint8_t change[CARD_KEYSETS_MAX]; /* enum keyset_change; rc UPDATED or SAME */
+	uint8_t refused_kvn;		  /* the keyset that was refused, and the generation it has here */
+	uint32_t known_generation;
 };
 /* ---- a filter: every term must hold of the card ---- */
 #define STORE_TERMS_MAX 8
@@ -160,6 +175,12 @@ size_t store_row_size(enum store_op_kind kind);
 /* For the backends: of a card's transactions, newest first, the first of the highest rank goes into its bundle.  `open`: it
  * bars the card from another one (ACTIVE, or PLANNED in a campaign that is not cancelled). */
 int store_txn_rank(uint8_t state, bool open, bool query);
+/* For the backends: whether an import's keysets are such as can be stored, each version once. */
+bool store_keysets_ok(const struct store_card_insert *in);
+/* For the backends: what the keysets of a known card become.  SAME, UPDATED (now[i] is what in->keyset[i] will be, see
+ * in->change[i]), or why not. */
+int16_t store_keysets_merge(const struct keyset_row *own, unsigned n_own, struct store_card_insert *in,
+			    struct keyset_row now[CARD_KEYSETS_MAX]);
 /* For the backends: may this plan be for a card with these numbers?  0, NO_MSISDN, IMSI_LEN; writes imsi_len back. */
 int16_t store_plan_numbers(struct store_txn_plan *p, const char *imsi, const char *msisdn);
 

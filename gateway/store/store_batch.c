@@ -41,6 +41,10 @@ static const struct {
 	{ STORE_R_IMSI_LEN, "new IMSI is not as long as the card's present one" },
 	{ STORE_R_FILTERED, "not let through by the filter" },
 	{ STORE_R_LATER_TXN, "a later campaign has had this card" },
+	{ STORE_R_UPDATED, "already there, a keyset or the zone updated" },
+	{ STORE_R_OLD_GENERATION, "a keyset of an older generation" },
+	{ STORE_R_OTHER_KEYS, "other keys under the same generation" },
+	{ STORE_R_KEYSETS_FULL, "card has as many key versions as are kept" },
 };
 
 const char *store_strerror(int err)

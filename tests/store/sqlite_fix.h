@@ -102,7 +102,7 @@ static inline void batch_fill(struct store_batch *b, uint64_t no)
 {
 	store_batch_reset(b);
 	for (uint64_t card = 1; card <= CARDS; card++) {
-		struct keyset_row k = { .card = card, .kvn = 1, .cntr = 1000 + no };
+		struct keyset_row k = { .card = card, .kvn = 1, .generation = GEN0, .cntr = 1000 + no };
 		struct cmd_row c = cmd_make(no * CARDS + card, card, CMD_PREPARED);
 
 		assert_non_null(store_batch_add(b, ST_KEYSET_CNTR, &k, NULL, 0));

@@ -18,7 +18,8 @@
 
 #include "store.h"
 
-#define T0 1700000000000LL /* when all cards of these tests were made */
+#define T0   1700000000000LL /* when all cards of these tests were made */
+#define GEN0 7		     /* generation of their keysets */
 
 /* Card number n: its numbers follow from n, its keysets are versions 1..keysets. */
 static inline struct store_card_insert card_make(unsigned n, unsigned keysets)
@@ -35,7 +36,7 @@ static inline struct store_card_insert card_make(unsigned n, unsigned keysets)
 		k->kic_alg = 3;
 		k->kid_alg = 4;
 		k->cc_len = 8;
-		k->generation = 7;
+		k->generation = GEN0;
 		k->cntr = 100;
 		k->sealed_len = 150;
 		memset(k->sealed, (int)(n + i), k->sealed_len);

@@ -16,7 +16,6 @@ static void test_card_insert(void **state)
 	id = in.card.id;
 	assert_true(id > 0);
 
-	again.keyset[0].cntr = 9999;
 	assert_int_equal(one(f, ST_CARD_INSERT, &again, NULL, 0), STORE_R_SAME);
 	assert_int_equal(again.card.id, id);
 
@@ -918,7 +917,7 @@ static void test_shuffled(void **state)
 	commit(f);
 	for (unsigned i = 0; i < CARDS * 5; i++) {
 		uint64_t card = (i * 7919ULL) % CARDS + 1;
-		struct keyset_row k = { .card = card, .kvn = 1, .cntr = 1000 + i };
+		struct keyset_row k = { .card = card, .kvn = 1, .generation = GEN0, .cntr = 1000 + i };
 
 		c = cmd_make(card, card, i < CARDS * 4 ? CMD_PREPARED : CMD_SENT);
 		c.attempt = (uint16_t)(i / CARDS);

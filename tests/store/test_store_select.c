@@ -14,6 +14,7 @@ static void test_card_zone(void **state)
 	assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), 0);
 	assert_int_equal(fetch(f, in.card.id)->card.tz_min, 0);
 	in.card.tz_min = -330;
+	assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), STORE_R_UPDATED);
 	assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), STORE_R_SAME);
 	in.card.tz_min = CARD_TZ_KEEP;
 	assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), STORE_R_SAME);

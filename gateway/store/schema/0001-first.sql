@@ -42,8 +42,8 @@ CREATE TABLE keyset (
 	kic_alg INTEGER NOT NULL,		-- enum ota_alg
 	kid_alg INTEGER NOT NULL,
 	cc_len INTEGER NOT NULL,
-	generation INTEGER NOT NULL,
-	cntr INTEGER NOT NULL,			-- last value taken; never lowered
+	generation INTEGER NOT NULL,		-- names the keys: rises with them, never falls
+	cntr INTEGER NOT NULL,			-- last value taken; never lowered within a generation
 	cntr_proven INTEGER NOT NULL,		-- highest value an authenticated PoR has echoed in this epoch
 	epoch INTEGER NOT NULL,			-- restore epoch in which cntr was last taken
 	sealed BLOB NOT NULL
@@ -120,6 +120,7 @@ CREATE TABLE cmd (
 	state INTEGER NOT NULL,			-- 0 QUEUED 1 PREPARED 2 SENT 3 WAIT_TIMER 4 WAIT_PRESENCE
 						-- 5 DONE 6 FAILED 7 EXPIRED 8 FENCED 9 CANCELLED
 	kvn INTEGER NOT NULL,
+	generation INTEGER NOT NULL,		-- of the keyset it was made under
 	kic INTEGER NOT NULL,
 	kid INTEGER NOT NULL,
 	spi BLOB NOT NULL,			-- 2 octets
