@@ -519,6 +519,56 @@ struct keyset_row *card_keyset(struct card *c, uint8_t kvn)
 	return NULL;
 }
 
+struct keyset_row *card_keys_of(struct card *c, const struct cmd_row *cmd)
+{
+	struct keyset_row *k = card_keyset(c, cmd->kvn);
+
+	return k && k->generation == cmd->generation ? k : NULL;
+}
+
+/* What of an import concerns one keyset in memory.  Ours may be ahead of what the store knew. */
+static void keyset_follow(struct keyset_row *own, const struct keyset_row *in)
+{
+	uint64_t cntr = own->cntr;
+	bool counts = in->generation == own->generation || store_keysets_same(own, in);
+
+	if (in->generation < own->generation)
+		return;
+	if (in->generation > own->generation)
+		*own = *in;
+	own->cntr_proven = 0; /* others have spent values, or these are other keys */
+	own->cntr = counts && cntr > in->cntr ? cntr : in->cntr;
+}
+
+/* A card in memory follows at once.  To throw it out instead would not do: it may have a flight, or changes that are still to
+ * be stored.
+ *
+ * The store carries out commits and fetches in the order in which they were given to it, so that a read older than the import
+ * has come in before this, and a later one brings what the import has left.  Our own batches may be on either side.  One that
+ * is before it shows its open command, and no keys are replaced under it.  One behind it may hold a command made under the old
+ * keys, and the counter of these: the counter is not taken for that of the new ones (KEYSET_CNTR goes by generation), the
+ * command is not sent any more, and the card is asked under the new keys (flight_wanted(), cmd_timer()). */
+void gw_card_imported(struct gw *gw, const struct store_card_insert *in)
+{
+	struct card *c = card_find(gw, in->card.id);
+
+	if (!c)
+		return;
+	if (in->card.tz_min != CARD_TZ_KEEP)
+		c->b.card.tz_min = in->card.tz_min;
+	for (unsigned i = 0; i < in->n_keysets; i++) {
+		const struct keyset_row *k = &in->keyset[i];
+		struct keyset_row *own = card_keyset(c, k->kvn);
+
+		if (in->change[i] == KEYSET_KEPT)
+			continue;
+		if (own)
+			keyset_follow(own, k);
+		else if (c->b.n_keysets < CARD_KEYSETS_MAX) /* at the end: dirt is marked by place */
+			c->b.keyset[c->b.n_keysets++] = *k;
+	}
+}
+
 struct cmd_row *card_cmd(struct card *c, uint64_t id, unsigned *slot)
 {
 	for (unsigned i = 0; i < c->b.n_cmds; i++)

@@ -302,11 +302,16 @@ static bool prep_fail(struct gw *gw, struct card *c, enum fail_class cls, const 
 	return false;
 }
 
+static bool is_under(const struct cmd_row *cmd, const struct keyset_row *k)
+{
+	return cmd->kvn == k->kvn && cmd->generation == k->generation;
+}
+
 /* The command that took the last value of this keyset, if the card has never answered for it. */
 static const struct cmd_row *unsettled(const struct card *c, const struct keyset_row *k)
 {
 	for (unsigned i = 0; i < c->b.n_cmds; i++)
-		if (c->b.cmd[i].kvn == k->kvn && c->b.cmd[i].cntr == k->cntr)
+		if (is_under(&c->b.cmd[i], k) && c->b.cmd[i].cntr == k->cntr)
 			return c->b.cmd[i].por_status == 255 ? &c->b.cmd[i] : NULL;
 	return NULL;
 }
@@ -425,6 +430,7 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 		.kind = kind,
 		.state = CMD_QUEUED,
 		.kvn = p->k->kvn,
+		.generation = p->k->generation,
 		.epoch = p->k->epoch,
 		.kic = par->kic,
 		.kid = par->kid,
@@ -476,7 +482,7 @@ static bool unproven(const struct gw *gw, const struct card *c, const struct key
 	bool taken = false;
 
 	for (unsigned i = 0; i < c->b.n_cmds; i++)
-		taken |= c->b.cmd[i].kvn == k->kvn && c->b.cmd[i].epoch == gw->cfg.epoch;
+		taken |= is_under(&c->b.cmd[i], k) && c->b.cmd[i].epoch == gw->cfg.epoch;
 	return taken && !k->cntr_proven;
 }
 
@@ -703,9 +709,10 @@ void cmd_timer(struct gw *gw, struct card *c)
 		return;
 	}
 	gw->stats.timers++;
-	if (cmd->epoch < gw->cfg.epoch && gw->now_ms < cmd->deadline_ms) {
+	if ((cmd->epoch < gw->cfg.epoch || !card_keys_of(c, cmd)) && gw->now_ms < cmd->deadline_ms) {
 		/* the store was put back: what has become of this command since is not known, and whatever the card said to later
-		 * ones is lost.  Never sent again; the card is asked beyond all counters that may have been taken */
+		 * ones is lost.  Or the card has other keys now: it takes this no more, and its answer could not be read.  Never
+		 * sent again; the card is asked, beyond all counters that may have been taken, under the keys it has */
 		cmd_fence(gw, c, cmd, 0);
 		return;
 	}

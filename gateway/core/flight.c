@@ -100,27 +100,26 @@ static void flight_finish(struct gw *gw, struct flight *f)
 }
 
 /* May this attempt still leave?  What has happened since it was committed decides: the campaign may have been paused, the
- * deadline passed, the command settled by a late answer.  Nothing has left, so a withdrawal costs nothing: the same octets
- * wait for their next turn. */
-static bool may_go_on(struct gw *gw, const struct flight *f, const struct cmd_row *cmd, int64_t now_ms)
+ * deadline passed, the command settled by a late answer, its keys replaced.  Nothing has left, so a withdrawal costs nothing:
+ * the same octets wait for their next turn. */
+static bool may_go_on(struct gw *gw, struct card *c, const struct flight *f, int64_t now_ms)
 {
+	const struct cmd_row *cmd = card_cmd(c, f->cmd, NULL);
 	const struct campaign *camp = cmd ? campaign_by_id(gw, cmd->campaign) : NULL;
 
 	/* cmd NULL: so many others have followed that it has left memory */
 	return cmd && cmd->state == CMD_PREPARED && !f->aborted && camp && !campaign_stopped(camp, now_ms) &&
-	       now_ms < cmd->deadline_ms;
+	       now_ms < cmd->deadline_ms && card_keys_of(c, cmd);
 }
 
 /* What has not begun must find its window open, too. */
 bool flight_wanted(struct gw *gw, const struct flight *f, int64_t now_ms)
 {
 	struct card *c = card_find(gw, f->card);
-	const struct cmd_row *cmd;
 
 	ota_assert(c); /* pinned by its flight */
-	cmd = card_cmd(c, f->cmd, NULL);
-	return may_go_on(gw, f, cmd, now_ms) &&
-	       rules_opening(&campaign_by_id(gw, cmd->campaign)->rules, c->b.card.tz_min, now_ms) == now_ms;
+	return may_go_on(gw, c, f, now_ms) &&
+	       rules_opening(&gw->campaign[f->campaign].rules, c->b.card.tz_min, now_ms) == now_ms;
 }
 
 void flight_withdraw(struct gw *gw, struct flight *f)
@@ -149,7 +148,7 @@ static void stop_half_way(struct gw *gw)
 		struct flight *f = gw->link[i].current;
 		struct card *c = f && !f->aborted ? card_find(gw, f->card) : NULL;
 
-		if (!c || may_go_on(gw, f, card_cmd(c, f->cmd, NULL), gw->now_ms))
+		if (!c || may_go_on(gw, c, f, gw->now_ms))
 			continue;
 		if (f->fail.cls == FAIL_NONE)
 			f->fail = (struct fail){ FAIL_LINK, 0, "stopped half way through the packet" };

@@ -139,6 +139,9 @@ int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const
 /* Turns a link's event into a posted one; answers FULL itself when the inbox is full. */
 void gw_on_link_event(struct gw *gw, struct link *l, const struct link_event *ev);
 
+/* An import has changed this known card in the store (rc STORE_R_UPDATED); to be called from the batch's done(). */
+void gw_card_imported(struct gw *gw, const struct store_card_insert *in);
+
 /* A campaign that an intake has made READY in the store becomes known to the core. */
 int gw_campaign_adopt(struct gw *gw, const struct campaign_row *row, const char *profile_text, size_t len, char *err,
 		      size_t err_cap);

@@ -347,6 +347,8 @@ uint64_t fetch_oldest(const struct gw *gw);
 int cards_turn(struct gw *gw);
 int64_t cards_due(const struct gw *gw);
 struct keyset_row *card_keyset(struct card *c, uint8_t kvn);
+/* The keyset a command was made under; NULL when an import has replaced it since. */
+struct keyset_row *card_keys_of(struct card *c, const struct cmd_row *cmd);
 struct cmd_row *card_cmd(struct card *c, uint64_t id, unsigned *slot);
 /* The one command that is neither ended nor fenced, or NULL. */
 struct cmd_row *card_open_cmd(struct card *c, unsigned *slot);

@@ -30,7 +30,7 @@ static void story_por(struct gw *gw, uint64_t card, uint64_t cmd, enum story_kin
 static enum por_result try_cmd(struct gw *gw, struct card *c, const struct cmd_row *cmd, const uint8_t *pkt, size_t len,
 			       uint8_t *scratch, struct ota_rsp *rsp)
 {
-	const struct keyset_row *k = card_keyset(c, cmd->kvn);
+	const struct keyset_row *k = card_keys_of(c, cmd);
 	struct ota_crypt crypt = ks_crypt(gw->deps.ks);
 	struct ota_cmd_params p;
 	uint32_t set;
@@ -60,7 +60,7 @@ static void por_aside(struct gw *gw, struct card *c, const uint8_t *pkt, size_t 
 {
 	static const char *const words[] = {
 		[POR_NO_MATCH] = "response packet matches no command",
-		[POR_NO_KEY] = "response packet to a command whose keys cannot be loaded",
+		[POR_NO_KEY] = "response packet to a command whose keys are not here any more",
 		[POR_BAD_MAC] = "response packet fails its MAC",
 		[POR_HINT] = "error hint to no command that is open",
 		[POR_UNCORRELATED] = "right MAC, but the answer to no command that is kept",

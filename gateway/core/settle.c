@@ -188,7 +188,8 @@ static const struct cmd_row *last_script(const struct card *c)
 
 /* The card has said, under its keys, that it had met the script's counter before, and that counter was ours: nobody else could
  * have spent it.  So it took the script. */
-static bool script_was_taken(const struct gw *gw, const struct card *c, uint64_t proven_before)
+static bool script_was_taken(const struct gw *gw, const struct card *c, const struct cmd_row *readback,
+			     uint64_t proven_before)
 {
 	const struct campaign *camp = campaign_by_id((struct gw *)gw, c->b.txn.campaign);
 	const struct cmd_row *cmd = last_script(c);
@@ -199,7 +200,8 @@ static bool script_was_taken(const struct gw *gw, const struct card *c, uint64_t
 		return false;
 	m = profile_por_meaning(&camp->profile, cmd->por_status);
 	/* "the answer follows" is said of a command that was taken */
-	return m == POR_MEANS_INTERIM || (m == POR_MEANS_CNTR_LOW && proven_before && proven_before < cmd->cntr);
+	return m == POR_MEANS_INTERIM || (m == POR_MEANS_CNTR_LOW && cmd->generation == readback->generation &&
+					  proven_before && proven_before < cmd->cntr);
 }
 
 static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct answer *a,
@@ -236,7 +238,7 @@ static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, c
 		}
 		return;
 	}
-	if (script_was_taken(gw, c, proven_before)) {
+	if (script_was_taken(gw, c, cmd, proven_before)) {
 		txn_obstacle(gw, c, FAIL_CARD_PERM, 0);
 		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, "the card took the script and did not carry it out");
 		return;
@@ -329,7 +331,7 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 {
 	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
 	const struct profile *p = camp ? &camp->profile : NULL;
-	struct keyset_row *k = card_keyset(c, cmd->kvn);
+	struct keyset_row *k = card_keys_of(c, cmd);
 	uint64_t proven_before = k ? k->cntr_proven : 0;
 	bool open = p && !cmd_ended(cmd->state) && stub_find(gw, c->b.card.id);
 	bool first = cmd->hint == 255 && cmd->por_status == 255;

@@ -12,8 +12,6 @@
 #include "ota/nearest.h"
 #include "api_int.h"
 
-#define KVN_MAX 15
-
 /* Column names of the sysmocom and pySim files (KICn is added below).  What this gateway has no use for yet is read over
  * and wiped with its line: subscriber key, operator code, PINs, administrative key. */
 static const char *const column_plain[] = {

@@ -33,7 +33,7 @@ bool store_keysets_ok(const struct store_card_insert *in)
 	return true;
 }
 
-static bool same_keys(const struct keyset_row *a, const struct keyset_row *b)
+bool store_keysets_same(const struct keyset_row *a, const struct keyset_row *b)
 {
 	return a->kic_alg == b->kic_alg && a->kid_alg == b->kid_alg && a->cc_len == b->cc_len &&
 	       a->sealed_len == b->sealed_len && !memcmp(a->sealed, b->sealed, a->sealed_len);
@@ -49,7 +49,7 @@ static int16_t merge_one(const struct keyset_row *own, const struct keyset_row *
 		*now = *in;
 		now->card = own->card;
 		now->cntr_proven = 0;
-		if (same_keys(own, in)) {
+		if (store_keysets_same(own, in)) {
 			now->cntr = own->cntr > in->cntr ? own->cntr : in->cntr;
 			/* whether we know what was taken of it, a new name does not change */
 			now->epoch = own->epoch;
@@ -57,7 +57,7 @@ static int16_t merge_one(const struct keyset_row *own, const struct keyset_row *
 		*change = KEYSET_REPLACED;
 		return 0;
 	}
-	if (!same_keys(own, in))
+	if (!store_keysets_same(own, in))
 		return STORE_R_OTHER_KEYS;
 	*now = *own;
 	*change = KEYSET_KEPT;

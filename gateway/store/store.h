@@ -177,6 +177,8 @@ size_t store_row_size(enum store_op_kind kind);
 int store_txn_rank(uint8_t state, bool open, bool query);
 /* For the backends: whether an import's keysets are such as can be stored, each version once. */
 bool store_keysets_ok(const struct store_card_insert *in);
+/* Whether two rows of one card and version hold the same keys. */
+bool store_keysets_same(const struct keyset_row *a, const struct keyset_row *b);
 /* For the backends: what the keysets of a known card become.  SAME, UPDATED (now[i] is what in->keyset[i] will be, see
  * in->change[i]), or why not. */
 int16_t store_keysets_merge(const struct keyset_row *own, unsigned n_own, struct store_card_insert *in,

@@ -77,9 +77,9 @@ static void shut(struct bed *b)
 	ks_close(b->ks);
 }
 
-static void keyset_make(struct bed *b, unsigned card, unsigned i)
+static void keyset_seal(struct bed *b, unsigned card, unsigned i)
 {
-	struct sim_keyset *s = &b->card[card].ks[i];
+	const struct sim_keyset *s = &b->card[card].ks[i];
 	struct keyset_row *k = &b->keyset[card][i];
 	const struct ks_keyset_spec spec = {
 		.kvn = (uint8_t)(i + 1), .kic_alg = OTA_ALG_3DES2_CBC, .kid_alg = OTA_ALG_3DES2_CBC, .cc_len = 8
@@ -87,12 +87,6 @@ static void keyset_make(struct bed *b, unsigned card, unsigned i)
 	char kic[33], kid[33], kik[33], err[160];
 	int n;
 
-	if (i) { /* the card's second key version: other octets than the first */
-		*s = b->card[card].ks[0];
-		s->kvn = (uint8_t)(i + 1);
-		s->kic[3] ^= 0x5a;
-		s->kid[9] ^= 0xa5;
-	}
 	for (unsigned o = 0; o < 16; o++) {
 		snprintf(kic + 2 * o, 3, "%02x", s->kic[o]);
 		snprintf(kid + 2 * o, 3, "%02x", s->kid[o]);
@@ -104,8 +98,34 @@ static void keyset_make(struct bed *b, unsigned card, unsigned i)
 	k->kvn = spec.kvn;
 	k->kic_alg = k->kid_alg = OTA_ALG_3DES2_CBC;
 	k->cc_len = 8;
-	k->cntr = BED_CNTR;
 	k->sealed_len = (uint16_t)n;
+}
+
+static void keyset_make(struct bed *b, unsigned card, unsigned i)
+{
+	struct sim_keyset *s = &b->card[card].ks[i];
+
+	if (i) { /* the card's second key version: other octets than the first */
+		*s = b->card[card].ks[0];
+		s->kvn = (uint8_t)(i + 1);
+		s->kic[3] ^= 0x5a;
+		s->kid[9] ^= 0xa5;
+	}
+	keyset_seal(b, card, i);
+	b->keyset[card][i].cntr = BED_CNTR;
+}
+
+void bed_new_keys(struct bed *b, unsigned card, unsigned kvn, uint32_t generation, uint64_t cntr)
+{
+	struct sim_keyset *s = &b->card[card].ks[kvn - 1];
+	struct keyset_row *k = &b->keyset[card][kvn - 1];
+
+	s->kic[1] ^= (uint8_t)generation;
+	s->kid[2] ^= (uint8_t)(0x80 | generation);
+	s->cntr = cntr;
+	keyset_seal(b, card, kvn - 1);
+	k->generation = generation;
+	k->cntr = cntr;
 }
 
 static void commit(struct bed *b, struct store_batch *batch)
@@ -128,6 +148,41 @@ static void card_put(struct bed *b, struct store_batch *batch, unsigned i, int64
 	store_batch_add(batch, ST_CARD_INSERT, &in, NULL, 0);
 }
 
+static void import_done(struct store_batch *batch, int rc)
+{
+	struct bed_import *im = batch->ctx;
+
+	assert_int_equal(rc, STORE_OK);
+	im->rc = batch->ops[0].rc;
+	im->out = *(struct store_card_insert *)batch->ops[0].row;
+	if (im->rc == STORE_R_UPDATED)
+		gw_card_imported(im->b->gw, &im->out);
+	store_batch_free(batch);
+}
+
+void bed_import_start(struct bed *b, struct bed_import *im, unsigned card)
+{
+	struct sim_card_truth truth;
+
+	*im = (struct bed_import){ .b = b, .batch = store_batch_new(), .rc = 1 };
+	assert_non_null(im->batch);
+	card_put(b, im->batch, card, CARD_TZ_KEEP);
+	sim_card_truth(&b->card[card], &truth);
+	memcpy(((struct store_card_insert *)im->batch->ops[0].row)->card.imsi, truth.imsi_stored, SIM_IMSI_LEN);
+	im->batch->done = import_done;
+	im->batch->ctx = im;
+	b->store->ops->commit(b->store, im->batch);
+}
+
+void bed_import(struct bed *b, unsigned card, int rc)
+{
+	struct bed_import im;
+
+	bed_import_start(b, &im, card);
+	bed_turn(b);
+	assert_int_equal(im.rc, rc);
+}
+
 void bed_zone(struct bed *b, unsigned card, int64_t tz_min)
 {
 	struct store_batch *batch = store_batch_new();
@@ -135,7 +190,7 @@ void bed_zone(struct bed *b, unsigned card, int64_t tz_min)
 	assert_non_null(batch);
 	card_put(b, batch, card, tz_min);
 	assert_int_equal(store_commit_wait(b->store, batch), STORE_OK);
-	assert_int_equal(batch->ops[0].rc, STORE_R_SAME);
+	assert_int_equal(batch->ops[0].rc, STORE_R_UPDATED);
 	store_batch_free(batch);
 }
 

@@ -60,6 +60,18 @@ void bed_open(struct bed *b, unsigned cards, unsigned kvns);
 void bed_close(struct bed *b);
 /* The card's zone as another import tells it; before its first campaign. */
 void bed_zone(struct bed *b, unsigned card, int64_t tz_min);
+/* The card gets other keys in this version, as another system would give it, and counts from cntr; the bed knows them from now on
+ * and the gateway does not yet: bed_import(). */
+void bed_new_keys(struct bed *b, unsigned card, unsigned kvn, uint32_t generation, uint64_t cntr);
+/* The import of this card once more, with the keysets as the bed has them now: put to the store and not yet done. */
+struct bed_import {
+	struct bed *b;
+	struct store_batch *batch;
+	struct store_card_insert out; /* once done */
+	int rc;			      /* 1: not yet */
+};
+void bed_import_start(struct bed *b, struct bed_import *im, unsigned card);
+void bed_import(struct bed *b, unsigned card, int rc); /* to its end, which must be rc */
 /* The gateway ends and starts again on the same disk, links are up again: no card is in memory. */
 void bed_restart(struct bed *b);
 

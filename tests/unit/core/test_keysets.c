@@ -1,0 +1,314 @@
+/* test_keysets.c - an import changes the keysets of cards the core works on: counters rise and never fall, keys change between
+ * commands and never under one, whatever comes first.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include "core_bed.h"
+
+static struct bed b;
+
+static void answered(const struct sent *s, const char *imsi)
+{
+	struct uds u;
+
+	bed_good(&b, s, imsi, &u);
+	bed_mo_all(&b, s->link, s->card, &u);
+}
+
+/* The card meets the packet and its answer comes in: for tests in which keys must be right. */
+static void delivered(const struct sent *s)
+{
+	struct sim_card_out out;
+	struct uds u;
+
+	bed_accepted(&b, s);
+	bed_card_takes(&b, s, &out);
+	bed_uds(&out, &u);
+	assert_true(u.n > 0);
+	bed_mo_all(&b, s->link, s->card, &u);
+}
+
+static void por(const struct sent *s, uint8_t status)
+{
+	uint8_t pkt[OTA_PACKET_MAX];
+	struct uds u;
+
+	bed_cut(&u, pkt, bed_por(&b, s, status, NULL, 0, pkt), 0, false, 0);
+	bed_mo_all(&b, s->link, s->card, &u);
+}
+
+static const struct keyset_row *stored(unsigned kvn)
+{
+	return &bed_card(&b, 0)->keyset[kvn - 1];
+}
+
+/* A counter that others have spent, told while a command is out: the next one leaves beyond it.  A lower one changes nothing. */
+static void raised(void **state)
+{
+	struct sent s;
+	uint64_t c;
+
+	bed_open(&b, 1, 1);
+	c = bed_campaign(&b, 1, 1, "compact");
+	bed_expect_script(&b, 0, &s);
+	assert_int_equal(s.p.cntr, BED_CNTR + 1);
+	bed_accepted(&b, &s);
+	b.keyset[0][0].cntr = 5000;
+	bed_import(&b, 0, STORE_R_UPDATED);
+	assert_int_equal(stored(1)->cntr, 5000);
+	bed_expect_txn(&b, 0, TXN_ACTIVE, "");
+	por(&s, OTA_POR_NO_MEMORY); /* what is out may still be answered */
+	bed_pass(&b, 3600000);
+	bed_expect_readback(&b, 0, &s);
+	assert_int_equal(s.p.cntr, 5001);
+	bed_accepted(&b, &s);
+	b.keyset[0][0].cntr = 200;
+	bed_import(&b, 0, STORE_R_SAME);
+	answered(&s, b.card[0].imsi_first);
+	bed_expect_script(&b, 0, &s);
+	assert_int_equal(s.p.cntr, 5002);
+	delivered(&s);
+	bed_expect_txn(&b, 0, TXN_DONE, "script ran");
+	assert_int_equal(stored(1)->cntr, 5002);
+	assert_int_equal(stored(1)->cntr_proven, 5002);
+	assert_int_equal(c, 1);
+	bed_close(&b);
+}
+
+/* "Counter low" to a script may mean that it was taken, as long as nobody else spends this counter.  After such a list it may as
+ * well mean the others: the work goes out again once the card has shown that it was not done. */
+static void low_after_others(void **state)
+{
+	for (unsigned told = 0; told < 2; told++) {
+		struct sent s;
+
+		bed_open(&b, 1, 1);
+		bed_campaign(&b, 1, 1, "compact");
+		bed_expect_script(&b, 0, &s);
+		delivered(&s);
+		bed_expect_txn(&b, 0, TXN_DONE, "script ran");
+		bed_campaign(&b, 1, 1, "compact");
+		bed_expect_script(&b, 0, &s);
+		bed_accepted(&b, &s);
+		if (told) {
+			b.keyset[0][0].cntr = 900;
+			bed_import(&b, 0, STORE_R_UPDATED);
+		}
+		por(&s, OTA_POR_CNTR_LOW);
+		bed_pass(&b, 3600000);
+		bed_expect_readback(&b, 0, &s);
+		bed_accepted(&b, &s);
+		answered(&s, "999810001000000"); /* of the first campaign */
+		if (told)
+			bed_expect_script(&b, 0, &s);
+		else
+			bed_expect_txn(&b, 0, TXN_FAILED, "the card took the script");
+		bed_close(&b);
+	}
+}
+
+/* Between two campaigns the card gets other keys and a counter from the beginning.  It is in memory all the time. */
+static void replaced(void **state)
+{
+	struct sent s;
+	struct uds late;
+
+	bed_open(&b, 1, 1);
+	bed_campaign(&b, 1, 1, "compact");
+	bed_expect_script(&b, 0, &s);
+	bed_good(&b, &s, "999810001000000", &late);
+	delivered(&s);
+	bed_expect_txn(&b, 0, TXN_DONE, "script ran");
+	bed_new_keys(&b, 0, 1, 7, 3);
+	bed_import(&b, 0, STORE_R_UPDATED);
+	assert_int_equal(stored(1)->generation, 7);
+	assert_int_equal(stored(1)->cntr, 3);
+	assert_int_equal(stored(1)->cntr_proven, 0);
+	assert_int_equal(bed_card(&b, 0)->cmd[0].generation, 0);
+
+	/* an answer under the old keys says nothing any more, and does no harm */
+	bed_mo_all(&b, 0, 0, &late);
+	assert_int_equal(bed_story(&b, 0, STORY_STRAY, "response packet to a command whose keys"), 1);
+	assert_int_equal(stored(1)->cntr_proven, 0);
+
+	bed_campaign(&b, 1, 1, "compact");
+	bed_expect_script(&b, 0,
+			  &s); /* opened with the new keys; not asked first, nobody has ever doubted this counter */
+	assert_int_equal(s.p.cntr, 4);
+	delivered(&s);
+	bed_expect_txn(&b, 0, TXN_DONE, "script ran");
+	assert_int_equal(stored(1)->cntr, 4);
+	assert_int_equal(stored(1)->cntr_proven, 4);
+	assert_int_equal(bed_card(&b, 0)->cmd[0].generation, 7);
+	/* the old list once more */
+	b.keyset[0][0].generation = 6;
+	bed_import(&b, 0, STORE_R_OLD_GENERATION);
+	bed_close(&b);
+}
+
+/* While a command is open its keys stay, in whatever it waits. */
+static void not_under_a_command(void **state)
+{
+	struct sent s;
+
+	bed_open(&b, 1, 2);
+	bed_campaign(&b, 1, 1, "compact");
+	bed_expect_script(&b, 0, &s);
+	bed_accepted(&b, &s);
+	b.keyset[0][0].generation = 1;
+	bed_import(&b, 0, STORE_R_OPEN_TXN);
+	bed_restart(&b);
+	bed_import(&b, 0, STORE_R_OPEN_TXN);
+	assert_int_equal(stored(1)->generation, 0);
+	/* the other version is free */
+	b.keyset[0][0].generation = 0;
+	bed_new_keys(&b, 0, 2, 1, 50);
+	bed_import(&b, 0, STORE_R_UPDATED);
+	delivered(&s);
+	bed_expect_txn(&b, 0, TXN_DONE, "script ran");
+	bed_campaign(&b, 1, 2, "compact");
+	bed_expect_script(&b, 0, &s);
+	assert_int_equal(s.p.cntr, 51);
+	delivered(&s);
+	bed_expect_txn(&b, 0, TXN_DONE, "script ran");
+	bed_close(&b);
+}
+
+/* A key version that the card did not have, brought while it is in memory. */
+static void one_more(void **state)
+{
+	struct sent s;
+	struct bed_import im;
+
+	bed_open(&b, 1, 2);
+	bed_campaign(&b, 1, 1, "compact");
+	bed_expect_script(&b, 0, &s);
+	b.keyset[0][1].kvn = 3; /* sealed for 2: good enough to be stored */
+	bed_import_start(&b, &im, 0);
+	bed_turn(&b);
+	assert_int_equal(im.rc, STORE_R_UPDATED);
+	assert_int_equal(im.out.change[1], KEYSET_NEW);
+	b.keyset[0][1].kvn = 2;
+	delivered(&s);
+	bed_expect_txn(&b, 0, TXN_DONE, "script ran");
+	assert_int_equal(bed_card(&b, 0)->n_keysets, 3);
+	assert_int_equal(stored(1)->cntr, BED_CNTR + 1);
+	assert_int_equal(stored(2)->cntr, BED_CNTR);
+	bed_close(&b);
+}
+
+/* The core decides while the import is under way.  `moment`: the command is made before the import is given to the store and
+ * stored behind it; or made after it was given; or stored before it, and then the import must be refused.  `restart`: all that
+ * was in memory is lost in between. */
+enum moment { MADE_BEFORE, MADE_AFTER, STORED_BEFORE, _MOMENTS };
+
+static void race(enum moment moment, bool restart, bool same_keys)
+{
+	struct sent s;
+	struct bed_import im;
+	uint64_t c, cntr;
+
+	bed_open(&b, 1, 1);
+	c = bed_campaign_with(&b, 1, 1, "", false, false);
+	assert_int_equal(gw_post(b.gw, &(struct gw_event){ .kind = GW_EV_CAMPAIGN,
+							   .campaign = c,
+							   .verb = CAMPAIGN_VERB_START,
+							   .request = 1 }),
+			 0);
+	gw_step(b.gw, b.now_ms); /* asks for the card; the campaign's row is on its way to the store, too */
+	if (moment == MADE_BEFORE) {
+		b.store->ops->poll(b.store); /* the command is made */
+	} else if (moment == STORED_BEFORE) {
+		b.store->ops->poll(b.store);
+		gw_step(b.gw, b.now_ms); /* and on its way */
+	}
+	if (same_keys)
+		b.keyset[0][0].generation = 2;
+	else
+		bed_new_keys(&b, 0, 1, 2, 10);
+	bed_import_start(&b, &im, 0);
+	if (moment == MADE_BEFORE)
+		gw_step(b.gw, b.now_ms); /* its batch is behind the import */
+	if (moment == MADE_AFTER)
+		b.store->ops->poll(b.store); /* the card is read, the command made, and then the import done */
+	bed_turn(&b);
+	if (moment == STORED_BEFORE) {
+		assert_int_equal(im.rc, STORE_R_OPEN_TXN);
+		assert_int_equal(stored(1)->generation, 0);
+		bed_close(&b);
+		return;
+	}
+	assert_int_equal(im.rc, STORE_R_UPDATED);
+	if (restart)
+		bed_restart(&b);
+	/* nothing leaves under the old keys; the card is asked under the new ones, which also says that it has them */
+	if (!restart)
+		assert_false(bed_leaves(&b, 0, &s)); /* what was prepared is withdrawn */
+	bed_expect_readback(&b, 0, &s);
+	cntr = s.p.cntr;
+	assert_int_equal(cntr, same_keys ? BED_CNTR + 2 : 11);
+	assert_int_equal(stored(1)->generation, 2);
+	assert_int_equal(stored(1)->cntr, cntr);
+	assert_int_equal(bed_card(&b, 0)->cmd[0].generation, 2);
+	assert_int_equal(bed_card(&b, 0)->cmd[1].generation, 0);
+	assert_int_equal(bed_card(&b, 0)->cmd[1].state, CMD_FENCED);
+	delivered(&s);
+	bed_expect_script(&b, 0, &s);
+	assert_int_equal(s.p.cntr, cntr + 1);
+	delivered(&s);
+	bed_expect_txn(&b, 0, TXN_DONE, "script ran");
+	assert_int_equal(b.card[0].truth.scripts_done, 2); /* the question and the script */
+	bed_close(&b);
+}
+
+static void races(void **state)
+{
+	for (unsigned i = 0; i < 4 * _MOMENTS; i++)
+		race((enum moment)(i / 4), i & 1, i & 2);
+}
+
+/* Near its end a counter is worth a warning with every command; at its end nothing leaves. */
+static void near_the_end(void **state)
+{
+	struct sent s;
+
+	bed_open(&b, 1, 1);
+	b.keyset[0][0].cntr = OTA_CNTR_MAX - (1u << 20) - 2;
+	bed_import(&b, 0, STORE_R_UPDATED);
+	bed_campaign(&b, 1, 1, "compact");
+	bed_expect_script(&b, 0, &s);
+	assert_int_equal(bed_stats(&b).counters_near_end, 0);
+	delivered(&s);
+	bed_campaign(&b, 1, 1, "compact");
+	bed_expect_script(&b, 0, &s);
+	assert_int_equal(bed_stats(&b).counters_near_end, 0);
+	delivered(&s);
+	bed_campaign(&b, 1, 1, "compact");
+	bed_expect_script(&b, 0, &s);
+	assert_int_equal(bed_stats(&b).counters_near_end, 1);
+	delivered(&s);
+	bed_expect_txn(&b, 0, TXN_DONE, "script ran");
+	b.keyset[0][0].cntr = OTA_CNTR_MAX - 1;
+	bed_import(&b, 0, STORE_R_UPDATED);
+	bed_campaign(&b, 1, 1, "compact");
+	bed_expect_nothing(&b);
+	bed_expect_txn(&b, 0, TXN_QUARANTINED, "the counter of this key version is used up");
+	/* other keys begin anew */
+	bed_new_keys(&b, 0, 1, 1, 0);
+	bed_import(&b, 0, STORE_R_UPDATED);
+	bed_campaign(&b, 1, 1, "compact");
+	bed_expect_script(&b, 0, &s);
+	assert_int_equal(s.p.cntr, 1);
+	assert_int_equal(bed_stats(&b).counters_near_end, 1);
+	bed_close(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(raised),	cmocka_unit_test(low_after_others),    cmocka_unit_test(replaced),
+		cmocka_unit_test(one_more),	cmocka_unit_test(not_under_a_command), cmocka_unit_test(races),
+		cmocka_unit_test(near_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
