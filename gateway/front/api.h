@@ -56,10 +56,10 @@ struct api_reject {
 
 /* Of one chunk, or of the whole list after finish. */
 struct api_lines {
-	uint64_t accepted, unchanged, rejected;
-	uint64_t filtered;		 /* campaigns: lines of cards that are not meant */
-	uint64_t may_have_run;		 /* retries: cards that were left out for that */
-	bool end;			 /* retries: that was the last card */
+	uint64_t accepted, updated, unchanged, rejected; /* imports: updated ones were there before */
+	uint64_t filtered;				 /* campaigns: lines of cards that are not meant */
+	uint64_t may_have_run;				 /* retries: cards that were left out for that */
+	bool end;					 /* retries: that was the last card */
 	uint64_t packets, sms_parts;	 /* campaigns: what would be or will be sent when every first attempt works */
 	uint64_t next_line;		 /* `first` of the next chunk */
 	const struct api_reject *reject; /* n_reject of them, of this chunk only */
@@ -217,8 +217,9 @@ struct api_import_req {
 	struct {
 		unsigned kvn;
 		char alg[16];	 /* as ks_alg_parse() knows them */
-		uint64_t cntr;	 /* the value the first command takes, 1.. */
+		uint64_t cntr;	 /* the value the first command takes, 1.. ; a line may have its own, and its own gen */
 		unsigned cc_len; /* 0: 8 */
+		uint32_t gen;	 /* generation: which keys of this version */
 	} keyset[CARD_KEYSETS_MAX];
 	bool dry_run;
 };

@@ -64,9 +64,13 @@ static const struct cmd_row *cmd_of(const struct card_call *c, uint64_t id)
 
 static struct decode_keys keys_of(const struct card_call *c, const struct cmd_row *cmd)
 {
+	const struct keyset_row *k = keyset_of(&c->card.bundle, cmd->kvn);
+	bool replaced = k && k->generation != cmd->generation;
+
 	return (struct decode_keys){ .ks = c->call.a->deps.ks,
 				     .iccid = c->card.bundle.card.iccid,
-				     .keyset = keyset_of(&c->card.bundle, cmd->kvn) };
+				     .keyset = replaced ? NULL : k,
+				     .replaced = replaced };
 }
 
 static void cmd_decode(struct card_call *c, size_t i)

@@ -19,9 +19,11 @@ static const char *const column_plain[] = {
 	"PUK2",	 "KI",	 "OPC",	   "OP", "ADM1", "ADM2", "BATCH", "TZ",
 };
 #define COLUMNS_PLAIN ARRAY_SIZE(column_plain)
-#define COLUMNS_KNOWN (COLUMNS_PLAIN + 3 * KVN_MAX)
+#define COLUMNS_KNOWN (COLUMNS_PLAIN + _KEY_COLUMNS * KVN_MAX)
 
-static const char *const key_name[3] = { "KIC", "KID", "KIK" };
+static const char *const key_name[_KEY_COLUMNS] = {
+	[KEY_KIC] = "KIC", [KEY_KID] = "KID", [KEY_KIK] = "KIK", [KEY_CNTR] = "CNTR", [KEY_GEN] = "GEN",
+};
 
 /* The slot of the request that asks for this version, or -1. */
 static int slot_of(const struct session *s, unsigned kvn)
@@ -57,11 +59,11 @@ static bool has_column(const struct session *s, unsigned column)
 
 static int import_header(struct session *s, struct csv_record *r, char *why, size_t cap)
 {
-	char text[3 * KVN_MAX][8];
+	char text[_KEY_COLUMNS * KVN_MAX][8];
 	const char *known[COLUMNS_KNOWN];
 
 	memcpy(known, column_plain, sizeof(column_plain));
-	for (unsigned i = 0; i < 3 * KVN_MAX; i++) {
+	for (unsigned i = 0; i < _KEY_COLUMNS * KVN_MAX; i++) {
 		snprintf(text[i], sizeof(text[i]), "%s%u", key_name[i / KVN_MAX], i % KVN_MAX + 1);
 		known[COLUMNS_PLAIN + i] = text[i];
 	}
@@ -76,7 +78,7 @@ static int import_header(struct session *s, struct csv_record *r, char *why, siz
 		}
 	}
 	for (unsigned i = 0; i < s->import.n_keysets; i++) {
-		for (unsigned kind = 0; kind < 2; kind++) { /* KIK is not used yet and may be missing */
+		for (unsigned kind = 0; kind <= KEY_KID; kind++) { /* KIK is not used yet and may be missing */
 			if (!has_column(s, COL_KEY(kind, i))) {
 				snprintf(why, cap, "line 1: there is no column %s%u, but key version %u was asked for",
 					 key_name[kind], s->import.keyset[i].kvn, s->import.keyset[i].kvn);
@@ -87,17 +89,42 @@ static int import_header(struct session *s, struct csv_record *r, char *why, siz
 	return 0;
 }
 
+/* A number that the line may have of its own; empty or without column: the request's.  Not a word of the field is repeated:
+ * under a wrong header it could be a key. */
+static int line_number(const struct session *s, const struct csv_record *r, unsigned slot, enum key_column kind,
+		       uint64_t least, uint64_t most, uint64_t *n, char *why, size_t cap)
+{
+	const char *text = line_field(s, r, COL_KEY(kind, slot));
+	uint64_t v = 0;
+	size_t i;
+
+	if (!*text)
+		return 0;
+	for (i = 0; text[i] >= '0' && text[i] <= '9' && v <= most; i++)
+		v = v * 10 + (uint64_t)(text[i] - '0');
+	*n = v;
+	if (!text[i] && v >= least && v <= most)
+		return 0;
+	snprintf(why, cap, "%s%u must be a number from %" PRIu64 " to %" PRIu64, key_name[kind],
+		 s->import.keyset[slot].kvn, least, most);
+	return -1;
+}
+
 /* One key version of one card: out of the line into a sealed record. */
 static int import_keyset(struct api *a, struct session *s, struct csv_record *r, unsigned i, const char *iccid,
 			 struct keyset_row *out, char *why, size_t cap)
 {
 	char *hex[3], reason[160] = "";
 	unsigned kvn = s->import.keyset[i].kvn;
+	uint64_t cntr = s->import.keyset[i].cntr, gen = s->import.keyset[i].gen;
 	int rc;
 
-	for (unsigned kind = 0; kind < 3; kind++)
+	if (line_number(s, r, i, KEY_CNTR, 1, OTA_CNTR_MAX - 1, &cntr, why, cap) ||
+	    line_number(s, r, i, KEY_GEN, 0, UINT32_MAX, &gen, why, cap))
+		return -1;
+	for (unsigned kind = 0; kind <= KEY_KIK; kind++)
 		hex[kind] = line_field(s, r, COL_KEY(kind, i));
-	for (unsigned kind = 0; kind < 2; kind++) {
+	for (unsigned kind = 0; kind <= KEY_KID; kind++) {
 		size_t n = strlen(hex[kind]);
 
 		if (!n) {
@@ -122,7 +149,8 @@ static int import_keyset(struct api *a, struct session *s, struct csv_record *r,
 	out->cc_len = s->spec[i].cc_len;
 	out->sealed_len = (uint16_t)rc;
 	/* the row keeps the last value taken: the first command takes what the operator said */
-	out->cntr = s->import.keyset[i].cntr - 1;
+	out->cntr = cntr - 1;
+	out->generation = (uint32_t)gen;
 	out->epoch = gw_epoch(a->deps.gw);
 	return 0;
 }
@@ -181,6 +209,43 @@ static void import_line(struct api *a, struct session *s, struct chunk *ch, stru
 	ks_wipe(&in, sizeof(in));
 }
 
+/* Why a line was refused. */
+static void import_reason(char *out, size_t cap, int rc, const struct store_card_insert *in)
+{
+	unsigned kvn = in->refused_kvn, known = in->known_generation, gen = 0;
+
+	for (unsigned i = 0; i < in->n_keysets; i++)
+		if (in->keyset[i].kvn == kvn)
+			gen = in->keyset[i].generation;
+	switch (rc) {
+	case STORE_R_OLD_GENERATION:
+		snprintf(
+			out, cap,
+			"key version %u: the card's keys are of generation %u here, those of this line of %u: an older "
+			"list, or gen (column GEN%u) is missing",
+			kvn, known, gen, kvn);
+		break;
+	case STORE_R_OTHER_KEYS:
+		snprintf(out, cap,
+			 "key version %u: other keys or algorithms than those known as generation %u; new keys need a "
+			 "higher one (gen, or column GEN%u)",
+			 kvn, known, kvn);
+		break;
+	case STORE_R_OPEN_TXN:
+		snprintf(out, cap,
+			 "key version %u: a command under the keys to be replaced is open, and its answer needs them: "
+			 "import again when it has ended",
+			 kvn);
+		break;
+	case STORE_R_KEYSETS_FULL:
+		snprintf(out, cap, "key version %u: the card has other versions already, and %d are kept of one card",
+			 kvn, CARD_KEYSETS_MAX);
+		break;
+	default:
+		store_reason(out, cap, rc, in->card.iccid, in->card.imsi, in->card.msisdn, 0, "");
+	}
+}
+
 static void import_committed(struct store_batch *b, int rc)
 {
 	struct chunk *ch = b->ctx;
@@ -198,9 +263,12 @@ static void import_committed(struct store_batch *b, int rc)
 			ch->out.accepted++;
 		} else if (b->ops[i].rc == STORE_R_SAME) {
 			ch->out.unchanged++;
+		} else if (b->ops[i].rc == STORE_R_UPDATED) {
+			ch->out.updated++;
+			if (!b->dry_run)
+				gw_card_imported(ch->call.a->deps.gw, in);
 		} else {
-			store_reason(why, sizeof(why), b->ops[i].rc, in->card.iccid, in->card.imsi, in->card.msisdn, 0,
-				     "");
+			import_reason(why, sizeof(why), b->ops[i].rc, in);
 			chunk_reject(ch, ch->line[i], "%s", why);
 			for (unsigned n = 0; s && n < _NUMBERS; n++)
 				seen_drop(&s->seen[n],
@@ -324,8 +392,11 @@ void api_import_finish(struct api *a, const char *id, struct api_to to)
 	}
 	s->total.total = true;
 	r.lines = &s->total;
-	api_log(a, 5, "card import %s%s: %" PRIu64 " accepted, %" PRIu64 " unchanged, %" PRIu64 " rejected", s->id,
-		s->dry_run ? " (dry run)" : "", s->total.accepted, s->total.unchanged, s->total.rejected);
+	api_log(a, 5,
+		"card import %s%s: %" PRIu64 " accepted, %" PRIu64 " updated, %" PRIu64 " unchanged, %" PRIu64
+		" rejected",
+		s->id, s->dry_run ? " (dry run)" : "", s->total.accepted, s->total.updated, s->total.unchanged,
+		s->total.rejected);
 	to.done(to.ctx, &r);
 	session_drop(a, s);
 }

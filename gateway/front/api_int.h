@@ -20,10 +20,10 @@
 enum number { NUM_ICCID, NUM_IMSI, NUM_MSISDN, _NUMBERS };
 extern const char *const number_name[_NUMBERS];
 
-/* The columns a list may have; >= COL_KEYS: a key of some version. */
+/* The columns a list may have; >= COL_KEYS: of some key version. */
 enum column { COL_ICCID, COL_IMSI, COL_MSISDN, COL_IGNORED, COL_TZ, COL_KEYS };
-#define COL_KEY(kind, slot) \
-	(COL_KEYS + (kind)*CARD_KEYSETS_MAX + (slot)) /* kind: 0 KIC, 1 KID, 2 KIK; slot: of the request */
+enum key_column { KEY_KIC, KEY_KID, KEY_KIK, KEY_CNTR, KEY_GEN, _KEY_COLUMNS };
+#define COL_KEY(kind, slot) (COL_KEYS + (kind)*CARD_KEYSETS_MAX + (slot)) /* slot: of the request */
 
 enum session_kind { SESSION_IMPORT, SESSION_CAMPAIGN };
 

@@ -399,6 +399,7 @@ void chunk_end(struct chunk *ch, struct session *s)
 		s->next_line = s->total.next_line = ch->next_line;
 		s->last_first = ch->first;
 		s->total.accepted += ch->out.accepted;
+		s->total.updated += ch->out.updated;
 		s->total.unchanged += ch->out.unchanged;
 		s->total.filtered += ch->out.filtered;
 		s->total.may_have_run += ch->out.may_have_run;

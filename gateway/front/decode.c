@@ -98,7 +98,9 @@ static int keys_load(const struct decode_keys *k, uint32_t *set, char *note, siz
 
 	*set = 0;
 	if (!k || !k->ks || !k->keyset) {
-		snprintf(note, cap, "not opened: the card has no keys of this version");
+		snprintf(note, cap, "not opened: %s",
+			 k && k->replaced ? "the keys of this version have been replaced since" :
+					    "the card has no keys of this version");
 		return -1;
 	}
 	rc = ks_load(k->ks, k->iccid, k->keyset->kvn, k->keyset->sealed, k->keyset->sealed_len, set);

@@ -54,6 +54,7 @@ struct decode_keys {
 	struct ks *ks;
 	const char *iccid;
 	const struct keyset_row *keyset;
+	bool replaced; /* keyset NULL: those it was made under are gone */
 };
 
 /* A command packet from CPL on. */

@@ -101,8 +101,8 @@ static int get_bool(json_t *j, const char *key, bool *out, char *why, size_t cap
 
 static int import_keyset(struct api_import_req *out, unsigned i, json_t *k, char *why, size_t cap)
 {
-	static const char *const known[] = { "kvn", "alg", "cntr", "cc_len" };
-	int64_t kvn, cntr, cc_len;
+	static const char *const known[] = { "kvn", "alg", "cntr", "cc_len", "gen" };
+	int64_t kvn, cntr, cc_len, gen;
 
 	if (!json_is_object(k)) {
 		snprintf(why, cap, "each of \"keysets\" must be an object");
@@ -111,11 +111,12 @@ static int import_keyset(struct api_import_req *out, unsigned i, json_t *k, char
 	if (members(k, known, ARRAY_SIZE(known), why, cap) || get_number(k, "kvn", -1, 255, &kvn, why, cap) ||
 	    get_string(k, "alg", out->keyset[i].alg, sizeof(out->keyset[i].alg), why, cap) ||
 	    get_number(k, "cntr", 1, (int64_t)OTA_CNTR_MAX, &cntr, why, cap) ||
-	    get_number(k, "cc_len", 8, 255, &cc_len, why, cap))
+	    get_number(k, "cc_len", 8, 255, &cc_len, why, cap) || get_number(k, "gen", 0, UINT32_MAX, &gen, why, cap))
 		return -1;
 	out->keyset[i].kvn = (unsigned)kvn;
 	out->keyset[i].cntr = (uint64_t)cntr;
 	out->keyset[i].cc_len = (unsigned)cc_len;
+	out->keyset[i].gen = (uint32_t)gen;
 	return 0;
 }
 
@@ -243,6 +244,7 @@ static json_t *out_lines(const struct api_lines *l)
 	json_t *o = json_object(), *a = json_array();
 
 	set_n(o, "accepted", l->accepted);
+	set_n(o, "updated", l->updated);
 	set_n(o, "unchanged", l->unchanged);
 	set_n(o, "filtered", l->filtered);
 	set_n(o, "may_have_run", l->may_have_run);
@@ -564,6 +566,7 @@ static json_t *out_cmd(const struct api_cmd_view *v)
 	set_s(o, "state", cmd_state_name(c->state));
 	set_n(o, "cntr", c->cntr);
 	set_n(o, "kvn", c->kvn);
+	set_n(o, "gen", c->generation);
 	set_hex(o, "spi", c->spi, sizeof(c->spi));
 	set_octet(o, "kic", c->kic, true);
 	set_octet(o, "kid", c->kid, true);
@@ -663,6 +666,7 @@ static json_t *out_card(const struct api_card *c)
 		json_t *k = json_object();
 
 		set_n(k, "kvn", b->keyset[i].kvn);
+		set_n(k, "gen", b->keyset[i].generation);
 		set_s(k, "kic_alg", ota_alg_name(b->keyset[i].kic_alg));
 		set_s(k, "kid_alg", ota_alg_name(b->keyset[i].kid_alg));
 		set_n(k, "cc_len", b->keyset[i].cc_len);
@@ -797,6 +801,7 @@ static json_t *out_core(const struct gw_stats *s)
 	set_n(o, "probes", s->probes);
 	set_n(o, "withdrawn", s->withdrawn);
 	set_n(o, "inbox_full", s->inbox_full);
+	set_n(o, "counters_near_end", s->counters_near_end);
 	set_n(o, "inbox", s->inbox);
 	set_n(o, "inbox_high", s->inbox_high);
 	set_n(o, "resident", s->resident);

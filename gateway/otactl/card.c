@@ -28,7 +28,7 @@ static bool number_of(const char *s, size_t len, uint64_t hi, uint64_t *out)
 	return v <= hi;
 }
 
-/* "cntr=100" or "cc_len=4" */
+/* "cntr=100", "cc_len=4" or "gen=2" */
 static bool keyset_field(json_t *k, const char *field, size_t len)
 {
 	const char *eq = memchr(field, '=', len);
@@ -41,10 +41,12 @@ static bool keyset_field(json_t *k, const char *field, size_t len)
 		return !json_object_set_new(k, "cntr", json_integer((json_int_t)v));
 	if (name == 6 && !memcmp(field, "cc_len", 6) && number_of(eq + 1, len - name - 1, 8, &v))
 		return !json_object_set_new(k, "cc_len", json_integer((json_int_t)v));
+	if (name == 3 && !memcmp(field, "gen", 3) && number_of(eq + 1, len - name - 1, UINT32_MAX, &v))
+		return !json_object_set_new(k, "gen", json_integer((json_int_t)v));
 	return false;
 }
 
-/* "1=3des2,cntr=100,cc_len=8"; NULL when it is none. */
+/* "1=3des2,cntr=100,cc_len=8,gen=2"; NULL when it is none. */
 static json_t *keyset_parse(const char *text)
 {
 	const char *eq = strchr(text, '=');
@@ -76,7 +78,8 @@ static json_t *keysets_of(const struct ctl_args *a)
 	for (unsigned i = 0; ctl_arg(a, "keyset", i); i++) {
 		k = keyset_parse(ctl_arg(a, "keyset", i));
 		if (!k) {
-			ctl_error("--keyset '%s' is not VERSION=ALGORITHM,cntr=FIRST[,cc_len=4|8], as in "
+			ctl_error("--keyset '%s' is not VERSION=ALGORITHM,cntr=FIRST[,cc_len=4|8][,gen=GENERATION], as "
+				  "in "
 				  "1=3des2,cntr=100",
 				  ctl_arg(a, "keyset", i));
 			json_decref(all);
@@ -121,18 +124,21 @@ static void import_print(const struct ctl *c, const struct ctl_upload *u, bool d
 	const char *would = dry_run ? "would be " : "";
 
 	if (c->format == CTL_JSON) {
-		json_t *v = json_pack("{s:b,s:I,s:I,s:I,s:O}", "dry_run", dry_run, "accepted", (json_int_t)u->accepted,
-				      "unchanged", (json_int_t)u->unchanged, "rejected", (json_int_t)u->rejected,
-				      "rejects", u->kept);
+		json_t *v =
+			json_pack("{s:b,s:I,s:I,s:I,s:I,s:O}", "dry_run", dry_run, "accepted", (json_int_t)u->accepted,
+				  "updated", (json_int_t)u->updated, "unchanged", (json_int_t)u->unchanged, "rejected",
+				  (json_int_t)u->rejected, "rejects", u->kept);
 
 		ctl_print_json(v);
 		json_decref(v);
 	} else if (c->format == CTL_CSV) {
-		printf("accepted,unchanged,rejected\n%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n", u->accepted, u->unchanged,
-		       u->rejected);
+		printf("accepted,unchanged,rejected,updated\n%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
+		       u->accepted, u->unchanged, u->rejected, u->updated);
 	} else {
-		printf("%s: %" PRIu64 " cards %simported, %" PRIu64 " unchanged, %" PRIu64 " lines rejected\n", u->file,
-		       u->accepted, would, u->unchanged, u->rejected);
+		printf("%s: %" PRIu64 " cards %simported, ", u->file, u->accepted, would);
+		if (u->updated)
+			printf("%" PRIu64 " %supdated, ", u->updated, would);
+		printf("%" PRIu64 " unchanged, %" PRIu64 " lines rejected\n", u->unchanged, u->rejected);
 	}
 }
 
@@ -174,7 +180,7 @@ int cmd_card_import(struct ctl *c, const struct ctl_args *a)
 	if (!rc) {
 		rc = import_pass(c, &u, keysets, dry_run);
 		ctl_upload_done(&u);
-		if (!rc || u.accepted || u.rejected)
+		if (!rc || u.accepted || u.updated || u.rejected)
 			import_print(c, &u, dry_run);
 	}
 	if (u.rejects && fclose(u.rejects))

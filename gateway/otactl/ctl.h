@@ -137,7 +137,7 @@ struct ctl_upload {
 	const char *query;	 /* "" or "&session=dr1" */
 	const char *label;	 /* of the progress bar */
 	FILE *rejects;		 /* --rejects, or NULL */
-	uint64_t accepted, unchanged, filtered, may_have_run, packets, sms_parts, rejected, lines;
+	uint64_t accepted, updated, unchanged, filtered, may_have_run, packets, sms_parts, rejected, lines;
 	json_t *kept; /* the first CTL_REJECTS_KEPT rejected lines */
 };
 /* Streams the whole file; totals are added up in u.  CTL_OK also when lines were rejected. */

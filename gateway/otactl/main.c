@@ -21,8 +21,8 @@ static const struct ctl_option global_options[] = {
 };
 
 static const struct ctl_option import_options[] = {
-	{ "keyset", 'k', "VERSION=ALG,cntr=FIRST[,cc_len=N]",
-	  "algorithm and first counter of a key version; repeat for more versions\n"
+	{ "keyset", 'k', "VERSION=ALG,cntr=FIRST[,cc_len=N][,gen=N]",
+	  "algorithm, first counter and generation (0) of a key version; repeat for more versions\n"
 	  "algorithms: 3des2, 3des3, aes (any length) or aes128, aes192, aes256" },
 	{ "strict", 0, NULL, "import nothing when any line is rejected (reads the file twice)" },
 	{ "dry-run", 'n', NULL, "check every line, keep nothing" },
@@ -128,7 +128,10 @@ static const struct command commands[] = {
 	  "exit "
 	  "code is\n"
 	  "then 3.  A card that is in already with the same data counts as unchanged, so that the command can be "
-	  "repeated.",
+	  "repeated.\n"
+	  "Columns CNTR1 and GEN1 give a card its own first counter and generation.  A higher counter, or keys of a "
+	  "higher\n"
+	  "generation, update a card that is in; a counter is never lowered and old keys never come back.",
 	  import_options, cmd_card_import },
 	{ "card", "list", "", 0, "all cards", NULL, no_options, cmd_card_list },
 	{ "card", "show", "ICCID", 1, "a card's whole story, every packet decoded", NULL, no_options, cmd_card_show },

@@ -45,6 +45,11 @@ static void print_status(const json_t *s)
 	printf("otagwd      %s, %s\n", js_text(s, "version"),
 	       js_true(s, "ready") ? "ready" : "NOT READY: still reading its store");
 	ctl_alarm(js_text(s, "alarm"));
+	if (js_count(json_object_get(s, "core"), "counters_near_end"))
+		printf("WARNING     %" PRIu64
+		       " commands have taken one of the last million counters of their keys: the "
+		       "log names the cards,\n            give them new keys\n",
+		       js_count(json_object_get(s, "core"), "counters_near_end"));
 	printf("cards       %" PRIu64 "\n", js_count(s, "cards"));
 	json_array_foreach(json_object_get(s, "campaigns"), i, c)
 	{

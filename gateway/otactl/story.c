@@ -138,9 +138,10 @@ static void print_head(const json_t *answer)
 	print_fields(card, 2, skip);
 	json_array_foreach(json_object_get(answer, "keysets"), i, k)
 	{
-		printf("  %-11s version %s: KIc %s, KID %s, ", i ? "" : "keysets",
-		       js_word(buf, sizeof(buf), json_object_get(k, "kvn")), js_text(k, "kic_alg"),
-		       js_text(k, "kid_alg"));
+		printf("  %-11s version %s, ", i ? "" : "keysets",
+		       js_word(buf, sizeof(buf), json_object_get(k, "kvn")));
+		printf("generation %s: KIc %s, KID %s, ", js_word(buf, sizeof(buf), json_object_get(k, "gen")),
+		       js_text(k, "kic_alg"), js_text(k, "kid_alg"));
 		printf("last counter %s, proven %s\n", js_word(buf, sizeof(buf), json_object_get(k, "cntr")),
 		       js_word(proven, sizeof(proven), json_object_get(k, "cntr_proven")));
 	}

@@ -148,6 +148,7 @@ void ctl_upload_take(struct ctl_upload *u, const json_t *answer)
 	json_t *r;
 
 	u->accepted += js_count(answer, "accepted");
+	u->updated += js_count(answer, "updated");
 	u->unchanged += js_count(answer, "unchanged");
 	u->filtered += js_count(answer, "filtered");
 	u->may_have_run += js_count(answer, "may_have_run");

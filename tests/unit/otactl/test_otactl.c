@@ -187,6 +187,9 @@ static void usage_is_1(void **state)
 	assert_has(err, "is not VERSION=ALGORITHM,cntr=FIRST");
 	assert_int_equal(run("card", "import", file, "--keyset", "1=3des2,cntr=1,cctr=4", NULL), 1);
 	assert_int_equal(run("card", "import", file, "--keyset", "0=3des2,cntr=1", NULL), 1);
+	assert_int_equal(run("card", "import", file, "--keyset", "1=3des2,cntr=1,gen=", NULL), 1);
+	assert_int_equal(run("card", "import", file, "--keyset", "1=3des2,cntr=1,gen=4294967296", NULL), 1);
+	assert_has(err, "[,gen=GENERATION]");
 	assert_int_equal(run("card", "import", file, "--keyset", "1=3des2,cntr=1099511627776", NULL), 1);
 	assert_int_equal(run("explain", "xyz", NULL), 1);
 }
@@ -280,11 +283,28 @@ static void import_formats(void **state)
 
 	write_file("ICCID,IMSI\na,b\n");
 	assert_int_equal(run("-o", "csv", "card", "import", file, "--keyset=1=3des2,cntr=1", NULL), 0);
-	assert_string_equal(out, "accepted,unchanged,rejected\n2,0,0\n");
+	assert_string_equal(out, "accepted,unchanged,rejected,updated\n2,0,0,0\n");
 	assert_int_equal(run("card", "import", file, "-ojson", "-k1=3des2,cntr=1", "--dry-run", NULL), 0);
 	assert_has(out, "\"accepted\": 2");
 	assert_has(out, "\"dry_run\": true");
 	assert_body(3, "dry_run", "true");
+	done(6);
+}
+
+/* Cards that were in: what of their keysets has changed is told apart from what was as it is. */
+static void import_updates(void **state)
+{
+	static const char lines[] = "{\"accepted\":0,\"updated\":3,\"unchanged\":1,\"rejected\":[]}";
+
+	SERVE({ 200, "{\"id\":\"im1\"}" }, { 200, lines }, { 200, "{}" }, { 200, "{\"id\":\"im2\"}" }, { 200, lines },
+	      { 200, "{}" });
+
+	write_file("ICCID,IMSI\na,b\n");
+	assert_int_equal(run("card", "import", file, "-k", "1=3des2,cntr=5,gen=4294967295", NULL), 0);
+	assert_has(out, "0 cards imported, 3 updated, 1 unchanged, 0 lines rejected");
+	assert_body(0, "keysets", "[{\"kvn\":1,\"alg\":\"3des2\",\"cntr\":5,\"gen\":4294967295}]");
+	assert_int_equal(run("-o", "csv", "card", "import", file, "-n", "-k", "1=3des2,gen=2,cntr=5", NULL), 0);
+	assert_string_equal(out, "accepted,unchanged,rejected,updated\n0,1,0,3\n");
 	done(6);
 }
 
@@ -614,9 +634,9 @@ static void verbs(void **state)
 	"\"in_flight\":2,\"waiting_timer\":3,\"waiting_presence\":4,\"done_per_s\":" rate ",\"eta_s\":65}"
 #define STATUS                                                                                                       \
 	"{\"version\":\"0.1.0\",\"ready\":true,\"alarm\":null,\"links\":[{\"name\":\"smsc\",\"up\":true,\"window\":" \
-	"16}],\"cards\":10,\"campaigns\":[" VIEW(                                                                    \
-		"RUNNING", "0", "5", "5", "0",                                                                       \
-		"1.5") "],\"core\":{\"events\":5,\"store_alarm\":false},\"keystore\":{\"macs\":7}}"
+	"16}],\"cards\":10,\"campaigns\":[" VIEW("RUNNING", "0", "5", "5", "0",                                      \
+						 "1.5") "],\"core\":{\"events\":5,\"counters_near_end\":2,\"store_"  \
+							"alarm\":false},\"keystore\":{\"macs\":7}}"
 
 static void lists_and_views(void **state)
 {
@@ -639,6 +659,7 @@ static void lists_and_views(void **state)
 	assert_has(out, "otagwd      0.1.0, ready");
 	assert_has(out, "swap1  RUNNING  5 of 10 cards ended");
 	assert_has(out, "smsc  yes");
+	assert_has(out, "WARNING     2 commands have taken one of the last million counters of their keys");
 	assert_int_equal(run("status", "-o", "csv", NULL), 0);
 	assert_has(out, "smsc,yes,16,");
 	assert_int_equal(run("status", "-o", "json", NULL), 0);
@@ -666,6 +687,7 @@ static void alarms_and_old_campaigns(void **state)
 	assert_int_equal(run("status", NULL), 0);
 	assert_has(out, "ALARM       stuck\n");
 	assert_has(out, "old  DONE  10 of 10 cards ended");
+	assert_null(strstr(out, "WARNING"));
 	done(5);
 }
 
@@ -833,22 +855,23 @@ static void report_pages_and_formats(void **state)
 
 /* ------------------------------------------------------------------------------------------------ cards */
 
-static const char card[] = "{\"card\":{\"id\":1,\"iccid\":\"89881\",\"imsi\":\"001010000000001\",\"msisdn\":\"\",\""
-			   "last_seen\":\"2026-01-01T00:00:03.000Z\"},\"keysets\":[{\"kvn\":1,\"kic_alg\":\""
-			   "3des2\",\"kid_alg\":\"3des2\",\"cntr\":105,\"cntr_proven\":104}],\"txn\":{\"state\""
-			   ":\"DONE\",\"evidence\":\"E4\",\"reason\":\"\"},"
-			   "\"commands\":[{\"id\":7,\"kind\":\"SCRIPT\",\"state\":\"DONE\",\"cntr\":104,\"spi\":\"1"
-			   "639\",\"kic\":\"15\",\"kid\":\"15\",\"tar\":\"b00011\",\"attempt\":1,\"segs\":2,\"hint\":"
-			   "null,\"por_status\":\"00\",\"sw\":\"9000\",\"packet\":\"00ff\","
-			   "\"decoded\":{\"type\":\"command\",\"opened\":true,\"octets\":258,\"spi\":\"1639\",\"s"
-			   "pi1_text\":\"CC, ciphered\",\"spi2_text\":\"PoR\",\"tar\":\"b00011\",\"apdus\":[\"SE"
-			   "LECT 6F07\",\"UPDATE BINARY 9 octets\"],\"note\":\"\"}}],"
-			   "\"story\":[{\"at\":\"2026-01-01T00:00:01.000Z\",\"kind\":\"prepared\",\"text\":\"sc"
-			   "ript under counter 104\",\"command\":7,\"octets\":null,\"decoded\":null},"
-			   "{\"at\":\"2026-01-01T00:00:02.000Z\",\"kind\":\"por\",\"text\":\"PoR accepted\",\"c"
-			   "ommand\":7,\"octets\":\"0024\",\"decoded\":{\"type\":\"response\",\"opened\":true,\""
-			   "sw\":\"9000\",\"sw_text\":\"normal ending\",\"surprise\":\"kept\"}},"
-			   "{\"at\":\"2026-01-01T00:00:02.000Z\",\"kind\":\"state\",\"text\":\"DONE\\u0007\"}]}";
+static const char card[] =
+	"{\"card\":{\"id\":1,\"iccid\":\"89881\",\"imsi\":\"001010000000001\",\"msisdn\":\"\",\""
+	"last_seen\":\"2026-01-01T00:00:03.000Z\"},\"keysets\":[{\"kvn\":1,\"kic_alg\":\""
+	"3des2\",\"kid_alg\":\"3des2\",\"gen\":3,\"cntr\":105,\"cntr_proven\":104}],\"txn\":{\"state\""
+	":\"DONE\",\"evidence\":\"E4\",\"reason\":\"\"},"
+	"\"commands\":[{\"id\":7,\"kind\":\"SCRIPT\",\"state\":\"DONE\",\"cntr\":104,\"spi\":\"1"
+	"639\",\"kic\":\"15\",\"kid\":\"15\",\"tar\":\"b00011\",\"attempt\":1,\"segs\":2,\"hint\":"
+	"null,\"por_status\":\"00\",\"sw\":\"9000\",\"packet\":\"00ff\","
+	"\"decoded\":{\"type\":\"command\",\"opened\":true,\"octets\":258,\"spi\":\"1639\",\"s"
+	"pi1_text\":\"CC, ciphered\",\"spi2_text\":\"PoR\",\"tar\":\"b00011\",\"apdus\":[\"SE"
+	"LECT 6F07\",\"UPDATE BINARY 9 octets\"],\"note\":\"\"}}],"
+	"\"story\":[{\"at\":\"2026-01-01T00:00:01.000Z\",\"kind\":\"prepared\",\"text\":\"sc"
+	"ript under counter 104\",\"command\":7,\"octets\":null,\"decoded\":null},"
+	"{\"at\":\"2026-01-01T00:00:02.000Z\",\"kind\":\"por\",\"text\":\"PoR accepted\",\"c"
+	"ommand\":7,\"octets\":\"0024\",\"decoded\":{\"type\":\"response\",\"opened\":true,\""
+	"sw\":\"9000\",\"sw_text\":\"normal ending\",\"surprise\":\"kept\"}},"
+	"{\"at\":\"2026-01-01T00:00:02.000Z\",\"kind\":\"state\",\"text\":\"DONE\\u0007\"}]}";
 
 static void card_list_and_show(void **state)
 {
@@ -859,7 +882,7 @@ static void card_list_and_show(void **state)
 	assert_string_equal(out, "ICCID  IMSI  MSISDN\n89881  1     \n");
 	assert_int_equal(run("card", "show", "89881", NULL), 0);
 	assert_has(out, "card 89881\n");
-	assert_has(out, "version 1: KIc 3des2, KID 3des2, last counter 105, proven 104");
+	assert_has(out, "version 1, generation 3: KIc 3des2, KID 3des2, last counter 105, proven 104");
 	assert_has(out, "SCRIPT  DONE    104  1639");
 	assert_has(out, "2026-01-01T00:00:01.000Z  prepared  #7  script under counter 104\n");
 	assert_has(out, "octets      00ff\n");
@@ -936,6 +959,7 @@ int main(void)
 		cmocka_unit_test(every_framing_of_an_answer_is_read),
 		cmocka_unit_test(import_reports_rejected_lines),
 		cmocka_unit_test(import_formats),
+		cmocka_unit_test(import_updates),
 		cmocka_unit_test(strict_checks_before_it_changes),
 		cmocka_unit_test(many_rejects_are_bounded),
 		cmocka_unit_test(long_files_go_in_numbered_chunks),
