@@ -155,6 +155,62 @@ static void no_class_waits_for_ever(void **state)
 		assert_int_equal(n[i], 2);
 }
 
+/* rollback before confirm before ordinary campaigns before probe, each nearly done before the next has begun. */
+static void classes_in_their_order(void **state)
+{
+	static const char *const rules[] = { "priority rollback", "priority confirm", "", "priority probe" };
+	unsigned n[4] = { 0 }, at = 0;
+
+	(void)state;
+	for (unsigned i = 4; i-- > 0;) /* the least first: it is not who comes first */
+		campaign(100 * i, 100, rules[i]);
+	for (unsigned i = 0; i < 400; i++) {
+		struct sent s;
+
+		assert_true(bed_leaves(&b, 0, &s));
+		bed_accepted(&b, &s);
+		n[s.card / 100]++;
+		if (at < 3 && n[at] == 90) {
+			/* what the least could prepare alone, and sixteenths */
+			for (unsigned k = at + 1; k < 4; k++)
+				if (n[k] > 20 * (at + 1))
+					fail_msg("with 90 of class %u there are %u of class %u", at, n[k], k);
+			at++;
+		}
+	}
+	assert_int_equal(at, 3);
+	bed_expect_nothing(&b);
+}
+
+/* Over all links, one of which takes three times as much: a link is nobody's. */
+static void equals_get_the_same_on_each_link(void **state)
+{
+	unsigned n[BED_LINKS][2] = { { 0 } };
+
+	(void)state;
+	campaign(0, 200, "");
+	campaign(200, 200, "");
+	for (unsigned i = 0; i < 320; i++) {
+		unsigned link = (i * 7 / 3) % 4 ? 0 : 1; /* three of four ask for link 0, in no step with the turns */
+		struct sent s;
+
+		if (!bed_leaves(&b, link, &s))
+			fail_msg("nothing leaves on link %u after %u", link, i);
+		bed_accepted(&b, &s);
+		if (i >= 80) /* after the first one's head start */
+			n[link][s.card >= 200]++;
+	}
+	for (unsigned l = 0; l < BED_LINKS; l++) {
+		unsigned all = n[l][0] + n[l][1];
+
+		assert_true(all >= 40);
+		if (n[l][0] < all / 3 || n[l][1] < all / 3)
+			fail_msg("link %u: %u and %u", l, n[l][0], n[l][1]);
+	}
+	if (n[0][0] + n[1][0] < 115 || n[0][1] + n[1][1] < 115)
+		fail_msg("of 240 %u and %u", n[0][0] + n[1][0], n[0][1] + n[1][1]);
+}
+
 /* What cannot send does not keep a share from those that can. */
 static void who_waits_for_a_window_takes_no_place(void **state)
 {
@@ -190,6 +246,8 @@ int main(void)
 		T(retries_do_not_starve_a_newcomer),
 		T(a_class_goes_before_the_next),
 		T(no_class_waits_for_ever),
+		T(classes_in_their_order),
+		T(equals_get_the_same_on_each_link),
 		T(who_waits_for_a_window_takes_no_place),
 		T(a_pause_takes_back_its_own),
 	};
