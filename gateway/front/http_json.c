@@ -883,6 +883,8 @@ static json_t *out_events(const struct api_events *e)
 		set_n(l, "n", e->line[i]->n);
 		set_time(l, "at", e->line[i]->at_ms);
 		set_s(l, "level", level[e->line[i]->level & 7]);
+		set_n(l, "times", e->line[i]->times);
+		set_time(l, "first", e->line[i]->first_ms);
 		set_s(l, "text", e->line[i]->text);
 		json_array_append_new(a, l);
 	}

@@ -78,6 +78,8 @@ static int explain_refusal(const struct http_answer *a, char *err, size_t cap)
 	return a->status >= 500 ? CTL_DOWN : CTL_REFUSED;
 }
 
+void (*ctl_on_slow)(void);
+
 static void say_slow(void)
 {
 	static bool said;
@@ -98,7 +100,7 @@ int ctl_try(const struct ctl *c, const char *method, const char *path, const cha
 	char why[200];
 	int rc;
 
-	http_on_slow = say_slow;
+	http_on_slow = ctl_on_slow ? ctl_on_slow : say_slow;
 	rc = http_call(c->socket, method, path, type, body, len, &a, why, sizeof(why));
 
 	if (out)

@@ -7,26 +7,6 @@
 
 #include "ctl.h"
 
-/* A card in any other state has reached its end. */
-static const char *const states_open[] = { "PLANNED", "ACTIVE" };
-
-uint64_t campaign_ended(const json_t *view)
-{
-	uint64_t n = 0;
-	const char *state = js_text(view, "state");
-	json_t *count;
-
-	/* not counted: it ended long ago, and all of its cards with it */
-	if (!json_is_object(json_object_get(view, "states")))
-		return !strcmp(state, "DONE") || !strcmp(state, "CANCELLED") ? js_count(view, "targets") : 0;
-	json_object_foreach(json_object_get((json_t *)view, "states"), state, count)
-	{
-		if (strcmp(state, states_open[0]) && strcmp(state, states_open[1]))
-			n += (uint64_t)json_integer_value(count);
-	}
-	return n;
-}
-
 /* ------------------------------------------------------------------------------------------------ verbs */
 
 static int verb_print(const struct ctl *c, json_t *answer)

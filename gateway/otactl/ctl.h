@@ -77,6 +77,8 @@ int ctl_try(const struct ctl *c, const char *method, const char *path, const cha
 	    json_t **out, char *err, size_t err_cap);
 /* HTTP status of the last answer, 0: there was none. */
 int ctl_status(void);
+/* Instead of a word on stderr when an answer takes long; NULL: that word. */
+extern void (*ctl_on_slow)(void);
 /* Between two looks at something that has no event to wait for. */
 void ctl_wait(double seconds);
 /* "/api/v1/campaigns/NAME/report", each NULL-terminated part escaped for a path. */
@@ -168,6 +170,7 @@ int cmd_smsc_show(struct ctl *c, const struct ctl_args *a);
 int cmd_smsc_block(struct ctl *c, const struct ctl_args *a);
 int cmd_smsc_unblock(struct ctl *c, const struct ctl_args *a);
 int cmd_smsc_drain(struct ctl *c, const struct ctl_args *a);
+int cmd_smsc_watch(struct ctl *c, const struct ctl_args *a);
 int cmd_status(struct ctl *c, const struct ctl_args *a);
 int cmd_explain(struct ctl *c, const struct ctl_args *a);
 int cmd_exchange_show(struct ctl *c, const struct ctl_args *a);

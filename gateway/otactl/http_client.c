@@ -12,6 +12,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "http_client.h"
@@ -44,22 +45,42 @@ static int connect_to(const char *path, char *err, size_t err_cap)
 
 void (*http_on_slow)(void);
 
+struct http_watch http_watch;
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Whoever watches the keyboard meanwhile may call it off. */
 static int wait_for(int fd, short events)
 {
-	struct pollfd pfd = { .fd = fd, .events = events };
-	int n;
+	int64_t begun_ms = now_ms(), waited_ms = 0;
+	bool slow = false;
 
-	do
-		n = poll(&pfd, 1, HTTP_SLOW_MS);
-	while (n < 0 && errno == EINTR);
-	if (!n && http_on_slow)
-		http_on_slow();
-	while (!n || (n < 0 && errno == EINTR)) {
-		n = poll(&pfd, 1, HTTP_WAIT_MS - HTTP_SLOW_MS);
-		if (!n)
-			break;
+	for (; waited_ms < HTTP_WAIT_MS; waited_ms = now_ms() - begun_ms) {
+		struct pollfd p[1 + HTTP_WATCH_FDS] = { { .fd = fd, .events = events } };
+		int64_t next_ms = waited_ms < HTTP_SLOW_MS ? HTTP_SLOW_MS : HTTP_WAIT_MS, wait_ms = next_ms - waited_ms;
+
+		for (int i = 0; i < HTTP_WATCH_FDS; i++)
+			p[1 + i] = (struct pollfd){ .fd = http_watch.look ? http_watch.fd[i] : -1, .events = POLLIN };
+		if (http_watch.look && wait_ms > HTTP_WATCH_MS)
+			wait_ms = HTTP_WATCH_MS;
+		if (poll(p, 1 + HTTP_WATCH_FDS, (int)wait_ms) < 0 && errno != EINTR)
+			return -errno;
+		if (p[0].revents)
+			return 0;
+		if (http_watch.look && http_watch.look(http_watch.ctx))
+			return -ECANCELED;
+		if (!slow && now_ms() - begun_ms >= HTTP_SLOW_MS && http_on_slow) {
+			slow = true;
+			http_on_slow();
+		}
 	}
-	return n > 0 ? 0 : n < 0 ? -errno : -ETIMEDOUT;
+	return -ETIMEDOUT;
 }
 
 static int send_all(int fd, const char *p, size_t len)

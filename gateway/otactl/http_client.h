@@ -4,6 +4,7 @@
 #ifndef OTACTL_HTTP_CLIENT_H
 #define OTACTL_HTTP_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define HTTP_ANSWER_MAX (64u << 20) /* octets of an answer's body */
@@ -21,6 +22,16 @@ struct http_answer {
 
 /* Called when an answer takes long; NULL: nobody wants to know. */
 extern void (*http_on_slow)(void);
+
+/* What else is looked at while an answer is awaited: the keyboard and signals of a full screen. */
+#define HTTP_WATCH_FDS 2
+#define HTTP_WATCH_MS  1000 /* between two calls of look() at the latest */
+struct http_watch {
+	int fd[HTTP_WATCH_FDS];	 /* -1: none */
+	bool (*look)(void *ctx); /* NULL: nothing is looked at.  True: call it off (-ECANCELED) */
+	void *ctx;
+};
+extern struct http_watch http_watch;
 
 /* 0 with *out (free it with http_free()), or a negative errno with a sentence in err. */
 int http_call(const char *socket_path, const char *method, const char *target, const char *type, const void *body,

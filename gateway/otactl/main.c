@@ -79,7 +79,15 @@ static const struct ctl_option retry_options[] = {
 static const struct ctl_option watch_options[] = {
 	{ "until", 'u', "PERCENT", "stop as soon as so many cards have reached their end" },
 	{ "interval", 0, "SECONDS", "between two looks (1)" },
-	{ "patience", 0, "SECONDS", "how long to wait for a gateway that went away (60)" },
+	{ "patience", 0, "SECONDS", "how long to wait for a gateway that went away (60; on a full screen for ever)" },
+	{ "plain", 0, NULL, "lines also on a terminal" },
+	{ "json-lines", 0, NULL, "one JSON object per change" },
+	{ NULL },
+};
+static const struct ctl_option smsc_watch_options[] = {
+	{ "interval", 0, "SECONDS", "between two looks (1)" },
+	{ "patience", 0, "SECONDS", "how long to wait for a gateway that went away (60; on a full screen for ever)" },
+	{ "plain", 0, NULL, "lines also on a terminal" },
 	{ "json-lines", 0, NULL, "one JSON object per change" },
 	{ NULL },
 };
@@ -155,9 +163,9 @@ static const struct command commands[] = {
 	{ "campaign", "list", "", 0, "all campaigns", NULL, no_options, cmd_campaign_list },
 	{ "campaign", "show", "NAME", 1, "one campaign in numbers", NULL, no_options, cmd_campaign_show },
 	{ "campaign", "watch", "NAME", 1, "live progress until it ends",
-	  "Exit code 0 when every card is DONE, 3 when some are not.  On a terminal the display is redrawn in place, "
-	  "otherwise a\n"
-	  "line is printed per change.  A restart of the gateway is waited for.",
+	  "Exit code 0 when every card is DONE, 3 when some are not.  On a terminal it is a full screen (q leaves, p "
+	  "pauses, ? helps;\n"
+	  "NO_COLOR is kept), otherwise a line is printed per change.  A gateway that goes away is waited for.",
 	  watch_options, cmd_campaign_watch },
 	{ "campaign", "report", "NAME", 1, "exactly one line per card",
 	  "CSV when the output is redirected, a table on a terminal; -o decides otherwise.", no_options,
@@ -174,6 +182,9 @@ static const struct command commands[] = {
 	  "order\n"
 	  "is kept over a restart of the gateway.",
 	  no_options, cmd_smsc_drain },
+	{ "smsc", "watch", "", 0, "all links live: bound or not, window, rate, throttling, latency, last error",
+	  "A full screen on a terminal (q leaves, ? helps), a line per change elsewhere.", smsc_watch_options,
+	  cmd_smsc_watch },
 	{ "packet", "encode", "", 0, "command packets from JSON Lines, no gateway needed",
 	  "One object a line on standard input: id, spi1, spi2, kic, kid, tar, cntr, kic_key, kid_key, cc_len, "
 	  "secured_data\n"

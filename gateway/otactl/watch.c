@@ -1,9 +1,8 @@
-/* watch.c - campaign watch: redrawn in place on a terminal, a line per change everywhere else.
+/* watch.c - campaign watch and smsc watch: a full screen on a terminal (watch_screen.c), a line per change everywhere else.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * It outlives a restart of the gateway: an operator who watches a campaign over night wants to see it come back.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,29 +10,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl.h"
+#include "term.h"
+#include "view.h"
+#include "watch.h"
 
 #define INTERVAL_S_DEFAULT 1
 #define PATIENCE_S_DEFAULT 60
 #define PLAIN_EVERY_S	   1 /* a log wants no more lines than that, however often one looks */
-#define TEXT_MAX	   4096
-
-struct watch {
-	struct ctl *c;
-	const char *name;
-	double interval_s, patience_s, until_percent;
-	bool json_lines;
-	unsigned columns, rows; /* of the terminal; columns 0: plain lines */
-	unsigned drawn;		/* lines to go up before drawing again */
-	char last[TEXT_MAX];	/* plain line without its time, to see a change */
-	double quiet_s;		/* since the last plain line */
-	double down_s;		/* how long the gateway has not answered */
-};
 
 /* ------------------------------------------------------------------------------------------------ texts */
 
 struct text {
-	char buf[TEXT_MAX];
+	char *buf; /* WATCH_TEXT_MAX octets */
 	size_t len;
 };
 
@@ -43,10 +31,10 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *t, const char
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(t->buf + t->len, sizeof(t->buf) - t->len, fmt, ap);
+	n = vsnprintf(t->buf + t->len, WATCH_TEXT_MAX - t->len, fmt, ap);
 	va_end(ap);
 	if (n > 0)
-		t->len = t->len + (size_t)n < sizeof(t->buf) ? t->len + (size_t)n : sizeof(t->buf) - 1;
+		t->len = t->len + (size_t)n < WATCH_TEXT_MAX ? t->len + (size_t)n : WATCH_TEXT_MAX - 1;
 }
 
 /* "DONE 460  FAILED 2" */
@@ -85,31 +73,76 @@ static double percent_of(const json_t *v)
 	return targets ? 100.0 * (double)campaign_ended(v) / (double)targets : 0;
 }
 
+static void campaign_line(struct text *t, const struct watch *w, const json_t *v, const json_t *status)
+{
+	add(t, "%s %s %" PRIu64 "/%" PRIu64 " (%.1f %%)  ", w->name, js_text(v, "state"), campaign_ended(v),
+	    js_count(v, "targets"), percent_of(v));
+	add_counts(t, json_object_get(v, "states"));
+	add(t, "  ");
+	add_links(t, status);
+	if (*js_text(v, "stopped"))
+		add(t, "  %s", js_text(v, "stopped"));
+	if (*js_text(v, "alarm"))
+		add(t, "  ALARM: %s", js_text(v, "alarm"));
+}
+
+/* What changes seldom: numbers that grow all the time would be a line a second. */
+static void links_line(struct text *t, const json_t *status)
+{
+	const json_t *links = json_object_get(status, "links");
+	size_t i;
+	json_t *l;
+
+	json_array_foreach(links, i, l)
+	{
+		bool slowed = js_real(l, "rate") > 0 &&
+			      (js_real(l, "rate") < js_real(l, "rate_max") || !(js_real(l, "rate_max") > 0));
+
+		add(t, "%s%s %s", i ? "  " : "", js_text(l, "name"),
+		    js_true(l, "up") ? (slowed ? "up, slowed by throttling" : "up") : "DOWN");
+		if (!js_true(l, "up") && *js_text(l, "last_error"))
+			add(t, " (%s)", js_text(l, "last_error"));
+	}
+	if (*js_text(status, "alarm"))
+		add(t, "  ALARM: %s", js_text(status, "alarm"));
+}
+
+void watch_line(char out[WATCH_TEXT_MAX], const struct watch *w, const json_t *v, const json_t *status)
+{
+	struct text t = { .buf = out };
+
+	out[0] = '\0';
+	if (w->name)
+		campaign_line(&t, w, v, status);
+	else
+		links_line(&t, status);
+}
+
 /* ------------------------------------------------------------------------------------------------ plain lines */
+
+/* False: the same as last time. */
+static bool news(struct watch *w, const char *text)
+{
+	if (w->last && !strcmp(w->last, text))
+		return false;
+	free(w->last);
+	w->last = strdup(text);
+	return true;
+}
 
 static void print_plain(struct watch *w, const json_t *v, const json_t *status, bool end)
 {
-	struct text t = { .len = 0 };
-	char now[16], eta[32];
+	char text[WATCH_TEXT_MAX], now[16], eta[32];
 	time_t at = time(NULL);
 	struct tm tm;
 
-	add(&t, "%s %s %" PRIu64 "/%" PRIu64 " (%.1f %%)  ", w->name, js_text(v, "state"), campaign_ended(v),
-	    js_count(v, "targets"), percent_of(v));
-	add_counts(&t, json_object_get(v, "states"));
-	add(&t, "  ");
-	add_links(&t, status);
-	if (*js_text(v, "stopped"))
-		add(&t, "  %s", js_text(v, "stopped"));
-	if (*js_text(v, "alarm"))
-		add(&t, "  ALARM: %s", js_text(v, "alarm"));
+	watch_line(text, w, v, status);
 	w->quiet_s += w->interval_s;
-	if (!strcmp(t.buf, w->last) || (w->quiet_s < PLAIN_EVERY_S && *w->last && !end))
+	if ((w->quiet_s < PLAIN_EVERY_S && w->last && !end) || !news(w, text))
 		return;
 	w->quiet_s = 0;
-	memcpy(w->last, t.buf, t.len + 1);
 	strftime(now, sizeof(now), "%H:%M:%SZ", gmtime_r(&at, &tm));
-	printf("%s %s", now, t.buf);
+	printf("%s %s", now, text);
 	if (js_real(v, "done_per_s") > 0)
 		printf("  %.1f/s", js_real(v, "done_per_s"));
 	if (json_is_number(json_object_get(v, "eta_s")))
@@ -120,13 +153,12 @@ static void print_plain(struct watch *w, const json_t *v, const json_t *status, 
 
 static void print_json(struct watch *w, const json_t *v, const json_t *status)
 {
-	json_t *o = json_copy((json_t *)v);
+	json_t *o = v ? json_copy((json_t *)v) : json_object();
 	char *line;
 
 	json_object_set(o, "links", json_object_get(status, "links"));
 	line = json_dumps(o, JSON_COMPACT);
-	if (line && strncmp(line, w->last, sizeof(w->last) - 1)) {
-		snprintf(w->last, sizeof(w->last), "%s", line);
+	if (line && news(w, line)) {
 		puts(line);
 		fflush(stdout);
 	}
@@ -134,145 +166,39 @@ static void print_json(struct watch *w, const json_t *v, const json_t *status)
 	json_decref(o);
 }
 
-/* ------------------------------------------------------------------------------------------------ terminal */
-
-/* One line cut to the screen, so that going up by lines stays right; what does not fit below is left out. */
-static void draw_line(struct watch *w, const char *text)
-{
-	if (w->drawn + 1 >= w->rows)
-		return;
-	printf("%.*s\n", (int)w->columns - 1, text);
-	w->drawn++;
-}
-
-/* To where the last picture began, and away with it.  A terminal of another size has broken its lines anew: what is
- * where is not known any more, so the screen begins afresh. */
-static void draw_begin(struct watch *w)
-{
-	unsigned columns = ctl_terminal(STDOUT_FILENO), rows = ctl_terminal_rows(STDOUT_FILENO);
-
-	if (w->drawn && (columns != w->columns || rows != w->rows))
-		fputs("\033[H\033[2J", stdout);
-	else if (w->drawn)
-		printf("\033[%uA\r\033[J", w->drawn);
-	w->columns = columns;
-	w->rows = rows;
-	w->drawn = 0;
-}
-
-static void draw_link(struct watch *w, const json_t *l)
-{
-	struct text t = { .len = 0 }, more = { .len = 0 };
-
-	add(&t, " link %s: %s", js_text(l, "name"), js_true(l, "up") ? "up" : "DOWN");
-	add(&t, "  window %" PRIu64 "/%" PRIu64, js_count(l, "in_window"), js_count(l, "window"));
-	if (js_real(l, "rate") > 0)
-		add(&t, "  %.0f/s allowed", js_real(l, "rate"));
-	add(&more, "  sent %" PRIu64 "  ok %" PRIu64 "  rejected %" PRIu64, js_count(l, "submitted"),
-	    js_count(l, "accepted"), js_count(l, "rejected"));
-	add(&more, "  unknown %" PRIu64 "  in %" PRIu64, js_count(l, "unknown"), js_count(l, "received"));
-	if (t.len + more.len < w->columns) {
-		add(&t, "%s", more.buf);
-		draw_line(w, t.buf);
-	} else {
-		draw_line(w, t.buf);
-		draw_line(w, more.buf);
-	}
-}
-
-/* In as many lines as it needs: it is what the operator must read. */
-static void draw_alarm(struct watch *w, const char *what, const char *alarm)
-{
-	struct text t = { .len = 0 };
-	size_t width = w->columns - 1;
-
-	if (!*alarm)
-		return;
-	add(&t, " %s%s", what, alarm);
-	fputs("\033[31m", stdout);
-	for (size_t at = 0; at < t.len; at += width)
-		draw_line(w, t.buf + at);
-	fputs("\033[m", stdout);
-}
-
-static void draw(struct watch *w, const json_t *v, const json_t *status)
-{
-	struct text t = { .len = 0 };
-	char bar[128], eta[32], canary[CTL_CANARY_MAX];
-	size_t i;
-	json_t *l;
-
-	draw_begin(w);
-	add(&t, "campaign %s  %s  profile %s  started %s", w->name, js_text(v, "state"), js_text(v, "profile"),
-	    js_text(v, "started"));
-	draw_line(w, t.buf);
-	t.len = 0;
-	add(&t, "%s %5.1f %%  %" PRIu64 " of %" PRIu64,
-	    ctl_bar(bar, sizeof(bar), percent_of(v) / 100,
-		    w->columns > 110 ? 70 :
-		    w->columns > 48  ? w->columns - 38 :
-				       10),
-	    percent_of(v), campaign_ended(v), js_count(v, "targets"));
-	draw_line(w, t.buf);
-	t.len = 0;
-	add(&t, " ");
-	add_counts(&t, json_object_get(v, "states"));
-	add(&t, "   %.1f cards/s", js_real(v, "done_per_s"));
-	if (json_is_number(json_object_get(v, "eta_s")))
-		add(&t, "   ETA %s", ctl_duration(eta, sizeof(eta), js_real(v, "eta_s")));
-	draw_line(w, t.buf);
-	t.len = 0;
-	add(&t,
-	    " commands: prepared %" PRIu64 "  in flight %" PRIu64 "  waiting for a timer %" PRIu64
-	    "  for presence %" PRIu64,
-	    js_count(v, "prepared"), js_count(v, "in_flight"), js_count(v, "waiting_timer"),
-	    js_count(v, "waiting_presence"));
-	draw_line(w, t.buf);
-	t.len = 0;
-	add(&t, " obstacles: ");
-	add_counts(&t, json_object_get(v, "classes"));
-	draw_line(w, t.buf);
-	t.len = 0;
-	add(&t, " short messages %" PRIu64 "  attempts %" PRIu64 "  read-backs %" PRIu64, js_count(v, "sms_parts"),
-	    js_count(v, "attempts"), js_count(v, "probes"));
-	draw_line(w, t.buf);
-	t.len = 0;
-	add(&t, " canary %s", ctl_canary(canary, json_object_get(v, "canary"), js_count(v, "targets")));
-	if (*canary)
-		draw_line(w, t.buf);
-	json_array_foreach(json_object_get(status, "links"), i, l)
-	{
-		draw_link(w, l);
-	}
-	draw_alarm(w, "", js_text(v, "stopped"));
-	draw_alarm(w, "ALARM: ", js_text(v, "alarm"));
-	fflush(stdout);
-}
-
 /* ------------------------------------------------------------------------------------------------ the loop */
 
-/* One look: CTL_OK with *v and *status; CTL_DOWN while there is still patience is hidden as an empty *v. */
+static int ask(struct watch *w, const char *path, json_t **out, char *err, size_t cap)
+{
+	return ctl_try(w->c, "GET", path, "application/json", NULL, 0, out, err, cap);
+}
+
+/* One look: CTL_OK with *v and *status; CTL_DOWN while there is still patience is hidden as an empty *status. */
 static int look(struct watch *w, json_t **v, json_t **status)
 {
 	char path[CTL_PATH_MAX], err[1024];
-	int rc;
+	int rc = CTL_OK;
 
 	*v = *status = NULL;
-	ctl_path(path, "campaigns", w->name, (char *)NULL);
-	rc = ctl_try(w->c, "GET", path, "application/json", NULL, 0, v, err, sizeof(err));
+	if (w->name) {
+		ctl_path(path, "campaigns", w->name, (char *)NULL);
+		rc = ask(w, path, v, err, sizeof(err));
+	}
 	if (!rc) {
-		if (w->down_s > 0 && !w->columns)
+		ctl_path(path, "status", (char *)NULL);
+		rc = ask(w, path, status, err, sizeof(err));
+		if (w->name) /* the campaign is what was asked for */
+			rc = CTL_OK;
+	}
+	if (!rc) {
+		if (w->down_s > 0)
 			fprintf(stderr, "otactl: the gateway answers again\n");
 		w->down_s = 0;
-		ctl_path(path, "status", (char *)NULL);
-		ctl_try(w->c, "GET", path, "application/json", NULL, 0, status, err, sizeof(err));
 		return CTL_OK;
 	}
 	if (rc == CTL_DOWN && w->down_s < w->patience_s) {
 		if (w->down_s == 0)
 			fprintf(stderr, "otactl: %s\notactl: trying again for up to %.0f s\n", err, w->patience_s);
-		if (w->down_s == 0)
-			w->drawn = 0;
 		w->down_s += w->interval_s;
 		return CTL_OK;
 	}
@@ -280,17 +206,18 @@ static int look(struct watch *w, json_t **v, json_t **status)
 	return rc;
 }
 
-/* Whether there is nothing more to see; *code is then the exit code. */
-static bool finished(const struct watch *w, const json_t *v, int *code)
+bool watch_finished(const struct watch *w, const json_t *v, int *code)
 {
 	const char *state = js_text(v, "state");
 	bool all_done = js_count(json_object_get(v, "states"), "DONE") == js_count(v, "targets");
 
+	*code = CTL_OK;
+	if (!w->name)
+		return false;
 	if (!strcmp(state, "DONE") || !strcmp(state, "CANCELLED")) {
 		*code = all_done ? CTL_OK : CTL_PARTIAL;
 		return true;
 	}
-	*code = CTL_OK;
 	return w->until_percent >= 0 && percent_of(v) >= w->until_percent;
 }
 
@@ -303,12 +230,10 @@ static int watch_loop(struct watch *w)
 
 		if (rc)
 			return rc;
-		if (v) {
-			end = finished(w, v, &code);
+		if (w->name ? v : status) {
+			end = watch_finished(w, v, &code);
 			if (w->json_lines)
 				print_json(w, v, status);
-			else if (w->columns)
-				draw(w, v, status);
 			else
 				print_plain(w, v, status, end);
 		}
@@ -320,17 +245,30 @@ static int watch_loop(struct watch *w)
 	}
 }
 
-int cmd_campaign_watch(struct ctl *c, const struct ctl_args *a)
+static int watch(struct ctl *c, const struct ctl_args *a, const char *name)
 {
-	struct watch w = { .c = c, .name = a->pos[0] };
+	struct watch w = { .c = c, .name = name, .until_percent = -1 };
+	bool screen;
+	int rc;
 
 	w.json_lines = ctl_arg(a, "json-lines", 0) || c->format == CTL_JSON;
+	screen = !w.json_lines && c->format != CTL_CSV && !ctl_arg(a, "plain", 0) && term_able();
+	/* who sits before a screen leaves when he wants to; a script must come to an end */
 	if (!ctl_arg_number(a, "interval", 0.05, 3600, INTERVAL_S_DEFAULT, &w.interval_s) ||
-	    !ctl_arg_number(a, "patience", 0, 1e9, PATIENCE_S_DEFAULT, &w.patience_s) ||
-	    !ctl_arg_number(a, "until", 0, 100, -1, &w.until_percent))
+	    !ctl_arg_number(a, "patience", 0, 1e9, screen ? 1e9 : PATIENCE_S_DEFAULT, &w.patience_s) ||
+	    (name && !ctl_arg_number(a, "until", 0, 100, -1, &w.until_percent)))
 		return CTL_USAGE;
-	if (!w.json_lines && c->format != CTL_CSV)
-		w.columns = ctl_terminal(STDOUT_FILENO);
-	w.rows = ctl_terminal_rows(STDOUT_FILENO);
-	return watch_loop(&w);
+	rc = screen ? watch_screen(&w) : watch_loop(&w);
+	free(w.last);
+	return rc;
+}
+
+int cmd_campaign_watch(struct ctl *c, const struct ctl_args *a)
+{
+	return watch(c, a, a->pos[0]);
+}
+
+int cmd_smsc_watch(struct ctl *c, const struct ctl_args *a)
+{
+	return watch(c, a, NULL);
 }

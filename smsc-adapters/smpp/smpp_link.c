@@ -235,7 +235,7 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 		return;
 	}
 	why = smpp_status_fail(l, status);
-	snprintf(l->stats.last_refusal, sizeof(l->stats.last_refusal), "%.32s (0x%x): %.44s",
+	snprintf(l->stats.last_refusal, sizeof(l->stats.last_refusal), "%.32s (0x%x): %.100s",
 		 smpp_status_name(l, status), status, why.what);
 	l->stats.last_refusal_ms = now_ms;
 	slot_outcome(l, &s, why.cls == FAIL_UNKNOWN ? LINK_EV_UNKNOWN : LINK_EV_REJECTED, why, NULL);

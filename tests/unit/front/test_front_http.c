@@ -193,7 +193,8 @@ static void test_all_of_it(void **state)
 	assert_int_equal(ask(s, fd, "GET", API "status", NULL), 200);
 	has(s, "\"ready\":true");
 	assert_int_equal(ask(s, fd, "GET", API "events?limit=1", NULL), 200);
-	has(s, "\"level\":\"notice\",\"text\":\"campaign swap1: RUNNING\"}],\"last\":");
+	has(s, "\"level\":\"notice\",\"times\":1,\"first\":");
+	has(s, "\"text\":\"campaign swap1: RUNNING\"}],\"last\":");
 	assert_int_equal(ask(s, fd, "GET", API "explain?packet=027000001e0d1639151500000100", NULL), 400);
 	assert_int_equal(ask(s, fd, "POST", API "campaigns/swap1/cancel", NULL), 200);
 	assert_int_equal(ask(s, fd, "DELETE", API "campaigns/swap1", NULL), 409);
