@@ -757,8 +757,10 @@ static void watch_outlives_a_restart(void **state)
 /* otactl on a terminal of this size; what it drew in out. */
 static int run_on_terminal(unsigned columns, unsigned rows, char *const argv[])
 {
+	static char *const env[] = { "TERM=xterm", "LC_ALL=C", "NO_COLOR=1", NULL, NULL };
 	const struct winsize size = { .ws_col = (unsigned short)columns, .ws_row = (unsigned short)rows };
 	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave, status;
+	char socket_env[96], *own_env[ARRAY_SIZE(env)];
 	posix_spawn_file_actions_t fa;
 	size_t n = 0;
 	ssize_t got;
@@ -774,9 +776,13 @@ static int run_on_terminal(unsigned columns, unsigned rows, char *const argv[])
 	slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
 	assert_true(slave >= 0);
 	assert_int_equal(ioctl(slave, TIOCSWINSZ, &size), 0);
+	memcpy(own_env, env, sizeof(env));
+	snprintf(socket_env, sizeof(socket_env), "OTAGW_SOCKET=%s", sock);
+	own_env[ARRAY_SIZE(env) - 2] = socket_env;
 	posix_spawn_file_actions_init(&fa);
+	posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&fa, slave, 1);
-	assert_int_equal(posix_spawn(&pid, OTACTL, &fa, NULL, argv, environ), 0);
+	assert_int_equal(posix_spawn(&pid, OTACTL, &fa, NULL, argv, own_env), 0);
 	posix_spawn_file_actions_destroy(&fa);
 	close(slave);
 	while (n < OUTPUT_MAX - 1 && (got = read(master, out + n, OUTPUT_MAX - 1 - n)) > 0)
@@ -788,24 +794,39 @@ static int run_on_terminal(unsigned columns, unsigned rows, char *const argv[])
 	return WEXITSTATUS(status);
 }
 
-/* No line is wider than the screen, no picture higher, and each begins with a clean screen below it. */
-static void watch_draws_within_the_terminal(void **state)
+/* The whole screen is taken and given back, only what changed is drawn, and the last picture stays. */
+static void watch_is_a_full_screen_on_a_terminal(void **state)
 {
 	static char *const argv[] = { (char *)OTACTL, "campaign", "watch", "swap1", "--interval", "0.05", NULL };
+	const char *leave;
 #define LINKS "{\"links\":[{\"name\":\"smsc\",\"up\":true,\"window\":16,\"submitted\":1234567,\"accepted\":1234567}]}"
-	SERVE({ 200, VIEW("RUNNING", "8", "2", "0", "0", "0") }, { 200, LINKS },
-	      { 200, VIEW("DONE", "0", "0", "10", "0", "2") }, { 200, LINKS },
-	      { 200, VIEW("DONE", "0", "0", "10", "0", "2") }, { 200, LINKS });
+#define EVENTS                                                                                                 \
+	"{\"events\":[{\"n\":1,\"at\":\"2026-01-01T00:00:01.000Z\",\"level\":\"notice\",\"text\":\"ready\"}]," \
+	"\"last\":1}"
+	SERVE({ 200, VIEW("RUNNING", "8", "2", "0", "0", "0") }, { 200, LINKS }, { 200, EVENTS },
+	      { 200, VIEW("DONE", "0", "0", "10", "0", "2") }, { 200, LINKS }, { 200, EVENTS },
+	      { 404, "{\"error\":{\"code\":\"no-such-campaign\",\"message\":\"there is no campaign swap1\"}}" });
 
-	assert_int_equal(run_on_terminal(60, 24, argv), 0);
-	for (char *line = strtok(strdupa(out), "\r\n"); line; line = strtok(NULL, "\r\n"))
-		assert_true(strlen(line) < 60 || *line == '\033');
-	assert_has(out, " link smsc: up  window 0/16\r\n  sent 1234567");
-	assert_has(out, "\033[8A\r\033[Jcampaign swap1  DONE");
-	assert_int_equal(run_on_terminal(120, 5, argv), 0);
-	assert_has(out, "commands: prepared");
-	assert_null(strstr(out, "obstacles"));
-	done(6);
+	assert_int_equal(run_on_terminal(80, 24, argv), 0);
+	assert_int_equal(strncmp(out, "\033[?1049h", 8), 0);
+	leave = strstr(out, "\033[?1049l");
+	assert_non_null(leave);
+	assert_null(strstr(leave, "\033[?1049h"));
+	assert_has(out, "asking the gateway ...");
+	assert_has(out, "RUNNING");
+	assert_has(out, "on their way");
+	/* labels stand there already when the second picture comes */
+	assert_null(strstr(strstr(out, "on their way") + 1, "\033[2J"));
+	/* behind it the last picture, plain */
+	assert_has(leave, " swap1  DONE   profile usim-rfm, started 01 Jan 00:00Z");
+	assert_has(leave, "100.0 %  10 of 10 cards ended");
+	assert_has(leave, "ready\r\n");
+	assert_null(strstr(leave, "q quit"));
+	assert_null(strstr(strchr(leave, 'l'), "\033"));
+	/* what cannot be shown is said after the screen has been given back */
+	assert_int_equal(run_on_terminal(80, 24, argv), 2);
+	assert_non_null(strstr(out, "\033[?1049l"));
+	done(7);
 }
 
 static void report_pages_and_formats(void **state)
@@ -973,7 +994,7 @@ int main(void)
 		cmocka_unit_test(failed_create_leaves_nothing),
 		cmocka_unit_test(create_dropped_by_the_gateway),
 		cmocka_unit_test(alarms_and_old_campaigns),
-		cmocka_unit_test(watch_draws_within_the_terminal),
+		cmocka_unit_test(watch_is_a_full_screen_on_a_terminal),
 		cmocka_unit_test(verbs),
 		cmocka_unit_test(lists_and_views),
 		cmocka_unit_test(status_waits_for_a_start),
