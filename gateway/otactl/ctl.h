@@ -179,6 +179,8 @@ int cmd_packet_encode(struct ctl *c, const struct ctl_args *a);
 int cmd_packet_decode(struct ctl *c, const struct ctl_args *a);
 int cmd_packet_explain(struct ctl *c, const struct ctl_args *a);
 
+/* One word for how a link is, orders included. */
+const char *link_condition(const json_t *link);
 /* Cards in a state that they do not leave any more, from a campaign's view. */
 uint64_t campaign_ended(const json_t *view);
 

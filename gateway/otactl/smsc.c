@@ -34,26 +34,12 @@ static const char *names(char buf[NAMES_MAX], const json_t *list)
 	return buf;
 }
 
-/* One word for how a link is: what was ordered first, then what has happened to it. */
-static const char *condition(const json_t *link)
-{
-	const char *order = js_text(link, "order");
-
-	if (!strcmp(order, "drained"))
-		return js_true(link, "idle") ? "drained" : "draining";
-	if (!strcmp(order, "blocked"))
-		return js_true(link, "up") ? "blocked" : "blocked, down";
-	if (!js_true(link, "up"))
-		return "DOWN";
-	return js_true(link, "suspect") ? "UP, SILENT" : "up";
-}
-
 static void add_condition(json_t *links)
 {
 	size_t i;
 	json_t *l;
 
-	json_array_foreach(links, i, l) json_object_set_new(l, "condition", json_string(condition(l)));
+	json_array_foreach(links, i, l) json_object_set_new(l, "condition", json_string(link_condition(l)));
 }
 
 static void add_names(json_t *routes)
@@ -154,7 +140,7 @@ static void print_link(const json_t *link, const json_t *routes)
 	json_t *v;
 	size_t i;
 
-	printf("%-18s %s\n%-18s %s\n", "link", js_text(link, "name"), "is", condition(link));
+	printf("%-18s %s\n%-18s %s\n", "link", js_text(link, "name"), "is", link_condition(link));
 	json_object_foreach((json_t *)link, key, v)
 	{
 		char word[64];

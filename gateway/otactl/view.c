@@ -181,6 +181,45 @@ void view_events(struct pane *p, const struct view *v, unsigned max, uint8_t wei
 
 /* --------------------------------------------------------------------------------------------- a link in words */
 
+/* One word for how a link is: what was ordered first, then what has happened to it. */
+const char *link_condition(const json_t *link)
+{
+	const char *order = js_text(link, "order");
+
+	if (!strcmp(order, "drained"))
+		return js_true(link, "idle") ? "drained" : "draining";
+	if (!strcmp(order, "blocked"))
+		return js_true(link, "up") ? "blocked" : "blocked, down";
+	if (!js_true(link, "up"))
+		return "DOWN";
+	return js_true(link, "suspect") ? "UP, SILENT" : "up";
+}
+
+bool view_link_up(const json_t *l, enum grid_style *style)
+{
+	const char *order = js_text(l, "order");
+	bool ordered = *order && strcmp(order, "open") != 0, up = js_true(l, "up");
+
+	*style = ordered ? GRID_WARN : up && !js_true(l, "suspect") ? GRID_GOOD : GRID_BAD;
+	return up;
+}
+
+/* A route without a link: its cards wait, whatever else is up. */
+void view_dead_routes(struct pane *p, const struct view *v, uint8_t weight)
+{
+	const json_t *routes = json_object_get(v->status, "routes");
+	size_t i;
+	json_t *r;
+
+	json_array_foreach(routes, i, r)
+	{
+		if (!js_true(r, "dead"))
+			continue;
+		pane_line(p, weight);
+		pane_put(p, 1, GRID_BAD, "route %s has no link: its cards wait", js_text(r, "name"));
+	}
+}
+
 const char *view_rate_words(char buf[VIEW_WORDS_MAX], const json_t *l)
 {
 	double rate = js_real(l, "rate"), most = js_real(l, "rate_max");

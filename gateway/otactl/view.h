@@ -47,6 +47,9 @@ bool view_too_small(struct grid *g);
 void view_help(struct grid *g, unsigned row, unsigned rows, const char *const *lines);
 /* Newest first; those behind the first few have the weight `old`. */
 void view_events(struct pane *p, const struct view *v, unsigned max, uint8_t weight, uint8_t old);
+/* Whether it is up, and how that looks: what was ordered is no alarm. */
+bool view_link_up(const json_t *link, enum grid_style *style);
+void view_dead_routes(struct pane *p, const struct view *v, uint8_t weight);
 /* Of a link, in words: how much it may send. */
 #define VIEW_WORDS_MAX 160
 const char *view_rate_words(char buf[VIEW_WORDS_MAX], const json_t *link);

@@ -337,14 +337,15 @@ static void link_line(struct pane *p, const struct view *v, const json_t *l)
 {
 	char at[VIEW_TIME_MAX], latency[64] = "", rate[48] = "";
 	unsigned col;
-	bool slowed;
+	enum grid_style style;
+	bool slowed, up;
 
-	pane_line(p, js_true(l, "up") ? W_LINK : W_MUST);
-	col = pane_put(p, 1, js_true(l, "up") ? GRID_GOOD : GRID_BAD, "%c %s", js_true(l, "up") ? GLYPH_UP : GLYPH_DOWN,
-		       js_text(l, "name"));
-	if (!js_true(l, "up")) {
-		pane_put(p, col < LABEL ? LABEL : col + 1, GRID_BAD, "DOWN since %s  %s",
-			 view_time(at, js_text(l, "since"), v->now_ms), js_text(l, "last_error"));
+	up = view_link_up(l, &style);
+	pane_line(p, style == GRID_BAD ? W_MUST : W_LINK);
+	col = pane_put(p, 1, style, "%c %s", up ? GLYPH_UP : GLYPH_DOWN, js_text(l, "name"));
+	if (style != GRID_GOOD) {
+		pane_put(p, col < LABEL ? LABEL : col + 1, style, "%s since %s  %s", link_condition(l),
+			 view_time(at, js_text(l, "since"), v->now_ms), up ? "" : js_text(l, "last_error"));
 		return;
 	}
 	slowed = js_count(l, "hold_ms") || js_real(l, "rate") < js_real(l, "rate_max") || !(js_real(l, "rate_max") > 0);
@@ -363,6 +364,7 @@ static void links(struct pane *p, const struct view *v)
 	size_t i;
 	json_t *l;
 
+	view_dead_routes(p, v, W_MUST);
 	json_array_foreach(list, i, l)
 	{
 		link_line(p, v, l);

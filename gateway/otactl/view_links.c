@@ -16,16 +16,17 @@ enum weight { W_MUST, W_FLOW, W_ERROR, W_COUNT, W_LATENCY, W_REFUSED, W_EVENT, W
 
 static void head(struct pane *p, const struct view *v, const json_t *l)
 {
-	bool up = js_true(l, "up");
-	const char *state = js_text(l, "state");
+	enum grid_style style;
+	bool up = view_link_up(l, &style);
+	const char *state = js_text(l, "state"), *is = link_condition(l);
 	int64_t since = view_ms(js_text(l, "since"));
 	char at[VIEW_TIME_MAX], ago[32];
 	unsigned col;
 
 	pane_line(p, W_MUST);
-	col = pane_put(p, 1, up ? GRID_GOOD : GRID_BAD, "%c %s", up ? GLYPH_UP : GLYPH_DOWN, js_text(l, "name"));
-	col = pane_put(p, col + 2, up ? GRID_PLAIN : GRID_BAD, "%s since %s (%s)",
-		       up ? (*state ? state : "UP") : "DOWN", view_time(at, js_text(l, "since"), v->now_ms),
+	col = pane_put(p, 1, style, "%c %s", up ? GLYPH_UP : GLYPH_DOWN, js_text(l, "name"));
+	col = pane_put(p, col + 2, style == GRID_GOOD ? GRID_PLAIN : style, "%s since %s (%s)",
+		       !strcmp(is, "up") && *state ? state : is, view_time(at, js_text(l, "since"), v->now_ms),
 		       ctl_duration(ago, sizeof(ago), since ? (double)(v->now_ms - since) / 1000 : 0));
 	if (!up && *state && strcmp(state, "CLOSED") != 0)
 		col = pane_put(p, col + 2, GRID_WARN, "%s", state);
@@ -136,6 +137,7 @@ void view_links(struct grid *g, const struct view *v)
 		pane_line(&p, W_MUST);
 		pane_wrap(&p, 1, GRID_BAD, W_MUST, "ALARM %s", js_text(v->status, "alarm"));
 	}
+	view_dead_routes(&p, v, W_MUST);
 	json_array_foreach(list, i, l)
 	{
 		if (i)

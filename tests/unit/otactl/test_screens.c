@@ -101,6 +101,14 @@ static const struct {
 	{ "first", NULL, NULL, NULL, NULL, "", VIEW_PLAIN },
 	{ "help", CAMPAIGN("DONE", COUNTS "'eta_s':null"), LINKS(LINK_A), EVENTS, NULL, "", VIEW_HELP },
 	{ "links", NULL, LINKS(LINK_A "," LINK_B), EVENTS, NULL, "", VIEW_PLAIN },
+	{ "links-ordered", NULL,
+	  "{'version':'1','ready':true,'alarm':null,'links':[{'name':'smsc-a','up':true,'order':'blocked','state':'"
+	  "BOUND',"
+	  "'since':'2026-12-01T19:02:11.000Z','window':10},{'name':'smsc-b','up':false,'order':'drained','idle':true,"
+	  "'state':'CLOSED','since':'2026-12-01T19:02:11.000Z','window':10},{'name':'smsc-c','up':true,'order':'open',"
+	  "'suspect':true,'state':'BOUND','since':'2026-12-01T19:02:11.000Z','window':10}],'routes':[{'name':'home',"
+	  "'dead':true},{'name':'away','dead':false}]}",
+	  EVENTS, NULL, "", VIEW_PLAIN },
 	{ "links-down", NULL, LINKS(LINK_A "," LINK_B), EVENTS,
 	  "it is there and says nothing; is its store in ALARM?  Its log tells", "", VIEW_PLAIN },
 };
