@@ -119,7 +119,7 @@ struct link_stats {
 	uint64_t receipts, receipts_delivered, receipts_failed;
 	uint32_t answers;	/* lately; their latency: */
 	int64_t p50_ms, p99_ms; /* -1: there were none */
-	char last_refusal[160];	/* of a submit, in words; "" when there was none */
+	char last_refusal[160]; /* of a submit, in words; "" when there was none */
 	int64_t last_refusal_ms;
 };
 
