@@ -276,6 +276,8 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 		sc->gw.retry.attempts_max = (uint16_t)pick(&later, 10, 60);
 		sc->gw.retry.deadline_ms = (uint64_t)pick(&later, 30000, 600000);
 	}
+	if (broken == BREAK_NONE)
+		routes_draw(sc, seed);
 	provoke(sc, broken);
 	if (sc->wrong_keys + sc->denied > sc->cards)
 		sc->wrong_keys = sc->denied = 1;

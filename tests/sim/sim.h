@@ -21,7 +21,8 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define SIM_LINKS_MAX	    2
+#define SIM_LINKS_MAX	    3
+#define SIM_ROUTES_MAX	    3
 #define SIM_CAMPAIGNS_MAX   3 /* two at first, and one more over all cards when these are through */
 #define SIM_CARDS_MAX	    40
 #define SIM_PLAIN_CARDS	    5 /* in runs that go through every call of the store */
@@ -60,6 +61,12 @@ enum sim_break {
 	_SIM_BREAKS
 };
 
+/* Cards whose numbers are those of `card`, but for the last digit; the last route takes all.  Links of one rank share. */
+struct sim_route {
+	unsigned card, n_links;
+	uint8_t link[SIM_LINKS_MAX], rank[SIM_LINKS_MAX];
+};
+
 /* Chance in ppm, times in ms. */
 struct scenario {
 	unsigned cards, links, campaigns;
@@ -82,6 +89,9 @@ struct scenario {
 	int64_t response_ms;
 	uint32_t refuse_ppm;	   /* submit() refuses although credit said yes */
 	enum fail_class failed_as; /* what this SMSC calls "no answer, maybe executed" */
+	unsigned routes;	   /* 0: one over all links */
+	struct sim_route route[SIM_ROUTES_MAX];
+	unsigned orders; /* blocks, drains and opens of links */
 	/* store */
 	struct sim_range commit_ms, read_ms, slow_ms, late_ms;
 	uint32_t slow_ppm, fail_ppm;
@@ -109,6 +119,7 @@ enum plan_kind {
 	PLAN_STORE_GOOD,
 	PLAN_PAUSE,
 	PLAN_CANCEL,
+	PLAN_ORDER,
 	PLAN_AGAIN,
 	PLAN_START,
 	PLAN_START_AGAIN,
@@ -208,6 +219,11 @@ struct world {
 	struct gw *gw;
 	struct slink *slink[SIM_LINKS_MAX];
 	struct link *link[SIM_LINKS_MAX];
+	struct route route[SIM_ROUTES_MAX];
+	uint8_t ordered[SIM_LINKS_MAX]; /* the last order given, whether it has arrived or not */
+	bool shut
+		[SIM_LINKS_MAX]; /* the gateway has said that it is blocked or drained, and nobody has opened it since */
+	char route_prefix[SIM_ROUTES_MAX][IMSI_DIGITS_MAX + 1];
 
 	bool setup; /* no faults, nothing watched */
 	bool dead;  /* the gateway was killed: nothing of it reaches the world any more */
@@ -295,7 +311,16 @@ bool scn_up(struct world *w, const struct sim_up *up);	    /* true: the scenario
 enum scn_fate { SCN_DELIVER, SCN_LOSE, SCN_REFUSE, SCN_NO_ANSWER };
 enum scn_fate scn_down(struct world *w, const struct link_submit *s, struct fail *fail);
 
+/* routes.c */
+void routes_draw(struct scenario *sc, uint64_t seed);
+void routes_make(struct world *w);
+void routes_plan(struct world *w);
+void routes_order(struct world *w, unsigned arg);
+void routes_ordered(struct world *w, uint64_t request, int rc);
+void routes_watch(struct world *w, unsigned link, const struct ota_addr *dst);
+
 /* sim_link.c */
+bool slink_well(const struct slink *s, int64_t for_ms); /* up for so long, and its last submit was answered */
 struct slink *slink_new(struct world *w, unsigned id);
 struct link *slink_link(struct slink *s);
 void slink_free(struct slink *s);

@@ -49,6 +49,8 @@ struct slink {
 	uint16_t ref;
 	uint8_t next_seq, total;
 	struct ota_addr dst; /* of the packet's first segment */
+	int64_t up_ms;	     /* since then */
+	bool unanswered;     /* the last outcome */
 	/* breakages */
 	struct sim_sm kept[HELD_MAX];
 	unsigned n_kept;
@@ -118,6 +120,8 @@ static void watch_order(struct slink *s, const struct link_submit *sub)
 		check_fail(s->w, "order", "link %u: `more` is %d on segment %u of %u", s->l.id, sub->more, udh.seq,
 			   udh.total);
 	if (udh.seq == 1)
+		routes_watch(s->w, s->l.id, &sub->dst);
+	if (udh.seq == 1)
 		s->dst = sub->dst;
 	else if (s->dst.npi != sub->dst.npi || strcmp(s->dst.digits, sub->dst.digits))
 		check_fail(s->w, "order", "link %u: segment %u/%u goes to %s, the first one went to %s", s->l.id,
@@ -180,6 +184,7 @@ static void finish(struct slink *s, struct outstanding *o, enum link_event_kind 
 
 	o->used = false;
 	s->n_out--;
+	s->unanswered = kind == LINK_EV_UNKNOWN;
 	link_credit_give(&s->credit);
 	push(s, at_ms, &ev);
 }
@@ -492,6 +497,7 @@ void slink_set_up(struct slink *s, bool up)
 		return;
 	tell(w, "link %u goes %s", s->l.id, up ? "up" : "down");
 	s->up = up;
+	s->up_ms = w->gw_ms;
 	s->in_packet = false;
 	for (size_t i = 0; !up && i < ARRAY_SIZE(s->out); i++)
 		if (s->out[i].used)
@@ -508,6 +514,11 @@ void slink_set_up(struct slink *s, bool up)
 bool slink_is_up(const struct slink *s)
 {
 	return s->up;
+}
+
+bool slink_well(const struct slink *s, int64_t for_ms)
+{
+	return s->up && !s->unanswered && s->w->gw_ms - s->up_ms >= for_ms;
 }
 
 static int start(struct link *l)

@@ -107,6 +107,7 @@ static void plan_all(struct world *w)
 		world_plan(w, sim_rng_range(&w->clock_dice, (struct sim_range){ at, calm }), PLAN_RESTORE, 0);
 	}
 	world_plan(w, calm, PLAN_CALM, 0);
+	routes_plan(w);
 	world_plan(w, SIM_START_MS + w->sc.bound_ms, PLAN_DEADLINE, 0);
 }
 
@@ -499,8 +500,11 @@ static void run_plan(struct world *w, const struct plan *p)
 		break;
 	case PLAN_LINK_DOWN:
 	case PLAN_LINK_UP:
-		if (w->gw && !w->dead && w->ready_seen)
+		if (w->gw && !w->dead && w->ready_seen && (p->kind == PLAN_LINK_DOWN || gw_link_wanted(w->gw, p->arg)))
 			slink_set_up(w->slink[p->arg], p->kind == PLAN_LINK_UP);
+		break;
+	case PLAN_ORDER:
+		routes_order(w, p->arg);
 		break;
 	case PLAN_STORE_BAD:
 		w->store_error = errors[p->arg];
@@ -561,6 +565,8 @@ static void on_reply(void *ctx, const struct gw_effect *fx)
 	struct world *w = ctx;
 
 	tell(w, "reply %d %s", fx->rc, fx->reason);
+	if (fx->request > 1)
+		routes_ordered(w, fx->request, fx->rc);
 	if (fx->rc && fx->rc != -EALREADY)
 		check_fail(w, "reply", "a campaign verb was refused: %s", fx->reason);
 }
@@ -702,6 +708,7 @@ static int prepare(struct world *w)
 	for (unsigned i = 0; i < w->sc.cards; i++)
 		if (world_make_card(w, i))
 			return -1;
+	routes_make(w);
 	w->air = sim_air_new(&w->sc.air, w->card, w->sc.cards, w->now_ms);
 	if (!w->air || check_init(w) || world_intake(w))
 		return -1;
@@ -721,6 +728,10 @@ static void scenario_tell(struct world *w)
 	     sc->air.mode == SIM_AIR_STORE ? "store" : "transaction", sc->air.loss_ppm, sc->air.dup_ppm,
 	     sc->air.reorder_ppm, sc->air.corrupt_ppm, sc->links, sc->by_imsi ? "IMSI" : "MSISDN", sc->window, sc->rate,
 	     sc->refuse_ppm);
+	for (unsigned i = 0; i < sc->routes; i++)
+		for (unsigned k = 0; k < sc->route[i].n_links; k++)
+			tell(w, "route %u: card %u and neighbours, link %u of rank %u", i, sc->route[i].card,
+			     sc->route[i].link[k], sc->route[i].rank[k]);
 	tell(w, "%s, %u campaigns; %u crashes, %u link losses, %u store outages, %u pauses; calm at %lld s",
 	     sc->patient ? "patient" : "impatient", sc->campaigns, sc->crashes, sc->link_downs, sc->store_outages,
 	     sc->pauses, (long long)sc->calm_ms / 1000);
