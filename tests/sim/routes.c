@@ -46,7 +46,7 @@ void routes_make(struct world *w)
 {
 	for (unsigned i = 0; i < w->sc.routes; i++) {
 		const struct sim_route *from = &w->sc.route[i];
-		const struct sim_card *c = &w->card[from->card];
+		const struct sim_card *c = &w->card[from->card % w->sc.cards];
 		struct route *to = &w->route[i];
 		bool rest = i + 1 == w->sc.routes;
 		const char *digits;
