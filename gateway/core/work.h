@@ -1,0 +1,72 @@
+/* work.h - what is done to a card that has the subscription application (contrib/doc/card-interface.md): script, question, verdict.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * A work is one command of an order to one card.  The card compares and swaps, so that the same work may arrive any number of
+ * times; what it made of it is asked by STATUS with the order's number, and what the answer means for the work is told here.  Pure.
+ */
+#ifndef OTAGW_WORK_H
+#define OTAGW_WORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ota/subscription.h"
+
+enum work_kind {
+	WORK_STAGE = 1, /* store the set; nothing in force changes */
+	WORK_UNSTAGE,
+	WORK_ARM,     /* irrevocable for the sender: takes effect at the next reset */
+	WORK_ADVANCE, /* STAGE and ARM in one, the papers' literal step */
+	WORK_CONFIRM, /* by the new operator, under the new pair */
+	WORK_ROLLBACK,
+	WORK_STATUS, /* only ask */
+	_WORK_KINDS
+};
+const char *work_kind_name(uint8_t kind); /* "STAGE"; never NULL */
+
+#define WORK_PACKED_MAX (1 + 8 + 2 + 2 + 16 + OTA_SUB_HASH_LEN + 2 + OTA_SUB_SET_MAX)
+#define WORK_WHY_MAX	120
+
+struct work {
+	uint8_t kind;
+	uint64_t order;	   /* not 0 */
+	uint16_t from, to; /* equal in 3a */
+	char imsi[16];	   /* of the set: what the card will present */
+	uint8_t hash[OTA_SUB_HASH_LEN];
+	uint16_t set_len; /* STAGE, ADVANCE */
+	uint8_t set[OTA_SUB_SET_MAX];
+};
+
+/* From a set's octets as ota_sub_set_encode() made them; hash is the leftmost 16 octets of SHA-256 over them, by the keystore.
+ * 0, or a negative ota_err: not a set. */
+int work_of_set(struct work *w, enum work_kind kind, const uint8_t *set, size_t len,
+		const uint8_t hash[OTA_SUB_HASH_LEN]);
+
+/* For the store.  Length, or a negative ota_err. */
+int work_pack(const struct work *w, uint8_t *buf, size_t cap);
+int work_unpack(struct work *w, const uint8_t *buf, size_t len);
+
+/* The script that does it; *apdus gets the number of commands.  Length or a negative ota_err. */
+int work_script(const struct work *w, uint8_t *buf, size_t cap, uint16_t *apdus);
+/* The script that asks what became of it. */
+int work_question(const struct work *w, uint8_t *buf, size_t cap, uint16_t *apdus);
+
+enum work_verdict {
+	WORK_IS_DONE, /* the card has done it, or is further already */
+	WORK_NOT_RUN, /* authenticated: it has not run and may be sent again under a fresh counter */
+	WORK_TOO_LATE, /* the order has moved on so that it cannot be done any more: UNSTAGE or ROLLBACK after the fact */
+	WORK_WENT_BACK,	 /* the card has gone back to the old subscription, by ROLLBACK or by its timer */
+	WORK_TAKEN_BACK, /* what it builds on is not there: ARM or CONFIRM of an order that is not staged */
+	WORK_CONFLICT,	 /* another order, another set, another index, or no such card: a person must look */
+};
+const char *work_verdict_name(enum work_verdict v);
+
+/* What a card's state says about a work; rsp is of STATUS with the work's order, or the state object that comes with every answer.
+ * why gets a sentence for what is not DONE. */
+enum work_verdict work_judge(const struct work *w, const struct ota_sub_rsp *rsp, char why[WORK_WHY_MAX]);
+/* The same from a status word other than 9000 of the work's own script: final words only; anything else is NOT known and must be
+ * asked.  False: ask. */
+bool work_judge_sw(const struct work *w, uint16_t sw, enum work_verdict *v, char why[WORK_WHY_MAX]);
+
+#endif
