@@ -14,9 +14,20 @@ sim_pid=
 gw_pid=
 watched=	# set: gw_pid is a program that watches otagwd
 more_pids=()	# what else was started
+not_first=	# set: the kernel does not let us go before others
 die() {
 	echo "tests/perf/$me: $*" >&2
 	exit 1
+}
+
+# All threads of these go before whatever else this machine does, where the kernel lets us (root): nice alone does not help, it
+# counts within a session only, and who wakes up waits for the one who runs.
+FIRST=1	# real-time priority, by turns
+product_first() { # PID..
+	local p
+	for p in "$@"; do
+		chrt -a -r -p $FIRST "$p" 2>/dev/null || not_first=yes
+	done
 }
 
 # Ends what was started here, by its id.  A program that stands before otagwd and watches it takes no signal: it ends
@@ -214,6 +225,10 @@ product_report() {
 # part (the kernel tells root alone) or in whole.
 cpu_us() {
 	awk '{ all += $1 } END { printf "%.0f\n", all / 1e3 }' /proc/"$1"/task/*/schedstat
+}
+# As long they waited for a core.
+waited_us() {
+	awk '{ all += $2 } END { printf "%.0f\n", all / 1e3 }' /proc/"$1"/task/*/schedstat
 }
 rss_octets() {
 	awk '/^VmRSS:/ { print $2 * 1024 }' "/proc/$1/status"
