@@ -124,7 +124,8 @@ struct api_card {
 	size_t n_cmds;
 	struct api_story_view *story; /* oldest first */
 	size_t n_story;
-	bool cut; /* there is more than is shown */
+	bool cut;      /* there is more than is shown */
+	uint64_t next; /* `after` of what follows in the story, also of what is yet to come */
 };
 
 struct api_link_status {
@@ -231,6 +232,8 @@ void api_import_finish(struct api *a, const char *id, struct api_to to);
 /* Pages of all cards. */
 void api_cards(struct api *a, uint64_t after, unsigned limit, struct api_to to);
 void api_card_show(struct api *a, const char *iccid, struct api_to to);
+/* The same, of its story only what follows this entry. */
+void api_card_story(struct api *a, const char *iccid, uint64_t after, struct api_to to);
 
 /* ---- campaigns ---- */
 struct api_campaign_req {

@@ -84,7 +84,7 @@ static void cmd_decode(struct card_call *c, size_t i)
 	if (v->packet)
 		decode_command(&v->decoded, v->packet, v->packet_len, v->row.cc_len, &keys);
 	else
-		snprintf(v->decoded.note, sizeof(v->decoded.note), "its packet is not kept");
+		snprintf(v->decoded.note, sizeof(v->decoded.note), "its packet is not stored any more (story-days)");
 }
 
 /* A command's packet is shown where it was made.  A PoR is opened against the command it was matched to; a stray one
@@ -204,6 +204,8 @@ static void card_story(struct store_query *q, int rc)
 		return;
 	}
 	c->n_story += q->n;
+	if (q->n)
+		c->card.next = q->last;
 	if (q->n == STORY_PAGE && c->n_story + STORY_PAGE <= API_CARD_STORY_MAX) {
 		card_story_ask(c, q->last);
 		return;
@@ -218,7 +220,7 @@ static void card_wire(struct store_query *q, int rc);
 static void card_wire_ask(struct card_call *c)
 {
 	if (c->n_wires == c->card.n_cmds) {
-		card_story_ask(c, 0);
+		card_story_ask(c, c->card.next);
 		return;
 	}
 	c->q = (struct store_query){
@@ -319,6 +321,11 @@ static void card_got(struct store_query *q, int rc)
 
 void api_card_show(struct api *a, const char *iccid, struct api_to to)
 {
+	api_card_story(a, iccid, 0, to);
+}
+
+void api_card_story(struct api *a, const char *iccid, uint64_t after, struct api_to to)
+{
 	char digits[ICCID_DIGITS_MAX + 1], why[API_REASON_MAX];
 	struct card_call *c;
 
@@ -329,6 +336,7 @@ void api_card_show(struct api *a, const char *iccid, struct api_to to)
 	c = call_new(a, sizeof(*c), to, card_drop);
 	if (!c)
 		return;
+	c->card.next = after;
 	c->q = (struct store_query){ .kind = Q_CARD, .limit = 1, .out = &c->card.bundle, .done = card_got, .ctx = c };
 	memcpy(c->q.digits, digits, sizeof(digits));
 	a->deps.store->ops->query(a->deps.store, &c->q);

@@ -48,12 +48,45 @@ struct script_walk {
 	uint16_t fid;
 };
 
+/* Files that hold keys (TS 31.102, 4.2 and 4.4; Kc and KcGPRS of TS 51.011), and those that we do not know: they might. */
+static bool may_hold_keys(uint16_t fid)
+{
+	static const uint16_t keys[] = { USIM_FID_KEYS,
+					 USIM_FID_KEYSPS,
+					 USIM_FID_EPSNSC,
+					 USIM_FID_5GS3GPPNSC,
+					 USIM_FID_5GSN3GPPNSC,
+					 USIM_FID_5GAUTHKEYS,
+					 0x4f20,
+					 0x4f52,
+					 0x6f20,
+					 0x6f52 };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i] == fid)
+			return true;
+	return !usim_file_name(fid);
+}
+
+/* Nothing but FF behind the first octet: a key set identifier that says "none". */
+static bool erased(const uint8_t *data, size_t len)
+{
+	for (size_t i = 1; i < len; i++)
+		if (data[i] != 0xff)
+			return false;
+	return len;
+}
+
 /* The octets an UPDATE writes, and what they are where that is known. */
 static void add_value(const struct script_walk *w, char *text, const uint8_t *data, size_t len)
 {
 	size_t n = strlen(text), shown = len < DECODE_VALUE_MAX ? len : DECODE_VALUE_MAX;
 	char hex[2 * DECODE_VALUE_MAX + 1], imsi[16];
 
+	if (may_hold_keys(w->fid)) {
+		snprintf(text + n, DECODE_TEXT_MAX - n, erased(data, len) ? ": erased" : ": not shown");
+		return;
+	}
 	hex_encode(hex, data, shown);
 	if (w->fid == USIM_FID_IMSI && !usim_imsi_decode(imsi, data, len))
 		snprintf(text + n, DECODE_TEXT_MAX - n, ": %s (IMSI %s)", hex, imsi);

@@ -458,10 +458,14 @@ static void h_cards(struct in *in)
 
 static void h_card_show(struct in *in)
 {
-	struct api_to to = to_of(in);
+	uint64_t after;
+	struct api_to to;
 
+	if (query_number(in, "after", 0, &after))
+		return;
+	to = to_of(in);
 	if (to.done)
-		api_card_show(in->h->api, in->seg[1], to);
+		api_card_story(in->h->api, in->seg[1], after, to);
 }
 
 static void h_events(struct in *in)

@@ -684,6 +684,7 @@ static json_t *out_card(const struct api_card *c)
 		json_array_append_new(story, out_story(&c->story[i]));
 	set(o, "story", story);
 	set_b(o, "cut", c->cut);
+	set_n(o, "next", c->next);
 	return o;
 }
 

@@ -170,6 +170,7 @@ int cmd_smsc_show(struct ctl *c, const struct ctl_args *a);
 int cmd_smsc_block(struct ctl *c, const struct ctl_args *a);
 int cmd_smsc_unblock(struct ctl *c, const struct ctl_args *a);
 int cmd_smsc_drain(struct ctl *c, const struct ctl_args *a);
+int cmd_trace_card(struct ctl *c, const struct ctl_args *a);
 int cmd_smsc_watch(struct ctl *c, const struct ctl_args *a);
 int cmd_status(struct ctl *c, const struct ctl_args *a);
 int cmd_explain(struct ctl *c, const struct ctl_args *a);

@@ -91,6 +91,14 @@ static const struct ctl_option smsc_watch_options[] = {
 	{ "json-lines", 0, NULL, "one JSON object per change" },
 	{ NULL },
 };
+static const struct ctl_option trace_options[] = {
+	{ "decode", 'd', NULL,
+	  "every packet field by field: SPI, keys by version, counter, script, PoR, status words" },
+	{ "follow", 'F', NULL, "go on telling what happens, until Ctrl-C" },
+	{ "interval", 0, "SECONDS", "with --follow: between two looks (1)" },
+	{ "json", 0, NULL, "the card, then one JSON object per line" },
+	{ NULL },
+};
 static const struct ctl_option status_options[] = {
 	{ "wait", 'w', "SECONDS", "for a gateway that is being started: how long it may take to be ready" },
 	{ NULL },
@@ -185,6 +193,12 @@ static const struct command commands[] = {
 	{ "smsc", "watch", "", 0, "all links live: bound or not, window, rate, throttling, latency, last error",
 	  "A full screen on a terminal (q leaves, ? helps), a line per change elsewhere.", smsc_watch_options,
 	  cmd_smsc_watch },
+	{ "trace", "card", "ICCID", 1, "what has happened to a card in the order of time",
+	  "With --decode each packet is opened where it stands, by the gateway and with the card's keys; no key is "
+	  "ever "
+	  "shown.  A\n"
+	  "packet that is not stored any more (story-days) says so.",
+	  trace_options, cmd_trace_card },
 	{ "packet", "encode", "", 0, "command packets from JSON Lines, no gateway needed",
 	  "One object a line on standard input: id, spi1, spi2, kic, kid, tar, cntr, kic_key, kid_key, cc_len, "
 	  "secured_data\n"

@@ -298,6 +298,7 @@ static void test_show(void **state)
 	assert_int_equal(json_integer_value(json_object_get(json_array_get(cmds, 0), "cntr")), 100);
 	has(f->text, "\"opened\":true");
 	has(f->text, "EF_IMSI");
+	has(f->text, "SELECT 6F08 (EF_Keys)\",\"UPDATE BINARY 33 octets at 0: erased\"");
 	story = json_object_get(f->json, "story");
 	assert_true(json_array_size(story) >= 2);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(story, 0), "kind")), "imported");
@@ -315,6 +316,74 @@ static void test_show(void **state)
 	api_explain(f->api, "00", front_to(f));
 	assert_int_equal(f->status, 400);
 	front_free(f);
+}
+
+/* A script in clear that writes keys: into the files of keys, and into one that only its card knows. */
+static void test_keys_are_not_shown(void **state)
+{
+	static const struct {
+		uint8_t fid[2];
+		const char *says;
+	} rows[] = {
+		{ { 0x6f, 0x08 }, "UPDATE BINARY 16 octets at 0: not shown" },
+		{ { 0x6f, 0xe4 }, "UPDATE BINARY 16 octets at 0: not shown" },
+		{ { 0x6f, 0x20 }, "UPDATE BINARY 16 octets at 0: not shown" },
+		{ { 0xa0, 0x01 }, "UPDATE BINARY 16 octets at 0: not shown" },
+		{ { 0x6f, 0x07 }, "UPDATE BINARY 16 octets at 0: 0102030405060708090a0b0c0d0e0f10" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t packet[] = { 0,
+				     42,
+				     13,
+				     0,
+				     0,
+				     0,
+				     0,
+				     0xb0,
+				     0,
+				     0x11,
+				     0,
+				     0,
+				     0,
+				     0,
+				     1,
+				     0,
+				     /* SELECT */ 0,
+				     0xa4,
+				     0,
+				     4,
+				     2,
+				     rows[i].fid[0],
+				     rows[i].fid[1],
+				     /* UPDATE BINARY */ 0,
+				     0xd6,
+				     0,
+				     0,
+				     16,
+				     1,
+				     2,
+				     3,
+				     4,
+				     5,
+				     6,
+				     7,
+				     8,
+				     9,
+				     10,
+				     11,
+				     12,
+				     13,
+				     14,
+				     15,
+				     16 };
+		struct decoded d;
+
+		decode_clear(&d, packet, sizeof(packet));
+		assert_int_equal(d.kind, DECODED_COMMAND);
+		assert_int_equal(d.n_apdus, 2);
+		assert_string_equal(d.apdu[1], rows[i].says);
+	}
 }
 
 static void put_cmd(struct store_batch *b, uint64_t id, enum cmd_kind kind, int64_t prepared_ms)
@@ -390,6 +459,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_clear, setup, teardown),
 		cmocka_unit_test(test_show),
 		cmocka_unit_test(test_prepared),
+		cmocka_unit_test(test_keys_are_not_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,6 +190,12 @@ static void test_all_of_it(void **state)
 	has(s, "\"new_imsi\":\"001020000000000\"");
 	snprintf(list, sizeof(list), API "cards/%s", iccid);
 	assert_int_equal(ask(s, fd, "GET", list, NULL), 200);
+	has(s, "\"cut\":false,\"next\":");
+	snprintf(list, sizeof(list), API "cards/%s?after=x", iccid);
+	assert_int_equal(ask(s, fd, "GET", list, NULL), 400);
+	snprintf(list, sizeof(list), API "cards/%s?after=1000000", iccid);
+	assert_int_equal(ask(s, fd, "GET", list, NULL), 200);
+	has(s, "\"next\":1000000");
 	assert_int_equal(ask(s, fd, "GET", API "status", NULL), 200);
 	has(s, "\"ready\":true");
 	assert_int_equal(ask(s, fd, "GET", API "events?limit=1", NULL), 200);

@@ -922,6 +922,84 @@ static void card_list_and_show(void **state)
 	done(4);
 }
 
+/* The order of time, where the time went, and with --decode every packet where it stands. */
+static void trace_of_a_card(void **state)
+{
+#define HEAD                                                                                                  \
+	"{\"card\":{\"iccid\":\"89881\",\"imsi\":\"001010000000001\",\"msisdn\":\"\"},\"txn\":{\"campaign\":" \
+	"\"swap1\",\"state\":"
+#define MADE                                                                                                     \
+	"{\"at\":\"2026-01-01T00:00:01.000Z\",\"kind\":\"prepared\",\"text\":\"script prepared\",\"command\":7," \
+	"\"octets\":null,\"decoded\":{\"note\":\"its packet is not stored any more (story-days)\"}}"
+#define SENT                                                                                    \
+	"{\"at\":\"2026-01-01T00:00:01.250Z\",\"kind\":\"attempt\",\"text\":\"attempt 1, link " \
+	"a\\u001b[2J\",\"command\":7,"                                                          \
+	"\"octets\":null,\"decoded\":null}"
+#define ANSWERED                                                                                                \
+	"{\"at\":\"2026-01-01T00:04:01.250Z\",\"kind\":\"por\",\"text\":\"PoR "                                 \
+	"accepted\",\"command\":7,\"octets\":\"0024\","                                                         \
+	"\"decoded\":{\"type\":\"response\",\"por_status\":\"00\",\"por_status_text\":\"PoR "                   \
+	"OK\",\"cntr\":104,\"verdict\":"                                                                        \
+	"\"accept\",\"executed\":17,\"sw\":\"9000\",\"sw_text\":\"normal ending\",\"data_text\":\"as EF_IMSI: " \
+	"00101\"}}"
+#define OPENED                                                                                                     \
+	"{\"at\":\"2026-01-01T00:00:01.000Z\",\"kind\":\"prepared\",\"text\":\"script prepared\",\"command\":7,"   \
+	"\"octets\":\"00ff\",\"decoded\":{\"type\":\"command\",\"opened\":true,\"octets\":258,\"tar\":\"b00011\"," \
+	"\"spi\":"                                                                                                 \
+	"\"1639\",\"spi1_text\":\"CC\",\"spi2_text\":\"PoR\",\"kic\":\"15\",\"kic_text\":\"version 1, "            \
+	"3des2\",\"kid\":"                                                                                         \
+	"\"15\",\"kid_text\":\"version 1, 3des2\",\"cntr\":104,\"pcntr\":1,\"apdus\":[\"SELECT 6F07 "              \
+	"(EF_IMSI)\",\"READ\"]}}"
+	SERVE({ 200, HEAD "\"ACTIVE\",\"class\":\"ABSENT\",\"attempts\":1,\"sms_parts\":2},\"story\":[" MADE "," SENT
+			  "],\"cut\":true,\"next\":5}" },
+	      { 200,
+		HEAD "\"DONE\",\"class\":\"NONE\",\"evidence\":\"E4\",\"reason\":\"script ran\",\"attempts\":1,"
+		     "\"sms_parts\":2,\"first_try\":\"2026-01-01T00:00:01.250Z\",\"ended\":\"2026-01-01T00:00:02.500Z\""
+		     "},\"story\":[" MADE "," ANSWERED "],\"cut\":false,\"next\":9}" },
+	      { 200, HEAD "\"ACTIVE\"},\"story\":[" OPENED "],\"cut\":false,\"next\":1}" },
+	      { 200, HEAD "\"ACTIVE\"},\"story\":[" OPENED "," SENT "],\"cut\":false,\"next\":1}" },
+	      { 200, HEAD "\"ACTIVE\",\"attempts\":1},\"story\":[" SENT "],\"cut\":false,\"next\":1}" }, { 0, "" },
+	      { 200, HEAD "\"DONE\",\"attempts\":1},\"story\":[" SENT "," ANSWERED "],\"cut\":false,\"next\":2}" },
+	      { 404, "{\"error\":{\"code\":\"no-such-card\",\"message\":\"there is no card 89881\"}}" });
+
+	assert_int_equal(run("trace", "card", "89881", "--decode", NULL), 0);
+	assert_request(0, "GET /api/v1/cards/89881?after=0");
+	assert_request(1, "GET /api/v1/cards/89881?after=5");
+	assert_string_equal(out, "card 89881  IMSI 001010000000001  MSISDN -\n"
+				 "2026-01-01T00:00:01.000Z             prepared #7  script prepared\n"
+				 "                note     its packet is not stored any more (story-days)\n"
+				 "2026-01-01T00:00:01.250Z +0.250 s    attempt  #7  attempt 1, link a?[2J\n"
+				 "2026-01-01T00:04:01.250Z +4 min 00 s por      #7  PoR accepted\n"
+				 "                PoR      status 00 (PoR OK)  CNTR 104  accept\n"
+				 "                         17 commands executed, SW 9000 (normal ending)\n"
+				 "                data     as EF_IMSI: 00101\n"
+				 "                octets   0024\n"
+				 "campaign swap1: DONE, evidence E4, script ran; 1 attempts, 2 SMS, 0 read-backs, "
+				 "1.250 s from the first try "
+				 "to the end\n");
+	assert_int_equal(run("trace", "card", "89881", "-d", NULL), 0);
+	assert_has(out, "                command  CNTR 104  padding 1  258 octets\n"
+			"                         TAR b00011  KIc 15 (version 1, 3des2)  KID 15 (version 1, 3des2)\n"
+			"                         SPI 1639  CC; PoR\n"
+			"                script    1  SELECT 6F07 (EF_IMSI)\n"
+			"                          2  READ\n"
+			"                octets   00ff\n");
+	/* JSON Lines; what was not asked for is left out */
+	assert_int_equal(run("trace", "card", "89881", "--json", NULL), 0);
+	assert_has(out, "{\"iccid\":\"89881\"");
+	assert_has(out, "}\n{\"at\":\"2026-01-01T00:00:01.000Z\",\"kind\":\"prepared\"");
+	assert_null(strstr(out, "decoded"));
+	/* followed: each line once, a gateway that went away is waited for, and the end is told */
+	assert_int_equal(run("trace", "card", "89881", "--follow", "--interval", "0.05", NULL), 2);
+	assert_has(out, "attempt 1");
+	assert_null(strstr(strstr(out, "attempt 1") + 1, "attempt 1"));
+	assert_has(out, "PoR accepted\ncampaign swap1: DONE; 1 attempts");
+	assert_has(err, "no answer since ");
+	assert_has(err, "otactl: the gateway answers again\n");
+	assert_has(err, "there is no card 89881");
+	done(8);
+}
+
 static void explain_a_packet(void **state)
 {
 	SERVE({ 200, "{\"kind\":\"command\",\"tar\":\"b00011\"}" });
@@ -1003,6 +1081,7 @@ int main(void)
 		cmocka_unit_test(watch_outlives_a_restart),
 		cmocka_unit_test(report_pages_and_formats),
 		cmocka_unit_test(card_list_and_show),
+		cmocka_unit_test(trace_of_a_card),
 		cmocka_unit_test(explain_a_packet),
 		cmocka_unit_test(output_that_cannot_be_written_is_an_error),
 	};
