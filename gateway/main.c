@@ -203,6 +203,7 @@ static int make_links(struct parts *p, char *err)
 		s.own_pid_dcs = true;
 		s.pid = c->pid;
 		s.dcs = c->dcs;
+		s.receipts = c->receipts;
 		s.concat = c->concat;
 		s.bind_as = c->bind_as;
 		s.tls.on = c->tls;

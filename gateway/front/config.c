@@ -525,6 +525,11 @@ const struct config_setting config_setting[] = {
 	{ CONF_LINK, "payload (short-message|message-payload)",
 	  "Where the user data stands\nIn short_message\nIn the optional parameter message_payload\n", set_choice,
 	  get_choice, LINK(payload) },
+	{ CONF_LINK, "receipts (as-needed|always)",
+	  "Which submits ask for a delivery receipt\nThose whose answer of the card comes in it\nAll: hints come "
+	  "earlier, "
+	  "and twice as many PDUs\n",
+	  set_choice, get_choice, LINK(receipts) },
 	{ CONF_LINK, "concat (udh|sar|payload-udh|payload-whole)",
 	  "How a packet of several short messages is told to the SMSC\nA concatenation element in each part's UDH\nThe "
 	  "parameters sar_msg_ref_num, sar_total_segments, sar_segment_seqnum\nAll of it with its UDH in one "

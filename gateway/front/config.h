@@ -46,9 +46,10 @@ struct config_link {
 	uint32_t enquire_link_ms, enquire_timeout_ms, response_ms, bind_ms, reconnect_ms, reconnect_max_ms;
 	uint8_t esm_mode; /* 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
 	uint8_t pid, dcs;
-	uint8_t concat;	 /* udh, sar, payload-udh */
-	uint8_t bind_as; /* trx, tx+rx */
-	uint8_t tls;	 /* no, yes */
+	uint8_t receipts; /* as-needed, always */
+	uint8_t concat;	  /* udh, sar, payload-udh */
+	uint8_t bind_as;  /* trx, tx+rx */
+	uint8_t tls;	  /* no, yes */
 	char tls_ca_file[CONFIG_PATH_MAX], tls_certificate[CONFIG_PATH_MAX], tls_key[CONFIG_PATH_MAX]; /* PEM, or "" */
 	char tls_server_name[64];								       /* "": host */
 	uint8_t message_id;	     /* auto, text, hex-decimal, decimal-hex, none */

@@ -41,6 +41,7 @@ static const char *const preset_words[] = {
 	"bind",
 	"enquire-timeout",
 	"concat",
+	"receipts",
 };
 
 void config_link_given(const struct config_setting *s, struct otagw_config *c)

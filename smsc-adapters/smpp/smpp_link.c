@@ -285,7 +285,7 @@ static void submit_fields(struct smpp_link *l, struct smpp_pdu *p, const struct 
 	p->sm.esm_class = SMPP_ESM_UDHI | l->cfg.esm_mode;
 	p->sm.protocol_id = l->cfg.own_pid_dcs ? l->cfg.pid : s->pid;
 	p->sm.data_coding = l->cfg.own_pid_dcs ? l->cfg.dcs : s->dcs;
-	p->sm.registered_delivery = s->want_report;
+	p->sm.registered_delivery = s->want_report || l->cfg.receipts;
 	p->sm.validity_period = s->validity_s ? smpp_time_relative(validity, s->validity_s) : "";
 	/* Message ids are constant or invented at some SMSCs; this comes back in the receipt. */
 	if (!l->cfg.no_tlvs)
@@ -344,7 +344,7 @@ static int submit(struct link *link, const struct link_submit *s, int64_t now_ms
 		smpp_gather_done(l);
 	slot.seq = p.seq;
 	slot.due_ms = now_ms + l->cfg.response_ms;
-	slot.dst = s->want_report ? smpp_digits_hash(s->dst.digits) : 0;
+	slot.dst = s->want_report || l->cfg.receipts ? smpp_digits_hash(s->dst.digits) : 0;
 	l->slots[i] = slot;
 	slot_append(l, i);
 	if (!event_pending(l->submit_ev, EV_TIMEOUT, NULL))

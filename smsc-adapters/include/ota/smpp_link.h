@@ -62,6 +62,7 @@ struct smpp_link_cfg {
 	uint8_t esm_mode;     /* low two bits of esm_class: 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
 	uint8_t message_id;   /* enum smpp_msgids */
 	bool message_payload; /* user data in the TLV message_payload instead of short_message */
+	bool receipts;	      /* ask for a receipt of each submit, not only where the caller wants one */
 	bool no_tlvs;	      /* for SMSCs that refuse optional parameters they do not know */
 	uint8_t interface_version; /* 0x34, 0x50 */
 	uint8_t src_ton, src_npi;  /* instead of the submit's, or SMPP_TYPE_AS_GIVEN */

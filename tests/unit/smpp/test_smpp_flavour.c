@@ -186,6 +186,7 @@ static void test_other_ways(void **state)
 	b->cfg.interface_version = 0x50;
 	b->cfg.src_ton = 2;
 	b->cfg.src_npi = 8;
+	b->cfg.receipts = true;
 	bed_up(b);
 	assert_int_equal(smpp_pdu_unpack(&p, b->smsc.bind, b->smsc.bind_len, NULL), SMPP_OK);
 	assert_int_equal(p.bind.interface_version, 0x50);
@@ -195,6 +196,7 @@ static void test_other_ways(void **state)
 	assert_int_equal(p.sm.sm.len, 0);
 	assert_int_equal(p.tlv.have, SMPP_TLV_PAYLOAD);
 	assert_int_equal(p.tlv.payload.len, 6);
+	assert_int_equal(p.sm.registered_delivery, 1);
 	assert_int_equal(p.sm.src.ton, 2);
 	assert_int_equal(p.sm.src.npi, 8);
 	assert_string_equal(p.sm.src.digits, "9000");
