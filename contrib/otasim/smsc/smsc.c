@@ -626,6 +626,7 @@ static void on_pdu(struct smsc *s, struct session *se, const struct smpp_pdu *pd
 		respond(s, se, pdu, ESME_ROK);
 		break;
 	case SMPP_UNBIND:
+		say(s, se, "unbind");
 		respond(s, se, pdu, ESME_ROK);
 		se->over = true;
 		break;
