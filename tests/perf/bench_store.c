@@ -16,10 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "store.h"
+#include "sqlite_int.h"
 
-#define PACKET_LEN 137
-#define CLAIM_MAX  256
+#define PACKET_LEN     137
+#define CLAIM_MAX      256
+#define SUM_PAGES      200000
+#define TRIM_CARDS     100 /* as gateway/retain.c */
+#define TRIM_ROWS      200
+#define CHECK_LINE_MAX 5000
 
 static struct store *st;
 static struct store_batch *batch;
@@ -273,6 +277,80 @@ static void drop(void)
 	report("drop", n_cards, wall_s() - w, cpu_s() - c);
 }
 
+/* A day's sweep in the gateway's steps, when nothing may go: each card's last proof is kept. */
+static void trim_look(void)
+{
+	struct store_trim t = { .before_ms = INT64_MAX, .cards = TRIM_CARDS, .rows = TRIM_ROWS };
+	double w = wall_s(), c = cpu_s();
+
+	do {
+		int rc;
+
+		add(ST_TRIM, &t, NULL, 0);
+		rc = store_commit_wait(st, batch);
+		if (rc)
+			die("trim", rc);
+		t = *(const struct store_trim *)batch->ops[0].row;
+		t.card = t.next;
+		store_batch_reset(batch);
+	} while (t.more);
+	report("look for what is old", n_cards, wall_s() - w, cpu_s() - c);
+}
+
+static void check_line(void *ctx, const char *line)
+{
+	snprintf(ctx, CHECK_LINE_MAX, "%s", line);
+}
+
+/* One page's checksum, beside copying the page. */
+static void checksum(void)
+{
+	static uint8_t page[2][STORE_PAGE];
+	double c = cpu_s(), sum_cpu;
+	unsigned good = 0;
+
+	memset(page[0], 1, sizeof(page[0]));
+	for (uint32_t i = 0; i < SUM_PAGES; i++)
+		good += sums_page(page[0], i) == SUM_GOOD;
+	sum_cpu = cpu_s() - c;
+	c = cpu_s();
+	for (uint32_t i = 0; i < SUM_PAGES; i++) {
+		page[0][i % STORE_PAGE]++;
+		memcpy(page[1], page[0], STORE_PAGE);
+		good += page[1][i % 7] & 1;
+	}
+	c = cpu_s() - c;
+	printf("%-28s %9.2f us a page, %.1f times that of copying it (%u)\n", "checksum", sum_cpu * 1e6 / SUM_PAGES,
+	       sum_cpu / c, good & 1);
+}
+
+/* Beside reading the same file and adding up its octets. */
+static void full_check(const char *dir)
+{
+	static uint64_t buf[1 << 13];
+	char path[4096], line[CHECK_LINE_MAX] = "";
+	double w = wall_s(), c = cpu_s(), check_cpu;
+	uint64_t sum = 0;
+	size_t n;
+	FILE *f;
+
+	if (store_sqlite_check(dir, check_line, line))
+		die(line, STORE_E_CORRUPT);
+	check_cpu = cpu_s() - c;
+	report("full check", n_cards, wall_s() - w, check_cpu);
+	snprintf(path, sizeof(path), "%s/otagw.db", dir);
+	f = fopen(path, "rb");
+	c = cpu_s();
+	while (f && (n = fread(buf, 1, sizeof(buf), f)) > 0)
+		for (size_t i = 0; i < n / sizeof(buf[0]); i++)
+			sum += buf[i];
+	if (f)
+		fclose(f);
+	c = cpu_s() - c;
+	printf("%-28s %9.2f s CPU, %.1f times that of reading the file (sum %08x)\n", "", check_cpu, check_cpu / c,
+	       (unsigned)sum);
+}
+
 static void size_of(const char *dir)
 {
 	char path[4096];
@@ -331,8 +409,12 @@ int main(int argc, char **argv)
 	open_scan();
 	fetch_one("fetch by address");
 	drop();
+	trim_look();
 	st->ops->close(st);
 	size_of(memory ? "" : cfg.dir);
+	if (!memory)
+		full_check(cfg.dir);
+	checksum();
 	store_batch_free(batch);
 	store_mem_disk_free(disk);
 	for (size_t i = 0; !memory && cfg.dir == tmp && i < sizeof(files) / sizeof(files[0]); i++) {
