@@ -346,11 +346,55 @@ static void test_damage_met_by_a_question(void **state)
 	has(alarm_now(f), "damaged");
 }
 
+static bool given_up(struct disk *d)
+{
+	return gw_fatal(d->f->gw) != NULL;
+}
+
+static void read_bad(void)
+{
+	fv_arm(&(struct fv_fault){ FV_READ, .nth = 1, .lasting = true, .error = SQLITE_IOERR_DATA });
+}
+
+static void must_give_up(struct disk *d, const char *what)
+{
+	assert_true(turn_until(d, given_up));
+	fv_disarm();
+	has(gw_fatal(d->f->gw), what);
+	has(gw_fatal(d->f->gw), d->dir);
+	has(gw_fatal(d->f->gw), "damaged");
+	has(gw_fatal(d->f->gw), "otagwd --restored");
+	for (int i = 0; i < 10; i++) { /* readable again or not: what it has read may be wrong */
+		d->f->now_ms += STEP_MS;
+		front_turn(d->f);
+	}
+	assert_true(given_up(d));
+	assert_int_equal(drain(d), 0);
+}
+
+/* A damaged page that the core meets: it gives up in words, and nothing leaves any more. */
+static void test_damage_met_by_the_core(void **state)
+{
+	struct disk *d = *state;
+
+	front_restart(d->f); /* little is in its memory now */
+	read_bad();
+	api_campaign_verb(d->f->api, "swap", CAMPAIGN_VERB_START, front_to(d->f));
+	must_give_up(d, "the store cannot read");
+	front_restart(d->f);
+	post_link(d->f, LINK_EV_UP, 0, "");
+	assert_true(turn_until(d, leaves)); /* the order was durable, and a good disk is all it needed */
+	front_restart(d->f);
+	read_bad();
+	post_link(d->f, LINK_EV_MO, 99, "4915100000000");
+	must_give_up(d, "cannot read a card");
+}
+
 int main(void)
 {
 #define D(name) cmocka_unit_test_setup_teardown(name, disk_in, disk_out)
 	const struct CMUnitTest tests[] = { D(test_troubles), D(test_outcomes_kept), D(test_damage_met_by_a_question),
-					    cmocka_unit_test(test_every_call) };
+					    D(test_damage_met_by_the_core), cmocka_unit_test(test_every_call) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
