@@ -556,6 +556,8 @@ void gw_card_imported(struct gw *gw, const struct store_card_insert *in)
 		return;
 	if (in->card.tz_min != CARD_TZ_KEEP)
 		c->b.card.tz_min = in->card.tz_min;
+	if (*in->card.profile)
+		memcpy(c->b.card.profile, in->card.profile, sizeof(c->b.card.profile));
 	for (unsigned i = 0; i < in->n_keysets; i++) {
 		const struct keyset_row *k = &in->keyset[i];
 		struct keyset_row *own = card_keyset(c, k->kvn);

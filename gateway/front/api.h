@@ -222,6 +222,7 @@ struct api_import_req {
 		unsigned cc_len; /* 0: 8 */
 		uint32_t gen;	 /* generation: which keys of this version */
 	} keyset[CARD_KEYSETS_MAX];
+	char profile[PROFILE_NAME_MAX]; /* the card profile they are made for, "" not said */
 	bool dry_run;
 };
 void api_import_create(struct api *a, const struct api_import_req *r, struct api_to to);

@@ -84,6 +84,20 @@ static int profile_read(const struct api *a, const char *name, char text[PROFILE
 	return (int)n;
 }
 
+bool profile_known(const struct api *a, const char *name, struct api_to to)
+{
+	char text[PROFILE_TEXT_MAX + 1], why[API_TEXT_MAX - 64] = "";
+
+	if (!name_ok(name, PROFILE_NAME_MAX))
+		api_fail(to, API_BAD, "bad-name",
+			 "a profile's name has letters, digits, '.', '_' and '-', and no directory");
+	else if (profile_read(a, name, text, why, sizeof(why)) < 0)
+		api_fail(to, API_NOT_FOUND, "no-such-profile", "%s", why);
+	else
+		return true;
+	return false;
+}
+
 /* The script must fit for every algorithm a keyset may have: found out now, not card by card. */
 static int profile_fits(const struct profile *p, char *why, size_t cap)
 {

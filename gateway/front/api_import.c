@@ -199,6 +199,7 @@ static void import_line(struct api *a, struct session *s, struct chunk *ch, stru
 	int bad = card_numbers(s, r, &in.card, why, sizeof(why)) || card_zone(s, r, &in.card, why, sizeof(why));
 
 	in.card.created_ms = api_now(a);
+	memcpy(in.card.profile, s->import.profile, sizeof(in.card.profile));
 	for (unsigned i = 0; i < s->import.n_keysets && !bad; i++)
 		bad = import_keyset(a, s, r, i, in.card.iccid, &in.keyset[i], why, sizeof(why));
 	if (bad)
@@ -336,6 +337,8 @@ void api_import_create(struct api *a, const struct api_import_req *req, struct a
 			 CARD_KEYSETS_MAX);
 		return;
 	}
+	if (*req->profile && !profile_known(a, req->profile, to))
+		return;
 	s = session_new(a, SESSION_IMPORT, "im", to);
 	if (!s)
 		return;

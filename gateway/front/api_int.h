@@ -158,6 +158,9 @@ void plan_reason(char *out, size_t cap, int rc, const struct store_txn_plan *p, 
 /* 0, or -1 with a sentence. */
 int filter_parse(struct store_filter *f, const char *filter, const char *range, int64_t now_ms, char *why, size_t cap);
 
+/* Whether there is such a profile in the profile-dir; else it has been answered. */
+bool profile_known(const struct api *a, const char *name, struct api_to to);
+
 /* ---- campaigns ---- */
 /* source: the ended campaign whose cards are tried again, NULL: a list will come. */
 void campaign_create(struct api *a, const struct api_campaign_req *req, const struct campaign_row *source,

@@ -17,7 +17,7 @@
 #define TERM_MAX 64
 
 static const char *const field_words[] = {
-	[STORE_F_ICCID] = "iccid", [STORE_F_IMSI] = "imsi", [STORE_F_MSISDN] = "msisdn",
+	[STORE_F_ICCID] = "iccid", [STORE_F_IMSI] = "imsi", [STORE_F_MSISDN] = "msisdn", [STORE_F_PROFILE] = "profile",
 	[STORE_F_KVN] = "kvn",	   [STORE_F_ALG] = "alg",   [STORE_F_SEEN] = "lastseen",
 };
 static const char *const op_words[] = { [STORE_IS] = "=",    [STORE_NOT] = "!=",  [STORE_BELOW] = "<",
@@ -53,7 +53,16 @@ static int read_digits(struct store_term *t, const struct reading *p, const char
 			     field_words[t->field]);
 	if (part)
 		t->op = t->op == STORE_IS ? STORE_BEGINS : STORE_BEGINS_NOT;
-	memcpy(t->digits, v, n);
+	memcpy(t->text, v, n);
+	return 0;
+}
+
+static int read_profile(struct store_term *t, const struct reading *p, const char *v)
+{
+	if ((t->op != STORE_IS && t->op != STORE_NOT) || (*v && !name_ok(v, sizeof(t->text))))
+		return wrong(p, "a profile is like profile=usim-rfm or profile!=usim-rfm, as the card's import said; "
+				"profile= alone: it did not say");
+	snprintf(t->text, sizeof(t->text), "%s", v);
 	return 0;
 }
 
@@ -118,12 +127,9 @@ static int read_term(struct store_term *t, struct reading *p, int64_t now_ms)
 	for (t->field = 0; t->field < ARRAY_SIZE(field_words) && strcmp(word, field_words[t->field]);)
 		t->field++;
 	if (t->field == ARRAY_SIZE(field_words)) {
-		if (!strcmp(word, "profile"))
-			return wrong(p, "no profile is kept with a card: --profile says it for the whole campaign; "
-					"kvn and alg tell apart which keys a card has");
 		near = nearest_word(word, field_words, ARRAY_SIZE(field_words));
-		return wrong(p, "unknown word \"%s\"%s%s%s; known are iccid, imsi, msisdn, kvn, alg, lastseen", word,
-			     near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+		return wrong(p, "unknown word \"%s\"%s%s%s; known are iccid, imsi, msisdn, profile, kvn, alg, lastseen",
+			     word, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	}
 	op_len = strspn(op, "<>=!");
 	for (t->op = 0; t->op < ARRAY_SIZE(op_words); t->op++)
@@ -135,6 +141,8 @@ static int read_term(struct store_term *t, struct reading *p, int64_t now_ms)
 			word);
 	v = op + op_len + strspn(op + op_len, " ");
 	switch ((enum store_field)t->field) {
+	case STORE_F_PROFILE:
+		return read_profile(t, p, v);
 	case STORE_F_KVN:
 		return read_kvn(t, p, v);
 	case STORE_F_ALG:
@@ -226,7 +234,7 @@ static int read_range(struct store_filter *f, const char *s, char *why, size_t c
 			return -1;
 		}
 		*t = (struct store_term){ .field = STORE_F_ICCID, .op = ops[i] };
-		memcpy(t->digits, end[i], len[i]);
+		memcpy(t->text, end[i], len[i]);
 	}
 	if (strncmp(end[0], end[1], len[0] < len[1] ? len[0] : len[1]) <= 0)
 		return 0;

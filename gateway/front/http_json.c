@@ -122,7 +122,7 @@ static int import_keyset(struct api_import_req *out, unsigned i, json_t *k, char
 
 int json_import_req(struct api_import_req *out, const char *body, size_t len, char *why, size_t cap)
 {
-	static const char *const known[] = { "keysets", "dry_run" };
+	static const char *const known[] = { "keysets", "profile", "dry_run" };
 	json_t *j = load(body, len, why, cap), *keysets;
 	int rc = -1;
 
@@ -130,7 +130,8 @@ int json_import_req(struct api_import_req *out, const char *body, size_t len, ch
 	if (!j)
 		return -1;
 	keysets = json_object_get(j, "keysets");
-	if (members(j, known, ARRAY_SIZE(known), why, cap) || get_bool(j, "dry_run", &out->dry_run, why, cap))
+	if (members(j, known, ARRAY_SIZE(known), why, cap) || get_bool(j, "dry_run", &out->dry_run, why, cap) ||
+	    get_text(j, "profile", out->profile, sizeof(out->profile), why, cap))
 		goto out;
 	if (!json_is_array(keysets) || !json_array_size(keysets) || json_array_size(keysets) > CARD_KEYSETS_MAX) {
 		snprintf(why, cap, "\"keysets\" must be a list of 1 to %d key versions", CARD_KEYSETS_MAX);
@@ -661,6 +662,7 @@ static json_t *out_card(const struct api_card *c)
 	set_time(card, "last_seen", b->card.last_seen_ms);
 	rules_zone_print(b->card.tz_min, zone);
 	set_s(card, "tz", zone);
+	set_s(card, "profile", *b->card.profile ? b->card.profile : NULL);
 	set(o, "card", card);
 	for (unsigned i = 0; i < b->n_keysets; i++) {
 		json_t *k = json_object();

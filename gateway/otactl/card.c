@@ -105,7 +105,9 @@ static int import_pass(struct ctl *c, struct ctl_upload *u, json_t *keysets, boo
 	int rc;
 
 	ctl_path(path, "imports", (char *)NULL);
-	rc = ctl_post_json(c, path, json_pack("{s:O,s:b}", "keysets", keysets, "dry_run", dry_run), &answer);
+	rc = ctl_post_json(c, path,
+			   json_pack("{s:O,s:s,s:b}", "keysets", keysets, "profile", u->profile, "dry_run", dry_run),
+			   &answer);
 	if (rc)
 		return rc;
 	snprintf(id, sizeof(id), "%s", js_text(answer, "id"));
@@ -164,7 +166,8 @@ static int import_strict(struct ctl *c, struct ctl_upload *u, json_t *keysets)
 
 int cmd_card_import(struct ctl *c, const struct ctl_args *a)
 {
-	struct ctl_upload u = { .c = c, .file = a->pos[0], .label = "importing" };
+	const char *profile = ctl_arg(a, "profile", 0);
+	struct ctl_upload u = { .c = c, .file = a->pos[0], .label = "importing", .profile = profile ? profile : "" };
 	bool dry_run = ctl_arg(a, "dry-run", 0);
 	json_t *keysets = keysets_of(a);
 	int rc = CTL_OK;

@@ -138,6 +138,7 @@ struct ctl_upload {
 	char path[CTL_PATH_MAX]; /* of ".../lines" */
 	const char *query;	 /* "" or "&session=dr1" */
 	const char *label;	 /* of the progress bar */
+	const char *profile;	 /* of an import: which card profile the cards are made for, "" not said */
 	FILE *rejects;		 /* --rejects, or NULL */
 	uint64_t accepted, updated, unchanged, filtered, may_have_run, packets, sms_parts, rejected, lines;
 	json_t *kept; /* the first CTL_REJECTS_KEPT rejected lines */

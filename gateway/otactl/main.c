@@ -24,6 +24,7 @@ static const struct ctl_option import_options[] = {
 	{ "keyset", 'k', "VERSION=ALG,cntr=FIRST[,cc_len=N][,gen=N]",
 	  "algorithm, first counter and generation (0) of a key version; repeat for more versions\n"
 	  "algorithms: 3des2, 3des3, aes (any length) or aes128, aes192, aes256" },
+	{ "profile", 'p', "NAME", "card profile they are made for: kept with the cards, for campaign create --filter" },
 	{ "strict", 0, NULL, "import nothing when any line is rejected (reads the file twice)" },
 	{ "dry-run", 'n', NULL, "check every line, keep nothing" },
 	{ "rejects", 0, "FILE", "write all rejected lines there, as CSV line,reason" },
@@ -51,7 +52,7 @@ static const struct ctl_option create_options[] = {
 	{ "range", 0, "FROM..TO", "of the list only cards with these ICCIDs, or first digits of ICCIDs" },
 	{ "filter", 0, "'TERM and TERM'",
 	  "of the list only cards of which all of this holds: lastseen<30d (or =never), iccid=8988*,\n"
-	  "imsi=, msisdn=, kvn=1, alg=aes128; also != and, for lastseen, < <= > >=" },
+	  "imsi=, msisdn=, profile=usim-rfm, kvn=1, alg=aes128; also != and, for lastseen, < <= > >=" },
 	RULE_OPTIONS,
 	{ "strict", 0, NULL, "create nothing when any line is rejected" },
 	{ "rejects", 0, "FILE", "write all rejected lines there, as CSV line,reason" },

@@ -204,6 +204,10 @@ static int16_t card_again(struct store_mem_disk *d, uint32_t i, struct store_car
 		else if (in->change[k] != KEYSET_KEPT)
 			*keyset_at(m, now[k].kvn) = now[k];
 	}
+	if (*in->card.profile && strcmp(in->card.profile, m->row.profile)) {
+		memcpy(m->row.profile, in->card.profile, sizeof(m->row.profile));
+		rc = STORE_R_UPDATED;
+	}
 	if (in->card.tz_min != CARD_TZ_KEEP && in->card.tz_min != m->row.tz_min) {
 		m->row.tz_min = in->card.tz_min;
 		rc = STORE_R_UPDATED;
@@ -251,7 +255,7 @@ static int op_card_put(struct store_mem_disk *d, struct store_op *op)
 	const struct card_row *row = op->row;
 	struct m_card *m = card_at(d, row->id);
 	uint32_t i = (uint32_t)(row->id - 1);
-	char iccid[sizeof(row->iccid)];
+	char iccid[sizeof(row->iccid)], profile[sizeof(row->profile)];
 	int64_t tz_min;
 
 	if (!m) {
@@ -268,9 +272,11 @@ static int op_card_put(struct store_mem_disk *d, struct store_op *op)
 	}
 	m = vec_edit(d, &d->card, i);
 	memcpy(iccid, m->row.iccid, sizeof(iccid));
+	memcpy(profile, m->row.profile, sizeof(profile));
 	tz_min = m->row.tz_min;
 	m->row = *row;
 	memcpy(m->row.iccid, iccid, sizeof(iccid));
+	memcpy(m->row.profile, profile, sizeof(profile));
 	m->row.tz_min = tz_min;
 	return 0;
 }
@@ -390,6 +396,7 @@ static bool plan_holds(const struct store_txn_plan *p, const struct m_card *m)
 {
 	struct store_facts f = { .imsi = m->row.imsi,
 				 .msisdn = m->row.msisdn,
+				 .profile = m->row.profile,
 				 .last_seen_ms = m->row.last_seen_ms,
 				 .n_keys = m->n_keysets };
 

@@ -37,7 +37,8 @@ struct card_row {
 	char msisdn[MSISDN_DIGITS_MAX + 1];
 	int64_t last_seen_ms; /* presence: alert, PoR, card-originated message */
 	int64_t created_ms;
-	int64_t tz_min; /* zone of the device, minutes east of UTC; changes by import alone */
+	int64_t tz_min;			/* zone of the device, minutes east of UTC; changes by import alone */
+	char profile[PROFILE_NAME_MAX]; /* the card profile it is made for, as its import said; "" not said, or keep */
 };
 #define CARD_TZ_KEEP \
 	INT64_MIN /* of an import that says nothing about it: a known card keeps its zone, a new one has 0 */

@@ -157,14 +157,21 @@ static int card_keysets(struct conn *c, struct store_card_insert *in, int16_t *r
 	return err;
 }
 
-/* Its zone may be another one, too. */
-static int card_zone(struct conn *c, const struct card_row *card, int16_t *rc)
+/* Its zone and its profile may be others, too. */
+static int card_traits(struct conn *c, const struct card_row *card, int16_t *rc)
 {
-	sqlite3_stmt *st = c->st[S_CARD_ZONE];
+	sqlite3_stmt *st = c->st[S_CARD_TRAITS];
 	int err;
 
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)card->id);
-	sqlite3_bind_int64(st, 2, card->tz_min);
+	if (card->tz_min == CARD_TZ_KEEP)
+		sqlite3_bind_null(st, 2);
+	else
+		sqlite3_bind_int64(st, 2, card->tz_min);
+	if (*card->profile)
+		bind_text(st, 3, card->profile);
+	else
+		sqlite3_bind_null(st, 3);
 	err = st_run(c, st);
 	if (!err && sqlite3_changes(c->db))
 		*rc = STORE_R_UPDATED;
@@ -175,9 +182,9 @@ static int card_again(struct conn *c, struct store_card_insert *in, int16_t *rc)
 {
 	int err = card_keysets(c, in, rc);
 
-	if (err || (*rc != STORE_R_SAME && *rc != STORE_R_UPDATED) || in->card.tz_min == CARD_TZ_KEEP)
+	if (err || (*rc != STORE_R_SAME && *rc != STORE_R_UPDATED))
 		return err;
-	return card_zone(c, &in->card, rc);
+	return card_traits(c, &in->card, rc);
 }
 
 static int op_card_insert(struct conn *c, struct store_op *op)
@@ -322,9 +329,10 @@ static int op_campaign_drop(struct conn *c, struct store_op *op)
 }
 
 /* Whether the plan's filter lets this card through: 1, 0, or an error. */
-static int plan_holds(struct conn *c, const struct store_txn_plan *p, const char *imsi, const char *msisdn)
+static int plan_holds(struct conn *c, const struct store_txn_plan *p, const char *imsi, const char *msisdn,
+		      const char *profile)
 {
-	struct store_facts f = { .imsi = imsi, .msisdn = msisdn, .last_seen_ms = p->seen_ms };
+	struct store_facts f = { .imsi = imsi, .msisdn = msisdn, .profile = profile, .last_seen_ms = p->seen_ms };
 	sqlite3_stmt *st = c->st[S_KEYSET_KINDS];
 	int got = 0;
 
@@ -361,10 +369,11 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 	if (got > 0) {
 		const char *imsi = (const char *)sqlite3_column_text(st, 1);
 		const char *msisdn = (const char *)sqlite3_column_text(st, 2);
+		const char *profile = (const char *)sqlite3_column_text(st, 4);
 
 		p->txn.card = (uint64_t)sqlite3_column_int64(st, 0);
 		p->seen_ms = sqlite3_column_int64(st, 3);
-		holds = plan_holds(c, p, imsi ? imsi : "", msisdn ? msisdn : "");
+		holds = plan_holds(c, p, imsi ? imsi : "", msisdn ? msisdn : "", profile ? profile : "");
 		if (holds > 0)
 			numbers = store_plan_numbers(p, imsi ? imsi : "", msisdn ? msisdn : "");
 	}

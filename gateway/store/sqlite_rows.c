@@ -34,6 +34,7 @@ static const struct col card_cols[] = {
 	TIME(card_row, last_seen_ms),
 	TIME(card_row, created_ms),
 	COL(card_row, tz_min, COL_INT, true, 0),
+	COL(card_row, profile, COL_TEXT, true, 0),
 };
 static const struct col keyset_cols[] = {
 	KEY(keyset_row, card),	   KEY(keyset_row, kvn),

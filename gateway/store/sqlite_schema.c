@@ -236,7 +236,7 @@ static const char *const stmts[_STMTS] = {
 	[S_ROLLBACK] = "ROLLBACK",
 
 	[S_BATCH_PUT] = "UPDATE batch SET batch_no=?1 WHERE id=1",
-	[S_CARD_BY_ICCID] = "SELECT id,imsi,msisdn,last_seen_ms FROM card WHERE iccid=?1",
+	[S_CARD_BY_ICCID] = "SELECT id,imsi,msisdn,last_seen_ms,profile FROM card WHERE iccid=?1",
 	[S_CARD_IMSI] = "SELECT 1 FROM card WHERE imsi=?1 AND id<>?2 LIMIT 1",
 	[S_CARD_MSISDN] = "SELECT 1 FROM card WHERE msisdn=?1 AND msisdn<>'' AND id<>?2 LIMIT 1",
 	[S_TXN_OPEN_IMSI] =
@@ -257,7 +257,8 @@ static const char *const stmts[_STMTS] = {
 	/* The next usual one is its new IMSI: an index whose columns are named is written anew, changed or not. */
 	[S_CARD_IMSI_PUT] = "UPDATE card SET imsi=?3,last_seen_ms=?5,created_ms=?6 WHERE id=?1 AND msisdn=?4",
 	[S_CARD_UPDATE] = "UPDATE card SET {card=} WHERE id=?1",
-	[S_CARD_ZONE] = "UPDATE card SET tz_min=?2 WHERE id=?1 AND tz_min<>?2",
+	[S_CARD_TRAITS] = "UPDATE card SET tz_min=ifnull(?2,tz_min),profile=ifnull(?3,profile) "
+			  "WHERE id=?1 AND (tz_min<>ifnull(?2,tz_min) OR profile<>ifnull(?3,profile))",
 	[S_KEYSET_INSERT] = "INSERT INTO keyset(id,{keyset:}) VALUES(?1*16+?2,{keyset?})",
 	[S_KEYSET_CNTR] = "UPDATE keyset SET cntr=max(cntr,?2),"
 			  "cntr_proven=CASE WHEN ?4>epoch THEN ?3 ELSE max(cntr_proven,?3) END,"

@@ -53,7 +53,7 @@ enum store_op_kind {
 	/* card (id 0: given here and written back), its keysets, its addresses; per-op rc.  Of a known one with the same numbers:
 	 * its zone and keysets (keysets.c), all of it or nothing; what the keysets are now is written back */
 	ST_CARD_INSERT,
-	ST_CARD_PUT, /* by id, all but iccid and tz_min; rc NOT_FOUND */
+	ST_CARD_PUT, /* by id, all but iccid, tz_min and profile; rc NOT_FOUND */
 	/* cntr, cntr_proven, epoch of (card, kvn): none is lowered, but a new epoch sets cntr_proven.  Of another generation whose
 	 * keys are others, too: rc OLD_GENERATION */
 	ST_KEYSET_CNTR,
@@ -86,7 +86,16 @@ struct store_card_insert {
 };
 /* ---- a filter: every term must hold of the card ---- */
 #define STORE_TERMS_MAX 8
-enum store_field { STORE_F_ICCID, STORE_F_IMSI, STORE_F_MSISDN, STORE_F_KVN, STORE_F_ALG, STORE_F_SEEN };
+enum store_field {
+	STORE_F_ICCID,
+	STORE_F_IMSI,
+	STORE_F_MSISDN,
+	STORE_F_PROFILE, /* IS or NOT */
+	STORE_F_KVN,
+	STORE_F_ALG,
+	STORE_F_SEEN,
+	_STORE_FIELDS
+};
 enum store_term_op {
 	STORE_IS,
 	STORE_NOT,
@@ -99,8 +108,8 @@ enum store_term_op {
 };
 struct store_term {
 	uint8_t field, op;
-	char digits[ICCID_DIGITS_MAX + 1]; /* ICCID, IMSI, MSISDN */
-	int64_t number;			   /* KVN: IS or NOT; ALG: IS or NOT a STORE_ALG(); SEEN: last_seen_ms */
+	char text[PROFILE_NAME_MAX]; /* ICCID, IMSI, MSISDN, PROFILE */
+	int64_t number;		     /* KVN: IS or NOT; ALG: IS or NOT a STORE_ALG(); SEEN: last_seen_ms */
 };
 #define STORE_ALG(alg, octets) ((int64_t)(octets) << 8 | (alg)) /* enum ota_alg of KIc, octets of its key or 0: any */
 #define STORE_ALG_OF(n)	       ((n)&0xff)
@@ -188,7 +197,7 @@ int16_t store_plan_numbers(struct store_txn_plan *p, const char *imsi, const cha
 
 /* For the backends: what a filter looks at. */
 struct store_facts {
-	const char *imsi, *msisdn;
+	const char *imsi, *msisdn, *profile;
 	int64_t last_seen_ms;
 	unsigned n_keys; /* when store_filter_keys() says that they are looked at */
 	struct {

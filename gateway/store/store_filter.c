@@ -86,7 +86,7 @@ bool store_filter_keys(const struct store_filter *fl)
 bool store_filter_iccid(const struct store_filter *fl, const char *iccid)
 {
 	for (unsigned i = 0; i < fl->n; i++)
-		if (fl->term[i].field == STORE_F_ICCID && !digits_hold(fl->term[i].op, iccid, fl->term[i].digits))
+		if (fl->term[i].field == STORE_F_ICCID && !digits_hold(fl->term[i].op, iccid, fl->term[i].text))
 			return false;
 	return true;
 }
@@ -102,10 +102,13 @@ bool store_filter_holds(const struct store_filter *fl, const struct store_facts 
 		case STORE_F_ICCID: /* asked before the card was looked for */
 			break;
 		case STORE_F_IMSI:
-			holds = digits_hold(t->op, f->imsi, t->digits);
+			holds = digits_hold(t->op, f->imsi, t->text);
 			break;
 		case STORE_F_MSISDN:
-			holds = digits_hold(t->op, f->msisdn, t->digits);
+			holds = digits_hold(t->op, f->msisdn, t->text);
+			break;
+		case STORE_F_PROFILE:
+			holds = !strcmp(f->profile, t->text) == (t->op == STORE_IS);
 			break;
 		case STORE_F_KVN:
 			holds = has_kvn(f, t->number) == (t->op == STORE_IS);
@@ -115,6 +118,9 @@ bool store_filter_holds(const struct store_filter *fl, const struct store_facts 
 			break;
 		case STORE_F_SEEN:
 			holds = number_holds(t->op, f->last_seen_ms, t->number);
+			break;
+		case _STORE_FIELDS:
+			holds = false;
 			break;
 		}
 	}

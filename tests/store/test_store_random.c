@@ -96,6 +96,8 @@ static void add_card_insert(struct pair *p)
 	struct store_card_insert in = card_make(dice(CARDS), dice(4));
 
 	in.card.tz_min = dice(3) ? 60LL * dice(12) - 300 : CARD_TZ_KEEP;
+	if (dice(2))
+		snprintf(in.card.profile, sizeof(in.card.profile), "profile%u", dice(3));
 	for (unsigned i = 0; i < in.n_keysets; i++)
 		some_keys(&in.keyset[i]);
 	if (in.n_keysets && dice(2)) /* a version that the card may not have yet, or one named twice */
@@ -170,10 +172,13 @@ static void add_plan(struct pair *p)
 		plan.txn.new_imsi[14] = 0;
 	if (!dice(3)) {
 		plan.filter.n = 1;
-		plan.filter.term[0] = (struct store_term){ .field = (uint8_t)dice(STORE_F_SEEN + 1),
+		plan.filter.term[0] = (struct store_term){ .field = (uint8_t)dice(_STORE_FIELDS),
 							   .op = (uint8_t)dice(STORE_BEGINS_NOT + 1),
 							   .number = dice(2) ? dice(4) : T0 + dice(256) };
-		some_digits(plan.filter.term[0].digits, 12, dice(2) ? "8988211" : "0010");
+		if (plan.filter.term[0].field == STORE_F_PROFILE)
+			snprintf(plan.filter.term[0].text, 12, "profile%u", dice(3));
+		else
+			some_digits(plan.filter.term[0].text, 12, dice(2) ? "8988211" : "0010");
 	}
 	if (!dice(3))
 		plan.retry_of = dice(30);

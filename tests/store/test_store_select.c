@@ -34,6 +34,32 @@ static void test_card_zone(void **state)
 	assert_int_equal(fetch(f, row.id)->card.tz_min, -330);
 }
 
+/* So does the profile it is made for. */
+static void test_card_profile(void **state)
+{
+	struct fix *f = *state;
+	struct store_card_insert in = card_make(1, 1);
+	struct card_row row;
+
+	assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), 0);
+	assert_string_equal(fetch(f, in.card.id)->card.profile, "");
+	snprintf(in.card.profile, sizeof(in.card.profile), "usim-rfm-expanded");
+	assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), STORE_R_UPDATED);
+	assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), STORE_R_SAME);
+	memset(in.card.profile, 0, sizeof(in.card.profile));
+	snprintf(in.card.profile, sizeof(in.card.profile), "sim"); /* shorter: nothing of the old one stays */
+	in.card.tz_min = CARD_TZ_KEEP;
+	assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), STORE_R_UPDATED);
+	memset(in.card.profile, 0, sizeof(in.card.profile));
+	assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), STORE_R_SAME);
+	row = fetch(f, in.card.id)->card;
+	assert_string_equal(row.profile, "sim");
+	snprintf(row.profile, sizeof(row.profile), "other");
+	row.imsi[0] = '9';
+	assert_int_equal(one(f, ST_CARD_PUT, &row, NULL, 0), 0);
+	assert_string_equal(fetch(f, row.id)->card.profile, "sim");
+}
+
 /* What becomes of a plan for card n under these terms: the way the campaign's list is selected. */
 static int planned(struct fix *f, unsigned n, const struct store_filter *fl)
 {
@@ -56,7 +82,7 @@ static bool through(struct fix *f, unsigned n, uint8_t field, uint8_t op, const 
 	struct store_filter fl = { .n = 1, .term = { { .field = field, .op = op, .number = number } } };
 	int rc;
 
-	snprintf(fl.term[0].digits, sizeof(fl.term[0].digits), "%s", digits);
+	snprintf(fl.term[0].text, sizeof(fl.term[0].text), "%s", digits);
 	rc = planned(f, n, &fl);
 	if (rc != STORE_R_FILTERED)
 		assert_int_equal(rc, STORE_OK);
@@ -74,6 +100,8 @@ static void filter_cards(struct fix *f)
 		in.keyset[0].kic_alg = n == 3 ? OTA_ALG_3DES2_CBC : OTA_ALG_AES_CBC;
 		in.keyset[0].sealed[3] = (uint8_t)(n + 1); /* octets of KIc: 16, 24, 32 */
 		in.keyset[1].kic_alg = OTA_ALG_3DES3_CBC;
+		if (n == 2)
+			snprintf(in.card.profile, sizeof(in.card.profile), "usim-rfm");
 		assert_int_equal(one(f, ST_CARD_INSERT, &in, NULL, 0), 0);
 	}
 }
@@ -102,6 +130,11 @@ static void test_filter_digits(void **state)
 	assert_true(through(f, 1, STORE_F_MSISDN, STORE_BEGINS, "49170", 0));
 	assert_false(through(f, 1, STORE_F_MSISDN, STORE_IS, "49170", 0));
 	assert_false(through(f, 1, STORE_F_MSISDN, STORE_BELOW, "9", 0)); /* numbers alone have it: nothing fits */
+	for (unsigned n = 1; n <= 3; n++) {
+		assert_int_equal(through(f, n, STORE_F_PROFILE, STORE_IS, "usim-rfm", 0), n == 2);
+		assert_int_equal(through(f, n, STORE_F_PROFILE, STORE_NOT, "usim-rfm", 0), n != 2);
+		assert_int_equal(through(f, n, STORE_F_PROFILE, STORE_IS, "", 0), n != 2);
+	}
 	/* who is filtered by his ICCID need not be known */
 	assert_false(through(f, 99, STORE_F_ICCID, STORE_BEGINS, "1", 0));
 	assert_int_equal(planned(f, 99, &(struct store_filter){ .n = 0 }), STORE_R_NO_CARD);
@@ -197,7 +230,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_card_zone),	    T(test_filter_digits),	 T(test_filter_seen_and_keys),
+		T(test_card_zone),	    T(test_card_profile),
+		T(test_filter_digits),	    T(test_filter_seen_and_keys),
 		T(test_filter_comes_first), T(test_retry_of_the_newest),
 	};
 	int rc = cmocka_run_group_tests_name("memory", tests, NULL, NULL);

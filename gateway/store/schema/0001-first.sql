@@ -26,7 +26,8 @@ CREATE TABLE card (
 	msisdn TEXT NOT NULL,			-- '' none
 	last_seen_ms INTEGER NOT NULL,
 	created_ms INTEGER NOT NULL,
-	tz_min INTEGER NOT NULL			-- minutes east of UTC
+	tz_min INTEGER NOT NULL,		-- minutes east of UTC
+	profile TEXT NOT NULL			-- the card profile it is made for, '' not said
 ) STRICT;
 CREATE UNIQUE INDEX card_iccid ON card (iccid);
 -- Not unique: what a card really holds is a fact from outside, and a fact must never make a commit fail.  Import and

@@ -22,7 +22,7 @@ static void is(const struct store_filter *f, unsigned i, uint8_t field, uint8_t 
 	assert_true(i < f->n);
 	assert_int_equal(f->term[i].field, field);
 	assert_int_equal(f->term[i].op, op);
-	assert_string_equal(f->term[i].digits, digits);
+	assert_string_equal(f->term[i].text, digits);
 	assert_true(f->term[i].number == number);
 }
 
@@ -48,6 +48,10 @@ static void test_terms(void **state)
 	f = parse("", "8988211000..8988211499");
 	is(&f, 0, STORE_F_ICCID, STORE_FROM, "8988211000", 0);
 	is(&f, 1, STORE_F_ICCID, STORE_UPTO, "8988211499", 0);
+	f = parse("profile=usim-rfm and profile != a.b and profile=", "");
+	is(&f, 0, STORE_F_PROFILE, STORE_IS, "usim-rfm", 0);
+	is(&f, 1, STORE_F_PROFILE, STORE_NOT, "a.b", 0);
+	is(&f, 2, STORE_F_PROFILE, STORE_IS, "", 0);
 	f = parse("lastseen=never", "");
 	is(&f, 0, STORE_F_SEEN, STORE_IS, "", 0);
 	f = parse("lastseen!=never and lastseen>1000000d", "898-899");
@@ -63,9 +67,10 @@ static void test_mistakes(void **state)
 	static const char *const bad[][3] = {
 		{ "lastsen<30d", "",
 		  "filter, column 1 \"lastsen<30d\": unknown word \"lastsen\"; did you mean \"lastseen\"?; "
-		  "known are iccid, imsi, msisdn, kvn, alg, lastseen" },
+		  "known are iccid, imsi, msisdn, profile, kvn, alg, lastseen" },
 		{ "kvn=1 and  lastseeen<3d", "", "filter, column 12 \"lastseeen<3d\": unknown word \"lastseeen\"" },
-		{ "profile=m2m", "", "--profile says it for the whole campaign" },
+		{ "profile=m2/m", "", "a profile is like profile=usim-rfm" },
+		{ "profile<m2m", "", "a profile is like profile=usim-rfm" },
 		{ "", "8988.8989", "must be two ICCIDs" },
 		{ "", "8988..8989x", "must be two ICCIDs" },
 		{ "kvn=1 and", "", "nothing follows the last \"and\"" },
@@ -152,12 +157,59 @@ static void test_campaign(void **state)
 	front_free(f);
 }
 
+static int import_for(struct front *f, const char *profile)
+{
+	struct api_import_req r = { .n_keysets = 1, .keyset = { { .kvn = 1, .alg = "3des2", .cntr = 1 } } };
+
+	snprintf(r.profile, sizeof(r.profile), "%s", profile);
+	api_import_create(f->api, &r, front_to(f));
+	front_wait(f);
+	return f->status;
+}
+
+/* The profile that cards are made for comes with their import, and selects them. */
+static void test_profile(void **state)
+{
+	struct front *f = front_new(PROFILE_DIR);
+	char csv[2048] = FIX_HEADER, id[32], iccid[21];
+	struct api_campaign_req r = { .profile = "usim-rfm" };
+
+	(void)state;
+	fix_cards(f, 1);
+	assert_int_equal(import_for(f, "usim-rfn"), 404);
+	assert_non_null(strstr(f->text, "did you mean usim-rfm?"));
+	assert_int_equal(import_for(f, "../x"), 400);
+	assert_int_equal(import_for(f, "usim-rfm"), 200);
+	snprintf(id, sizeof(id), "%s", front_s(f, "id"));
+	fix_card_line(csv + strlen(csv), 512, 1);
+	assert_int_equal(front_import_lines(f, id, 1, csv), 200);
+	assert_int_equal(front_import_finish(f, id), 200);
+	api_card_show(f->api, fix_iccid(iccid, 1), front_to(f));
+	front_wait(f);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(f->json, "card"), "profile")),
+			    "usim-rfm");
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const filter[] = { "profile=usim-rfm", "profile!=usim-rfm", "profile=" };
+
+		snprintf(r.name, sizeof(r.name), "c%u", i);
+		snprintf(r.filter, sizeof(r.filter), "%s", filter[i]);
+		api_campaign_create(f->api, &r, front_to(f));
+		front_wait(f);
+		snprintf(csv, sizeof(csv), "ICCID,IMSI\n%s,001020000000001\n", fix_iccid(iccid, 1));
+		assert_int_equal(front_lines(f, r.name, NULL, 1, csv), 200);
+		assert_int_equal(front_n(f, "accepted"), i == 0);
+		assert_int_equal(front_n(f, "filtered"), i != 0);
+	}
+	front_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_terms),
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_campaign),
+		cmocka_unit_test(test_profile),
 	};
 
 	return cmocka_run_group_tests_name("front filter", tests, NULL, NULL);
