@@ -297,10 +297,11 @@ static int op_keyset_cntr(struct store_mem_disk *d, struct store_op *op)
 			break;
 		}
 		m = vec_edit(d, &d->card, (uint32_t)(k->card - 1));
+		if (k->epoch > m->keyset[i].epoch ||
+		    (k->cntr >= m->keyset[i].cntr && k->cntr_proven > m->keyset[i].cntr_proven))
+			m->keyset[i].cntr_proven = k->cntr_proven;
 		if (k->cntr > m->keyset[i].cntr)
 			m->keyset[i].cntr = k->cntr;
-		if (k->epoch > m->keyset[i].epoch || k->cntr_proven > m->keyset[i].cntr_proven)
-			m->keyset[i].cntr_proven = k->cntr_proven;
 		if (k->epoch > m->keyset[i].epoch)
 			m->keyset[i].epoch = k->epoch;
 		op->rc = 0;

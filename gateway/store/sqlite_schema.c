@@ -261,7 +261,8 @@ static const char *const stmts[_STMTS] = {
 			  "WHERE id=?1 AND (tz_min<>ifnull(?2,tz_min) OR profile<>ifnull(?3,profile))",
 	[S_KEYSET_INSERT] = "INSERT INTO keyset(id,{keyset:}) VALUES(?1*16+?2,{keyset?})",
 	[S_KEYSET_CNTR] = "UPDATE keyset SET cntr=max(cntr,?2),"
-			  "cntr_proven=CASE WHEN ?4>epoch THEN ?3 ELSE max(cntr_proven,?3) END,"
+			  "cntr_proven=CASE WHEN ?4>epoch THEN ?3 WHEN ?2>=cntr THEN max(cntr_proven,?3) "
+			  "ELSE cntr_proven END,"
 			  "epoch=max(epoch,?4) WHERE id=?1 AND (generation=?5 OR sealed=?6)",
 	[S_KEYSET_PUT] = "UPDATE keyset SET {keyset=} WHERE id=?1*16+?2",
 	[S_KEYSET_OPEN] = "SELECT 1 FROM cmd WHERE card=?1 AND kvn=?2 AND state<5 LIMIT 1",

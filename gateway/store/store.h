@@ -54,8 +54,8 @@ enum store_op_kind {
 	 * its zone and keysets (keysets.c), all of it or nothing; what the keysets are now is written back */
 	ST_CARD_INSERT,
 	ST_CARD_PUT, /* by id, all but iccid, tz_min and profile; rc NOT_FOUND */
-	/* cntr, cntr_proven, epoch of (card, kvn): none is lowered, but a new epoch sets cntr_proven.  Of another generation whose
-	 * keys are others, too: rc OLD_GENERATION */
+	/* cntr, cntr_proven, epoch of (card, kvn): none is lowered, but a new epoch sets cntr_proven.  Where cntr is behind, an import
+	 * has raised it meanwhile, and cntr_proven is not taken.  Of another generation with other keys: rc OLD_GENERATION */
 	ST_KEYSET_CNTR,
 	ST_ADDR_PUT,	    /* insert or replace (type, digits, card) */
 	ST_CAMPAIGN_INSERT, /* bytes: profile text; DUP_NAME in rc; id is the caller's */

@@ -78,6 +78,11 @@ static void test_raise(void **state)
 	k.cntr = 121;
 	assert_int_equal(one(f, ST_KEYSET_CNTR, &k, NULL, 0), 0);
 	assert_int_equal(fetch(f, card)->keyset[1].cntr, 500);
+	assert_int_equal(fetch(f, card)->keyset[1].cntr_proven, 0); /* it did not know */
+	k.cntr = 501;
+	k.cntr_proven = 501;
+	assert_int_equal(one(f, ST_KEYSET_CNTR, &k, NULL, 0), 0);
+	assert_int_equal(fetch(f, card)->keyset[1].cntr_proven, 501);
 }
 
 /* A higher generation: new keys with their own algorithms and counter, also a lower one. */
