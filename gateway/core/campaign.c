@@ -271,6 +271,12 @@ static void claim_done(struct store_fetch *f, int rc)
 		return;
 	}
 	gw->read_alarm[0] = 0;
+	if (cl->seq < gw->imported_seq) { /* it may bring back what an import has changed: claimed anew */
+		gw->campaign[cl->campaign].claim_pending = false;
+		cl->used = false;
+		gw->fetches--;
+		return;
+	}
 	campaign_claimed(gw, cl);
 }
 

@@ -399,6 +399,10 @@ static void fetch_done(struct store_fetch *f, int rc)
 	if (rc == STORE_E_CLOSED)
 		return;
 	gw->fetches_waiting++;
+	if (!rc && f->n && s->seq < gw->imported_seq && !card_find(gw, s->out.card.id)) {
+		s->again_ms = gw->now_ms; /* it may bring back what an import has changed */
+		return;
+	}
 	s->card = !rc && f->n ? card_load(gw, &s->out) : NULL;
 	if (rc || (f->n && !s->card)) {
 		/* nothing that came in is dropped: read again, a little later */
@@ -543,15 +547,18 @@ static void keyset_follow(struct keyset_row *own, const struct keyset_row *in)
 /* A card in memory follows at once.  To throw it out instead would not do: it may have a flight, or changes that are still to
  * be stored.
  *
- * The store carries out commits and fetches in the order in which they were given to it, so that a read older than the import
- * has come in before this, and a later one brings what the import has left.  Our own batches may be on either side.  One that
- * is before it shows its open command, and no keys are replaced under it.  One behind it may hold a command made under the old
+ * A card that is not in memory is being read perhaps, by a read that is older than the import: what was asked for before now is
+ * asked for again (fetch_done(), claim_done()).
+ *
+ * The store carries out commits in the order in which they were given to it, and our own may be on either side.  One that is
+ * before it shows its open command, and no keys are replaced under it.  One behind it may hold a command made under the old
  * keys, and the counter of these: the counter is not taken for that of the new ones (KEYSET_CNTR goes by generation), the
  * command is not sent any more, and the card is asked under the new keys (flight_wanted(), cmd_timer()). */
 void gw_card_imported(struct gw *gw, const struct store_card_insert *in)
 {
 	struct card *c = card_find(gw, in->card.id);
 
+	gw->imported_seq = gw->fetch_seq;
 	if (!c)
 		return;
 	if (in->card.tz_min != CARD_TZ_KEEP)

@@ -278,6 +278,7 @@ struct gw {
 	struct fetch_slot *fetch;
 	struct claim_slot claim[CLAIMS_MAX];
 	uint64_t fetch_seq;
+	uint64_t imported_seq; /* reads asked for before this may be older than an import */
 	unsigned fetches;
 	unsigned fetches_waiting; /* of them: not at the store */
 	int64_t claim_hold_ms;	  /* after a failed claim: the next one not before */

@@ -155,7 +155,7 @@ static void import_done(struct store_batch *batch, int rc)
 	assert_int_equal(rc, STORE_OK);
 	im->rc = batch->ops[0].rc;
 	im->out = *(struct store_card_insert *)batch->ops[0].row;
-	if (im->rc == STORE_R_UPDATED)
+	if (im->rc == STORE_R_UPDATED && !im->told)
 		gw_card_imported(im->b->gw, &im->out);
 	store_batch_free(batch);
 }

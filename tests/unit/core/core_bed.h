@@ -69,6 +69,7 @@ struct bed_import {
 	struct store_batch *batch;
 	struct store_card_insert out; /* once done */
 	int rc;			      /* 1: not yet */
+	bool told;		      /* the test has told the core itself */
 };
 void bed_import_start(struct bed *b, struct bed_import *im, unsigned card);
 void bed_import(struct bed *b, unsigned card, int rc); /* to its end, which must be rc */

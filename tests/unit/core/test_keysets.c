@@ -266,6 +266,50 @@ static void races(void **state)
 		race((enum moment)(i / 4), i & 1, i & 2);
 }
 
+/* The end of the import is told before that of a read that is older: what it brings is of yesterday, and is asked for again. */
+static void older_reads(void **state)
+{
+	for (unsigned claim = 0; claim < 2; claim++) {
+		const struct gw_event start = {
+			.kind = GW_EV_CAMPAIGN, .campaign = 1, .verb = CAMPAIGN_VERB_START, .request = 1
+		};
+		struct gw_event alert = { .kind = GW_EV_LINK,
+					  .ev = { .kind = LINK_EV_ALERT, .from = { .ton = 1, .npi = 1 } } };
+		struct store_card_insert told = { 0 };
+		struct bed_import im;
+		struct sent s;
+
+		bed_open(&b, 1, 1);
+		bed_campaign_with(&b, 1, 1, "", false, !claim);
+		if (!claim) {
+			bed_expect_script(&b, 0, &s);
+			delivered(&s);
+			bed_campaign_with(&b, 1, 1, "", false, false);
+			bed_restart(&b);
+			assert_int_equal(bed_stats(&b).resident, 0);
+			memcpy(alert.ev.from.digits, b.card[0].msisdn, SIM_IMSI_LEN);
+			assert_int_equal(gw_post(b.gw, &alert), 0);
+		} else {
+			assert_int_equal(gw_post(b.gw, &start), 0);
+		}
+		gw_step(b.gw, b.now_ms); /* the read is on its way */
+		bed_new_keys(&b, 0, 1, 1, 700);
+		bed_import_start(&b, &im, 0);
+		told.card.id = b.id[0];
+		told.card.tz_min = CARD_TZ_KEEP;
+		gw_card_imported(b.gw, &told); /* early: nobody is in memory */
+		im.told = true;
+		bed_turn(&b);
+		if (!claim)
+			bed_verb(&b, 2, CAMPAIGN_VERB_START);
+		bed_expect_script(&b, 0, &s);
+		assert_int_equal(s.p.cntr, 701);
+		delivered(&s);
+		bed_expect_txn(&b, 0, TXN_DONE, "script ran");
+		bed_close(&b);
+	}
+}
+
 /* Near its end a counter is worth a warning with every command; at its end nothing leaves. */
 static void near_the_end(void **state)
 {
@@ -305,9 +349,9 @@ static void near_the_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(raised),	cmocka_unit_test(low_after_others),    cmocka_unit_test(replaced),
-		cmocka_unit_test(one_more),	cmocka_unit_test(not_under_a_command), cmocka_unit_test(races),
-		cmocka_unit_test(near_the_end),
+		cmocka_unit_test(raised),      cmocka_unit_test(low_after_others),    cmocka_unit_test(replaced),
+		cmocka_unit_test(one_more),    cmocka_unit_test(not_under_a_command), cmocka_unit_test(races),
+		cmocka_unit_test(older_reads), cmocka_unit_test(near_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
