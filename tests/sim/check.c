@@ -253,6 +253,8 @@ static void committed_cmd(struct world *w, const struct cmd_row *row)
 	s = seen_cmd(w, c, row->id, true);
 	if (!s)
 		return;
+	if (!s->row.cntr)
+		others_watch(w, index, row);
 	if (s->row.cntr && row->cntr != s->row.cntr)
 		check_fail(w, "one-cntr-one-packet", "card %u: command %llu changes its counter from %llu to %llu",
 			   index, (unsigned long long)row->id, (unsigned long long)s->row.cntr,
@@ -471,6 +473,7 @@ void check_restore(struct world *w)
 		}
 		c->txn_state = was->txn_state;
 		c->txn = was->txn;
+		c->told_cntr = 0; /* the gateway does not know any more, and skips as much as may have been */
 		heard_cut(c, was->n_heard);
 	}
 }

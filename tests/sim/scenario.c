@@ -221,6 +221,9 @@ static void provoke(struct scenario *sc, enum sim_break broken)
 	case BREAK_SAME_EPOCH:
 		sc->restores = 2;
 		break;
+	case BREAK_FORGET_TOLD:
+		sc->others = SIM_OTHERS_MAX;
+		break;
 	case BREAK_OVER_RATE:
 		sc->rate = 5;
 		break;
@@ -278,6 +281,8 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	}
 	if (broken == BREAK_NONE)
 		routes_draw(sc, seed);
+	if (broken == BREAK_NONE)
+		others_draw(sc, seed);
 	provoke(sc, broken);
 	if (sc->wrong_keys + sc->denied > sc->cards)
 		sc->wrong_keys = sc->denied = 1;

@@ -31,6 +31,7 @@
 #define SIM_REFS_MAX	    64
 #define SIM_PLAN_MAX	    64
 #define SIM_CLOCK_STEPS_MAX 4
+#define SIM_OTHERS_MAX	    4
 #define SIM_START_MS	    1700000000000LL
 #define SIM_TURNS_MAX	    20000 /* turns at one instant: more is a core that spins */
 #define SIM_STALL_MS	    30000 /* a disk that has gone away for a while */
@@ -57,6 +58,7 @@ enum sim_break {
 	BREAK_TELL_TWICE,    /* the end of a command is told to the log once more */
 	BREAK_SAME_EPOCH,    /* a backup is put back and nobody notices */
 	BREAK_CHANGE_BATCH,  /* a commit that comes again after a failure is another one */
+	BREAK_FORGET_TOLD,   /* nobody tells the core of an import */
 	BREAK_PLAN_ANEW,     /* between two lives somebody plans anew whatever was under way */
 	_SIM_BREAKS
 };
@@ -105,6 +107,7 @@ struct scenario {
 	int64_t calm_ms, bound_ms;
 	unsigned crashes, link_downs, store_outages, pauses, cancels;
 	unsigned restores; /* the state of some earlier time is put back */
+	unsigned others;   /* counters that another system spends, and the gateway is told */
 	unsigned clock_steps;
 	int clock_step_s[SIM_CLOCK_STEPS_MAX]; /* the wall clock is set forward or back by so much */
 	bool again;			       /* when all is done, the whole fleet changes a second time */
@@ -126,6 +129,7 @@ enum plan_kind {
 	PLAN_CLOCK,
 	PLAN_BACKUP,
 	PLAN_RESTORE,
+	PLAN_OTHERS,
 	PLAN_CALM,
 	PLAN_DEADLINE
 };
@@ -181,6 +185,8 @@ struct watched_card {
 	unsigned packets;		  /* first segments that have left */
 	unsigned n_refs;
 	uint16_t refs[SIM_REFS_MAX]; /* distinct concatenation references that have left */
+	uint64_t told_cntr;	     /* others have spent so far, 0: nobody has; and when that was told */
+	int64_t told_ms;
 	unsigned campaign;
 	bool sick; /* wrong keys or denied: must not end DONE */
 };
@@ -189,6 +195,15 @@ struct watched_card {
 struct watched_backup {
 	struct watched_card *watch;
 	struct seen_cmd **cmd;
+};
+
+/* Another system, and what the gateway is to be told of it. */
+struct others {
+	struct world *w;
+	unsigned card, numbers;	   /* which of its IMSIs is tried */
+	uint64_t spend, cntr;	   /* cntr: up to there, once it has begun */
+	struct store_batch *batch; /* under way */
+	bool told;
 };
 
 struct slink; /* sim_link.c */
@@ -256,6 +271,7 @@ struct world {
 	char *profile_text;
 	struct profile profile;
 
+	struct others others[SIM_OTHERS_MAX];
 	struct plan plan[SIM_PLAN_MAX];
 	unsigned n_plan;
 
@@ -310,6 +326,13 @@ int scn_file(const char *path, bool trace, unsigned *runs); /* 0 passed, 1 faile
 bool scn_up(struct world *w, const struct sim_up *up);	    /* true: the scenario has taken care of this message */
 enum scn_fate { SCN_DELIVER, SCN_LOSE, SCN_REFUSE, SCN_NO_ANSWER };
 enum scn_fate scn_down(struct world *w, const struct link_submit *s, struct fail *fail);
+
+/* others.c */
+void others_draw(struct scenario *sc, uint64_t seed);
+void others_plan(struct world *w);
+void others_speak(struct world *w, unsigned i);
+void others_lost(struct world *w);
+void others_watch(struct world *w, unsigned index, const struct cmd_row *made);
 
 /* routes.c */
 void routes_draw(struct scenario *sc, uint64_t seed);

@@ -40,6 +40,7 @@ static const struct {
 	[BREAK_TELL_TWICE] = { "tell-twice", "told-once" },
 	[BREAK_SAME_EPOCH] = { "same-epoch", "one-cntr-one-packet" },
 	[BREAK_CHANGE_BATCH] = { "change-batch", "same-batch" },
+	[BREAK_FORGET_TOLD] = { "forget-told", "told" },
 	[BREAK_PLAN_ANEW] = { "plan-anew", "second-script" },
 };
 _Static_assert(ARRAY_SIZE(breaks) == _SIM_BREAKS, "every breakage has its row");

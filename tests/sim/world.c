@@ -108,6 +108,7 @@ static void plan_all(struct world *w)
 	}
 	world_plan(w, calm, PLAN_CALM, 0);
 	routes_plan(w);
+	others_plan(w);
 	world_plan(w, SIM_START_MS + w->sc.bound_ms, PLAN_DEADLINE, 0);
 }
 
@@ -147,6 +148,7 @@ static void take_down(struct world *w)
 	if (w->again)
 		store_batch_free(w->again);
 	w->again = NULL;
+	others_lost(w);
 	if (w->store_seen)
 		sstore_front_free(w->store_seen);
 	w->store = w->store_seen = NULL;
@@ -544,6 +546,9 @@ static void run_plan(struct world *w, const struct plan *p)
 		break;
 	case PLAN_RESTORE:
 		world_restore(w);
+		break;
+	case PLAN_OTHERS:
+		others_speak(w, p->arg);
 		break;
 	case PLAN_CALM:
 		go_calm(w);
