@@ -178,7 +178,10 @@ void smpp_submits_due(struct smpp_link *l)
 		uint32_t seq = l->slots[l->slot_first].seq;
 		struct smpp_slot s = slot_take(l, l->slot_first);
 
-		smpp_log(l, SMPP_LOG_INFO, "submit_sm %u had no response in %u ms: unknown", seq, l->cfg.response_ms);
+		if (l->expired_in_row < SMPP_NOISE_SHOWN)
+			smpp_log(l, SMPP_LOG_INFO, "submit_sm %u had no response in %u ms: unknown%s", seq,
+				 l->cfg.response_ms,
+				 l->expired_in_row + 1 == SMPP_NOISE_SHOWN ? "; no more of these lines for now" : "");
 		slot_outcome(l, &s, LINK_EV_UNKNOWN,
 			     (struct fail){ .cls = FAIL_UNKNOWN, .what = "no submit_sm_resp in time" }, NULL);
 		starved(l);

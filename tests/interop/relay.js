@@ -43,6 +43,8 @@ function octets(message) {
 const fields = ['source_addr_ton', 'source_addr_npi', 'source_addr', 'dest_addr_ton', 'dest_addr_npi', 'destination_addr',
 	'esm_class', 'protocol_id', 'data_coding', 'registered_delivery'];
 
+const tlvs = ['user_message_reference', 'sar_msg_ref_num', 'sar_total_segments', 'sar_segment_seqnum'];
+
 function copy(pdu) {
 	const out = {};
 	for (const f of fields)
@@ -50,8 +52,9 @@ function copy(pdu) {
 	out.short_message = octets(pdu.short_message);
 	if (pdu.message_payload !== undefined)
 		out.message_payload = octets(pdu.message_payload);
-	if (pdu.user_message_reference !== undefined)
-		out.user_message_reference = pdu.user_message_reference;
+	for (const t of tlvs)
+		if (pdu[t] !== undefined)
+			out[t] = pdu[t];
 	return out;
 }
 

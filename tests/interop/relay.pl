@@ -61,7 +61,9 @@ rename("$port_file.new", $port_file) or fail("$port_file: $!");
 sub copy {
 	my ($pdu) = @_;
 	my @args = map { ($_ => $pdu->{$_}) } @fields;
-	push @args, message_payload => $pdu->{message_payload} if defined $pdu->{message_payload};
+	for my $tlv (qw(message_payload sar_msg_ref_num sar_total_segments sar_segment_seqnum)) {
+		push @args, $tlv => $pdu->{$tlv} if defined $pdu->{$tlv};
+	}
 	return @args;
 }
 

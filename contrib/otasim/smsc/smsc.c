@@ -360,7 +360,7 @@ static void on_result(void *ctx, uint64_t token, enum sim_submit_result r)
 	struct smsc *s = ctx;
 	struct session *se = submitter(s, token);
 
-	if (se && !mood_late(s, se, token, r))
+	if (se && whole_result(se, (uint32_t)token, &r) && !mood_late(s, se, token, r))
 		answer(s, se, token, r);
 }
 
@@ -465,13 +465,15 @@ static bool rate_ok(struct smsc *s, struct session *se)
 	return true;
 }
 
-static uint32_t submit_check(struct smsc *s, struct session *se, const struct smpp_pdu *pdu, size_t ud_len)
+static uint32_t submit_check(struct smsc *s, struct session *se, const struct smpp_pdu *pdu, struct smpp_octets ud)
 {
+	struct sim_sm scratch;
+
 	if (!(se->bound & BOUND_TX))
 		return ESME_RINVBNDSTS;
 	if (!pdu->sm.dst.digits[0])
 		return ESME_RINVDSTADR;
-	if (ud_len == 0 || ud_len > SIM_UD_MAX)
+	if (!ud.len || !whole_parts(pdu, ud) || (ud.len <= SIM_UD_MAX && !sar_part(&scratch, pdu, ud)))
 		return ESME_RINVMSGLEN;
 	if (pdu->sm.schedule_time[0])
 		return ESME_RINVSCHED;
@@ -515,16 +517,35 @@ static void submit_read(struct sim_sm *sm, const struct session *se, const struc
 		memcpy(sm->ud, ud.p, ud.len);
 }
 
+/* To the air, as one message or as the parts that it is. */
+static void submit_on(struct smsc *s, const struct sim_sm *sm, const struct smpp_pdu *pdu, struct smpp_octets ud)
+{
+	unsigned total = whole_parts(pdu, ud);
+	struct sim_sm part;
+
+	for (unsigned seq = 1; seq <= total; seq++) {
+		part = *sm;
+		if (total > 1)
+			whole_part(&part, pdu, ud, total, seq);
+		sim_air_submit(s->air, &part, s->now_ms);
+	}
+}
+
 static void on_submit(struct smsc *s, struct session *se, const struct smpp_pdu *pdu)
 {
 	struct smpp_octets ud = smpp_message(pdu);
 	bool heard = mood_speaks(s, se); /* else it counts as sent, and that is all */
-	uint32_t status = heard ? submit_check(s, se, pdu, ud.len) : ESME_ROK;
+	uint32_t status = heard ? submit_check(s, se, pdu, ud) : ESME_ROK;
 	enum fate fate = FATE_REFUSED;
 	struct sim_sm sm;
 
 	s->stats.submits++;
 	submit_read(&sm, se, pdu, ud);
+	if (status == ESME_ROK && ud.len <= SIM_UD_MAX)
+		sar_part(&sm, pdu, ud);
+	else if (status == ESME_ROK)
+		whole_part(&sm, pdu, ud, whole_parts(pdu, ud), 1); /* the books know messages as the air does */
+	sm.want_receipt = (pdu->sm.registered_delivery & 3) == 1;
 	seen(s, (struct smsc_seen){ .kind = SMSC_SUBMITTED,
 				    .door = se->door,
 				    .session = se->serial,
@@ -535,7 +556,12 @@ static void on_submit(struct smsc *s, struct session *se, const struct smpp_pdu 
 		fate = mood_fate(s, se, &status);
 	switch (fate) {
 	case FATE_NORMAL:
-		sim_air_submit(s->air, &sm, s->now_ms);
+		if (ud.len > SIM_UD_MAX && !whole_keep(se, pdu->seq, whole_parts(pdu, ud))) {
+			respond(s, se, pdu, ESME_RMSGQFUL);
+			answered(s, se, sm.token, ESME_RMSGQFUL);
+			return;
+		}
+		submit_on(s, &sm, pdu, ud);
 		return;
 	case FATE_REFUSED:
 	case FATE_RUBBISH:
@@ -546,7 +572,7 @@ static void on_submit(struct smsc *s, struct session *se, const struct smpp_pdu 
 	case FATE_TAKEN_CUT:
 		answered(s, se, sm.token, SMSC_NEVER);
 		sm.token |= TOKEN_UNANSWERED;
-		sim_air_submit(s->air, &sm, s->now_ms);
+		submit_on(s, &sm, pdu, ud);
 		break;
 	case FATE_LOST:
 	case FATE_LOST_CUT:

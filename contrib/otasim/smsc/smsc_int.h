@@ -17,6 +17,15 @@ struct sent {
 	int64_t due_ms;
 };
 
+/* A submit that went on in parts, until each has its result. */
+#define SMSC_PARTS_MAX	16
+#define SMSC_WHOLES_MAX 64 /* under way, of one session */
+struct whole {
+	uint32_t seq;
+	unsigned left;		    /* 0: free */
+	enum sim_submit_result bad; /* the first that was not good */
+};
+
 struct session {
 	bool open, over;
 	unsigned door;
@@ -31,6 +40,7 @@ struct session {
 	unsigned in_window;
 	struct sim_up *queue; /* ring */
 	unsigned q_head, q_len;
+	struct whole whole[SMSC_WHOLES_MAX];
 	double tokens;
 	int64_t tokens_ms, heard_ms;
 	unsigned enquiries;
@@ -84,6 +94,17 @@ size_t mood_rubbish(struct smsc *s, const struct session *se, const uint8_t *ans
 /* Keeps the answer for later; false: say it now. */
 bool mood_late(struct smsc *s, const struct session *se, uint64_t token, enum sim_submit_result r);
 bool mood_late_pop(struct smsc *s, struct late *out); /* the next one that is due */
+
+/* whole.c */
+
+/* So many short messages is this user data; 0: it is none, or too long. */
+unsigned whole_parts(const struct smpp_pdu *pdu, struct smpp_octets ud);
+void whole_part(struct sim_sm *sm, const struct smpp_pdu *pdu, struct smpp_octets ud, unsigned total, unsigned seq);
+/* With sar_* parameters: puts what they say into the header.  False: there is no room for it. */
+bool sar_part(struct sim_sm *sm, const struct smpp_pdu *pdu, struct smpp_octets ud);
+bool whole_keep(struct session *se, uint32_t seq, unsigned parts); /* false: too many under way */
+/* A part's result; true: it was the last one, or no part, and *r is what the submit is answered with. */
+bool whole_result(struct session *se, uint32_t seq, enum sim_submit_result *r);
 
 /* smsc.c */
 void session_cut(struct session *se);

@@ -357,6 +357,104 @@ static void test_submit_checks(void **state)
 	assert_int_equal(f.card[0].truth.accepted, 1);
 }
 
+/* A command packet of several short messages, 02 70 00 in front. */
+static struct oct long_ud(uint32_t card)
+{
+	struct cmd_spec k = spec_of(&f.card[card], 1);
+	struct oct one = oct_hex(READ_IMSI), data = { .len = 0 }, pkt;
+
+	for (unsigned i = 0; i < 25; i++) {
+		memcpy(data.b + data.len, one.b, one.len);
+		data.len += one.len;
+	}
+	pkt = packet_build(&f.card[card], &k, &data);
+	return ud_single(&pkt);
+}
+
+/* All of it in message_payload: the SMSC divides; one answer and one receipt for all parts. */
+static void test_whole_packet(void **state)
+{
+	struct oct ud;
+	struct smpp_pdu p;
+	int s, receipts = 0;
+
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	ud = long_ud(0);
+	assert_true(ud.len > 2 * 140);
+	p = submit(0, 2, &ud);
+	p.sm.registered_delivery = 1;
+	p.tlv.have = SMPP_TLV_PAYLOAD;
+	p.tlv.payload = p.sm.sm;
+	p.sm.sm.len = 0;
+	say(s, &p);
+	assert_int_equal(f.seen[SMSC_SUBMITTED], 1);
+	go(2000);
+	hear(s);
+	assert_non_null(heard(SMPP_SUBMIT_SM | SMPP_RESP, 0));
+	assert_null(heard(SMPP_SUBMIT_SM | SMPP_RESP, 1));
+	assert_int_equal(heard(SMPP_SUBMIT_SM | SMPP_RESP, 0)->status, ESME_ROK);
+	for (int i = 0; heard(SMPP_DELIVER_SM, i); i++)
+		receipts += (heard(SMPP_DELIVER_SM, i)->sm.esm_class & SMPP_ESM_RECEIPT) != 0;
+	assert_int_equal(receipts, 1);
+	assert_int_equal(f.seen[SMSC_MET], 3);
+	assert_int_equal(f.card[0].truth.accepted, 1);
+	/* more than a packet may have */
+	p.seq = 3;
+	p.tlv.payload = (struct smpp_octets){ (const uint8_t[2200]){ 2, 0x70, 0 }, 2200 };
+	assert_int_equal(ask(s, &p)->status, ESME_RINVMSGLEN);
+	/* a card out of reach is said once, too */
+	sim_air_cover(f.air, 1, SIM_COVERAGE_ABSENT, f.now_ms);
+	ud = long_ud(1);
+	p = submit(1, 4, &ud);
+	p.tlv.have = SMPP_TLV_PAYLOAD;
+	p.tlv.payload = p.sm.sm;
+	p.sm.sm.len = 0;
+	say(s, &p);
+	go(5000);
+	hear(s);
+	assert_int_equal(heard(SMPP_SUBMIT_SM | SMPP_RESP, 0)->status, ESME_RINVDSTADR);
+	assert_null(heard(SMPP_SUBMIT_SM | SMPP_RESP, 1));
+}
+
+/* Parts that sar_* parameters name; the header with IEI 70 stands in the first. */
+static void test_sar_parts(void **state)
+{
+	const size_t room = 130;
+	struct oct ud, part;
+	struct smpp_pdu p;
+	unsigned total;
+	int s;
+
+	start();
+	s = bound_as(SMPP_BIND_TRANSCEIVER);
+	ud = long_ud(0);
+	total = (unsigned)((ud.len + room - 1) / room);
+	for (unsigned k = 0; k < total; k++) {
+		part.len = ud.len - k * room < room ? ud.len - k * room : room;
+		memcpy(part.b, ud.b + k * room, part.len);
+		p = submit(0, 2 + k, &part);
+		p.sm.esm_class = k ? 0x02 : 0x42;
+		p.tlv.have = SMPP_TLV_SAR_REF | SMPP_TLV_SAR_TOTAL | SMPP_TLV_SAR_SEQ;
+		p.tlv.sar_ref = 0x1234;
+		p.tlv.sar_total = (uint8_t)total;
+		p.tlv.sar_seq = (uint8_t)(k + 1);
+		say(s, &p);
+	}
+	go(2000);
+	assert_int_equal(f.seen[SMSC_MET], total);
+	assert_int_equal(f.card[0].truth.accepted, 1);
+	/* no room for what the SMSC has to put in */
+	part = (struct oct){ .len = 138 };
+	p = submit(0, 9, &part);
+	p.sm.esm_class = 0;
+	p.tlv.have = SMPP_TLV_SAR_REF | SMPP_TLV_SAR_TOTAL | SMPP_TLV_SAR_SEQ;
+	p.tlv.sar_total = 2;
+	p.tlv.sar_seq = 1;
+	hear(s);
+	assert_int_equal(ask(s, &p)->status, ESME_RINVMSGLEN);
+}
+
 static void test_outcomes(void **state)
 {
 	struct oct ud;
@@ -943,6 +1041,8 @@ int main(void)
 		T(test_garbage),
 		T(test_command_and_proof),
 		T(test_submit_checks),
+		T(test_whole_packet),
+		T(test_sar_parts),
 		T(test_outcomes),
 		T(test_lost_on_the_way),
 		T(test_rate),
