@@ -619,6 +619,17 @@ int64_t rules_deadline(const struct rules *r, int64_t started_ms)
 
 /* ------------------------------------------------------------------------------------------------ thresholds */
 
+void rules_complete(struct rules *r)
+{
+	for (unsigned i = 0; i < r->n_abort; i++)
+		if (r->abort[i].what == RULE_CLASS && r->abort[i].arg == FAIL_CONFIG)
+			return;
+	if (r->n_abort < RULES_ABORT_MAX)
+		r->abort[r->n_abort++] = (struct rules_abort){
+			.what = RULE_CLASS, .arg = FAIL_CONFIG, .percent = true, .limit = RULES_CONFIG_LIMIT
+		};
+}
+
 /* Of what a percentage is one. */
 static uint32_t sample(const struct rules_abort *a, const struct rules_tally *t)
 {

@@ -51,6 +51,10 @@ struct rules {
 
 /* Rules divided by ';' or line ends; "" has none.  On failure -1, and err says which rule, what is wrong and what is known. */
 int rules_parse(struct rules *r, const char *text, char err[RULES_ERR_MAX]);
+/* What a careful operator would have said: where nothing is said of CONFIG, a campaign stops when more than RULES_CONFIG_LIMIT of
+ * its cards meet it, since it is never the card's fault.  Stands in the rules from then on, for everybody to see. */
+#define RULES_CONFIG_LIMIT 1000 /* hundredths of a percent */
+void rules_complete(struct rules *r);
 /* The same as one canonical line, which parses to the same rules. */
 void rules_print(const struct rules *r, char out[CAMPAIGN_RULES_MAX]);
 /* Whether they suit a campaign of so many cards; else -1 and err. */

@@ -213,6 +213,7 @@ static int create_rules(const struct api *a, const char *text, struct campaign_r
 		api_fail(to, API_BAD, "bad-rules", "the deadline has passed: take a later one");
 		return -1;
 	}
+	rules_complete(&r);
 	rules_print(&r, row->rules);
 	return 0;
 }

@@ -339,6 +339,32 @@ static void anything_is_answered(void **state)
 	}
 }
 
+/* What is added where nothing was said, and what is left alone. */
+static void what_is_added_where_nothing_was_said(void **state)
+{
+	static const char *const t[][2] = {
+		{ "", "abort class-CONFIG>10%" },
+		{ "canary 5; abort failed>3%; deadline 1d",
+		  "canary 5; abort failed>3%; abort class-CONFIG>10%; deadline 1d" },
+		{ "abort class-CONFIG>=1; abort failed>3%", "abort class-CONFIG>=1; abort failed>3%" },
+		{ "abort class-ABSENT>50%", "abort class-ABSENT>50%; abort class-CONFIG>10%" },
+		{ "abort por-00>1; abort por-01>1; abort por-02>1; abort por-03>1; abort por-04>1; abort por-05>1; "
+		  "abort por-06>1; abort por-07>1",
+		  "abort por-00>1; abort por-01>1; abort por-02>1; abort por-03>1; abort por-04>1; abort por-05>1; "
+		  "abort por-06>1; abort por-07>1" },
+	};
+	char text[CAMPAIGN_RULES_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct rules r = parse(t[i][0]);
+
+		rules_complete(&r);
+		rules_print(&r, text);
+		assert_string_equal(text, t[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +376,7 @@ int main(void)
 		cmocka_unit_test(deadlines),
 		cmocka_unit_test(thresholds),
 		cmocka_unit_test(a_tally_is_kept_as_text),
+		cmocka_unit_test(what_is_added_where_nothing_was_said),
 		cmocka_unit_test(anything_is_answered),
 	};
 

@@ -68,7 +68,7 @@ static void test_words(void **state)
 	has(f->text, "the deadline has passed");
 	assert_int_equal(create(f, "x", "deadline 2026-12-01T22:01Z", false), 200);
 	show(f, "x"); /* its list is still coming in */
-	assert_string_equal(front_s(f, "rules"), "deadline 2026-12-01T22:01:00Z");
+	assert_string_equal(front_s(f, "rules"), "abort class-CONFIG>10%; deadline 2026-12-01T22:01:00Z");
 }
 
 static void test_too_large_canary(void **state)
@@ -123,9 +123,10 @@ static void test_view(void **state)
 	assert_int_equal(front_finish(f, "x", NULL), 200);
 	for (int round = 0; round < 2; round++) {
 		show(f, "x");
-		assert_string_equal(front_s(f, "rules"),
-				    "canary 2,50%; hold 2h; abort failed>3%; window 01:00-05:00 utc; "
-				    "deadline 21d; priority probe");
+		assert_string_equal(
+			front_s(f, "rules"),
+			"canary 2,50%; hold 2h; abort failed>3%; abort class-CONFIG>10%; window 01:00-05:00 utc; "
+			"deadline 21d; priority probe");
 		assert_int_equal(number(canary(f), "group"), 1);
 		assert_int_equal(number(canary(f), "groups"), 2);
 		assert_int_equal(number(canary(f), "cards"), 2);
