@@ -482,6 +482,22 @@ static void finish_drop(struct call *c)
 	store_batch_free(((struct finish_call *)c)->batch);
 }
 
+/* Not blocked, and not behind another link that does the work of all its routes. */
+static bool carries(const struct gw *gw, unsigned link)
+{
+	struct gw_link_view l;
+	struct gw_route_view r;
+
+	gw_link_view(gw, link, &l);
+	for (unsigned i = 0; l.order == LINK_OPEN && i < gw_routes(gw); i++) {
+		gw_route_view(gw, i, &r);
+		for (unsigned k = 0; k < r.route->n_links; k++)
+			if (r.route->via[k].link == link && r.route->via[k].rank == r.rank)
+				return true;
+	}
+	return false;
+}
+
 static void finish_estimate(const struct api *a, const struct session *s, struct estimate *e, struct rules *rules)
 {
 	const struct api_deps *d = &a->deps;
@@ -504,9 +520,10 @@ static void finish_estimate(const struct api *a, const struct session *s, struct
 		struct link_stats st;
 
 		d->links[i]->ops->stats(d->links[i], &st);
-		e->link[i] = (struct estimate_link){
-			.name = d->links[i]->name, .up = st.up, .window = st.window, .limit = st.rate_limit
-		};
+		e->link[i] = (struct estimate_link){ .name = d->links[i]->name,
+						     .up = st.up && carries(d->gw, i),
+						     .window = st.window,
+						     .limit = st.rate_limit };
 		gw_measured_submit(d->gw, i, &e->link[i].submit);
 	}
 	estimate_make(e);

@@ -101,7 +101,7 @@ static void rate(struct estimate *e)
 
 		link_rate(l);
 		if (!l->up) {
-			note(e, "link %s is down and not counted", l->name);
+			note(e, "link %s is down, or carries nothing now, and is not counted", l->name);
 			continue;
 		}
 		up++;
