@@ -11,8 +11,13 @@ static void drain_link(struct gw *gw, struct link *l, int64_t now_ms)
 	struct link_submit s;
 	unsigned room;
 
-	while ((room = l->ops->credit(l, now_ms)) > 0 && gw_submit_next(gw, l->id, room, now_ms, &s, ud)) {
-		int rc = l->ops->submit(l, &s, now_ms);
+	while ((room = l->ops->credit(l, now_ms)) > 0) {
+		int rc;
+
+		gw->link[l->id].growing = l->ops->credit_due(l, now_ms) != INT64_MAX;
+		if (!gw_submit_next(gw, l->id, room, now_ms, &s, ud))
+			return;
+		rc = l->ops->submit(l, &s, now_ms);
 
 		if (rc)
 			gw_submit_refused(gw, l->id, s.token, rc, now_ms);

@@ -209,8 +209,8 @@ static struct flight *pick(struct gw *gw, unsigned link, unsigned room, int64_t 
 		return f;
 	flight_clear_link(gw, link);
 	f = first_for(gw, link, now_ms);
-	/* room for all of it; a window smaller than the packet is the exception */
-	if (!f || (room < f->segs && l->flying))
+	/* window and tokens for all of it; a window smaller than the packet is the exception */
+	if (!f || (room < f->segs && (l->flying || l->growing)))
 		return NULL;
 	l->current = queue_take(gw);
 	link_took(gw, link, now_ms);

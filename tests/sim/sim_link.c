@@ -99,6 +99,18 @@ static void watch_rate(struct slink *s, int64_t now_ms)
 		check_fail(s->w, "rate", "link %u: more than %.0f segments and %.1f per second", s->l.id, burst, rate);
 }
 
+/* A packet begins when there are tokens for all of it, or as many as the window lets out. */
+static void watch_reserve(struct slink *s, unsigned total)
+{
+	const struct scenario *sc = &s->w->sc;
+	unsigned fits = total < sc->window ? total : sc->window;
+
+	if (s->w->broken != BREAK_OVER_RATE && s->w->broken != BREAK_OVER_WINDOW && sc->rate > 0 &&
+	    s->credit.tokens < fits)
+		check_fail(s->w, "order", "link %u: a packet of %u begins with %.2f tokens", s->l.id, total,
+			   s->credit.tokens);
+}
+
 static void watch_order(struct slink *s, const struct link_submit *sub)
 {
 	struct ota_udh udh;
@@ -121,6 +133,8 @@ static void watch_order(struct slink *s, const struct link_submit *sub)
 			   udh.total);
 	if (udh.seq == 1)
 		routes_watch(s->w, s->l.id, &sub->dst);
+	if (udh.seq == 1)
+		watch_reserve(s, udh.total);
 	if (udh.seq == 1)
 		s->dst = sub->dst;
 	else if (s->dst.npi != sub->dst.npi || strcmp(s->dst.digits, sub->dst.digits))
