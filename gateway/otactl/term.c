@@ -32,6 +32,8 @@ static struct {
 	struct grid *shown; /* what stands on the screen; NULL: nobody knows */
 	char out[OUT_MAX];
 	size_t out_len;
+	unsigned char in[64]; /* keys read and not taken yet */
+	size_t in_at, in_len;
 } t = { .pipe = { -1, -1 } };
 
 static const int handled[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH };
@@ -170,6 +172,7 @@ bool term_open(void)
 	/* only who is in the foreground may read the keyboard */
 	t.keys = isatty(STDIN_FILENO) && !tcgetattr(STDIN_FILENO, &t.saved);
 	t.end_signal = 0;
+	t.in_at = t.in_len = 0;
 	t.ended = false;
 	fflush(stdout);
 	signals(true);
@@ -299,26 +302,51 @@ static struct term_event take_signal(void)
 	}
 }
 
+/* The next key of what has been read; sequences (arrows, function keys) are none of ours and are left out. */
+static bool next_key(int *key)
+{
+	while (t.in_at < t.in_len) {
+		unsigned char c = t.in[t.in_at++];
+
+		if (c == 27 && t.in_at < t.in_len && (t.in[t.in_at] == '[' || t.in[t.in_at] == 'O')) {
+			t.in_at++;
+			while (t.in_at < t.in_len && (t.in[t.in_at] < '@' || t.in[t.in_at] > '~'))
+				t.in_at++;
+			t.in_at += t.in_at < t.in_len;
+			continue;
+		}
+		*key = c;
+		return true;
+	}
+	return false;
+}
+
 static struct term_event take_key(void)
 {
-	unsigned char c[32];
-	ssize_t n = read(STDIN_FILENO, c, sizeof(c));
+	struct term_event e = { TERM_KEY, 0 };
+	ssize_t n = read(STDIN_FILENO, t.in, sizeof(t.in));
 
 	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
 		t.ended = true;
 		return (struct term_event){ TERM_END, 0 };
 	}
-	/* a key that is a sequence (arrows, paste) is none of ours */
-	return n == 1 ? (struct term_event){ TERM_KEY, c[0] } : (struct term_event){ TERM_NOTHING, 0 };
+	t.in_at = 0;
+	t.in_len = n > 0 ? (size_t)n : 0;
+	if (!next_key(&e.key))
+		e.kind = TERM_NOTHING;
+	return e;
 }
 
 struct term_event term_wait(int wait_ms)
 {
 	int fd[TERM_FDS];
 	struct pollfd p[TERM_FDS];
+	int k;
 
 	if (t.ended)
 		return (struct term_event){ TERM_END, 0 };
+	if (next_key(&k))
+		return (struct term_event){ TERM_KEY, k };
 	term_fds(fd);
 	for (int i = 0; i < TERM_FDS; i++)
 		p[i] = (struct pollfd){ .fd = fd[i], .events = POLLIN };
