@@ -118,9 +118,13 @@ static void pace(struct pane *p, const struct view *v)
 	const json_t *c = v->campaign;
 	char text[32];
 
+	int64_t from = view_ms(js_text(c, "started")), to = view_ms(js_text(c, "ended"));
+
 	pane_line(p, W_PACE);
-	pane_put(p, 1, GRID_BOLD, "rate");
-	if (json_is_number(json_object_get(c, "done_per_s_long")))
+	pane_put(p, 1, GRID_BOLD, from && to ? "took" : "rate");
+	if (from && to)
+		pane_put(p, LABEL, GRID_PLAIN, "%s", ctl_duration(text, sizeof(text), (double)(to - from) / 1000));
+	else if (json_is_number(json_object_get(c, "done_per_s_long")))
 		pane_put(p, LABEL, GRID_PLAIN, "%.1f cards/s now, %.1f over the last %s", js_real(c, "done_per_s"),
 			 js_real(c, "done_per_s_long"), ctl_duration(text, sizeof(text), js_real(c, "done_long_s")));
 	else
@@ -320,7 +324,7 @@ static void obstacles(struct pane *p, const struct view *v)
 	if (!n)
 		return;
 	pane_line(p, W_OBSTACLE);
-	pane_put(p, 1, GRID_BOLD, "last obstacle    waiting   ended  what is done");
+	pane_put(p, 1, GRID_BOLD, "last obstacle  under way   ended  what is done");
 	for (unsigned i = 0; i < n; i++) {
 		bool config = !strcmp(o[i].class, "CONFIG");
 
