@@ -165,8 +165,11 @@ static void card_line(struct trace *t, const json_t *answer)
 		putchar('\n');
 		return;
 	}
-	printf("card %s  IMSI %s  MSISDN %s\n", js_text(card, "iccid"), js_text(card, "imsi"),
+	printf("card %s  IMSI %s  MSISDN %s", js_text(card, "iccid"), js_text(card, "imsi"),
 	       *js_text(card, "msisdn") ? js_text(card, "msisdn") : "-");
+	if (js_count(card, "id"))
+		printf("  (in the log: card=%" PRIu64 ")", js_count(card, "id"));
+	putchar('\n');
 }
 
 /* How it stands, whenever that has changed: it has no line in the story before its end. */

@@ -135,6 +135,18 @@ static void pace(struct pane *p, const struct view *v)
 		 js_count(c, "sms_parts"), js_count(c, "attempts"), js_count(c, "probes"));
 }
 
+static size_t links_up(const struct view *v)
+{
+	size_t i, up = 0;
+	json_t *l;
+
+	json_array_foreach(json_object_get(v->status, "links"), i, l)
+	{
+		up += js_true(l, "up");
+	}
+	return up;
+}
+
 /* Why no time can be told; NULL: it can. */
 static const char *no_eta(const struct view *v)
 {
@@ -145,6 +157,8 @@ static const char *no_eta(const struct view *v)
 		return !strcmp(state, "PAUSED") ? "none while it is paused" : "";
 	if (*js_text(c, "alarm"))
 		return "none while the store is in alarm";
+	if (json_array_size(json_object_get(v->status, "links")) && !links_up(v))
+		return "none while no link is up";
 	if (json_is_number(json_object_get(c, "eta_s")))
 		return NULL;
 	if (*js_text(c, "window_opens"))
