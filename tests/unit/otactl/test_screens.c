@@ -98,6 +98,10 @@ static const struct {
 				     "'done_per_s_long':0,'done_long_s':60,'eta_s':null,'eta_cards':2560,"
 				     "'window_opens':'2026-12-02T01:00:00.000Z','canary':null,'abort':[]"),
 	  LINKS(LINK_A), EVENTS, NULL, "it is not ready", VIEW_PLAIN },
+	{ "no-link",
+	  CAMPAIGN("RUNNING", COUNTS "'done_per_s':1.2,'done_per_s_long':8.1,'done_long_s':300,'eta_s':316,"
+				     "'eta_cards':2560,'canary':null,'abort':[]"),
+	  LINKS(LINK_B), EVENTS, NULL, "", VIEW_PLAIN },
 	{ "first", NULL, NULL, NULL, NULL, "", VIEW_PLAIN },
 	{ "help", CAMPAIGN("DONE", COUNTS "'eta_s':null"), LINKS(LINK_A), EVENTS, NULL, "", VIEW_HELP },
 	{ "links", NULL, LINKS(LINK_A "," LINK_B), EVENTS, NULL, "", VIEW_PLAIN },
