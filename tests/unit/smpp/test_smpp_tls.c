@@ -268,7 +268,7 @@ static void test_plain_smsc(void **state)
 	b->cfg.tls.on = true;
 	path_of(b->cfg.tls.ca_file, "ca.pem");
 	b->smsc.deaf = true;
-	b->cfg.bind_ms = 50;
+	b->cfg.bind_ms = 300;
 	never_up(b, "the TLS handshake was not finished in time", false);
 }
 
