@@ -13,6 +13,8 @@
  * are other keys.  The same keys under a higher generation keep their counter: a card that has met a value refuses it
  * whatever we call its keys.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store.h"
@@ -101,4 +103,25 @@ int16_t store_keysets_merge(const struct keyset_row *own, unsigned n_own, struct
 		updated |= in->change[i] != KEYSET_KEPT;
 	}
 	return updated ? STORE_R_UPDATED : STORE_R_SAME;
+}
+
+bool store_keysets_story(struct story_row *out, const struct store_card_insert *in, unsigned i)
+{
+	static const char *const what[] = {
+		[KEYSET_RAISED] = "its counter has been spent by others",
+		[KEYSET_REPLACED] = "new keys",
+		[KEYSET_NEW] = "one more key version",
+	};
+	const struct keyset_row *k = &in->keyset[i];
+
+	memset(out, 0, sizeof(*out));
+	if (in->change[i] == KEYSET_KEPT)
+		return false;
+	out->card = in->card.id;
+	out->at_ms = in->card.created_ms;
+	out->kind = STORY_NOTE;
+	snprintf(out->text, sizeof(out->text),
+		 "import: key version %u, generation %" PRIu32 ": %s; last counter %" PRIu64, k->kvn, k->generation,
+		 what[in->change[i]], k->cntr);
+	return true;
 }

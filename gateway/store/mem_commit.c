@@ -148,6 +148,34 @@ static void card_addr(struct store_mem_disk *d, const struct card_row *card, enu
 	addr_put(d, &a);
 }
 
+static void story_add(struct store_mem_disk *d, struct story_row *row, const uint8_t *bytes, uint32_t len)
+{
+	struct m_story rec = { .next = NONE };
+	struct m_card *card = card_at(d, row->card);
+	uint32_t *first, *last, i;
+
+	row->detail_len = len < STORY_DETAIL_MAX ? (uint16_t)len : STORY_DETAIL_MAX;
+	row->id = d->story.n + 1;
+	rec.row = *row;
+	rec.off = bytes_push(d, bytes, row->detail_len);
+	i = vec_push(d, &d->story, &rec);
+	if (card) {
+		card = vec_edit(d, &d->card, (uint32_t)(row->card - 1));
+		first = &card->story_first;
+		last = &card->story_last;
+	} else {
+		raw_edit(d, &d->stray_first, sizeof(d->stray_first));
+		raw_edit(d, &d->stray_last, sizeof(d->stray_last));
+		first = &d->stray_first;
+		last = &d->stray_last;
+	}
+	if (*last == NONE)
+		*first = i;
+	else
+		((struct m_story *)vec_edit(d, &d->story, *last))->next = i;
+	*last = i;
+}
+
 /* Sorted by key version, as the other backend reads them. */
 static void keyset_add(struct m_card *m, const struct keyset_row *k)
 {
@@ -183,6 +211,7 @@ static int16_t card_again(struct store_mem_disk *d, uint32_t i, struct store_car
 {
 	struct m_card *m = vec_at(&d->card, i);
 	struct keyset_row now[CARD_KEYSETS_MAX];
+	struct story_row told;
 	int16_t rc;
 
 	in->card.id = m->row.id;
@@ -204,6 +233,9 @@ static int16_t card_again(struct store_mem_disk *d, uint32_t i, struct store_car
 		else if (in->change[k] != KEYSET_KEPT)
 			*keyset_at(m, now[k].kvn) = now[k];
 	}
+	for (unsigned k = 0; k < in->n_keysets; k++)
+		if (store_keysets_story(&told, in, k))
+			story_add(d, &told, NULL, 0);
 	if (*in->card.profile && strcmp(in->card.profile, m->row.profile)) {
 		memcpy(m->row.profile, in->card.profile, sizeof(m->row.profile));
 		rc = STORE_R_UPDATED;
@@ -617,36 +649,6 @@ static int op_parts_drop(struct store_mem_disk *d, struct store_op *op)
 
 /* ---- the rest ---- */
 
-static int op_story_add(struct store_mem_disk *d, struct store_op *op)
-{
-	struct story_row *row = op->row;
-	struct m_story rec = { .next = NONE };
-	struct m_card *card = card_at(d, row->card);
-	uint32_t *first, *last, i;
-
-	row->detail_len = op->bytes_len < STORY_DETAIL_MAX ? (uint16_t)op->bytes_len : STORY_DETAIL_MAX;
-	row->id = d->story.n + 1;
-	rec.row = *row;
-	rec.off = bytes_push(d, op->bytes, row->detail_len);
-	i = vec_push(d, &d->story, &rec);
-	if (card) {
-		card = vec_edit(d, &d->card, (uint32_t)(row->card - 1));
-		first = &card->story_first;
-		last = &card->story_last;
-	} else {
-		raw_edit(d, &d->stray_first, sizeof(d->stray_first));
-		raw_edit(d, &d->stray_last, sizeof(d->stray_last));
-		first = &d->stray_first;
-		last = &d->stray_last;
-	}
-	if (*last == NONE)
-		*first = i;
-	else
-		((struct m_story *)vec_edit(d, &d->story, *last))->next = i;
-	*last = i;
-	return 0;
-}
-
 static int op_outbox_put(struct store_mem_disk *d, struct store_op *op)
 {
 	struct outbox_row *row = op->row;
@@ -714,7 +716,8 @@ static int op_run(struct store_mem_disk *d, struct store_op *op)
 	case ST_PARTS_DROP:
 		return op_parts_drop(d, op);
 	case ST_STORY_ADD:
-		return op_story_add(d, op);
+		story_add(d, op->row, op->bytes, op->bytes_len);
+		return 0;
 	case ST_OUTBOX_PUT:
 		return op_outbox_put(d, op);
 	case ST_META_PUT:

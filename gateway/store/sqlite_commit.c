@@ -106,6 +106,20 @@ static int card_known(struct conn *c, struct card_row *card, int16_t *rc)
 	return got;
 }
 
+static int story_add(struct conn *c, struct story_row *row, const uint8_t *bytes, uint32_t len)
+{
+	sqlite3_stmt *st = c->st[S_STORY_ADD];
+	int err;
+
+	row->detail_len = len < STORY_DETAIL_MAX ? (uint16_t)len : STORY_DETAIL_MAX;
+	row_bind(&t_story, st, row);
+	sqlite3_bind_null(st, 1);
+	bind_blob(st, 7, bytes, row->detail_len);
+	err = st_run(c, st);
+	row->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
+	return err;
+}
+
 /* Are commands open under the keys that are to be replaced?  Their answers could not be opened any more. */
 static int keysets_in_use(struct conn *c, struct store_card_insert *in, const struct keyset_row *own, int16_t *rc)
 {
@@ -135,6 +149,7 @@ static int card_keysets(struct conn *c, struct store_card_insert *in, int16_t *r
 {
 	struct keyset_row own[CARD_KEYSETS_MAX], now[CARD_KEYSETS_MAX];
 	sqlite3_stmt *st = c->st[S_KEYSETS];
+	struct story_row told;
 	int n, err;
 
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)in->card.id);
@@ -153,6 +168,8 @@ static int card_keysets(struct conn *c, struct store_card_insert *in, int16_t *r
 		if (in->change[i] != KEYSET_KEPT)
 			err = put_row(c, in->change[i] == KEYSET_NEW ? S_KEYSET_INSERT : S_KEYSET_PUT, &t_keyset,
 				      &in->keyset[i]);
+		if (!err && store_keysets_story(&told, in, i))
+			err = story_add(c, &told, NULL, 0);
 	}
 	return err;
 }
@@ -485,21 +502,6 @@ static int op_parts_drop(struct conn *c, struct store_op *op)
 	return st_run(c, st);
 }
 
-static int op_story_add(struct conn *c, struct store_op *op)
-{
-	struct story_row *row = op->row;
-	sqlite3_stmt *st = c->st[S_STORY_ADD];
-	int err;
-
-	row->detail_len = op->bytes_len < STORY_DETAIL_MAX ? (uint16_t)op->bytes_len : STORY_DETAIL_MAX;
-	row_bind(&t_story, st, row);
-	sqlite3_bind_null(st, 1);
-	bind_blob(st, 7, op->bytes, row->detail_len);
-	err = st_run(c, st);
-	row->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
-	return err;
-}
-
 static int op_outbox_put(struct conn *c, struct store_op *op, bool *id_given)
 {
 	struct outbox_row *row = op->row;
@@ -561,7 +563,7 @@ static int op_run(struct conn *c, struct store_op *op, bool *id_given)
 	case ST_PARTS_DROP:
 		return op_parts_drop(c, op);
 	case ST_STORY_ADD:
-		return op_story_add(c, op);
+		return story_add(c, op->row, op->bytes, op->bytes_len);
 	case ST_OUTBOX_PUT:
 		return op_outbox_put(c, op, id_given);
 	case ST_META_PUT:

@@ -192,6 +192,8 @@ bool store_keysets_same(const struct keyset_row *a, const struct keyset_row *b);
  * in->change[i]), or why not. */
 int16_t store_keysets_merge(const struct keyset_row *own, unsigned n_own, struct store_card_insert *in,
 			    struct keyset_row now[CARD_KEYSETS_MAX]);
+/* For the backends: the line of the card's story about its i-th keyset, as it is now.  False: nothing has changed. */
+bool store_keysets_story(struct story_row *out, const struct store_card_insert *in, unsigned i);
 /* For the backends: may this plan be for a card with these numbers?  0, NO_MSISDN, IMSI_LEN; writes imsi_len back. */
 int16_t store_plan_numbers(struct store_txn_plan *p, const char *imsi, const char *msisdn);
 

@@ -86,6 +86,7 @@ void others_speak(struct world *w, unsigned i)
 	memcpy(in.card.imsi, imsi[o->numbers % ARRAY_SIZE(imsi)], SIM_IMSI_LEN);
 	memcpy(in.card.msisdn, card->msisdn, SIM_IMSI_LEN);
 	in.card.tz_min = CARD_TZ_KEEP;
+	in.card.created_ms = w->gw_ms;
 	in.keyset[0].cntr = o->cntr;
 	store_batch_add(o->batch, ST_CARD_INSERT, &in, NULL, 0);
 	o->batch->done = done;

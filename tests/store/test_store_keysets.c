@@ -12,6 +12,19 @@ static struct store_card_insert again(struct fix *f, unsigned keysets)
 	return in;
 }
 
+/* The last line of the card's story, and how many there are. */
+static unsigned story(struct fix *f, uint64_t card, const char *text)
+{
+	static struct store_story rows[16];
+	unsigned n = query(f, Q_CARD_STORY, card, NULL, rows, 16);
+
+	assert_true(n > 0);
+	assert_string_equal(rows[n - 1].row.text, text);
+	assert_int_equal(rows[n - 1].row.kind, STORY_NOTE);
+	assert_int_equal(rows[n - 1].row.at_ms, T0);
+	return n;
+}
+
 static void keys_other(struct keyset_row *k)
 {
 	k->sealed[0] ^= 0x80;
@@ -74,6 +87,11 @@ static void test_raise(void **state)
 	kept[1].cntr_proven = 0;
 	holds(f, card, kept, 2);
 	assert_memory_equal(&in.keyset[1], &kept[1], sizeof(k));
+	assert_int_equal(
+		story(f, card,
+		      "import: key version 2, generation 7: its counter has been spent by others; last counter "
+		      "500"),
+		1);
 	/* the core's own counter, taken before: it goes up from there as always */
 	k.cntr = 121;
 	assert_int_equal(one(f, ST_KEYSET_CNTR, &k, NULL, 0), 0);
@@ -115,6 +133,8 @@ static void test_replace(void **state)
 	assert_int_equal(fetch(f, card)->keyset[0].sealed_len, 100);
 	assert_memory_equal(fetch(f, card)->keyset[0].sealed, kept[0].sealed, 100);
 	assert_memory_equal(&fetch(f, card)->keyset[1], &kept[1], sizeof(kept[1]));
+
+	assert_int_equal(story(f, card, "import: key version 1, generation 9: new keys; last counter 3"), 1);
 
 	/* what somebody still says of the counter that has gone does not touch the new one */
 	assert_int_equal(one(f, ST_KEYSET_CNTR, &stale, NULL, 0), STORE_R_OLD_GENERATION);
@@ -206,7 +226,10 @@ static void test_more_versions(void **state)
 	kept[2] = in.keyset[1];
 	kept[3] = in.keyset[0];
 	holds(f, card, kept, 4);
+	assert_int_equal(story(f, card, "import: key version 3, generation 7: one more key version; last counter 100"),
+			 2);
 	assert_int_equal(import(f, &in), STORE_R_SAME);
+	story(f, card, "import: key version 3, generation 7: one more key version; last counter 100");
 	in = again(f, 2);
 	in.keyset[0].cntr = 700;
 	in.keyset[1].kvn = 9;

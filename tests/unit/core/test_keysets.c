@@ -55,6 +55,10 @@ static void raised(void **state)
 	b.keyset[0][0].cntr = 5000;
 	bed_import(&b, 0, STORE_R_UPDATED);
 	assert_int_equal(stored(1)->cntr, 5000);
+	assert_int_equal(bed_story(&b, 0, STORY_NOTE,
+				   "import: key version 1, generation 0: its counter has been spent by "
+				   "others; last counter 5000"),
+			 1);
 	bed_expect_txn(&b, 0, TXN_ACTIVE, "");
 	por(&s, OTA_POR_NO_MEMORY); /* what is out may still be answered */
 	bed_pass(&b, 3600000);
