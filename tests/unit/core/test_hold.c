@@ -83,7 +83,7 @@ static void order(uint64_t campaign, enum gw_campaign_verb verb)
 
 static void holds(enum gw_campaign_verb verb, enum campaign_state state)
 {
-	uint64_t id = bed_campaign_with(&b, CARDS, 1, "", false, true), token;
+	uint64_t id = bed_campaign_with(&b, CARDS, 1, "", false, true), token = 0;
 	struct gw_event ev = { .kind = GW_EV_LINK, .ev = { .kind = LINK_EV_ACCEPTED } };
 	unsigned prepared;
 
