@@ -238,7 +238,7 @@ bool gw_submit_next(struct gw *gw, unsigned link, unsigned room, int64_t now_ms,
 	struct cmd_row *cmd;
 	int n;
 
-	if (!room || gw->commit_backoff_ms || !gw->link_state[link].up ||
+	if (!room || gw->fatal[0] || gw->commit_backoff_ms || !gw->link_state[link].up ||
 	    gw->outstanding >= gw->cfg.limits.outcomes_max)
 		return false;
 	gw->now_ms = now_ms;
