@@ -23,6 +23,7 @@ struct card_air {
 	uint32_t gaps, losses;
 	int64_t last_down_ms, last_up_ms;
 	uint32_t stored_head, stored_tail;
+	char new_msisdn[SIM_IMSI_LEN]; /* from the first change of the IMSI on, "" the same */
 	struct phone phone;
 };
 
@@ -222,10 +223,29 @@ int64_t sim_air_subscriber(const struct sim_air *a, const struct sim_addr *addr)
 	return book_find(addr->npi == NPI_IMSI ? &a->imsis : &a->msisdns, addr->digits);
 }
 
+/* What the network calls the card now. */
+static const char *msisdn_of(const struct sim_air *a, uint32_t card)
+{
+	const struct sim_card *c = &a->cards[card];
+	const char *new = a->card[card].new_msisdn;
+
+	return *new &&strcmp(c->imsi_presented, c->imsi_first) ? new : c->msisdn;
+}
+
+bool sim_air_renumber(struct sim_air *a, uint32_t card, const char *msisdn)
+{
+	char *new = a->card[card].new_msisdn;
+
+	if (strlen(msisdn) >= sizeof(a->card[card].new_msisdn) || !book_add(&a->msisdns, msisdn, card))
+		return false;
+	strcpy(new, msisdn);
+	return true;
+}
+
 /* Does this address reach the card as it stands in the network now? */
 static bool answers_to(const struct sim_air *a, uint32_t card, const struct sim_addr *addr)
 {
-	return addr->npi != NPI_IMSI || !strcmp(addr->digits, a->cards[card].imsi_presented);
+	return !strcmp(addr->digits, addr->npi == NPI_IMSI ? a->cards[card].imsi_presented : msisdn_of(a, card));
 }
 
 int64_t sim_air_find(const struct sim_air *a, const struct sim_addr *addr)
@@ -244,7 +264,7 @@ static struct sim_addr card_addr(const struct sim_air *a, uint32_t card)
 		addr.npi = NPI_IMSI;
 		memcpy(addr.digits, c->imsi_presented, sizeof(c->imsi_presented));
 	} else {
-		memcpy(addr.digits, c->msisdn, sizeof(c->msisdn));
+		memcpy(addr.digits, msisdn_of(a, card), strlen(msisdn_of(a, card)));
 	}
 	return addr;
 }

@@ -195,7 +195,10 @@ void sim_air_slow(struct sim_air *a, uint32_t card, int64_t extra_ms);
 /* From here on, for who registers; as sim_net_lay() says. */
 bool sim_air_net(struct sim_air *a, const struct sim_net *net);
 
-/* Who is that?  A card's MSISDN always names it; an IMSI only while the phone presents it.  -1: nobody. */
+/* The operator of the card's next IMSI calls it so, and no longer by its first MSISDN.  False: no memory, or too long. */
+bool sim_air_renumber(struct sim_air *a, uint32_t card, const char *msisdn);
+
+/* Who is that?  A card's present MSISDN names it; an IMSI only while the phone presents it.  -1: nobody. */
 int64_t sim_air_find(const struct sim_air *a, const struct sim_addr *addr);
 int64_t sim_air_subscriber(const struct sim_air *a, const struct sim_addr *addr); /* by a former IMSI, too */
 bool sim_air_present(const struct sim_air *a, uint32_t card);
