@@ -194,8 +194,12 @@ static uint64_t canary_room(const struct campaign *c, int64_t now_ms, int64_t *d
 /* A claimed card: its transaction becomes active and gets its command, or ends here. */
 static struct card *claim_one(struct gw *gw, struct campaign *camp, const struct card_bundle *b)
 {
+	/* what a restored store calls planned may have been sent, and done, since it was saved */
+	static const char or_not[] = "; the store was put back: it may have run";
 	struct card *c = card_load(gw, b);
+	const struct keyset_row *k;
 	struct txn_row *t;
+	bool forgot;
 
 	ota_assert(c); /* room was kept when the claim was asked for */
 	if (c->b.has_txn && c->b.txn.id == b->txn.id && c->b.txn.state != TXN_PLANNED)
@@ -206,12 +210,14 @@ static struct card *claim_one(struct gw *gw, struct campaign *camp, const struct
 	c->b.has_txn = true;
 	t = &c->b.txn;
 	t->evidence = t->por_status = 255;
+	k = card_keyset(c, camp->profile.kvn);
+	forgot = k && !counter_owned(k, gw->cfg.epoch);
 	if (camp->row.state == CAMPAIGN_CANCELLED) {
-		txn_state_set(gw, c, TXN_CANCELLED, "campaign cancelled before its turn");
+		txn_state_set(gw, c, TXN_CANCELLED, "campaign cancelled before its turn%s", forgot ? or_not : "");
 		return NULL;
 	}
 	if (camp->row.deadline_ms && gw->now_ms >= camp->row.deadline_ms) {
-		txn_state_set(gw, c, TXN_EXPIRED, "deadline passed, never sent");
+		txn_state_set(gw, c, TXN_EXPIRED, "deadline passed, %s", forgot ? or_not + 2 : "never sent");
 		return NULL;
 	}
 	txn_state_set(gw, c, TXN_ACTIVE, NULL);
@@ -492,6 +498,8 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev)
 		return;
 	}
 	index = (unsigned)(c - gw->campaign);
+	if (ev->verb != CAMPAIGN_VERB_START && c->stops)
+		c->stops--;
 	switch (ev->verb) {
 	case CAMPAIGN_VERB_START:
 		if (c->row.state != CAMPAIGN_READY && c->row.state != CAMPAIGN_PAUSED) {

@@ -330,6 +330,26 @@ void flight_link_down(struct gw *gw, unsigned link)
 	f->aborted = true;
 }
 
+/* A pause or a cancel holds as soon as somebody asks for it: while a commit takes long it may wait in the inbox, and what is
+ * prepared stays here meanwhile. */
+void flight_stop(struct gw *gw, uint64_t campaign)
+{
+	struct campaign *camp = campaign_by_id(gw, campaign);
+
+	if (!camp)
+		return;
+	camp->stops++;
+	for (unsigned i = 0; i < gw->cfg.n_links; i++) {
+		struct flight *f = gw->link[i].current;
+
+		if (!f || f->camp_id != campaign)
+			continue;
+		if (f->fail.cls == FAIL_NONE)
+			f->fail = (struct fail){ FAIL_LINK, 0, "stopped half way through the packet" };
+		f->aborted = true;
+	}
+}
+
 static bool worse(enum fail_class a, enum fail_class b)
 {
 	/* a refusal that names the subscriber or our configuration says more than congestion */

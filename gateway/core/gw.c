@@ -177,6 +177,8 @@ int gw_post(struct gw *gw, const struct gw_event *ev)
 	}
 	if (ev->kind == GW_EV_LINK && ev->ev.kind == LINK_EV_DOWN)
 		flight_link_down(gw, ev->link);
+	if (ev->kind == GW_EV_CAMPAIGN && ev->verb != CAMPAIGN_VERB_START)
+		flight_stop(gw, ev->campaign);
 	if (n)
 		gw->ev_free = n->next;
 	else /* memory is taken with use: one that was given back, else one that was never used */

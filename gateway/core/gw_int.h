@@ -169,6 +169,7 @@ struct campaign {
 	uint64_t sms_parts, attempts, probes;
 	uint64_t open[_CMD_STATES]; /* open commands by state */
 	bool dirty, claim_pending, claimed_all;
+	unsigned stops; /* a pause or a cancel waits in the inbox so many times: it holds already */
 	struct rules rules;
 	struct rules_tally tally;
 	char hit[RULES_ABORT_MAX][HIT_TEXT_MAX]; /* per threshold: what it has counted last */
@@ -473,6 +474,7 @@ void flight_on_outcome(struct gw *gw, const struct link_event *ev);
 bool flight_wanted(struct gw *gw, const struct flight *f, int64_t now_ms);
 void flight_withdraw(struct gw *gw, struct flight *f);
 void flight_link_down(struct gw *gw, unsigned link);
+void flight_stop(struct gw *gw, uint64_t campaign);
 void flight_sweep(struct gw *gw);
 void flight_clear_link(struct gw *gw, unsigned link);
 void flight_abandon(struct gw *gw, uint64_t cmd); /* its command has ended: hand nothing more out */

@@ -97,7 +97,7 @@ static bool lane_ready(struct gw *gw, struct campaign *camp, unsigned route, int
 {
 	struct flight *f;
 
-	while ((f = camp->lane[route].head) && f->batch_no <= gw->committed) {
+	while (!camp->stops && (f = camp->lane[route].head) && f->batch_no <= gw->committed) {
 		if (flight_wanted(gw, f, now_ms))
 			return true;
 		if (queue_crowded(gw)) {

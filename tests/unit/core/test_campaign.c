@@ -288,7 +288,77 @@ static void nothing_leaves_of_a_packet_that_is_half_out(void **state)
 	bed_expect_nothing(b);
 }
 
+/* While a commit takes long a pause may wait in the inbox: it holds already, also in the middle of a packet. */
+static void a_pause_holds_when_it_is_asked_for(void **state)
+{
+	struct bed *b = *state;
+
+	for (int half = 0; half < 2; half++) {
+		struct gw_event ev = { .kind = GW_EV_CAMPAIGN, .verb = CAMPAIGN_VERB_PAUSE };
+		struct link_submit sub;
+		uint8_t ud[LINK_UD_MAX];
+		struct sent s;
+
+		if (half) {
+			bed_close(b);
+			bed_open(b, 6, 1);
+		}
+		b->long_script = true;
+		ev.campaign = campaign(b, "", true);
+		bed_turn(b);
+		if (half)
+			assert_true(gw_submit_next(b->gw, 0, OTA_SEGMENTS_MAX, b->now_ms, &sub, ud));
+		assert_int_equal(gw_post(b->gw, &ev), 0);
+		for (unsigned link = 0; link < BED_LINKS; link++)
+			assert_false(gw_submit_next(b->gw, link, OTA_SEGMENTS_MAX, b->now_ms, &sub, ud));
+		bed_expect_nothing(b);
+		is(b, ev.campaign, CAMPAIGN_PAUSED, "");
+		if (half) {
+			struct gw_event out = { .kind = GW_EV_LINK,
+						.ev = { .kind = LINK_EV_ACCEPTED, .token = sub.token } };
+
+			assert_int_equal(gw_post(b->gw, &out), 0);
+		}
+		bed_pass(b, DAY);
+		bed_expect_nothing(b);
+		bed_verb(b, ev.campaign, CAMPAIGN_VERB_START);
+		for (unsigned i = 0; i < 6; i++) {
+			bed_expect_script(b, 0, &s);
+			assert_int_equal(s.n, 2);
+		}
+		bed_expect_nothing(b);
+	}
+}
+
 /* ------------------------------------------------------------------------------------------------ time */
+
+/* What a restored store calls planned may have been sent since it was saved. */
+static void a_restored_store_does_not_say_never(void **state)
+{
+	struct bed *b = *state;
+
+	for (int cancelled = 0; cancelled < 2; cancelled++) {
+		struct sent s;
+		uint64_t id;
+
+		if (cancelled) {
+			bed_close(b);
+			bed_open(b, 6, 1);
+		}
+		id = campaign(b, "canary 1; deadline 6h", true);
+		leaves(b, &s, 0);
+		b->cfg.epoch = BED_START_MS / 1000;
+		bed_restart(b);
+		if (cancelled)
+			bed_verb(b, id, CAMPAIGN_VERB_CANCEL);
+		bed_pass(b, 6 * HOUR);
+		if (cancelled)
+			bed_expect_txn(b, 3, TXN_CANCELLED,
+				       "campaign cancelled before its turn; the store was put back");
+		else
+			bed_expect_txn(b, 3, TXN_EXPIRED, "deadline passed, the store was put back: it may have run");
+	}
+}
 
 static void nothing_leaves_after_the_deadline(void **state)
 {
@@ -440,6 +510,8 @@ int main(void)
 		T(obstacles_count_while_they_last),
 		T(the_canary_protects_the_rest),
 		T(nothing_leaves_of_a_packet_that_is_half_out),
+		T(a_pause_holds_when_it_is_asked_for),
+		T(a_restored_store_does_not_say_never),
 		T(nothing_leaves_after_the_deadline),
 		T(a_window_is_kept),
 		T(a_window_in_device_time),
