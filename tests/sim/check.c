@@ -240,7 +240,7 @@ static bool mode_11_read(const struct world *w, const struct cmd_row *before, co
 	return OTA_SPI1_COUNTER(w->sc.spi[0]) == 3 && before->txn < row->txn && row->kind == CMD_READBACK;
 }
 
-static void committed_cmd(struct world *w, const struct cmd_row *row)
+static void committed_cmd(struct world *w, const struct cmd_row *row, uint64_t batch_no)
 {
 	unsigned index;
 	struct watched_card *c = by_row(w, row->card, &index);
@@ -260,6 +260,8 @@ static void committed_cmd(struct world *w, const struct cmd_row *row)
 			   index, (unsigned long long)row->id, (unsigned long long)s->row.cntr,
 			   (unsigned long long)row->cntr);
 	s->row = *row;
+	s->life = w->lives;
+	s->batch_no = batch_no;
 	for (unsigned i = 0; i < c->n_cmds; i++)
 		if (&c->cmd[i] != s && (!c->cmd[i].lost || c->cmd[i].left) && c->cmd[i].row.kvn == row->kvn &&
 		    c->cmd[i].row.cntr == row->cntr && !mode_11_read(w, &c->cmd[i].row, row) &&
@@ -354,7 +356,7 @@ void check_again(struct world *w)
 		memcpy(c->imsi_before, c->new_imsi, sizeof(c->imsi_before));
 		c->new_imsi[4]++;
 		c->campaign = last;
-		c->txn_state = TXN_PLANNED;
+		c->txn_state = c->given_state = TXN_PLANNED;
 		c->submits_before = c->submits;
 	}
 	w->n_campaigns++;
@@ -384,7 +386,7 @@ static bool contains(const uint8_t *hay, size_t n, const uint8_t *needle, size_t
 	return false;
 }
 
-/* An answer to a read-back is durable.  Does it prove, under the card's keys, that the old IMSI was still there? */
+/* An answer is durable.  Does it prove, under the card's keys, that the script ran, or that the old IMSI was still there? */
 static void read_answer(struct world *w, struct watched_card *c, unsigned index, const struct story_row *story,
 			const uint8_t *pkt, size_t len)
 {
@@ -395,12 +397,17 @@ static void read_answer(struct world *w, struct watched_card *c, unsigned index,
 	struct ota_cmd_params p;
 	struct ota_rsp rsp;
 
-	if (!s || s->row.kind != CMD_READBACK || s->shows_old || len > sizeof(scratch))
+	if (!s || s->shows_old || s->told_ran || len > sizeof(scratch))
 		return;
 	params_of(c, &s->row, &p);
 	memcpy(scratch, pkt, len);
 	(void)ota_rsp_open(&rsp, scratch, len, &p, &crypt); /* the verdict says it all */
-	if (rsp.verdict == OTA_ACCEPT && !rsp.status && usim_imsi_encode(ef, old) > 0)
+	if (rsp.verdict != OTA_ACCEPT || rsp.status)
+		return;
+	if (s->row.kind == CMD_SCRIPT)
+		/* what was proven before a restore counts no more: the card is asked */
+		s->told_ran = s->row.epoch >= w->epoch;
+	else if (usim_imsi_encode(ef, old) > 0)
 		s->shows_old = contains(rsp.data, rsp.data_len, ef, sizeof(ef));
 }
 
@@ -454,6 +461,8 @@ void check_backup(struct world *w)
 	}
 	if (!b->watch || !b->cmd)
 		check_fail(w, "harness", "out of memory");
+	for (unsigned k = 0; k < w->n_campaigns; k++)
+		b->stopped[k] = w->rules[k].durable_stopped;
 }
 
 void check_restore(struct world *w)
@@ -466,16 +475,20 @@ void check_restore(struct world *w)
 			struct seen_cmd *s = &c->cmd[k];
 
 			s->lost = k >= was->n_cmds || w->backup_seen.cmd[i][k].lost;
+			s->told_ran = false; /* nobody knows it any more */
 			if (s->lost)
 				continue;
 			s->row = w->backup_seen.cmd[i][k].row;
 			s->shows_old = w->backup_seen.cmd[i][k].shows_old; /* the gateway does not know it any more */
+			s->told_ran = w->backup_seen.cmd[i][k].told_ran;
 		}
 		c->txn_state = was->txn_state;
 		c->txn = was->txn;
 		c->told_cntr = 0; /* the gateway does not know any more, and skips as much as may have been */
 		heard_cut(c, was->n_heard);
 	}
+	for (unsigned k = 0; k < w->n_campaigns; k++)
+		w->rules[k].durable_stopped = w->backup_seen.stopped[k];
 }
 
 void check_committed(struct world *w, const struct store_batch *b)
@@ -494,11 +507,13 @@ void check_committed(struct world *w, const struct store_batch *b)
 		if (op->kind == ST_CAMPAIGN_INSERT && !w->setup) {
 			check_again(w);
 		} else if (op->kind == ST_CMD_PUT) {
-			committed_cmd(w, op->row);
+			committed_cmd(w, op->row, b->batch_no);
 		} else if (op->kind == ST_WIRE_PUT) {
 			committed_wire(w, op);
 		} else if (op->kind == ST_TXN_PUT) {
 			committed_txn(w, op->row);
+		} else if (op->kind == ST_CAMPAIGN_PUT) {
+			rules_durable(w, op->row);
 		} else if (op->kind == ST_PART_PUT) {
 			const struct part_row *p = op->row;
 			struct watched_card *c = by_row(w, p->card, &index);
@@ -529,6 +544,11 @@ static struct watched_card *by_number(struct world *w, const struct ota_addr *a,
 {
 	for (unsigned i = 0; i < w->sc.cards; i++) {
 		const char *own = a->npi == 6 ? w->card[i].imsi_first : w->card[i].msisdn;
+
+		if (a->npi != 6 && *w->watch[i].new_msisdn && !strcmp(a->digits, w->watch[i].new_msisdn)) {
+			*index = i;
+			return &w->watch[i];
+		}
 
 		*index = i;
 		if (!strcmp(a->digits, own) || (a->npi == 6 && (!strcmp(a->digits, w->watch[i].new_imsi) ||
@@ -573,6 +593,11 @@ static void check_second_script(struct world *w, const struct watched_card *c, u
 		if (p == s || !p->left || p->row.kind != CMD_SCRIPT || p->row.txn != s->row.txn)
 			continue;
 		counters++;
+		if (p->told_ran)
+			check_fail(w, "second-script",
+				   "card %u: the script leaves under counter %llu, and the card had said of %llu that "
+				   "it ran",
+				   index, (unsigned long long)s->row.cntr, (unsigned long long)p->row.cntr);
 		if (!before || p->row.cntr > before->row.cntr)
 			before = p;
 	}
@@ -635,6 +660,7 @@ void check_submit(struct world *w, const struct link_submit *sub)
 			   (unsigned long long)s->row.cntr, (unsigned long long)c->sent_cntr);
 		return;
 	}
+	rules_submit(w, index, s, udh.seq <= 1);
 	c->sent_cntr = s->row.cntr;
 	if (!s->left && s->row.kind == CMD_SCRIPT)
 		check_second_script(w, c, index, s);
@@ -659,6 +685,10 @@ void check_answered(struct world *w, uint32_t card, const uint8_t *ud, size_t le
 		return;
 	if (!udh.concat && udh.pi != 0x71)
 		return;
+	/* what a restored store calls planned has no new number yet, and what comes from there is nobody's: when its turn comes the
+	 * card is asked */
+	if (w->epochs && c->txn_state == TXN_PLANNED)
+		return;
 	h = hash_octets(ud + udh.len, len - udh.len);
 	whole = hash_octets(ud, len);
 	for (unsigned i = 0; i < c->n_heard; i++)
@@ -682,14 +712,26 @@ unsigned check_runs(const struct world *w, unsigned card)
 	return runs;
 }
 
+static unsigned scripts_left(const struct watched_card *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->n_cmds; i++)
+		n += c->cmd[i].left && c->cmd[i].row.kind == CMD_SCRIPT;
+	return n;
+}
+
 void check_cards(struct world *w)
 {
 	for (unsigned i = 0; i < w->sc.cards; i++) {
 		const struct sim_card *c = &w->card[i];
-		unsigned runs = check_runs(w, i);
+		unsigned runs = check_runs(w, i), may = w->gone_again ? 2 : 1;
 
-		/* one that breaks the script off may be given it again: nothing tells a silent card's failure from a loss */
-		if (runs > (w->gone_again ? 2u : 1u) && !c->profile.deny_update_fid)
+		/* One that breaks the script off and whose word about it is lost is given it again: it shows the old IMSI, as one that
+		 * never had it does.  Each of these scripts has left by the rules of second-script. */
+		if (c->profile.deny_update_fid)
+			may = scripts_left(&w->watch[i]);
+		if (runs > may)
 			check_fail(w, "at-most-once", "card %u: the script has run %u times", i, runs);
 		if (c->truth.executions_max > 1)
 			check_fail(w, "at-most-once", "card %u: one packet has run %u times", i,
@@ -787,16 +829,30 @@ static void check_report(struct world *w, unsigned campaign)
 	free(rows);
 }
 
+static void all_finish(struct world *w, unsigned i)
+{
+	const struct watched_card *c = &w->watch[i];
+
+	if (c->txn_state == TXN_PLANNED || c->txn_state == TXN_ACTIVE)
+		check_fail(w, "all-finish", "card %u is still %s %lld s after the last fault", i,
+			   txn_state_name(c->txn_state), (long long)(w->now_ms - SIM_START_MS - w->sc.calm_ms) / 1000);
+}
+
+void check_due(struct world *w)
+{
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		if (!w->sc.rules[w->watch[i].campaign].windowed)
+			all_finish(w, i);
+}
+
 static void check_outcome(struct world *w, unsigned i)
 {
 	const struct watched_card *c = &w->watch[i];
 	/* in counter mode 11 a gap is not possible: who does not know how far the card has come needs a person */
 	bool lost_count = w->epochs && OTA_SPI1_COUNTER(w->sc.spi[0]) == 3 && c->txn_state == TXN_QUARANTINED;
 
-	if (c->txn_state == TXN_PLANNED || c->txn_state == TXN_ACTIVE)
-		check_fail(w, "all-finish", "card %u is still %s %lld s after the last fault", i,
-			   txn_state_name(c->txn_state), (long long)(w->now_ms - SIM_START_MS - w->sc.calm_ms) / 1000);
-	else if (c->sick && c->txn_state == TXN_DONE)
+	all_finish(w, i);
+	if (c->sick && c->txn_state == TXN_DONE)
 		check_fail(w, "done-means-ran", "card %u cannot have obeyed and is DONE", i);
 	else if (w->sc.patient && !c->sick && c->txn_state != TXN_DONE && !lost_count)
 		check_fail(w, "all-finish", "card %u is %s, and nothing was wrong with it", i,

@@ -64,6 +64,10 @@ int world_make_card(struct world *w, unsigned i)
 	}
 	snprintf(v->new_imsi, sizeof(v->new_imsi), "99981%06u%04u", (unsigned)(w->seed % 1000000), i % 10000);
 	v->campaign = i % w->sc.campaigns;
+	if (w->sc.new_msisdn)
+		snprintf(v->new_msisdn, sizeof(v->new_msisdn), "8839%09u", i + 1);
+	if (w->sc.zone_max_min)
+		v->tz_min = (int)((w->seed + 7 * i) % (2u * (unsigned)w->sc.zone_max_min + 1)) - w->sc.zone_max_min;
 	return seal(w, i);
 }
 
@@ -90,6 +94,7 @@ static int intake_cards(struct world *w, struct store *s, struct store_batch *b)
 		memcpy(in.card.imsi, w->card[i].imsi_first, SIM_IMSI_LEN);
 		memcpy(in.card.msisdn, w->card[i].msisdn, SIM_IMSI_LEN);
 		in.card.created_ms = w->gw_ms;
+		in.card.tz_min = w->watch[i].tz_min;
 		store_batch_add(b, ST_CARD_INSERT, &in, NULL, 0);
 	}
 	rc = commit(w, s, b);
@@ -103,6 +108,7 @@ static void add_campaign(struct world *w, struct store_batch *b, unsigned i, uin
 {
 	struct campaign_row *c = &w->campaign[i];
 
+	w->rules[i].durable_stopped = w->rules[i].stopped = true;
 	*c = (struct campaign_row){
 		.id = i + 1,
 		.state = CAMPAIGN_READY,
@@ -111,6 +117,7 @@ static void add_campaign(struct world *w, struct store_batch *b, unsigned i, uin
 		.targets = targets,
 	};
 	snprintf(c->name, sizeof(c->name), "swap%u", i + 1);
+	scenario_rules_text(&w->sc, i, w->broken, c->rules);
 	store_batch_add(b, ST_CAMPAIGN_INSERT, c, w->profile_text, strlen(w->profile_text));
 }
 
@@ -122,6 +129,7 @@ static void add_target(struct world *w, struct store_batch *b, unsigned card, un
 	};
 
 	memcpy(p.txn.new_imsi, new_imsi, sizeof(p.txn.new_imsi));
+	memcpy(p.txn.new_msisdn, w->watch[card].new_msisdn, sizeof(p.txn.new_msisdn));
 	memcpy(p.iccid, w->card[card].iccid, SIM_ICCID_LEN);
 	store_batch_add(b, ST_TXN_PLAN, &p, NULL, 0);
 }

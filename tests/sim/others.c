@@ -84,7 +84,9 @@ void others_speak(struct world *w, unsigned i)
 		o->cntr = card->ks[0].cntr + o->spend;
 	memcpy(in.card.iccid, card->iccid, SIM_ICCID_LEN);
 	memcpy(in.card.imsi, imsi[o->numbers % ARRAY_SIZE(imsi)], SIM_IMSI_LEN);
-	memcpy(in.card.msisdn, card->msisdn, SIM_IMSI_LEN);
+	/* of the numbers that it may have by now */
+	snprintf(in.card.msisdn, sizeof(in.card.msisdn), "%s",
+		 *c->new_msisdn && o->numbers / ARRAY_SIZE(imsi) % 2 ? c->new_msisdn : card->msisdn);
 	in.card.tz_min = CARD_TZ_KEEP;
 	in.card.created_ms = w->gw_ms;
 	in.keyset[0].cntr = o->cntr;

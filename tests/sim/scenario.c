@@ -1,6 +1,7 @@
 /* scenario.c - what a seed means: the fleet, the weather, the limits, and how long the bad time lasts.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -188,6 +189,137 @@ static void draw_gateway(struct scenario *sc, struct sim_rng *r)
 	gateway_limits(sc);
 }
 
+/* ------------------------------------------------------------------------------------------------ rules of campaigns */
+
+#define DAY_MIN	      1440
+#define DAY_MS	      (24 * 3600 * 1000LL)
+#define WINDOW_DAYS   5	 /* a window of a few minutes opens once a day */
+#define RULES_PERCENT 40 /* of the seeds */
+#define RULES_DICE    0x458b4000458b4ULL
+#define ABORTS_DRAWN  2
+
+static unsigned targets_of(const struct scenario *sc, unsigned campaign)
+{
+	return (sc->cards + sc->campaigns - 1 - campaign) / sc->campaigns;
+}
+
+static void draw_canary(struct drawn_rules *d, unsigned targets, struct sim_rng *r)
+{
+	unsigned end = 0;
+
+	if (targets < 3)
+		return;
+	d->n_canary = (unsigned)pick(r, 1, SIM_CANARY_MAX);
+	for (unsigned g = 0; g < d->n_canary; g++)
+		d->group_end[g] = end += (unsigned)pick(r, 1, targets / 3);
+	if (chance(r, 60))
+		d->hold_ms = 1000 * pick(r, 2, 90);
+}
+
+/* Opens or closes while there is something to send. */
+static void draw_window(struct scenario *sc, struct drawn_rules *d, struct sim_rng *r)
+{
+	int64_t open = SIM_START_MS / 60000 + pick(r, -2, 2), len = pick(r, 2, 6);
+
+	d->windowed = true;
+	d->device = chance(r, 40);
+	if (d->device)
+		sc->zone_max_min = 2;
+	else if (chance(r, 50))
+		d->zone_min = (int)(15 * pick(r, -48, 56));
+	d->open_min = (unsigned)((open + d->zone_min) % DAY_MIN);
+	d->close_min = (unsigned)((open + d->zone_min + len) % DAY_MIN);
+}
+
+static void draw_rules(struct scenario *sc, struct sim_rng *r)
+{
+	static const uint8_t ends[] = { TXN_FAILED, TXN_EXPIRED, TXN_QUARANTINED };
+
+	sc->campaigns = (unsigned)pick(r, 1, SIM_CAMPAIGNS_MAX - 1);
+	/* who is DONE need not have been seen under its new number yet, and is planned again under that alone */
+	sc->new_msisdn = !sc->by_imsi && !sc->again && chance(r, 40);
+	sc->pauses = (unsigned)pick(r, 0, 3);
+	sc->cancels = !sc->patient && chance(r, 40) ? 1 : 0;
+	sc->cancelled = (unsigned)pick(r, 0, sc->campaigns - 1);
+	for (unsigned i = 0; i < sc->campaigns; i++) {
+		struct drawn_rules *d = &sc->rules[i];
+
+		if (chance(r, 50))
+			draw_canary(d, targets_of(sc, i), r);
+		if (chance(r, 40))
+			for (d->n_abort = 0; d->n_abort < ABORTS_DRAWN; d->n_abort++) {
+				d->abort[d->n_abort].state = ends[pick(r, 0, ARRAY_SIZE(ends) - 1)];
+				d->abort[d->n_abort].n = (unsigned)pick(r, 1, 3);
+			}
+		if (chance(r, 30))
+			draw_window(sc, d, r);
+		if (!sc->patient && chance(r, 40))
+			d->deadline_ms = 1000 * pick(r, 20, 300);
+		d->priority = chance(r, 50) ? PRIORITY_CAMPAIGN : (uint8_t)pick(r, 0, _PRIORITIES - 1);
+	}
+}
+
+/* What rules add to the time until everything has ended. */
+static int64_t rules_take_ms(const struct scenario *sc, int64_t one_round_ms, bool windows)
+{
+	int64_t take = 0;
+
+	for (unsigned i = 0; i < sc->campaigns; i++) {
+		const struct drawn_rules *d = &sc->rules[i];
+		int64_t t = (d->n_canary + d->n_abort) * one_round_ms + d->hold_ms * d->n_canary;
+
+		t += d->windowed && windows ? WINDOW_DAYS * DAY_MS : 0;
+		take = t > take ? t : take;
+	}
+	return take;
+}
+
+__attribute__((format(printf, 2, 3))) static void rule(char text[CAMPAIGN_RULES_MAX], const char *fmt, ...)
+{
+	size_t at = strlen(text);
+	va_list ap;
+
+	at += (size_t)snprintf(text + at, CAMPAIGN_RULES_MAX - at, "%s", at ? "; " : "");
+	va_start(ap, fmt);
+	vsnprintf(text + at, CAMPAIGN_RULES_MAX - at, fmt, ap);
+	va_end(ap);
+}
+
+void scenario_rules_text(const struct scenario *sc, unsigned campaign, enum sim_break broken,
+			 char text[CAMPAIGN_RULES_MAX])
+{
+	const struct drawn_rules *d = &sc->rules[campaign];
+	unsigned priority = d->priority;
+
+	text[0] = '\0';
+	if (d->n_canary && broken != BREAK_NO_CANARY) {
+		for (unsigned g = 0; g < d->n_canary; g++)
+			snprintf(text + strlen(text), CAMPAIGN_RULES_MAX - strlen(text), "%s%u", g ? "," : "canary ",
+				 d->group_end[g] - (g ? d->group_end[g - 1] : 0));
+		if (d->hold_ms)
+			rule(text, "hold %llds", (long long)d->hold_ms / 1000);
+	}
+	for (unsigned i = 0; i < d->n_abort && broken != BREAK_NO_ABORT; i++)
+		rule(text, "abort %s>=%u",
+		     d->abort[i].state == TXN_FAILED  ? "failed" :
+		     d->abort[i].state == TXN_EXPIRED ? "expired" :
+							"quarantined",
+		     d->abort[i].n);
+	if (d->windowed && broken != BREAK_NO_WINDOW) {
+		char zone[RULES_ZONE_MAX];
+
+		rules_zone_print(d->zone_min, zone);
+		rule(text, "window %02u:%02u-%02u:%02u %s", d->open_min / 60, d->open_min % 60, d->close_min / 60,
+		     d->close_min % 60, d->device ? "device" : zone);
+	}
+	if (d->deadline_ms && broken != BREAK_NO_DEADLINE)
+		rule(text, "deadline %llds", (long long)d->deadline_ms / 1000);
+	if (broken == BREAK_UNEQUAL)
+		priority = campaign ? PRIORITY_PROBE : PRIORITY_ROLLBACK;
+	if (priority != PRIORITY_CAMPAIGN)
+		rule(text, "priority %s", rules_priority_name((uint8_t)priority));
+}
+
 /* Each breakage needs weather in which it shows. */
 static void provoke(struct scenario *sc, enum sim_break broken)
 {
@@ -231,12 +363,36 @@ static void provoke(struct scenario *sc, enum sim_break broken)
 		sc->window = 3;
 		sc->rate = 0;
 		break;
+	case BREAK_DEAF:
+		sc->pauses = 3;
+		break;
+	case BREAK_NO_WINDOW:
+		sc->rules[0].windowed = true;
+		sc->rules[0].open_min = (unsigned)(SIM_START_MS / 60000 + 1) % DAY_MIN;
+		sc->rules[0].close_min = sc->rules[0].open_min + 60;
+		break;
+	case BREAK_NO_CANARY:
+		sc->rules[0].n_canary = sc->rules[0].group_end[0] = 1;
+		break;
+	case BREAK_NO_ABORT:
+		sc->rules[0].n_abort = 1;
+		sc->rules[0].abort[0].state = TXN_FAILED;
+		sc->rules[0].abort[0].n = 1;
+		break;
+	case BREAK_NO_DEADLINE:
+		sc->rules[0].deadline_ms = 20000;
+		break;
+	case BREAK_UNEQUAL:
+		sc->campaigns = 2;
+		sc->rate = 5;
+		break;
 	default:
 		break;
 	}
 	if (broken != BREAK_NONE) {
 		sc->by_imsi = sc->gw.address_by_imsi = false;
-		sc->wrong_keys = sc->denied = 0;
+		sc->wrong_keys = 0;
+		sc->denied = broken == BREAK_NO_ABORT ? 2 : 0;
 		sc->again = false;
 	}
 }
@@ -246,7 +402,11 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	struct sim_rng rng = { seed ^ 0x5ca1ab1e0ddba11ULL }, *r = &rng;
 	struct sim_rng more = { seed ^ 0x0b57ac1e5ULL };
 	struct sim_rng split = { seed ^ 0x2ba27500000000ULL };
+	/* with these dice no seed that was kept before there were rules has any: each shows what it did */
+	struct sim_rng rules = { seed ^ RULES_DICE };
 	struct sim_rng later = { seed ^ 0x1e1e1e1e1e1e1e1eULL }; /* so that older seeds stay what they were */
+
+	int64_t rules_ms;
 
 	memset(sc, 0, sizeof(*sc));
 	sc->cards = (unsigned)pick(r, 5, SIM_CARDS_MAX);
@@ -279,6 +439,10 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 		sc->gw.retry.attempts_max = (uint16_t)pick(&later, 10, 60);
 		sc->gw.retry.deadline_ms = (uint64_t)pick(&later, 30000, 600000);
 	}
+	if (broken == BREAK_NONE && chance(&rules, RULES_PERCENT))
+		draw_rules(sc, &rules);
+	if (sc->patient) /* the days between two openings count as well */
+		sc->gw.retry.deadline_ms += rules_take_ms(sc, 0, true);
 	if (broken == BREAK_NONE)
 		routes_draw(sc, seed);
 	if (broken == BREAK_NONE)
@@ -291,6 +455,9 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 		       20LL * (sc->gw.retry.max_ms + sc->gw.retry.por_timeout_ms + sc->gw.retry.hint_ms +
 			       sc->response_ms + sc->air.validity_ms) +
 		       60000 + (sc->stall_ppm ? 2 * SIM_STALL_MS : 0);
+	rules_ms = rules_take_ms(sc, sc->bound_ms - sc->calm_ms, true);
+	sc->windows_ms = rules_ms - rules_take_ms(sc, sc->bound_ms - sc->calm_ms, false);
+	sc->bound_ms += rules_ms;
 	if (sc->again || sc->restores)
 		sc->bound_ms += sc->bound_ms - sc->calm_ms;
 	if (!sc->patient)

@@ -14,6 +14,7 @@
 #include "air/air.h"
 #include "card/card.h"
 #include "core/gw.h"
+#include "core/rules.h"
 #include "env_real.h"
 #include "ota/keystore.h"
 #include "ota/link.h"
@@ -23,7 +24,9 @@
 
 #define SIM_LINKS_MAX	    3
 #define SIM_ROUTES_MAX	    3
-#define SIM_CAMPAIGNS_MAX   3 /* two at first, and one more over all cards when these are through */
+#define SIM_CAMPAIGNS_MAX   5 /* four at first, and one more over all cards when these are through */
+#define SIM_CANARY_MAX	    2
+#define SIM_ABORTS_MAX	    3
 #define SIM_CARDS_MAX	    40
 #define SIM_PLAIN_CARDS	    5 /* in runs that go through every call of the store */
 #define SIM_WINDOW_MAX	    32
@@ -60,6 +63,12 @@ enum sim_break {
 	BREAK_CHANGE_BATCH,  /* a commit that comes again after a failure is another one */
 	BREAK_FORGET_TOLD,   /* nobody tells the core of an import */
 	BREAK_PLAN_ANEW,     /* between two lives somebody plans anew whatever was under way */
+	BREAK_DEAF,	     /* nobody tells the core that a campaign is to stop */
+	BREAK_NO_WINDOW,     /* a rule of the campaigns is lost before the core reads it: each of these its own */
+	BREAK_NO_CANARY,
+	BREAK_NO_ABORT,
+	BREAK_NO_DEADLINE,
+	BREAK_UNEQUAL, /* one campaign goes before the others, and nobody had said so */
 	_SIM_BREAKS
 };
 
@@ -67,6 +76,22 @@ enum sim_break {
 struct sim_route {
 	unsigned card, n_links;
 	uint8_t link[SIM_LINKS_MAX], rank[SIM_LINKS_MAX];
+};
+
+/* How carefully one campaign goes, as drawn. */
+struct drawn_rules {
+	unsigned n_canary, group_end[SIM_CANARY_MAX]; /* cards up to the end of each group */
+	int64_t hold_ms;
+	unsigned n_abort;
+	struct {
+		uint8_t state; /* enum txn_state */
+		unsigned n;
+	} abort[SIM_ABORTS_MAX];
+	bool windowed, device;
+	unsigned open_min, close_min; /* of the day */
+	int zone_min;
+	int64_t deadline_ms; /* from the start, 0 none */
+	uint8_t priority;
 };
 
 /* Chance in ppm, times in ms. */
@@ -104,13 +129,17 @@ struct scenario {
 	/* gateway */
 	struct gw_cfg gw;
 	/* what happens when, before calm_ms */
-	int64_t calm_ms, bound_ms;
+	int64_t calm_ms, bound_ms, windows_ms; /* windows_ms: of the bound, for campaigns that have a window */
 	unsigned crashes, link_downs, store_outages, pauses, cancels;
 	unsigned restores; /* the state of some earlier time is put back */
 	unsigned others;   /* counters that another system spends, and the gateway is told */
 	unsigned clock_steps;
 	int clock_step_s[SIM_CLOCK_STEPS_MAX]; /* the wall clock is set forward or back by so much */
 	bool again;			       /* when all is done, the whole fleet changes a second time */
+	struct drawn_rules rules[SIM_CAMPAIGNS_MAX];
+	unsigned cancelled; /* by a cancel */
+	bool new_msisdn;    /* with the IMSI the MSISDN changes */
+	int zone_max_min;   /* cards stand in zones up to so far from UTC */
 };
 
 enum plan_kind {
@@ -125,12 +154,14 @@ enum plan_kind {
 	PLAN_ORDER,
 	PLAN_AGAIN,
 	PLAN_START,
+	PLAN_START_ONE,
 	PLAN_START_AGAIN,
 	PLAN_CLOCK,
 	PLAN_BACKUP,
 	PLAN_RESTORE,
 	PLAN_OTHERS,
 	PLAN_CALM,
+	PLAN_DUE,
 	PLAN_DEADLINE
 };
 struct plan {
@@ -158,9 +189,13 @@ struct seen_cmd {
 	uint64_t packet_hash; /* 0: no packet committed yet */
 	uint16_t packet_len;
 	uint8_t *packet;
-	bool left;	/* some of it has been handed to a link */
-	bool lost;	/* a backup without it was put back: of its row only what left counts */
-	bool shows_old; /* a read-back whose authenticated answer, with the old IMSI, is durable */
+	bool left;	      /* some of it has been handed to a link */
+	bool lost;	      /* a backup without it was put back: of its row only what left counts */
+	unsigned life;	      /* of the gateway that wrote the row, */
+	uint64_t batch_no;    /* in this batch */
+	uint8_t left_attempt; /* the last one that was handed to a link */
+	bool told_ran;	      /* a script whose authenticated answer, that it ran or broke off, is durable */
+	bool shows_old;	      /* a read-back whose authenticated answer, with the old IMSI, is durable */
 };
 struct heard {
 	uint64_t hash;
@@ -188,13 +223,30 @@ struct watched_card {
 	uint64_t told_cntr;	     /* others have spent so far, 0: nobody has; and when that was told */
 	int64_t told_ms;
 	unsigned campaign;
-	bool sick; /* wrong keys or denied: must not end DONE */
+	bool sick;	     /* wrong keys or denied: must not end DONE */
+	uint8_t given_state; /* as the core has last given it to the store */
+	int64_t tz_min;
+	char new_msisdn[MSISDN_DIGITS_MAX + 1]; /* promised by its first campaign, or "" */
+};
+
+/* What the checkers know of a campaign. */
+struct watched_campaign {
+	bool stopped;	      /* as the core has last given it to the store, unless a start was asked for since */
+	bool durable_stopped; /* in the store */
+	int64_t asked_ms;     /* somebody has told the core to stop it, 0 not */
+	int64_t deadline_ms;
+	int64_t whole_ms[SIM_CANARY_MAX]; /* not earlier all cards up to this group's end were started; 0 not yet */
+	bool held[SIM_CANARY_MAX];	  /* since then the hold has passed, whatever the clock was set to later */
+	bool counting;
+	unsigned hits[SIM_ABORTS_MAX]; /* since the start was confirmed */
+	unsigned passed;	       /* packets of others that left while it had one ready */
 };
 
 /* What the checkers knew to be durable when a backup was made. */
 struct watched_backup {
 	struct watched_card *watch;
 	struct seen_cmd **cmd;
+	bool stopped[SIM_CAMPAIGNS_MAX];
 };
 
 /* Another system, and what the gateway is to be told of it. */
@@ -264,7 +316,10 @@ struct world {
 	bool after_crash_lossy; /* a crash has happened: counts of submits may be behind */
 
 	struct campaign_row campaign[SIM_CAMPAIGNS_MAX];
-	unsigned n_campaigns;				       /* durable */
+	unsigned n_campaigns; /* durable */
+	struct watched_campaign rules[SIM_CAMPAIGNS_MAX];
+	uint64_t given_batch; /* the core's last batch, and when it gave it to the store */
+	int64_t given_ms;
 	uint64_t ended_counts[SIM_CAMPAIGNS_MAX][_TXN_STATES]; /* of campaigns whose cards have gone on to the next */
 	bool gone_again;
 	struct store_batch *again; /* the intake of the last campaign, under way */
@@ -319,6 +374,8 @@ void world_intake_again(struct world *w); /* the whole fleet changes once more, 
 void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken);
 void scenario_written(struct scenario *sc);
 void scenario_plain_store(struct scenario *sc);
+void scenario_rules_text(const struct scenario *sc, unsigned campaign, enum sim_break broken,
+			 char text[CAMPAIGN_RULES_MAX]);
 int scenario_profile(const struct scenario *sc, char *text, size_t cap);
 
 /* scn_run.c: scenarios that are written, not drawn */
@@ -382,6 +439,15 @@ void check_end_told(struct world *w, const char *line);
 void check_octets(struct world *w, const char *where, const uint8_t *p, size_t len);
 void check_cards(struct world *w);
 void check_ready(struct world *w);
+void check_due(struct world *w); /* who waits for no window has ended */
 void check_end(struct world *w);
+
+/* check_rules.c */
+void rules_given(struct world *w, const struct store_batch *b); /* the core gives a batch to the store */
+void rules_durable(struct world *w, const struct campaign_row *row);
+void rules_boot(struct world *w);
+void rules_asked(struct world *w, unsigned campaign, enum gw_campaign_verb verb);
+void rules_told(struct world *w, unsigned campaign, enum gw_campaign_verb verb, int rc);
+void rules_submit(struct world *w, unsigned index, struct seen_cmd *s, bool first);
 
 #endif

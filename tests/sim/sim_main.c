@@ -42,6 +42,12 @@ static const struct {
 	[BREAK_CHANGE_BATCH] = { "change-batch", "same-batch" },
 	[BREAK_FORGET_TOLD] = { "forget-told", "told" },
 	[BREAK_PLAN_ANEW] = { "plan-anew", "second-script" },
+	[BREAK_DEAF] = { "deaf", "stopped" },
+	[BREAK_NO_WINDOW] = { "no-window", "window" },
+	[BREAK_NO_CANARY] = { "no-canary", "canary" },
+	[BREAK_NO_ABORT] = { "no-abort", "threshold" },
+	[BREAK_NO_DEADLINE] = { "no-deadline", "deadline" },
+	[BREAK_UNEQUAL] = { "unequal", "starved" },
 };
 _Static_assert(ARRAY_SIZE(breaks) == _SIM_BREAKS, "every breakage has its row");
 

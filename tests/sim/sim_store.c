@@ -276,6 +276,7 @@ static void front_commit(struct store *s, struct store_batch *b)
 		commit_later(f, b);
 		return;
 	}
+	rules_given(w, b);
 	spoil(w, b);
 	if (w->broken == BREAK_CHANGE_BATCH && b->batch_no == w->again_no)
 		b->ops[b->n - 1].kind = _ST_OPS; /* one line less */

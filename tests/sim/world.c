@@ -14,6 +14,8 @@
 #define REST_MS	       5000 /* after the last card has ended: whatever is still in the air may come */
 #define LINK_START_MS  500
 #define START_AGAIN_MS 20000
+#define VERBS_FROM     1000 /* below are the orders to links */
+#define VERBS	       8    /* a request's number says the campaign and the verb */
 
 /* ------------------------------------------------------------------------------------------------ telling */
 
@@ -96,7 +98,7 @@ static void plan_all(struct world *w)
 		world_plan(w, at + within(w, 100, 20000), PLAN_START, 0);
 	}
 	for (unsigned i = 0; i < w->sc.cancels; i++)
-		world_plan(w, within(w, SIM_START_MS, calm), PLAN_CANCEL, 0);
+		world_plan(w, within(w, SIM_START_MS, calm), PLAN_CANCEL, w->sc.cancelled);
 	for (unsigned i = 0; i < w->sc.clock_steps; i++)
 		world_plan(w, sim_rng_range(&w->clock_dice, (struct sim_range){ SIM_START_MS, calm }), PLAN_CLOCK,
 			   (unsigned)w->sc.clock_step_s[i]);
@@ -110,6 +112,8 @@ static void plan_all(struct world *w)
 	routes_plan(w);
 	others_plan(w);
 	world_plan(w, SIM_START_MS + w->sc.bound_ms, PLAN_DEADLINE, 0);
+	if (w->sc.windows_ms)
+		world_plan(w, SIM_START_MS + w->sc.bound_ms - w->sc.windows_ms, PLAN_DUE, 0);
 }
 
 /* ------------------------------------------------------------------------------------------------ crash */
@@ -319,6 +323,7 @@ bool world_boot(struct world *w)
 		return false;
 	w->store = store_mem_open(w->disk, &w->hooks);
 	w->store_seen = w->store ? sstore_front(w, w->store) : NULL;
+	rules_boot(w);
 	deps.store = w->store_seen;
 	deps.ks = w->ks;
 	w->gw = w->store_seen ? gw_new(&w->sc.gw, &deps) : NULL;
@@ -337,27 +342,35 @@ bool world_boot(struct world *w)
 
 void world_verb(struct world *w, unsigned campaign, enum gw_campaign_verb verb)
 {
-	struct gw_event ev = {
-		.kind = GW_EV_CAMPAIGN, .campaign = w->campaign[campaign].id, .verb = verb, .request = 1
-	};
+	struct gw_event ev = { .kind = GW_EV_CAMPAIGN, .campaign = w->campaign[campaign].id, .verb = verb };
 
-	if (w->gw && !w->dead && gw_post(w->gw, &ev))
+	ev.request = VERBS_FROM + campaign * VERBS + (unsigned)verb + 1;
+	if (!w->gw || w->dead)
+		return;
+	if ((w->broken == BREAK_DEAF && verb == CAMPAIGN_VERB_PAUSE) || !gw_post(w->gw, &ev))
+		rules_asked(w, campaign, verb);
+	else
 		world_plan(w, w->now_ms + 100,
-			   verb == CAMPAIGN_VERB_START ? PLAN_START :
+			   verb == CAMPAIGN_VERB_START ? PLAN_START_ONE :
 			   verb == CAMPAIGN_VERB_PAUSE ? PLAN_PAUSE :
 							 PLAN_CANCEL,
 			   campaign);
 }
 
-/* Whatever is not running and not at its end. */
-void world_start_campaigns(struct world *w)
+static void start_campaign(struct world *w, unsigned campaign)
 {
 	struct gw_campaign_view v;
 
+	if (w->gw && gw_campaign_view(w->gw, w->campaign[campaign].id, &v) &&
+	    (v.row.state == CAMPAIGN_READY || v.row.state == CAMPAIGN_PAUSED))
+		world_verb(w, campaign, CAMPAIGN_VERB_START);
+}
+
+/* Whatever is not running and not at its end. */
+void world_start_campaigns(struct world *w)
+{
 	for (unsigned i = 0; i < w->n_campaigns; i++)
-		if (w->gw && gw_campaign_view(w->gw, w->campaign[i].id, &v) &&
-		    (v.row.state == CAMPAIGN_READY || v.row.state == CAMPAIGN_PAUSED))
-			world_verb(w, i, CAMPAIGN_VERB_START);
+		start_campaign(w, i);
 }
 
 static void on_ready(struct world *w)
@@ -529,10 +542,16 @@ static void run_plan(struct world *w, const struct plan *p)
 		if (w->ready_seen)
 			world_start_campaigns(w);
 		break;
+	case PLAN_START_ONE:
+		if (w->ready_seen)
+			start_campaign(w, p->arg);
+		break;
 	case PLAN_START_AGAIN: /* a pause may have stood in the core's inbox for long */
 		if (w->ready_seen)
 			world_start_campaigns(w);
-		world_plan(w, w->now_ms + START_AGAIN_MS, PLAN_START_AGAIN, 0);
+		/* a window opens once a day: later on less often */
+		world_plan(w, w->now_ms + START_AGAIN_MS + (w->now_ms - SIM_START_MS - w->sc.calm_ms) / 8,
+			   PLAN_START_AGAIN, 0);
 		break;
 	case PLAN_CANCEL:
 		world_verb(w, p->arg, CAMPAIGN_VERB_CANCEL);
@@ -553,6 +572,9 @@ static void run_plan(struct world *w, const struct plan *p)
 	case PLAN_CALM:
 		go_calm(w);
 		break;
+	case PLAN_DUE:
+		check_due(w);
+		break;
 	case PLAN_DEADLINE:
 		if (w->now_ms < SIM_START_MS + w->sc.bound_ms && w->gw && sstore_due(w->store_seen) < INT64_MAX) {
 			world_plan(w, w->now_ms + 1000, PLAN_DEADLINE, 0); /* a last commit takes its time */
@@ -570,7 +592,10 @@ static void on_reply(void *ctx, const struct gw_effect *fx)
 	struct world *w = ctx;
 
 	tell(w, "reply %d %s", fx->rc, fx->reason);
-	if (fx->request > 1)
+	if (fx->request > VERBS_FROM)
+		rules_told(w, (unsigned)(fx->request - VERBS_FROM - 1) / VERBS,
+			   (enum gw_campaign_verb)((fx->request - VERBS_FROM - 1) % VERBS), fx->rc);
+	else if (fx->request > 1)
 		routes_ordered(w, fx->request, fx->rc);
 	if (fx->rc && fx->rc != -EALREADY)
 		check_fail(w, "reply", "a campaign verb was refused: %s", fx->reason);
@@ -717,6 +742,9 @@ static int prepare(struct world *w)
 	w->air = sim_air_new(&w->sc.air, w->card, w->sc.cards, w->now_ms);
 	if (!w->air || check_init(w) || world_intake(w))
 		return -1;
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		if (*w->watch[i].new_msisdn && !sim_air_renumber(w->air, i, w->watch[i].new_msisdn))
+			return -1;
 	return 0;
 }
 
@@ -740,6 +768,13 @@ static void scenario_tell(struct world *w)
 	tell(w, "%s, %u campaigns; %u crashes, %u link losses, %u store outages, %u pauses; calm at %lld s",
 	     sc->patient ? "patient" : "impatient", sc->campaigns, sc->crashes, sc->link_downs, sc->store_outages,
 	     sc->pauses, (long long)sc->calm_ms / 1000);
+	for (unsigned i = 0; i < sc->campaigns; i++) {
+		char text[CAMPAIGN_RULES_MAX];
+
+		scenario_rules_text(sc, i, w->broken, text);
+		if (*text)
+			tell(w, "campaign swap%u: %s", i + 1, text);
+	}
 	tell(w, "store: slow %u fail %u late %u stall %u read-fail %u ppm", sc->slow_ppm, sc->fail_ppm, sc->late_ppm,
 	     sc->stall_ppm, sc->read_fail_ppm);
 }
