@@ -61,7 +61,7 @@ static int read_only(uint32_t *states, const char *text, char *why, size_t cap)
 {
 	char word[WORD_MAX];
 
-	*states = *text ? 0 : outcome_states[0];
+	*states = 0;
 	while (next_word(&text, word)) {
 		int i = outcome_find(word);
 		const char *near = i < 0 ? nearest_word(word, outcome_words, ARRAY_SIZE(outcome_words)) : NULL;
@@ -75,6 +75,8 @@ static int read_only(uint32_t *states, const char *text, char *why, size_t cap)
 		}
 		*states |= outcome_states[i];
 	}
+	if (!*states)
+		*states = outcome_states[0];
 	return 0;
 }
 
@@ -86,7 +88,7 @@ static int read_class(uint32_t *classes, const char *text, char *why, size_t cap
 
 	for (int i = FAIL_NONE + 1; i < _FAIL_CLASSES; i++)
 		words[n++] = fail_class_name((enum fail_class)i);
-	*classes = *text ? 0 : UINT32_MAX;
+	*classes = 0;
 	while (next_word(&text, word)) {
 		int i = class_find(word), at;
 
@@ -101,6 +103,8 @@ static int read_class(uint32_t *classes, const char *text, char *why, size_t cap
 			at += snprintf(why + at, cap - (size_t)at, "%s %s", k ? "," : "", words[k]);
 		return -1;
 	}
+	if (!*classes)
+		*classes = UINT32_MAX;
 	return 0;
 }
 

@@ -1,10 +1,11 @@
 /* fuzz_front_rules.c - a campaign's rules, filter and range: what is taken holds together, what is not gets a sentence.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * The input is the rules, a NUL, the filter, a NUL, the range.
+ * The input is the rules, a NUL, the filter, a NUL, the range; and the first two are a retry's outcomes and classes.
  */
 #include "fuzz.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,9 @@ static void check_rules(const char *text)
 	FUZZ_HOLDS(!rules_parse(&r, one, err));
 	rules_print(&r, two);
 	FUZZ_HOLDS(!strcmp(one, two));
+	rules_complete(&r);
+	rules_print(&r, one);
+	FUZZ_HOLDS(!rules_parse(&r, one, err));
 	at = rules_opening(&r, 60, NOW_MS);
 	FUZZ_HOLDS(at >= NOW_MS && at <= NOW_MS + 86400000);
 	FUZZ_HOLDS(rules_opening(&r, 60, at) == at);
@@ -49,6 +53,21 @@ static void check_filter(const char *filter, const char *range)
 	(void)store_filter_holds(&f, &facts, 1);
 }
 
+static void check_retry(const char *only, const char *cls)
+{
+	struct api_campaign_req req = { .may_have_run = true };
+	char why[API_TEXT_MAX] = "";
+	struct retry_pick p;
+
+	snprintf(req.only, sizeof(req.only), "%s", only);
+	snprintf(req.cls, sizeof(req.cls), "%s", cls);
+	if (retry_pick(&p, &req, why, sizeof(why)))
+		FUZZ_HOLDS(*why);
+	else /* no card that is done, or not through */
+		FUZZ_HOLDS(p.states && p.classes &&
+			   !(p.states & (1u << TXN_DONE | 1u << TXN_PLANNED | 1u << TXN_ACTIVE)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = calloc(1, size + 3), *filter;
@@ -62,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (filter >= text + size)
 		filter = text + size;
 	check_filter(filter, filter + strlen(filter) + (filter + strlen(filter) < text + size));
+	check_retry(text, filter);
 	free(text);
 	return 0;
 }

@@ -132,6 +132,7 @@ static void test_which(void **state)
 		{ "quarantined,cancelled", "", true, 2, 0 },
 		{ "all", "", true, 8, 0 },
 		{ "all", "MEM", true, 0, 0 },
+		{ " ,", ",, ", false, 4, 2 }, /* nothing was said */
 	};
 
 	(void)state;
