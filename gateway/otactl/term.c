@@ -26,7 +26,7 @@
 #define ESC_MAX 48 /* octets of one sequence or glyph */
 
 static struct {
-	bool open, keys, utf8, colour, ended;
+	bool open, known, keys, utf8, colour, ended; /* known: saved; keys: taken */
 	int pipe[2], end_signal;
 	struct termios saved;
 	struct grid *shown; /* what stands on the screen; NULL: nobody knows */
@@ -107,8 +107,12 @@ static void signals(bool on)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
 
-	for (size_t i = 0; i < COUNT(handled); i++)
+	for (size_t i = 0; i < COUNT(handled); i++) {
 		sigaction(handled[i], on ? &sa : &before[handled[i]], on ? &before[handled[i]] : NULL);
+		/* what our parent has had ignored (nohup) stays so */
+		if (on && before[handled[i]].sa_handler == SIG_IGN)
+			sigaction(handled[i], &before[handled[i]], NULL);
+	}
 	sa.sa_handler = on_crash;
 	for (size_t i = 0; i < COUNT(crashes); i++)
 		sigaction(crashes[i], on ? &sa : &before[crashes[i]], on ? &before[crashes[i]] : NULL);
@@ -134,10 +138,20 @@ bool term_able(void)
 	return isatty(STDOUT_FILENO) && kind && *kind && strcmp(kind, "dumb") != 0;
 }
 
+static bool foreground(void)
+{
+	return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
 static void enter(void)
 {
-	struct termios raw = t.saved;
+	struct termios raw;
 
+	/* who is not in the foreground would be stopped for touching the terminal's settings, and gets no keys */
+	if (!t.known && foreground())
+		t.known = !tcgetattr(STDIN_FILENO, &t.saved);
+	t.keys = t.known && foreground();
+	raw = t.saved;
 	/* keys one by one and unseen; signals stay: Ctrl-C and Ctrl-Z work */
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 	raw.c_cc[VMIN] = 1;
@@ -155,7 +169,7 @@ static void leave(void)
 	t.out_len = 0;
 	say(LEAVE);
 	flush_out();
-	if (t.keys)
+	if (t.keys && foreground())
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &t.saved);
 }
 
@@ -169,8 +183,6 @@ bool term_open(void)
 	setlocale(LC_CTYPE, "");
 	t.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	t.colour = !no_color || !*no_color;
-	/* only who is in the foreground may read the keyboard */
-	t.keys = isatty(STDIN_FILENO) && !tcgetattr(STDIN_FILENO, &t.saved);
 	t.end_signal = 0;
 	t.in_at = t.in_len = 0;
 	t.ended = false;

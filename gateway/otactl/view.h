@@ -19,7 +19,7 @@ enum view_dialog { VIEW_PLAIN, VIEW_HELP, VIEW_ASK_PAUSE, VIEW_ASK_START };
 struct view {
 	const char *name;	/* of the campaign */
 	const json_t *campaign; /* GET /campaigns/NAME */
-	const json_t *status;	/* GET /status */
+	const json_t *status;	/* GET /links: alarm, links, routes */
 	const json_t *events;	/* GET /events */
 	int64_t now_ms;
 	int64_t seen_ms;      /* of the last answer, 0: there was none */

@@ -185,7 +185,7 @@ static int look(struct watch *w, json_t **v, json_t **status)
 		rc = ask(w, path, v, err, sizeof(err));
 	}
 	if (!rc) {
-		ctl_path(path, "status", (char *)NULL);
+		ctl_path(path, "links", (char *)NULL);
 		rc = ask(w, path, status, err, sizeof(err));
 		if (w->name) /* the campaign is what was asked for */
 			rc = CTL_OK;

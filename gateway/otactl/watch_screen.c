@@ -162,7 +162,7 @@ static int look(struct screen *s)
 		ctl_path(path, "campaigns", s->w->name, (char *)NULL);
 		rc = get(s, path, "", &s->campaign, err);
 	}
-	ctl_path(path, "status", (char *)NULL);
+	ctl_path(path, "links", (char *)NULL);
 	if (!rc && !s->leave)
 		rc = get(s, path, "", &s->status, err);
 	ctl_path(path, "events", (char *)NULL);

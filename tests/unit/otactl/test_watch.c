@@ -350,6 +350,8 @@ static bool echoes(const struct tty *t)
 	return s.c_lflag & ECHO && s.c_lflag & ICANON;
 }
 
+static bool in_background; /* of the next run() */
+
 /* What a shell does: its own process group in the foreground, and to be told how it fares. */
 static void session_run(const char *slave, int tell, char *const argv[])
 {
@@ -365,7 +367,8 @@ static void session_run(const char *slave, int tell, char *const argv[])
 	pid = fork();
 	if (!pid) {
 		setpgid(0, 0);
-		tcsetpgrp(fd, getpid());
+		if (!in_background)
+			tcsetpgrp(fd, getpid());
 		signal(SIGTTOU, SIG_DFL);
 		dup2(fd, 0);
 		dup2(fd, 1);
@@ -526,6 +529,22 @@ static void signals_give_the_terminal_back(void **state)
 	}
 }
 
+/* As `timeout` without --foreground starts it: the keyboard is another's, and touching it would stop us. */
+static void in_the_background_it_draws_all_the_same(void **state)
+{
+	struct tty t;
+
+	in_background = true;
+	run(&t, 80, 24, "campaign", "watch", "swap1");
+	in_background = false;
+	sees(&t, " swap1  RUNNING");
+	assert_true(echoes(&t));
+	kill(t.pid, SIGTERM);
+	becomes(&t, "K015");
+	given_back(&t);
+	over(&t);
+}
+
 static void stopped_and_continued(void **state)
 {
 	struct tty t;
@@ -613,6 +632,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_and_sizes),
 		cmocka_unit_test(signals_give_the_terminal_back),
+		cmocka_unit_test(in_the_background_it_draws_all_the_same),
 		cmocka_unit_test(stopped_and_continued),
 		cmocka_unit_test(a_gateway_that_goes_away_is_told_and_waited_for),
 		cmocka_unit_test(no_screen_no_sequences),
