@@ -400,7 +400,7 @@ void routes_ordered(struct world *w, uint64_t request, int rc);
 void routes_watch(struct world *w, unsigned link, const struct ota_addr *dst);
 
 /* sim_link.c */
-bool slink_well(const struct slink *s, int64_t for_ms); /* up for so long, and its last submit was answered */
+bool slink_well(const struct slink *s, int64_t for_ms); /* up for so long, and every submit answered */
 struct slink *slink_new(struct world *w, unsigned id);
 struct link *slink_link(struct slink *s);
 void slink_free(struct slink *s);

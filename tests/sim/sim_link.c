@@ -49,8 +49,7 @@ struct slink {
 	uint16_t ref;
 	uint8_t next_seq, total;
 	struct ota_addr dst; /* of the packet's first segment */
-	int64_t up_ms;	     /* since then */
-	bool unanswered;     /* the last outcome */
+	int64_t well_ms;     /* up since then, and every submit answered */
 	/* breakages */
 	struct sim_sm kept[HELD_MAX];
 	unsigned n_kept;
@@ -198,7 +197,8 @@ static void finish(struct slink *s, struct outstanding *o, enum link_event_kind 
 
 	o->used = false;
 	s->n_out--;
-	s->unanswered = kind == LINK_EV_UNKNOWN;
+	if (kind == LINK_EV_UNKNOWN)
+		s->well_ms = at_ms;
 	link_credit_give(&s->credit);
 	push(s, at_ms, &ev);
 }
@@ -511,7 +511,7 @@ void slink_set_up(struct slink *s, bool up)
 		return;
 	tell(w, "link %u goes %s", s->l.id, up ? "up" : "down");
 	s->up = up;
-	s->up_ms = w->gw_ms;
+	s->well_ms = w->gw_ms;
 	s->in_packet = false;
 	for (size_t i = 0; !up && i < ARRAY_SIZE(s->out); i++)
 		if (s->out[i].used)
@@ -532,7 +532,7 @@ bool slink_is_up(const struct slink *s)
 
 bool slink_well(const struct slink *s, int64_t for_ms)
 {
-	return s->up && !s->unanswered && s->w->gw_ms - s->up_ms >= for_ms;
+	return s->up && s->w->gw_ms - s->well_ms >= for_ms;
 }
 
 static int start(struct link *l)
