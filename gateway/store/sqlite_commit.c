@@ -241,10 +241,21 @@ static int op_card_insert(struct conn *c, struct store_op *op)
 	return err;
 }
 
+static int op_addr_put(struct conn *c, const struct store_op *op)
+{
+	c->addr_card = ((const struct card_addr_row *)op->row)->card;
+	return put_row(c, S_ADDR_PUT, &t_addr, op->row);
+}
+
+/* The cheapest way that fits is tried first; a card with a change among its addresses has most likely new numbers. */
 static int op_card_put(struct conn *c, struct store_op *op)
 {
-	int err = update_row(c, S_CARD_TOUCH, &t_card, op->row, &op->rc);
+	const struct card_row *card = op->row;
+	int err = 0;
 
+	op->rc = STORE_R_NOT_FOUND;
+	if (card->id != c->addr_card)
+		err = update_row(c, S_CARD_TOUCH, &t_card, op->row, &op->rc);
 	if (!err && op->rc)
 		err = update_row(c, S_CARD_IMSI_PUT, &t_card, op->row, &op->rc);
 	if (!err && op->rc)
@@ -542,7 +553,7 @@ static int op_run(struct conn *c, struct store_op *op, bool *id_given)
 	case ST_KEYSET_CNTR:
 		return op_keyset_cntr(c, op);
 	case ST_ADDR_PUT:
-		return put_row(c, S_ADDR_PUT, &t_addr, op->row);
+		return op_addr_put(c, op);
 	case ST_CAMPAIGN_INSERT:
 		return op_campaign_insert(c, op);
 	case ST_CAMPAIGN_PUT:
@@ -680,6 +691,7 @@ int sqlite_commit(struct committer *w, struct store_batch *b)
 			       conn_asked(c, "batch %llu after batch %llu", (unsigned long long)b->batch_no,
 					  (unsigned long long)w->last_batch);
 	order_make(w, b);
+	c->addr_card = 0;
 	err = st_run(c, c->st[S_BEGIN_WRITE]);
 	if (err)
 		return err;

@@ -169,8 +169,9 @@ struct conn {
 	sqlite3 *db;
 	const char *path;
 	sqlite3_stmt *st[_STMTS];
-	bool reading;  /* a read transaction is open */
-	bool no_parts; /* por_part is known to be empty: its only writer is this connection */
+	bool reading;	    /* a read transaction is open */
+	bool no_parts;	    /* por_part is known to be empty: its only writer is this connection */
+	uint64_t addr_card; /* in this batch: whose address was written last */
 	struct conn_fail fail;
 };
 void stmt_text(char out[SQL_TEXT_MAX], enum stmt_id id);

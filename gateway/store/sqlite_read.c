@@ -165,7 +165,7 @@ static int bundle_fill(struct conn *c, struct card_bundle *out, bool query)
 }
 
 /* 1 there, 0 no such card, or an error. */
-static int bundle_read(struct conn *c, uint64_t card, const struct txn_row *txn, bool query, struct card_bundle *out)
+static int bundle_read(struct conn *c, uint64_t card, bool query, struct card_bundle *out)
 {
 	int n;
 
@@ -173,10 +173,6 @@ static int bundle_read(struct conn *c, uint64_t card, const struct txn_row *txn,
 	n = bundle_card(c, card, out);
 	if (n <= 0)
 		return n;
-	if (txn) {
-		out->txn = *txn;
-		out->has_txn = true;
-	}
 	n = bundle_fill(c, out, query);
 	return n < 0 ? n : 1;
 }
@@ -217,15 +213,18 @@ static int fetch_claim(struct conn *c, struct store_fetch *f)
 	bind_id(st, 2, f->after_txn);
 	sqlite3_bind_int64(st, 3, limit);
 	while (f->n < limit && (rc = st_row(c, st)) > 0) {
-		struct txn_row txn;
+		struct card_bundle *out = &f->out[f->n];
 
-		memset(&txn, 0, sizeof(txn));
-		rc = row_read(c, &t_txn, st, 0, &txn);
+		memset(out, 0, sizeof(*out));
+		out->has_txn = true;
+		rc = row_read(c, &t_txn, st, 0, &out->txn);
 		if (!rc)
-			rc = bundle_read(c, txn.card, &txn, false, &f->out[f->n]);
+			rc = row_read(c, &t_card, st, t_txn.n, &out->card);
+		if (!rc)
+			rc = bundle_fill(c, out, false);
 		if (rc < 0)
 			break;
-		f->n += (unsigned)rc;
+		f->n++;
 	}
 	sqlite3_reset(st);
 	return rc < 0 ? rc : 0;
@@ -243,7 +242,7 @@ int sqlite_fetch(struct conn *c, struct store_fetch *f)
 		if (f->by == FETCH_BY_ADDR)
 			rc = card_of_addr(c, f, &card);
 		if (rc >= 0 && card)
-			rc = bundle_read(c, card, NULL, false, &f->out[0]);
+			rc = bundle_read(c, card, false, &f->out[0]);
 		f->n = rc > 0;
 	}
 	return rc < 0 ? rc : 0;
@@ -384,7 +383,7 @@ static int query_card(struct conn *c, struct store_query *q)
 	int rc = *q->digits ? card_of_text(c, q->digits, &card) : 0;
 
 	if (rc >= 0 && card)
-		rc = bundle_read(c, card, NULL, true, q->out);
+		rc = bundle_read(c, card, true, q->out);
 	q->n = rc > 0;
 	return rc;
 }
