@@ -109,7 +109,7 @@ bool store_keysets_story(struct story_row *out, const struct store_card_insert *
 {
 	static const char *const what[] = {
 		[KEYSET_RAISED] = "its counter has been spent by others",
-		[KEYSET_REPLACED] = "new keys",
+		[KEYSET_REPLACED] = "replaced",
 		[KEYSET_NEW] = "one more key version",
 	};
 	const struct keyset_row *k = &in->keyset[i];

@@ -134,7 +134,7 @@ static void test_replace(void **state)
 	assert_memory_equal(fetch(f, card)->keyset[0].sealed, kept[0].sealed, 100);
 	assert_memory_equal(&fetch(f, card)->keyset[1], &kept[1], sizeof(kept[1]));
 
-	assert_int_equal(story(f, card, "import: key version 1, generation 9: new keys; last counter 3"), 1);
+	assert_int_equal(story(f, card, "import: key version 1, generation 9: replaced; last counter 3"), 1);
 
 	/* what somebody still says of the counter that has gone does not touch the new one */
 	assert_int_equal(one(f, ST_KEYSET_CNTR, &stale, NULL, 0), STORE_R_OLD_GENERATION);
