@@ -186,6 +186,7 @@ static void bundle_copy(struct card_bundle *to, const struct card_bundle *from)
 struct card *card_load(struct gw *gw, const struct card_bundle *b)
 {
 	struct card *c = card_find(gw, b->card.id), **bucket;
+	const struct stub *s;
 
 	if (c) {
 		card_touch(gw, c);
@@ -198,7 +199,8 @@ struct card *card_load(struct gw *gw, const struct card_bundle *b)
 	bundle_copy(&c->b, b);
 	c->used = true;
 	c->seen_written_ms = b->card.last_seen_ms;
-	c->link = stub_find(gw, b->card.id) ? stub_find(gw, b->card.id)->link : 0;
+	s = stub_find(gw, b->card.id);
+	c->link = s ? s->link : 0;
 	bucket = &gw->card_hash[hash_u64(b->card.id) & gw->card_hash_mask];
 	c->hash_next = *bucket;
 	*bucket = c;

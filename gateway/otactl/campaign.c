@@ -173,9 +173,14 @@ static void show_table(const json_t *v)
 	printf("sent        %" PRIu64 " short messages, %" PRIu64 " attempts, %" PRIu64 " read-backs\n",
 	       js_count(v, "sms_parts"), js_count(v, "attempts"), js_count(v, "probes"));
 	printf("rate        %.1f cards/s", js_real(v, "done_per_s"));
-	if (json_is_number(json_object_get(v, "eta_s")))
-		printf(", done in about %s", ctl_duration(eta, sizeof(eta), js_real(v, "eta_s")));
+	if (js_real(v, "done_long_s") >= 1)
+		printf(", %.1f over the last %s", js_real(v, "done_per_s_long"),
+		       ctl_duration(eta, sizeof(eta), js_real(v, "done_long_s")));
 	putchar('\n');
+	/* when those come that wait for a phone or a timer nobody knows */
+	if (json_is_number(json_object_get(v, "eta_s")))
+		printf("ETA         about %s for the %" PRIu64 " cards that wait for nothing\n",
+		       ctl_duration(eta, sizeof(eta), js_real(v, "eta_s")), js_count(v, "eta_cards"));
 }
 
 int cmd_campaign_show(struct ctl *c, const struct ctl_args *a)

@@ -447,6 +447,10 @@ static void test_prepared(void **state)
 		assert_string_equal(json_string_value(json_object_get(line, "kind")), want[i].kind);
 		assert_string_equal(json_string_value(json_object_get(line, "text")), want[i].text);
 	}
+	/* no packet was stored with them, or it has gone by its age: that is said, not hidden */
+	assert_non_null(
+		strstr(f->text,
+		       "\"packet\":null,\"decoded\":{\"note\":\"its packet is not stored any more (story-days)\"}"));
 	front_free(f);
 }
 
