@@ -205,6 +205,9 @@ static const struct {
 	{ "SELECT count(*) FROM cmd LEFT JOIN cmd_wire ON cmd_wire.cmd_id=cmd.id WHERE state BETWEEN 1 AND 4 "
 	  "AND cmd_wire.cmd_id IS NULL",
 	  "open commands without their packet" },
+	{ "SELECT count(*) FROM cmd JOIN keyset ON keyset.id=cmd.card*16+cmd.kvn "
+	  "WHERE cmd.generation=keyset.generation AND cmd.cntr>keyset.cntr",
+	  "commands whose counter their keyset does not know of" },
 	{ "SELECT count(*) FROM txn WHERE NOT EXISTS (SELECT 1 FROM card WHERE card.id=txn.card)",
 	  "transactions of cards that do not exist" },
 	{ "SELECT count(*) FROM txn WHERE NOT EXISTS (SELECT 1 FROM campaign WHERE campaign.id=txn.campaign)",

@@ -328,6 +328,8 @@ static void test_meaning(void **state)
 	} bad[] = {
 		{ "UPDATE cmd SET state = 1 WHERE id IN (SELECT min(id) FROM cmd GROUP BY card)", "two open commands" },
 		{ "DELETE FROM cmd_wire WHERE cmd_id = (SELECT max(cmd_id) FROM cmd_wire)", "without their packet" },
+		{ "UPDATE cmd SET generation = 7, cntr = 9000000 WHERE id = (SELECT max(id) FROM cmd)",
+		  "1 commands whose counter their keyset does not know of" },
 		{ "UPDATE txn SET card = 99999 WHERE id = (SELECT max(id) FROM txn)", "cards that do not exist" },
 		{ "UPDATE txn SET campaign = 99 WHERE id = (SELECT max(id) FROM txn)", "campaigns that do not exist" },
 		{ "UPDATE keyset SET cntr = -1 WHERE card = 5", "column cntr of table keyset" },
