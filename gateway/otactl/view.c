@@ -204,6 +204,20 @@ bool view_link_up(const json_t *l, enum grid_style *style)
 	return up;
 }
 
+/* What its `since` is about: it tells of the connection, not of an order. */
+const char *view_link_words(char buf[VIEW_WORDS_MAX], const json_t *l)
+{
+	const char *is = link_condition(l), *state = js_text(l, "state");
+
+	if (!strcmp(is, "up"))
+		snprintf(buf, VIEW_WORDS_MAX, "%s", *state ? state : "UP");
+	else if (!strcmp(is, "DOWN") || strstr(is, "down"))
+		snprintf(buf, VIEW_WORDS_MAX, "%s", is);
+	else
+		snprintf(buf, VIEW_WORDS_MAX, "%s, %s", is, js_true(l, "up") ? "bound" : "down");
+	return buf;
+}
+
 /* A route without a link: its cards wait, whatever else is up. */
 void view_dead_routes(struct pane *p, const struct view *v, uint8_t weight)
 {

@@ -52,6 +52,7 @@ bool view_link_up(const json_t *link, enum grid_style *style);
 void view_dead_routes(struct pane *p, const struct view *v, uint8_t weight);
 /* Of a link, in words: how much it may send. */
 #define VIEW_WORDS_MAX 160
+const char *view_link_words(char buf[VIEW_WORDS_MAX], const json_t *link); /* "BOUND", "blocked, bound" */
 const char *view_rate_words(char buf[VIEW_WORDS_MAX], const json_t *link);
 
 #endif

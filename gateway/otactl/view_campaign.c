@@ -353,7 +353,7 @@ static void obstacles(struct pane *p, const struct view *v)
 
 static void link_line(struct pane *p, const struct view *v, const json_t *l)
 {
-	char at[VIEW_TIME_MAX], latency[64] = "", rate[48] = "";
+	char at[VIEW_TIME_MAX], latency[64] = "", rate[48] = "", words[VIEW_WORDS_MAX];
 	unsigned col;
 	enum grid_style style;
 	bool slowed, up;
@@ -362,7 +362,7 @@ static void link_line(struct pane *p, const struct view *v, const json_t *l)
 	pane_line(p, style == GRID_BAD ? W_MUST : W_LINK);
 	col = pane_put(p, 1, style, "%c %s", up ? GLYPH_UP : GLYPH_DOWN, js_text(l, "name"));
 	if (style != GRID_GOOD) {
-		pane_put(p, col < LABEL ? LABEL : col + 1, style, "%s since %s  %s", link_condition(l),
+		pane_put(p, col < LABEL ? LABEL : col + 1, style, "%s since %s  %s", view_link_words(words, l),
 			 view_time(at, js_text(l, "since"), v->now_ms), up ? "" : js_text(l, "last_error"));
 		return;
 	}

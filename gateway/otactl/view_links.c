@@ -18,15 +18,15 @@ static void head(struct pane *p, const struct view *v, const json_t *l)
 {
 	enum grid_style style;
 	bool up = view_link_up(l, &style);
-	const char *state = js_text(l, "state"), *is = link_condition(l);
+	const char *state = js_text(l, "state");
 	int64_t since = view_ms(js_text(l, "since"));
-	char at[VIEW_TIME_MAX], ago[32];
+	char at[VIEW_TIME_MAX], ago[32], words[VIEW_WORDS_MAX];
 	unsigned col;
 
 	pane_line(p, W_MUST);
 	col = pane_put(p, 1, style, "%c %s", up ? GLYPH_UP : GLYPH_DOWN, js_text(l, "name"));
 	col = pane_put(p, col + 2, style == GRID_GOOD ? GRID_PLAIN : style, "%s since %s (%s)",
-		       !strcmp(is, "up") && *state ? state : is, view_time(at, js_text(l, "since"), v->now_ms),
+		       view_link_words(words, l), view_time(at, js_text(l, "since"), v->now_ms),
 		       ctl_duration(ago, sizeof(ago), since ? (double)(v->now_ms - since) / 1000 : 0));
 	if (!up && *state && strcmp(state, "CLOSED") != 0)
 		col = pane_put(p, col + 2, GRID_WARN, "%s", state);
