@@ -155,7 +155,7 @@ static void stats(struct link *link, struct link_stats *out)
 	out->late_responses += rx.late_responses;
 	out->temp_answers += rx.temp_answers;
 	out->protocol_errors += rx.protocol_errors;
-	if (out->connects > rx.connects)
+	if (out->connects < rx.connects)
 		out->connects = rx.connects;
 	if (*rx.last_error && (!p->rx_up || !*out->last_error)) {
 		memcpy(out->last_error, rx.last_error, sizeof(out->last_error));
