@@ -611,7 +611,8 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 {
 	const struct link_event *e = &ev->ev;
 
-	if (c && e->kind != LINK_EV_REPORT) /* a receipt comes from the SMSC */
+	if (c && e->kind != LINK_EV_REPORT &&
+	    !ev->own) /* a receipt comes from the SMSC, presence perhaps from an operator */
 		card_heard(c, &e->from);
 	if (e->kind == LINK_EV_ALERT) {
 		gw->stats.alerts++;

@@ -86,8 +86,8 @@ enum gw_event_kind { GW_EV_LINK, GW_EV_CAMPAIGN, GW_EV_ORDER };
 enum gw_campaign_verb { CAMPAIGN_VERB_START, CAMPAIGN_VERB_PAUSE, CAMPAIGN_VERB_CANCEL };
 struct gw_event {
 	uint8_t kind;
-	unsigned link;	      /* GW_EV_LINK, GW_EV_ORDER: index */
-	bool own;	      /* GW_EV_LINK: an outcome that is not the SMSC's: nothing was asked */
+	unsigned link; /* GW_EV_LINK, GW_EV_ORDER: index */
+	bool own; /* GW_EV_LINK: an outcome that is not the SMSC's: nothing was asked; an alert that does not tell the number */
 	struct link_event ev; /* GW_EV_LINK */
 	uint64_t campaign;    /* GW_EV_CAMPAIGN */
 	uint8_t verb;	      /* enum gw_campaign_verb; GW_EV_ORDER: enum link_order */

@@ -233,6 +233,8 @@ void api_import_finish(struct api *a, const char *id, struct api_to to);
 /* Pages of all cards. */
 void api_cards(struct api *a, uint64_t after, unsigned limit, struct api_to to);
 void api_card_show(struct api *a, const char *iccid, struct api_to to);
+/* Somebody knows that its phone is reachable now: as an alert_notification of the SMSC. */
+void api_card_present(struct api *a, const char *iccid, struct api_to to);
 /* The same, of its story only what follows this entry. */
 void api_card_story(struct api *a, const char *iccid, uint64_t after, struct api_to to);
 

@@ -342,6 +342,64 @@ void api_card_story(struct api *a, const char *iccid, uint64_t after, struct api
 	a->deps.store->ops->query(a->deps.store, &c->q);
 }
 
+/* ---------------------------------------------------------------------------------------------- presence */
+
+struct present_call {
+	struct call call;
+	struct store_query q;
+	struct card_bundle bundle;
+};
+
+static void present_got(struct store_query *q, int rc)
+{
+	struct present_call *c = q->ctx;
+	const struct card_row *card = &c->bundle.card;
+	/* which of its numbers it has by now is not known: they only say which card is meant */
+	struct gw_event ev = { .kind = GW_EV_LINK, .own = true, .ev = { .kind = LINK_EV_ALERT } };
+	struct api_verb v = { .name = q->digits, .state = "PRESENT" };
+	struct api_reply r = { .status = API_OK, .verb = &v };
+
+	if (*card->msisdn) {
+		ev.ev.from = (struct ota_addr){ .ton = 1, .npi = 1 };
+		memcpy(ev.ev.from.digits, card->msisdn, sizeof(card->msisdn));
+	} else {
+		ev.ev.from = (struct ota_addr){ .ton = 0, .npi = 6 };
+		memcpy(ev.ev.from.digits, card->imsi, sizeof(card->imsi));
+	}
+	if (rc)
+		api_fail_store(c->call.a, c->call.to, rc, q->why);
+	else if (!q->n)
+		api_fail(c->call.to, API_NOT_FOUND, "no-such-card", "there is no card with ICCID %s: import it first",
+			 q->digits);
+	else if (gw_post(c->call.a->deps.gw, &ev))
+		api_fail(c->call.to, API_NOT_READY, "busy", "the core's inbox is full: try again in a moment");
+	else
+		c->call.to.done(c->call.to.ctx, &r);
+	call_free(&c->call);
+}
+
+void api_card_present(struct api *a, const char *iccid, struct api_to to)
+{
+	char digits[ICCID_DIGITS_MAX + 1], why[API_REASON_MAX];
+	struct present_call *c;
+
+	if (check_number(NUM_ICCID, iccid, digits, why, sizeof(why))) {
+		api_fail(to, API_BAD, "bad-iccid", "%s", why);
+		return;
+	}
+	if (!gw_ready(a->deps.gw)) {
+		api_fail(to, API_NOT_READY, "starting",
+			 "the gateway is still reading its state: try again in a moment");
+		return;
+	}
+	c = call_new(a, sizeof(*c), to, NULL);
+	if (!c)
+		return;
+	c->q = (struct store_query){ .kind = Q_CARD, .limit = 1, .out = &c->bundle, .done = present_got, .ctx = c };
+	memcpy(c->q.digits, digits, sizeof(digits));
+	a->deps.store->ops->query(a->deps.store, &c->q);
+}
+
 /* ------------------------------------------------------------------------------------------------- list */
 
 struct cards_call {

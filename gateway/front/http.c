@@ -468,6 +468,14 @@ static void h_card_show(struct in *in)
 		api_card_story(in->h->api, in->seg[1], after, to);
 }
 
+static void h_card_present(struct in *in)
+{
+	struct api_to to = to_of(in);
+
+	if (to.done)
+		api_card_present(in->h->api, in->seg[1], to);
+}
+
 static void h_events(struct in *in)
 {
 	uint64_t after;
@@ -518,6 +526,7 @@ static const struct {
 	{ EVHTTP_REQ_GET, { "campaigns", "*", "report" }, h_campaign_report },
 	{ EVHTTP_REQ_GET, { "cards" }, h_cards },
 	{ EVHTTP_REQ_GET, { "cards", "*" }, h_card_show },
+	{ EVHTTP_REQ_POST, { "cards", "*", "present" }, h_card_present },
 	{ EVHTTP_REQ_GET, { "events" }, h_events },
 	{ EVHTTP_REQ_GET, { "links" }, h_links },
 	{ EVHTTP_REQ_POST, { "links", "*", "block" }, h_link_block },

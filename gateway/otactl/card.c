@@ -1,4 +1,4 @@
-/* card.c - card import, card list.
+/* card.c - card import, card list, card present.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
 #include <inttypes.h>
@@ -224,4 +224,24 @@ int cmd_card_list(struct ctl *c, const struct ctl_args *a)
 			ctl_list_end(&l);
 	}
 	return rc;
+}
+
+int cmd_card_present(struct ctl *c, const struct ctl_args *a)
+{
+	char path[CTL_PATH_MAX];
+	json_t *answer;
+	int rc;
+
+	ctl_path(path, "cards", a->pos[0], "present", (char *)NULL);
+	rc = ctl_call(c, "POST", path, "application/json", NULL, 0, &answer);
+	if (rc)
+		return rc;
+	if (c->format == CTL_JSON)
+		ctl_print_json(answer);
+	else if (c->format == CTL_CSV)
+		printf("iccid,state\n%s,%s\n", js_text(answer, "name"), js_text(answer, "state"));
+	else
+		printf("card %s: what waits for it is tried\n", js_text(answer, "name"));
+	json_decref(answer);
+	return CTL_OK;
 }

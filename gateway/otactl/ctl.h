@@ -156,6 +156,7 @@ bool ctl_rejects_open(struct ctl_upload *u, const struct ctl_args *a);
 int cmd_card_import(struct ctl *c, const struct ctl_args *a);
 int cmd_card_list(struct ctl *c, const struct ctl_args *a);
 int cmd_card_show(struct ctl *c, const struct ctl_args *a);
+int cmd_card_present(struct ctl *c, const struct ctl_args *a);
 int cmd_campaign_create(struct ctl *c, const struct ctl_args *a);
 int cmd_campaign_retry(struct ctl *c, const struct ctl_args *a);
 int cmd_campaign_start(struct ctl *c, const struct ctl_args *a);

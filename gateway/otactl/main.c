@@ -152,6 +152,9 @@ static const struct command commands[] = {
 	  import_options, cmd_card_import },
 	{ "card", "list", "", 0, "all cards", NULL, no_options, cmd_card_list },
 	{ "card", "show", "ICCID", 1, "a card's whole story, every packet decoded", NULL, no_options, cmd_card_show },
+	{ "card", "present", "ICCID", 1, "its phone is reachable now: what waits for it is tried",
+	  "As an alert_notification of the SMSC, for who knows it from elsewhere: an HLR, the device's own platform.",
+	  no_options, cmd_card_present },
 	{ "campaign", "create", "NAME", 1, "make a campaign from a list of new IMSIs",
 	  "Nothing is sent before 'campaign start'.  --dry-run shows cards, packets, short messages and rejected "
 	  "lines.",
@@ -163,6 +166,8 @@ static const struct command commands[] = {
 	  "rejected; 'line' is its place in the old report.",
 	  retry_options, cmd_campaign_retry },
 	{ "campaign", "start", "NAME", 1, "start it, or go on after a pause", NULL, no_options, cmd_campaign_start },
+	{ "campaign", "resume", "NAME", 1, "go on after a pause: the same as start", NULL, no_options,
+	  cmd_campaign_start },
 	{ "campaign", "pause", "NAME", 1, "send nothing new; answers are still taken", NULL, no_options,
 	  cmd_campaign_pause },
 	{ "campaign", "cancel", "NAME", 1, "end it for every card that has not finished", NULL, yes_options,

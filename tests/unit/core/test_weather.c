@@ -9,14 +9,21 @@
 #define HOUR_MS	  (60 * MINUTE_MS)
 #define DAY_MS	  (24 * HOUR_MS)
 
-static void alert(struct bed *b, unsigned card)
+static void alert_from(struct bed *b, unsigned card, bool own)
 {
-	struct gw_event ev = { .kind = GW_EV_LINK, .ev = { .kind = LINK_EV_ALERT, .from = { .ton = 1, .npi = 1 } } };
+	struct gw_event ev = { .kind = GW_EV_LINK,
+			       .own = own,
+			       .ev = { .kind = LINK_EV_ALERT, .from = { .ton = 1, .npi = 1 } } };
 	const struct card_bundle *c = bed_card(b, card);
 
 	memcpy(ev.ev.from.digits, c->card.msisdn, sizeof(c->card.msisdn));
 	assert_int_equal(gw_post(b->gw, &ev), 0);
 	bed_turn(b);
+}
+
+static void alert(struct bed *b, unsigned card)
+{
+	alert_from(b, card, false);
 }
 
 /* The next attempt within this time; false: none, or the card's transaction has ended. */
@@ -110,6 +117,26 @@ static void alerts_of_our_own_making(void **state)
 	alert(&b, 0);
 	assert_true(bed_leaves(&b, 0, &s));
 	bed_close(&b);
+}
+
+/* Who says that a phone is there does not say under which of its numbers: both are tried in turn as before.  An alert does. */
+static void presence_by_word_of_mouth(void **state)
+{
+	for (int own = 0; own < 2; own++) {
+		static struct bed b;
+		struct sent s;
+
+		bed_open(&b, 1, 1);
+		bed_campaign_with(&b, 1, 1, "", true, true);
+		bed_expect_script(&b, 0, &s);
+		bed_outcome(&b, &s, 0, LINK_EV_REJECTED, FAIL_ABSENT);
+		bed_pass(&b, 1000);
+		alert_from(&b, 0, own);
+		assert_int_equal(bed_card(&b, 0)->card.last_seen_ms, b.now_ms);
+		assert_true(next_attempt(&b, &s, HOUR_MS));
+		assert_int_equal(strcmp(s.dst.digits, b.new_msisdn[0]) == 0, own);
+		bed_close(&b);
+	}
 }
 
 /* To a counter that is behind, some cards say nothing.  Questions jump, within a bound; who is reached and never answers ends with
@@ -348,6 +375,7 @@ int main(void)
 		cmocka_unit_test(off_for_days),
 		cmocka_unit_test(off_for_good),
 		cmocka_unit_test(alerts_of_our_own_making),
+		cmocka_unit_test(presence_by_word_of_mouth),
 		cmocka_unit_test(silent_card),
 		cmocka_unit_test(owned_by_an_answer),
 		cmocka_unit_test(exact_in_another_life),

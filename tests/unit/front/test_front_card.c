@@ -306,6 +306,24 @@ static void test_show(void **state)
 	assert_null(strcasestr(f->text, FIX_KID));
 	assert_null(strcasestr(f->log, FIX_KIC));
 
+	/* somebody knows that it is reachable */
+	api_card_present(f->api, fix_iccid(iccid, 1), front_to(f));
+	front_wait(f);
+	assert_int_equal(f->status, 200);
+	assert_string_equal(front_s(f, "name"), iccid);
+	assert_string_equal(front_s(f, "state"), "PRESENT");
+	for (int i = 0; i < 10; i++)
+		front_turn(f);
+	api_card_show(f->api, iccid, front_to(f));
+	front_wait(f);
+	assert_true(json_is_string(json_object_get(json_object_get(f->json, "card"), "last_seen")));
+	api_card_present(f->api, fix_iccid(iccid, 77), front_to(f));
+	front_wait(f);
+	assert_int_equal(f->status, 404);
+	api_card_present(f->api, "89a", front_to(f));
+	front_wait(f);
+	assert_int_equal(f->status, 400);
+
 	api_card_show(f->api, fix_iccid(iccid, 77), front_to(f));
 	front_wait(f);
 	assert_int_equal(f->status, 404);

@@ -505,6 +505,22 @@ static void dry_run_estimates(void **state)
 	done(6);
 }
 
+static void presence_of_a_card(void **state)
+{
+	SERVE({ 200, "{\"name\":\"8988\",\"state\":\"PRESENT\"}" },
+	      { 404, "{\"error\":{\"message\":\"there is no card\"}}" },
+	      { 200, "{\"name\":\"a\",\"state\":\"RUNNING\"}" });
+
+	assert_int_equal(run("card", "present", "8988", NULL), 0);
+	assert_request(0, "POST /api/v1/cards/8988/present");
+	assert_has(out, "card 8988: what waits for it is tried");
+	assert_int_equal(run("card", "present", "8989", NULL), 2);
+	assert_has(err, "there is no card");
+	assert_int_equal(run("campaign", "resume", "a", NULL), 0);
+	assert_request(2, "POST /api/v1/campaigns/a/start");
+	done(3);
+}
+
 /* The pages of the old campaign are asked for until the end; what is left out is said. */
 static void retry_of_a_campaign(void **state)
 {
@@ -1068,6 +1084,7 @@ int main(void)
 		cmocka_unit_test(create_and_dry_run),
 		cmocka_unit_test(dry_run_estimates),
 		cmocka_unit_test(retry_of_a_campaign),
+		cmocka_unit_test(presence_of_a_card),
 		cmocka_unit_test(rules_of_a_campaign),
 		cmocka_unit_test(failed_create_leaves_nothing),
 		cmocka_unit_test(create_dropped_by_the_gateway),
