@@ -199,6 +199,7 @@ struct gw_link {
 	struct flight *current; /* started, not fully handed out */
 	unsigned flying;	/* segments out */
 	bool wanted;		/* bound, as far as gw_act() has been told */
+	bool suspect;		/* as last told */
 	bool growing;		/* its room grows by time alone: rate tokens are on their way */
 };
 

@@ -98,27 +98,13 @@ void links_up_down(struct gw *gw, unsigned link, bool up)
 void links_outcome(struct gw *gw, const struct gw_event *ev)
 {
 	struct route_link *l = &gw->link_state[ev->link];
-	char number[12];
 
 	if (ev->own) /* nobody was asked */
 		return;
-	if (ev->ev.kind != LINK_EV_UNKNOWN) {
-		if (l->suspect_ms)
-			gw_log(gw, 5, "link %s answers again", link_name(gw, ev->link, number));
-		route_link_answered(l);
-		return;
-	}
-	if (!l->suspect_ms) {
+	if (ev->ev.kind == LINK_EV_UNKNOWN)
 		route_link_unanswered(l, gw->now_ms);
-		if (l->suspect_ms)
-			gw_log(gw, 4,
-			       "link %s takes submits and does not answer them: others carry its routes where there "
-			       "are "
-			       "any, and it gets one packet every %d s until it answers",
-			       link_name(gw, ev->link, number), ROUTE_TRY_MS / 1000);
-		return;
-	}
-	route_link_unanswered(l, gw->now_ms);
+	else
+		route_link_answered(l);
 }
 
 static void order_store(struct gw *gw)
@@ -204,8 +190,45 @@ static void route_tell(struct gw *gw, struct gw_route *r, int rank)
 	r->rank = rank;
 }
 
+/* Some route over it has another link. */
+static bool has_others(const struct gw *gw, unsigned link)
+{
+	for (unsigned i = 0; i < gw->n_routes; i++) {
+		const struct route *r = &gw->route[i].r;
+
+		for (unsigned k = 0; r->n_links > 1 && k < r->n_links; k++)
+			if (r->via[k].link == link)
+				return true;
+	}
+	return false;
+}
+
+/* When all that came in together has been taken: a lost connection leaves a whole window unanswered, and that is no silence.  Of a
+ * link that is alone its adapter tells. */
+static void link_tell(struct gw *gw, unsigned link)
+{
+	bool suspect = gw->link_state[link].suspect_ms != 0;
+	char number[12];
+
+	if (suspect == gw->link[link].suspect)
+		return;
+	gw->link[link].suspect = suspect;
+	if (!has_others(gw, link))
+		return;
+	if (suspect)
+		gw_log(gw, 4,
+		       "link %s takes submits and does not answer them: others carry its routes, and it gets one "
+		       "packet "
+		       "every %d s until it answers",
+		       link_name(gw, link, number), ROUTE_TRY_MS / 1000);
+	else if (gw->link_state[link].up)
+		gw_log(gw, 5, "link %s is not silent any more", link_name(gw, link, number));
+}
+
 void links_turn(struct gw *gw)
 {
+	for (unsigned i = 0; i < gw->cfg.n_links; i++)
+		link_tell(gw, i);
 	for (unsigned i = 0; i < gw->n_routes; i++) {
 		struct gw_route *r = &gw->route[i];
 		int rank = route_rank(&r->r, gw->link_state, gw->cfg.failover_ms, gw->now_ms);
@@ -244,7 +267,7 @@ const char *gw_route_alarm(const struct gw *gw, char out[ROUTE_ALARM_MAX])
 		return NULL;
 	names_of(gw, &dead->r, -1, names, sizeof(names));
 	if (n > 1)
-		snprintf(more, sizeof(more), " (and %u more routes)", n - 1);
+		snprintf(more, sizeof(more), " (and %u more)", n - 1);
 	snprintf(out, ROUTE_ALARM_MAX,
 		 "route %s%s: none of its links can be used (%s); its cards wait and lose no attempt; see 'otactl smsc "
 		 "list'",

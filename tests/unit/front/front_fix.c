@@ -82,6 +82,13 @@ static void start(struct front *f, const char *profile_dir)
 	cfg.limits.outcomes_max = 64;
 	cfg.limits.open_max = 1000;
 	cfg.n_links = f->n_links;
+	for (unsigned i = 0; f->links && i < f->n_links; i++)
+		f->link_name[i] = f->links[i]->name;
+	cfg.link_names = f->links ? f->link_name : NULL;
+	cfg.routes = f->routes;
+	cfg.n_routes = f->n_routes;
+	ad.links = f->links;
+	ad.n_links = f->links ? f->n_links : 0;
 	cfg.address_by_imsi = ad.address_by_imsi = f->by_imsi;
 	gd.store = ad.store = f->store;
 	gd.ks = ad.ks = f->ks;

@@ -31,11 +31,15 @@ struct front {
 	struct ks *ks;
 	struct gw *gw;
 	struct api *api;
-	int fault;	  /* what every commit of an intake answers */
-	int core_fault;	  /* what every commit of the core answers */
-	bool by_imsi;	  /* from the next start on */
-	unsigned n_links; /* the same */
-	char log[65536];  /* all that was logged */
+	int fault;		   /* what every commit of an intake answers */
+	int core_fault;		   /* what every commit of the core answers */
+	bool by_imsi;		   /* from the next start on */
+	unsigned n_links;	   /* the same */
+	struct link *const *links; /* the same: what the api sees of them, NULL nothing */
+	const char *link_name[2];
+	const struct route *routes; /* the same */
+	unsigned n_routes;
+	char log[65536]; /* all that was logged */
 	struct events events;
 	/* the last answer */
 	unsigned answers;

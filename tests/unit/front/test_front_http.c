@@ -364,6 +364,11 @@ static void test_bad_requests(void **state)
 		{ "GET", API "events?limit=257", NULL, 400 },
 		{ "GET", API "events?after=x", NULL, 400 },
 		{ "POST", API "events", NULL, 405 },
+		{ "POST", API "links", NULL, 405 },
+		{ "GET", API "links/a/block", NULL, 405 },
+		{ "POST", API "links/a/block", NULL, 404 },
+		{ "POST", API "links/a/blok", NULL, 404 },
+		{ "POST", API "links/a", NULL, 404 },
 		{ "GET", API "explain", NULL, 400 },
 	};
 
