@@ -428,6 +428,23 @@ static int check_store(const struct otagw_config *cfg)
 	return store_sqlite_check(cfg->state_dir, check_line, NULL) ? 1 : 0;
 }
 
+/* Also what only a link can tell: whether the files of TLS are what they should be.  Nothing is connected. */
+static int check_config(struct parts *p, const char *path, char *err)
+{
+	int rc = 1;
+
+	p->base = event_base_new();
+	p->errtab = config_errtab(&p->cfg, err);
+	if (p->base && p->errtab)
+		rc = make_links(p, err) ? 1 : 0;
+	if (rc)
+		fprintf(stderr, "otagwd: %s: %s\n", path, err);
+	else
+		printf("%s: good\n", path);
+	tear_down(p);
+	return rc;
+}
+
 enum { OPT_CHECK_STORE = 256 };
 
 int main(int argc, char **argv)
@@ -480,11 +497,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	p.log_level = p.cfg.log_level;
-	if (check_only) {
-		printf("%s: good\n", path);
-		config_wipe(&p.cfg);
-		return 0;
-	}
+	if (check_only)
+		return check_config(&p, path, err);
 	if (check_db) {
 		rc = check_store(&p.cfg);
 		config_wipe(&p.cfg);

@@ -130,7 +130,8 @@ static void test_good(void **state)
 	assert_int_equal(c.link[0].bind_as, 0);
 	assert_int_equal(c.link[0].enquire_timeout_ms, 10000);
 	assert_int_equal(reads(&c, "throughput 40",
-			       "throughput 40\n bind tx+rx\n concat payload-udh\n receipts always\n enquire-link 20s\n enquire-timeout "
+			       "throughput 40\n bind tx+rx\n concat payload-udh\n receipts always\n enquire-link 20s\n "
+			       "enquire-timeout "
 			       "3s\n bind-timeout 4s\n"
 			       " protocol-id 0x41\nsmsc-link b\n remote-ip ::1\n system-id O\n password-file @PW@\n"
 			       " throughput 1\n data-coding 4",
