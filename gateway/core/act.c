@@ -51,10 +51,14 @@ int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const
 		else if (sink)
 			sink->reply(sink->ctx, &fx);
 	}
+	do { /* what has gone over to another route may be that of a link that has been asked already */
+		gw->rerouted = false;
+		for (unsigned i = 0; i < n_links; i++)
+			drain_link(gw, links[i], now_ms);
+	} while (gw->rerouted);
 	for (unsigned i = 0; i < n_links; i++) {
 		int64_t d;
 
-		drain_link(gw, links[i], now_ms);
 		bind_as_ordered(gw, links[i]);
 		d = gw->prepared ? links[i]->ops->credit_due(links[i], now_ms) : INT64_MAX;
 		if (d < due)

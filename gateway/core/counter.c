@@ -44,9 +44,17 @@ void counter_prove(struct keyset_row *k, uint64_t cntr)
 
 /* How far a probe jumps when the card says "counter low" to one before it: bounded, because such an answer is not
  * authenticated and must not drive the counter to its end. */
+static const uint64_t step[] = { 0, 16, 256, 4096 };
+
 uint64_t counter_jump(unsigned tries)
 {
-	static const uint64_t step[] = { 0, 16, 256, 4096 };
-
 	return tries < ARRAY_SIZE(step) ? step[tries] : 0;
+}
+
+bool counter_own_step(uint64_t from, uint64_t to)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(step); i++)
+		if (to == from + 1 + step[i])
+			return true;
+	return false;
 }

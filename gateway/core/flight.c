@@ -194,6 +194,7 @@ static struct flight *first_for(struct gw *gw, unsigned link, int64_t now_ms)
 			break;
 		queue_left(gw, queue_take(gw));
 		f->route = (uint8_t)route;
+		gw->rerouted = true;
 		queue_add(gw, f);
 	}
 	return f;

@@ -276,6 +276,7 @@ struct gw {
 	struct route_link link_state[ROUTE_LINKS_MAX];
 	struct gw_route route[ROUTES_MAX];
 	unsigned n_routes;
+	bool rerouted; /* a packet has changed its route since gw_act() looked last */
 
 	/* fetches */
 	struct fetch_slot *fetch;
@@ -463,6 +464,8 @@ bool counter_owned(const struct keyset_row *k, uint32_t epoch);
 uint64_t counter_take(struct keyset_row *k, uint64_t extra, uint32_t epoch);
 void counter_prove(struct keyset_row *k, uint64_t cntr);
 uint64_t counter_jump(unsigned tries);
+/* Whether the one may follow the other when nobody else spends values of this keyset. */
+bool counter_own_step(uint64_t from, uint64_t to);
 
 /* ---- por.c ---- */
 void por_on_rx(struct gw *gw, struct card *c, const struct link_event *ev);

@@ -186,6 +186,21 @@ static const struct cmd_row *last_script(const struct card *c)
 	return NULL;
 }
 
+/* Since this script was made an import has told that another system spends values of the keyset: the counter has grown by more than
+ * our own steps. */
+static bool others_spend(const struct card *c, const struct cmd_row *script)
+{
+	for (const struct cmd_row *cmd = c->b.cmd; cmd < script; cmd++) {
+		/* of many commands those right after the script are not kept */
+		bool next = cmd + 1 < script || c->b.n_cmds < CARD_CMDS_MAX;
+
+		if (next && cmd->kvn == script->kvn && cmd->epoch == script->epoch &&
+		    !counter_own_step(cmd[1].cntr, cmd->cntr))
+			return true;
+	}
+	return false;
+}
+
 /* The card has said, under its keys, that it had met the script's counter before, and that counter was ours: nobody else could
  * have spent it.  So it took the script. */
 static bool script_was_taken(const struct gw *gw, const struct card *c, const struct cmd_row *readback,
@@ -196,7 +211,7 @@ static bool script_was_taken(const struct gw *gw, const struct card *c, const st
 
 	enum por_meaning m;
 
-	if (!cmd || cmd->por_status == 255)
+	if (!cmd || cmd->por_status == 255 || others_spend(c, cmd))
 		return false;
 	m = profile_por_meaning(&camp->profile, cmd->por_status);
 	/* "the answer follows" is said of a command that was taken */
