@@ -161,6 +161,22 @@ static void warn_flavour(struct parts *p, const struct config_link *c)
 	log_line(p, 4, line);
 }
 
+/* May be meant: a link for messages of cards alone. */
+static void warn_no_route(struct parts *p, unsigned link)
+{
+	char line[LINK_NAME_MAX + 96];
+
+	for (unsigned i = 0; i < p->cfg.n_routes; i++)
+		for (unsigned k = 0; k < p->cfg.route[i].n_links; k++)
+			if (p->cfg.route[i].via[k].link == link)
+				return;
+	if (!p->cfg.n_routes)
+		return;
+	snprintf(line, sizeof(line), "smsc-link %s is in no route: it gets no packet, and brings messages of cards",
+		 p->cfg.link[link].name);
+	log_line(p, 4, line);
+}
+
 static int make_links(struct parts *p, char *err)
 {
 	const struct smpp_link_env env = {
@@ -177,6 +193,7 @@ static int make_links(struct parts *p, char *err)
 		struct smpp_link_cfg s;
 
 		warn_flavour(p, c);
+		warn_no_route(p, i);
 		smpp_link_cfg_default(&s);
 		memcpy(s.name, c->name, sizeof(s.name));
 		memcpy(s.host, c->host, sizeof(s.host));
