@@ -49,6 +49,7 @@ struct slink {
 	uint16_t ref;
 	uint8_t next_seq, total;
 	struct ota_addr dst; /* of the packet's first segment */
+	bool unanswered;     /* the last submit */
 	int64_t well_ms;     /* up since then, and every submit answered */
 	/* breakages */
 	struct sim_sm kept[HELD_MAX];
@@ -197,8 +198,10 @@ static void finish(struct slink *s, struct outstanding *o, enum link_event_kind 
 
 	o->used = false;
 	s->n_out--;
-	if (kind == LINK_EV_UNKNOWN)
+	/* once it has left one unanswered it is well again when it has answered another */
+	if (kind == LINK_EV_UNKNOWN || s->unanswered)
 		s->well_ms = at_ms;
+	s->unanswered = kind == LINK_EV_UNKNOWN;
 	link_credit_give(&s->credit);
 	push(s, at_ms, &ev);
 }
@@ -512,6 +515,7 @@ void slink_set_up(struct slink *s, bool up)
 	tell(w, "link %u goes %s", s->l.id, up ? "up" : "down");
 	s->up = up;
 	s->well_ms = w->gw_ms;
+	s->unanswered = false;
 	s->in_packet = false;
 	for (size_t i = 0; !up && i < ARRAY_SIZE(s->out); i++)
 		if (s->out[i].used)
@@ -532,7 +536,7 @@ bool slink_is_up(const struct slink *s)
 
 bool slink_well(const struct slink *s, int64_t for_ms)
 {
-	return s->up && s->w->gw_ms - s->well_ms >= for_ms;
+	return s->up && !s->unanswered && s->w->gw_ms - s->well_ms >= for_ms;
 }
 
 static int start(struct link *l)
