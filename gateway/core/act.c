@@ -26,6 +26,13 @@ static void drain_link(struct gw *gw, struct link *l, int64_t now_ms)
 	}
 }
 
+static void ask_links(struct gw *gw, struct link *const *links, unsigned n, bool suspect, int64_t now_ms)
+{
+	for (unsigned i = 0; i < n; i++)
+		if ((gw->link_state[i].suspect_ms != 0) == suspect)
+			drain_link(gw, links[i], now_ms);
+}
+
 static void bind_as_ordered(struct gw *gw, struct link *l)
 {
 	bool wanted = gw_link_wanted(gw, l->id);
@@ -53,8 +60,9 @@ int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const
 	}
 	do { /* what has gone over to another route may be that of a link that has been asked already */
 		gw->rerouted = false;
-		for (unsigned i = 0; i < n_links; i++)
-			drain_link(gw, links[i], now_ms);
+		/* one that has not answered lately goes first: the others would leave it nothing to show itself with */
+		ask_links(gw, links, n_links, true, now_ms);
+		ask_links(gw, links, n_links, false, now_ms);
 	} while (gw->rerouted);
 	for (unsigned i = 0; i < n_links; i++) {
 		int64_t d;

@@ -49,8 +49,8 @@ struct slink {
 	uint16_t ref;
 	uint8_t next_seq, total;
 	struct ota_addr dst; /* of the packet's first segment */
-	bool unanswered;     /* the last submit */
 	int64_t well_ms;     /* up since then, and every submit answered */
+	bool unanswered;     /* the last outcome */
 	/* breakages */
 	struct sim_sm kept[HELD_MAX];
 	unsigned n_kept;
@@ -536,7 +536,8 @@ bool slink_is_up(const struct slink *s)
 
 bool slink_well(const struct slink *s, int64_t for_ms)
 {
-	return s->up && !s->unanswered && s->w->gw_ms - s->well_ms >= for_ms;
+	/* what is out after one that was not answered is to show whether the next one is */
+	return s->up && s->w->gw_ms - s->well_ms >= for_ms && !(s->unanswered && s->n_out);
 }
 
 static int start(struct link *l)
