@@ -36,8 +36,9 @@
 #define SIM_CLOCK_STEPS_MAX 4
 #define SIM_OTHERS_MAX	    4
 #define SIM_START_MS	    1700000000000LL
-#define SIM_TURNS_MAX	    20000 /* turns at one instant: more is a core that spins */
-#define SIM_STALL_MS	    30000 /* a disk that has gone away for a while */
+#define SIM_TURNS_MAX	    20000  /* turns at one instant: more is a core that spins */
+#define SIM_TURNS_RUN_MAX   100000 /* turns of a run: a longer one comes to no end */
+#define SIM_STALL_MS	    30000  /* a disk that has gone away for a while */
 
 /* Deliberate breakages: each must make its checker fire, or the checker proves nothing. */
 enum sim_break {

@@ -707,6 +707,8 @@ static void turn_until_end(struct world *w)
 		} else if (++here > SIM_TURNS_MAX) {
 			check_fail(w, "no-spinning", "the core wants to be called again and again at the same time");
 		}
+		if (w->stat_turns > SIM_TURNS_RUN_MAX)
+			check_fail(w, "all-finish", "no end after %llu turns", (unsigned long long)w->stat_turns);
 	}
 }
 
