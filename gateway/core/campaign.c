@@ -144,6 +144,14 @@ static unsigned canary_group(const struct campaign *c)
 	return g;
 }
 
+/* No card behind the last group has been started, whatever has become of those in them. */
+bool campaign_in_canary(const struct campaign *c)
+{
+	unsigned groups = c->rules.n_canary;
+
+	return groups && started(c) <= rules_group_end(&c->rules, groups - 1, c->row.targets);
+}
+
 /* The clock of a group begins with its last card. */
 static void canary_claimed(struct gw *gw, struct campaign *c)
 {

@@ -386,6 +386,7 @@ int campaign_rules(struct campaign *c, char err[RULES_ERR_MAX]); /* those of its
 int64_t campaign_due(const struct gw *gw);			 /* when a claim may be made that may not be now */
 /* Whether the campaign is over for what has not left yet: it does not run, or its deadline has passed. */
 bool campaign_stopped(const struct campaign *c, int64_t now_ms);
+bool campaign_in_canary(const struct campaign *c);
 
 /* ---- measure.c ---- */
 void lately_add(struct lately *l, int64_t ms);

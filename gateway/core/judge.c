@@ -26,7 +26,7 @@ count(struct campaign *camp, const struct card *c, enum rules_what what, uint8_t
 	for (unsigned i = 0; i < camp->rules.n_abort; i++) {
 		const struct rules_abort *a = &camp->rules.abort[i];
 
-		if (a->what != what || a->arg != arg)
+		if (a->what != what || a->arg != arg || (a->canary && !campaign_in_canary(camp)))
 			continue;
 		if (!more && camp->tally.hits[i])
 			camp->tally.hits[i]--;

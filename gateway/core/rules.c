@@ -51,6 +51,9 @@ const char *rules_priority_name(uint8_t priority)
 	return priority < _PRIORITIES ? priority_words[priority] : "?";
 }
 
+/* Before what is counted: only while the canary is not behind the campaign. */
+static const char canary_scope[] = "canary:";
+
 /* ------------------------------------------------------------------------------------------------ reading */
 
 /* One rule being read. */
@@ -222,12 +225,15 @@ static int abort_word(struct rules_abort *a, const struct reading *p, const char
 
 static int read_abort(struct rules *r, const struct reading *p, const char *s)
 {
-	size_t len = strcspn(s, "<>=! ");
-	struct rules_abort a = { 0 };
+	bool canary = !strncmp(s, canary_scope, strlen(canary_scope));
+	struct rules_abort a = { .canary = canary };
 	char word[RULES_WORDS_MAX];
+	size_t len;
 
 	if (r->n_abort == RULES_ABORT_MAX)
 		return wrong(p, "at most %d thresholds", RULES_ABORT_MAX);
+	s += canary ? strlen(canary_scope) : 0;
+	len = strcspn(s, "<>=! ");
 	if (len >= sizeof(word))
 		return wrong(p, "a threshold is like failed>3%% or por-01>=1");
 	memcpy(word, s, len);
@@ -432,6 +438,12 @@ int rules_parse(struct rules *r, const char *text, char err[RULES_ERR_MAX])
 			 "hold is the wait between canary groups, and there is no canary: canary 10,100");
 		return -1;
 	}
+	for (unsigned i = 0; i < r->n_abort && !r->n_canary; i++)
+		if (r->abort[i].canary) {
+			snprintf(err, RULES_ERR_MAX,
+				 "abort canary:... counts within the canary, and there is no canary: canary 10,100");
+			return -1;
+		}
 	return 0;
 }
 
@@ -511,7 +523,7 @@ void rules_abort_print(const struct rules_abort *a, char text[RULES_WORDS_MAX])
 {
 	struct out o = { .p = text, .cap = RULES_WORDS_MAX };
 
-	put(&o, "%s", what_words[a->what]);
+	put(&o, "%s%s", a->canary ? canary_scope : "", what_words[a->what]);
 	if (a->what == RULE_POR)
 		put(&o, "%02x", a->arg);
 	else if (a->what == RULE_CLASS)
@@ -619,15 +631,29 @@ int64_t rules_deadline(const struct rules *r, int64_t started_ms)
 
 /* ------------------------------------------------------------------------------------------------ thresholds */
 
-void rules_complete(struct rules *r)
+/* Where nothing is said of this, and there is room. */
+static void complete(struct rules *r, struct rules_abort a)
 {
 	for (unsigned i = 0; i < r->n_abort; i++)
-		if (r->abort[i].what == RULE_CLASS && r->abort[i].arg == FAIL_CONFIG)
+		if (r->abort[i].what == a.what && r->abort[i].arg == a.arg)
 			return;
 	if (r->n_abort < RULES_ABORT_MAX)
-		r->abort[r->n_abort++] = (struct rules_abort){
-			.what = RULE_CLASS, .arg = FAIL_CONFIG, .percent = true, .limit = RULES_CONFIG_LIMIT
-		};
+		r->abort[r->n_abort++] = a;
+}
+
+void rules_complete(struct rules *r)
+{
+	/* what a card says that has other keys than ours: TS 102 225, table 5 */
+	static const uint8_t wrong_keys[] = { 0x01, 0x05 };
+
+	for (unsigned i = 0; r->n_canary && i < ARRAY_SIZE(wrong_keys); i++)
+		complete(r, (struct rules_abort){ .what = RULE_POR,
+						  .arg = wrong_keys[i],
+						  .canary = true,
+						  .or_equal = true,
+						  .limit = 1 });
+	complete(r, (struct rules_abort){
+			    .what = RULE_CLASS, .arg = FAIL_CONFIG, .percent = true, .limit = RULES_CONFIG_LIMIT });
 }
 
 /* Of what a percentage is one. */

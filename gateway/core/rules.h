@@ -18,7 +18,7 @@
 #define RULES_ABORT_MAX	 8
 #define RULES_SAMPLE_MIN 50 /* a percentage is one of at least so many cards: else the first failure would be 100 % */
 #define RULES_ERR_MAX	 320
-#define RULES_WORDS_MAX	 40	/* "class-CARD-TRANSIENT>=12.25%", with NUL */
+#define RULES_WORDS_MAX	 40	/* "canary:class-CARD-TRANSIENT>=1000000000", with NUL */
 #define RULES_HUNDRED	 10000	/* percentages stand in hundredths */
 #define RULES_TZ_MIN	 (-720) /* minutes east of UTC: what a zone may be */
 #define RULES_TZ_MAX	 840
@@ -29,6 +29,7 @@ enum rules_what { RULE_FAILED, RULE_EXPIRED, RULE_QUARANTINED, RULE_POR, RULE_CL
 struct rules_abort {
 	uint8_t what; /* enum rules_what */
 	uint8_t arg;  /* RULE_POR: the status; RULE_CLASS: enum fail_class */
+	bool canary;  /* counts while no card behind the canary has been started */
 	bool or_equal, percent;
 	uint32_t limit; /* cards, or hundredths of a percent */
 };
@@ -52,7 +53,8 @@ struct rules {
 /* Rules divided by ';' or line ends; "" has none.  On failure -1, and err says which rule, what is wrong and what is known. */
 int rules_parse(struct rules *r, const char *text, char err[RULES_ERR_MAX]);
 /* What a careful operator would have said: where nothing is said of CONFIG, a campaign stops when more than RULES_CONFIG_LIMIT of
- * its cards meet it, since it is never the card's fault.  Stands in the rules from then on, for everybody to see. */
+ * its cards meet it, since it is never the card's fault; and where it has a canary and nothing is said of wrong keys, the first
+ * card of the canary that answers so stops it.  Stands in the rules from then on, for everybody to see. */
 #define RULES_CONFIG_LIMIT 1000 /* hundredths of a percent */
 void rules_complete(struct rules *r);
 /* The same as one canonical line, which parses to the same rules. */

@@ -39,7 +39,8 @@ static const struct ctl_option import_options[] = {
 	{ "hold", 0, "TIME", "... or so long after its last card was started: 2h" }, \
 	{ "abort", 0, "'WHAT>N[%]'", \
 	  "stop by itself at more (>=: at least) so many cards: failed, expired, quarantined,\n" \
-	  "por-NN (a PoR status), class-NAME (an obstacle); repeat for more" }, \
+	  "por-NN (a PoR status), class-NAME (an obstacle); canary:WHAT counts until the\n" \
+	  "canary is through; repeat for more" }, \
 	{ "window", 0, "'HH:MM-HH:MM ZONE'", \
 	  "send between these times only; ZONE is utc, +HH:MM, or device (of each card)" }, \
 	{ "deadline", 0, "TIME|DATE", "nothing is sent after: 21d from the start, or 2026-12-24T22:00Z" }, \

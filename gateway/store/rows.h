@@ -19,7 +19,7 @@
 #define CAMPAIGN_NAME_MAX  48 /* incl. NUL; [A-Za-z0-9._-] */
 #define PROFILE_NAME_MAX   48
 #define PROFILE_TEXT_MAX   8192
-#define CAMPAIGN_RULES_MAX 513 /* incl. NUL, as the two below */
+#define CAMPAIGN_RULES_MAX 545 /* incl. NUL, as the two below */
 #define CAMPAIGN_STOP_MAX  200
 #define CAMPAIGN_TALLY_MAX 112
 #define CARD_KEYSETS_MAX   4  /* key versions per card we keep */

@@ -30,6 +30,9 @@ static void check_rules(const char *text)
 	rules_complete(&r);
 	rules_print(&r, one);
 	FUZZ_HOLDS(!rules_parse(&r, one, err));
+	rules_complete(&r); /* what is there is not added again */
+	rules_print(&r, two);
+	FUZZ_HOLDS(!strcmp(one, two));
 	at = rules_opening(&r, 60, NOW_MS);
 	FUZZ_HOLDS(at >= NOW_MS && at <= NOW_MS + 86400000);
 	FUZZ_HOLDS(rules_opening(&r, 60, at) == at);

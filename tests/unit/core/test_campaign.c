@@ -259,6 +259,57 @@ static void the_canary_protects_the_rest(void **state)
 	assert_int_equal(bed_count(b, id, TXN_PLANNED), 5);
 }
 
+/* As every campaign with a canary has it. */
+static void a_wrong_key_in_the_canary_is_enough(void **state)
+{
+	struct bed *b = *state;
+	uint64_t id = campaign(b, "canary 1,1; abort canary:por-01>=1", true);
+	struct sent s;
+
+	leaves(b, &s, 0);
+	hint(b, &s, 0x01);
+	is(b, id, CAMPAIGN_PAUSED, "stopped by its rule canary:por-01>=1: card");
+	bed_restart(b);
+	bed_pass(b, DAY);
+	bed_expect_nothing(b);
+	is(b, id, CAMPAIGN_PAUSED, "stopped by its rule canary:por-01>=1: card");
+	assert_int_equal(bed_count(b, id, TXN_PLANNED), 5);
+}
+
+static void a_wrong_key_behind_the_canary_stops_nothing(void **state)
+{
+	struct bed *b = *state;
+	uint64_t id = campaign(b, "canary 1,1; abort canary:por-01>=1", true);
+	struct sent s[4];
+
+	leaves(b, &s[0], 0);
+	done(b, &s[0]);
+	leaves(b, &s[1], 1);
+	done(b, &s[1]);
+	leaves(b, &s[2], 2);
+	leaves(b, &s[3], 3);
+	hint(b, &s[2], 0x01);
+	hint(b, &s[3], 0x01);
+	is(b, id, CAMPAIGN_RUNNING, "");
+}
+
+/* The end of its last card is the end of the canary, and counts. */
+static void the_last_card_of_a_canary_counts(void **state)
+{
+	struct bed *b = *state;
+	uint64_t id = campaign(b, "canary 1; abort canary:failed>=1", true);
+	uint8_t pkt[OTA_PACKET_MAX];
+	struct sent s;
+	struct uds u;
+
+	leaves(b, &s, 0);
+	bed_cut(&u, pkt, bed_por(b, &s, 0x0a, NULL, 0, pkt), 0, false, 0);
+	bed_mo_all(b, 0, 0, &u);
+	bed_expect_txn(b, 0, TXN_FAILED, "card refuses: 0A");
+	is(b, id, CAMPAIGN_PAUSED, "stopped by its rule canary:failed>=1: card");
+	bed_expect_nothing(b);
+}
+
 /* A packet of which one message has left is not finished: a card that is not whole runs nothing. */
 static void nothing_leaves_of_a_packet_that_is_half_out(void **state)
 {
@@ -509,6 +560,9 @@ int main(void)
 		T(an_authenticated_refusal_counts_as_well),
 		T(obstacles_count_while_they_last),
 		T(the_canary_protects_the_rest),
+		T(a_wrong_key_in_the_canary_is_enough),
+		T(a_wrong_key_behind_the_canary_stops_nothing),
+		T(the_last_card_of_a_canary_counts),
 		T(nothing_leaves_of_a_packet_that_is_half_out),
 		T(a_pause_holds_when_it_is_asked_for),
 		T(a_restored_store_does_not_say_never),

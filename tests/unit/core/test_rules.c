@@ -43,6 +43,9 @@ static void every_text_has_one_form(void **state)
 		{ "abort quarantined>=1; abort expired>0; abort por-0A>=1; abort class-absent>20%", NULL },
 		{ "abort quarantined>=1;abort por-0A>=1 ;abort class-CARD-TRANSIENT>12.5%;",
 		  "abort quarantined>=1; abort por-0a>=1; abort class-CARD-TRANSIENT>12.5%" },
+		{ "abort canary:por-1F >= 1;canary 10", "canary 10; abort canary:por-1f>=1" },
+		{ "abort canary:failed>3%; abort failed>1; canary 1",
+		  "canary 1; abort canary:failed>3%; abort failed>1" },
 		{ "window 01:00-05:00 utc", "window 01:00-05:00 utc" },
 		{ "window 1:00-5:00   Z", "window 01:00-05:00 utc" },
 		{ "window 22:30-04:00 +0100", "window 22:30-04:00 +01:00" },
@@ -79,15 +82,17 @@ static void every_text_has_one_form(void **state)
 /* The longest text of all has its place. */
 static void the_longest_fits(void **state)
 {
-	struct rules r = parse("canary 99999999,99999999,99.99%,99999999; hold 3660d; window 22:30-04:00 +01:00; "
+	struct rules r = parse("canary 999999999,999999999,999999999,999999999; hold 3660d; window 22:30-04:00 +01:00; "
 			       "deadline 2100-02-28T00:00:59Z; priority rollback");
 	char text[CAMPAIGN_RULES_MAX];
 
 	(void)state;
 	for (r.n_abort = 0; r.n_abort < RULES_ABORT_MAX; r.n_abort++)
-		r.abort[r.n_abort] = (struct rules_abort){
-			.what = RULE_CLASS, .arg = FAIL_CARD_TRANSIENT, .or_equal = true, .limit = 999999999
-		};
+		r.abort[r.n_abort] = (struct rules_abort){ .what = RULE_CLASS,
+							   .arg = FAIL_CARD_TRANSIENT,
+							   .canary = true,
+							   .or_equal = true,
+							   .limit = 1000000000 };
 	rules_print(&r, text);
 	assert_true(strlen(text) + 1 < CAMPAIGN_RULES_MAX);
 	assert_non_null(strstr(text, "priority rollback"));
@@ -120,6 +125,9 @@ static void mistakes_are_named(void **state)
 		{ "abort failed>3% or more", "there must be a number of cards" },
 		{ "abort failed>=0", "is always so" },
 		{ "abort failed>=0%", "is always so" },
+		{ "abort canary:por-01>=1", "there is no canary" },
+		{ "canary 1; abort canary:>=1", "unknown word \"\"" },
+		{ "canary 1; abort canary:canary:failed>=1", "unknown word \"canary:failed\"" },
 		{ "abort por-1>=1", "two hexadecimal digits" },
 		{ "abort por-xx>=1", "two hexadecimal digits" },
 		{ "abort class-ABSNET>1", "unknown class \"ABSNET\"; did you mean \"ABSENT\"?" },
@@ -170,7 +178,7 @@ static void mistakes_are_named(void **state)
 	memset(longest, 'x', sizeof(longest));
 	longest[sizeof(longest) - 1] = '\0';
 	assert_int_equal(rules_parse(&r, longest, err), -1);
-	assert_non_null(strstr(err, "longer than 512"));
+	assert_non_null(strstr(err, "longer than 544"));
 	longest[CAMPAIGN_RULES_MAX - 1] = '\0';
 	assert_int_equal(rules_parse(&r, longest, err), -1);
 }
@@ -345,7 +353,12 @@ static void what_is_added_where_nothing_was_said(void **state)
 	static const char *const t[][2] = {
 		{ "", "abort class-CONFIG>10%" },
 		{ "canary 5; abort failed>3%; deadline 1d",
-		  "canary 5; abort failed>3%; abort class-CONFIG>10%; deadline 1d" },
+		  "canary 5; abort failed>3%; abort canary:por-01>=1; abort canary:por-05>=1; abort class-CONFIG>10%; "
+		  "deadline 1d" },
+		{ "canary 5; abort por-01>=3",
+		  "canary 5; abort por-01>=3; abort canary:por-05>=1; abort class-CONFIG>10%" },
+		{ "canary 5; abort canary:por-05>100%; abort canary:por-01>100%; abort class-CONFIG>=1",
+		  "canary 5; abort canary:por-05>100%; abort canary:por-01>100%; abort class-CONFIG>=1" },
 		{ "abort class-CONFIG>=1; abort failed>3%", "abort class-CONFIG>=1; abort failed>3%" },
 		{ "abort class-ABSENT>50%", "abort class-ABSENT>50%; abort class-CONFIG>10%" },
 		{ "abort por-00>1; abort por-01>1; abort por-02>1; abort por-03>1; abort por-04>1; abort por-05>1; "

@@ -125,7 +125,8 @@ static void test_view(void **state)
 		show(f, "x");
 		assert_string_equal(
 			front_s(f, "rules"),
-			"canary 2,50%; hold 2h; abort failed>3%; abort class-CONFIG>10%; window 01:00-05:00 utc; "
+			"canary 2,50%; hold 2h; abort failed>3%; abort canary:por-01>=1; abort canary:por-05>=1; "
+			"abort class-CONFIG>10%; window 01:00-05:00 utc; "
 			"deadline 21d; priority probe");
 		assert_int_equal(number(canary(f), "group"), 1);
 		assert_int_equal(number(canary(f), "groups"), 2);
