@@ -314,7 +314,7 @@ static void on_bind_resp(struct smpp_link *l, const struct smpp_pdu *p)
 		return;
 	}
 	state_set(l, SMPP_BOUND);
-	l->noise = l->odd_resps = 0;
+	l->noise = l->odd_resps = l->oversized = 0;
 	l->bound_ms = smpp_now(l);
 	l->stats.connects++;
 	smpp_timer(l->conn_ev, l->cfg.enquire_link_ms);

@@ -19,10 +19,10 @@
 #define SMPP_OUT_PAUSE	   SMPP_IN_MAX /* with less room than this for answers nothing more is read */
 #define SMPP_STABLE_MS	   5000	       /* a bind that held so long starts the next backoff from the beginning */
 #define SMPP_UNBIND_MS	   1000	       /* how long stop() lets the SMSC answer what is outstanding */
-#define SMPP_MSGIDS_KEPT   65536      /* ids of accepted submits whose receipt may come; 1.5 MB, taken with the first */
-#define SMPP_ERRORS_IN_ROW 5	      /* system errors in a row that slow the link down */
-#define SMPP_NOISE_MAX	   100	      /* PDUs in a row that are not for an ESME: the connection is given up */
-#define SMPP_NOISE_SHOWN   5	      /* lines about such a row, and about one of unexpected responses */
+#define SMPP_MSGIDS_KEPT   65536 /* ids of accepted submits whose receipt may come; 1.5 MB, taken with the first */
+#define SMPP_ERRORS_IN_ROW 5	 /* system errors in a row that slow the link down */
+#define SMPP_NOISE_MAX	   100	 /* PDUs in a row that are not for an ESME: the connection is given up */
+#define SMPP_NOISE_SHOWN   5 /* lines about such a row, and about others that a peer or a slow store can make long */
 #define SMPP_NONE	   UINT16_MAX /* no index */
 
 enum smpp_state { SMPP_CLOSED, SMPP_CONNECTING, SMPP_SECURING, SMPP_BINDING, SMPP_BOUND, SMPP_UNBINDING, _SMPP_STATES };
@@ -91,6 +91,8 @@ struct smpp_link {
 	unsigned expired_in_row; /* submits without any response */
 	bool expiry_told;
 	unsigned noise, odd_resps; /* in a row: refused PDUs, responses that nobody waits for */
+	unsigned unsettled;	   /* messages in a row without an answer() in time */
+	unsigned oversized;	   /* messages of this connection */
 	int64_t bound_ms, rx_ms;
 	uint64_t rx_octets; /* of this connection, before in[0] */
 	bool enquiring;	    /* an enquire_link has left and nothing came since */

@@ -441,8 +441,11 @@ void smpp_helds_due(struct smpp_link *l)
 	while (l->held_first != SMPP_NONE && l->held[l->held_first].due_ms <= now_ms) {
 		struct smpp_held *h = &l->held[l->held_first];
 
-		smpp_log(l, SMPP_LOG_WARNING, "message %u not settled in %u ms: temporary error answered", h->seq,
-			 l->cfg.answer_ms);
+		/* a store that stalls leaves all of them, and the SMSC brings them again and again */
+		if (l->unsettled < SMPP_NOISE_SHOWN)
+			smpp_log(l, SMPP_LOG_WARNING, "message %u not settled in %u ms: temporary error answered%s",
+				 h->seq, l->cfg.answer_ms,
+				 ++l->unsettled == SMPP_NOISE_SHOWN ? "; no more of these lines for now" : "");
 		respond(l, h->resp_id, h->seq, ESME_RX_T_APPN);
 		held_release(l, h);
 	}
@@ -463,6 +466,7 @@ static void answer(struct link *link, uint64_t token, enum link_answer a)
 	/* Answered by time, or of an older connection */
 	if (!token || h->token != token || (unsigned)a >= sizeof(status) / sizeof(status[0]))
 		return;
+	l->unsettled = 0;
 	respond(l, h->resp_id, h->seq, status[a]);
 	held_release(l, h);
 }
@@ -523,8 +527,12 @@ void smpp_on_message(struct smpp_link *l, const struct smpp_pdu *p)
 	struct link_event *ev;
 
 	if (smpp_message(p).len > LINK_PAYLOAD_MAX) {
-		smpp_log(l, SMPP_LOG_WARNING, "%s of %zu octets refused: at most %d are taken",
-			 smpp_command_name(p->id), smpp_message(p).len, LINK_PAYLOAD_MAX);
+		if (l->oversized <
+		    SMPP_NOISE_SHOWN) /* good ones in between change nothing: whoever sends these could */
+			smpp_log(l, SMPP_LOG_WARNING, "%s of %zu octets refused: at most %d are taken%s",
+				 smpp_command_name(p->id), smpp_message(p).len, LINK_PAYLOAD_MAX,
+				 ++l->oversized == SMPP_NOISE_SHOWN ? "; no more of these lines for this connection" :
+								      "");
 		respond(l, resp_id, p->seq, ESME_RINVMSGLEN);
 		return;
 	}

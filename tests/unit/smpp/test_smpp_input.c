@@ -122,6 +122,42 @@ static void test_answer_too_late(void **state)
 	assert_int_equal(smsc_count(&b->smsc, DELIVER_RESP), 2);
 }
 
+static void answer_at_once(struct bed *b, const struct link_event *ev)
+{
+	if (ev->kind == LINK_EV_MO)
+		answer(b, ev, LINK_ANSWER_OK);
+}
+
+static unsigned lines_with(const struct bed *b, const char *part)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < b->n_logs; i++)
+		n += strstr(b->log[i], part) != NULL;
+	return n;
+}
+
+/* A store that stalls and an SMSC that delivers again: a few lines, until something is settled. */
+static void test_unsettled_in_few_lines(void **state)
+{
+	struct bed *b = *state;
+
+	b->cfg.answer_ms = 20;
+	bed_up(b);
+	for (uint32_t i = 1; i <= 20; i++)
+		deliver(b, i);
+	BED_WAIT(b, smsc_count(&b->smsc, DELIVER_RESP) == 20);
+	assert_int_equal(lines_with(b, "not settled"), SMPP_NOISE_SHOWN);
+	assert_int_equal(lines_with(b, "no more of these lines"), 1);
+	b->hook = answer_at_once;
+	deliver(b, 21);
+	BED_WAIT(b, smsc_count(&b->smsc, DELIVER_RESP) == 21);
+	b->hook = NULL;
+	deliver(b, 22);
+	BED_WAIT(b, smsc_count(&b->smsc, DELIVER_RESP) == 22);
+	assert_int_equal(lines_with(b, "not settled"), SMPP_NOISE_SHOWN + 1);
+}
+
 static void test_answer_of_older_connection(void **state)
 {
 	struct bed *b = *state;
@@ -157,12 +193,6 @@ static void test_too_many_held(void **state)
 	for (unsigned i = 0; i <= SMPP_RECEIVED_MAX; i++)
 		answer(b, bed_event(b, LINK_EV_MO, i), LINK_ANSWER_OK);
 	BED_WAIT(b, smsc_count(&b->smsc, DELIVER_RESP) == SMPP_RECEIVED_MAX + 3);
-}
-
-static void answer_at_once(struct bed *b, const struct link_event *ev)
-{
-	if (ev->kind == LINK_EV_MO)
-		answer(b, ev, LINK_ANSWER_OK);
 }
 
 static void test_answer_inside_event(void **state)
@@ -214,6 +244,11 @@ static void test_large_payload(void **state)
 	BED_WAIT(b, bed_count(b, LINK_EV_MO) == 1);
 	assert_int_equal(bed_event(b, LINK_EV_MO, 0)->payload_len, LINK_PAYLOAD_MAX);
 	assert_int_equal(bed_count(b, LINK_EV_DOWN), 0);
+	p.tlv.payload.len++;
+	for (p.seq = 3; p.seq < 20; p.seq++)
+		smsc_send(&b->smsc, &p);
+	BED_WAIT(b, smsc_find(&b->smsc, DELIVER_RESP, 19));
+	assert_int_equal(lines_with(b, "octets refused"), SMPP_NOISE_SHOWN);
 }
 
 /* sar_* TLVs become the UDH they stand for. */
@@ -646,6 +681,7 @@ int smpp_input_run(void)
 		T(test_deliver),
 		T(test_answers),
 		T(test_answer_too_late),
+		T(test_unsettled_in_few_lines),
 		T(test_answer_of_older_connection),
 		T(test_too_many_held),
 		T(test_answer_inside_event),
