@@ -237,8 +237,10 @@ bool route_serves(const struct route *r, unsigned link, const struct route_link 
 	if (i == r->n_links)
 		return false;
 	rank = rank_of(r, l, false, failover_ms, now_ms);
-	if (rank >= 0 && suspect(at)) /* others do the work; now and then it gets one to show that it is well again */
-		return now_ms >= at->try_ms || at->try_ms - now_ms > ROUTE_TRY_MS;
+	/* others do the work; now and then it gets one to show that it is well again, unless it would have nothing to do then either:
+	 * each costs a card the wait for an answer */
+	if (rank >= 0 && suspect(at))
+		return r->via[i].rank <= rank && (now_ms >= at->try_ms || at->try_ms - now_ms > ROUTE_TRY_MS);
 	if (rank < 0)
 		rank = rank_of(r, l, true, failover_ms, now_ms);
 	return r->via[i].rank == rank;

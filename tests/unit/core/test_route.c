@@ -202,6 +202,31 @@ static void test_takes_and_never_answers(void **state)
 	assert_int_equal(serving(&r, l, T0 + 20000), A);
 }
 
+/* Whoever would only wait behind one that is well is not tried. */
+static void test_suspect_backup(void **state)
+{
+	const struct route r = abc();
+	struct route_link l[5] = { { 0 } };
+
+	up(l, A | C | D, T0);
+	for (unsigned i = 0; i < ROUTE_SILENT_MAX; i++)
+		route_link_unanswered(&l[2], T0);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(serving(&r, l, T0 + i * ROUTE_TRY_MS), A);
+	/* when it is its turn it is tried, beside the next one */
+	l[0].order = l[1].order = LINK_BLOCKED;
+	assert_int_equal(serving(&r, l, T0), C | D);
+	route_link_took(&l[2], T0);
+	assert_int_equal(serving(&r, l, T0 + 1), D);
+	assert_int_equal(serving(&r, l, T0 + ROUTE_TRY_MS), C | D);
+	/* and beside one of its own rank */
+	l[0].order = l[1].order = LINK_OPEN;
+	up(l, A | B, T0);
+	for (unsigned i = 0; i < ROUTE_SILENT_MAX; i++)
+		route_link_unanswered(&l[1], T0);
+	assert_int_equal(serving(&r, l, T0), A | B);
+}
+
 static void test_closes_after_each_submit(void **state)
 {
 	const struct route r = abc();
@@ -303,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_fail_over_in_order),
 		cmocka_unit_test(test_orders),
 		cmocka_unit_test(test_takes_and_never_answers),
+		cmocka_unit_test(test_suspect_backup),
 		cmocka_unit_test(test_closes_after_each_submit),
 		cmocka_unit_test(test_default),
 		cmocka_unit_test(test_orders_kept),
