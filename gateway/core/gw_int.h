@@ -200,6 +200,7 @@ struct gw_link {
 	unsigned flying;	/* segments out */
 	bool wanted;		/* bound, as far as gw_act() has been told */
 	bool suspect;		/* as last told */
+	int64_t told_ms;	/* that it is */
 	bool growing;		/* its room grows by time alone: rate tokens are on their way */
 };
 

@@ -212,9 +212,14 @@ static void link_tell(struct gw *gw, unsigned link)
 
 	if (suspect == gw->link[link].suspect)
 		return;
+	/* one that changes its mind all the time is told of now and then */
+	if (suspect && gw->now_ms >= gw->link[link].told_ms && gw->now_ms - gw->link[link].told_ms < ROUTE_TELL_MS)
+		return;
 	gw->link[link].suspect = suspect;
 	if (!has_others(gw, link))
 		return;
+	if (suspect)
+		gw->link[link].told_ms = gw->now_ms;
 	if (suspect)
 		gw_log(gw, 4,
 		       "link %s takes submits and does not answer them: others carry its routes, and it gets one "

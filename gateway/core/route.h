@@ -21,10 +21,11 @@
 #define ROUTE_ORDERS_MAX 768
 #define ROUTE_ERR_MAX	 160
 
-#define ROUTE_FAILOVER_MS 10000 /* a link that is down so long is not waited for any more */
-#define ROUTE_TRY_MS	  30000 /* a link that does not answer gets one packet in so long, while others do the work */
-#define ROUTE_SILENT_MAX  8	/* submits in a row that it has left without an answer */
-#define ROUTE_LOST_MAX	  3	/* connections in a row that ended with submits and without a single answer */
+#define ROUTE_FAILOVER_MS 10000	 /* a link that is down so long is not waited for any more */
+#define ROUTE_TRY_MS	  30000	 /* a link that does not answer gets one packet in so long, while others do the work */
+#define ROUTE_TELL_MS	  300000 /* of a link that falls silent again and again the log says so once in so long */
+#define ROUTE_SILENT_MAX  8	 /* submits in a row that it has left without an answer */
+#define ROUTE_LOST_MAX	  3	 /* connections in a row that ended with submits and without a single answer */
 
 enum route_by { ROUTE_ALL, ROUTE_IMSI, ROUTE_MSISDN, ROUTE_PROFILE, _ROUTE_BYS };
 struct route_match {

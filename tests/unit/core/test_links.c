@@ -308,6 +308,43 @@ static void who_never_answers_is_passed_over(void **state)
 	}
 }
 
+static unsigned lines_with(const char *part)
+{
+	unsigned n = 0;
+
+	for (const char *at = b.log; (at = strstr(at, part)); at++)
+		n++;
+	return n;
+}
+
+/* Answers after a while, each time: the log does not fill, and says how it is in the end. */
+static void who_is_silent_now_and_then_fills_no_log(void **state)
+{
+	struct sent s[ROUTE_SILENT_MAX];
+	struct sent t;
+
+	bed_campaign(&b, 200, 1, "compact");
+	for (unsigned k = 0; k < 5; k++) {
+		for (unsigned i = 0; i < ROUTE_SILENT_MAX; i++)
+			bed_expect_script(&b, FIRST, &s[i]);
+		for (unsigned i = 0; i < ROUTE_SILENT_MAX; i++)
+			bed_outcome(&b, &s[i], 0, LINK_EV_UNKNOWN, FAIL_UNKNOWN);
+		bed_expect_script(&b, FIRST, &t); /* its trial */
+		bed_accepted(&b, &t);
+		bed_pass(&b, ROUTE_TRY_MS);
+	}
+	assert_int_equal(lines_with("does not answer them"), 1);
+	assert_int_equal(lines_with("is not silent any more"), 1);
+	/* once more, and it stays so: that is told when the time has passed */
+	for (unsigned i = 0; i < ROUTE_SILENT_MAX; i++)
+		bed_expect_script(&b, FIRST, &s[i]);
+	for (unsigned i = 0; i < ROUTE_SILENT_MAX; i++)
+		bed_outcome(&b, &s[i], 0, LINK_EV_UNKNOWN, FAIL_UNKNOWN);
+	assert_int_equal(lines_with("does not answer them"), 1);
+	bed_pass(&b, ROUTE_TELL_MS);
+	assert_int_equal(lines_with("does not answer them"), 2);
+}
+
 /* Takes a submit and closes: passed over after a few connections, and tried again now and then. */
 static void who_closes_after_each_submit_is_passed_over(void **state)
 {
@@ -475,6 +512,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_blocked_link_gets_nothing_and_brings_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_drained_link_finishes_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_never_answers_is_passed_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_is_silent_now_and_then_fills_no_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_closes_after_each_submit_is_passed_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_route_is_in_nobodys_way, setup_two, teardown),
 		cmocka_unit_test_setup_teardown(a_dead_route_is_in_nobodys_way, setup_two, teardown),
