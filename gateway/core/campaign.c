@@ -199,21 +199,55 @@ static uint64_t canary_room(const struct campaign *c, int64_t now_ms, int64_t *d
 
 /* --------------------------------------------------------------------------------------------------------- claims */
 
+/* One open transaction per card (D7).  Plans keep to it; older stores know cards that a cancelled campaign calls planned and a
+ * later one has started. */
+static bool claim_taken(struct gw *gw, const struct card_bundle *b)
+{
+	const struct card *c = card_find(gw, b->card.id);
+	const struct card_bundle *now = c ? &c->b : b; /* the resident copy is ahead of the store */
+
+	if (now->has_txn && now->txn.id != b->txn.id && now->txn.state == TXN_ACTIVE)
+		return true;
+	for (unsigned i = 0; i < now->n_cmds; i++)
+		if (!cmd_ended(now->cmd[i].state) && now->cmd[i].txn != b->txn.id)
+			return true;
+	return false;
+}
+
+/* It ends by its row alone: the card in memory is the other transaction's. */
+static void claim_refuse(struct gw *gw, struct campaign *camp, const struct card_bundle *b)
+{
+	struct txn_row t = b->txn;
+
+	camp->by_state[t.state]--;
+	camp->by_state[TXN_CANCELLED]++;
+	t.state = TXN_CANCELLED;
+	t.evidence = t.por_status = 255;
+	t.ended_ms = gw->now_ms;
+	snprintf(t.reason, sizeof(t.reason), "another campaign has the card");
+	gw_op(gw, ST_TXN_PUT, &t, NULL, 0);
+	gw_story_end(gw, t.card, txn_state_name(t.state), t.reason);
+	campaign_check_done(gw, camp);
+}
+
 /* A claimed card: its transaction becomes active and gets its command, or ends here. */
 static struct card *claim_one(struct gw *gw, struct campaign *camp, const struct card_bundle *b)
 {
 	/* what a restored store calls planned may have been sent, and done, since it was saved */
 	static const char or_not[] = "; the store was put back: it may have run";
-	struct card *c = card_load(gw, b);
 	const struct keyset_row *k;
 	struct txn_row *t;
+	struct card *c;
 	bool forgot;
 
+	if (claim_taken(gw, b)) {
+		claim_refuse(gw, camp, b);
+		return NULL;
+	}
+	c = card_load(gw, b);
 	ota_assert(c); /* room was kept when the claim was asked for */
 	if (c->b.has_txn && c->b.txn.id == b->txn.id && c->b.txn.state != TXN_PLANNED)
 		return NULL; /* seen already, by another way */
-	if (c->b.has_txn && c->b.txn.state == TXN_ACTIVE)
-		return NULL; /* one open transaction per card (D7): the plan refuses this, so only a race gets here */
 	c->b.txn = b->txn;
 	c->b.has_txn = true;
 	t = &c->b.txn;

@@ -506,6 +506,8 @@ static void load_campaigns(struct gw *gw, const struct campaign_row *rows, unsig
 			continue;
 		}
 		*c = (struct campaign){ .row = rows[i] };
+		if (c->row.state == CAMPAIGN_CANCELLED && !c->row.ended_ms)
+			c->row.txn_cursor = 0; /* older versions passed planned cards that another campaign had */
 		if (campaign_rules(c, err))
 			gw_set_fatal(gw, "campaign %s: stored rules: %.80s", rows[i].name, err);
 	}

@@ -97,10 +97,12 @@ void store_reason(char *out, size_t cap, int rc, const char *iccid, const char *
 		snprintf(out, cap, "ICCID %s is known already with another IMSI or MSISDN", a);
 		break;
 	case STORE_R_DUP_IMSI:
-		snprintf(out, cap, "IMSI %s is in use by another card, or promised to one by an open campaign", b);
+		snprintf(out, cap,
+			 "IMSI %s is in use by another card, or promised to one by a campaign that has not ended", b);
 		break;
 	case STORE_R_DUP_MSISDN:
-		snprintf(out, cap, "MSISDN %s is in use by another card, or promised to one by an open campaign", c);
+		snprintf(out, cap,
+			 "MSISDN %s is in use by another card, or promised to one by a campaign that has not ended", c);
 		break;
 	case STORE_R_NO_CARD:
 		snprintf(out, cap, "ICCID %s: no such card; import it first", a);
@@ -112,7 +114,10 @@ void store_reason(char *out, size_t cap, int rc, const char *iccid, const char *
 		snprintf(out, cap, "ICCID %s was in a later campaign: that one tells how it stands, retry that", a);
 		break;
 	case STORE_R_OPEN_TXN:
-		snprintf(out, cap, "ICCID %s is in another campaign that has not ended for it", a);
+		snprintf(out, cap,
+			 "ICCID %s is in another campaign that has not ended for it; if that is cancelled, wait until "
+			 "campaign show tells when it ended",
+			 a);
 		break;
 	case STORE_R_NO_MSISDN:
 		snprintf(out, cap, "ICCID %s has no MSISDN to send to, and address-by is msisdn", a);

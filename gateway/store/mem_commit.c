@@ -14,16 +14,10 @@ uint32_t card_by_iccid(const struct store_mem_disk *d, const char *iccid)
 	return i;
 }
 
-bool txn_is_open(const struct store_mem_disk *d, const struct txn_row *t)
+/* Planned in a cancelled campaign is open as well: until the core ends it, its row is still to be claimed. */
+bool txn_is_open(const struct txn_row *t)
 {
-	uint32_t i;
-
-	if (!t->id || t->state > TXN_ACTIVE)
-		return false;
-	if (t->state == TXN_ACTIVE) /* cancelled or not: its command may still run */
-		return true;
-	i = otab_find(&d->campaign, t->campaign);
-	return i != NONE && ((struct m_campaign *)vec_at(&d->campaign.v, i))->row.state != CAMPAIGN_CANCELLED;
+	return t->id && t->state <= TXN_ACTIVE;
 }
 
 /* ---- numbers ---- */
@@ -91,7 +85,7 @@ static bool txn_takes_imsi(const struct store_mem_disk *d, uint64_t card, const 
 	for (i = hidx_first(&d->by_new_imsi, text_hash(0, imsi)); i != NONE; i = hidx_next(&d->by_new_imsi, i)) {
 		const struct m_txn *m = vec_at(&d->txn, i);
 
-		if (!strcmp(m->row.new_imsi, imsi) && (txn_is_open(d, &m->row) || may_hold(d, &m->row, card)))
+		if (!strcmp(m->row.new_imsi, imsi) && (txn_is_open(&m->row) || may_hold(d, &m->row, card)))
 			return true;
 	}
 	return false;
@@ -104,7 +98,7 @@ static bool txn_takes_msisdn(const struct store_mem_disk *d, uint64_t card, cons
 	for (i = hidx_first(&d->by_new_msisdn, text_hash(0, msisdn)); i != NONE; i = hidx_next(&d->by_new_msisdn, i)) {
 		const struct m_txn *m = vec_at(&d->txn, i);
 
-		if (!strcmp(m->row.new_msisdn, msisdn) && (txn_is_open(d, &m->row) || may_hold(d, &m->row, card)))
+		if (!strcmp(m->row.new_msisdn, msisdn) && (txn_is_open(&m->row) || may_hold(d, &m->row, card)))
 			return true;
 	}
 	return false;
@@ -489,7 +483,7 @@ static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 		return 0;
 	}
 	for (t = m->txns; t != NONE; t = ((struct m_txn *)vec_at(&d->txn, t))->next)
-		if (txn_is_open(d, &((struct m_txn *)vec_at(&d->txn, t))->row)) {
+		if (txn_is_open(&((struct m_txn *)vec_at(&d->txn, t))->row)) {
 			op->rc = STORE_R_OPEN_TXN;
 			return 0;
 		}

@@ -126,7 +126,7 @@ static inline struct m_card *card_at(const struct store_mem_disk *d, uint64_t id
 	return id && id <= d->card.n ? vec_at(&d->card, (uint32_t)(id - 1)) : NULL;
 }
 uint32_t card_by_iccid(const struct store_mem_disk *d, const char *iccid);
-bool txn_is_open(const struct store_mem_disk *d, const struct txn_row *t);
+bool txn_is_open(const struct txn_row *t);
 
 int mem_commit(struct store_mem_disk *d, struct store_batch *b);
 void mem_trim(struct store_mem_disk *d, struct store_trim *t);

@@ -60,7 +60,7 @@ static void bundle_txn(const struct store_mem_disk *d, const struct m_card *m, b
 
 	for (uint32_t i = m->txns; i != NONE; i = ((struct m_txn *)vec_at(&d->txn, i))->next) {
 		const struct txn_row *t = &((struct m_txn *)vec_at(&d->txn, i))->row;
-		int rank = store_txn_rank(t->state, txn_is_open(d, t), query);
+		int rank = store_txn_rank(t->state, txn_is_open(t), query);
 
 		if (rank <= best)
 			continue;

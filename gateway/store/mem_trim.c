@@ -6,7 +6,7 @@
 static bool has_open(const struct store_mem_disk *d, const struct m_card *m)
 {
 	for (uint32_t i = m->txns; i != NONE; i = ((struct m_txn *)vec_at(&d->txn, i))->next)
-		if (txn_is_open(d, &((struct m_txn *)vec_at(&d->txn, i))->row))
+		if (txn_is_open(&((struct m_txn *)vec_at(&d->txn, i))->row))
 			return true;
 	for (uint32_t i = m->cmds; i != NONE; i = ((struct m_cmd *)vec_at(&d->cmd.v, i))->next)
 		if (((struct m_cmd *)vec_at(&d->cmd.v, i))->row.state < CMD_DONE)

@@ -195,13 +195,19 @@ static void values_check(struct check *k, const struct table *t)
 }
 
 /* What the gateway never leaves behind.  The numbers in the SQL are these. */
-_Static_assert(CMD_PREPARED == 1 && CMD_WAIT_PRESENCE == 4 && CMD_DONE == 5, "states in SQL");
+_Static_assert(TXN_ACTIVE == 1 && CMD_PREPARED == 1 && CMD_WAIT_PRESENCE == 4 && CMD_DONE == 5, "states in SQL");
 
 static const struct {
 	const char *sql, *what;
 } rules[] = {
 	{ "SELECT count(*) FROM (SELECT 1 FROM cmd WHERE state<5 GROUP BY card HAVING count(*)>1)",
 	  "cards with two open commands" },
+	{ "SELECT count(*) FROM txn WHERE state=1 AND NOT EXISTS "
+	  "(SELECT 1 FROM cmd WHERE cmd.card=txn.card AND cmd.txn=txn.id AND cmd.state<5)",
+	  "ACTIVE transactions without an open command" },
+	{ "SELECT count(*) FROM txn JOIN campaign ON campaign.id=txn.campaign "
+	  "WHERE txn.state<2 AND campaign.ended_ms>0",
+	  "open transactions of campaigns that have ended" },
 	{ "SELECT count(*) FROM cmd LEFT JOIN cmd_wire ON cmd_wire.cmd_id=cmd.id WHERE state BETWEEN 1 AND 4 "
 	  "AND cmd_wire.cmd_id IS NULL",
 	  "open commands without their packet" },

@@ -240,15 +240,10 @@ static const char *const stmts[_STMTS] = {
 	[S_CARD_IMSI] = "SELECT 1 FROM card WHERE imsi=?1 AND id<>?2 LIMIT 1",
 	[S_CARD_MSISDN] = "SELECT 1 FROM card WHERE msisdn=?1 AND msisdn<>'' AND id<>?2 LIMIT 1",
 	[S_TXN_OPEN_IMSI] =
-		"SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
-		"WHERE new_imsi=?1 AND new_imsi<>'' AND (txn.state=1 OR txn.state=0 AND campaign.state<>5" MAY_HOLD
-		") LIMIT 1",
+		"SELECT 1 FROM txn WHERE new_imsi=?1 AND new_imsi<>'' AND (txn.state<2" MAY_HOLD ") LIMIT 1",
 	[S_TXN_OPEN_MSISDN] =
-		"SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
-		"WHERE new_msisdn=?1 AND new_msisdn<>'' AND (txn.state=1 OR txn.state=0 AND campaign.state<>5" MAY_HOLD
-		") LIMIT 1",
-	[S_TXN_OPEN_CARD] = "SELECT 1 FROM txn JOIN campaign ON campaign.id=txn.campaign "
-			    "WHERE card=?1 AND (txn.state=1 OR txn.state=0 AND campaign.state<>5) LIMIT 1",
+		"SELECT 1 FROM txn WHERE new_msisdn=?1 AND new_msisdn<>'' AND (txn.state<2" MAY_HOLD ") LIMIT 1",
+	[S_TXN_OPEN_CARD] = "SELECT 1 FROM txn WHERE card=?1 AND state<2 LIMIT 1",
 	[S_TXN_NEWEST] = "SELECT max(id) FROM txn WHERE card=?1",
 	[S_CARD_INSERT] = "INSERT INTO card({card:}) VALUES({card?})",
 	/* The usual change of a card is its presence: leaves the indexes alone. */
@@ -302,9 +297,7 @@ static const char *const stmts[_STMTS] = {
 	[S_CARD] = "SELECT {card} FROM card WHERE id=?1",
 	[S_PARTS_ANY] = "SELECT 1 FROM por_part WHERE card=?1 LIMIT 1",
 	[S_KEYSETS] = "SELECT {keyset} FROM keyset WHERE id>=?1*16 AND id<?1*16+16 ORDER BY id",
-	[S_TXN_OF_CARD] =
-		"SELECT {txn},txn.state=1 OR txn.state=0 AND (SELECT state FROM campaign WHERE id=txn.campaign)<>5 "
-		"FROM txn WHERE card=?1 ORDER BY id DESC",
+	[S_TXN_OF_CARD] = "SELECT {txn},state<2 FROM txn WHERE card=?1 ORDER BY id DESC",
 	[S_CMD_LAST_SCRIPT] = "SELECT {cmd} FROM cmd WHERE card=?1 AND kind=1 ORDER BY id DESC LIMIT 1",
 	[S_CMDS_NEWEST] = "SELECT {cmd} FROM cmd WHERE card=?1 ORDER BY id DESC LIMIT ?2",
 	[S_PARTS] = "SELECT {por_part} FROM por_part WHERE card=?1 ORDER BY at_ms DESC,iei,ref,seq LIMIT ?2",

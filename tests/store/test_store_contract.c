@@ -210,7 +210,7 @@ static void test_plan(void **state)
 	struct fix *f = *state;
 	uint64_t card = card_in(f, 1);
 	struct store_txn_plan p;
-	struct txn_row t;
+	struct txn_row t, planned;
 
 	for (unsigned n = 2; n < 6; n++)
 		card_in(f, n);
@@ -275,8 +275,17 @@ static void test_plan(void **state)
 	assert_int_equal(shown(f, card)->txn.id, p.txn.id);
 	assert_memory_equal(&fetch(f, card)->txn, &t, sizeof(t));
 
-	/* a cancelled campaign frees them, too; then the latest transaction is shown */
+	/* a cancelled campaign gives a card and its numbers back one by one, as the core ends them: not before */
+	planned = p.txn;
 	campaign_state(f, 2, "two", CAMPAIGN_CANCELLED);
+	p = plan_make(1, 1, 9);
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_OPEN_TXN);
+	p = plan_make(1, 4, 9);
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_DUP_IMSI);
+	assert_int_equal(shown(f, card)->txn.id, planned.id);
+	planned.state = TXN_CANCELLED;
+	planned.ended_ms = T0 + 60;
+	assert_int_equal(one(f, ST_TXN_PUT, &planned, NULL, 0), 0);
 	p = plan_make(1, 1, 9);
 	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
 	assert_int_equal(shown(f, card)->txn.id, p.txn.id);
@@ -288,7 +297,7 @@ static void test_plan(void **state)
 	assert_int_equal(fetch(f, card)->txn.id, p.txn.id);
 	p = plan_make(3, 1, 8);
 	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_OPEN_TXN);
-	p = plan_make(3, 2, 9);
+	p = plan_make(3, 4, 9);
 	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_DUP_IMSI);
 	assert_int_equal(shown(f, card)->txn.campaign, 1);
 	t.id = 4711;
