@@ -611,17 +611,29 @@ int64_t rules_window_ms(const struct rules *r)
 	return r->windowed ? in_day((r->close_min - r->open_min) * MINUTE_MS) : DAY_MS;
 }
 
+/* How long ago the window opened last. */
+static int64_t since_opening(const struct rules *r, int64_t tz_min, int64_t now_ms)
+{
+	if (tz_min < RULES_TZ_MIN || tz_min > RULES_TZ_MAX) /* no zone of this earth: a damaged row */
+		tz_min = 0;
+	return in_day(now_ms + ((r->device ? tz_min : r->zone_min) - r->open_min) * MINUTE_MS);
+}
+
 int64_t rules_opening(const struct rules *r, int64_t tz_min, int64_t now_ms)
 {
-	int64_t zone_ms, since_ms;
+	int64_t since_ms;
 
 	if (!r->windowed)
 		return now_ms;
-	if (tz_min < RULES_TZ_MIN || tz_min > RULES_TZ_MAX) /* no zone of this earth: a damaged row */
-		tz_min = 0;
-	zone_ms = (r->device ? tz_min : r->zone_min) * MINUTE_MS;
-	since_ms = in_day(now_ms + zone_ms - r->open_min * MINUTE_MS);
+	since_ms = since_opening(r, tz_min, now_ms);
 	return since_ms < rules_window_ms(r) ? now_ms : now_ms + DAY_MS - since_ms;
+}
+
+int64_t rules_closing(const struct rules *r, int64_t tz_min, int64_t now_ms)
+{
+	int64_t at_ms = rules_opening(r, tz_min, now_ms);
+
+	return r->windowed ? at_ms + rules_window_ms(r) - since_opening(r, tz_min, at_ms) : INT64_MAX;
 }
 
 int64_t rules_deadline(const struct rules *r, int64_t started_ms)

@@ -67,6 +67,8 @@ uint64_t rules_group_end(const struct rules *r, unsigned group, uint64_t targets
 
 /* now_ms when the window is open, else when it opens next.  tz_min: of the card, for a window in device time. */
 int64_t rules_opening(const struct rules *r, int64_t tz_min, int64_t now_ms);
+/* When the window that is open then, or opens next, closes; INT64_MAX: never. */
+int64_t rules_closing(const struct rules *r, int64_t tz_min, int64_t now_ms);
 int64_t rules_window_ms(const struct rules *r); /* how long it is open a day */
 /* When a campaign started at this time must be through, 0: no deadline. */
 int64_t rules_deadline(const struct rules *r, int64_t started_ms);

@@ -1,6 +1,7 @@
 /* estimate.c - what a campaign will cost and how long it may take, and the figures it comes from.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
+ * The duration counts from now: what is left of an open window, or the wait for the next, is its beginning.
  * The rate of a link is its window over the time a submit takes, or what it may send if that is less.  The duration is that
  * until each card has had its first attempt and the reachable ones have answered; for cards that are away nothing can be told.
  */
@@ -139,9 +140,33 @@ static void canary(struct estimate *e)
 	e->canary_ms = wait_ms * e->rules->n_canary;
 }
 
+/* When so much has been done in windows alone, of which the first may be open already. */
+static int64_t done_at(const struct estimate *e, int64_t work_ms)
+{
+	int64_t at_ms = rules_opening(e->rules, 0, e->now_ms), close_ms = rules_closing(e->rules, 0, e->now_ms), days;
+
+	if (work_ms <= close_ms - at_ms)
+		return at_ms + work_ms;
+	work_ms -= close_ms - at_ms;
+	days = (work_ms - 1) / e->window_ms; /* whole windows, and something is left */
+	return rules_opening(e->rules, 0, close_ms) + days * DAY_MS + work_ms - days * e->window_ms;
+}
+
+static void deadline(struct estimate *e)
+{
+	int64_t end_ms = rules_deadline(e->rules, e->now_ms), opens_ms = rules_opening(e->rules, 0, e->now_ms);
+
+	if (e->rules->device)
+		note(e, "the window is one of device time: the duration is that of cards in UTC");
+	else if (end_ms && opens_ms >= end_ms)
+		note(e, "the deadline comes before the window opens: nothing will be sent");
+	if (end_ms && e->now_ms + e->duration_ms > end_ms)
+		note(e, "the deadline comes before: not every card will have its turn");
+}
+
 static void duration(struct estimate *e)
 {
-	int64_t open_ms, answer_ms = e->answer.n ? e->answer.p90_ms : 0, end_ms;
+	int64_t answer_ms = e->answer.n ? e->answer.p90_ms : 0;
 
 	e->window_ms = rules_window_ms(e->rules);
 	e->send_ms = e->duration_ms = -1;
@@ -152,11 +177,8 @@ static void duration(struct estimate *e)
 		return;
 	}
 	e->send_ms = e->per_s > 0 ? (int64_t)((double)e->sms_parts * 1000.0 / e->per_s) : 0;
-	open_ms = e->send_ms + e->canary_ms;
-	e->duration_ms = open_ms / e->window_ms * DAY_MS + open_ms % e->window_ms + answer_ms;
-	end_ms = rules_deadline(e->rules, e->now_ms);
-	if (end_ms && e->now_ms + e->duration_ms > end_ms)
-		note(e, "the deadline comes before: not every card will have its turn");
+	e->duration_ms = done_at(e, e->send_ms + e->canary_ms) + answer_ms - e->now_ms;
+	deadline(e);
 }
 
 void estimate_make(struct estimate *e)

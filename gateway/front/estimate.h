@@ -45,7 +45,7 @@ struct estimate {
 	int64_t send_ms;	       /* -1: not known */
 	int64_t window_ms;	       /* a day */
 	int64_t canary_ms;	       /* waiting for canary groups, as far as it is known */
-	int64_t duration_ms;	       /* -1: not known */
+	int64_t duration_ms;	       /* from now, with the wait for an opening; -1: not known */
 	unsigned n_notes;
 	char note[ESTIMATE_NOTES_MAX][ESTIMATE_NOTE_MAX];
 };

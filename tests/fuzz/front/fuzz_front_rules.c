@@ -36,6 +36,8 @@ static void check_rules(const char *text)
 	at = rules_opening(&r, 60, NOW_MS);
 	FUZZ_HOLDS(at >= NOW_MS && at <= NOW_MS + 86400000);
 	FUZZ_HOLDS(rules_opening(&r, 60, at) == at);
+	FUZZ_HOLDS(rules_closing(&r, 60, NOW_MS) > at && rules_closing(&r, 60, at) == rules_closing(&r, 60, NOW_MS));
+	FUZZ_HOLDS(!r.windowed || rules_opening(&r, 60, rules_closing(&r, 60, at)) > rules_closing(&r, 60, at));
 	for (unsigned g = 0; g < r.n_canary; g++)
 		FUZZ_HOLDS(rules_group_end(&r, g, 1000) >= 1 && rules_group_end(&r, g, 1000) <= 1000);
 }

@@ -5,7 +5,8 @@
 
 #include "estimate.h"
 
-#define DAY 86400000LL
+#define DAY  86400000LL
+#define HOUR 3600000LL
 
 static struct rules rules;
 
@@ -96,10 +97,10 @@ static void test_window_canary_deadline(void **state)
 	struct estimate e = one("window 01:00-05:00 utc");
 
 	(void)state;
-	e.sms_parts = 40 * 3600 * 10; /* ten hours: two whole windows and half of a third */
+	e.sms_parts = 40 * 3600 * 10; /* ten hours: two whole windows and half of a third; it is 22:00 */
 	estimate_make(&e);
-	assert_true(e.window_ms == 4 * 3600000);
-	assert_true(e.duration_ms == 2 * DAY + 2 * 3600000 + 5000);
+	assert_true(e.window_ms == 4 * HOUR);
+	assert_true(e.duration_ms == 3 * HOUR + 2 * DAY + 2 * HOUR + 5000);
 	e = one("canary 10,100; hold 2h");
 	estimate_make(&e);
 	assert_true(e.canary_ms == 2 * 5000 && e.duration_ms == 50000 + 10000 + 5000); /* all are there: answers */
@@ -120,6 +121,43 @@ static void test_window_canary_deadline(void **state)
 	e = one("deadline 60s");
 	estimate_make(&e);
 	assert_int_equal(e.n_notes, 0);
+}
+
+/* What is left of the first window counts, and a wait before it. */
+static void test_window_that_opens_later(void **state)
+{
+	static const struct {
+		int64_t hour_x2; /* of the day */
+		const char *rules;
+		uint64_t work_h;
+		int64_t takes_ms;
+		const char *note, *none;
+	} t[] = {
+		{ 12, "window 01:00-05:00 utc; deadline 12h", 3, 22 * HOUR, "before the window opens: nothing", NULL },
+		{ 12, "window 01:00-05:00 utc; deadline 12h", 3, 22 * HOUR, "not every card will have its turn", NULL },
+		{ 12, "window 01:00-05:00 utc; deadline 23h", 3, 22 * HOUR, NULL, "deadline" },
+		{ 12, "window 06:00-10:00 +05:00", 3, 22 * HOUR, NULL, NULL },
+		{ 9, "window 01:00-05:00 utc", 3, 23 * HOUR, NULL, NULL }, /* half an hour, and 2.5 from 01:00 */
+		{ 9, "window 01:00-05:00 utc; deadline 12h", 3, 23 * HOUR, "not every card", "before the window" },
+		{ 9, "window 01:00-05:00 utc; deadline 1d", 3, 23 * HOUR, NULL, "deadline" },
+		{ 2, "window 01:00-05:00 utc", 4, 4 * HOUR, NULL, NULL }, /* all of it, to the end */
+		{ 2, "window 01:00-05:00 utc", 12, 2 * DAY + 4 * HOUR, NULL, NULL },
+		{ 4, "window 22:00-04:00 utc", 3, 21 * HOUR, NULL, NULL }, /* two hours, and one from 22:00 */
+		{ 2, "window 01:00-05:00 device", 3, 3 * HOUR, "cards in UTC", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct estimate e = one(t[i].rules);
+
+		e.now_ms = FIX_NOW / DAY * DAY + t[i].hour_x2 * HOUR / 2;
+		e.sms_parts = 40 * 3600 * t[i].work_h;
+		estimate_make(&e);
+		if (e.duration_ms != t[i].takes_ms + 5000)
+			fail_msg("%zu: %lld s", i, (long long)e.duration_ms / 1000);
+		if ((t[i].note && !noted(&e, t[i].note)) || (t[i].none && noted(&e, t[i].none)))
+			fail_msg("%zu: the notes", i);
+	}
 }
 
 static void test_cost(void **state)
@@ -187,6 +225,7 @@ int main(void)
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_nothing_measured),
 		cmocka_unit_test(test_window_canary_deadline),
+		cmocka_unit_test(test_window_that_opens_later),
 		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_dry_run),
 	};
