@@ -342,6 +342,16 @@ void cmd_counter_spent(struct gw *gw, struct card *c, struct cmd_row *cmd)
 	cmd_fence(gw, c, cmd, 0);
 }
 
+/* Whether the card has taken the counter of the command that it answers so under its keys.  Where its stands a refused counter
+ * does not say, nor do the refusals that come before a counter is looked at (TS 102 225, 5.1.4: checksum, cipher, TAR, security
+ * level, room); the status alone does not tell, some cards say 06 for 02. */
+static bool proves_counter(const struct profile *p, uint8_t status)
+{
+	enum por_meaning m = p ? profile_por_meaning(p, status) : POR_MEANS_OTHER;
+
+	return status == OTA_POR_OK || m == POR_MEANS_OK || m == POR_MEANS_INTERIM;
+}
+
 void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct ota_rsp *rsp)
 {
 	const struct campaign *camp = campaign_by_id(gw, cmd->campaign);
@@ -360,7 +370,7 @@ void cmd_on_por(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 		gw->stats.por_duplicate++;
 		return;
 	}
-	if (k && rsp->status != OTA_POR_CNTR_LOW) { /* a refused counter says nothing of where the card's stands */
+	if (k && proves_counter(p, rsp->status)) {
 		counter_prove(k, cmd->cntr);
 		card_dirty(gw, c, DIRTY_KEYSET(k - c->b.keyset));
 	}
