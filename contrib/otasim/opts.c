@@ -35,7 +35,7 @@ static const char help[] =
 	"  --new-imsi-prefix D     the same in new-imsi.csv (default 00103)\n"
 	"  --dir D                 write D/cards.csv (with keys!) and D/new-imsi.csv, mode 0600\n"
 	"Card behaviour\n"
-	"  --replay 02|06|silent   answer to a counter too low (default 02, secured; 06 comes in clear)\n"
+	"  --replay 02|06|06-secured|silent  answer to a counter too low (default 02, secured; 06 comes in clear)\n"
 	"  --silent-errors         no PoR at all when security fails\n"
 	"  --interim-0b            PoR by SMS-SUBMIT is announced by status 0B in the DELIVER-REPORT\n"
 	"  --pad-80                cipher padding 80 00.. instead of 00..\n"
@@ -377,7 +377,7 @@ static bool take(struct opts *o, int opt, const char *arg)
 	static const char *const modes[] = { "transaction", "store", NULL },
 				 *const pors[] = { "submit", "report", NULL },
 				 *const alerts[] = { "always", "pending", "off", NULL },
-				 *const replays[] = { "02", "06", "silent", NULL };
+				 *const replays[] = { "02", "06", "silent", "06-secured", NULL };
 	int v;
 
 	switch (opt) {

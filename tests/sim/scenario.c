@@ -405,6 +405,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	/* with these dice no seed that was kept before there were rules has any: each shows what it did */
 	struct sim_rng rules = { seed ^ RULES_DICE };
 	struct sim_rng later = { seed ^ 0x1e1e1e1e1e1e1e1eULL }; /* so that older seeds stay what they were */
+	struct sim_rng secured = { seed ^ 0x0602edULL };
 
 	int64_t rules_ms;
 
@@ -430,6 +431,8 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 		sc->restores = (unsigned)pick(&more, 1, 2);
 		sc->again = false; /* the harness would have to make its campaign once more */
 	}
+	if (broken == BREAK_NONE && sc->card.replay == SIM_REPLAY_06_CLEAR && chance(&secured, 40))
+		sc->card.replay = SIM_REPLAY_06_SECURED;
 	if (broken == BREAK_NONE && chance(&later, 6))
 		sc->spi[0] = 0x1e; /* counter exactly one higher */
 	if (sc->spi[0] == 0x1e && (sc->card.replay == SIM_REPLAY_SILENT || sc->card.silent_errors) && sc->patient) {

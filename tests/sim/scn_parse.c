@@ -255,7 +255,7 @@ static int set_profile(struct reader *r)
 		return i < 0 ? -1 : 0;
 	}
 	if (take(r, "replay")) {
-		i = choose(r, "replay", NAMES("02", "06", "silent"));
+		i = choose(r, "replay", NAMES("02", "06", "silent", "06-secured"));
 		sc->card.replay = (enum sim_replay)i;
 		return i < 0 ? -1 : 0;
 	}

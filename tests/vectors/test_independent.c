@@ -170,7 +170,7 @@ static void card_draw(struct trial *t)
 	f.kvn = (uint8_t)(1 + pick(15));
 	f.pad_80 = pick(3) == 0;
 	f.interim_0b = pick(2);
-	f.replay = (enum sim_replay)pick(3);
+	f.replay = (enum sim_replay)pick(4);
 	MUST(sim_card_init(&t->card, number, 1, &f) == 0);
 	ks->kic_alg = (enum sim_alg)(1 + pick(_SIM_ALGS - 1));
 	ks->kid_alg = pick(3) ? ks->kic_alg : (enum sim_alg)(1 + pick(_SIM_ALGS - 1));
@@ -509,6 +509,8 @@ static void check_answer(struct trial *t, const struct sim_card_out *out, uint64
 		check_por(t, out, expect[t->fault].status, counter);
 	else if (t->card.profile.replay == SIM_REPLAY_06_CLEAR)
 		check_por(t, out, OTA_POR_UNIDENTIFIED, false);
+	else if (t->card.profile.replay == SIM_REPLAY_06_SECURED)
+		check_por(t, out, OTA_POR_UNIDENTIFIED, true);
 	else
 		MUST(out->status == -1 && !out->report_len && !out->submits && out->sw == 0x6200);
 }

@@ -50,9 +50,10 @@ struct sim_addr {
 
 /* How the card answers a counter that is too low. */
 enum sim_replay {
-	SIM_REPLAY_02,	     /* status 02, secured as SPI2 asks */
-	SIM_REPLAY_06_CLEAR, /* as seen on a sysmoISIM-SJA2: status 06, no security, CNTR zero */
-	SIM_REPLAY_SILENT,   /* no PoR at all, SW 6200 */
+	SIM_REPLAY_02,	       /* status 02, secured as SPI2 asks */
+	SIM_REPLAY_06_CLEAR,   /* as seen on a sysmoISIM-SJA2: status 06, no security, CNTR zero */
+	SIM_REPLAY_SILENT,     /* no PoR at all, SW 6200 */
+	SIM_REPLAY_06_SECURED, /* status 06, secured as SPI2 asks */
 };
 
 /* What a batch of cards has in common. */

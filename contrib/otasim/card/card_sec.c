@@ -226,6 +226,8 @@ static void refuse_cntr(struct sim_card *c, const struct sim_cmd *k, const struc
 		;
 	else if (low && c->profile.replay == SIM_REPLAY_06_CLEAR)
 		por_send(c, k, oa, false, POR_UNIDENTIFIED_SECURITY, NULL, 0, out);
+	else if (low && c->profile.replay == SIM_REPLAY_06_SECURED)
+		por_send(c, k, oa, true, POR_UNIDENTIFIED_SECURITY, NULL, 0, out);
 	else
 		por_send(c, k, oa, true, status, NULL, 0, out);
 	if (out->status < 0)

@@ -109,8 +109,8 @@ static const struct {
 
 static int replay_read(struct line *l)
 {
-	static const char *const names[] = { "02", "06", "silent" };
-	const char *w = scn_next(l, "02, 06 or silent");
+	static const char *const names[] = { "02", "06", "silent", "06-secured" };
+	const char *w = scn_next(l, "02, 06, 06-secured or silent");
 
 	for (int i = 0; i < (int)N(names); i++) {
 		if (!strcmp(w, names[i]))

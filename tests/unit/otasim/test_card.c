@@ -274,6 +274,15 @@ static void test_replay_variants(void **state)
 	assert_int_equal(p.status, POR_UNIDENTIFIED_SECURITY);
 	assert_int_equal(p.cntr, 0);
 
+	profile.replay = SIM_REPLAY_06_SECURED;
+	c = card_new();
+	send_spec(&c, &k, IMSI_SCRIPT);
+	out = send_spec(&c, &k, IMSI_SCRIPT);
+	p = por_open(&c, &k, &out);
+	assert_true(p.valid && p.secured);
+	assert_int_equal(p.status, POR_UNIDENTIFIED_SECURITY);
+	assert_int_equal(p.cntr, 101);
+
 	profile.replay = SIM_REPLAY_SILENT;
 	c = card_new();
 	send_spec(&c, &k, IMSI_SCRIPT);
