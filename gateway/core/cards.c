@@ -533,13 +533,22 @@ struct keyset_row *card_keys_of(struct card *c, const struct cmd_row *cmd)
 }
 
 /* What of an import concerns one keyset in memory.  Ours may be ahead of what the store knew. */
-static void keyset_follow(struct keyset_row *own, const struct keyset_row *in)
+static void keyset_follow(struct gw *gw, struct card *c, struct keyset_row *own, const struct keyset_row *in)
 {
 	uint64_t cntr = own->cntr;
 	bool counts = in->generation == own->generation || store_keysets_same(own, in);
 
 	if (in->generation < own->generation)
 		return;
+	/* the same keys under a new name: so are their commands.  Marked, since one may be on its way to the store as it was */
+	for (unsigned i = 0; i < c->b.n_cmds && store_keysets_renamed(own, in); i++) {
+		struct cmd_row *cmd = &c->b.cmd[i];
+
+		if (cmd->kvn != own->kvn || cmd->generation != own->generation)
+			continue;
+		cmd->generation = in->generation;
+		card_dirty(gw, c, DIRTY_CMD(i));
+	}
 	if (in->generation > own->generation)
 		*own = *in;
 	own->cntr_proven = 0; /* others have spent values, or these are other keys */
@@ -555,7 +564,8 @@ static void keyset_follow(struct keyset_row *own, const struct keyset_row *in)
  * The store carries out commits in the order in which they were given to it, and our own may be on either side.  One that is
  * before it shows its open command, and no keys are replaced under it.  One behind it may hold a command made under the old
  * keys, and the counter of these: the counter is not taken for that of the new ones (KEYSET_CNTR goes by generation), the
- * command is not sent any more, and the card is asked under the new keys (flight_wanted(), cmd_timer()). */
+ * command is not sent any more, and the card is asked under the new keys (flight_wanted(), cmd_timer()).  The same keys under a
+ * higher generation change nothing of this: their commands follow. */
 void gw_card_imported(struct gw *gw, const struct store_card_insert *in)
 {
 	struct card *c = card_find(gw, in->card.id);
@@ -574,7 +584,7 @@ void gw_card_imported(struct gw *gw, const struct store_card_insert *in)
 		if (in->change[i] == KEYSET_KEPT)
 			continue;
 		if (own)
-			keyset_follow(own, k);
+			keyset_follow(gw, c, own, k);
 		else if (c->b.n_keysets < CARD_KEYSETS_MAX) /* at the end: dirt is marked by place */
 			c->b.keyset[c->b.n_keysets++] = *k;
 	}

@@ -10,8 +10,8 @@
  *	a version that is not known	one more keyset
  *
  * Sealing gives the same record for the same keys of the same card and version (keystore/ks_seal.c), so records that differ
- * are other keys.  The same keys under a higher generation keep their counter: a card that has met a value refuses it
- * whatever we call its keys.
+ * are other keys.  The same keys under a higher generation keep their counter, and the commands that went out under them: a
+ * card that has met a value refuses it, and answers for it, whatever we call its keys.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,6 +39,11 @@ bool store_keysets_same(const struct keyset_row *a, const struct keyset_row *b)
 {
 	return a->kic_alg == b->kic_alg && a->kid_alg == b->kid_alg && a->cc_len == b->cc_len &&
 	       a->sealed_len == b->sealed_len && !memcmp(a->sealed, b->sealed, a->sealed_len);
+}
+
+bool store_keysets_renamed(const struct keyset_row *own, const struct keyset_row *now)
+{
+	return own->kvn == now->kvn && own->generation != now->generation && store_keysets_same(own, now);
 }
 
 /* One that is known: *now is what it becomes. */

@@ -200,6 +200,22 @@ static bool kvn_is_open(const struct store_mem_disk *d, const struct m_card *m, 
 	return false;
 }
 
+/* The same keys under a new name: what went out under them before is theirs. */
+static void cmds_rename(struct store_mem_disk *d, const struct m_card *m, const struct keyset_row *own,
+			const struct keyset_row *now)
+{
+	if (!store_keysets_renamed(own, now))
+		return;
+	for (uint32_t i = m->cmds; i != NONE;) {
+		const struct m_cmd *cmd = vec_at(&d->cmd.v, i);
+		uint32_t next = cmd->next;
+
+		if (cmd->row.kvn == own->kvn && cmd->row.generation == own->generation)
+			((struct m_cmd *)vec_edit(d, &d->cmd.v, i))->row.generation = now->generation;
+		i = next;
+	}
+}
+
 /* The same card once more: its keysets and its zone follow the import. */
 static int16_t card_again(struct store_mem_disk *d, uint32_t i, struct store_card_insert *in)
 {
@@ -222,10 +238,12 @@ static int16_t card_again(struct store_mem_disk *d, uint32_t i, struct store_car
 	m = vec_edit(d, &d->card, i);
 	for (unsigned k = 0; k < in->n_keysets; k++) {
 		in->keyset[k] = now[k];
-		if (in->change[k] == KEYSET_NEW)
+		if (in->change[k] == KEYSET_NEW) {
 			keyset_add(m, &now[k]);
-		else if (in->change[k] != KEYSET_KEPT)
+		} else if (in->change[k] != KEYSET_KEPT) {
+			cmds_rename(d, m, keyset_at(m, now[k].kvn), &now[k]);
 			*keyset_at(m, now[k].kvn) = now[k];
+		}
 	}
 	for (unsigned k = 0; k < in->n_keysets; k++)
 		if (store_keysets_story(&told, in, k))

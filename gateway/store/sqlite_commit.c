@@ -144,6 +144,23 @@ static int keysets_in_use(struct conn *c, struct store_card_insert *in, const st
 	return got < 0 ? got : 0;
 }
 
+/* The same keys under a new name: what went out under them before is theirs. */
+static int cmds_rename(struct conn *c, const struct keyset_row *own, unsigned n, const struct keyset_row *now)
+{
+	sqlite3_stmt *st = c->st[S_KEYSET_RENAME];
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!store_keysets_renamed(&own[i], now))
+			continue;
+		sqlite3_bind_int64(st, 1, (sqlite3_int64)now->card);
+		sqlite3_bind_int64(st, 2, now->kvn);
+		sqlite3_bind_int64(st, 3, own[i].generation);
+		sqlite3_bind_int64(st, 4, now->generation);
+		return st_run(c, st);
+	}
+	return 0;
+}
+
 /* The same card once more: what of its keysets is new? */
 static int card_keysets(struct conn *c, struct store_card_insert *in, int16_t *rc)
 {
@@ -168,6 +185,8 @@ static int card_keysets(struct conn *c, struct store_card_insert *in, int16_t *r
 		if (in->change[i] != KEYSET_KEPT)
 			err = put_row(c, in->change[i] == KEYSET_NEW ? S_KEYSET_INSERT : S_KEYSET_PUT, &t_keyset,
 				      &in->keyset[i]);
+		if (!err)
+			err = cmds_rename(c, own, (unsigned)n, &in->keyset[i]);
 		if (!err && store_keysets_story(&told, in, i))
 			err = story_add(c, &told, NULL, 0);
 	}

@@ -260,6 +260,7 @@ static const char *const stmts[_STMTS] = {
 			  "ELSE cntr_proven END,"
 			  "epoch=max(epoch,?4) WHERE id=?1 AND (generation=?5 OR sealed=?6)",
 	[S_KEYSET_PUT] = "UPDATE keyset SET {keyset=} WHERE id=?1*16+?2",
+	[S_KEYSET_RENAME] = "UPDATE cmd SET generation=?4 WHERE card=?1 AND kvn=?2 AND generation=?3",
 	[S_KEYSET_OPEN] = "SELECT 1 FROM cmd WHERE card=?1 AND kvn=?2 AND state<5 LIMIT 1",
 	[S_KEYSET_ALGS] = "SELECT kic_alg,kid_alg,cc_len FROM keyset WHERE id=?1",
 	[S_KEYSET_KINDS] =

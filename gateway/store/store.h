@@ -188,6 +188,8 @@ int store_txn_rank(uint8_t state, bool open, bool query);
 bool store_keysets_ok(const struct store_card_insert *in);
 /* Whether two rows of one card and version hold the same keys. */
 bool store_keysets_same(const struct keyset_row *a, const struct keyset_row *b);
+/* Whether *now are the keys of *own under another generation: the commands of the old one are then of the new one. */
+bool store_keysets_renamed(const struct keyset_row *own, const struct keyset_row *now);
 /* For the backends: what the keysets of a known card become.  SAME, UPDATED (now[i] is what in->keyset[i] will be, see
  * in->change[i]), or why not. */
 int16_t store_keysets_merge(const struct keyset_row *own, unsigned n_own, struct store_card_insert *in,

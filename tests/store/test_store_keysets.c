@@ -163,6 +163,13 @@ static void test_renamed(void **state)
 	struct store_card_insert in = again(f, 1);
 	struct keyset_row stale = kept[0];
 
+	for (unsigned i = 1; i <= 3; i++) { /* of another version, of other keys, and of these */
+		struct cmd_row cmd = cmd_make(i, card, CMD_EXPIRED);
+
+		cmd.kvn = i == 1 ? 2 : 1;
+		cmd.generation = i == 2 ? GEN0 - 1 : GEN0;
+		assert_int_equal(one(f, ST_CMD_PUT, &cmd, NULL, 0), 0);
+	}
 	in.keyset[0].generation = GEN0 + 1;
 	in.keyset[0].cntr = 5;
 	in.keyset[0].epoch = 6;
@@ -171,6 +178,9 @@ static void test_renamed(void **state)
 	assert_int_equal(fetch(f, card)->keyset[0].generation, GEN0 + 1);
 	assert_int_equal(fetch(f, card)->keyset[0].cntr, 100);
 	assert_int_equal(fetch(f, card)->keyset[0].epoch, kept[0].epoch);
+	assert_int_equal(fetch(f, card)->cmd[0].generation, GEN0 + 1); /* what went out before is under them, too */
+	assert_int_equal(fetch(f, card)->cmd[1].generation, GEN0 - 1); /* of keys before these */
+	assert_int_equal(fetch(f, card)->cmd[2].generation, GEN0);     /* of another version */
 	/* a value taken by somebody who did not know yet counts, too */
 	stale.cntr = 103;
 	assert_int_equal(one(f, ST_KEYSET_CNTR, &stale, NULL, 0), 0);
