@@ -485,6 +485,7 @@ void campaign_check_done(struct gw *gw, struct campaign *c)
 	if (!c->claimed_all || c->by_state[TXN_PLANNED] || c->by_state[TXN_ACTIVE] || c->row.ended_ms)
 		return;
 	c->row.ended_ms = gw->now_ms;
+	c->ended_batch = gw->batch_no;
 	if (c->row.state == CAMPAIGN_CANCELLED)
 		c->dirty = true;
 	else
@@ -704,6 +705,12 @@ bool gw_campaign_view(const struct gw *gw, uint64_t id, struct gw_campaign_view 
 		.waiting_presence = c->open[CMD_WAIT_PRESENCE],
 		.canary_next_ms = -1,
 	};
+	/* The end is told when it is durable: the report that is read then has it, too. */
+	if (c->row.ended_ms && c->ended_batch > gw->committed) {
+		out->row.ended_ms = 0;
+		if (c->row.state == CAMPAIGN_DONE)
+			out->row.state = CAMPAIGN_RUNNING;
+	}
 	if (c->rules.windowed && !c->rules.device && rules_opening(&c->rules, 0, gw->now_ms) > gw->now_ms)
 		out->opens_ms = rules_opening(&c->rules, 0, gw->now_ms);
 	canary_view(gw, c, out);

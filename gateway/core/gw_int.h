@@ -183,6 +183,7 @@ struct campaign {
 	unsigned lane_turn;
 	unsigned ahead; /* stubs that are */
 	struct campaign *ring_next;
+	uint64_t ended_batch; /* with which row.ended_ms becomes durable; 0: it is */
 	int64_t claim_due_ms; /* the next claim not before; INT64_MAX: something must happen first */
 	double done_per_s;
 	uint64_t rate_ended;

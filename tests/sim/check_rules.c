@@ -135,6 +135,19 @@ void rules_given(struct world *w, const struct store_batch *b)
 void rules_durable(struct world *w, const struct campaign_row *row)
 {
 	w->rules[row->id - 1].durable_stopped = row->state != CAMPAIGN_RUNNING;
+	w->rules[row->id - 1].durable_ended = row->ended_ms != 0;
+}
+
+/* Who is told that a campaign has ended reads its report next. */
+void rules_looked(struct world *w)
+{
+	struct gw_campaign_view v;
+
+	for (unsigned i = 0; i < w->n_campaigns; i++)
+		if (gw_campaign_view(w->gw, w->campaign[i].id, &v) &&
+		    (v.row.ended_ms || v.row.state == CAMPAIGN_DONE) && !w->rules[i].durable_ended)
+			check_fail(w, "end-is-durable", "campaign %s is shown as ended and is not in the store",
+				   w->campaign[i].name);
 }
 
 /* A new life: what was not durable is forgotten. */

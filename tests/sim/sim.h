@@ -234,6 +234,7 @@ struct watched_card {
 struct watched_campaign {
 	bool stopped;	      /* as the core has last given it to the store, unless a start was asked for since */
 	bool durable_stopped; /* in the store */
+	bool durable_ended;   /* ended_ms is there */
 	int64_t asked_ms;     /* somebody has told the core to stop it, 0 not */
 	int64_t deadline_ms;
 	int64_t whole_ms[SIM_CANARY_MAX]; /* not earlier all cards up to this group's end were started; 0 not yet */
@@ -447,6 +448,7 @@ void check_end(struct world *w);
 void rules_given(struct world *w, const struct store_batch *b); /* the core gives a batch to the store */
 void rules_durable(struct world *w, const struct campaign_row *row);
 void rules_boot(struct world *w);
+void rules_looked(struct world *w); /* after a step: what an operator would be shown */
 void rules_asked(struct world *w, unsigned campaign, enum gw_campaign_verb verb);
 void rules_told(struct world *w, unsigned campaign, enum gw_campaign_verb verb, int rc);
 void rules_submit(struct world *w, unsigned index, struct seen_cmd *s, bool first);

@@ -615,6 +615,7 @@ static void turn_gateway(struct world *w)
 		return;
 	if (!w->ready_seen && gw_ready(w->gw))
 		on_ready(w);
+	rules_looked(w);
 	w->act_due_ms = gw_act(w->gw, w->link, w->sc.links, &sink, w->gw_ms);
 	if (gw_fatal(w->gw) && w->query_failed && !w->ready_seen)
 		world_crash(w); /* cannot read at start: the process ends and is started again */
