@@ -221,6 +221,7 @@ static int make_links(struct parts *p, char *err)
 		s.pid = c->pid;
 		s.dcs = c->dcs;
 		s.receipts = c->receipts;
+		_Static_assert(CONFIG_CONCAT_PAYLOAD_UDH == SMPP_CONCAT_PAYLOAD_UDH, "one numbering");
 		s.concat = c->concat;
 		s.bind_as = c->bind_as;
 		s.tls.on = c->tls;

@@ -16,12 +16,13 @@
 #include "ota/link.h"
 #include "../core/gw.h"
 
-#define CONFIG_LINKS_MAX     16
-#define CONFIG_PATH_MAX	     256
-#define CONFIG_ERR_MAX	     512
-#define CONFIG_SETTINGS_MAX  96
-#define CONFIG_TYPE_AS_GIVEN 0xff /* TON and NPI of source-address */
-#define CONFIG_PASSWORD_MAX  9	  /* SMPP 3.4, 4.1.1: 8 characters and a NUL */
+#define CONFIG_LINKS_MAX	  16
+#define CONFIG_CONCAT_PAYLOAD_UDH 2 /* of config_link.concat: a submit is a whole packet */
+#define CONFIG_PATH_MAX		  256
+#define CONFIG_ERR_MAX		  512
+#define CONFIG_SETTINGS_MAX	  96
+#define CONFIG_TYPE_AS_GIVEN	  0xff /* TON and NPI of source-address */
+#define CONFIG_PASSWORD_MAX	  9    /* SMPP 3.4, 4.1.1: 8 characters and a NUL */
 
 /* What a short message costs; each "": not said. */
 struct config_price {
@@ -47,7 +48,7 @@ struct config_link {
 	uint8_t esm_mode; /* 0 default, 1 datagram, 2 transaction, 3 store-and-forward */
 	uint8_t pid, dcs;
 	uint8_t receipts; /* as-needed, always */
-	uint8_t concat;	  /* udh, sar, payload-udh */
+	uint8_t concat;	  /* udh, sar, payload-udh: CONFIG_CONCAT_PAYLOAD_UDH */
 	uint8_t bind_as;  /* trx, tx+rx */
 	uint8_t tls;	  /* no, yes */
 	char tls_ca_file[CONFIG_PATH_MAX], tls_certificate[CONFIG_PATH_MAX], tls_key[CONFIG_PATH_MAX]; /* PEM, or "" */

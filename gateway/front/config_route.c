@@ -193,9 +193,13 @@ int config_routes_check(struct otagw_config *c, char *why, size_t cap)
 			 c->route[c->n_routes - 1].name);
 		return -1;
 	}
-	/* one link that answers nothing must not take the places that are kept for the answers of others */
-	for (unsigned i = 0; i < c->n_links; i++)
-		windows += c->link[i].window + OTA_SEGMENTS_MAX;
+	/* One link that answers nothing must not take the places that are kept for the answers of others.  Places are of short
+	 * messages; where a submit is a whole packet its window is of packets.  What is not used takes no memory. */
+	for (unsigned i = 0; i < c->n_links; i++) {
+		unsigned each = c->link[i].concat == CONFIG_CONCAT_PAYLOAD_UDH ? OTA_SEGMENTS_MAX : 1;
+
+		windows += c->link[i].window * each + OTA_SEGMENTS_MAX;
+	}
 	if (c->gw.limits.outcomes_max < windows)
 		c->gw.limits.outcomes_max = windows;
 	c->gw.n_routes = c->n_routes;

@@ -274,6 +274,13 @@ static void test_routes(void **state)
 	}
 	/* room for all windows at once, so that a link that answers nothing takes nobody's place */
 	assert_int_equal(c.gw.limits.outcomes_max, 4096);
+	assert_int_equal(
+		reads_routes(&c,
+			     "smsc-link whole\n remote-ip ::1\n system-id O\n password-file @PW@\n throughput 1\n"
+			     " window 1000\n concat payload-udh\n",
+			     err),
+		0);
+	assert_true(c.gw.limits.outcomes_max >= 900 + 1000 * OTA_SEGMENTS_MAX);
 	assert_int_equal(reads_routes(&c,
 				      "route de\n match imsi-prefix 26201\n match imsi-prefix 26202\n via a b\n"
 				      "route sja2\n match profile sja2\n match msisdn-prefix +43\n via b+c.d\n"
