@@ -289,7 +289,7 @@ static int read_orders(struct parts *p, char *err)
 	if (rc)
 		snprintf(err, ERR_MAX, "what was ordered of the links cannot be read: %s", store_why_text(rc, q.why));
 	else if (q.n && route_orders_parse((const char *)kept->bytes, kept->len, p->link_name, p->n_links,
-					   p->cfg.gw.link_order))
+					   p->cfg.gw.link_order, p->cfg.gw.absent_orders))
 		log_line(p, 4, "what was ordered of the links cannot be read in full; see 'otactl smsc list'");
 	free(kept);
 	for (unsigned i = 0; !rc && i < p->n_links; i++) {

@@ -51,6 +51,7 @@ struct gw_cfg {
 	unsigned n_routes;		     /* 0: one for all cards over all links */
 	uint32_t failover_ms;		     /* a link that is down so long is not waited for */
 	uint8_t link_order[ROUTE_LINKS_MAX]; /* enum link_order, as the store has kept them (LINK_ORDERS_KEY) */
+	char absent_orders[ROUTE_ABSENT_MAX]; /* and those of other links, kept as they are */
 };
 void gw_cfg_default(struct gw_cfg *c);
 

@@ -116,7 +116,7 @@ static void order_store(struct gw *gw)
 
 	for (unsigned i = 0; i < gw->cfg.n_links; i++)
 		names[i] = link_name(gw, i, number[i]);
-	len = route_orders_print(text, names, gw->link_state, gw->cfg.n_links);
+	len = route_orders_print(text, names, gw->link_state, gw->cfg.n_links, gw->cfg.absent_orders);
 	gw_op(gw, ST_META_PUT, &meta, text, len);
 }
 

@@ -265,7 +265,8 @@ int64_t route_due(const struct route *r, const struct route_link *l, int64_t fai
 
 /* ------------------------------------------------------------------------------------------------ kept orders */
 
-size_t route_orders_print(char out[ROUTE_ORDERS_MAX], const char *const *names, const struct route_link *l, unsigned n)
+size_t route_orders_print(char out[ROUTE_ORDERS_MAX], const char *const *names, const struct route_link *l, unsigned n,
+			  const char *absent)
 {
 	size_t len = 0;
 
@@ -274,11 +275,24 @@ size_t route_orders_print(char out[ROUTE_ORDERS_MAX], const char *const *names, 
 		if (l[i].order != LINK_OPEN)
 			len += (size_t)snprintf(out + len, ROUTE_ORDERS_MAX - len, "%.31s %s\n", names[i],
 						order_names[l[i].order]);
+	len += (size_t)snprintf(out + len, ROUTE_ORDERS_MAX - len, "%.*s", ROUTE_ABSENT_MAX - 1, absent);
 	return len;
 }
-_Static_assert(ROUTE_LINKS_MAX *(LINK_NAME_MAX + sizeof("drained\n")) <= ROUTE_ORDERS_MAX, "all links' orders fit");
+_Static_assert(ROUTE_LINKS_MAX *(LINK_NAME_MAX + sizeof("drained\n")) + ROUTE_ABSENT_MAX <= ROUTE_ORDERS_MAX,
+	       "all links' orders fit");
 
-static int order_line(const char *line, size_t len, const char *const *names, unsigned n, uint8_t *order)
+static void absent_add(char absent[ROUTE_ABSENT_MAX], const char *line, size_t len)
+{
+	size_t at = strlen(absent);
+
+	if (at + len + 1 >= ROUTE_ABSENT_MAX)
+		return;
+	memcpy(absent + at, line, len);
+	memcpy(absent + at + len, "\n", 2);
+}
+
+static int order_line(const char *line, size_t len, const char *const *names, unsigned n, uint8_t *order,
+		      char absent[ROUTE_ABSENT_MAX])
 {
 	const char *gap = memchr(line, ' ', len);
 	size_t name = gap ? (size_t)(gap - line) : 0, word = gap ? len - name - 1 : 0;
@@ -286,25 +300,31 @@ static int order_line(const char *line, size_t len, const char *const *names, un
 
 	while (o < _LINK_ORDERS && (strlen(order_names[o]) != word || memcmp(order_names[o], line + name + 1, word)))
 		o++;
-	if (!name || o == _LINK_ORDERS)
+	if (!name || name >= LINK_NAME_MAX || memchr(line, 0, len) || o == _LINK_ORDERS)
 		return -1;
-	for (unsigned i = 0; i < n; i++)
-		if (strlen(names[i]) == name && !memcmp(names[i], line, name))
-			order[i] = o;
+	for (unsigned i = 0; i < n; i++) {
+		if (strlen(names[i]) != name || memcmp(names[i], line, name))
+			continue;
+		order[i] = o;
+		return 0;
+	}
+	if (o != LINK_OPEN)
+		absent_add(absent, line, len);
 	return 0;
 }
 
 int route_orders_parse(const char *text, size_t len, const char *const *names, unsigned n,
-		       uint8_t order[ROUTE_LINKS_MAX])
+		       uint8_t order[ROUTE_LINKS_MAX], char absent[ROUTE_ABSENT_MAX])
 {
 	int rc = 0;
 
+	absent[0] = 0;
 	memset(order, LINK_OPEN, ROUTE_LINKS_MAX);
 	while (len) {
 		const char *nl = memchr(text, '\n', len);
 		size_t line = nl ? (size_t)(nl - text) : len, whole = nl ? line + 1 : line;
 
-		if (order_line(text, line, names, n, order))
+		if (order_line(text, line, names, n, order, absent))
 			rc = -1;
 		text += whole;
 		len -= whole;

@@ -18,7 +18,8 @@
 #define ROUTE_LINKS_MAX	 16
 #define ROUTE_MATCH_MAX	 32 /* lines "match" of one route */
 #define ROUTE_VALUE_MAX	 48 /* a profile's name, or a prefix */
-#define ROUTE_ORDERS_MAX 768
+#define ROUTE_ORDERS_MAX 1536
+#define ROUTE_ABSENT_MAX 768 /* orders of links that are not in the config now */
 #define ROUTE_ERR_MAX	 160
 
 #define ROUTE_FAILOVER_MS 10000	 /* a link that is down so long is not waited for any more */
@@ -88,10 +89,12 @@ bool route_serves(const struct route *r, unsigned link, const struct route_link 
 /* When that may change by time alone; INT64_MAX: it does not. */
 int64_t route_due(const struct route *r, const struct route_link *l, int64_t failover_ms, int64_t now_ms);
 
-/* What operators have ordered, as it stands in the store: "NAME WORD\n" for each link that is not open. */
-size_t route_orders_print(char out[ROUTE_ORDERS_MAX], const char *const *names, const struct route_link *l, unsigned n);
-/* Of links that are not there any more nothing is said.  0, or -1: it cannot be read; what could be is in order[]. */
+/* What operators have ordered, as it stands in the store: "NAME WORD\n" for each link that is not open; then *absent. */
+size_t route_orders_print(char out[ROUTE_ORDERS_MAX], const char *const *names, const struct route_link *l, unsigned n,
+			  const char *absent);
+/* 0, or -1: it cannot be read; what could be is in order[].  The lines of links that are not among the names are in absent: a
+ * link that is taken out of the config and put back is as it was ordered.  What finds no room there is forgotten. */
 int route_orders_parse(const char *text, size_t len, const char *const *names, unsigned n,
-		       uint8_t order[ROUTE_LINKS_MAX]);
+		       uint8_t order[ROUTE_LINKS_MAX], char absent[ROUTE_ABSENT_MAX]);
 
 #endif

@@ -274,25 +274,34 @@ static void test_orders_kept(void **state)
 	const char *const names[] = { "msc-a", "msc-b", "msc" }, *const less[] = { "msc", "new" };
 	struct route_link l[3] = { { .order = LINK_BLOCKED }, { .order = LINK_OPEN }, { .order = LINK_DRAINED } };
 	uint8_t order[ROUTE_LINKS_MAX];
-	char text[ROUTE_ORDERS_MAX];
-	size_t n = route_orders_print(text, names, l, 3);
+	char text[ROUTE_ORDERS_MAX], absent[ROUTE_ABSENT_MAX];
+	size_t n = route_orders_print(text, names, l, 3, "");
 
 	assert_string_equal(text, "msc-a blocked\nmsc drained\n");
-	assert_int_equal(route_orders_parse(text, n, names, 3, order), 0);
+	assert_int_equal(route_orders_parse(text, n, names, 3, order, absent), 0);
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(order[i], l[i].order);
-	assert_int_equal(route_orders_parse(text, n, less, 2, order), 0);
+	assert_int_equal(route_orders_parse(text, n, less, 2, order, absent), 0);
 	assert_int_equal(order[0], LINK_DRAINED);
 	assert_int_equal(order[1], LINK_OPEN);
+	/* who is not in the config now keeps its order until it is */
+	assert_string_equal(absent, "msc-a blocked\n");
+	l[0].order = LINK_DRAINED;
+	n = route_orders_print(text, less, l, 2, absent);
+	assert_string_equal(text, "msc drained\nmsc-a blocked\n");
+	assert_int_equal(route_orders_parse(text, n, names, 3, order, absent), 0);
+	assert_int_equal(order[0], LINK_BLOCKED);
+	assert_int_equal(order[2], LINK_DRAINED);
+	assert_string_equal(absent, "");
 	for (size_t cut = 0; cut < n; cut++) { /* at every length: what can be read is, and nothing else happens */
 		char *half = test_malloc(cut + 1);
 
 		memcpy(half, text, cut);
-		route_orders_parse(half, cut, names, 3, order);
+		route_orders_parse(half, cut, names, 3, order, absent);
 		assert_int_equal(order[1], LINK_OPEN);
 		test_free(half);
 	}
-	assert_int_equal(route_orders_parse("msc-b\nmsc-b gone\n x\n\nmsc blocked", 32, names, 3, order), -1);
+	assert_int_equal(route_orders_parse("msc-b\nmsc-b gone\n x\n\nmsc blocked", 32, names, 3, order, absent), -1);
 	assert_int_equal(order[1], LINK_OPEN);
 	assert_int_equal(order[2], LINK_BLOCKED);
 }
@@ -304,20 +313,31 @@ static void test_orders_fit(void **state)
 	const char *names[ROUTE_LINKS_MAX];
 	struct route_link l[ROUTE_LINKS_MAX];
 	uint8_t order[ROUTE_LINKS_MAX];
-	char text[ROUTE_ORDERS_MAX];
-	size_t n;
+	char text[ROUTE_ORDERS_MAX], absent[ROUTE_ABSENT_MAX];
+	const char *const none[] = { "z" };
+	size_t n, kept;
 
 	for (unsigned i = 0; i < ROUTE_LINKS_MAX; i++) {
 		memset(name[i], 'a' + (int)i, LINK_NAME_MAX - 1);
 		names[i] = name[i];
 		l[i] = (struct route_link){ .order = LINK_DRAINED };
 	}
-	n = route_orders_print(text, names, l, ROUTE_LINKS_MAX);
+	n = route_orders_print(text, names, l, ROUTE_LINKS_MAX, "");
 	assert_true(n < sizeof(text));
 	assert_int_equal(strlen(text), n);
-	assert_int_equal(route_orders_parse(text, n, names, ROUTE_LINKS_MAX, order), 0);
+	assert_int_equal(route_orders_parse(text, n, names, ROUTE_LINKS_MAX, order, absent), 0);
 	for (unsigned i = 0; i < ROUTE_LINKS_MAX; i++)
 		assert_int_equal(order[i], LINK_DRAINED);
+	/* all of them absent, and as many again: whole lines, as many as there is room for */
+	assert_int_equal(route_orders_parse(text, n, none, 1, order, absent), 0);
+	assert_int_equal(strlen(absent), n);
+	n = route_orders_print(text, names, l, ROUTE_LINKS_MAX, absent);
+	assert_true(n < sizeof(text));
+	assert_int_equal(route_orders_parse(text, n, none, 1, order, absent), 0);
+	kept = strlen(absent);
+	assert_true(kept < ROUTE_ABSENT_MAX && kept + LINK_NAME_MAX + sizeof("drained") >= ROUTE_ABSENT_MAX);
+	assert_int_equal(absent[kept - 1], '\n');
+	assert_memory_equal(absent, text, kept);
 }
 
 int main(void)
