@@ -44,7 +44,9 @@ static void check_rules(const char *text)
 
 static void check_filter(const char *filter, const char *range)
 {
-	const struct store_facts facts = { .imsi = "001010000000001", .msisdn = "", .last_seen_ms = NOW_MS };
+	const struct store_facts facts = {
+		.imsi = "001010000000001", .msisdn = "", .profile = "", .last_seen_ms = NOW_MS
+	};
 	char why[API_TEXT_MAX] = "";
 	struct store_filter f;
 
