@@ -573,12 +573,15 @@ static bool plane_named(const char *name, enum errtab_plane *plane)
 	const char *words[_ERRTAB_PLANES + ARRAY_SIZE(also)];
 	unsigned n = 0;
 
-	if (errtab_plane_of(name, plane))
-		return true;
-	for (unsigned i = 0; i < _ERRTAB_PLANES; i++)
-		words[n++] = errtab_plane_name((enum errtab_plane)i);
+	for (unsigned i = 0; i < _ERRTAB_PLANES; i++) {
+		words[n] = errtab_plane_name((enum errtab_plane)i);
+		if (!strcasecmp(words[n++], name)) {
+			*plane = (enum errtab_plane)i;
+			return true;
+		}
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(also); i++) {
-		if (!strcmp(also[i].name, name)) {
+		if (!strcasecmp(also[i].name, name)) {
 			*plane = also[i].plane;
 			return true;
 		}
