@@ -99,7 +99,7 @@ void judge_anew(struct campaign *camp)
 static void stop(struct gw *gw, struct campaign *camp, unsigned i)
 {
 	const struct rules_abort *a = &camp->rules.abort[i];
-	char words[RULES_WORDS_MAX], many[48] = "", why[CAMPAIGN_STOP_MAX];
+	char words[RULES_WORDS_MAX], many[48] = "", why[CAMPAIGN_STOP_MAX] = ""; /* all of it goes into a row */
 
 	rules_abort_print(a, words);
 	if (camp->tally.hits[i] > 1)

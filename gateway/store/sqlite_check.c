@@ -80,13 +80,14 @@ static void find_why(struct check *k, int rc)
 
 /* ---- pages ---- */
 
-/* Pages that stand in the log: what the database file has of them may be half written, and is not looked at by anyone. */
+/* Pages that stand in the log: what the database file has of them may be half written, and is not looked at by anyone.  Frames
+ * behind the last commit are no part of the log: SQLite reads the file instead. */
 static void log_look(struct check *k)
 {
 	char path[sizeof(k->path) + 8];
 	uint8_t head[WAL_HEADER], frame[WAL_FRAME_HEAD];
-	off_t at = WAL_HEADER;
-	uint32_t page;
+	off_t at = WAL_HEADER, from = at;
+	uint32_t page, commit;
 	int fd;
 
 	snprintf(path, sizeof(path), "%s-wal", k->path);
@@ -95,11 +96,17 @@ static void log_look(struct check *k)
 		return;
 	if (pread(fd, head, sizeof(head), 0) == sizeof(head)) {
 		while (pread(fd, frame, sizeof(frame), at) == sizeof(frame) && !memcmp(frame + 8, head + 16, 8)) {
-			memcpy(&page, frame, sizeof(page));
-			page = be32toh(page);
-			if (page && page <= k->pages)
-				k->in_log[(page - 1) / 8] |= (uint8_t)(1 << (page - 1) % 8);
+			memcpy(&commit, frame + 4, sizeof(commit)); /* its size of the database, or 0 */
 			at += WAL_FRAME_HEAD + STORE_PAGE;
+			if (!commit)
+				continue;
+			for (; from < at && pread(fd, frame, sizeof(page), from) == sizeof(page);
+			     from += WAL_FRAME_HEAD + STORE_PAGE) {
+				memcpy(&page, frame, sizeof(page));
+				page = be32toh(page);
+				if (page && page <= k->pages)
+					k->in_log[(page - 1) / 8] |= (uint8_t)(1 << (page - 1) % 8);
+			}
 		}
 	}
 	close(fd);

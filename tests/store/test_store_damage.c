@@ -449,6 +449,45 @@ static void test_log(void **state)
 	store_batch_free(b);
 }
 
+/* A frame that no commit follows, of a transaction that a power failure cut off: SQLite reads the page in the file, so that is
+ * checked. */
+static void test_log_without_commit(void **state)
+{
+	const size_t frame = 24 + STORE_PAGE;
+	struct store_batch *b = store_batch_new();
+	struct store *s;
+	char word[64];
+	uint8_t *log, *db;
+	size_t log_len, db_len;
+	uint32_t page;
+
+	snprintf(wal_path, sizeof(wal_path), "%s-wal", db_path);
+	s = must_open();
+	batch_fill(b, BATCHES + 1);
+	must_commit(s, b);
+	db_len = file_read(db_path, &db);
+	log_len = file_read(wal_path, &log);
+	s->ops->close(s);
+	assert_true(log_len >= 32 + frame);
+	memcpy(&page, log + 32, sizeof(page));
+	page = be32toh(page);
+	assert_true((size_t)page * STORE_PAGE <= db_len);
+	db[(size_t)page * STORE_PAGE - 100] ^= 1;
+	snprintf(word, sizeof(word), "page %u (octets", (unsigned)page);
+	for (unsigned committed = 0; committed < 2; committed++) {
+		memset(log + 32 + 4, 0, 4);
+		log[32 + 7] = (uint8_t)committed;
+		file_write(db_path, db, db_len);
+		file_write(wal_path, log, 32 + frame);
+		check_dir(dir);
+		assert_int_equal(strstr(lines, word) != NULL, !committed);
+	}
+	unlink(wal_path);
+	free(db);
+	free(log);
+	store_batch_free(b);
+}
+
 /* The check of a directory that a gateway runs on, or where there is none. */
 static void test_check_refused(void **state)
 {
@@ -491,6 +530,7 @@ int main(void)
 		T(test_copies),
 		T(test_check_refused),
 		T(test_check_others),
+		T(test_log_without_commit),
 		cmocka_unit_test_setup_teardown(test_log, setup, teardown),
 	};
 
