@@ -638,6 +638,21 @@ static void pace_long(const struct campaign *c, int64_t now_ms, struct gw_campai
 	}
 }
 
+/* Sending stops at the end of the window and at the deadline, whatever the rate is. */
+static void eta_stop(const struct campaign *c, int64_t now_ms, struct gw_campaign_view *v)
+{
+	const struct rules *r = &c->rules;
+	/* in device time: no card has more than a whole window */
+	int64_t close_ms = r->device ? now_ms + rules_window_ms(r) : rules_closing(r, 0, now_ms);
+	int64_t end_ms = c->row.deadline_ms ? c->row.deadline_ms : INT64_MAX;
+
+	if (v->eta_ms <= (close_ms < end_ms ? close_ms : end_ms) - now_ms)
+		return;
+	v->eta_ms = -1;
+	v->eta_past = end_ms <= close_ms ? "deadline" : "window";
+	v->eta_past_ms = end_ms <= close_ms ? end_ms : r->device ? 0 : close_ms;
+}
+
 void gw_campaign_pace(const struct gw *gw, int64_t now_ms, struct gw_campaign_view *v)
 {
 	const struct campaign *c = campaign_by_id((struct gw *)gw, v->row.id);
@@ -645,6 +660,8 @@ void gw_campaign_pace(const struct gw *gw, int64_t now_ms, struct gw_campaign_vi
 	double rate;
 
 	v->eta_ms = -1;
+	v->eta_past = NULL;
+	v->eta_past_ms = 0;
 	v->eta_cards = 0;
 	v->done_per_s = v->long_per_s = 0;
 	v->long_ms = 0;
@@ -660,6 +677,7 @@ void gw_campaign_pace(const struct gw *gw, int64_t now_ms, struct gw_campaign_vi
 	if (v->canary_group || v->opens_ms || !v->eta_cards || rate < 0.001)
 		return;
 	v->eta_ms = (int64_t)((double)v->eta_cards / rate * 1000.0);
+	eta_stop(c, now_ms, v);
 }
 
 void campaign_flush(struct gw *gw)

@@ -165,9 +165,11 @@ struct gw_campaign_view {
 	double done_per_s;		       /* cards that end, smoothed over seconds */
 	double long_per_s;		       /* over the last long_ms, at most five minutes */
 	int64_t long_ms;
-	int64_t eta_ms;	    /* from now, for eta_cards; -1 unknown */
-	uint64_t eta_cards; /* those left that do not wait for a phone or a timer: when those come nobody knows */
-	uint64_t started;   /* cards whose turn has come */
+	int64_t eta_ms;	      /* from now, for eta_cards; -1 unknown */
+	const char *eta_past; /* no eta, for this comes before: "window", "deadline"; NULL: nothing does */
+	int64_t eta_past_ms;  /* when; 0: card by card, in device time */
+	uint64_t eta_cards;   /* those left that do not wait for a phone or a timer: when those come nobody knows */
+	uint64_t started;     /* cards whose turn has come */
 	unsigned canary_group, canary_groups; /* the present one from 1, 0: none, or all are through */
 	uint64_t canary_cards;		      /* up to the end of the present group */
 	bool canary_waits;		      /* all of them have been started, and are waited for */

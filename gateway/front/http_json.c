@@ -418,6 +418,8 @@ static json_t *out_campaign(const struct api_campaign *c)
 	set(o, "done_long_s", json_integer(v->long_ms / 1000));
 	set(o, "eta_s", c->counted && v->eta_ms >= 0 ? json_integer(v->eta_ms / 1000) : NULL);
 	set_n(o, "eta_cards", v->eta_cards);
+	set_s(o, "eta_past", v->eta_past);
+	set_time(o, "eta_past_at", v->eta_past_ms);
 	set(o, "abort", out_abort(v));
 	set_s(o, "alarm", c->alarm);
 	set_s(o, "rules", c->row.rules);

@@ -181,6 +181,11 @@ static void show_table(const json_t *v)
 	if (json_is_number(json_object_get(v, "eta_s")))
 		printf("ETA         about %s for the %" PRIu64 " cards that wait for nothing\n",
 		       ctl_duration(eta, sizeof(eta), js_real(v, "eta_s")), js_count(v, "eta_cards"));
+	else if (*js_text(v, "eta_past"))
+		printf("ETA         none: the %s %s%s%s before the %" PRIu64
+		       " cards that wait for nothing are through\n",
+		       js_text(v, "eta_past"), !strcmp(js_text(v, "eta_past"), "window") ? "closes" : "comes",
+		       *js_text(v, "eta_past_at") ? " " : "", js_text(v, "eta_past_at"), js_count(v, "eta_cards"));
 }
 
 int cmd_campaign_show(struct ctl *c, const struct ctl_args *a)

@@ -148,10 +148,11 @@ static size_t links_up(const struct view *v)
 }
 
 /* Why no time can be told; NULL: it can. */
-static const char *no_eta(const struct view *v)
+static const char *no_eta(const struct view *v, char buf[VIEW_WORDS_MAX])
 {
 	const json_t *c = v->campaign;
-	const char *state = js_text(c, "state");
+	const char *state = js_text(c, "state"), *past = js_text(c, "eta_past");
+	char at[VIEW_TIME_MAX];
 
 	if (strcmp(state, "RUNNING") != 0)
 		return !strcmp(state, "PAUSED") ? "none while it is paused" : "";
@@ -165,6 +166,12 @@ static const char *no_eta(const struct view *v)
 		return "none while its window is closed";
 	if (json_is_object(json_object_get(c, "canary")))
 		return "none during the canary";
+	if (*past) {
+		snprintf(buf, VIEW_WORDS_MAX, "none: the %s %s%s%s before all of them are through", past,
+			 !strcmp(past, "window") ? "closes" : "comes", *js_text(c, "eta_past_at") ? " " : "",
+			 *js_text(c, "eta_past_at") ? view_time(at, js_text(c, "eta_past_at"), v->now_ms) : "");
+		return buf;
+	}
 	if (!js_count(c, "eta_cards"))
 		return "none: every card that is left waits for its phone or a timer";
 	return "not known: no card has ended lately";
@@ -174,8 +181,8 @@ static void eta(struct pane *p, const struct view *v)
 {
 	const json_t *c = v->campaign;
 	uint64_t waiting = js_count(c, "waiting_timer") + js_count(c, "waiting_presence");
-	const char *none = no_eta(v);
-	char text[32], at[VIEW_TIME_MAX];
+	char text[32], at[VIEW_TIME_MAX], words[VIEW_WORDS_MAX];
+	const char *none = no_eta(v, words);
 
 	if (none && !*none)
 		return;

@@ -165,6 +165,53 @@ static void the_pace_is_that_of_now(void **state)
 	assert_int_equal(bed_view(b, id).long_ms, 0);
 }
 
+/* BED_START_MS is 22:13:20 UTC; half a minute a card. */
+static void an_eta_ends_with_the_window_and_the_deadline(void **state)
+{
+	static const struct {
+		const char *rules, *past;
+		int64_t after_ms; /* the start */
+	} t[] = {
+		{ "window 22:00-22:30 utc; deadline 4m", NULL, 0 },
+		{ "window 22:00-22:16 utc", "window", 160000 },
+		{ "window 22:00-22:16 utc; deadline 2m", "deadline", 120000 },
+		{ "window 22:00-22:16 utc; deadline 3m", "window", 160000 },
+		{ "window 22:13-22:14 device", "window", 0 }, /* card by card */
+	};
+	struct bed *b;
+	struct sent s[6];
+	void *bed;
+
+	for (size_t n = 0; n < sizeof(t) / sizeof(t[0]); n++) {
+		struct gw_campaign_view v;
+		int64_t start_ms;
+		uint64_t id;
+
+		if (n) {
+			teardown(state);
+			setup(&bed);
+			*state = bed;
+		}
+		b = *state;
+		start_ms = b->now_ms;
+		b->rules = t[n].rules;
+		id = bed_campaign_with(b, 6, 1, "", false, true);
+		for (unsigned i = 0; i < 6; i++) {
+			bed_expect_script(b, 0, &s[i]);
+			bed_accepted(b, &s[i]);
+		}
+		for (unsigned i = 0; i < 3; i++) {
+			bed_pass(b, 30000);
+			done(b, &s[i]);
+			bed_pass(b, 1000);
+		}
+		v = bed_view(b, id);
+		assert_int_equal(v.eta_ms == -1, t[n].past != NULL);
+		assert_string_equal(v.eta_past ? v.eta_past : "", t[n].past ? t[n].past : "");
+		assert_true(v.eta_past_ms == (t[n].after_ms ? start_ms + t[n].after_ms : 0));
+	}
+}
+
 static void thresholds_tell_what_they_have_counted(void **state)
 {
 	struct bed *b = *state;
@@ -196,6 +243,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_line_per_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiting_is_told_by_what_is_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_pace_is_that_of_now, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_eta_ends_with_the_window_and_the_deadline, setup, teardown),
 		cmocka_unit_test_setup_teardown(thresholds_tell_what_they_have_counted, setup, teardown),
 	};
 

@@ -435,6 +435,7 @@ static void rules_of_a_campaign(void **state)
 	"{\"name\":\"a\",\"state\":\"PAUSED\",\"targets\":10000,\"states\":{\"DONE\":1},\"rules\":\"canary "  \
 	"10,100,5%\","                                                                                        \
 	"\"stopped\":\"stopped by its rule por-01>=1: card 8988\",\"deadline\":\"2026-12-24T22:00:00.000Z\"," \
+	"\"eta_past\":\"window\",\"eta_past_at\":\"2026-12-02T05:00:00.000Z\",\"eta_cards\":7,"               \
 	"\"window_opens\":\"2026-12-02T01:00:00.000Z\",\"canary\":{\"group\":2,\"groups\":3,\"cards\":110,"   \
 	"\"started\":110,\"waits\":true,\"next_s\":4320}}"
 	SERVE({ 400, "{\"error\":{\"message\":\"rule 1 wrong\"}}" }, { 200, RULED },
@@ -451,6 +452,8 @@ static void rules_of_a_campaign(void **state)
 		    "deadline 21d; priority probe\"");
 	assert_int_equal(run("campaign", "show", "a", NULL), 0);
 	assert_has(out, "STOPPED     stopped by its rule por-01>=1: card 8988\n");
+	assert_has(out,
+		   "ETA         none: the window closes 2026-12-02T05:00:00.000Z before the 7 cards that wait for");
 	assert_has(out, "rules       canary 10,100,5%\n");
 	assert_has(out, "canary      2 of 3: 110 of 10000 cards, next in 1 h 12 min\n");
 	assert_has(out, "window      closed, opens 2026-12-02T01:00:00.000Z\n");
