@@ -223,15 +223,22 @@ static bool open_state(uint8_t state)
 	       state == CMD_WAIT_PRESENCE;
 }
 
-/* One command of a card may still run; all older ones are ended or fenced. */
+/* One command of a card may still run; all older ones are ended or fenced.  And what is under way has one, its own. */
 static void check_one_open(struct world *w, const struct watched_card *c, unsigned index)
 {
-	unsigned open = 0;
+	unsigned open = 0, own = 0;
 
-	for (unsigned i = 0; i < c->n_cmds; i++)
-		open += !c->cmd[i].lost && open_state(c->cmd[i].row.state);
+	for (unsigned i = 0; i < c->n_cmds; i++) {
+		if (c->cmd[i].lost || !open_state(c->cmd[i].row.state))
+			continue;
+		open++;
+		own += c->cmd[i].row.txn == c->txn.id;
+	}
 	if (open > 1)
 		check_fail(w, "one-unfenced", "card %u: %u commands are open at the same time", index, open);
+	else if (c->txn_state == TXN_ACTIVE && own != 1)
+		check_fail(w, "own-command", "card %u: transaction %llu is ACTIVE and has %u open commands", index,
+			   (unsigned long long)c->txn.id, own);
 }
 
 /* The one exception: in counter mode 11 a read may take the counter that an earlier transaction left without an answer. */
@@ -504,7 +511,7 @@ void check_committed(struct world *w, const struct store_batch *b)
 	for (size_t i = 0; i < b->n; i++) {
 		const struct store_op *op = &b->ops[i];
 
-		if (op->kind == ST_CAMPAIGN_INSERT && !w->setup) {
+		if (op->kind == ST_CAMPAIGN_INSERT && !w->setup && b != w->attempt) {
 			check_again(w);
 		} else if (op->kind == ST_CMD_PUT) {
 			committed_cmd(w, op->row, b->batch_no);

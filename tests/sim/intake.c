@@ -205,3 +205,49 @@ void world_intake_again(struct world *w)
 	w->again = b;
 	w->store->ops->commit(w->store, b);
 }
+
+/* ---- somebody plans the cards of a campaign that has been cancelled ---- */
+
+static void try_done(struct store_batch *b, int rc)
+{
+	struct world *w = b->ctx;
+
+	/* what has ended never opens again: open now, it was so when the plan was looked at */
+	for (unsigned i = 0; !rc && i < w->sc.cards; i++)
+		if (w->watch[i].txn_state <= TXN_ACTIVE && b->ops[1 + i].rc != STORE_R_OPEN_TXN)
+			check_fail(w, "one-open-txn", "card %u is %s, and may be planned again", i,
+				   txn_state_name(w->watch[i].txn_state));
+	w->attempt = NULL;
+	store_batch_free(b);
+}
+
+void world_intake_try(struct world *w)
+{
+	struct campaign_row c = {
+		.id = SIM_CAMPAIGNS_MAX + 1, .name = "try", .profile = "sim", .created_ms = w->gw_ms
+	};
+	struct store_batch *b;
+
+	if (!w->gw || w->dead || w->attempt)
+		return;
+	b = store_batch_new();
+	if (!b) {
+		check_fail(w, "harness", "out of memory");
+		return;
+	}
+	store_batch_add(b, ST_CAMPAIGN_INSERT, &c, w->profile_text, strlen(w->profile_text));
+	for (unsigned i = 0; i < w->sc.cards; i++) {
+		struct store_txn_plan p = { .txn = { .campaign = c.id, .evidence = 255, .por_status = 255 },
+					    .kvn = w->sc.kvn };
+
+		memcpy(p.txn.new_imsi, w->watch[i].new_imsi, sizeof(p.txn.new_imsi));
+		p.txn.new_imsi[3] ^= 1;
+		memcpy(p.iccid, w->card[i].iccid, SIM_ICCID_LEN);
+		store_batch_add(b, ST_TXN_PLAN, &p, NULL, 0);
+	}
+	store_batch_add(b, ST_CAMPAIGN_DROP, &c, NULL, 0); /* a dry run */
+	b->done = try_done;
+	b->ctx = w;
+	w->attempt = b;
+	w->store->ops->commit(w->store, b);
+}

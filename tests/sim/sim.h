@@ -152,6 +152,7 @@ enum plan_kind {
 	PLAN_STORE_GOOD,
 	PLAN_PAUSE,
 	PLAN_CANCEL,
+	PLAN_TRY,
 	PLAN_ORDER,
 	PLAN_AGAIN,
 	PLAN_START,
@@ -324,7 +325,8 @@ struct world {
 	int64_t given_ms;
 	uint64_t ended_counts[SIM_CAMPAIGNS_MAX][_TXN_STATES]; /* of campaigns whose cards have gone on to the next */
 	bool gone_again;
-	struct store_batch *again; /* the intake of the last campaign, under way */
+	struct store_batch *again;   /* the intake of the last campaign, under way */
+	struct store_batch *attempt; /* an intake that must be refused what is open, under way */
 	char *profile_text;
 	struct profile profile;
 
@@ -371,6 +373,7 @@ void world_start_campaigns(struct world *w); /* whatever is not running and not 
 int world_make_card(struct world *w, unsigned i);
 int world_intake(struct world *w);
 void world_intake_again(struct world *w); /* the whole fleet changes once more, beside the running core */
+void world_intake_try(struct world *w);	  /* another campaign over the same cards: refused all that has not ended */
 
 /* scenario.c */
 void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken);

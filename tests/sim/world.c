@@ -152,6 +152,9 @@ static void take_down(struct world *w)
 	if (w->again)
 		store_batch_free(w->again);
 	w->again = NULL;
+	if (w->attempt)
+		store_batch_free(w->attempt);
+	w->attempt = NULL;
 	others_lost(w);
 	if (w->store_seen)
 		sstore_front_free(w->store_seen);
@@ -502,6 +505,10 @@ static void go_calm(struct world *w)
 	world_plan(w, w->now_ms, PLAN_START_AGAIN, 0);
 }
 
+/* After a cancel, with a kill among them: somebody plans another campaign over the same cards. */
+#define TRIES 4
+static const int tries_ms[TRIES] = { 0, 5, 100, 3000 };
+
 static void run_plan(struct world *w, const struct plan *p)
 {
 	static const int errors[] = { STORE_E_BUSY, STORE_E_FULL, STORE_E_IO };
@@ -555,6 +562,13 @@ static void run_plan(struct world *w, const struct plan *p)
 		break;
 	case PLAN_CANCEL:
 		world_verb(w, p->arg, CAMPAIGN_VERB_CANCEL);
+		for (unsigned i = 0; i < TRIES; i++)
+			world_plan(w, w->now_ms + tries_ms[i], PLAN_TRY, 0);
+		if (w->sc.crashes)
+			world_plan(w, w->now_ms + tries_ms[1] + 1, PLAN_CRASH, 0);
+		break;
+	case PLAN_TRY:
+		world_intake_try(w);
 		break;
 	case PLAN_CLOCK:
 		w->wall_off_ms += 1000LL * (int)p->arg;
