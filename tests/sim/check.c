@@ -520,7 +520,11 @@ void check_committed(struct world *w, const struct store_batch *b)
 		} else if (op->kind == ST_TXN_PUT) {
 			committed_txn(w, op->row);
 		} else if (op->kind == ST_CAMPAIGN_PUT) {
-			rules_durable(w, op->row);
+			const struct campaign_row *row = op->row;
+
+			rules_durable(w, row);
+			if (row->state == CAMPAIGN_CANCELLED && !row->ended_ms) /* it is still being walked */
+				world_plan(w, w->now_ms, PLAN_TRY, 0);
 		} else if (op->kind == ST_PART_PUT) {
 			const struct part_row *p = op->row;
 			struct watched_card *c = by_row(w, p->card, &index);
