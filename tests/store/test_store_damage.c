@@ -524,14 +524,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, damage_in, damage_out)
 	const struct CMUnitTest tests[] = {
-		T(test_every_page),
-		T(test_meaning),
-		T(test_written_by_others),
-		T(test_copies),
-		T(test_check_refused),
-		T(test_check_others),
-		T(test_log_without_commit),
-		cmocka_unit_test_setup_teardown(test_log, setup, teardown),
+		T(test_every_page),	    T(test_meaning),
+		T(test_written_by_others),  T(test_copies),
+		T(test_check_refused),	    T(test_check_others),
+		T(test_log_without_commit), cmocka_unit_test_setup_teardown(test_log, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
