@@ -250,7 +250,7 @@ static void spoil(struct world *w, struct store_batch *b)
 			struct txn_row *txn = op->row;
 
 			if (txn->state == TXN_DONE)
-				txn->state = TXN_ACTIVE;
+				txn->state = TXN_EXPIRED;
 		}
 		if (w->broken == BREAK_WRONG_LINE && op->kind == ST_TXN_PUT)
 			((struct txn_row *)op->row)->sms_parts++;
