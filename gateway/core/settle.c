@@ -138,10 +138,23 @@ static enum fail_class answer_class(const struct answer *a, const struct profile
 	return a->bad_coded ? FAIL_CONFIG : cls == FAIL_NONE ? FAIL_CARD_PERM : cls;
 }
 
+/* The same work under a fresh counter, because the card still held the old IMSI; it cannot have left, for it is not durable yet. */
+static struct cmd_row *script_anew(struct gw *gw, struct card *c, const struct cmd_row *before)
+{
+	struct cmd_row *cmd = c->b.n_cmds ? &c->b.cmd[0] : NULL;
+	const struct flight *f = cmd ? flight_find(gw, cmd->id) : NULL;
+
+	return cmd && cmd != before && cmd->txn == before->txn && cmd->txn == c->b.txn.id && cmd->kind == CMD_SCRIPT &&
+			       cmd->state == CMD_PREPARED && f && f->batch_no > gw->committed ?
+		       cmd :
+		       NULL;
+}
+
 static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct answer *a,
 			 const struct profile *p, bool open)
 {
 	bool new_imsi = holds_new_imsi(c, a);
+	struct cmd_row *anew;
 	char why[64];
 
 	if (a->kind == ANSWER_WHOLE && new_imsi) {
@@ -166,6 +179,10 @@ static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, con
 		cmd_state_set(gw, c, cmd, CMD_FAILED);
 		cmd_tell(gw, c, cmd, cmd_state_name(CMD_FAILED), why);
 		note_late(gw, c, why);
+		anew = script_anew(gw, c, cmd);
+		if (anew) /* it has run once: that it broke off is what the second one would find, too */
+			cmd_give_up(gw, c, anew, CMD_CANCELLED,
+				    new_imsi || shows_imsi(a) ? TXN_QUARANTINED : TXN_FAILED, why);
 	} else if (shows_imsi(a)) {
 		learn_imsi(gw, c, a);
 		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);

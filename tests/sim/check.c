@@ -697,8 +697,8 @@ void check_answered(struct world *w, uint32_t card, const uint8_t *ud, size_t le
 	if (!udh.concat && udh.pi != 0x71)
 		return;
 	/* what a restored store calls planned has no new number yet, and what comes from there is nobody's: when its turn comes the
-	 * card is asked */
-	if (w->epochs && c->txn_state == TXN_PLANNED)
+	 * card is asked, or in counter mode 11 given to a person without an attempt */
+	if (w->epochs && (c->txn_state == TXN_PLANNED || (c->txn_state == TXN_QUARANTINED && !c->txn.attempts)))
 		return;
 	h = hash_octets(ud + udh.len, len - udh.len);
 	whole = hash_octets(ud, len);

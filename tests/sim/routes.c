@@ -122,7 +122,9 @@ static bool before(const struct world *w, const struct sim_route *r, unsigned mi
 {
 	for (unsigned k = 0; k < r->n_links && r->rank[k] < r->rank[mine]; k++) {
 		*better = r->link[k];
-		if (w->sc.gw.link_order[*better] == LINK_OPEN && slink_well(w->slink[*better], SURE_MS))
+		/* an order that has been given holds before it is answered */
+		if (w->sc.gw.link_order[*better] == LINK_OPEN && w->ordered[*better] == LINK_OPEN &&
+		    slink_well(w->slink[*better], SURE_MS))
 			return true;
 	}
 	return false;
