@@ -479,11 +479,10 @@ static int once(const char *name, bool enc, const uint8_t *key, const uint8_t *i
 	return ok ? 0 : KS_E_CRYPTO;
 }
 
-int ksc_aes128(struct ksc *c, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+int ksc_aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
 	size_t n;
 
-	(void)c;
 	return once("AES-128-ECB", true, key, in, 16, out, &n);
 }
 

@@ -77,8 +77,6 @@ const char *ks_strerror(int err)
 		return "weak key: equal 3DES halves, or one octet repeated";
 	case KS_E_HEX:
 		return "key is not hexadecimal";
-	case KS_E_UNAVAILABLE:
-		return "this way out of the keystore is not open in this build";
 	case KS_E_SPEC:
 		return "keyset description out of range";
 	default:

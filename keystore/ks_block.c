@@ -162,7 +162,7 @@ int ks_sub_import(struct ks *ks, const char *iccid, const struct ks_sub_spec *sp
 	if (!rc && opc_hex && *opc_hex)
 		rc = sub_key(opc, opc_hex, "OPc", err, err_cap);
 	else if (!rc)
-		rc = ksc_aes128(room.c, k, zero, opc);
+		rc = ksc_aes128(k, zero, opc);
 	if (!rc && (rc = sub_seal(ks, iccid, spec, room.plain, sealed)) == KS_E_SPEC)
 		ks_say(err, err_cap, "subscription: an ICCID of 1 to %d characters is needed", KS_ICCID_MAX);
 	ks_wipe(room.plain, 2 * KS_AKA_KEY_LEN);
@@ -208,7 +208,6 @@ int ks_emit_to_hlr(struct ks *ks, const char *iccid, const uint8_t *sealed, size
 /* ---- Milenage (TS 35.206, 4.1) ---- */
 
 struct milenage {
-	struct ksc *c;
 	const uint8_t *k, *opc;
 	uint8_t temp[16]; /* E_K(RAND xor OPc) */
 	int rc;
@@ -224,7 +223,7 @@ static void out_n(struct milenage *m, const uint8_t *in, unsigned rot_octets, ui
 		x[i] = in[(i + rot_octets) % 16] ^ m->opc[(i + rot_octets) % 16] ^ (with_temp ? m->temp[i] : 0);
 	x[15] ^= c;
 	if (!m->rc)
-		m->rc = ksc_aes128(m->c, m->k, x, out);
+		m->rc = ksc_aes128(m->k, x, out);
 	for (unsigned i = 0; i < 16; i++)
 		out[i] ^= m->opc[i];
 	ks_wipe(x, sizeof(x));
@@ -245,7 +244,7 @@ static void milenage(struct milenage *m, const uint8_t rand[16], const uint8_t s
 
 	for (unsigned i = 0; i < 16; i++)
 		x[i] = rand[i] ^ m->opc[i];
-	m->rc = ksc_aes128(m->c, m->k, x, m->temp);
+	m->rc = ksc_aes128(m->k, x, m->temp);
 	out_n(m, m->temp, 0, 1, false, res_ak); /* OUT2: AK and RES */
 	out_n(m, m->temp, 4, 2, false, v->ck);
 	out_n(m, m->temp, 8, 4, false, v->ik);
@@ -270,7 +269,7 @@ int ks_milenage(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t 
 		const uint8_t sqn[6], const uint8_t amf[2], struct ks_vector *out)
 {
 	struct ks_room room = ks_room(ks);
-	struct milenage m = { .c = room.c, .k = room.plain, .opc = room.plain + KS_AKA_KEY_LEN };
+	struct milenage m = { .k = room.plain, .opc = room.plain + KS_AKA_KEY_LEN };
 	struct ks_sub_spec spec;
 	int rc = sub_open(ks, iccid, sealed, len, &spec, room.plain);
 

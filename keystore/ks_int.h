@@ -128,7 +128,7 @@ int ks_check_kdf(const uint8_t *check, size_t len, struct ks_kdf *kdf);
 int ks_check_open(struct ksc *c, const uint8_t check[KS_CHECK_LEN]);
 
 /* One block of AES-128 under a key that is not kept. */
-int ksc_aes128(struct ksc *c, const uint8_t key[16], const uint8_t in[16], uint8_t out[16]);
+int ksc_aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16]);
 /* AES-256 key wrap with padding (RFC 5649).  cap of out: len + 15 for wrapping, len for unwrapping. */
 #define KS_KWP_MORE 15
 int ksc_kwp(const uint8_t kek[KS_KEK_LEN], bool wrap, const uint8_t *in, size_t len, uint8_t *out, size_t *out_len);

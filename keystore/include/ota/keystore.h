@@ -7,8 +7,8 @@
  *
  * In use a sealed keyset is loaded into one of a bounded number of slots in locked memory (mlock, not dumped, wiped when
  * given back) and named by a ks_ref.  The verbs are two hooks of ota/crypt.h: mac and cipher.  Besides these there
- * are four named ways out, each checked by policy: the PUT KEY block, which is the third hook, wrap; and, for later issues
- * to fill, wrap for a partner, Milenage, emit to an HLR.
+ * are four named ways out: the PUT KEY block, which is the third hook, wrap; key blocks for a partner's keystore; Milenage
+ * vectors; and K and OPc for an HLR.
  *
  * All calls are for one thread (the core's).  Functions return 0 or a negative enum ks_err.
  */
@@ -23,19 +23,18 @@
 
 enum ks_err {
 	KS_OK = 0,
-	KS_E_KEK_FILE = -101,	 /* KEK file missing, unreadable, wrong length, or not mode 0600 */
-	KS_E_KEK_WRONG = -102,	 /* the KEK does not open this state directory's check record */
-	KS_E_PASSPHRASE = -103,	 /* no passphrase given, or too short */
-	KS_E_SEALED = -104,	 /* sealed record damaged, or of another card or slot */
-	KS_E_SLOTS = -105,	 /* all slots in use */
-	KS_E_REF = -106,	 /* a reference that is not (or no longer) valid */
-	KS_E_POLICY = -107,	 /* this key may not do that */
-	KS_E_CRYPTO = -108,	 /* the cipher library refused */
-	KS_E_MEMORY = -109,	 /* no locked memory */
-	KS_E_KEYLEN = -110,	 /* key of wrong length for its algorithm */
-	KS_E_WEAK = -111,	 /* 3DES with equal halves (degrades to DES), or all octets equal */
-	KS_E_HEX = -112,	 /* not hexadecimal */
-	KS_E_UNAVAILABLE = -113, /* this way out is not open in this build */
+	KS_E_KEK_FILE = -101,	/* KEK file missing, unreadable, wrong length, or not mode 0600 */
+	KS_E_KEK_WRONG = -102,	/* the KEK does not open this state directory's check record */
+	KS_E_PASSPHRASE = -103, /* no passphrase given, or too short */
+	KS_E_SEALED = -104,	/* sealed record damaged, or of another card or slot */
+	KS_E_SLOTS = -105,	/* all slots in use */
+	KS_E_REF = -106,	/* a reference that is not (or no longer) valid */
+	KS_E_POLICY = -107,	/* this key may not do that */
+	KS_E_CRYPTO = -108,	/* the cipher library refused */
+	KS_E_MEMORY = -109,	/* no locked memory */
+	KS_E_KEYLEN = -110,	/* key of wrong length for its algorithm */
+	KS_E_WEAK = -111,	/* 3DES with equal halves (degrades to DES), or all octets equal */
+	KS_E_HEX = -112,	/* not hexadecimal */
 	KS_E_SPEC = -114, /* keyset described out of range: KVN, algorithm, CC length, ICCID, or parameters missing */
 };
 const char *ks_strerror(int err); /* never NULL; also understands enum ota_err */
