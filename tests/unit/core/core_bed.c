@@ -248,6 +248,20 @@ void bed_open(struct bed *b, unsigned cards, unsigned kvns)
 	cards_put(b);
 }
 
+#define BED_PATIENCE_MS (100 * 3600000LL)
+
+void bed_open_full(struct bed *b, unsigned prepared_max, unsigned batch_cards_max)
+{
+	struct gw_limits *l = &b->cfg.limits;
+
+	bed_open(b, BED_CARDS_MAX, 1);
+	l->prepared_max = prepared_max;
+	l->open_max = l->outcomes_max = l->inbox_max = BED_CARDS_MAX;
+	l->batch_cards_max = batch_cards_max;
+	b->cfg.retry.por_timeout_ms = BED_PATIENCE_MS;
+	bed_restart(b);
+}
+
 void bed_close(struct bed *b)
 {
 	shut(b);

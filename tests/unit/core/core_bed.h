@@ -57,6 +57,8 @@ struct bed {
 
 /* Cards with key version 1 (and 2 when kvns is 2), 3DES, in store and memory; nothing planned yet. */
 void bed_open(struct bed *b, unsigned cards, unsigned kvns);
+/* As many cards as fit, so many prepared ahead and changed per commit; an answer is waited for longer than any test lasts. */
+void bed_open_full(struct bed *b, unsigned prepared_max, unsigned batch_cards_max);
 void bed_close(struct bed *b);
 /* The card's zone as another import tells it; before its first campaign. */
 void bed_zone(struct bed *b, unsigned card, int64_t tz_min);

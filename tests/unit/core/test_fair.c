@@ -3,7 +3,7 @@
  */
 #include "core_bed.h"
 
-#define CARDS	 400
+#define CARDS	 BED_CARDS_MAX
 #define PREPARED 128
 #define MINUTE	 60000LL
 
@@ -12,14 +12,7 @@ static struct bed b;
 static int setup(void **state)
 {
 	(void)state;
-	bed_open(&b, CARDS, 1);
-	b.cfg.limits.prepared_max = PREPARED;
-	b.cfg.limits.open_max = CARDS;
-	b.cfg.limits.outcomes_max = CARDS;
-	b.cfg.limits.inbox_max = CARDS;
-	b.cfg.limits.batch_cards_max = CARDS;
-	b.cfg.retry.por_timeout_ms = 100 * MINUTE; /* an answer is not what these tests wait for */
-	bed_restart(&b);
+	bed_open_full(&b, PREPARED, CARDS);
 	return 0;
 }
 

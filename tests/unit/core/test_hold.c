@@ -6,7 +6,7 @@
 
 #include "core_bed.h"
 
-#define CARDS	 400
+#define CARDS	 BED_CARDS_MAX
 #define PREPARED 256
 #define BATCH	 16 /* cards per commit: what is withdrawn takes several */
 #define LEFT	 20
@@ -17,14 +17,7 @@ static struct bed b;
 static int setup(void **state)
 {
 	(void)state;
-	bed_open(&b, CARDS, 1);
-	b.cfg.limits.prepared_max = PREPARED;
-	b.cfg.limits.open_max = CARDS;
-	b.cfg.limits.outcomes_max = CARDS;
-	b.cfg.limits.inbox_max = CARDS;
-	b.cfg.limits.batch_cards_max = BATCH;
-	b.cfg.retry.por_timeout_ms = 100 * HOUR; /* an answer is not what these tests wait for */
-	bed_restart(&b);
+	bed_open_full(&b, PREPARED, BATCH);
 	return 0;
 }
 
