@@ -1,0 +1,164 @@
+/* desk_int.h - what the files of the desk share; nothing outside gateway/desk includes it.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * One job is under way at a time, so that no decision races another.  read -> decide -> commit -> after; a crash anywhere repeats the
+ * job from the books.  decide() sees what was read, adds operations to the job's strict batch, may write one package; after() runs
+ * when the batch is durable: campaigns grow, requests are answered.  If the batch was rolled back (something else changed a record
+ * meanwhile), nothing has happened and the job comes again.
+ */
+#ifndef OTAGW_DESK_INT_H
+#define OTAGW_DESK_INT_H
+
+#include "../core/work.h"
+#include "desk.h"
+
+struct desk_open_order { /* resident: every open order */
+	struct order o;
+	uint64_t version;
+	bool dirty;
+};
+
+struct desk_job;
+
+/* What is done with lines (or other records) of one step of one order: in the tables of a_*.c, b_*.c, vault_*.c, hlr.c. */
+struct desk_work {
+	const char *name;
+	uint8_t side; /* enum order_side; 0: whatever */
+	uint8_t book;
+	uint16_t step; /* records of this step are to do; decide() must move each of them on, or desk_again() */
+	bool cards;    /* read the card of each ICCID, too: j->card[i] */
+	unsigned page; /* 0: DESK_PAGE, or DESK_PAGE_CARDS */
+	uint8_t also;  /* read a record of this book for each row as well, by also_key(): j->also[i]; 0: no */
+	void (*also_key)(const struct line *l, char key[BOOK_KEY_MAX]);
+	/* 0, or a negative errno: nothing is committed, the work comes again after a while, the sentence in j->why is an alarm. */
+	int (*decide)(struct desk *d, struct desk_job *j);
+	void (*after)(struct desk *d, struct desk_job *j); /* may be NULL */
+};
+
+/* What comes from outside about a line: a txn's end, an HLR's answer.  Several of them make one job. */
+enum desk_event_kind { DESK_EV_TXN, DESK_EV_HLR };
+struct desk_event {
+	uint8_t kind;
+	uint64_t order;
+	char iccid[ICCID_DIGITS_MAX + 1];
+	uint64_t txn, campaign;
+	uint8_t work; /* TXN: enum work_kind */
+	uint8_t state, verdict, evidence;
+	char reason[64];
+	int64_t at_ms;
+	struct hlr_result hlr;
+	uint8_t hlr_kind; /* enum hlr_kind */
+};
+
+struct desk_job {
+	struct desk *d;
+	const struct desk_work *work;
+	struct desk_open_order *order; /* NULL: of no order */
+	/* read */
+	struct store_book *row;
+	unsigned n;
+	struct line *line;	  /* unpacked, when book is BOOK_LINE */
+	struct card_bundle *card; /* work->cards; card[i].card.id 0: unknown */
+	struct store_book *also;  /* row.version 0: not there */
+	struct desk_event *event; /* event jobs: event[i] is about line[i] */
+	/* decide */
+	struct store_batch *batch;
+	char why[DESK_ERR_MAX];
+	/* for after(): how many txns were planned into which work's campaign */
+	uint64_t planned[ORDER_WORKS];
+};
+
+/* ---- for decide() ---- */
+/* The line as it is to be from now on. */
+void job_line_put(struct desk_job *j, unsigned i, enum line_step step);
+/* Any record: version as it was read (0: new, BOOK_ANY). */
+void job_put(struct desk_job *j, enum book book, const char *key, uint64_t owner, uint16_t step, uint64_t version,
+	     const void *body, size_t len);
+void job_drop(struct desk_job *j, enum book book, const char *key, uint64_t version);
+struct store_op *job_op(struct desk_job *j, enum store_op_kind kind, const void *row, const void *bytes, size_t len);
+void job_order_put(struct desk_job *j); /* j->order->o has changed */
+/* Plans this work for the line's card in the order's campaign of that kind (made and started when it is the first; open-ended); sets
+ * line->txn when the batch is durable.  After the commit the campaign grows. */
+int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn);
+/* An operation at our HLR: durable with this batch, carried out after it, until it has a final answer: then a DESK_EV_HLR comes. */
+void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
+	     const uint8_t sub[KS_SUB_LEN]);
+/* Line ends for good: `end` stands in the final HL (A), the reason in words. */
+void line_fail(struct line *l, enum line_end end, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* One package, in the job's batch: opened, records, closed; the lines' new steps belong into the same batch. */
+struct desk_out;
+struct desk_out *out_open(struct desk_job *j, enum xchg_type type, const char *partner,
+			  const uint8_t *about /* or NULL */);
+int out_attach(struct desk_out *o, const uint8_t *der, size_t len);
+struct ks_wrap *out_wrap(struct desk_out *o); /* NULL: why is in j->why */
+/* values in the order of the schema's columns */
+int out_record(struct desk_out *o, const char *const *value);
+uint64_t out_records(const struct desk_out *o);
+int out_close(struct desk_out *o); /* 0: BOOK_OUT and BOOK_SEQ are in the batch */
+void out_drop(struct desk_out *o);
+
+/* ---- packages in ---- */
+struct desk_no { /* a refusal: by which rule, and what to do */
+	char rule[32];
+	char why[200];
+};
+int desk_refuse(struct desk_no *no, const char *rule, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4))); /* -1 */
+
+struct desk_in {
+	struct desk *d;
+	const struct desk_kind *kind;
+	struct pkg *pkg;
+	const struct pkg_head *head;
+	unsigned partner;	       /* index */
+	struct desk_open_order *order; /* NULL: not known here (yet) */
+	struct ks_wrap *wrap;	       /* package key, when there is one */
+	struct parcel parcel;
+	bool dry;	      /* pass 1: only judge, change nothing */
+	void *scratch;	      /* the kind's own, freed by end() */
+	struct desk_job *job; /* pass 2: where operations go */
+};
+struct desk_rec {
+	const struct xchg_record *r;
+	char *text; /* the whole record as it was signed: the leaf */
+	struct line line;
+	struct store_book *row;	  /* of kind->book by kind->key(); version 0: not there */
+	struct card_bundle *card; /* kind->cards */
+	struct store_book *also;
+};
+struct desk_kind {
+	enum xchg_type type;
+	unsigned side;	/* enum order_side that takes it, a bit per side: 1 << SIDE_A */
+	bool new_order; /* makes an order: the others must belong to one that is open */
+	uint8_t book;	/* of the record that is read for each of the package's; 0: none */
+	void (*key)(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX]);
+	bool cards;
+	uint8_t also;
+	void (*also_key)(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX]);
+	/* Each 0, or desk_refuse().  begin: once per pass, before the first record; one: each record; end: after the last one of a pass. */
+	int (*begin)(struct desk_in *in, struct desk_no *no);
+	int (*one)(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
+	int (*end)(struct desk_in *in, struct desk_no *no);
+	void (*drop)(struct desk_in *in); /* scratch, whatever happened; may be NULL */
+};
+
+/* The tables. */
+extern const struct desk_kind desk_kinds_a[], desk_kinds_b[], desk_kinds_vault[]; /* end: type _XCHG_TYPES */
+extern const struct desk_work desk_works_a[], desk_works_b[], desk_works_vault[], desk_works_hlr[]; /* end: name NULL */
+void desk_event_a(struct desk *d, struct desk_job *j,
+		  unsigned i); /* event[i] about line[i] of an order where we are A */
+void desk_event_b(struct desk *d, struct desk_job *j, unsigned i);
+
+/* ---- engine ---- */
+void desk_log(struct desk *d, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void desk_kick(struct desk *d, uint64_t order, uint16_t step); /* there may be something to do at this step (0: any) */
+void desk_again(struct desk *d, uint64_t order, uint16_t step, int64_t at_ms);
+void desk_event(struct desk *d, const struct desk_event *ev);
+struct desk_open_order *desk_order_open(struct desk *d, const char *name);
+struct desk_open_order *desk_order_number(struct desk *d, uint64_t number);
+const struct desk_partner *desk_partner_by_name(const struct desk *d, const char *name);
+/* A package's signed manifest as it was received or sent, read again from its file; NULL with a sentence. */
+struct pkg *desk_parcel_open(struct desk *d, const char *partner, uint64_t seq, bool out, char err[DESK_ERR_MAX]);
+
+#endif

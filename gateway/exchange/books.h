@@ -1,0 +1,171 @@
+/* books.h - what a hand-over keeps: orders, their lines, packages, pairs; records of the store's books.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * A record's body is packed here and opaque to the store; its key, owner and step are what is looked for.
+ */
+#ifndef OTAGW_EXCHANGE_BOOKS_H
+#define OTAGW_EXCHANGE_BOOKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../store/rows.h"
+#include "ota/package.h"
+#include "ota/subscription.h"
+
+enum book {
+	BOOK_ORDER = 1, /* key: name of the order; owner 0; step: enum order_step */
+	BOOK_LINE,	/* key: line_key(); owner: order; step: enum line_step */
+	BOOK_SET,	/* key: as its line; what the IL says of it: files, PLMNs, trial, OPc */
+	BOOK_IMSI,	/* key: IMSI; owner: the open order in which it is promised */
+	BOOK_SEQ,	/* key: partner; body: last sequence out and in */
+	BOOK_OUT,	/* key: partner/sequence; owner: order; step: enum parcel_step */
+	BOOK_IN,	/* likewise */
+	BOOK_SUB,	/* key: ICCID/index; sealed K and OPc */
+	BOOK_HLR,	/* key: order/ICCID/kind; owner: order; an operation due at our HLR */
+	BOOK_PAIR,	/* vault; key: ICCID/index; owner: order; step: enum pair_step */
+	BOOK_LEDGER,	/* vault; key: number of 20 digits; hash-chained */
+	BOOK_CARD,	/* vault; key: ICCID; issuer, highest index, KVN 14 and 15 sealed */
+	_BOOKS
+};
+
+/* ---- an order, as one party sees it ---- */
+enum order_side { SIDE_A = 1, SIDE_B, SIDE_M };
+enum order_step { ORDER_OPEN = 1, ORDER_CANCELLED, ORDER_ENDED };
+enum order_kind { ORDER_3A = 1, ORDER_3B };
+enum order_policy { POLICY_DELIVER_FIRST = 1, POLICY_ACTIVATE_FIRST, POLICY_ESCROW };
+#define ORDER_WORKS	8 /* enum work_kind */
+#define ORDER_ALARM_MAX 160
+
+struct order {
+	char name[PKG_WORD_MAX + 1];
+	uint64_t number; /* on the card and as owner in the books: order_number() */
+	uint8_t side, step, kind, policy;
+	char s[PKG_NAME_MAX + 1], a[PKG_NAME_MAX + 1], b[PKG_NAME_MAX + 1], m[PKG_NAME_MAX + 1]; /* m "": 3a */
+	uint8_t so[PKG_ID_LEN]; /* the swap order's package, and where its manifest stands (file of BOOK_IN) */
+	uint64_t so_seq;
+	uint64_t lines; /* cards in it */
+	int64_t until_s, created_ms, ended_ms;
+	uint64_t campaign[ORDER_WORKS]; /* per enum work_kind; 0: none yet */
+	char alarm[ORDER_ALARM_MAX];	/* what a person should look at, "" nothing */
+};
+/* First eight octets of SHA-256("otagw order\n" s "\n" name "\n"); never 0.  The hash is the caller's (keystore). */
+#define ORDER_NUMBER_INPUT_MAX (PKG_NAME_MAX + PKG_WORD_MAX + 20)
+size_t order_number_input(char out[ORDER_NUMBER_INPUT_MAX], const char *s, const char *name);
+
+int order_pack(const struct order *o, uint8_t body[BOOK_BODY_MAX]); /* length */
+int order_unpack(struct order *o, const uint8_t *body, size_t len); /* 0 or -1 */
+
+/* ---- a line: one card in an order ---- */
+enum line_step {
+	/* at A.  A step with "to do" in its comment is looked for by a job; at the others something else is waited for */
+	A_OPEN = 1, /* SO in; waits for the IL */
+	A_PAIRED,   /* to do: AQ (3b), else PL */
+	A_ASKED,    /* AQ out; waits for AL */
+	A_PLACED,   /* to do: PL */
+	A_STAGE,    /* to do: plan STAGE (or ADVANCE) */
+	A_STAGING,  /* waits for the card */
+	A_HAND,	    /* 3a, to do: provisional HL3a */
+	A_STAGED,   /* waits for B_READY */
+	A_LOOK,	    /* to do: presence is old, plan STATUS */
+	A_LOOKING,
+	A_ARM,	   /* to do: plan ARM */
+	A_ARMING,  /* waits for PoR_2 */
+	A_ARMED,   /* armed, or not known: waits for B's CF */
+	A_DUE,	   /* 3a, to do: final HL3a with OTA keys, for B's CONFIRM */
+	A_SERVED,  /* E5; waits for E6 */
+	A_UNSTAGE, /* to do: cancelled, plan UNSTAGE */
+	A_UNSTAGING,
+	A_LIST,	 /* to do: final HL line with its end */
+	A_PURGE, /* to do: old IMSI removed at our HLR, card left, keys shredded */
+	A_PURGING,
+	A_CLOSED,
+	/* at B */
+	B_OPEN = 64, /* to do: IL */
+	B_LISTED,    /* IL out; waits for PL */
+	B_PLANNED,   /* 3b, to do: KR */
+	B_ASKED,     /* KR out; waits for KP.  3a: PL in, waits for the provisional HL3a */
+	B_KEYED,     /* to do: HLR operation, card taken */
+	B_PROVISIONING,
+	B_TELL_READY,  /* to do: CF ready */
+	B_READY,       /* looked at now and then at the HLR: E5? */
+	B_TELL_SERVED, /* to do: CF served */
+	B_SERVED,      /* 3a: waits for the final HL3a */
+	B_CONFIRM,     /* to do: plan CONFIRM (plain card: a read of EF_IMSI) */
+	B_CONFIRMING,
+	B_TELL_CONFIRMED, /* to do: CF confirmed */
+	B_CONFIRMED,	  /* waits for the final HL */
+	B_UNDO,		  /* to do: rolled back or cancelled: IMSI removed at our HLR */
+	B_UNDOING,
+	B_CLOSED,
+	/* at M: only that it knows of it */
+	M_OPEN = 128,
+	M_CLOSED,
+	_LINE_STEPS
+};
+const char *line_step_name(uint16_t step); /* "A_STAGED"; never NULL */
+
+/* How it ended, as it stands in the final HL; 0: not yet. */
+enum line_end { END_NONE, END_DONE, END_FAILED, END_UNREACHED, END_CANCELLED, END_ROLLED_BACK };
+const char *line_end_name(uint8_t end); /* the schema's words */
+
+#define LINE_READY	 0x0001 /* CF ready in (A), out (B) */
+#define LINE_STAGED	 0x0002 /* the card has said so: E4 */
+#define LINE_PROVISIONAL 0x0004 /* K went out (A), came in (B) */
+#define LINE_FINAL	 0x0008 /* OTA keys went out (A), came in (B) */
+#define LINE_ARMED	 0x0010 /* ARM may have left: from here on only CF or an authenticated STATUS closes */
+#define LINE_SERVED	 0x0020
+#define LINE_CONFIRMED	 0x0040
+#define LINE_CANCEL	 0x0080 /* wanted, as soon as it is allowed */
+#define LINE_PLAIN	 0x0100 /* a card without the subscription application: no way back */
+#define LINE_LISTED	 0x0200 /* its final HL line has gone out (A), come in (B) */
+
+#define LINE_WHY_MAX 96
+struct line {
+	uint64_t order; /* number */
+	char iccid[ICCID_DIGITS_MAX + 1];
+	char imsi[IMSI_DIGITS_MAX + 1], msisdn[MSISDN_DIGITS_MAX + 1]; /* new ones */
+	char old_imsi[IMSI_DIGITS_MAX + 1], old_msisdn[MSISDN_DIGITS_MAX + 1];
+	char profile[PROFILE_NAME_MAX];
+	uint64_t card, txn;	 /* ours; the work under way */
+	uint16_t from, to, left; /* indexes; 3a: equal */
+	uint8_t kvn;		 /* of the pair `to` */
+	uint8_t end;		 /* enum line_end */
+	uint8_t evidence;	 /* 0..6, 255 none */
+	uint16_t flags;
+	uint8_t jump[OTA_SUB_MAC_LEN]; /* the vault's, when has_jump */
+	bool has_jump;
+	uint8_t hash[OTA_SUB_HASH_LEN]; /* of the staged set */
+	uint64_t pl_seq, pl_n;		/* B: in which PL package, which record */
+	uint64_t cntr, sqn;		/* handed over, or received */
+	int64_t evidence_ms, paired_ms, staged_ms, ready_ms, armed_ms, served_ms, confirmed_ms, ended_ms;
+	char vlr[16]; /* baseline at B_READY, then where it is */
+	char why[LINE_WHY_MAX];
+};
+#define LINE_KEY_LEN (16 + 1 + ICCID_DIGITS_MAX)
+void line_key(char key[BOOK_KEY_MAX], uint64_t order, const char *iccid); /* "%016x/ICCID" */
+int line_pack(const struct line *l, uint8_t body[BOOK_BODY_MAX]);
+int line_unpack(struct line *l, const uint8_t *body, size_t len);
+
+/* ---- packages ---- */
+enum parcel_step {
+	PARCEL_READY = 1, /* out: signed and durable, to be carried until it is acknowledged */
+	PARCEL_ACKED,
+	PARCEL_REFUSED,	 /* by the receiver (out), by us (in) */
+	PARCEL_ACCEPTED, /* in: checked whole; records are being applied from cursor on */
+	PARCEL_APPLIED,
+};
+struct parcel {
+	uint8_t id[PKG_ID_LEN];
+	char type[8], order[PKG_WORD_MAX + 1];
+	uint64_t seq, records, cursor; /* cursor: records applied so far */
+	int64_t at_ms, ended_ms;
+	char file[64]; /* name in DIR/in or DIR/out */
+	char rule[32]; /* REFUSED: by which, "" */
+	char why[200];
+};
+void parcel_key(char key[BOOK_KEY_MAX], const char *partner, uint64_t seq); /* "partner/%012u" */
+int parcel_pack(const struct parcel *p, uint8_t body[BOOK_BODY_MAX]);
+int parcel_unpack(struct parcel *p, const uint8_t *body, size_t len);
+
+#endif
