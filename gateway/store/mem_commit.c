@@ -734,6 +734,10 @@ static int op_run(struct store_mem_disk *d, struct store_op *op)
 		return op_outbox_put(d, op);
 	case ST_META_PUT:
 		return op_meta_put(d, op);
+	case ST_BOOK_PUT:
+		return mem_book_put(d, op);
+	case ST_BOOK_DROP:
+		return mem_book_drop(d, op);
 	case ST_TRIM:
 		mem_trim(d, op->row);
 		return 0;
@@ -753,7 +757,7 @@ int mem_commit(struct store_mem_disk *d, struct store_batch *b)
 	undo_forget(d);
 	for (size_t i = 0; i < b->n && !err; i++)
 		err = op_run(d, &b->ops[i]);
-	if (err || b->dry_run)
+	if (err || store_batch_refused(b) || b->dry_run)
 		undo_all(d);
 	else if (b->batch_no)
 		d->last_batch = b->batch_no;

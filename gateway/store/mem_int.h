@@ -36,7 +36,17 @@ static inline void *vec_at(const struct vec *v, uint32_t i)
 
 /* ---- undo: what brings the tables back to the start of the transaction ---- */
 
-enum undo_kind { UNDO_RECORD, UNDO_LENGTH, UNDO_RAW, UNDO_ORDER_ADD, UNDO_ORDER_DEL, UNDO_HASH_ADD, UNDO_HASH_DEL };
+enum undo_kind {
+	UNDO_RECORD,
+	UNDO_LENGTH,
+	UNDO_RAW,
+	UNDO_ORDER_ADD,
+	UNDO_ORDER_DEL,
+	UNDO_HASH_ADD,
+	UNDO_HASH_DEL,
+	UNDO_PLACE_ADD,
+	UNDO_PLACE_DEL
+};
 struct undo {
 	uint8_t kind;	      /* enum undo_kind */
 	uint32_t i, len, off; /* position, octets saved, where in undo_bytes */
@@ -84,11 +94,18 @@ struct m_meta {
 	uint32_t off, len;
 };
 
+struct m_book {
+	struct book_row row;
+	uint32_t next; /* of those that are free */
+	uint8_t body[BOOK_BODY_MAX];
+};
+
 struct store_mem_disk {
-	struct vec card, txn, part, addr, story, meta, bytes;
+	struct vec card, txn, part, addr, story, meta, bytes, book;
+	struct vec book_order; /* uint32_t positions, by book and key */
 	struct otab campaign, cmd, wire, outbox;
 	struct hidx by_iccid, by_imsi, by_msisdn, by_new_imsi, by_new_msisdn, by_addr;
-	uint32_t part_free;
+	uint32_t part_free, book_free;
 	uint32_t stray_first, stray_last; /* story of no card */
 	uint64_t last_batch, campaigns_dropped;
 	bool open;
@@ -99,6 +116,9 @@ uint32_t vec_push(struct store_mem_disk *d, struct vec *v, const void *rec); /* 
 void *vec_edit(struct store_mem_disk *d, struct vec *v, uint32_t i);	     /* saves it for undo */
 void vec_cut(struct store_mem_disk *d, struct vec *v, uint32_t n);
 void raw_edit(struct store_mem_disk *d, void *p, uint32_t len);
+/* A position into a vec of positions at a place, and out of it. */
+void place_add(struct store_mem_disk *d, struct vec *order, uint32_t place, uint32_t pos);
+void place_del(struct store_mem_disk *d, struct vec *order, uint32_t place);
 uint32_t bytes_push(struct store_mem_disk *d, const uint8_t *bytes, uint32_t len);
 
 uint32_t otab_find(const struct otab *t, uint64_t id);
@@ -131,6 +151,12 @@ bool txn_is_open(const struct txn_row *t);
 int mem_commit(struct store_mem_disk *d, struct store_batch *b);
 void mem_trim(struct store_mem_disk *d, struct store_trim *t);
 int mem_fetch(const struct store_mem_disk *d, struct store_fetch *f);
+int mem_book_put(struct store_mem_disk *d, struct store_op *op);
+int mem_book_drop(struct store_mem_disk *d, struct store_op *op);
+void mem_book_get(const struct store_mem_disk *d, struct store_query *q);
+void mem_book_list(const struct store_mem_disk *d, struct store_query *q);
+void mem_book_keys(const struct store_mem_disk *d, struct store_query *q);
+void mem_book_count(const struct store_mem_disk *d, struct store_query *q);
 int mem_query(const struct store_mem_disk *d, struct store_query *q);
 
 #endif

@@ -353,17 +353,28 @@ static void q_totals(const struct store_mem_disk *d, struct store_query *q)
 int mem_query(const struct store_mem_disk *d, struct store_query *q)
 {
 	static void (*const run[])(const struct store_mem_disk *, struct store_query *) = {
-		[Q_CAMPAIGNS] = q_campaigns, [Q_CAMPAIGN_COUNTS] = q_counts,
-		[Q_OPEN_CMDS] = q_open_cmds, [Q_REPORT] = q_report,
-		[Q_CARD] = q_card,	     [Q_CARD_CMDS] = q_card_cmds,
-		[Q_CARD_STORY] = q_story,    [Q_CARDS] = q_cards,
-		[Q_PROFILE] = q_profile,     [Q_META] = q_meta,
-		[Q_WIRE] = q_wire,	     [Q_TOTALS] = q_totals,
+		[Q_CAMPAIGNS] = q_campaigns,
+		[Q_CAMPAIGN_COUNTS] = q_counts,
+		[Q_OPEN_CMDS] = q_open_cmds,
+		[Q_REPORT] = q_report,
+		[Q_CARD] = q_card,
+		[Q_CARD_CMDS] = q_card_cmds,
+		[Q_CARD_STORY] = q_story,
+		[Q_CARDS] = q_cards,
+		[Q_PROFILE] = q_profile,
+		[Q_META] = q_meta,
+		[Q_WIRE] = q_wire,
+		[Q_TOTALS] = q_totals,
+		[Q_BOOK_GET] = mem_book_get,
+		[Q_BOOK_STEP] = mem_book_list,
+		[Q_BOOK_OWNER] = mem_book_list,
+		[Q_BOOK_KEYS] = mem_book_keys,
+		[Q_BOOK_COUNT] = mem_book_count,
 	};
 
 	q->n = 0;
 	q->last = q->after;
-	if (q->limit && q->kind <= Q_TOTALS)
+	if (q->limit && q->kind < _Q_KINDS)
 		run[q->kind](d, q);
 	return 0;
 }

@@ -46,25 +46,47 @@ static void undo_note(struct store_mem_disk *d, enum undo_kind kind, void *what,
 	d->undo.n++;
 }
 
-static void order_add(struct otab *t, uint64_t id, uint32_t pos)
+static void put_at(struct vec *order, uint32_t place, uint32_t pos)
 {
-	uint32_t place = otab_above(t, id);
 	uint32_t *at;
 
-	vec_room(&t->order, 1);
-	at = vec_at(&t->order, place);
-	memmove(at + 1, at, (size_t)(t->order.n - place) * sizeof(*at));
+	vec_room(order, 1);
+	at = vec_at(order, place);
+	memmove(at + 1, at, (size_t)(order->n - place) * sizeof(*at));
 	*at = pos;
-	t->order.n++;
+	order->n++;
+}
+
+static uint32_t take_at(struct vec *order, uint32_t place)
+{
+	uint32_t *at = vec_at(order, place), pos = *at;
+
+	order->n--;
+	memmove(at, at + 1, (size_t)(order->n - place) * sizeof(*at));
+	return pos;
+}
+
+static void order_add(struct otab *t, uint64_t id, uint32_t pos)
+{
+	put_at(&t->order, otab_above(t, id), pos);
 }
 
 static void order_del(struct otab *t, uint64_t id)
 {
-	uint32_t place = otab_above(t, id) - 1;
-	uint32_t *at = vec_at(&t->order, place);
+	take_at(&t->order, otab_above(t, id) - 1);
+}
 
-	t->order.n--;
-	memmove(at, at + 1, (size_t)(t->order.n - place) * sizeof(*at));
+void place_add(struct store_mem_disk *d, struct vec *order, uint32_t place, uint32_t pos)
+{
+	put_at(order, place, pos);
+	undo_note(d, UNDO_PLACE_ADD, order, place, NULL, 0);
+}
+
+void place_del(struct store_mem_disk *d, struct vec *order, uint32_t place)
+{
+	uint32_t pos = take_at(order, place);
+
+	undo_note(d, UNDO_PLACE_DEL, order, place, &pos, sizeof(pos));
 }
 
 static void link_add(struct hidx *h, uint32_t i, uint32_t hash);
@@ -76,7 +98,7 @@ void undo_all(struct store_mem_disk *d)
 		const struct undo *u = vec_at(&d->undo, --d->undo.n);
 		const uint8_t *old = u->len ? vec_at(&d->undo_bytes, u->off) : NULL;
 		struct otab *t = u->what;
-		uint32_t hash = 0;
+		uint32_t hash = 0, pos = 0;
 		uint64_t id;
 
 		switch ((enum undo_kind)u->kind) {
@@ -103,6 +125,13 @@ void undo_all(struct store_mem_disk *d)
 		case UNDO_HASH_DEL:
 			memcpy(&hash, old, u->len);
 			link_add(u->what, u->i, hash);
+			break;
+		case UNDO_PLACE_ADD:
+			take_at(u->what, u->i);
+			break;
+		case UNDO_PLACE_DEL:
+			memcpy(&pos, old, u->len);
+			put_at(u->what, u->i, pos);
 			break;
 		}
 	}
@@ -318,6 +347,8 @@ struct store_mem_disk *store_mem_disk_new(void)
 	d->story.size = sizeof(struct m_story);
 	d->meta.size = sizeof(struct m_meta);
 	d->bytes.size = 1;
+	d->book.size = sizeof(struct m_book);
+	d->book_order.size = sizeof(uint32_t);
 	d->campaign.v.size = sizeof(struct m_campaign);
 	d->cmd.v.size = sizeof(struct m_cmd);
 	d->wire.v.size = sizeof(struct m_wire);
@@ -325,22 +356,22 @@ struct store_mem_disk *store_mem_disk_new(void)
 	d->campaign.order.size = d->cmd.order.size = d->wire.order.size = d->outbox.order.size = sizeof(uint32_t);
 	d->by_iccid.node.size = d->by_imsi.node.size = d->by_msisdn.node.size = sizeof(struct hnode);
 	d->by_new_imsi.node.size = d->by_new_msisdn.node.size = d->by_addr.node.size = sizeof(struct hnode);
-	d->part_free = d->stray_first = d->stray_last = NONE;
+	d->part_free = d->book_free = d->stray_first = d->stray_last = NONE;
 	d->undo.size = sizeof(struct undo);
 	d->undo_bytes.size = 1;
 	return d;
 }
 
 /* Everything in it that grows. */
-#define DISK_VECS  17
+#define DISK_VECS  19
 #define DISK_HASHS 6
 static void disk_parts(struct store_mem_disk *d, struct vec *vecs[DISK_VECS], struct hidx *hs[DISK_HASHS])
 {
-	struct vec *const v[DISK_VECS] = { &d->card,	  &d->txn,	  &d->part,	    &d->addr,
-					   &d->story,	  &d->meta,	  &d->bytes,	    &d->campaign.v,
-					   &d->cmd.v,	  &d->wire.v,	  &d->outbox.v,	    &d->campaign.order,
-					   &d->cmd.order, &d->wire.order, &d->outbox.order, &d->undo,
-					   &d->undo_bytes };
+	struct vec *const v[DISK_VECS] = { &d->card,	   &d->txn,	   &d->part,	     &d->addr,
+					   &d->story,	   &d->meta,	   &d->bytes,	     &d->campaign.v,
+					   &d->cmd.v,	   &d->wire.v,	   &d->outbox.v,     &d->campaign.order,
+					   &d->cmd.order,  &d->wire.order, &d->outbox.order, &d->undo,
+					   &d->undo_bytes, &d->book,	   &d->book_order };
 	struct hidx *const h[DISK_HASHS] = { &d->by_iccid,    &d->by_imsi,	 &d->by_msisdn,
 					     &d->by_new_imsi, &d->by_new_msisdn, &d->by_addr };
 

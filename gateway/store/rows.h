@@ -196,6 +196,19 @@ struct story_row {
 	uint16_t detail_len; /* octets that follow in the op's bytes */
 };
 
+/* ---- a record of a book: what the hand-over between operators keeps; the store knows nothing of what is inside ---- */
+#define BOOK_KEY_MAX  64	 /* incl. NUL */
+#define BOOK_BODY_MAX 1024	 /* octets */
+#define BOOK_ANY      UINT64_MAX /* put, or drop, whatever is there */
+struct book_row {
+	uint8_t book; /* enum book (exchange/books.h) */
+	char key[BOOK_KEY_MAX];
+	uint64_t owner;	  /* what it belongs to: an order's number; 0 nothing */
+	uint16_t step;	  /* where it stands: what is looked for */
+	uint64_t version; /* from 1, rises with each put */
+	uint16_t len;	  /* octets of the body, that follow in the op's bytes */
+};
+
 /* ---- what must survive a crash and is carried out after the commit ---- */
 struct outbox_row {
 	uint64_t id;

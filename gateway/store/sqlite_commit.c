@@ -532,7 +532,7 @@ static int op_parts_drop(struct conn *c, struct store_op *op)
 	return st_run(c, st);
 }
 
-static int op_outbox_put(struct conn *c, struct store_op *op, bool *id_given)
+static int op_outbox_put(struct conn *c, struct store_op *op, uint8_t *given)
 {
 	struct outbox_row *row = op->row;
 	sqlite3_stmt *st = c->st[S_OUTBOX_PUT];
@@ -544,7 +544,7 @@ static int op_outbox_put(struct conn *c, struct store_op *op, bool *id_given)
 	err = st_run(c, st);
 	if (!err && !row->id) { /* an id that was given stays, whatever happens */
 		row->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
-		*id_given = true;
+		*given = GIVEN_ID;
 	}
 	return err;
 }
@@ -561,7 +561,7 @@ static int op_meta_put(struct conn *c, struct store_op *op)
 	return st_run(c, st);
 }
 
-static int op_run(struct conn *c, struct store_op *op, bool *id_given)
+static int op_run(struct conn *c, struct store_op *op, uint8_t *given)
 {
 	op->rc = 0;
 	switch ((enum store_op_kind)op->kind) {
@@ -595,9 +595,13 @@ static int op_run(struct conn *c, struct store_op *op, bool *id_given)
 	case ST_STORY_ADD:
 		return story_add(c, op->row, op->bytes, op->bytes_len);
 	case ST_OUTBOX_PUT:
-		return op_outbox_put(c, op, id_given);
+		return op_outbox_put(c, op, given);
 	case ST_META_PUT:
 		return op_meta_put(c, op);
+	case ST_BOOK_PUT:
+		return sqlite_book_put(c, op, given);
+	case ST_BOOK_DROP:
+		return sqlite_book_drop(c, op);
 	case ST_TRIM:
 		return sqlite_trim(c, op->row);
 	case _ST_OPS:
@@ -691,17 +695,32 @@ static void order_make(struct committer *w, const struct store_batch *b)
 
 /* ---- the transaction ---- */
 
-/* What was rolled back may be tried again: ids given in it belong to nobody. */
-static void ids_take_back(const struct committer *w, const struct store_batch *b)
+/* What was rolled back may be tried again: ids and versions given in it belong to nobody. */
+static void given_take_back(const struct committer *w, const struct store_batch *b)
 {
-	for (size_t i = 0; i < b->n; i++)
-		if (w->order[i].id_given)
-			((struct outbox_row *)b->ops[w->order[i].at].row)->id = 0;
+	for (size_t i = b->n; i-- > 0;) {
+		void *row = b->ops[w->order[i].at].row;
+
+		switch ((enum op_given)w->order[i].given) {
+		case GIVEN_NOTHING:
+			break;
+		case GIVEN_ID:
+			((struct outbox_row *)row)->id = 0;
+			break;
+		case GIVEN_VERSION:
+			((struct book_row *)row)->version--;
+			break;
+		case GIVEN_VERSION_ANY:
+			((struct book_row *)row)->version = BOOK_ANY;
+			break;
+		}
+	}
 }
 
 int sqlite_commit(struct committer *w, struct store_batch *b)
 {
 	struct conn *c = w->c;
+	bool undo;
 	int err;
 
 	if (b->batch_no && b->batch_no <= w->last_batch)
@@ -715,18 +734,19 @@ int sqlite_commit(struct committer *w, struct store_batch *b)
 	if (err)
 		return err;
 	for (size_t i = 0; i < b->n && !err; i++)
-		err = op_run(c, &b->ops[w->order[i].at], &w->order[i].id_given);
+		err = op_run(c, &b->ops[w->order[i].at], &w->order[i].given);
+	undo = (!err && store_batch_refused(b)) || b->dry_run;
 	if (!err && b->batch_no) {
 		sqlite3_bind_int64(c->st[S_BATCH_PUT], 1, (sqlite3_int64)b->batch_no);
 		err = st_run(c, c->st[S_BATCH_PUT]);
 	}
-	if (!err && !b->dry_run)
+	if (!err && !undo)
 		err = st_run(c, c->st[S_COMMIT]);
 	/* FULL and I/O errors may have rolled back already, a failed COMMIT may not. */
 	if (!sqlite3_get_autocommit(c->db) && st_run(c, c->st[S_ROLLBACK]) && !err)
 		err = STORE_E_IO;
-	if (err || b->dry_run)
-		ids_take_back(w, b);
+	if (err || undo)
+		given_take_back(w, b);
 	else if (b->batch_no)
 		w->last_batch = b->batch_no;
 	return err;

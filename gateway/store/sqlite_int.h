@@ -61,7 +61,7 @@ struct table {
 	const struct col *cols;
 	int n;
 };
-extern const struct table t_card, t_keyset, t_addr, t_campaign, t_txn, t_cmd, t_part, t_story, t_outbox;
+extern const struct table t_card, t_keyset, t_addr, t_campaign, t_txn, t_cmd, t_part, t_story, t_outbox, t_book;
 
 /* Column i becomes parameter ?i+1.  The row must stay until the statement is reset. */
 void row_bind(const struct table *t, sqlite3_stmt *st, const void *row);
@@ -125,6 +125,12 @@ enum stmt_id {
 	S_STORY_ADD,
 	S_OUTBOX_PUT,
 	S_META_PUT,
+	S_BOOK_LOOK,
+	S_BOOK_INSERT,
+	S_BOOK_PUT_BODY,
+	S_BOOK_PUT_STEP,
+	S_BOOK_PUT_ALL,
+	S_BOOK_DROP,
 	S_TRIM_CARDS,
 	S_TRIM_OPEN,
 	S_TRIM_CMD_KEPT,
@@ -153,6 +159,10 @@ enum stmt_id {
 	S_PROFILE,
 	S_META,
 	S_TOTALS,
+	S_BOOK_GET,
+	S_BOOK_STEP,
+	S_BOOK_OWNER,
+	S_BOOK_COUNT,
 	_STMTS
 };
 #define S_FIRST_READ S_CARD
@@ -203,10 +213,12 @@ int conn_why(struct conn *c, int err, char *out, size_t cap); /* as store_why, a
 
 /* ---- work ---- */
 
+/* What was written into an operation's row and is taken back when the batch does not happen. */
+enum op_given { GIVEN_NOTHING, GIVEN_ID, GIVEN_VERSION, GIVEN_VERSION_ANY };
 struct sort_key {
 	uint64_t card;
 	uint32_t at;
-	bool id_given; /* the row's id was 0 and was written here */
+	uint8_t given; /* enum op_given */
 };
 struct committer {
 	struct conn *c;
@@ -215,6 +227,9 @@ struct committer {
 };
 int sqlite_commit(struct committer *w, struct store_batch *b);
 int sqlite_trim(struct conn *c, struct store_trim *t);
+int sqlite_book_put(struct conn *c, struct store_op *op, uint8_t *given);
+int sqlite_book_drop(struct conn *c, struct store_op *op);
+int sqlite_book_query(struct conn *c, struct store_query *q);
 int sqlite_fetch(struct conn *c, struct store_fetch *f);
 int sqlite_query(struct conn *c, struct store_query *q);
 

@@ -452,13 +452,15 @@ int sqlite_query(struct conn *c, struct store_query *q)
 
 	q->n = 0;
 	q->last = q->after;
-	if (!q->limit || q->kind > Q_TOTALS)
+	if (!q->limit || q->kind >= _Q_KINDS)
 		return 0;
 	rc = conn_read_begin(c);
 	if (!rc && q->kind == Q_CARD)
 		rc = query_card(c, q);
 	else if (!rc && q->kind == Q_CAMPAIGN_COUNTS)
 		rc = query_counts(c, q);
+	else if (!rc && q->kind >= Q_BOOK_GET)
+		rc = sqlite_book_query(c, q);
 	else if (!rc)
 		rc = query_rows(c, q);
 	end = conn_read_end(c);

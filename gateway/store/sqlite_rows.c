@@ -115,6 +115,12 @@ static const struct col outbox_cols[] = {
 	UINT(outbox_row, attempt), TIME(outbox_row, due_ms), TIME(outbox_row, done_ms),
 };
 
+static const struct col book_cols[] = {
+	KEY(book_row, book),   COL(book_row, key, COL_TEXT, true, 0),
+	TIME(book_row, owner), /* all 64 bits of it */
+	UINT(book_row, step),  UINT(book_row, version),
+};
+
 #define TABLE(N, C)                                      \
 	{                                                \
 		.name = N, .cols = C, .n = ARRAY_SIZE(C) \
@@ -128,9 +134,10 @@ const struct table t_cmd = TABLE("cmd", cmd_cols);
 const struct table t_part = TABLE("por_part", part_cols);
 const struct table t_story = TABLE("story", story_cols);
 const struct table t_outbox = TABLE("outbox", outbox_cols);
+const struct table t_book = TABLE("book", book_cols);
 
 static const struct table *const tables[] = { &t_card, &t_keyset, &t_addr,  &t_campaign, &t_txn,
-					      &t_cmd,  &t_part,	  &t_story, &t_outbox };
+					      &t_cmd,  &t_part,	  &t_story, &t_outbox,	 &t_book };
 
 static uint64_t uint_get(const uint8_t *p, size_t size)
 {

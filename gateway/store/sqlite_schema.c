@@ -283,6 +283,13 @@ static const char *const stmts[_STMTS] = {
 	[S_PARTS_DROP] = "DELETE FROM por_part WHERE card=?1 AND iei=?2 AND ref=?3",
 	[S_STORY_ADD] = "INSERT INTO story({story:},detail) VALUES({story?},?7)",
 	[S_OUTBOX_PUT] = "INSERT OR REPLACE INTO outbox({outbox:}) VALUES({outbox?})",
+	[S_BOOK_LOOK] = "SELECT version,owner,step FROM book WHERE book=?1 AND key=?2",
+	[S_BOOK_INSERT] = "INSERT INTO book({book:},body) VALUES({book?},?6)",
+	/* an index whose columns are named is written anew, changed or not: name only what has changed */
+	[S_BOOK_PUT_BODY] = "UPDATE book SET version=?5,body=?6 WHERE book=?1 AND key=?2",
+	[S_BOOK_PUT_STEP] = "UPDATE book SET step=?4,version=?5,body=?6 WHERE book=?1 AND key=?2",
+	[S_BOOK_PUT_ALL] = "UPDATE book SET {book=},body=?6 WHERE book=?1 AND key=?2",
+	[S_BOOK_DROP] = "DELETE FROM book WHERE book=?1 AND key=?2",
 	[S_META_PUT] = "INSERT OR REPLACE INTO meta VALUES(?1,?2)",
 	[S_TRIM_CARDS] = "SELECT id FROM card WHERE id>=?1 ORDER BY id LIMIT ?2",
 	[S_TRIM_OPEN] = "SELECT 1 FROM cmd WHERE card=?1 AND state<5 LIMIT 1",
@@ -323,6 +330,13 @@ static const char *const stmts[_STMTS] = {
 	[S_TOTALS] = "SELECT (SELECT count(*) FROM card),(SELECT count(*) FROM campaign),(SELECT count(*) FROM txn),"
 		     "(SELECT count(*) FROM cmd),(SELECT coalesce(max(id),0) FROM campaign),"
 		     "(SELECT coalesce(max(id),0) FROM cmd),(SELECT batch_no FROM batch)",
+	[S_BOOK_GET] = "SELECT {book},body FROM book WHERE book=?1 AND key=?2",
+	[S_BOOK_STEP] =
+		"SELECT {book},body FROM book INDEXED BY book_step WHERE book=?1 AND owner=?2 AND key>?3 AND step=?5 "
+		"ORDER BY key LIMIT ?4",
+	[S_BOOK_OWNER] = "SELECT {book},body FROM book INDEXED BY book_owner WHERE book=?1 AND owner=?2 AND key>?3 "
+			 "ORDER BY key LIMIT ?4",
+	[S_BOOK_COUNT] = "SELECT step,count(*) FROM book INDEXED BY book_step WHERE book=?1 AND owner=?2 GROUP BY step",
 };
 
 /* The numbers in the SQL above are these. */

@@ -41,6 +41,7 @@ enum store_err {
 	STORE_R_OLD_GENERATION = -225, /* a keyset has a higher generation here; KEYSET_CNTR: is not of this one */
 	STORE_R_OTHER_KEYS = -226,     /* other keys under a generation that is known */
 	STORE_R_KEYSETS_FULL = -227,   /* more than CARD_KEYSETS_MAX key versions */
+	STORE_R_CHANGED = -228,	       /* BOOK_PUT, BOOK_DROP: another version is there than was said */
 };
 const char *store_strerror(int err);
 /* A completion says why in words: what, where and what to do.  The store's sentence, or else the error's name. */
@@ -70,7 +71,11 @@ enum store_op_kind {
 	ST_STORY_ADD,  /* bytes: detail, cut to STORY_DETAIL_MAX; id is written back */
 	ST_OUTBOX_PUT, /* insert or replace; id 0: given here and written back */
 	ST_META_PUT,   /* key in meta.key, bytes: value ("ks-check", "epoch") */
-	ST_TRIM,       /* removes what is old of the story, and packets, of a few cards: store_trim */
+	/* a record of a book, bytes: its body.  row.version is the version it has now (0: it must not be there; BOOK_ANY: whatever),
+	 * else rc CHANGED; the version it has then is written back.  DROP: the same, rc NOT_FOUND when it is not there */
+	ST_BOOK_PUT,
+	ST_BOOK_DROP,
+	ST_TRIM, /* removes what is old of the story, and packets, of a few cards: store_trim */
 	_ST_OPS
 };
 
@@ -164,6 +169,8 @@ struct store_op {
 struct store_batch {
 	uint64_t batch_no; /* > 0: the core's, strictly ascending, recorded in the transaction; 0: an intake's */
 	bool dry_run;	   /* do everything, report per-op rc, then roll back */
+	bool strict;	   /* the same when any rc is none of 0, SAME and UPDATED: all of it happens, or nothing */
+	bool rolled_back;  /* out: such a batch, of which nothing has happened; done() is told STORE_OK */
 	struct store_op *ops;
 	size_t n, ops_cap;
 	/* arena of fixed chunks, so that pointers into it stay valid */
@@ -181,6 +188,10 @@ void store_batch_reset(struct store_batch *b); /* keeps the memory */
 struct store_op *store_batch_add(struct store_batch *b, enum store_op_kind kind, const void *row, const void *bytes,
 				 size_t bytes_len);
 size_t store_row_size(enum store_op_kind kind);
+/* For the backends: whether what has been carried out must be rolled back; says so in the batch. */
+bool store_batch_refused(struct store_batch *b);
+/* For the backends: whether a record of a book is such as can be stored. */
+bool store_book_ok(const struct book_row *row, uint32_t len);
 /* For the backends: of a card's transactions, newest first, the first of the highest rank goes into its bundle.  `open`: it
  * bars the card from another one (ACTIVE, or PLANNED in a campaign that is not cancelled). */
 int store_txn_rank(uint8_t state, bool open, bool query);
@@ -263,6 +274,21 @@ enum store_query_kind {
 	Q_META,		   /* store_blob: value of meta key (digits holds the key) */
 	Q_WIRE,		   /* store_blob: the packet of command id, as long as it is kept */
 	Q_TOTALS,	   /* store_totals */
+	Q_BOOK_GET,	   /* store_book of (book, key) */
+	Q_BOOK_STEP,	   /* store_book of book with owner id and this step, key > key, ascending by key */
+	Q_BOOK_OWNER,	   /* store_book of book with owner id, key > key, ascending by key */
+	Q_BOOK_KEYS,	   /* store_book per key of keys, in their order; of what is not there the version is 0 */
+	Q_BOOK_COUNT,	   /* store_book_count per step of book with owner id */
+	_Q_KINDS
+};
+#define BOOK_KEYS_MAX 1024 /* of one question */
+struct store_book {
+	struct book_row row;
+	uint8_t body[BOOK_BODY_MAX];
+};
+struct store_book_count {
+	uint16_t step;
+	uint64_t n;
 };
 struct store_count {
 	uint8_t state; /* enum txn_state */
@@ -299,6 +325,11 @@ struct store_query {
 	uint64_t id;	/* campaign or card */
 	uint64_t after; /* keyset paging: id of the last row of the page before */
 	char digits[33];
+	uint8_t book; /* BOOK_* */
+	uint16_t step;
+	char key[BOOK_KEY_MAX];		  /* GET: of this one; STEP, OWNER: after this one, "" from the first on */
+	const char (*keys)[BOOK_KEY_MAX]; /* KEYS: n_keys of them, at most BOOK_KEYS_MAX and limit */
+	unsigned n_keys;
 	unsigned limit;
 	void *out;     /* caller's array of the kind's struct, `limit` long */
 	unsigned n;    /* out */

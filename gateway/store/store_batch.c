@@ -45,6 +45,7 @@ static const struct {
 	{ STORE_R_OLD_GENERATION, "a keyset of an older generation" },
 	{ STORE_R_OTHER_KEYS, "other keys under the same generation" },
 	{ STORE_R_KEYSETS_FULL, "card has as many key versions as are kept" },
+	{ STORE_R_CHANGED, "changed meanwhile" },
 };
 
 const char *store_strerror(int err)
@@ -75,6 +76,8 @@ static const size_t row_sizes[] = {
 	[ST_PART_PUT] = sizeof(struct part_row),
 	[ST_PARTS_DROP] = sizeof(struct part_row),
 	[ST_STORY_ADD] = sizeof(struct story_row),
+	[ST_BOOK_PUT] = sizeof(struct book_row),
+	[ST_BOOK_DROP] = sizeof(struct book_row),
 	[ST_TRIM] = sizeof(struct store_trim),
 	[ST_OUTBOX_PUT] = sizeof(struct outbox_row),
 	[ST_META_PUT] = sizeof(struct store_meta),
@@ -111,6 +114,15 @@ size_t store_query_row_size(enum store_query_kind kind)
 		return sizeof(struct store_blob);
 	case Q_TOTALS:
 		return sizeof(struct store_totals);
+	case Q_BOOK_GET:
+	case Q_BOOK_STEP:
+	case Q_BOOK_OWNER:
+	case Q_BOOK_KEYS:
+		return sizeof(struct store_book);
+	case Q_BOOK_COUNT:
+		return sizeof(struct store_book_count);
+	case _Q_KINDS:
+		break;
 	}
 	return 0;
 }
@@ -168,7 +180,7 @@ void store_batch_reset(struct store_batch *b)
 {
 	b->n = 0;
 	b->batch_no = 0;
-	b->dry_run = false;
+	b->dry_run = b->strict = b->rolled_back = false;
 	if (b->chunk) {
 		b->chunk = b->chunk->first;
 		b->chunk->used = 0;
@@ -227,6 +239,22 @@ struct store_op *store_batch_add(struct store_batch *b, enum store_op_kind kind,
 		memcpy(op->bytes, bytes, bytes_len);
 	}
 	return op;
+}
+
+bool store_batch_refused(struct store_batch *b)
+{
+	b->rolled_back = false;
+	for (size_t i = 0; b->strict && i < b->n && !b->rolled_back; i++) {
+		int16_t rc = b->ops[i].rc;
+
+		b->rolled_back = rc && rc != STORE_R_SAME && rc != STORE_R_UPDATED;
+	}
+	return b->rolled_back;
+}
+
+bool store_book_ok(const struct book_row *row, uint32_t len)
+{
+	return *row->key && memchr(row->key, 0, sizeof(row->key)) && len <= BOOK_BODY_MAX;
 }
 
 /* ---- blocking helpers: the request's own done and ctx are lent to a waiter and given back ---- */

@@ -179,6 +179,19 @@ CREATE TABLE story (
 ) STRICT;
 CREATE INDEX story_card ON story (card);
 
+-- What the hand-over between operators keeps, in books; what is in a record is theirs.
+CREATE TABLE book (
+	book INTEGER NOT NULL,			-- enum book
+	key TEXT NOT NULL,
+	owner INTEGER NOT NULL,			-- number of the order it belongs to (64 bits, so it may look negative), 0 none
+	step INTEGER NOT NULL,			-- where it stands
+	version INTEGER NOT NULL,		-- from 1, rises with each change
+	body BLOB NOT NULL,
+	PRIMARY KEY (book, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX book_step ON book (book, owner, step, key);
+CREATE INDEX book_owner ON book (book, owner, key);
+
 -- What must survive a crash and is carried out after the commit.
 CREATE TABLE outbox (
 	id INTEGER PRIMARY KEY,
