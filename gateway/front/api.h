@@ -61,6 +61,7 @@ struct api_lines {
 	uint64_t may_have_run;				 /* retries: cards that were left out for that */
 	bool end;					 /* retries: that was the last card */
 	uint64_t packets, sms_parts;	 /* campaigns: what would be or will be sent when every first attempt works */
+	uint64_t route_parts[ROUTES_MAX]; /* of sms_parts: by the route of their card */
 	uint64_t next_line;		 /* `first` of the next chunk */
 	const struct api_reject *reject; /* n_reject of them, of this chunk only */
 	size_t n_reject;

@@ -366,6 +366,21 @@ static void campaign_line(struct api *a, struct session *s, struct chunk *ch, st
 	}
 }
 
+/* The way of a card's first attempt. */
+static unsigned plan_route(const struct gw *gw, const struct session *s, const struct store_txn_plan *p)
+{
+	const struct route_key key = { .imsi = p->imsi, .msisdn = p->msisdn, .profile = s->profile.name };
+	struct gw_route_view v;
+	unsigned r = 0;
+
+	for (; r + 1 < gw_routes(gw); r++) {
+		gw_route_view(gw, r, &v);
+		if (!route_find(v.route, 1, &key))
+			break;
+	}
+	return r;
+}
+
 /* What this card's script takes, under the keys it really has. */
 static void campaign_count(const struct session *s, struct chunk *ch, const struct store_txn_plan *p)
 {
@@ -382,6 +397,7 @@ static void campaign_count(const struct session *s, struct chunk *ch, const stru
 	if (profile_packet_len(&s->profile, &k, &v, &segments) > 0) {
 		ch->out.packets++;
 		ch->out.sms_parts += (uint64_t)segments;
+		ch->out.route_parts[plan_route(ch->call.a->deps.gw, s, p)] += (uint64_t)segments;
 	}
 }
 
@@ -482,26 +498,11 @@ static void finish_drop(struct call *c)
 	store_batch_free(((struct finish_call *)c)->batch);
 }
 
-/* Not blocked, and not behind another link that does the work of all its routes. */
-static bool carries(const struct gw *gw, unsigned link)
-{
-	struct gw_link_view l;
-	struct gw_route_view r;
-
-	gw_link_view(gw, link, &l);
-	for (unsigned i = 0; l.order == LINK_OPEN && i < gw_routes(gw); i++) {
-		gw_route_view(gw, i, &r);
-		for (unsigned k = 0; k < r.route->n_links; k++)
-			if (r.route->via[k].link == link && r.route->via[k].rank == r.rank)
-				return true;
-	}
-	return false;
-}
-
 static void finish_estimate(const struct api *a, const struct session *s, struct estimate *e, struct rules *rules)
 {
 	const struct api_deps *d = &a->deps;
 	char why[RULES_ERR_MAX];
+	uint32_t serving = 0;
 
 	(void)rules_parse(rules, s->campaign.rules, why); /* they were read when it was created */
 	*e = (struct estimate){
@@ -516,12 +517,21 @@ static void finish_estimate(const struct api *a, const struct session *s, struct
 	if (d->price)
 		e->price = *d->price;
 	gw_measured_answer(d->gw, &e->answer);
+	for (; e->n_routes < gw_routes(d->gw); e->n_routes++) {
+		struct gw_route_view v;
+
+		gw_route_view(d->gw, e->n_routes, &v);
+		e->route[e->n_routes] = (struct estimate_route){ .name = v.route->name,
+								 .sms_parts = s->total.route_parts[e->n_routes],
+								 .links = v.serving };
+		serving |= v.serving;
+	}
 	for (unsigned i = 0; i < e->n_links; i++) {
 		struct link_stats st;
 
 		d->links[i]->ops->stats(d->links[i], &st);
 		e->link[i] = (struct estimate_link){ .name = d->links[i]->name,
-						     .up = st.up && carries(d->gw, i),
+						     .up = st.up && serving & 1u << i,
 						     .window = st.window,
 						     .limit = st.rate_limit };
 		gw_measured_submit(d->gw, i, &e->link[i].submit);

@@ -407,6 +407,8 @@ void chunk_end(struct chunk *ch, struct session *s)
 		s->total.rejected += ch->out.rejected;
 		s->total.packets += ch->out.packets;
 		s->total.sms_parts += ch->out.sms_parts;
+		for (unsigned i = 0; i < ROUTES_MAX; i++)
+			s->total.route_parts[i] += ch->out.route_parts[i];
 		s->total.seen += ch->out.seen;
 		free((void *)s->last.reject);
 		s->last = ch->out;

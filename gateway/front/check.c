@@ -132,8 +132,8 @@ void plan_reason(char *out, size_t cap, int rc, const struct store_txn_plan *p, 
 	char m[MASKED_MAX];
 
 	if (rc == STORE_R_IMSI_LEN)
-		snprintf(out, cap, "IMSI %s has %zu digits, the card's present one has %u: is a digit missing?",
-			 masked(m, p->txn.new_imsi), strlen(p->txn.new_imsi), p->imsi_len);
+		snprintf(out, cap, "IMSI %s has %zu digits, the card's present one has %zu: is a digit missing?",
+			 masked(m, p->txn.new_imsi), strlen(p->txn.new_imsi), strlen(p->imsi));
 	else
 		store_reason(out, cap, rc, p->iccid, p->txn.new_imsi, p->txn.new_msisdn, p->kvn, profile);
 }

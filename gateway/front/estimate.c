@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * The duration counts from now: what is left of an open window, or the wait for the next, is its beginning.
- * The rate of a link is its window over the time a submit takes, or what it may send if that is less.  The duration is that
- * until each card has had its first attempt and the reachable ones have answered; for cards that are away nothing can be told.
+ * The rate of a link is its window over the time a submit takes, or what it may send if that is less; each route has the links that
+ * would carry it now.  The duration is that until each card has had its first attempt and the reachable ones have answered; for cards that are away nothing can be told.
  */
 #include "estimate.h"
 
@@ -91,12 +91,23 @@ static void link_rate(struct estimate_link *l)
 		l->per_s = by_window;
 }
 
-static void rate(struct estimate *e)
+/* Links that this campaign's routes may take, up or not. */
+static uint32_t links_wanted(const struct estimate *e)
 {
-	bool any = false, unknown = false;
-	unsigned up = 0;
+	uint32_t all = 0;
 
-	e->per_s = 0;
+	for (unsigned i = 0; i < e->n_routes; i++)
+		if (e->route[i].sms_parts)
+			all |= e->route[i].links;
+	return e->n_routes && e->sms_parts ? all : UINT32_MAX;
+}
+
+/* Looks at the links, with a note on each that is missing or was never measured.  Those that count, a bit each; *known: all of them. */
+static uint32_t links_usable(struct estimate *e, bool *known)
+{
+	uint32_t wanted = links_wanted(e), up = 0;
+
+	*known = true;
 	for (unsigned i = 0; i < e->n_links; i++) {
 		struct estimate_link *l = &e->link[i];
 
@@ -105,22 +116,75 @@ static void rate(struct estimate *e)
 			note(e, "link %s is down, or carries nothing now, and is not counted", l->name);
 			continue;
 		}
-		up++;
-		unknown |= l->per_s < 0;
-		any |= l->per_s == ESTIMATE_PER_S_ANY;
-		e->per_s += l->per_s > 0 ? l->per_s : 0;
+		if (!(wanted & 1u << i))
+			continue;
+		up |= 1u << i;
+		*known &= l->per_s >= 0;
 		if (!l->submit.n)
 			note(e, "link %s: no measurement yet of what a submit takes%s", l->name,
 			     l->limit > 0 ? "; its throughput is taken" : ", and its throughput is unlimited");
 	}
-	if (!up) {
-		note(e, "no link is up: there is no rate to count with");
-		e->per_s = ESTIMATE_PER_S_UNKNOWN;
-	} else if (unknown) {
-		e->per_s = ESTIMATE_PER_S_UNKNOWN;
-	} else if (any) {
-		e->per_s = ESTIMATE_PER_S_ANY;
+	return up;
+}
+
+static double links_rate(const struct estimate *e, uint32_t links)
+{
+	double per_s = 0;
+
+	for (unsigned i = 0; i < e->n_links; i++) {
+		if (!(links & 1u << i))
+			continue;
+		if (e->link[i].per_s == ESTIMATE_PER_S_ANY)
+			return ESTIMATE_PER_S_ANY;
+		per_s += e->link[i].per_s;
 	}
+	return per_s;
+}
+
+/* Routes share links, and some have links of their own: the work is done when, for every choice of routes, all the links that any of
+ * them may take have carried all that is theirs.  False: a route has no link. */
+static bool routes_rate(struct estimate *e, uint32_t up)
+{
+	double worst_s = 0;
+
+	for (unsigned i = 0; i < e->n_routes; i++) {
+		if (e->route[i].sms_parts && !(e->route[i].links & up)) {
+			note(e, "route %s: no link carries it now, and %" PRIu64 " short messages go that way",
+			     e->route[i].name, e->route[i].sms_parts);
+			return false;
+		}
+	}
+	e->per_s = ESTIMATE_PER_S_ANY;
+	for (uint32_t set = 1; set < 1u << e->n_routes; set++) {
+		uint64_t parts = 0;
+		uint32_t links = 0;
+		double per_s;
+
+		for (unsigned i = 0; i < e->n_routes; i++) {
+			parts += set & 1u << i ? e->route[i].sms_parts : 0;
+			links |= set & 1u << i && e->route[i].sms_parts ? e->route[i].links & up : 0;
+		}
+		per_s = links_rate(e, links);
+		if (per_s == ESTIMATE_PER_S_ANY || (double)parts / per_s <= worst_s)
+			continue;
+		worst_s = (double)parts / per_s;
+		e->per_s = per_s * ((double)e->sms_parts / (double)parts);
+	}
+	return true;
+}
+
+static void rate(struct estimate *e)
+{
+	bool known;
+	uint32_t up = links_usable(e, &known);
+
+	e->per_s = ESTIMATE_PER_S_UNKNOWN;
+	if (!up)
+		note(e, "no link is up: there is no rate to count with");
+	else if (!e->n_routes || !e->sms_parts)
+		e->per_s = known ? links_rate(e, up) : ESTIMATE_PER_S_UNKNOWN;
+	else if (!routes_rate(e, up) || !known)
+		e->per_s = ESTIMATE_PER_S_UNKNOWN;
 }
 
 /* Each canary group is waited for: an answer's time when all cards are likely to be there, else the hold at the longest. */

@@ -28,6 +28,11 @@ struct estimate_link {
 	/* out */
 	double per_s; /* what it will take, or one of the two above */
 };
+struct estimate_route {
+	const char *name;
+	uint64_t sms_parts; /* of the cards that go this way */
+	uint32_t links;	    /* a bit per link that would take a packet of it now */
+};
 
 struct estimate {
 	/* in */
@@ -39,9 +44,11 @@ struct estimate {
 	unsigned others; /* campaigns that run now */
 	unsigned n_links;
 	struct estimate_link link[CONFIG_LINKS_MAX];
+	unsigned n_routes; /* 0: one over all links */
+	struct estimate_route route[ROUTES_MAX];
 	/* out */
 	char cost[ESTIMATE_MONEY_MAX]; /* "617.25", "" no price */
-	double per_s;		       /* of all links together, or one of the two above */
+	double per_s;		       /* of this campaign's short messages, or one of the two above */
 	int64_t send_ms;	       /* -1: not known */
 	int64_t window_ms;	       /* a day */
 	int64_t canary_ms;	       /* waiting for canary groups, as far as it is known */

@@ -134,7 +134,7 @@ struct store_txn_plan {
 	/* written back, for dry runs, estimates and reasons: */
 	int64_t seen_ms; /* when the card was seen last, 0 never */
 	uint8_t kic_alg, kid_alg, cc_len;
-	uint8_t imsi_len; /* digits of the card's present IMSI */
+	char imsi[IMSI_DIGITS_MAX + 1], msisdn[MSISDN_DIGITS_MAX + 1]; /* the card's present ones */
 };
 struct store_meta {
 	char key[32];
@@ -207,7 +207,7 @@ int16_t store_keysets_merge(const struct keyset_row *own, unsigned n_own, struct
 			    struct keyset_row now[CARD_KEYSETS_MAX]);
 /* For the backends: the line of the card's story about its i-th keyset, as it is now.  False: nothing has changed. */
 bool store_keysets_story(struct story_row *out, const struct store_card_insert *in, unsigned i);
-/* For the backends: may this plan be for a card with these numbers?  0, NO_MSISDN, IMSI_LEN; writes imsi_len back. */
+/* For the backends: may this plan be for a card with these numbers?  0, NO_MSISDN, IMSI_LEN; writes them back. */
 int16_t store_plan_numbers(struct store_txn_plan *p, const char *imsi, const char *msisdn);
 
 /* For the backends: what a filter looks at. */

@@ -1,6 +1,7 @@
 /* store_batch.c - a batch of operations and its arena, error names, and the blocking helpers: what all backends share.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,7 +139,8 @@ int16_t store_plan_numbers(struct store_txn_plan *p, const char *imsi, const cha
 {
 	size_t len = strlen(imsi), new_len = strlen(p->txn.new_imsi);
 
-	p->imsi_len = (uint8_t)len;
+	snprintf(p->imsi, sizeof(p->imsi), "%s", imsi);
+	snprintf(p->msisdn, sizeof(p->msisdn), "%s", msisdn);
 	if (p->need_msisdn && !*msisdn)
 		return STORE_R_NO_MSISDN;
 	/* One lost digit would strand the card: networks have IMSIs of one length. */

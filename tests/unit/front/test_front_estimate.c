@@ -66,6 +66,47 @@ static void test_rate(void **state)
 	assert_true(e.send_ms == 0 && e.duration_ms == 5000);
 }
 
+/* a carries west alone, b both, c east alone; 40, 60 and 100 a second. */
+static void test_routes(void **state)
+{
+	struct estimate e = one("");
+
+	(void)state;
+	e.n_links = 3;
+	e.link[0].limit = 40;
+	for (unsigned i = 1; i < 3; i++)
+		e.link[i] = (struct estimate_link){ .name = i == 1 ? "b" : "c",
+						    .up = true,
+						    .window = 10,
+						    .limit = i == 1 ? 60 : 100,
+						    .submit = { .n = 9, .median_ms = 10 } };
+	e.n_routes = 3;
+	e.route[0] = (struct estimate_route){ .name = "west", .sms_parts = 2000, .links = 3 };
+	e.route[1] = (struct estimate_route){ .name = "east", .sms_parts = 4000, .links = 6 };
+	e.route[2] = (struct estimate_route){ .name = "rest", .links = 4 };
+	e.sms_parts = 6000;
+	estimate_make(&e);
+	assert_true(e.send_ms == 30000); /* both: 6,000 by all 200; west by 100: 20 s; east by 160: 25 s */
+	e.route[1].sms_parts = 400;
+	e.sms_parts = 2400;
+	estimate_make(&e);
+	assert_true(e.send_ms == 20000); /* west is the longer one, and c cannot help it */
+	assert_int_equal(e.n_notes, 0);
+	e.route[0].sms_parts = 0;
+	e.sms_parts = 400;
+	e.link[0].submit.n = 0; /* a is not asked: nothing is said of it */
+	estimate_make(&e);
+	assert_true(e.per_s == 160 && e.send_ms == 2500 && !e.n_notes);
+	e.route[1].links = 0;
+	estimate_make(&e);
+	assert_true(e.send_ms == -1 && noted(&e, "no link is up"));
+	e.route[0].sms_parts = 100;
+	e.sms_parts = 500;
+	estimate_make(&e);
+	assert_true(e.send_ms == -1);
+	assert_true(noted(&e, "route east: no link carries it now, and 400 short messages go that way"));
+}
+
 static void test_nothing_measured(void **state)
 {
 	struct estimate e = one("");
@@ -223,6 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_nothing_measured),
 		cmocka_unit_test(test_window_canary_deadline),
 		cmocka_unit_test(test_window_that_opens_later),
