@@ -165,18 +165,46 @@ static bool no_place(const struct gw *gw, const struct gw_event *ev)
 	return gw->ev_used == gw->ev_total || (!is_outcome(ev) && gw->ev_used >= gw->cfg.limits.inbox_max);
 }
 
+static bool is_turn(const struct gw_event *ev)
+{
+	return ev->kind == GW_EV_LINK && (ev->ev.kind == LINK_EV_UP || ev->ev.kind == LINK_EV_DOWN);
+}
+
+/* A link that comes and goes while commits take long: what it is last is what counts, and it must not fill the inbox. */
+static bool turn_folded(struct gw *gw, const struct gw_event *ev)
+{
+	struct gw_link *l = &gw->link[ev->link];
+
+	if (!is_turn(ev) || l->turns < LINK_EVENTS)
+		return false;
+	l->turn->ev = *ev;
+	return true;
+}
+
+static void turn_waits(struct gw *gw, struct ev_node *n)
+{
+	struct gw_link *l = &gw->link[n->ev.link];
+
+	if (!is_turn(&n->ev))
+		return;
+	l->turn = n;
+	l->turns++;
+}
+
 int gw_post(struct gw *gw, const struct gw_event *ev)
 {
 	struct ev_list *to = ev->kind == GW_EV_LINK ? &gw->inbox : &gw->orders;
 	struct ev_node *n = gw->ev_free;
 
+	if (ev->kind == GW_EV_LINK && ev->ev.kind == LINK_EV_DOWN)
+		flight_link_down(gw, ev->link);
+	if (turn_folded(gw, ev))
+		return 0;
 	/* places for outcomes of our own submits are reserved, so that back-pressure cannot deadlock; and some for orders */
 	if (no_place(gw, ev)) {
 		gw->stats.inbox_full++;
 		return -ENOBUFS;
 	}
-	if (ev->kind == GW_EV_LINK && ev->ev.kind == LINK_EV_DOWN)
-		flight_link_down(gw, ev->link);
 	if (ev->kind == GW_EV_CAMPAIGN && ev->verb != CAMPAIGN_VERB_START)
 		flight_stop(gw, ev->campaign);
 	if (n)
@@ -186,6 +214,7 @@ int gw_post(struct gw *gw, const struct gw_event *ev)
 	gw->ev_used++;
 	n->ev = *ev;
 	n->next = NULL;
+	turn_waits(gw, n);
 	*to->tail = n;
 	to->tail = &n->next;
 	gw->orders_n += to == &gw->orders;
@@ -660,6 +689,7 @@ static bool take(struct gw *gw, struct ev_node *n)
 	switch (ev->ev.kind) {
 	case LINK_EV_UP:
 	case LINK_EV_DOWN:
+		gw->link[ev->link].turns--;
 		links_up_down(gw, ev->link, ev->ev.kind == LINK_EV_UP);
 		flight_clear_link(gw, ev->link);
 		gw_ev_free(gw, n);

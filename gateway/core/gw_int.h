@@ -37,7 +37,7 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 #define QUEUE_GUARD	     16	 /* of so many packets one is of a lower class of priority, if there is any */
 #define QUEUE_RESERVE	     (CLAIMS_MAX * CLAIM_MAX) /* places kept for the classes before ordinary campaigns */
 #define EVICT_LOOKS	     512		      /* residents looked at per search for a place */
-#define LINK_EVENTS	     4			      /* inbox places kept per link for its ups and downs */
+#define LINK_EVENTS	     2	   /* ups and downs of a link that wait at a time, with a place of their own */
 #define AHEAD_MAX	     10000 /* cards of a campaign that were started and wait for a place in their route */
 #define ROUTE_UNKNOWN	     0xff  /* of a card that has not been read yet */
 #define LOAD_PAGE	     1024  /* rows per page when starting */
@@ -203,6 +203,8 @@ struct gw_link {
 	bool suspect;		/* as last told */
 	int64_t told_ms;	/* that it is */
 	bool growing;		/* its room grows by time alone: rate tokens are on their way */
+	struct ev_node *turn;	/* the last of its ups and downs that wait in the inbox, */
+	unsigned turns;		/* so many of them */
 };
 
 struct gw_route {

@@ -504,6 +504,34 @@ static void a_card_that_moves_changes_its_route(void **state)
 	assert_int_equal(strncmp(s.dst.digits, "8829911", 7), 0);
 }
 
+/* While commits take long nothing is taken from the inbox: a link that comes and goes all the time has its places there, no others, and
+ * what it was last counts. */
+static void one_that_comes_and_goes_fills_no_inbox(void **state)
+{
+	struct gw_event ev = { .kind = GW_EV_LINK, .link = FIRST };
+	struct gw_link_view v;
+	struct gw_stats st;
+
+	(void)state;
+	for (unsigned i = 0; i < 10000; i++) {
+		ev.ev.kind = i % 2 ? LINK_EV_UP : LINK_EV_DOWN;
+		assert_int_equal(gw_post(b.gw, &ev), 0);
+	}
+	gw_stats(b.gw, &st);
+	assert_true(st.inbox <= 4);
+	bed_turn(&b);
+	gw_link_view(b.gw, FIRST, &v);
+	assert_true(v.up);
+	for (unsigned i = 0; i < 9999; i++) {
+		ev.ev.kind = i % 2 ? LINK_EV_UP : LINK_EV_DOWN;
+		assert_int_equal(gw_post(b.gw, &ev), 0);
+	}
+	bed_turn(&b);
+	gw_link_view(b.gw, FIRST, &v);
+	assert_false(v.up);
+	assert_null(gw_fatal(b.gw));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -517,6 +545,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_never_answers_is_passed_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_is_silent_now_and_then_fills_no_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_closes_after_each_submit_is_passed_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_comes_and_goes_fills_no_inbox, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_route_is_in_nobodys_way, setup_two, teardown),
 		cmocka_unit_test_setup_teardown(a_dead_route_is_in_nobodys_way, setup_two, teardown),
 		cmocka_unit_test_setup_teardown(pause_and_cancel_reach_all_routes, setup_two, teardown),
