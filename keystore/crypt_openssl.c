@@ -364,6 +364,14 @@ int ksc_wrap(struct ksc *c, const struct ksc_key *key, size_t len, const struct 
 	return rc;
 }
 
+int ks_sha256(const void *p, size_t len, uint8_t out[KS_HASH_LEN])
+{
+	if (EVP_Digest(p, len, out, NULL, EVP_sha256(), NULL) == 1)
+		return 0;
+	ERR_clear_error();
+	return KS_E_CRYPTO;
+}
+
 /* ---- sealing ---- */
 
 /* The key that makes nonces: of the KEK, and not the KEK itself. */

@@ -30,6 +30,8 @@ struct desk_work {
 	unsigned page; /* 0: DESK_PAGE, or DESK_PAGE_CARDS */
 	uint8_t also;  /* read a record of this book for each row as well, by also_key(): j->also[i]; 0: no */
 	void (*also_key)(const struct line *l, char key[BOOK_KEY_MAX]);
+	/* no also_key: the first records of book `also` of this order and step, ascending by key, one beside each row */
+	uint16_t also_step;
 	/* 0, or a negative errno: nothing is committed, the work comes again after a while, the sentence in j->why is an alarm. */
 	int (*decide)(struct desk *d, struct desk_job *j);
 	void (*after)(struct desk *d, struct desk_job *j); /* may be NULL */
@@ -42,8 +44,13 @@ struct desk_event {
 	uint64_t order;
 	char iccid[ICCID_DIGITS_MAX + 1];
 	uint64_t txn, campaign;
-	uint8_t work; /* TXN: enum work_kind */
-	uint8_t state, verdict, evidence;
+	uint8_t work;			  /* TXN: enum work_kind */
+	uint8_t state, verdict, evidence; /* enum txn_state; enum work_verdict + 1, 0: the card has said nothing */
+	uint8_t card_end;		  /* enum ota_sub_end + 1: what the card said of the order, 0 nothing */
+	bool has_card;			  /* the card's state came with it: */
+	uint8_t card_state, card_kvn;
+	uint16_t card_index, card_left;
+	uint64_t card_cntr; /* of the active pair: the highest accepted */
 	char reason[64];
 	int64_t at_ms;
 	struct hlr_result hlr;
@@ -83,6 +90,8 @@ int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn);
 /* An operation at our HLR: durable with this batch, carried out after it, until it has a final answer: then a DESK_EV_HLR comes. */
 void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
 	     const uint8_t sub[KS_SUB_LEN]);
+/* After the commit: the line's open txn is settled elsewhere (gw_txn_settle()). */
+void job_settle(struct desk_job *j, unsigned i, enum txn_state end, const char *why);
 /* Line ends for good: `end` stands in the final HL (A), the reason in words. */
 void line_fail(struct line *l, enum line_end end, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -121,17 +130,21 @@ struct desk_in {
 };
 struct desk_rec {
 	const struct xchg_record *r;
-	char *text; /* the whole record as it was signed: the leaf */
-	struct line line;
+	char *text;		  /* the whole record as it was signed: the leaf */
+	unsigned i;		  /* its place in in->job: job_line_put(in->job, r->i, step) */
+	struct line *line;	  /* kind->book is BOOK_LINE: unpacked, in->job's; NULL: not there */
 	struct store_book *row;	  /* of kind->book by kind->key(); version 0: not there */
 	struct card_bundle *card; /* kind->cards */
 	struct store_book *also;
 };
 struct desk_kind {
 	enum xchg_type type;
-	unsigned side;	/* enum order_side that takes it, a bit per side: 1 << SIDE_A */
-	bool new_order; /* makes an order: the others must belong to one that is open */
-	uint8_t book;	/* of the record that is read for each of the package's; 0: none */
+	unsigned side; /* enum order_side that takes it, a bit per side: 1 << SIDE_A */
+	/* Makes an order: the others must belong to one that is open.  in->order is then a new one, of which number, name, s, so, so_seq,
+	 * lines and created_ms are told; one() tells the rest by the first record.  It is stored with the first records, and known from
+	 * then on. */
+	bool new_order;
+	uint8_t book; /* of the record that is read for each of the package's; 0: none */
 	void (*key)(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX]);
 	bool cards;
 	uint8_t also;
@@ -149,8 +162,14 @@ extern const struct desk_work desk_works_a[], desk_works_b[], desk_works_vault[]
 void desk_event_a(struct desk *d, struct desk_job *j,
 		  unsigned i); /* event[i] about line[i] of an order where we are A */
 void desk_event_b(struct desk *d, struct desk_job *j, unsigned i);
+/* The order is cancelled: what becomes of line[i], whatever its step.  Called for every line of the order; j->card is read. */
+void desk_cancel_a(struct desk *d, struct desk_job *j, unsigned i);
+void desk_cancel_b(struct desk *d, struct desk_job *j, unsigned i);
 
 /* ---- engine ---- */
+const struct desk_cfg *desk_cfg(const struct desk *d);
+const struct desk_deps *desk_deps(const struct desk *d);
+int64_t desk_now(const struct desk *d); /* of this step */
 void desk_log(struct desk *d, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void desk_kick(struct desk *d, uint64_t order, uint16_t step); /* there may be something to do at this step (0: any) */
 void desk_again(struct desk *d, uint64_t order, uint16_t step, int64_t at_ms);

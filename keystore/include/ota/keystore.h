@@ -182,6 +182,10 @@ struct ks_stats {
 };
 void ks_stats(const struct ks *ks, struct ks_stats *out);
 
+/* Of what is no secret: names, sets. */
+#define KS_HASH_LEN 32
+int ks_sha256(const void *p, size_t len, uint8_t out[KS_HASH_LEN]);
+
 /* Wipes text in a way the compiler keeps. */
 void ks_wipe(void *p, size_t len);
 

@@ -474,6 +474,19 @@ static void test_packet(void **state)
 	ks_close(ks);
 }
 
+static void test_sha256(void **state)
+{
+	(void)state;
+	/* FIPS 180-2, B.1 */
+	static const uint8_t want[KS_HASH_LEN] = { 0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40,
+						   0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17,
+						   0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad };
+	uint8_t got[KS_HASH_LEN];
+
+	assert_int_equal(ks_sha256("abc", 3, got), 0);
+	assert_memory_equal(got, want, sizeof(want));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,6 +495,7 @@ int main(void)
 		cmocka_unit_test(test_des_ecb),	      cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_policy),	      cmocka_unit_test(test_stale_handles),
 		cmocka_unit_test(test_half_keyset),   cmocka_unit_test(test_packet),
+		cmocka_unit_test(test_sha256),
 	};
 
 	return cmocka_run_group_tests_name("keystore: use by reference", tests, NULL, NULL);
