@@ -51,6 +51,7 @@ struct col {
 	uint16_t off, size;
 	uint8_t type;	  /* enum col_type */
 	bool key;	  /* names the row: not in {table=} */
+	bool packed;	  /* stands in the column `rest`, with all that follow */
 	uint8_t max;	  /* COL_UINT: highest value we know, 0: what fits */
 	uint16_t len_off; /* COL_VBLOB: where its length stands */
 	uint8_t len_size;
@@ -60,10 +61,16 @@ struct table {
 	const char *name;
 	const struct col *cols;
 	int n;
+	int plain; /* the first so many have a column each; `rest` is the one after them */
 };
+/* Columns of the table in SQL. */
+static inline int table_width(const struct table *t)
+{
+	return t->plain + (t->plain < t->n);
+}
 extern const struct table t_card, t_keyset, t_addr, t_campaign, t_txn, t_cmd, t_part, t_story, t_outbox, t_book;
 
-/* Column i becomes parameter ?i+1.  The row must stay until the statement is reset. */
+/* Column i becomes parameter ?i+1.  The row must stay until the statement is reset, and no other row be bound in between. */
 void row_bind(const struct table *t, sqlite3_stmt *st, const void *row);
 /* Reads columns first.. into row.  STORE_E_CORRUPT when a value cannot be what we wrote. */
 struct conn;

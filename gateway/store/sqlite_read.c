@@ -43,7 +43,7 @@ static int bundle_txn(struct conn *c, bool query, struct card_bundle *out)
 		rc = row_read(c, &t_txn, st, 0, &t);
 		if (rc)
 			break;
-		rank = store_txn_rank(t.state, sqlite3_column_int(st, t_txn.n) == 1, query);
+		rank = store_txn_rank(t.state, sqlite3_column_int(st, table_width(&t_txn)) == 1, query);
 		if (rank <= best)
 			continue;
 		best = rank;
@@ -219,7 +219,7 @@ static int fetch_claim(struct conn *c, struct store_fetch *f)
 		out->has_txn = true;
 		rc = row_read(c, &t_txn, st, 0, &out->txn);
 		if (!rc)
-			rc = row_read(c, &t_card, st, t_txn.n, &out->card);
+			rc = row_read(c, &t_card, st, table_width(&t_txn), &out->card);
 		if (!rc)
 			rc = bundle_fill(c, out, false);
 		if (rc < 0)
@@ -265,13 +265,18 @@ static int read_campaign(struct conn *c, sqlite3_stmt *st, void *out, uint64_t *
 static int read_stub(struct conn *c, sqlite3_stmt *st, void *out, uint64_t *last)
 {
 	struct store_stub *row = out;
+	struct cmd_row cmd;
+	int rc = row_read(c, &t_cmd, st, 0, &cmd);
 
-	row->cmd = *last = (uint64_t)sqlite3_column_int64(st, 0);
-	row->card = (uint64_t)sqlite3_column_int64(st, 1);
-	row->campaign = (uint64_t)sqlite3_column_int64(st, 2);
-	row->state = (uint8_t)sqlite3_column_int(st, 3);
-	row->due_ms = sqlite3_column_int64(st, 4);
-	row->deadline_ms = sqlite3_column_int64(st, 5);
+	if (rc)
+		return rc;
+	*last = cmd.id;
+	*row = (struct store_stub){ .cmd = cmd.id,
+				    .card = cmd.card,
+				    .campaign = cmd.campaign,
+				    .state = cmd.state,
+				    .due_ms = cmd.due_ms,
+				    .deadline_ms = cmd.deadline_ms };
 	return row->state < CMD_DONE ? 0 : conn_corrupt(c, "state of command %llu", (unsigned long long)row->cmd);
 }
 
@@ -281,9 +286,9 @@ static int read_report(struct conn *c, sqlite3_stmt *st, void *out, uint64_t *la
 	int rc = row_read(c, &t_txn, st, 0, &row->txn);
 
 	if (!rc)
-		rc = text_read(st, t_txn.n, row->iccid, sizeof(row->iccid));
+		rc = text_read(st, table_width(&t_txn), row->iccid, sizeof(row->iccid));
 	if (!rc)
-		rc = text_read(st, t_txn.n + 1, row->imsi, sizeof(row->imsi));
+		rc = text_read(st, table_width(&t_txn) + 1, row->imsi, sizeof(row->imsi));
 	*last = row->txn.id;
 	return rc;
 }
@@ -399,18 +404,17 @@ static int query_counts(struct conn *c, struct store_query *q)
 
 	query_bind(st, q, B_ID);
 	while ((rc = st_row(c, st)) > 0) {
-		int state = sqlite3_column_int(st, 0), fail_class = sqlite3_column_int(st, 1);
 		struct store_count *n;
+		struct txn_row t;
 
-		if (state < 0 || state >= _TXN_STATES || fail_class < 0 || fail_class >= FAIL_CLASSES) {
-			rc = STORE_E_CORRUPT;
+		rc = row_read(c, &t_txn, st, 0, &t);
+		if (rc)
 			break;
-		}
-		n = &at[state][fail_class];
+		n = &at[t.state][t.fail_class];
 		n->n++;
-		n->sms_parts += (uint64_t)sqlite3_column_int64(st, 2);
-		n->attempts += (uint64_t)sqlite3_column_int64(st, 3);
-		n->probes += (uint64_t)sqlite3_column_int64(st, 4);
+		n->sms_parts += t.sms_parts;
+		n->attempts += t.attempts;
+		n->probes += t.probes;
 	}
 	sqlite3_reset(st);
 	for (unsigned i = 0; rc >= 0 && i < _TXN_STATES * FAIL_CLASSES && q->n < q->limit; i++) {

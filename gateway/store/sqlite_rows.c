@@ -2,12 +2,19 @@
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * What is read is checked against what we could have written: the database is input from outside, too.
+ *
+ * Of a row that is written several times per command, what nobody asks SQL for stands in one blob, `rest`: each column
+ * costs SQLite some 200 instructions at each write, whether it has changed or not.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ota/rd.h"
+#include "ota/wr.h"
 #include "sqlite_int.h"
+
+#define PACK_MAX 512 /* octets of a `rest` */
 
 #define COL(S, F, T, K, M)                                                                                         \
 	{                                                                                                          \
@@ -19,7 +26,15 @@
 #define TIME(S, F)    COL(S, F, COL_INT, false, 0)
 #define ENUM(S, F, N) COL(S, F, COL_UINT, false, (N)-1)
 #define TEXT(S, F)    COL(S, F, COL_TEXT, false, 0)
-#define BLOB(S, F)    COL(S, F, COL_BLOB, false, 0)
+#define IN_REST(S, F, T)                                                                                 \
+	{                                                                                                \
+		.name = #F, .off = offsetof(struct S, F), .size = sizeof(((struct S *)0)->F), .type = T, \
+		.packed = true                                                                           \
+	}
+#define RUINT(S, F) IN_REST(S, F, COL_UINT)
+#define RTIME(S, F) IN_REST(S, F, COL_INT)
+#define RTEXT(S, F) IN_REST(S, F, COL_TEXT)
+#define RBLOB(S, F) IN_REST(S, F, COL_BLOB)
 #define VBLOB(S, F, L)                                                                                           \
 	{                                                                                                        \
 		.name = #F, .off = offsetof(struct S, F), .size = sizeof(((struct S *)0)->F), .type = COL_VBLOB, \
@@ -64,39 +79,60 @@ static const struct col campaign_cols[] = {
 	TEXT(campaign_row, tally),
 	TEXT(campaign_row, stop_reason),
 };
+/* A new field goes to the end: what a row's `rest` does not reach is 0. */
 static const struct col txn_cols[] = {
 	KEY(txn_row, id),
 	KEY(txn_row, campaign),
 	KEY(txn_row, card),
 	ENUM(txn_row, state, _TXN_STATES),
-	UINT(txn_row, evidence),
-	UINT(txn_row, por_status),
-	UINT(txn_row, fail_class),
-	UINT(txn_row, sw),
-	UINT(txn_row, fail_code),
-	UINT(txn_row, attempts),
-	UINT(txn_row, sms_parts),
-	UINT(txn_row, probes),
 	UINT(txn_row, scripts),
 	COL(txn_row, new_imsi, COL_TEXT, true, 0),
 	COL(txn_row, new_msisdn, COL_TEXT, true, 0),
-	TIME(txn_row, first_try_ms),
-	TIME(txn_row, last_try_ms),
-	TIME(txn_row, ended_ms),
-	TEXT(txn_row, reason),
+	RUINT(txn_row, evidence),
+	RUINT(txn_row, por_status),
+	RUINT(txn_row, fail_class),
+	RUINT(txn_row, sw),
+	RUINT(txn_row, fail_code),
+	RUINT(txn_row, attempts),
+	RUINT(txn_row, sms_parts),
+	RUINT(txn_row, probes),
+	RTIME(txn_row, first_try_ms),
+	RTIME(txn_row, last_try_ms),
+	RTIME(txn_row, ended_ms),
+	RTEXT(txn_row, reason),
 };
 static const struct col cmd_cols[] = {
-	KEY(cmd_row, id),	    KEY(cmd_row, txn),	       KEY(cmd_row, card),
-	KEY(cmd_row, campaign),	    KEY(cmd_row, kind),	       ENUM(cmd_row, state, _CMD_STATES),
-	UINT(cmd_row, kvn),	    UINT(cmd_row, generation), UINT(cmd_row, kic),
-	UINT(cmd_row, kid),	    BLOB(cmd_row, spi),	       BLOB(cmd_row, tar),
-	UINT(cmd_row, cc_len),	    UINT(cmd_row, segs),       UINT(cmd_row, hint),
-	UINT(cmd_row, por_status),  UINT(cmd_row, apdus),      UINT(cmd_row, sw),
-	UINT(cmd_row, silent),	    UINT(cmd_row, stalls),     UINT(cmd_row, epoch),
-	UINT(cmd_row, attempt),	    UINT(cmd_row, concat_ref), UINT(cmd_row, packet_len),
-	UINT(cmd_row, cntr),	    TIME(cmd_row, born_ms),    TIME(cmd_row, prepared_ms),
-	TIME(cmd_row, sent_ms),	    TIME(cmd_row, ended_ms),   TIME(cmd_row, due_ms),
-	TIME(cmd_row, deadline_ms),
+	KEY(cmd_row, id),
+	KEY(cmd_row, txn),
+	KEY(cmd_row, card),
+	KEY(cmd_row, campaign),
+	KEY(cmd_row, kind),
+	ENUM(cmd_row, state, _CMD_STATES),
+	UINT(cmd_row, kvn),
+	UINT(cmd_row, generation),
+	UINT(cmd_row, epoch),
+	UINT(cmd_row, cntr),
+	TIME(cmd_row, ended_ms),
+	RUINT(cmd_row, kic),
+	RUINT(cmd_row, kid),
+	RBLOB(cmd_row, spi),
+	RBLOB(cmd_row, tar),
+	RUINT(cmd_row, cc_len),
+	RUINT(cmd_row, segs),
+	RUINT(cmd_row, hint),
+	RUINT(cmd_row, por_status),
+	RUINT(cmd_row, apdus),
+	RUINT(cmd_row, sw),
+	RUINT(cmd_row, silent),
+	RUINT(cmd_row, stalls),
+	RUINT(cmd_row, attempt),
+	RUINT(cmd_row, concat_ref),
+	RUINT(cmd_row, packet_len),
+	RTIME(cmd_row, born_ms),
+	RTIME(cmd_row, prepared_ms),
+	RTIME(cmd_row, sent_ms),
+	RTIME(cmd_row, due_ms),
+	RTIME(cmd_row, deadline_ms),
 };
 static const struct col part_cols[] = {
 	KEY(part_row, card), KEY(part_row, ref),    KEY(part_row, iei),	      UINT(part_row, total),
@@ -121,16 +157,20 @@ static const struct col book_cols[] = {
 	UINT(book_row, step),  UINT(book_row, version),
 };
 
-#define TABLE(N, C)                                      \
-	{                                                \
-		.name = N, .cols = C, .n = ARRAY_SIZE(C) \
+#define TABLE(N, C)                                                              \
+	{                                                                        \
+		.name = N, .cols = C, .n = ARRAY_SIZE(C), .plain = ARRAY_SIZE(C) \
+	}
+#define TABLE_REST(N, C, PLAIN)                                          \
+	{                                                                \
+		.name = N, .cols = C, .n = ARRAY_SIZE(C), .plain = PLAIN \
 	}
 const struct table t_card = TABLE("card", card_cols);
 const struct table t_keyset = TABLE("keyset", keyset_cols);
 const struct table t_addr = TABLE("card_addr", addr_cols);
 const struct table t_campaign = TABLE("campaign", campaign_cols);
-const struct table t_txn = TABLE("txn", txn_cols);
-const struct table t_cmd = TABLE("cmd", cmd_cols);
+const struct table t_txn = TABLE_REST("txn", txn_cols, 7);
+const struct table t_cmd = TABLE_REST("cmd", cmd_cols, 11);
 const struct table t_part = TABLE("por_part", part_cols);
 const struct table t_story = TABLE("story", story_cols);
 const struct table t_outbox = TABLE("outbox", outbox_cols);
@@ -180,15 +220,154 @@ static void uint_put(uint8_t *p, size_t size, uint64_t v)
 	}
 }
 
-void row_bind(const struct table *t, sqlite3_stmt *st, const void *row)
-{
-	const uint8_t *base = row;
+/* ---- what stands in `rest`, column after column ----
+ * Numbers 7 bits an octet, the low ones first.  Times one after the other: 0 for not yet, else how far from the one before,
+ * there or back.  Texts with their length before them. */
 
-	for (int i = 0; i < t->n; i++) {
+static void var_put(struct wr *w, uint64_t v)
+{
+	while (v > 0x7f) {
+		wr_u8(w, (uint8_t)(v | 0x80));
+		v >>= 7;
+	}
+	wr_u8(w, (uint8_t)v);
+}
+
+static uint64_t var_get(struct rd *r)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		uint8_t octet = rd_u8(r);
+
+		if (shift == 63 && octet > 1)
+			break;
+		v |= (uint64_t)(octet & 0x7f) << shift;
+		if (octet < 0x80)
+			return v;
+	}
+	r->bad = true;
+	return 0;
+}
+
+static uint64_t time_code(uint64_t at, uint64_t before)
+{
+	uint64_t d = at - before;
+
+	return at ? 1 + (d << 1 ^ -(d >> 63)) : 0;
+}
+
+static uint64_t time_of(uint64_t code, uint64_t before)
+{
+	uint64_t z = code - 1;
+
+	return code ? before + (z >> 1 ^ -(z & 1)) : 0;
+}
+
+static size_t rest_pack(const struct table *t, const void *row, uint8_t *out)
+{
+	struct wr w = wr_init(out, PACK_MAX);
+	const uint8_t *base = row;
+	uint64_t v, before = 0;
+
+	for (int i = t->plain; i < t->n; i++) {
 		const struct col *c = &t->cols[i];
 		const uint8_t *p = base + c->off;
 
-		switch (c->type) {
+		switch ((enum col_type)c->type) {
+		case COL_UINT:
+			var_put(&w, uint_get(p, c->size));
+			break;
+		case COL_INT:
+			v = uint_get(p, c->size);
+			var_put(&w, time_code(v, before));
+			before = v ? v : before;
+			break;
+		case COL_TEXT:
+			v = strnlen((const char *)p, c->size - 1U);
+			var_put(&w, v);
+			wr_bytes(&w, p, v);
+			break;
+		case COL_BLOB:
+			wr_bytes(&w, p, c->size);
+			break;
+		case COL_VBLOB:
+			w.bad = true;
+			break;
+		}
+	}
+	if (w.bad)
+		abort(); /* our own table: PACK_MAX is too small, or a column of a kind that is not packed */
+	return wr_len(&w);
+}
+
+static bool rest_text(struct rd *r, char *out, size_t cap)
+{
+	uint64_t len = var_get(r);
+	const uint8_t *text = len < cap ? rd_bytes(r, len) : NULL;
+
+	if (!text || memchr(text, 0, len))
+		return false;
+	memcpy(out, text, len);
+	memset(out + len, 0, cap - len);
+	return true;
+}
+
+/* The column that cannot be, or NULL. */
+static const struct col *rest_unpack(const struct table *t, struct rd r, void *row)
+{
+	uint8_t *base = row;
+	uint64_t v, before = 0;
+
+	for (int i = t->plain; i < t->n; i++) {
+		const struct col *c = &t->cols[i];
+		uint8_t *p = base + c->off;
+		const uint8_t *from;
+		bool good = true;
+
+		if (!rd_left(&r)) { /* of before this column was there */
+			memset(p, 0, c->size);
+			continue;
+		}
+		switch ((enum col_type)c->type) {
+		case COL_UINT:
+			v = var_get(&r);
+			good = c->size == 8 ? v <= INT64_MAX : v < 1ULL << 8 * c->size;
+			uint_put(p, c->size, v);
+			break;
+		case COL_INT:
+			v = time_of(var_get(&r), before);
+			uint_put(p, c->size, v);
+			before = v ? v : before;
+			break;
+		case COL_TEXT:
+			good = rest_text(&r, (char *)p, c->size);
+			break;
+		case COL_BLOB:
+			from = rd_bytes(&r, c->size);
+			if (from)
+				memcpy(p, from, c->size);
+			break;
+		case COL_VBLOB:
+			good = false;
+			break;
+		}
+		if (!good || r.bad)
+			return c;
+	}
+	return rd_left(&r) ? &t->cols[t->n - 1] : NULL;
+}
+
+void row_bind(const struct table *t, sqlite3_stmt *st, const void *row)
+{
+	static _Thread_local uint8_t rest[PACK_MAX];
+	const uint8_t *base = row;
+
+	for (int i = 0; i < t->plain; i++) {
+		const struct col *c = &t->cols[i];
+		const uint8_t *p = base + c->off;
+
+		switch ((enum col_type)c->type) {
 		case COL_UINT:
 		case COL_INT:
 			sqlite3_bind_int64(st, i + 1, (sqlite3_int64)uint_get(p, c->size));
@@ -208,6 +387,8 @@ void row_bind(const struct table *t, sqlite3_stmt *st, const void *row)
 		}
 		}
 	}
+	if (t->plain < t->n)
+		sqlite3_bind_blob(st, t->plain + 1, rest, (int)rest_pack(t, row, rest), SQLITE_STATIC);
 }
 
 int text_read(sqlite3_stmt *st, int i, char *out, size_t cap)
@@ -248,13 +429,14 @@ static int uint_read(const struct col *c, sqlite3_stmt *st, int i, uint8_t *p)
 int row_read(struct conn *conn, const struct table *t, sqlite3_stmt *st, int first, void *row)
 {
 	uint8_t *base = row;
+	const struct col *bad = NULL;
 	int rc = 0;
 
-	for (int i = 0; i < t->n; i++) {
+	for (int i = 0; i < t->plain && !bad; i++) {
 		const struct col *c = &t->cols[i];
 		uint8_t *p = base + c->off;
 
-		switch (c->type) {
+		switch ((enum col_type)c->type) {
 		case COL_UINT:
 			rc = uint_read(c, st, first + i, p);
 			break;
@@ -276,9 +458,16 @@ int row_read(struct conn *conn, const struct table *t, sqlite3_stmt *st, int fir
 			break;
 		}
 		if (rc < 0)
-			return conn_corrupt(conn, "column %s of table %s holds what was never written there", c->name,
-					    t->name);
+			bad = c;
 	}
+	if (!bad && t->plain < t->n) {
+		const uint8_t *rest = sqlite3_column_blob(st, first + t->plain);
+
+		bad = rest_unpack(t, rd_init(rest, (size_t)sqlite3_column_bytes(st, first + t->plain)), row);
+	}
+	if (bad)
+		return conn_corrupt(conn, "column %s of table %s holds what was never written there", bad->name,
+				    t->name);
 	return 0;
 }
 
@@ -298,28 +487,36 @@ static void put(struct out *o, const char *text, size_t len)
 	o->p[o->n] = 0;
 }
 
+static void put_col(struct out *o, const char *table, const char *name, int at, char how)
+{
+	char item[96];
+	int len;
+
+	if (how == '?')
+		len = snprintf(item, sizeof(item), "?%d", at);
+	else if (how == '=')
+		len = snprintf(item, sizeof(item), "%s=?%d", name, at);
+	else if (how == ':')
+		len = snprintf(item, sizeof(item), "%s", name);
+	else
+		len = snprintf(item, sizeof(item), "%s.%s", table, name);
+	put(o, item, (size_t)len);
+}
+
 static void put_cols(struct out *o, const struct table *t, char how)
 {
 	bool any = false;
 
-	for (int i = 0; i < t->n; i++) {
-		const struct col *c = &t->cols[i];
-		char item[96];
-		int len;
+	for (int i = 0; i < table_width(t); i++) {
+		bool rest = i == t->plain;
 
-		if (how == '=' && c->key)
+		if (i < t->n && t->cols[i].packed != rest)
+			abort(); /* our own table: its packed columns are not the last ones */
+		if (how == '=' && !rest && t->cols[i].key)
 			continue;
-		if (how == '?')
-			len = snprintf(item, sizeof(item), "?%d", i + 1);
-		else if (how == '=')
-			len = snprintf(item, sizeof(item), "%s=?%d", c->name, i + 1);
-		else if (how == ':')
-			len = snprintf(item, sizeof(item), "%s", c->name);
-		else
-			len = snprintf(item, sizeof(item), "%s.%s", t->name, c->name);
 		if (any)
 			put(o, ",", 1);
-		put(o, item, (size_t)len);
+		put_col(o, t->name, rest ? "rest" : t->cols[i].name, i + 1, how);
 		any = true;
 	}
 }

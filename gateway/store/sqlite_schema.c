@@ -316,8 +316,8 @@ static const char *const stmts[_STMTS] = {
 		    "WHERE campaign=?1 AND txn.id>?2 AND state=0 ORDER BY txn.id LIMIT ?3",
 	[S_CAMPAIGNS] = "SELECT {campaign} FROM campaign WHERE id>?1 ORDER BY id LIMIT ?2",
 	/* counted by us: to group a million rows, SQLite would sort them all in memory first */
-	[S_COUNTS] = "SELECT state,fail_class,sms_parts,attempts,probes FROM txn WHERE campaign=?1",
-	[S_OPEN_CMDS] = "SELECT id,card,campaign,state,due_ms,deadline_ms FROM cmd INDEXED BY cmd_open "
+	[S_COUNTS] = "SELECT {txn} FROM txn WHERE campaign=?1",
+	[S_OPEN_CMDS] = "SELECT {cmd} FROM cmd INDEXED BY cmd_open "
 			"WHERE id>?1 AND state<5 ORDER BY id LIMIT ?2",
 	[S_REPORT] = "SELECT {txn},card.iccid,card.imsi FROM txn JOIN card ON card.id=txn.card "
 		     "WHERE txn.campaign=?1 AND txn.id>?2 ORDER BY txn.id LIMIT ?3",

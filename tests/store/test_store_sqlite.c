@@ -150,7 +150,10 @@ static void test_damaged(void **state)
 		"UPDATE keyset SET cntr=-1 WHERE card=1",
 		"UPDATE keyset SET sealed=zeroblob(400) WHERE card=1",
 		"UPDATE cmd SET state=77 WHERE card=1",
-		"UPDATE cmd SET tar=x'00' WHERE card=1",
+		"UPDATE cmd SET rest=CAST(rest || x'00' AS BLOB) WHERE card=1",
+		"UPDATE cmd SET rest=substr(rest, 1, 5) WHERE card=1", /* ends inside of tar */
+		"UPDATE cmd SET rest=CAST(x'8002' || rest AS BLOB) WHERE card=1",    /* kic is one octet */
+		"UPDATE cmd SET rest=x'ffffffffffffffffffff' WHERE card=1",
 		"UPDATE cmd_wire SET packet=zeroblob(9999)",
 	};
 	static struct card_bundle out;

@@ -6,6 +6,8 @@
 -- Indexes stand on columns that never change after the row is written (card.imsi and msisdn change once per swap): an
 -- index on a column that moves with every attempt costs more than all the rest of the write.  There is no index on due
 -- times; the core keeps these in memory and rebuilds them from cmd_open at start.
+--
+-- `rest` holds, packed, the fields that SQL is not asked about: sqlite_rows.c says which, and how.
 
 CREATE TABLE meta (
 	key TEXT PRIMARY KEY,			-- "ks-check", "epoch"
@@ -90,21 +92,10 @@ CREATE TABLE txn (
 	campaign INTEGER NOT NULL,
 	card INTEGER NOT NULL,
 	state INTEGER NOT NULL,			-- 0 PLANNED 1 ACTIVE 2 DONE 3 FAILED 4 EXPIRED 5 CANCELLED 6 QUARANTINED
-	evidence INTEGER NOT NULL,		-- 0..6 for E0..E6, 255 none
-	por_status INTEGER NOT NULL,		-- last authenticated one, 255 none
-	fail_class INTEGER NOT NULL,
-	sw INTEGER NOT NULL,
-	fail_code INTEGER NOT NULL,
-	attempts INTEGER NOT NULL,
-	sms_parts INTEGER NOT NULL,
-	probes INTEGER NOT NULL,
-	scripts INTEGER NOT NULL,
+	scripts INTEGER NOT NULL,		-- that were issued under a fresh counter
 	new_imsi TEXT NOT NULL,
 	new_msisdn TEXT NOT NULL,		-- '' keeps the old one
-	first_try_ms INTEGER NOT NULL,
-	last_try_ms INTEGER NOT NULL,
-	ended_ms INTEGER NOT NULL,
-	reason TEXT NOT NULL
+	rest BLOB NOT NULL			-- evidence, por_status, fail_class .. reason
 ) STRICT;
 CREATE INDEX txn_campaign ON txn (campaign);
 CREATE INDEX txn_card ON txn (card);
@@ -122,29 +113,10 @@ CREATE TABLE cmd (
 						-- 5 DONE 6 FAILED 7 EXPIRED 8 FENCED 9 CANCELLED
 	kvn INTEGER NOT NULL,
 	generation INTEGER NOT NULL,		-- of the keyset it was made under
-	kic INTEGER NOT NULL,
-	kid INTEGER NOT NULL,
-	spi BLOB NOT NULL,			-- 2 octets
-	tar BLOB NOT NULL,			-- 3 octets
-	cc_len INTEGER NOT NULL,
-	segs INTEGER NOT NULL,
-	hint INTEGER NOT NULL,			-- unauthenticated PoR status seen, 255 none
-	por_status INTEGER NOT NULL,		-- authenticated, 255 none
-	apdus INTEGER NOT NULL,
-	sw INTEGER NOT NULL,
-	silent INTEGER NOT NULL,		-- attempts that may have reached the card whole and were not answered
-	stalls INTEGER NOT NULL,		-- refusals in a row that do not count as attempts
 	epoch INTEGER NOT NULL,			-- restore epoch in which cntr was taken
-	attempt INTEGER NOT NULL,
-	concat_ref INTEGER NOT NULL,
-	packet_len INTEGER NOT NULL,
 	cntr INTEGER NOT NULL,
-	born_ms INTEGER NOT NULL,
-	prepared_ms INTEGER NOT NULL,
-	sent_ms INTEGER NOT NULL,
 	ended_ms INTEGER NOT NULL,
-	due_ms INTEGER NOT NULL,		-- SENT: PoR deadline; WAIT_*: next attempt
-	deadline_ms INTEGER NOT NULL		-- no attempt after this
+	rest BLOB NOT NULL			-- kic, kid, spi, tar .. deadline_ms
 ) STRICT;
 CREATE INDEX cmd_card ON cmd (card);
 CREATE INDEX cmd_open ON cmd (id) WHERE state < 5;
