@@ -139,12 +139,9 @@ struct desk_rec {
 };
 struct desk_kind {
 	enum xchg_type type;
-	unsigned side; /* enum order_side that takes it, a bit per side: 1 << SIDE_A */
-	/* Makes an order: the others must belong to one that is open.  in->order is then a new one, of which number, name, s, so, so_seq,
-	 * lines and created_ms are told; one() tells the rest by the first record.  It is stored with the first records, and known from
-	 * then on. */
-	bool new_order;
-	uint8_t book; /* of the record that is read for each of the package's; 0: none */
+	unsigned side;	/* enum order_side that takes it, a bit per side: 1 << SIDE_A */
+	bool new_order; /* makes an order: the others must belong to one that is open */
+	uint8_t book;	/* of the record that is read for each of the package's; 0: none */
 	void (*key)(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX]);
 	bool cards;
 	uint8_t also;
@@ -162,14 +159,8 @@ extern const struct desk_work desk_works_a[], desk_works_b[], desk_works_vault[]
 void desk_event_a(struct desk *d, struct desk_job *j,
 		  unsigned i); /* event[i] about line[i] of an order where we are A */
 void desk_event_b(struct desk *d, struct desk_job *j, unsigned i);
-/* The order is cancelled: what becomes of line[i], whatever its step.  Called for every line of the order; j->card is read. */
-void desk_cancel_a(struct desk *d, struct desk_job *j, unsigned i);
-void desk_cancel_b(struct desk *d, struct desk_job *j, unsigned i);
 
 /* ---- engine ---- */
-const struct desk_cfg *desk_cfg(const struct desk *d);
-const struct desk_deps *desk_deps(const struct desk *d);
-int64_t desk_now(const struct desk *d); /* of this step */
 void desk_log(struct desk *d, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void desk_kick(struct desk *d, uint64_t order, uint16_t step); /* there may be something to do at this step (0: any) */
 void desk_again(struct desk *d, uint64_t order, uint16_t step, int64_t at_ms);

@@ -27,6 +27,7 @@ enum book {
 	BOOK_LEDGER,	/* vault; key: number of 20 digits; hash-chained */
 	BOOK_CARD,	/* vault; key: ICCID; issuer, highest index, KVN 14 and 15 sealed */
 	BOOK_TAKEN,	/* A and B; key: ICCID; owner: the open order that the card is in */
+	BOOK_HOLD,	/* A and B; key: ICCID; body: struct hold.  Not there: as it left the factory */
 	_BOOKS
 };
 
@@ -150,6 +151,26 @@ struct line {
 void line_key(char key[BOOK_KEY_MAX], uint64_t order, const char *iccid); /* "%016x/ICCID" */
 int line_pack(const struct line *l, uint8_t body[BOOK_BODY_MAX]);
 int line_unpack(struct line *l, const uint8_t *body, size_t len);
+
+/* Which pair of a card of ours is active: a later order begins there.  Kept by whoever takes a card over, when it is confirmed. */
+struct hold {
+	uint16_t index;
+	uint8_t kvn; /* of its OTA keys */
+};
+#define HOLD_LEN 3
+static inline void hold_pack(const struct hold *h, uint8_t body[HOLD_LEN])
+{
+	body[0] = (uint8_t)(h->index >> 8);
+	body[1] = (uint8_t)h->index;
+	body[2] = h->kvn;
+}
+static inline int hold_unpack(struct hold *h, const uint8_t *body, size_t len) /* 0 or -1 */
+{
+	if (len < HOLD_LEN)
+		return -1;
+	*h = (struct hold){ (uint16_t)(body[0] << 8 | body[1]), body[2] };
+	return h->index && h->index <= OTA_SUB_INDEX_MAX && h->kvn && h->kvn <= KVN_MAX ? 0 : -1;
+}
 
 /* ---- packages ---- */
 enum parcel_step {
