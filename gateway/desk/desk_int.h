@@ -29,7 +29,7 @@ struct desk_work {
 	bool cards;    /* read the card of each ICCID, too: j->card[i] */
 	unsigned page; /* 0: DESK_PAGE, or DESK_PAGE_CARDS */
 	uint8_t also;  /* read a record of this book for each row as well, by also_key(): j->also[i]; 0: no */
-	void (*also_key)(const struct line *l, char key[BOOK_KEY_MAX]);
+	void (*also_key)(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]); /* "": none for this row */
 	/* no also_key: the first records of book `also` of this order and step, ascending by key, one beside each row */
 	uint16_t also_step;
 	/* 0, or a negative errno: nothing is committed, the work comes again after a while, the sentence in j->why is an alarm. */

@@ -17,7 +17,7 @@ enum book {
 	BOOK_ORDER = 1, /* key: name of the order; owner 0; step: enum order_step */
 	BOOK_LINE,	/* key: line_key(); owner: order; step: enum line_step */
 	BOOK_SET,	/* key: as its line; what the IL says of it: files, PLMNs, trial, OPc */
-	BOOK_IMSI,	/* key: IMSI; owner: the open order in which it is promised */
+	BOOK_IMSI,	/* key: IMSI; owner: the order in which it was promised last (B: step says whether it has come back) */
 	BOOK_SEQ,	/* key: partner; body: last sequence out and in */
 	BOOK_OUT,	/* key: partner/sequence; owner: order; step: enum parcel_step */
 	BOOK_IN,	/* likewise */
@@ -102,6 +102,7 @@ enum line_step {
 	B_CONFIRMED,	  /* waits for the final HL */
 	B_UNDO,		  /* to do: rolled back or cancelled: IMSI removed at our HLR */
 	B_UNDOING,
+	B_ENDING, /* refused, or gone back: waits for the final HL */
 	B_CLOSED,
 	/* at M: only that it knows of it */
 	M_OPEN = 128,
@@ -124,6 +125,7 @@ const char *line_end_name(uint8_t end); /* the schema's words */
 #define LINE_CANCEL	 0x0080 /* wanted, as soon as it is allowed */
 #define LINE_PLAIN	 0x0100 /* a card without the subscription application: no way back */
 #define LINE_LISTED	 0x0200 /* its final HL line has gone out (A), come in (B) */
+#define LINE_ANEW	 0x0400 /* B: somebody was registered under it, and it was made anew: what is seen from now on is E5 */
 
 #define LINE_WHY_MAX 96
 struct line {
