@@ -337,9 +337,9 @@ static int part_load(struct pkg *p, const struct pkg_self *self, unsigned i, str
 	return rc;
 }
 
-/* Lines of a part that was found to be the one that was signed: they must still be records. */
-static int part_read(struct pkg *p, struct pkg_root *root, unsigned part, struct pkgc_buf *text, pkg_take take,
-		     void *ctx, char *err, size_t err_cap)
+/* Lines of a part that was found to be the one that was signed: they must still be records.  root may be NULL. */
+static int part_read(struct pkg *p, struct pkg_root *root, unsigned part, struct pkgc_buf *text, uint64_t first,
+		     pkg_take take, void *ctx, char *err, size_t err_cap)
 {
 	const unsigned columns = pkg_values(p->m.head.columns, strlen(p->m.head.columns)) + 1; /* and the salt */
 	char *at = (char *)text->p, *end = at + text->len;
@@ -356,15 +356,30 @@ static int part_read(struct pkg *p, struct pkg_root *root, unsigned part, struct
 			return PKG_E_RECORD;
 		}
 		*nl = '\0';
-		rc = pkg_leaf(p->hash, at, (size_t)(nl - at), leaf);
-		if (!rc)
+		rc = root ? pkg_leaf(p->hash, at, (size_t)(nl - at), leaf) : 0;
+		if (!rc && root)
 			rc = pkg_root_add(root, leaf);
-		if (!rc && take && take(ctx, root->n - 1, at, err, err_cap))
+		if (!rc && take && take(ctx, first + n, at, err, err_cap))
 			return PKG_E_RECORD;
 		at = nl + 1;
 		n++;
 	}
 	return !rc && n != p->m.part[part].records ? PKG_E_BODY : rc;
+}
+
+static int part_take(struct pkg *p, const struct pkg_self *self, struct pkg_root *root, unsigned part, uint64_t first,
+		     pkg_take take, void *ctx, char *err, size_t err_cap)
+{
+	struct pkgc_buf text = { 0 };
+	int rc = part_load(p, self, part, &text);
+
+	if (!rc)
+		rc = part_read(p, root, part, &text, first, take, ctx, err, err_cap);
+	pkgc_buf_free(&text);
+	if (rc && rc != PKG_E_RECORD)
+		pkg_say(err, err_cap, "%s: part %u of %u: %s; nothing of this package is used, ask %s for it again",
+			p->path, part + 1, p->parts, pkg_strerror(rc), p->m.head.from);
+	return rc;
 }
 
 int pkg_read(struct pkg *p, const struct pkg_self *self, pkg_take take, void *ctx, char *err, size_t err_cap)
@@ -373,24 +388,34 @@ int pkg_read(struct pkg *p, const struct pkg_self *self, pkg_take take, void *ct
 	uint8_t hash[PKG_HASH_LEN];
 	int rc = p->verified ? 0 : PKG_E_SIGNER;
 
-	for (unsigned i = 0; !rc && i < p->parts; i++) {
-		struct pkgc_buf text = { 0 };
-
-		rc = part_load(p, self, i, &text);
-		if (!rc)
-			rc = part_read(p, &root, i, &text, take, ctx, err, err_cap);
-		pkgc_buf_free(&text);
-		if (rc && rc != PKG_E_RECORD)
-			pkg_say(err, err_cap,
-				"%s: part %u of %u: %s; nothing of this package is used, ask %s for it again", p->path,
-				i + 1, p->parts, pkg_strerror(rc), p->m.head.from);
-	}
+	for (unsigned i = 0; !rc && i < p->parts; i++)
+		rc = part_take(p, self, &root, i, root.n, take, ctx, err, err_cap);
 	if (!rc && (pkg_root_end(&root, hash) || memcmp(hash, p->m.head.root, PKG_HASH_LEN))) {
 		pkg_say(err, err_cap, "%s: the records are not those that were signed; nothing of this package is used",
 			p->path);
 		rc = PKG_E_BODY;
 	}
 	return rc;
+}
+
+unsigned pkg_part_records(const struct pkg *p, unsigned part)
+{
+	return part < p->parts ? p->m.part[part].records : 0;
+}
+
+int pkg_read_part(struct pkg *p, const struct pkg_self *self, unsigned part, pkg_take take, void *ctx, char *err,
+		  size_t err_cap)
+{
+	uint64_t first = 0;
+
+	if (!p->verified || part >= p->parts) {
+		pkg_say(err, err_cap, "%s: part %u: %s", p->path, part + 1,
+			p->verified ? "there is none" : "the package has not been verified");
+		return p->verified ? PKG_E_LIMIT : PKG_E_SIGNER;
+	}
+	for (unsigned i = 0; i < part; i++)
+		first += p->m.part[i].records;
+	return part_take(p, self, NULL, part, first, take, ctx, err, err_cap);
 }
 
 /* ---- package key ---- */

@@ -41,7 +41,9 @@ struct desk_pool {
 
 struct desk_cfg {
 	unsigned roles; /* enum desk_role */
-	char dir[256];	/* package files: dir/in, dir/out; made if they are missing, mode 0700 */
+	/* Package files, made if they are missing, mode 0700: dir/in (come in, not done with), dir/done, dir/refused, dir/out (to be
+	 * carried), dir/sent (the partner has them). */
+	char dir[256];
 	unsigned n_partners;
 	struct desk_partner partner[DESK_PARTNERS_MAX];
 	struct desk_pool pool;
@@ -61,7 +63,10 @@ struct desk_deps {
 	const struct env *env;
 	struct store *store;
 	struct ks *ks;
-	struct gw *gw;		     /* NULL: a vault */
+	struct gw *gw;			    /* NULL: a vault */
+	uint64_t (*campaign_id)(void *ctx); /* a new one, from whoever numbers campaigns; NULL: a vault */
+	void *campaign_id_ctx;
+	const struct errtab *errtab; /* for card profiles */
 	const struct pkg_self *self; /* outlives the desk */
 	struct hlr *hlr;	     /* NULL: none; its on_result must call desk_on_hlr() */
 	void (*log)(void *ctx, int level, const char *line);
@@ -83,7 +88,8 @@ const char *desk_fatal(const struct desk *d);
 int desk_step(struct desk *d, int64_t now_ms); /* call again until 0 */
 int64_t desk_next_due(const struct desk *d);
 
-/* A package file that somebody has put into dir/in (`name` there).  Comes to its end by itself: the books tell. */
+/* A package file that somebody has put into dir/in (`name` there; hidden while it is being written, then renamed).  Comes to its end by
+ * itself: the books tell. */
 int desk_take_file(struct desk *d, const char *name, char err[DESK_ERR_MAX]);
 /* The partner has the package (transport's word): it still waits for the ACK package. */
 void desk_carried(struct desk *d, const char *partner, uint64_t seq);

@@ -12,10 +12,29 @@
 #include "../core/work.h"
 #include "desk.h"
 
+/* campaign[] of an order has a place for each work */
+_Static_assert((int)_WORK_KINDS <= ORDER_WORKS, "ORDER_WORKS");
+
+struct desk_engine;
+struct desk {
+	struct desk_cfg cfg; /* its zeros filled in */
+	struct desk_deps deps;
+	const char *self; /* our name */
+	int64_t now_ms;	  /* of this step */
+	struct desk_engine *e;
+};
+
+#define DESK_WORKS_MAX 64 /* rows of all tables of works */
+struct desk_todo {	  /* a work on an order: when it is looked at again, and where its page begins */
+	int64_t due_ms;	  /* INT64_MAX: not before it is kicked */
+	char after[BOOK_KEY_MAX];
+	uint64_t kicks;
+};
 struct desk_open_order { /* resident: every open order */
 	struct order o;
 	uint64_t version;
-	bool dirty;
+	bool gone; /* ended: freed when no job holds it */
+	struct desk_todo todo[DESK_WORKS_MAX];
 };
 
 struct desk_job;
@@ -25,7 +44,8 @@ struct desk_work {
 	const char *name;
 	uint8_t side; /* enum order_side; 0: whatever */
 	uint8_t book;
-	uint16_t step; /* records of this step are to do; decide() must move each of them on, or desk_again() */
+	uint16_t
+		step; /* records of this step are to do: decide() moves each of them on, or it waits for desk_kick() or desk_again() */
 	bool cards;    /* read the card of each ICCID, too: j->card[i] */
 	unsigned page; /* 0: DESK_PAGE, or DESK_PAGE_CARDS */
 	uint8_t also;  /* read a record of this book for each row as well, by also_key(): j->also[i]; 0: no */
@@ -43,7 +63,7 @@ struct desk_event {
 	uint8_t kind;
 	uint64_t order;
 	char iccid[ICCID_DIGITS_MAX + 1];
-	uint64_t txn, campaign;
+	uint64_t txn, campaign;		  /* TXN: line->txn is this txn already */
 	uint8_t work;			  /* TXN: enum work_kind */
 	uint8_t state, verdict, evidence; /* enum txn_state; enum work_verdict + 1, 0: the card has said nothing */
 	uint8_t card_end;		  /* enum ota_sub_end + 1: what the card said of the order, 0 nothing */
@@ -53,9 +73,11 @@ struct desk_event {
 	uint64_t card_cntr; /* of the active pair: the highest accepted */
 	char reason[64];
 	int64_t at_ms;
-	struct hlr_result hlr;
-	uint8_t hlr_kind; /* enum hlr_kind */
+	struct hlr_result hlr; /* of a final end: OK, ABSENT, REFUSED */
+	uint8_t hlr_kind;      /* enum hlr_kind */
+	uint32_t hlr_slot;     /* the engine's */
 };
+#define DESK_EVENT_PAGE 64 /* in a job */
 
 struct desk_job {
 	struct desk *d;
@@ -73,7 +95,9 @@ struct desk_job {
 	char why[DESK_ERR_MAX];
 	/* for after(): how many txns were planned into which work's campaign */
 	uint64_t planned[ORDER_WORKS];
+	struct desk_run *run; /* the engine's */
 };
+#define JOB_NO_LINE UINT32_MAX
 
 /* ---- for decide() ---- */
 /* The line as it is to be from now on. */
@@ -82,16 +106,27 @@ void job_line_put(struct desk_job *j, unsigned i, enum line_step step);
 void job_put(struct desk_job *j, enum book book, const char *key, uint64_t owner, uint16_t step, uint64_t version,
 	     const void *body, size_t len);
 void job_drop(struct desk_job *j, enum book book, const char *key, uint64_t version);
-struct store_op *job_op(struct desk_job *j, enum store_op_kind kind, const void *row, const void *bytes, size_t len);
+/* Any other operation, on behalf of line i, or of JOB_NO_LINE. */
+struct store_op *job_op(struct desk_job *j, unsigned i, enum store_op_kind kind, const void *row, const void *bytes,
+			size_t len);
+/* What the store has refused of line i (a job_op(), a job_plan()): nothing of the batch has happened, and decide() is asked again.  A
+ * STORE_R_*, 0: nothing.  For a package: of the record that one() looks at. */
+int job_refused(const struct desk_job *j, unsigned i);
 void job_order_put(struct desk_job *j); /* j->order->o has changed */
-/* Plans this work for the line's card in the order's campaign of that kind (made and started when it is the first; open-ended); sets
- * line->txn when the batch is durable.  After the commit the campaign grows. */
+/* An order begins: resident when the batch is durable.  -ENOSPC, with a sentence in j->why: too many are open. */
+int desk_order_new(struct desk_job *j, const struct order *o);
+/* Plans this work for the line's card in the order's campaign of that kind (made and started when it is the first; open-ended); after the
+ * commit the campaign grows.  Its end comes as a DESK_EV_TXN.  0, or what the store has refused: -EBUSY (the card has an open txn: try
+ * later), -ENOENT (no such card), -ENOKEY (no such keyset), -EACCES (the card belongs to another operator now), -ENOBUFS (no room for
+ * one more campaign: try later), -EINVAL (else). */
 int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn);
 /* An operation at our HLR: durable with this batch, carried out after it, until it has a final answer: then a DESK_EV_HLR comes. */
 void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
 	     const uint8_t sub[KS_SUB_LEN]);
 /* After the commit: the line's open txn is settled elsewhere (gw_txn_settle()). */
 void job_settle(struct desk_job *j, unsigned i, enum txn_state end, const char *why);
+/* One look at what our HLR has of an IMSI: not durable, lost in a crash; for after().  False: too many are under way, try later. */
+bool desk_look(struct desk *d, uint64_t order, const char *iccid, const char *imsi);
 /* Line ends for good: `end` stands in the final HL (A), the reason in words. */
 void line_fail(struct line *l, enum line_end end, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -124,17 +159,18 @@ struct desk_in {
 	struct desk_open_order *order; /* NULL: not known here (yet) */
 	struct ks_wrap *wrap;	       /* package key, when there is one */
 	struct parcel parcel;
-	bool dry;	      /* pass 1: only judge, change nothing */
-	void *scratch;	      /* the kind's own, freed by end() */
-	struct desk_job *job; /* pass 2: where operations go */
+	bool dry;      /* pass 1: only judge, change nothing */
+	void *scratch; /* the kind's own, freed by end() */
+	struct desk_job
+		*job; /* pass 2: where operations go; there is one in pass 1, too, whose operations are dropped */
 };
 struct desk_rec {
 	const struct xchg_record *r;
 	char *text;		  /* the whole record as it was signed: the leaf */
-	unsigned i;		  /* its place in in->job: job_line_put(in->job, r->i, step) */
+	unsigned i;		  /* its place in in->job: job_line_put(in->job, r->i, step), job_op() ... */
 	struct line *line;	  /* kind->book is BOOK_LINE: unpacked, in->job's; NULL: not there */
 	struct store_book *row;	  /* of kind->book by kind->key(); version 0: not there */
-	struct card_bundle *card; /* kind->cards */
+	struct card_bundle *card; /* kind->cards, by its column "iccid"; card.id 0: unknown */
 	struct store_book *also;
 };
 struct desk_kind {
@@ -146,19 +182,51 @@ struct desk_kind {
 	bool cards;
 	uint8_t also;
 	void (*also_key)(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX]);
-	/* Each 0, or desk_refuse().  begin: once per pass, before the first record; one: each record; end: after the last one of a pass. */
+	/* Each 0, or desk_refuse().  begin: once per pass, before the first record (and after a start in the midst of pass 2: cursor says where);
+	 * one: each record; end: after the last one of a pass, in the batch of the last records.  What pass 2 refuses, for things have moved
+	 * on since pass 1, is left out, told in the ACK, and the rest goes on. */
 	int (*begin)(struct desk_in *in, struct desk_no *no);
 	int (*one)(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
 	int (*end)(struct desk_in *in, struct desk_no *no);
 	void (*drop)(struct desk_in *in); /* scratch, whatever happened; may be NULL */
 };
 
+/* ---- what operators order ---- */
+#define DESK_MORE 1
+struct desk_call {
+	struct desk_request r; /* its file is a copy */
+	unsigned round;	       /* from 0 */
+	void *scratch;	       /* the verb's own; freed by drop() */
+	char text[DESK_ERR_MAX];
+};
+struct desk_verb_row {
+	uint8_t verb; /* enum desk_verb */
+	uint8_t side; /* of the order; 0: any, or none */
+	uint8_t book; /* of the records that want() asks for */
+	/* Which records are to be read for this round; how many.  NULL: none. */
+	unsigned (*want)(struct desk *d, struct desk_call *c, struct desk_open_order *o, char (*keys)[BOOK_KEY_MAX],
+			 unsigned max);
+	/* 0: commit, and that was all; DESK_MORE: commit, and once more; negative errno: c->text says why, nothing is committed. */
+	int (*decide)(struct desk *d, struct desk_job *j, struct desk_call *c);
+	void (*drop)(struct desk_call *c); /* may be NULL */
+};
+
 /* The tables. */
-extern const struct desk_kind desk_kinds_a[], desk_kinds_b[], desk_kinds_vault[]; /* end: type _XCHG_TYPES */
-extern const struct desk_work desk_works_a[], desk_works_b[], desk_works_vault[], desk_works_hlr[]; /* end: name NULL */
+extern const struct desk_kind desk_kinds_a[], desk_kinds_b[], desk_kinds_vault[];     /* end: type _XCHG_TYPES */
+extern const struct desk_work desk_works_a[], desk_works_b[], desk_works_vault[];     /* end: name NULL */
+extern const struct desk_verb_row desk_verbs_a[], desk_verbs_b[], desk_verbs_vault[]; /* end: verb 0 */
 void desk_event_a(struct desk *d, struct desk_job *j,
 		  unsigned i); /* event[i] about line[i] of an order where we are A */
 void desk_event_b(struct desk *d, struct desk_job *j, unsigned i);
+
+struct desk_tables { /* in the order of enum order_side - 1 */
+	const struct desk_kind *kinds[SIDE_M];
+	const struct desk_work *works[SIDE_M];
+	const struct desk_verb_row *verbs[SIDE_M];
+	void (*event[SIDE_M])(struct desk *d, struct desk_job *j, unsigned i); /* may be NULL */
+};
+struct desk *desk_new_with(const struct desk_cfg *cfg, const struct desk_deps *deps, const struct desk_tables *tables,
+			   char err[DESK_ERR_MAX]);
 
 /* ---- engine ---- */
 void desk_log(struct desk *d, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -168,6 +236,7 @@ void desk_event(struct desk *d, const struct desk_event *ev);
 struct desk_open_order *desk_order_open(struct desk *d, const char *name);
 struct desk_open_order *desk_order_number(struct desk *d, uint64_t number);
 const struct desk_partner *desk_partner_by_name(const struct desk *d, const char *name);
+uint64_t desk_number(const char *s, const char *name); /* of an order: on the card, and owner in the books */
 /* A package's signed manifest as it was received or sent, read again from its file; NULL with a sentence. */
 struct pkg *desk_parcel_open(struct desk *d, const char *partner, uint64_t seq, bool out, char err[DESK_ERR_MAX]);
 

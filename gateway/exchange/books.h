@@ -32,6 +32,7 @@ enum book {
 };
 
 /* ---- an order, as one party sees it ---- */
+#define ORDER_NAME_MAX 38 /* its campaigns are named after it, as NAME.unstage */
 enum order_side { SIDE_A = 1, SIDE_B, SIDE_M };
 enum order_step { ORDER_OPEN = 1, ORDER_CANCELLED, ORDER_ENDED };
 enum order_kind { ORDER_3A = 1, ORDER_3B };
@@ -134,7 +135,8 @@ struct line {
 	char imsi[IMSI_DIGITS_MAX + 1], msisdn[MSISDN_DIGITS_MAX + 1]; /* new ones */
 	char old_imsi[IMSI_DIGITS_MAX + 1], old_msisdn[MSISDN_DIGITS_MAX + 1];
 	char profile[PROFILE_NAME_MAX];
-	uint64_t card, txn;	 /* ours; the work under way */
+	uint64_t card;		 /* ours */
+	uint64_t txn;		 /* the last one of ours whose end has been taken: ends of older ones are repeats */
 	uint16_t from, to, left; /* indexes; 3a: equal */
 	uint8_t kvn;		 /* of the pair `to` */
 	uint8_t end;		 /* enum line_end */
@@ -182,16 +184,21 @@ enum parcel_step {
 	PARCEL_ACCEPTED, /* in: checked whole; records are being applied from cursor on */
 	PARCEL_APPLIED,
 };
+#define PARCEL_FILE_MAX 64
 struct parcel {
 	uint8_t id[PKG_ID_LEN];
 	char type[8], order[PKG_WORD_MAX + 1];
 	uint64_t seq, records, cursor; /* cursor: records applied so far */
 	int64_t at_ms, ended_ms;
-	char file[64]; /* name in DIR/in or DIR/out */
-	char rule[32]; /* REFUSED: by which, "" */
+	uint64_t
+		skipped; /* records that were applied to nothing, for what they are about has moved on since it was accepted */
+	uint64_t ack;		    /* in: sequence of our package that answers it, 0: not yet */
+	char file[PARCEL_FILE_MAX]; /* its name, in DIR/in, done, out, sent or refused */
+	char rule[32];		    /* REFUSED: by which, "" */
 	char why[200];
 };
-void parcel_key(char key[BOOK_KEY_MAX], const char *partner, uint64_t seq); /* "partner/%012u" */
+void parcel_key(char key[BOOK_KEY_MAX], const char *partner, uint64_t seq);	 /* "partner/%012u" */
+void parcel_file(char file[PARCEL_FILE_MAX], const char *partner, uint64_t seq); /* "partner-%012u.otapkg" */
 int parcel_pack(const struct parcel *p, uint8_t body[BOOK_BODY_MAX]);
 int parcel_unpack(struct parcel *p, const uint8_t *body, size_t len);
 

@@ -139,6 +139,11 @@ int pkg_verify(struct pkg *p, const struct pkg_partner *from, const char *to, in
  * NULL (only look); a non-zero answer ends the reading with PKG_E_RECORD.  Only after pkg_verify(). */
 typedef int (*pkg_take)(void *ctx, uint64_t n, char *line, char *err, size_t err_cap);
 int pkg_read(struct pkg *p, const struct pkg_self *self, pkg_take take, void *ctx, char *err, size_t err_cap);
+/* One part alone, held against the signed manifest; n counts in the whole package.  For whoever has found the whole of it good by
+ * pkg_read() (now, or before a crash) and takes it bit by bit.  Only after pkg_verify(). */
+int pkg_read_part(struct pkg *p, const struct pkg_self *self, unsigned part, pkg_take take, void *ctx, char *err,
+		  size_t err_cap);
+unsigned pkg_part_records(const struct pkg *p, unsigned part); /* 0: no such part */
 /* The package key, when there is one; NULL with err otherwise. */
 struct ks_wrap *pkg_unwrap(struct pkg *p, const struct pkg_self *self, char *err, size_t err_cap);
 /* The signed manifest as it stands in the file, to attach to another package.  Borrowed. */

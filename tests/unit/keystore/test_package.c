@@ -184,6 +184,30 @@ static void test_round_trip(void **state)
 	}
 }
 
+/* A part by itself, in any order; numbered as in the whole. */
+static void test_part_alone(void **state)
+{
+	struct bed *b = *state;
+	struct seen s = { .n = 10000 };
+	struct pkg *p;
+
+	write_list(b, 10300, NULL);
+	assert_int_equal(pkg_open(&p, b->path, b->err, sizeof(b->err)), 0);
+	assert_int_equal(pkg_read_part(p, b->b.self, 1, take, &s, b->err, sizeof(b->err)), PKG_E_SIGNER);
+	assert_int_equal(pkg_verify(p, b->a.known, "operator-b", NOW, b->err, sizeof(b->err)), 0);
+	assert_int_equal(pkg_part_records(p, 0), 10000);
+	assert_int_equal(pkg_part_records(p, 1), 300);
+	assert_int_equal(pkg_part_records(p, 2), 0);
+	assert_int_equal(pkg_read_part(p, b->b.self, 1, take, &s, b->err, sizeof(b->err)), 0);
+	assert_int_equal(s.n, 10300);
+	s.n = 0;
+	assert_int_equal(pkg_read_part(p, b->b.self, 0, take, &s, b->err, sizeof(b->err)), 0);
+	assert_int_equal(s.n, 10000);
+	assert_false(s.wrong);
+	assert_int_equal(pkg_read_part(p, b->b.self, 2, take, &s, b->err, sizeof(b->err)), PKG_E_LIMIT);
+	pkg_close(p);
+}
+
 /* Never over a file that is there: it may be the only copy of something. */
 static void test_no_overwrite(void **state)
 {
@@ -803,6 +827,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_part_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_overwrite, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_records_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_party, setup, teardown),

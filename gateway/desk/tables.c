@@ -1,0 +1,16 @@
+/* tables.c - the desk with all sides.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include "desk_int.h"
+
+static const struct desk_tables all = {
+	.kinds = { desk_kinds_a, desk_kinds_b, desk_kinds_vault },
+	.works = { desk_works_a, desk_works_b, desk_works_vault },
+	.verbs = { desk_verbs_a, desk_verbs_b, desk_verbs_vault },
+	.event = { desk_event_a, desk_event_b },
+};
+
+struct desk *desk_new(const struct desk_cfg *cfg, const struct desk_deps *deps, char err[DESK_ERR_MAX])
+{
+	return desk_new_with(cfg, deps, &all, err);
+}

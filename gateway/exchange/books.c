@@ -1,0 +1,312 @@
+/* books.c - records of the store's books: packed and unpacked in one place, field by field in the same order.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * A body begins with its version.  What cannot be read back whole is refused: it comes from the database.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "books.h"
+#include "ota/rd.h"
+#include "ota/wr.h"
+
+#define BODY_VERSION 1
+
+/* One walk over the fields for both directions, so that they cannot differ. */
+struct io {
+	struct wr *w; /* NULL: reading */
+	struct rd *r;
+};
+
+/* As many octets as the field has. */
+#define NUM(io, field)                                                              \
+	do {                                                                        \
+		if ((io)->w)                                                        \
+			wr_be((io)->w, (uint64_t)(field), sizeof(field));           \
+		else                                                                \
+			(field) = (__typeof__(field))rd_be((io)->r, sizeof(field)); \
+	} while (0)
+
+static void io_bytes(const struct io *io, uint8_t *field, size_t len)
+{
+	const uint8_t *p;
+
+	if (io->w)
+		wr_bytes(io->w, field, len);
+	else if ((p = rd_bytes(io->r, len)))
+		memcpy(field, p, len);
+}
+
+static void io_text(const struct io *io, char *field, size_t cap)
+{
+	size_t len;
+	const uint8_t *p;
+
+	if (io->w) {
+		len = strnlen(field, cap - 1);
+		wr_u8(io->w, (uint8_t)len);
+		wr_bytes(io->w, field, len);
+		return;
+	}
+	len = rd_u8(io->r);
+	p = rd_bytes(io->r, len);
+	if (!p || len >= cap || memchr(p, 0, len)) {
+		io->r->bad = true;
+		return;
+	}
+	memcpy(field, p, len);
+	field[len] = 0;
+}
+#define TEXT(io, field) io_text(io, field, sizeof(field))
+
+static void io_flag(const struct io *io, bool *field)
+{
+	if (io->w)
+		wr_u8(io->w, *field);
+	else
+		*field = rd_u8(io->r) != 0;
+}
+
+static int packed(const struct wr *w)
+{
+	return w->bad ? -1 : (int)wr_len(w);
+}
+
+static int unpacked(const struct rd *r)
+{
+	return r->bad || rd_left(r) ? -1 : 0;
+}
+
+static bool version_read(struct rd *r)
+{
+	return rd_u8(r) == BODY_VERSION;
+}
+
+/* ---- orders ---- */
+
+size_t order_number_input(char out[ORDER_NUMBER_INPUT_MAX], const char *s, const char *name)
+{
+	return (size_t)snprintf(out, ORDER_NUMBER_INPUT_MAX, "otagw order\n%s\n%s\n", s, name);
+}
+
+static void order_io(const struct io *io, struct order *o)
+{
+	TEXT(io, o->name);
+	NUM(io, o->number);
+	NUM(io, o->side);
+	NUM(io, o->step);
+	NUM(io, o->kind);
+	NUM(io, o->policy);
+	TEXT(io, o->s);
+	TEXT(io, o->a);
+	TEXT(io, o->b);
+	TEXT(io, o->m);
+	io_bytes(io, o->so, sizeof(o->so));
+	NUM(io, o->so_seq);
+	NUM(io, o->lines);
+	NUM(io, o->until_s);
+	NUM(io, o->created_ms);
+	NUM(io, o->ended_ms);
+	for (int i = 0; i < ORDER_WORKS; i++)
+		NUM(io, o->campaign[i]);
+	TEXT(io, o->alarm);
+}
+
+int order_pack(const struct order *o, uint8_t body[BOOK_BODY_MAX])
+{
+	struct order copy = *o;
+	struct wr w = wr_init(body, BOOK_BODY_MAX);
+
+	wr_u8(&w, BODY_VERSION);
+	order_io(&(struct io){ .w = &w }, &copy);
+	return packed(&w);
+}
+
+int order_unpack(struct order *o, const uint8_t *body, size_t len)
+{
+	struct rd r = rd_init(body, len);
+
+	*o = (struct order){ 0 };
+	if (!version_read(&r))
+		return -1;
+	order_io(&(struct io){ .r = &r }, o);
+	return unpacked(&r);
+}
+
+/* ---- lines ---- */
+
+static const char *const step_names[_LINE_STEPS] = {
+	[A_OPEN] = "A_OPEN",
+	[A_PAIRED] = "A_PAIRED",
+	[A_ASKED] = "A_ASKED",
+	[A_PLACED] = "A_PLACED",
+	[A_STAGE] = "A_STAGE",
+	[A_STAGING] = "A_STAGING",
+	[A_HAND] = "A_HAND",
+	[A_STAGED] = "A_STAGED",
+	[A_LOOK] = "A_LOOK",
+	[A_LOOKING] = "A_LOOKING",
+	[A_ARM] = "A_ARM",
+	[A_ARMING] = "A_ARMING",
+	[A_ARMED] = "A_ARMED",
+	[A_DUE] = "A_DUE",
+	[A_SERVED] = "A_SERVED",
+	[A_UNSTAGE] = "A_UNSTAGE",
+	[A_UNSTAGING] = "A_UNSTAGING",
+	[A_LIST] = "A_LIST",
+	[A_PURGE] = "A_PURGE",
+	[A_PURGING] = "A_PURGING",
+	[A_CLOSED] = "A_CLOSED",
+	[B_OPEN] = "B_OPEN",
+	[B_LISTED] = "B_LISTED",
+	[B_PLANNED] = "B_PLANNED",
+	[B_ASKED] = "B_ASKED",
+	[B_KEYED] = "B_KEYED",
+	[B_PROVISIONING] = "B_PROVISIONING",
+	[B_TELL_READY] = "B_TELL_READY",
+	[B_READY] = "B_READY",
+	[B_TELL_SERVED] = "B_TELL_SERVED",
+	[B_SERVED] = "B_SERVED",
+	[B_CONFIRM] = "B_CONFIRM",
+	[B_CONFIRMING] = "B_CONFIRMING",
+	[B_TELL_CONFIRMED] = "B_TELL_CONFIRMED",
+	[B_CONFIRMED] = "B_CONFIRMED",
+	[B_UNDO] = "B_UNDO",
+	[B_UNDOING] = "B_UNDOING",
+	[B_CLOSED] = "B_CLOSED",
+	[M_OPEN] = "M_OPEN",
+	[M_CLOSED] = "M_CLOSED",
+};
+
+const char *line_step_name(uint16_t step)
+{
+	return step < _LINE_STEPS && step_names[step] ? step_names[step] : "?";
+}
+
+const char *line_end_name(uint8_t end)
+{
+	static const char *const names[] = {
+		[END_NONE] = "",
+		[END_DONE] = "done",
+		[END_FAILED] = "failed",
+		[END_UNREACHED] = "unreached",
+		[END_CANCELLED] = "cancelled",
+		[END_ROLLED_BACK] = "rolled-back",
+	};
+
+	return end < sizeof(names) / sizeof(names[0]) ? names[end] : "?";
+}
+
+void line_key(char key[BOOK_KEY_MAX], uint64_t order, const char *iccid)
+{
+	snprintf(key, BOOK_KEY_MAX, "%016" PRIx64 "/%.*s", order, ICCID_DIGITS_MAX, iccid);
+}
+
+static void line_io(const struct io *io, struct line *l)
+{
+	NUM(io, l->order);
+	TEXT(io, l->iccid);
+	TEXT(io, l->imsi);
+	TEXT(io, l->msisdn);
+	TEXT(io, l->old_imsi);
+	TEXT(io, l->old_msisdn);
+	TEXT(io, l->profile);
+	NUM(io, l->card);
+	NUM(io, l->txn);
+	NUM(io, l->from);
+	NUM(io, l->to);
+	NUM(io, l->left);
+	NUM(io, l->kvn);
+	NUM(io, l->end);
+	NUM(io, l->evidence);
+	NUM(io, l->flags);
+	io_bytes(io, l->jump, sizeof(l->jump));
+	io_flag(io, &l->has_jump);
+	io_bytes(io, l->hash, sizeof(l->hash));
+	NUM(io, l->pl_seq);
+	NUM(io, l->pl_n);
+	NUM(io, l->cntr);
+	NUM(io, l->sqn);
+	NUM(io, l->evidence_ms);
+	NUM(io, l->paired_ms);
+	NUM(io, l->staged_ms);
+	NUM(io, l->ready_ms);
+	NUM(io, l->armed_ms);
+	NUM(io, l->served_ms);
+	NUM(io, l->confirmed_ms);
+	NUM(io, l->ended_ms);
+	TEXT(io, l->vlr);
+	TEXT(io, l->why);
+}
+
+int line_pack(const struct line *l, uint8_t body[BOOK_BODY_MAX])
+{
+	struct line copy = *l;
+	struct wr w = wr_init(body, BOOK_BODY_MAX);
+
+	wr_u8(&w, BODY_VERSION);
+	line_io(&(struct io){ .w = &w }, &copy);
+	return packed(&w);
+}
+
+int line_unpack(struct line *l, const uint8_t *body, size_t len)
+{
+	struct rd r = rd_init(body, len);
+
+	*l = (struct line){ 0 };
+	if (!version_read(&r))
+		return -1;
+	line_io(&(struct io){ .r = &r }, l);
+	return unpacked(&r);
+}
+
+/* ---- parcels ---- */
+
+void parcel_key(char key[BOOK_KEY_MAX], const char *partner, uint64_t seq)
+{
+	snprintf(key, BOOK_KEY_MAX, "%.*s/%012" PRIu64, PKG_NAME_MAX, partner, seq);
+}
+
+void parcel_file(char file[PARCEL_FILE_MAX], const char *partner, uint64_t seq)
+{
+	snprintf(file, PARCEL_FILE_MAX, "%.*s-%012" PRIu64 ".otapkg", PKG_NAME_MAX, partner, seq);
+}
+
+static void parcel_io(const struct io *io, struct parcel *p)
+{
+	io_bytes(io, p->id, sizeof(p->id));
+	TEXT(io, p->type);
+	TEXT(io, p->order);
+	NUM(io, p->seq);
+	NUM(io, p->records);
+	NUM(io, p->cursor);
+	NUM(io, p->skipped);
+	NUM(io, p->ack);
+	NUM(io, p->at_ms);
+	NUM(io, p->ended_ms);
+	TEXT(io, p->file);
+	TEXT(io, p->rule);
+	TEXT(io, p->why);
+}
+
+int parcel_pack(const struct parcel *p, uint8_t body[BOOK_BODY_MAX])
+{
+	struct parcel copy = *p;
+	struct wr w = wr_init(body, BOOK_BODY_MAX);
+
+	wr_u8(&w, BODY_VERSION);
+	parcel_io(&(struct io){ .w = &w }, &copy);
+	return packed(&w);
+}
+
+int parcel_unpack(struct parcel *p, const uint8_t *body, size_t len)
+{
+	struct rd r = rd_init(body, len);
+
+	*p = (struct parcel){ 0 };
+	if (!version_read(&r))
+		return -1;
+	parcel_io(&(struct io){ .r = &r }, p);
+	return unpacked(&r);
+}
