@@ -105,6 +105,9 @@ static void order_io(const struct io *io, struct order *o)
 	io_bytes(io, o->so, sizeof(o->so));
 	NUM(io, o->so_seq);
 	NUM(io, o->lines);
+	NUM(io, o->paired);
+	NUM(io, o->listed);
+	NUM(io, o->closed);
 	NUM(io, o->until_s);
 	NUM(io, o->created_ms);
 	NUM(io, o->ended_ms);
@@ -174,6 +177,7 @@ static const char *const step_names[_LINE_STEPS] = {
 	[B_CONFIRMED] = "B_CONFIRMED",
 	[B_UNDO] = "B_UNDO",
 	[B_UNDOING] = "B_UNDOING",
+	[B_ENDING] = "B_ENDING",
 	[B_CLOSED] = "B_CLOSED",
 	[M_OPEN] = "M_OPEN",
 	[M_CLOSED] = "M_CLOSED",

@@ -80,6 +80,9 @@ static struct order order_full(void)
 	memset(o.so, 0x5a, sizeof(o.so));
 	o.so_seq = 12;
 	o.lines = 1000000;
+	o.paired = 999;
+	o.listed = 998;
+	o.closed = 997;
 	o.until_s = 1795000000;
 	o.created_ms = 1;
 	o.ended_ms = 2;
