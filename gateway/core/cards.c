@@ -590,6 +590,27 @@ void gw_card_imported(struct gw *gw, const struct store_card_insert *in)
 	}
 }
 
+/* It has no open transaction: nothing of what is under way here knows its old numbers.  Its presence may be on its way to the store
+ * with the old ones: the store leaves the new ones alone (card_row.moves). */
+void gw_card_moved(struct gw *gw, const struct card_row *now, const struct store_card_insert *in)
+{
+	struct card *c = card_find(gw, now->id);
+
+	gw->imported_seq = gw->fetch_seq;
+	if (c) {
+		int64_t seen_ms = c->b.card.last_seen_ms;
+
+		c->b.card = *now;
+		if (seen_ms > now->last_seen_ms)
+			c->b.card.last_seen_ms = seen_ms;
+		if (!in)
+			c->b.n_keysets = 0;
+		card_index_addrs(gw, c);
+	}
+	if (in)
+		gw_card_imported(gw, in);
+}
+
 struct cmd_row *card_cmd(struct card *c, uint64_t id, unsigned *slot)
 {
 	for (unsigned i = 0; i < c->b.n_cmds; i++)

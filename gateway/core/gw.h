@@ -143,6 +143,10 @@ void gw_on_link_event(struct gw *gw, struct link *l, const struct link_event *ev
 /* An import has changed this known card in the store (rc STORE_R_UPDATED); to be called from the batch's done(). */
 void gw_card_imported(struct gw *gw, const struct store_card_insert *in);
 
+/* A card has come (ST_CARD_TAKE, rc 0 or UPDATED: with its keysets) or gone (ST_CARD_LEAVE: NULL) in the store, as `now` says;
+ * likewise. */
+void gw_card_moved(struct gw *gw, const struct card_row *now, const struct store_card_insert *in);
+
 /* A campaign that an intake has made READY in the store becomes known to the core. */
 int gw_campaign_adopt(struct gw *gw, const struct campaign_row *row, const char *profile_text, size_t len, char *err,
 		      size_t err_cap);

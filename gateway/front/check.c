@@ -119,6 +119,11 @@ void store_reason(char *out, size_t cap, int rc, const char *iccid, const char *
 			 "campaign show tells when it ended",
 			 a);
 		break;
+	case STORE_R_GONE:
+		snprintf(out, cap,
+			 "ICCID %s belongs to another operator: it was handed over, and comes back by an order alone",
+			 a);
+		break;
 	case STORE_R_NO_MSISDN:
 		snprintf(out, cap, "ICCID %s has no MSISDN to send to, and address-by is msisdn", a);
 		break;

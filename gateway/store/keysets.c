@@ -130,3 +130,27 @@ bool store_keysets_story(struct story_row *out, const struct store_card_insert *
 		 what[in->change[i]], k->cntr);
 	return true;
 }
+
+void store_keysets_name(const struct keyset_row *own, unsigned n_own, struct store_card_insert *in)
+{
+	for (unsigned i = 0; i < in->n_keysets; i++) {
+		struct keyset_row *k = &in->keyset[i];
+		unsigned o;
+
+		for (o = 0; o < n_own && own[o].kvn != k->kvn; o++)
+			;
+		if (k->generation)
+			continue;
+		k->generation = o == n_own ? 1 : own[o].generation + !store_keysets_same(&own[o], k);
+	}
+}
+
+void store_move_story(struct story_row *out, const struct card_row *now, int64_t at_ms)
+{
+	*out = (struct story_row){ .card = now->id, .at_ms = at_ms, .kind = STORY_NOTE };
+	if (now->gone_ms)
+		snprintf(out->text, sizeof(out->text),
+			 "left: it belongs to another operator, its keys are removed here");
+	else
+		snprintf(out->text, sizeof(out->text), "taken over: IMSI %s", now->imsi);
+}

@@ -259,26 +259,18 @@ static int16_t card_again(struct store_mem_disk *d, uint32_t i, struct store_car
 	return rc;
 }
 
-static int op_card_insert(struct store_mem_disk *d, struct store_op *op)
+static int16_t card_new(struct store_mem_disk *d, struct store_card_insert *in)
 {
-	struct store_card_insert *in = op->row;
 	struct m_card rec = { .txns = NONE, .cmds = NONE, .parts = NONE, .story_first = NONE, .story_last = NONE };
-	uint32_t i = card_by_iccid(d, in->card.iccid);
+	int16_t rc = numbers_check(d, 0, in->card.imsi, in->card.msisdn);
+	uint32_t i;
 
-	if (!store_keysets_ok(in))
-		return STORE_E_CORRUPT;
-	if (i != NONE) {
-		const struct m_card *m = vec_at(&d->card, i);
-		bool same = !strcmp(m->row.imsi, in->card.imsi) && !strcmp(m->row.msisdn, in->card.msisdn);
-
-		op->rc = same ? card_again(d, i, in) : STORE_R_DUP_ICCID;
-		return 0;
-	}
 	if (in->card.tz_min == CARD_TZ_KEEP)
 		in->card.tz_min = 0;
-	op->rc = numbers_check(d, 0, in->card.imsi, in->card.msisdn);
-	if (op->rc)
-		return 0;
+	in->card.gone_ms = 0;
+	in->card.moves = 0;
+	if (rc)
+		return rc;
 	in->card.id = d->card.n + 1;
 	for (unsigned k = 0; k < in->n_keysets; k++) {
 		in->keyset[k].card = in->card.id;
@@ -294,16 +286,162 @@ static int op_card_insert(struct store_mem_disk *d, struct store_op *op)
 	return 0;
 }
 
+static int op_card_insert(struct store_mem_disk *d, struct store_op *op)
+{
+	struct store_card_insert *in = op->row;
+	uint32_t i = card_by_iccid(d, in->card.iccid);
+	const struct m_card *m = i != NONE ? vec_at(&d->card, i) : NULL;
+
+	if (!store_keysets_ok(in))
+		return STORE_E_CORRUPT;
+	if (!m)
+		op->rc = card_new(d, in);
+	else if (m->row.gone_ms)
+		op->rc = STORE_R_GONE;
+	else if (strcmp(m->row.imsi, in->card.imsi) || strcmp(m->row.msisdn, in->card.msisdn))
+		op->rc = STORE_R_DUP_ICCID;
+	else
+		op->rc = card_again(d, i, in);
+	return 0;
+}
+
+/* ---- cards that come and go ---- */
+
+static bool card_open(const struct store_mem_disk *d, const struct m_card *m)
+{
+	for (uint32_t i = m->txns; i != NONE; i = ((struct m_txn *)vec_at(&d->txn, i))->next)
+		if (txn_is_open(&((struct m_txn *)vec_at(&d->txn, i))->row))
+			return true;
+	for (uint32_t i = m->cmds; i != NONE; i = ((struct m_cmd *)vec_at(&d->cmd.v, i))->next)
+		if (((struct m_cmd *)vec_at(&d->cmd.v, i))->row.state <= CMD_WAIT_PRESENCE)
+			return true;
+	return false;
+}
+
+static void addr_end(struct store_mem_disk *d, uint64_t card, enum addr_type type, const char *digits, int64_t at_ms)
+{
+	uint32_t i;
+
+	for (i = hidx_first(&d->by_addr, text_hash(type, digits)); i != NONE; i = hidx_next(&d->by_addr, i)) {
+		const struct card_addr_row *a = &((struct m_addr *)vec_at(&d->addr, i))->row;
+
+		if (a->type == type && a->card == card && !strcmp(a->digits, digits) &&
+		    (!a->valid_to_ms || a->valid_to_ms > at_ms))
+			((struct m_addr *)vec_edit(d, &d->addr, i))->row.valid_to_ms = at_ms;
+	}
+}
+
+/* From what it is to *now: addresses, the row, a line of its story. */
+static void card_moved(struct store_mem_disk *d, uint32_t i, const struct card_row *now, int64_t at_ms)
+{
+	const struct m_card *m = vec_at(&d->card, i);
+	struct story_row told;
+
+	addr_end(d, now->id, ADDR_MSISDN, m->row.msisdn, at_ms);
+	addr_end(d, now->id, ADDR_IMSI, m->row.imsi, at_ms);
+	key_del(d, &d->by_imsi, i, m->row.imsi);
+	key_add(d, &d->by_imsi, i, now->imsi);
+	key_del(d, &d->by_msisdn, i, m->row.msisdn);
+	key_add(d, &d->by_msisdn, i, now->msisdn);
+	((struct m_card *)vec_edit(d, &d->card, i))->row = *now;
+	store_move_story(&told, now, at_ms);
+	story_add(d, &told, NULL, 0);
+}
+
+static int16_t card_back(struct store_mem_disk *d, uint32_t i, struct store_card_insert *in)
+{
+	const struct m_card *m = vec_at(&d->card, i);
+	const struct card_row old = m->row;
+	struct card_row *now = &in->card;
+	bool moved = old.gone_ms || strcmp(old.imsi, now->imsi) || strcmp(old.msisdn, now->msisdn);
+	int16_t rc = moved && card_open(d, m) ? STORE_R_OPEN_TXN : 0;
+
+	if (!rc)
+		rc = numbers_check(d, old.id, now->imsi, now->msisdn);
+	if (rc)
+		return rc;
+	store_keysets_name(m->keyset, m->n_keysets, in);
+	rc = card_again(d, i, in);
+	if (rc != STORE_R_SAME && rc != STORE_R_UPDATED)
+		return rc;
+	if (now->tz_min == CARD_TZ_KEEP)
+		now->tz_min = old.tz_min;
+	if (!*now->profile)
+		memcpy(now->profile, old.profile, sizeof(now->profile));
+	if (now->last_seen_ms < old.last_seen_ms)
+		now->last_seen_ms = old.last_seen_ms;
+	now->gone_ms = 0;
+	now->moves = old.moves + moved;
+	if (!moved)
+		return rc;
+	card_moved(d, i, now, now->created_ms);
+	card_addr(d, now, ADDR_MSISDN, now->msisdn);
+	card_addr(d, now, ADDR_IMSI, now->imsi);
+	return STORE_R_UPDATED;
+}
+
+static int op_card_take(struct store_mem_disk *d, struct store_op *op)
+{
+	struct store_card_insert *in = op->row;
+	uint32_t i = card_by_iccid(d, in->card.iccid);
+	struct story_row told;
+
+	if (!store_keysets_ok(in))
+		return STORE_E_CORRUPT;
+	if (i != NONE) {
+		op->rc = card_back(d, i, in);
+		return 0;
+	}
+	store_keysets_name(NULL, 0, in);
+	op->rc = card_new(d, in);
+	if (op->rc)
+		return 0;
+	store_move_story(&told, &in->card, in->card.created_ms);
+	story_add(d, &told, NULL, 0);
+	return 0;
+}
+
+static int op_card_leave(struct store_mem_disk *d, struct store_op *op)
+{
+	struct card_row *now = op->row;
+	uint32_t i = card_by_iccid(d, now->iccid);
+	const struct m_card *m = i != NONE ? vec_at(&d->card, i) : NULL;
+	int64_t at_ms = now->gone_ms;
+	struct m_card *keyed;
+
+	op->rc = !m ? STORE_R_NOT_FOUND : m->row.gone_ms ? STORE_R_SAME : card_open(d, m) ? STORE_R_OPEN_TXN : 0;
+	if (op->rc == STORE_R_NOT_FOUND || op->rc == STORE_R_OPEN_TXN)
+		return 0;
+	*now = m->row;
+	if (op->rc)
+		return 0;
+	now->gone_ms = at_ms;
+	now->moves++;
+	memset(now->imsi, 0, sizeof(now->imsi));
+	memset(now->msisdn, 0, sizeof(now->msisdn));
+	keyed = vec_edit(d, &d->card, i);
+	keyed->n_keysets = 0;
+	memset(keyed->keyset, 0, sizeof(keyed->keyset));
+	card_moved(d, i, now, at_ms);
+	return 0;
+}
+
 static int op_card_put(struct store_mem_disk *d, struct store_op *op)
 {
 	const struct card_row *row = op->row;
 	struct m_card *m = card_at(d, row->id);
 	uint32_t i = (uint32_t)(row->id - 1);
 	char iccid[sizeof(row->iccid)], profile[sizeof(row->profile)];
-	int64_t tz_min;
+	int64_t tz_min, gone_ms;
 
 	if (!m) {
 		op->rc = STORE_R_NOT_FOUND;
+		return 0;
+	}
+	if (m->row.moves != row->moves) { /* who has not heard yet that it has moved: the numbers are the store's */
+		m = vec_edit(d, &d->card, i);
+		if (m->row.last_seen_ms < row->last_seen_ms)
+			m->row.last_seen_ms = row->last_seen_ms;
 		return 0;
 	}
 	if (strcmp(m->row.imsi, row->imsi)) {
@@ -318,7 +456,9 @@ static int op_card_put(struct store_mem_disk *d, struct store_op *op)
 	memcpy(iccid, m->row.iccid, sizeof(iccid));
 	memcpy(profile, m->row.profile, sizeof(profile));
 	tz_min = m->row.tz_min;
+	gone_ms = m->row.gone_ms;
 	m->row = *row;
+	m->row.gone_ms = gone_ms;
 	memcpy(m->row.iccid, iccid, sizeof(iccid));
 	memcpy(m->row.profile, profile, sizeof(profile));
 	m->row.tz_min = tz_min;
@@ -481,6 +621,10 @@ static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 	p->seen_ms = m->row.last_seen_ms;
 	if (!plan_holds(p, m)) {
 		op->rc = STORE_R_FILTERED;
+		return 0;
+	}
+	if (m->row.gone_ms) {
+		op->rc = STORE_R_GONE;
 		return 0;
 	}
 	numbers = store_plan_numbers(p, m->row.imsi, m->row.msisdn);
@@ -702,6 +846,10 @@ static int op_run(struct store_mem_disk *d, struct store_op *op)
 	switch ((enum store_op_kind)op->kind) {
 	case ST_CARD_INSERT:
 		return op_card_insert(d, op);
+	case ST_CARD_TAKE:
+		return op_card_take(d, op);
+	case ST_CARD_LEAVE:
+		return op_card_leave(d, op);
 	case ST_CARD_PUT:
 		return op_card_put(d, op);
 	case ST_KEYSET_CNTR:

@@ -39,6 +39,8 @@ struct card_row {
 	int64_t created_ms;
 	int64_t tz_min;			/* zone of the device, minutes east of UTC; changes by import alone */
 	char profile[PROFILE_NAME_MAX]; /* the card profile it is made for, as its import said; "" not said, or keep */
+	int64_t gone_ms;		/* belongs to another operator since; 0: is ours */
+	uint64_t moves; /* how often it has come and gone: who knows it by another count does not know its numbers */
 };
 #define CARD_TZ_KEEP \
 	INT64_MIN /* of an import that says nothing about it: a known card keeps its zone, a new one has 0 */

@@ -83,6 +83,17 @@ static int addr_put(struct conn *c, const struct card_row *card, enum addr_type 
 	return put_row(c, S_ADDR_PUT, &t_addr, &a);
 }
 
+static int addr_end(struct conn *c, const struct card_row *card, enum addr_type type, const char *digits, int64_t at_ms)
+{
+	sqlite3_stmt *st = c->st[S_ADDR_END];
+
+	sqlite3_bind_int(st, 1, type);
+	bind_text(st, 2, digits);
+	sqlite3_bind_int64(st, 3, (sqlite3_int64)card->id);
+	sqlite3_bind_int64(st, 4, at_ms);
+	return st_run(c, st);
+}
+
 /* The ICCID is known already: the same card once more, or another one?  1 known (rc set), 0 new. */
 static int card_known(struct conn *c, struct card_row *card, int16_t *rc)
 {
@@ -95,7 +106,9 @@ static int card_known(struct conn *c, struct card_row *card, int16_t *rc)
 		const char *imsi = (const char *)sqlite3_column_text(st, 1);
 		const char *msisdn = (const char *)sqlite3_column_text(st, 2);
 
-		if (imsi && msisdn && !strcmp(imsi, card->imsi) && !strcmp(msisdn, card->msisdn)) {
+		if (sqlite3_column_int64(st, 5)) {
+			*rc = STORE_R_GONE;
+		} else if (imsi && msisdn && !strcmp(imsi, card->imsi) && !strcmp(msisdn, card->msisdn)) {
 			card->id = (uint64_t)sqlite3_column_int64(st, 0);
 			*rc = STORE_R_SAME;
 		} else {
@@ -223,23 +236,17 @@ static int card_again(struct conn *c, struct store_card_insert *in, int16_t *rc)
 	return card_traits(c, &in->card, rc);
 }
 
-static int op_card_insert(struct conn *c, struct store_op *op)
+static int card_new(struct conn *c, struct store_card_insert *in, int16_t *rc)
 {
-	struct store_card_insert *in = op->row;
 	sqlite3_stmt *st = c->st[S_CARD_INSERT];
 	int err;
 
-	if (!store_keysets_ok(in))
-		return conn_asked(c, "a card with %u keysets, or one that cannot be", in->n_keysets);
-	err = card_known(c, &in->card, &op->rc);
-	if (err < 0)
-		return err;
-	if (err)
-		return op->rc == STORE_R_SAME ? card_again(c, in, &op->rc) : 0;
 	if (in->card.tz_min == CARD_TZ_KEEP)
 		in->card.tz_min = 0;
-	err = numbers_check(c, 0, in->card.imsi, in->card.msisdn, &op->rc);
-	if (err || op->rc)
+	in->card.gone_ms = 0;
+	in->card.moves = 0;
+	err = numbers_check(c, 0, in->card.imsi, in->card.msisdn, rc);
+	if (err || *rc)
 		return err;
 	row_bind(&t_card, st, &in->card);
 	sqlite3_bind_null(st, 1); /* whatever a try before this one has left there */
@@ -258,6 +265,158 @@ static int op_card_insert(struct conn *c, struct store_op *op)
 	if (!err)
 		err = addr_put(c, &in->card, ADDR_IMSI, in->card.imsi);
 	return err;
+}
+
+static int op_card_insert(struct conn *c, struct store_op *op)
+{
+	struct store_card_insert *in = op->row;
+	int err;
+
+	if (!store_keysets_ok(in))
+		return conn_asked(c, "a card with %u keysets, or one that cannot be", in->n_keysets);
+	err = card_known(c, &in->card, &op->rc);
+	if (err < 0)
+		return err;
+	if (err)
+		return op->rc == STORE_R_SAME ? card_again(c, in, &op->rc) : 0;
+	return card_new(c, in, &op->rc);
+}
+
+/* ---- cards that come and go ---- */
+
+/* The card as it is: 1, none: 0, or an error. */
+static int card_read(struct conn *c, const char *iccid, struct card_row *out)
+{
+	sqlite3_stmt *st = c->st[S_CARD_BY_ICCID];
+	uint64_t id = 0;
+	int got, n;
+
+	bind_text(st, 1, iccid);
+	got = st_row(c, st);
+	if (got > 0)
+		id = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	if (got <= 0)
+		return got;
+	sqlite3_bind_int64(c->st[S_CARD], 1, (sqlite3_int64)id);
+	memset(out, 0, sizeof(*out));
+	n = rows_read(c, c->st[S_CARD], &t_card, out, sizeof(*out), 1);
+	return n;
+}
+
+/* Something of it is still under way: 1, 0, or an error. */
+static int card_open(struct conn *c, uint64_t card)
+{
+	int got;
+
+	sqlite3_bind_int64(c->st[S_CARD_OPEN], 1, (sqlite3_int64)card);
+	got = st_row(c, c->st[S_CARD_OPEN]);
+	sqlite3_reset(c->st[S_CARD_OPEN]);
+	return got;
+}
+
+/* From *old to *now: addresses, the row, a line of its story. */
+static int card_moved(struct conn *c, const struct card_row *old, const struct card_row *now, int64_t at_ms)
+{
+	struct story_row told;
+	int err = addr_end(c, old, ADDR_MSISDN, old->msisdn, at_ms);
+
+	if (!err)
+		err = addr_end(c, old, ADDR_IMSI, old->imsi, at_ms);
+	if (!err)
+		err = put_row(c, S_CARD_MOVED, &t_card, now);
+	store_move_story(&told, now, at_ms);
+	return err ? err : story_add(c, &told, NULL, 0);
+}
+
+/* A known card comes: *now is what it is from now on. */
+static int card_back(struct conn *c, struct store_card_insert *in, const struct card_row *old, int16_t *rc)
+{
+	struct keyset_row own[CARD_KEYSETS_MAX];
+	struct card_row *now = &in->card;
+	int64_t at_ms = now->created_ms;
+	bool moved = old->gone_ms || strcmp(old->imsi, now->imsi) || strcmp(old->msisdn, now->msisdn);
+	int n, err = moved ? card_open(c, old->id) : 0;
+
+	if (err > 0)
+		*rc = STORE_R_OPEN_TXN;
+	if (!err)
+		err = numbers_check(c, old->id, now->imsi, now->msisdn, rc);
+	if (err || *rc)
+		return err < 0 ? err : 0;
+	now->id = old->id;
+	sqlite3_bind_int64(c->st[S_KEYSETS], 1, (sqlite3_int64)old->id);
+	n = rows_read(c, c->st[S_KEYSETS], &t_keyset, own, sizeof(own[0]), CARD_KEYSETS_MAX);
+	if (n < 0)
+		return n;
+	store_keysets_name(own, (unsigned)n, in);
+	err = card_again(c, in, rc);
+	if (err || (*rc != STORE_R_SAME && *rc != STORE_R_UPDATED))
+		return err;
+	if (now->tz_min == CARD_TZ_KEEP)
+		now->tz_min = old->tz_min;
+	if (!*now->profile)
+		memcpy(now->profile, old->profile, sizeof(now->profile));
+	if (now->last_seen_ms < old->last_seen_ms)
+		now->last_seen_ms = old->last_seen_ms;
+	now->gone_ms = 0;
+	now->moves = old->moves + moved;
+	if (moved) {
+		*rc = STORE_R_UPDATED;
+		err = card_moved(c, old, now, at_ms);
+		if (!err)
+			err = addr_put(c, now, ADDR_MSISDN, now->msisdn);
+		if (!err)
+			err = addr_put(c, now, ADDR_IMSI, now->imsi);
+	}
+	return err;
+}
+
+static int op_card_take(struct conn *c, struct store_op *op)
+{
+	struct store_card_insert *in = op->row;
+	struct story_row told;
+	struct card_row old;
+	int err;
+
+	if (!store_keysets_ok(in))
+		return conn_asked(c, "a card with %u keysets, or one that cannot be", in->n_keysets);
+	err = card_read(c, in->card.iccid, &old);
+	if (err)
+		return err < 0 ? err : card_back(c, in, &old, &op->rc);
+	store_keysets_name(NULL, 0, in);
+	err = card_new(c, in, &op->rc);
+	if (err || op->rc)
+		return err;
+	store_move_story(&told, &in->card, in->card.created_ms);
+	return story_add(c, &told, NULL, 0);
+}
+
+static int op_card_leave(struct conn *c, struct store_op *op)
+{
+	struct card_row *now = op->row, old;
+	int64_t at_ms = now->gone_ms;
+	int err = card_read(c, now->iccid, &old);
+
+	if (err <= 0) {
+		op->rc = STORE_R_NOT_FOUND;
+		return err;
+	}
+	err = old.gone_ms ? 0 : card_open(c, old.id);
+	if (err > 0 || old.gone_ms)
+		op->rc = err ? STORE_R_OPEN_TXN : STORE_R_SAME;
+	if (err < 0 || op->rc == STORE_R_OPEN_TXN)
+		return err < 0 ? err : 0;
+	*now = old;
+	if (op->rc)
+		return 0;
+	now->gone_ms = at_ms;
+	now->moves++;
+	memset(now->imsi, 0, sizeof(now->imsi));
+	memset(now->msisdn, 0, sizeof(now->msisdn));
+	sqlite3_bind_int64(c->st[S_KEYSETS_DROP], 1, (sqlite3_int64)now->id);
+	err = st_run(c, c->st[S_KEYSETS_DROP]);
+	return err ? err : card_moved(c, &old, now, at_ms);
 }
 
 static int op_addr_put(struct conn *c, const struct store_op *op)
@@ -279,6 +438,8 @@ static int op_card_put(struct conn *c, struct store_op *op)
 		err = update_row(c, S_CARD_IMSI_PUT, &t_card, op->row, &op->rc);
 	if (!err && op->rc)
 		err = update_row(c, S_CARD_UPDATE, &t_card, op->row, &op->rc);
+	if (!err && op->rc) /* somebody who has not heard yet that it has moved: the numbers are the store's */
+		err = update_row(c, S_CARD_SEEN, &t_card, op->row, &op->rc);
 	return err;
 }
 
@@ -404,6 +565,7 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 {
 	sqlite3_stmt *st = c->st[S_CARD_BY_ICCID];
 	int16_t numbers = 0;
+	bool gone = false;
 	int got, holds = 1;
 
 	p->txn.card = 0;
@@ -420,6 +582,7 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 
 		p->txn.card = (uint64_t)sqlite3_column_int64(st, 0);
 		p->seen_ms = sqlite3_column_int64(st, 3);
+		gone = sqlite3_column_int64(st, 5) != 0;
 		holds = plan_holds(c, p, imsi ? imsi : "", msisdn ? msisdn : "", profile ? profile : "");
 		if (holds > 0)
 			numbers = store_plan_numbers(p, imsi ? imsi : "", msisdn ? msisdn : "");
@@ -428,6 +591,10 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 	if (got <= 0 || holds <= 0) {
 		*rc = got <= 0 ? STORE_R_NO_CARD : STORE_R_FILTERED;
 		return got <= 0 ? got : holds;
+	}
+	if (gone) {
+		*rc = STORE_R_GONE;
+		return 0;
 	}
 	st = c->st[S_KEYSET_ALGS];
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)(p->txn.card * 16 + p->kvn));
@@ -567,6 +734,10 @@ static int op_run(struct conn *c, struct store_op *op, uint8_t *given)
 	switch ((enum store_op_kind)op->kind) {
 	case ST_CARD_INSERT:
 		return op_card_insert(c, op);
+	case ST_CARD_TAKE:
+		return op_card_take(c, op);
+	case ST_CARD_LEAVE:
+		return op_card_leave(c, op);
 	case ST_CARD_PUT:
 		return op_card_put(c, op);
 	case ST_KEYSET_CNTR:
@@ -640,8 +811,9 @@ static uint64_t op_card(const struct store_op *op)
 /* These look at many rows, and at what stands before them in the batch: nothing is moved across them. */
 static bool op_is_barrier(const struct store_op *op)
 {
-	return op->kind == ST_CARD_INSERT || op->kind == ST_TXN_PLAN || op->kind == ST_CAMPAIGN_INSERT ||
-	       op->kind == ST_CAMPAIGN_DROP || op->kind == ST_TRIM;
+	return op->kind == ST_CARD_INSERT || op->kind == ST_CARD_TAKE || op->kind == ST_CARD_LEAVE ||
+	       op->kind == ST_TXN_PLAN || op->kind == ST_CAMPAIGN_INSERT || op->kind == ST_CAMPAIGN_DROP ||
+	       op->kind == ST_TRIM;
 }
 
 /* End of the run that begins at `i`: of operations whose cards ascend already. */

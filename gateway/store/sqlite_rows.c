@@ -50,6 +50,8 @@ static const struct col card_cols[] = {
 	TIME(card_row, created_ms),
 	COL(card_row, tz_min, COL_INT, true, 0),
 	COL(card_row, profile, COL_TEXT, true, 0),
+	COL(card_row, gone_ms, COL_INT, true, 0),
+	COL(card_row, moves, COL_UINT, true, 0),
 };
 static const struct col keyset_cols[] = {
 	KEY(keyset_row, card),	   KEY(keyset_row, kvn),

@@ -236,7 +236,7 @@ static const char *const stmts[_STMTS] = {
 	[S_ROLLBACK] = "ROLLBACK",
 
 	[S_BATCH_PUT] = "UPDATE batch SET batch_no=?1 WHERE id=1",
-	[S_CARD_BY_ICCID] = "SELECT id,imsi,msisdn,last_seen_ms,profile FROM card WHERE iccid=?1",
+	[S_CARD_BY_ICCID] = "SELECT id,imsi,msisdn,last_seen_ms,profile,gone_ms FROM card WHERE iccid=?1",
 	[S_CARD_IMSI] = "SELECT 1 FROM card WHERE imsi=?1 AND id<>?2 LIMIT 1",
 	[S_CARD_MSISDN] = "SELECT 1 FROM card WHERE msisdn=?1 AND msisdn<>'' AND id<>?2 LIMIT 1",
 	[S_TXN_OPEN_IMSI] =
@@ -248,10 +248,15 @@ static const char *const stmts[_STMTS] = {
 	[S_CARD_INSERT] = "INSERT INTO card({card:}) VALUES({card?})",
 	/* The usual change of a card is its presence: leaves the indexes alone. */
 	[S_CARD_TOUCH] = "UPDATE card SET last_seen_ms=?5,created_ms=?6 "
-			 "WHERE id=?1 AND imsi=?3 AND msisdn=?4",
+			 "WHERE id=?1 AND imsi=?3 AND msisdn=?4 AND moves=?10",
 	/* The next usual one is its new IMSI: an index whose columns are named is written anew, changed or not. */
-	[S_CARD_IMSI_PUT] = "UPDATE card SET imsi=?3,last_seen_ms=?5,created_ms=?6 WHERE id=?1 AND msisdn=?4",
-	[S_CARD_UPDATE] = "UPDATE card SET {card=} WHERE id=?1",
+	[S_CARD_IMSI_PUT] = "UPDATE card SET imsi=?3,last_seen_ms=?5,created_ms=?6 WHERE id=?1 AND msisdn=?4 "
+			    "AND moves=?10",
+	[S_CARD_UPDATE] = "UPDATE card SET {card=} WHERE id=?1 AND moves=?10",
+	[S_CARD_SEEN] = "UPDATE card SET last_seen_ms=max(last_seen_ms,?5) WHERE id=?1",
+	[S_CARD_MOVED] = "UPDATE card SET {card=},gone_ms=?9,moves=?10 WHERE id=?1",
+	[S_CARD_OPEN] = "SELECT 1 WHERE EXISTS(SELECT 1 FROM txn WHERE card=?1 AND state<2) OR "
+			"EXISTS(SELECT 1 FROM cmd WHERE card=?1 AND state<5)",
 	[S_CARD_TRAITS] = "UPDATE card SET tz_min=ifnull(?2,tz_min),profile=ifnull(?3,profile) "
 			  "WHERE id=?1 AND (tz_min<>ifnull(?2,tz_min) OR profile<>ifnull(?3,profile))",
 	[S_KEYSET_INSERT] = "INSERT INTO keyset(id,{keyset:}) VALUES(?1*16+?2,{keyset?})",
@@ -262,10 +267,13 @@ static const char *const stmts[_STMTS] = {
 	[S_KEYSET_PUT] = "UPDATE keyset SET {keyset=} WHERE id=?1*16+?2",
 	[S_KEYSET_RENAME] = "UPDATE cmd SET generation=?4 WHERE card=?1 AND kvn=?2 AND generation=?3",
 	[S_KEYSET_OPEN] = "SELECT 1 FROM cmd WHERE card=?1 AND kvn=?2 AND state<5 LIMIT 1",
+	[S_KEYSETS_DROP] = "DELETE FROM keyset WHERE id>=?1*16 AND id<?1*16+16",
 	[S_KEYSET_ALGS] = "SELECT kic_alg,kid_alg,cc_len FROM keyset WHERE id=?1",
 	[S_KEYSET_KINDS] =
 		"SELECT kvn,kic_alg,substr(sealed,1,5) FROM keyset WHERE id>=?1*16 AND id<?1*16+16 ORDER BY id",
 	[S_ADDR_PUT] = "INSERT OR REPLACE INTO card_addr({card_addr:}) VALUES({card_addr?})",
+	[S_ADDR_END] = "UPDATE card_addr SET valid_to_ms=?4 WHERE type=?1 AND digits=?2 AND card=?3 AND "
+		       "(valid_to_ms=0 OR valid_to_ms>?4)",
 	[S_CAMPAIGN_STATE] = "SELECT state FROM campaign WHERE id=?1",
 	[S_CAMPAIGN_BY_NAME] = "SELECT 1 FROM campaign WHERE name=?1",
 	[S_CAMPAIGN_INSERT] = "INSERT INTO campaign({campaign:}) VALUES({campaign?})",

@@ -42,6 +42,7 @@ enum store_err {
 	STORE_R_OTHER_KEYS = -226,     /* other keys under a generation that is known */
 	STORE_R_KEYSETS_FULL = -227,   /* more than CARD_KEYSETS_MAX key versions */
 	STORE_R_CHANGED = -228,	       /* BOOK_PUT, BOOK_DROP: another version is there than was said */
+	STORE_R_GONE = -229,	       /* CARD_INSERT, TXN_PLAN: the card belongs to another operator */
 };
 const char *store_strerror(int err);
 /* A completion says why in words: what, where and what to do.  The store's sentence, or else the error's name. */
@@ -54,10 +55,17 @@ enum store_op_kind {
 	/* card (id 0: given here and written back), its keysets, its addresses; per-op rc.  Of a known one with the same numbers:
 	 * its zone and keysets (keysets.c), all of it or nothing; what the keysets are now is written back */
 	ST_CARD_INSERT,
-	ST_CARD_PUT, /* by id, all but iccid, tz_min and profile; rc NOT_FOUND */
+	ST_CARD_PUT, /* by id, all but iccid, tz_min, profile, gone_ms and moves; when it has moved meanwhile: presence alone; rc NOT_FOUND */
 	/* cntr, cntr_proven, epoch of (card, kvn): none is lowered, but a new epoch sets cntr_proven.  Where cntr is behind, an import
 	 * has raised it meanwhile, and cntr_proven is not taken.  Of another generation with other keys: rc OLD_GENERATION */
 	ST_KEYSET_CNTR,
+	/* A card that comes from another operator, store_card_insert: as CARD_INSERT, but its numbers are those of a known one from now
+	 * on, and one that has gone is back.  Generation 0 of a keyset: the known one where these are its keys, else the next.  Refused
+	 * while the card has an open transaction.  rc 0: it was not known; UPDATED, SAME.  The row is written back as it is now */
+	ST_CARD_TAKE,
+	/* A card that goes to another operator, card_row: by iccid, at gone_ms.  It has no numbers and no keys here any more, and no
+	 * transaction is planned for it.  rc NOT_FOUND, OPEN_TXN, SAME: has gone already.  The row is written back as it is now */
+	ST_CARD_LEAVE,
 	ST_ADDR_PUT,	    /* insert or replace (type, digits, card) */
 	ST_CAMPAIGN_INSERT, /* bytes: profile text; DUP_NAME in rc; id is the caller's */
 	ST_CAMPAIGN_PUT,
@@ -205,6 +213,10 @@ bool store_keysets_renamed(const struct keyset_row *own, const struct keyset_row
  * in->change[i]), or why not. */
 int16_t store_keysets_merge(const struct keyset_row *own, unsigned n_own, struct store_card_insert *in,
 			    struct keyset_row now[CARD_KEYSETS_MAX]);
+/* For the backends: generations of a TAKE that were left to us. */
+void store_keysets_name(const struct keyset_row *own, unsigned n_own, struct store_card_insert *in);
+/* For the backends: the line of the card's story about that it has come or gone (now->gone_ms). */
+void store_move_story(struct story_row *out, const struct card_row *now, int64_t at_ms);
 /* For the backends: the line of the card's story about its i-th keyset, as it is now.  False: nothing has changed. */
 bool store_keysets_story(struct story_row *out, const struct store_card_insert *in, unsigned i);
 /* For the backends: may this plan be for a card with these numbers?  0, NO_MSISDN, IMSI_LEN; writes them back. */

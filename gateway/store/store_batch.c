@@ -47,6 +47,7 @@ static const struct {
 	{ STORE_R_OTHER_KEYS, "other keys under the same generation" },
 	{ STORE_R_KEYSETS_FULL, "card has as many key versions as are kept" },
 	{ STORE_R_CHANGED, "changed meanwhile" },
+	{ STORE_R_GONE, "card belongs to another operator" },
 };
 
 const char *store_strerror(int err)
@@ -64,6 +65,8 @@ const char *store_why_text(int err, const char *why)
 
 static const size_t row_sizes[] = {
 	[ST_CARD_INSERT] = sizeof(struct store_card_insert),
+	[ST_CARD_TAKE] = sizeof(struct store_card_insert),
+	[ST_CARD_LEAVE] = sizeof(struct card_row),
 	[ST_CARD_PUT] = sizeof(struct card_row),
 	[ST_KEYSET_CNTR] = sizeof(struct keyset_row),
 	[ST_ADDR_PUT] = sizeof(struct card_addr_row),

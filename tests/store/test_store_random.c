@@ -76,6 +76,7 @@ static void add(struct pair *p, enum store_op_kind kind, const void *row, const 
 
 static void some_digits(char *out, size_t cap, const char *head)
 {
+	memset(out, 0, cap); /* rows are compared whole */
 	snprintf(out, cap, "%s%02u", head, dice(CARDS));
 }
 
@@ -137,7 +138,32 @@ static void add_card_change(struct pair *p)
 	}
 	in.card.id = dice(CARDS + 2);
 	in.card.last_seen_ms = T0 + dice(256);
+	in.card.moves = dice(4) ? 0 : dice(4);
 	add(p, ST_CARD_PUT, &in.card, NULL, 0);
+}
+
+static void add_card_move(struct pair *p)
+{
+	struct store_card_insert in = card_make(dice(CARDS), dice(3));
+
+	if (dice(2)) {
+		in.card.gone_ms = T0 + dice(9);
+		add(p, ST_CARD_LEAVE, &in.card, NULL, 0);
+		return;
+	}
+	in.card.tz_min = dice(2) ? 60 : CARD_TZ_KEEP;
+	in.card.created_ms = T0 + dice(9);
+	in.card.last_seen_ms = T0 + dice(99);
+	if (dice(2))
+		some_digits(in.card.imsi, sizeof(in.card.imsi), "0010100000000");
+	if (!dice(4))
+		some_digits(in.card.msisdn, sizeof(in.card.msisdn), "4917");
+	for (unsigned i = 0; i < in.n_keysets; i++) {
+		some_keys(&in.keyset[i]);
+		if (dice(2))
+			in.keyset[i].generation = 0;
+	}
+	add(p, ST_CARD_TAKE, &in, NULL, 0);
 }
 
 static void add_campaign(struct pair *p)
@@ -304,10 +330,10 @@ static void commit_both(struct pair *p, int rc[_KINDS])
 
 static void step(struct pair *p)
 {
-	static void (*const adds[])(struct pair *) = { add_card_insert, add_card_insert, add_card_change, add_campaign,
-						       add_plan,	add_plan,	 add_txn,	  add_cmd,
-						       add_cmd,		add_part,	 add_rest,	  add_rest,
-						       add_trim,	add_book,	 add_book };
+	static void (*const adds[])(
+		struct pair *) = { add_card_insert, add_card_insert, add_card_change, add_campaign, add_plan, add_plan,
+				   add_txn,	    add_cmd,	     add_cmd,	      add_part,	    add_rest, add_rest,
+				   add_trim,	    add_book,	     add_book,	      add_card_move };
 	unsigned n = 1 + dice(12);
 	bool numbered = dice(2), dry = !dice(8), strict = !dice(6);
 	struct store_totals t;
@@ -530,6 +556,7 @@ static void test_random(void **state)
 		run_seed(seed);
 	/* what these runs are to compare has happened in them */
 	assert_true(imports[IMPORT(STORE_R_SAME)] > 0);
+	assert_true(imports[IMPORT(STORE_R_GONE)] > 0);
 	for (int r = STORE_R_UPDATED; r >= STORE_R_KEYSETS_FULL; r--)
 		assert_true(imports[IMPORT(r)] > 0);
 	assert_true(imports[IMPORT(STORE_R_OPEN_TXN)] > 0);
