@@ -229,6 +229,9 @@ struct desk *desk_new_with(const struct desk_cfg *cfg, const struct desk_deps *d
 			   char err[DESK_ERR_MAX]);
 
 /* ---- engine ---- */
+const struct desk_cfg *desk_cfg(const struct desk *d);
+const struct desk_deps *desk_deps(const struct desk *d);
+int64_t desk_now(const struct desk *d); /* of this step */
 void desk_log(struct desk *d, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void desk_kick(struct desk *d, uint64_t order, uint16_t step); /* there may be something to do at this step (0: any) */
 void desk_again(struct desk *d, uint64_t order, uint16_t step, int64_t at_ms);

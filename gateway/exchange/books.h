@@ -17,17 +17,17 @@ enum book {
 	BOOK_ORDER = 1, /* key: name of the order; owner 0; step: enum order_step */
 	BOOK_LINE,	/* key: line_key(); owner: order; step: enum line_step */
 	BOOK_SET,	/* key: as its line; what the IL says of it: files, PLMNs, trial, OPc */
-	BOOK_IMSI,	/* key: IMSI; owner: the order in which it was promised last (B: step says whether it has come back) */
-	BOOK_SEQ,	/* key: partner; body: last sequence out and in */
-	BOOK_OUT,	/* key: partner/sequence; owner: order; step: enum parcel_step */
-	BOOK_IN,	/* likewise */
-	BOOK_SUB,	/* key: ICCID/index; sealed K and OPc */
-	BOOK_HLR,	/* key: order/ICCID/kind; owner: order; an operation due at our HLR */
-	BOOK_PAIR,	/* vault; key: ICCID/index; owner: order; step: enum pair_step */
-	BOOK_LEDGER,	/* vault; key: number of 20 digits; hash-chained */
-	BOOK_CARD,	/* vault; key: ICCID; issuer, highest index, KVN 14 and 15 sealed */
-	BOOK_TAKEN,	/* A and B; key: ICCID; owner: the open order that the card is in */
-	BOOK_HOLD,	/* A and B; key: ICCID; body: struct hold.  Not there: as it left the factory */
+	BOOK_IMSI, /* key: IMSI; owner: the order in which it was promised last (B: step says whether it has come back) */
+	BOOK_SEQ,    /* key: partner; body: last sequence out and in */
+	BOOK_OUT,    /* key: partner/sequence; owner: order; step: enum parcel_step */
+	BOOK_IN,     /* likewise */
+	BOOK_SUB,    /* key: ICCID/index; sealed K and OPc */
+	BOOK_HLR,    /* key: order/ICCID/kind; owner: order; an operation due at our HLR */
+	BOOK_PAIR,   /* vault; key: ICCID/index; owner: order; step: enum pair_step */
+	BOOK_LEDGER, /* vault; key: number of 20 digits; hash-chained */
+	BOOK_CARD,   /* vault; key: ICCID; issuer, highest index, KVN 14 and 15 sealed */
+	BOOK_TAKEN,  /* A and B; key: ICCID; owner: the open order that the card is in */
+	BOOK_HOLD,   /* A and B; key: ICCID; body: struct hold.  Not there: as it left the factory */
 	_BOOKS
 };
 
@@ -78,11 +78,11 @@ enum line_step {
 	A_ARM,	   /* to do: plan ARM */
 	A_ARMING,  /* waits for PoR_2 */
 	A_ARMED,   /* armed, or not known: waits for B's CF */
-	A_DUE,	   /* 3a, to do: final HL3a with OTA keys, for B's CONFIRM */
+	A_DUE,	   /* 3a, to do: final HL3a with OTA keys, for B's CONFIRM: its state is "armed", which is no end */
 	A_SERVED,  /* E5; waits for E6 */
 	A_UNSTAGE, /* to do: cancelled, plan UNSTAGE */
 	A_UNSTAGING,
-	A_LIST,	 /* to do: final HL line with its end */
+	A_LIST,	 /* to do: final HL line with its end (done, failed ...), the one that counts; never keys */
 	A_PURGE, /* to do: old IMSI removed at our HLR, card left, keys shredded */
 	A_PURGING,
 	A_CLOSED,
