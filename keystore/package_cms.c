@@ -298,6 +298,18 @@ void pkgc_key_free(struct pkgc_key *k)
 	free(k);
 }
 
+void pkgc_key_openssl(const struct pkgc_key *k, struct evp_pkey_st **key, struct x509_st **cert)
+{
+	*key = k->pkey;
+	*cert = k->x;
+}
+
+/* X509_cmp() goes by a hash of the whole certificate and then by all of its octets. */
+bool pkgc_cert_is(const struct pkgc_cert *c, const struct x509_st *other)
+{
+	return other && X509_cmp(c->x, other) == 0;
+}
+
 /* ---- signatures ---- */
 
 /* Whether to sign at all was decided before; the time in the signature is the caller's, not this machine's. */

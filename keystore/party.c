@@ -285,3 +285,17 @@ const char *pkg_self_name(const struct pkg_self *self)
 {
 	return self->me.name;
 }
+
+/* ---- TLS ---- */
+
+void pkg_self_tls(const struct pkg_self *self, struct evp_pkey_st **key, struct x509_st **cert)
+{
+	pkgc_key_openssl(self->key[PKG_USE_TLS], key, cert);
+}
+
+int pkg_partner_tls(const struct pkg_partner *p, const struct x509_st *shown, int64_t now_s)
+{
+	if (!pkgc_cert_is(p->cert[PKG_USE_TLS], shown))
+		return PKG_E_SIGNER;
+	return pkgc_cert_time(p->cert[PKG_USE_TLS], now_s);
+}

@@ -35,6 +35,8 @@ bool pkgc_cert_fits(const struct pkgc_cert *c);
 /* NULL when the key does not belong to the certificate. */
 struct pkgc_key *pkgc_key_read(const uint8_t *der, size_t len, const struct pkgc_cert *cert);
 void pkgc_key_free(struct pkgc_key *k);
+void pkgc_key_openssl(const struct pkgc_key *k, struct evp_pkey_st **key, struct x509_st **cert);
+bool pkgc_cert_is(const struct pkgc_cert *c, const struct x509_st *other);
 
 struct pkgc_buf {
 	uint8_t *p; /* malloc'd */

@@ -11,6 +11,7 @@
 
 #include "../exchange/schema.h"
 #include "ctl.h"
+#include "party.h"
 
 #define TEXT_CAP 400
 
@@ -31,24 +32,6 @@ static json_t *hex_json(const uint8_t *p, size_t len)
 	for (size_t i = 0; i < len; i++)
 		snprintf(text + 2 * i, 3, "%02x", p[i]);
 	return json_string(text);
-}
-
-/* The party file, whole; NULL after a message. */
-static struct pkg_partner *party_load(const char *path)
-{
-	FILE *f = fopen(path, "rb");
-	char *text = malloc(PKG_PARTY_FILE_MAX + 1), err[TEXT_CAP] = "";
-	size_t n = f && text ? fread(text, 1, PKG_PARTY_FILE_MAX + 1, f) : 0;
-	struct pkg_partner *p = NULL;
-
-	if (!f || !text)
-		ctl_error("%s: cannot be read", path);
-	else if (pkg_partner_load(&p, text, n, err, sizeof(err)))
-		ctl_error("%s: %s", path, err);
-	if (f)
-		fclose(f);
-	free(text);
-	return p;
 }
 
 static json_t *head_json(const struct pkg_head *h)

@@ -63,6 +63,28 @@ static const struct ctl_option exchange_options[] = {
 	{ "party", 0, "FILE", "the sender's party file: tells whether that party signed it" },
 	{ NULL },
 };
+static const struct ctl_option party_options[] = {
+	{ "dir", 'd', "DIR", "where NAME.otaparty and NAME.self are written (here)" },
+	{ "kek", 0, "FILE",
+	  "the keystore's key: that of the gateway which will use them (DIR/kek, made when missing)" },
+	{ NULL },
+};
+static const struct ctl_option sign_options[] = {
+	{ "party", 0, "FILE", "our party file NAME.otaparty, with NAME.self beside it" },
+	{ "kek", 0, "FILE", "the key that its secrets are sealed under (kek, beside it)" },
+	{ "partner", 0, "FILE", "party file of a receiver; repeat for each" },
+	{ "to", 0, "NAME,NAME", "their names: that none was forgotten" },
+	{ "cards", 0, "FILE", "list whose first column is ICCID" },
+	{ "name", 0, "ORDER", "the order's name" },
+	{ "kind", 0, "3a|3b", "keys of the card handed over, or the next pair of a vault" },
+	{ "policy", 0, "WORD", "deliver-then-activate (as it is otherwise), activate-then-deliver, escrow" },
+	{ "a", 0, "NAME", "the operator that has the cards" },
+	{ "b", 0, "NAME", "the one that gets them" },
+	{ "vault", 0, "NAME", "3b: who keeps the pairs" },
+	{ "until", 0, "DATE", "good until: 2026-12-24, 2026-12-24T22:00Z, or 21d" },
+	{ "out", 0, "DIR", "where the packages are written, one for each receiver" },
+	{ NULL },
+};
 static const struct ctl_option retry_options[] = {
 	{ "as", 0, "NEWNAME", "name of the new campaign" },
 	{ "only", 0, "OUTCOME,OUTCOME",
@@ -232,6 +254,21 @@ static const struct command commands[] = {
 	  "CSV\n"
 	  "with a line of names (kic_key,kid_key or KIC1,KID1,.. by key version) and one of values.",
 	  explain_options, cmd_packet_explain },
+	{ "party", "create", "NAME", 1, "keys and certificates of a party to orders; no gateway needed",
+	  "NAME.otaparty is for the partners, who pin it: read the fingerprint to each other.  NAME.self are its "
+	  "private "
+	  "keys,\n"
+	  "sealed under the KEK; it stays here.  Both are never overwritten.",
+	  party_options, cmd_party_create },
+	{ "party", "show", "FILE", 1, "whose party file this is, and its fingerprint", NULL, no_options,
+	  cmd_party_show },
+	{ "order", "sign", "", 0, "a subscriber's swap order, signed for each receiver; no gateway needed",
+	  "Packages go to their receivers as files ('otactl exchange import' there) or by any other way.  Their "
+	  "numbers "
+	  "are "
+	  "kept\n"
+	  "in NAME.seq beside the party file.",
+	  sign_options, cmd_order_sign },
 	{ "exchange", "show", "FILE", 1, "a package between parties, explained without its keys; no gateway needed",
 	  "Type, order, sender, receiver, validity, number of records, whether it may hold keys.  The exit code is 2 "
 	  "when it is "

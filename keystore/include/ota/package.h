@@ -90,6 +90,13 @@ const char *pkg_partner_name(const struct pkg_partner *p);
 #define PKG_PRINT_LEN 80
 void pkg_partner_print(const struct pkg_partner *p, char out[PKG_PRINT_LEN]);
 
+/* For who sets up TLS between parties (OpenSSL's own types): our key and certificate, borrowed; and whether what the other side shows
+ * is this party's pinned one and valid now: 0, PKG_E_SIGNER, PKG_E_TIME. */
+struct evp_pkey_st;
+struct x509_st;
+void pkg_self_tls(const struct pkg_self *self, struct evp_pkey_st **key, struct x509_st **cert);
+int pkg_partner_tls(const struct pkg_partner *p, const struct x509_st *shown, int64_t now_s);
+
 /* ---- what stands in a manifest ---- */
 struct pkg_head {
 	char type[PKG_NAME_MAX + 1];
