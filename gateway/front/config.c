@@ -88,7 +88,13 @@ void config_duration_text(uint64_t ms, char *out, size_t cap)
 
 static uint8_t *field(const struct config_setting *s, const struct otagw_config *c)
 {
-	return (uint8_t *)(s->node == CONF_LINK ? (void *)config_link_now(c) : (void *)(uintptr_t)c) + s->offset;
+	void *at = (void *)(uintptr_t)c;
+
+	if (s->node == CONF_LINK)
+		at = config_link_now(c);
+	else if (s->node == CONF_PARTNER)
+		at = config_partner_now(c);
+	return (uint8_t *)at + s->offset;
 }
 
 static uint64_t number_get(const struct config_setting *s, const struct otagw_config *c)
@@ -427,11 +433,63 @@ static int set_preset(const struct config_setting *s, struct otagw_config *c, co
 	return 0;
 }
 
+/* ---- times that are kept in seconds ---- */
+
+static int seconds_of(const char *text, uint64_t lo_s, uint64_t hi_s, uint64_t *out_s, char *err, size_t cap)
+{
+	uint64_t ms;
+
+	if (config_duration(text, &ms, err, cap))
+		return -1;
+	*out_s = ms / SECOND_MS;
+	if (ms % SECOND_MS == 0 && *out_s >= lo_s && *out_s <= hi_s)
+		return 0;
+	snprintf(err, cap, "\"%.40s\" must be %" PRIu64 "s to %" PRIu64 "d", text, lo_s,
+		 (uint64_t)(hi_s * SECOND_MS / DAY_MS));
+	return -1;
+}
+
+static int config_set_life(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+			   char *err, size_t cap)
+{
+	uint64_t v;
+
+	if (seconds_of(argv[0], 60, 3650 * DAY_MS / SECOND_MS, &v, err, cap))
+		return -1;
+	c->desk.package_life_s = (int64_t)v;
+	return 0;
+}
+
+static bool config_get_life(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	config_duration_text((uint64_t)c->desk.package_life_s * SECOND_MS, out, cap);
+	return true;
+}
+
+/* The limits are those of the IL's column. */
+static int config_set_trial(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+			    char *err, size_t cap)
+{
+	uint64_t v;
+
+	if (seconds_of(argv[0], 60, 30 * DAY_MS / SECOND_MS, &v, err, cap))
+		return -1;
+	c->desk.pool.trial_s = (uint32_t)v;
+	return 0;
+}
+
+static bool config_get_trial(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	config_duration_text((uint64_t)c->desk.pool.trial_s * SECOND_MS, out, cap);
+	return c->desk.pool.trial_s;
+}
+
 /* ------------------------------------------------------------------------------------------------- table */
 
-#define GW(m)	 offsetof(struct otagw_config, m), sizeof(((struct otagw_config *)0)->m)
-#define LINK(m)	 offsetof(struct config_link, m), sizeof(((struct config_link *)0)->m)
-#define RETRY(m) GW(gw.retry.m)
+#define GW(m)	   offsetof(struct otagw_config, m), sizeof(((struct otagw_config *)0)->m)
+#define LINK(m)	   offsetof(struct config_link, m), sizeof(((struct config_link *)0)->m)
+#define RETRY(m)   GW(gw.retry.m)
+#define PARTNER(m) offsetof(struct config_partner, m), sizeof(((struct config_partner *)0)->m)
 
 const struct config_setting config_setting[] = {
 	{ CONF_OTAGW, "state-dir PATH", "Directory of the database, mode 0700\nPath\n", set_text, get_text,
@@ -603,12 +661,80 @@ const struct config_setting config_setting[] = {
 	  set_number, get_number, RETRY(scripts_max), 1, 100 },
 	{ CONF_RETRY, "deadline DURATION", "A card that is not done after this is EXPIRED\nTime\n", set_time, get_time,
 	  RETRY(deadline_ms), SECOND_MS, 3650 * DAY_MS },
+
+	{ CONF_EXCHANGE, "role (mno|vault|agent|viewer)",
+	  "What we are in orders between operators; more than one line may stand\nAn operator: gives and takes "
+	  "cards\nKeeps the pairs of cards, gives each to one operator\nForwards orders\nLooks on\n",
+	  config_set_role, get_nothing },
+	{ CONF_EXCHANGE, "party-file PATH", "Who we are: NAME.otaparty, made by otactl party create\nPath\n", set_text,
+	  get_text, GW(exchange_party) },
+	{ CONF_EXCHANGE, "self-file PATH",
+	  "Our private keys: NAME.self beside it, sealed under the keystore's KEK\nPath\n", set_text, get_text,
+	  GW(exchange_self) },
+	{ CONF_EXCHANGE, "listen HOST:PORT",
+	  "Where partners bring packages, by mutual TLS; without it they come as files\nAddress and port\n",
+	  config_set_listen, config_get_listen },
+	{ CONF_EXCHANGE, "package-dir PATH",
+	  "Packages in and out are kept here (in/, out/), mode 0700\nPath, on the disk of state-dir\n", set_text,
+	  get_text, GW(desk.dir) },
+	{ CONF_EXCHANGE, "package-life DURATION", "How long a package that we send is good\nTime, 7d\n",
+	  config_set_life, config_get_life },
+	{ CONF_EXCHANGE, "cntr-margin <1-100000>",
+	  "3a: added to the counter that is handed over, for what is still under way\nNumber, 64\n", set_number,
+	  get_number, GW(desk.cntr_margin), 1, 100000 },
+	{ CONF_EXCHANGE, "arm-fresh DURATION",
+	  "A card is armed only when it was heard so lately; else it is asked first\nTime, 10m\n", set_time, get_time,
+	  GW(desk.arm_fresh_ms), 100, 365 * DAY_MS },
+	{ CONF_EXCHANGE, "grace DURATION",
+	  "After the new operator's confirmation the old IMSI stays in our HLR so long\nTime, 0s\n", set_time, get_time,
+	  GW(desk.grace_ms), 0, 3650 * DAY_MS },
+	{ CONF_EXCHANGE, "low-water <1-65534>", "Pairs left in a card below which an alarm is raised\nNumber, 1\n",
+	  set_number, get_number, GW(desk.low_water), 1, 65534 },
+	{ CONF_EXCHANGE, "no-rollback-ok (no|yes)",
+	  "Plain cards, without the subscription application, may be handed over\nThey are refused\nThey have no way "
+	  "back\n",
+	  set_choice, get_choice, GW(desk.no_rollback_ok) },
+	{ CONF_EXCHANGE, "work-profile NAME", "Card profile of the subscription application\nm2m-sub\n", set_text,
+	  get_text, GW(desk.work_profile) },
+
+	{ CONF_PARTNER, "party-file PATH", "Its party file, compared by telephone (otactl party show)\nPath\n",
+	  set_text, get_text, PARTNER(party_file) },
+	{ CONF_PARTNER, "url URL", "Where it takes packages; without it they are fetched as files\nhttps://HOST:PORT\n",
+	  config_set_url, config_get_url },
+	{ CONF_PARTNER, "may-be (a|b|vault|subscriber)",
+	  "What it may be in an order; more than one line may stand\nThe operator that has the cards\nThe one that "
+	  "gets "
+	  "them\nThe keeper of pairs\nWho orders\n",
+	  config_set_may_be, get_nothing },
+	{ CONF_PARTNER, "network .NETWORKS",
+	  "IMSIs that it may give must be of these; more than one line may stand\nMCCMNC MCCMNC ...\n",
+	  config_set_network, get_nothing },
+
+	{ CONF_POOL, "imsi-range FROM TO", "IMSIs that we give to cards that come\nThe first\nThe last\n",
+	  config_set_imsi_range, config_get_imsi_range },
+	{ CONF_POOL, "msisdn-from DIGITS", "and MSISDNs, counted up with them\nThe first\n", config_set_msisdn_from,
+	  get_text, GW(desk.pool.msisdn_from) },
+	{ CONF_POOL, "plmns .NETWORKS",
+	  "Networks in which a card that comes knows that it has arrived\nMCCMNC MCCMNC ...\n", config_set_plmns,
+	  config_get_plmns },
+	{ CONF_POOL, "file FILE",
+	  "Contents of a file of a card that comes; more than one line may stand\nFID:hex or DF/FID:hex\n",
+	  config_set_file, get_nothing },
+	{ CONF_POOL, "trial DURATION",
+	  "Powered time after which a card that did not arrive goes back\nTime; the card's own, 24h\n",
+	  config_set_trial, config_get_trial },
+
+	{ CONF_HLR, "osmo HOST:PORT", "OsmoHLR by its CTRL interface\nAddress and port, 127.0.0.1:4259\n",
+	  config_set_osmo, config_get_osmo },
+	{ CONF_HLR, "poll DURATION", "How often a subscriber that is awaited is looked up\nTime, 5s\n", set_time,
+	  get_time, GW(desk.hlr_poll_ms), 50, HOUR_MS },
 };
 const size_t config_settings = ARRAY_SIZE(config_setting);
 
 /* ----------------------------------------------------------------------------------------------- explain */
 
-static const char *const top_words[] = { "otagw", "keystore", "smsc-link", "route", "retry" };
+static const char *const top_words[] = { "otagw",    "keystore", "smsc-link", "route", "retry",
+					 "exchange", "partner",	 "pool",      "hlr" };
 
 size_t config_keyword(const char *syntax, char *out, size_t cap)
 {
@@ -726,8 +852,9 @@ static int node_of_word(const char *word, enum config_node *node)
 
 void config_explain(enum config_node node, const char *line, char *why, size_t cap)
 {
-	static const char *const node_name[_CONF_NODES] = { "the top",	      "otagw",	    "keystore",
-							    "smsc-link NAME", "route NAME", "retry" };
+	static const char *const node_name[_CONF_NODES] = { "the top",	  "otagw", "keystore", "smsc-link NAME",
+							    "route NAME", "retry", "exchange", "partner NAME",
+							    "pool",	  "hlr" };
 	char words[CONFIG_WORDS_MAX][64] = { "" };
 	const char *list[64], *near;
 	size_t n = config_words(line, words), n_list;
@@ -746,7 +873,8 @@ void config_explain(enum config_node node, const char *line, char *why, size_t c
 			return;
 		}
 	}
-	if (node == CONF_TOP && (!strcmp(words[0], "smsc-link") || !strcmp(words[0], "route"))) {
+	if (node == CONF_TOP &&
+	    (!strcmp(words[0], "smsc-link") || !strcmp(words[0], "route") || !strcmp(words[0], "partner"))) {
 		snprintf(why, cap, "the line is: %s NAME", words[0]);
 		return;
 	}
@@ -771,9 +899,10 @@ int config_check(struct otagw_config *c, char *why, size_t cap)
 	} need[] = {
 		{ !*c->state_dir, "state-dir PATH", "otagw" },
 		{ !*c->profile_dir, "profile-dir PATH", "otagw" },
-		{ !*c->gw.src.digits, "source-address DIGITS", "otagw" },
+		{ !*c->gw.src.digits && !(c->desk.roles && !(c->desk.roles & DESK_MNO)), "source-address DIGITS",
+		  "otagw" },
 		{ !*c->kek_path, "kek file PATH", "keystore" },
-		{ !c->n_links, "smsc-link NAME", NULL },
+		{ !c->n_links && !(c->desk.roles && !(c->desk.roles & DESK_MNO)), "smsc-link NAME", NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(need); i++) {
@@ -794,7 +923,7 @@ int config_check(struct otagw_config *c, char *why, size_t cap)
 		if (config_check_link(&c->link[i], why, cap))
 			return -1;
 	}
-	if (config_routes_check(c, why, cap))
+	if (config_routes_check(c, why, cap) || config_exchange_check(c, why, cap))
 		return -1;
 	if (c->gw.retry.max_ms < c->gw.retry.first_ms) {
 		snprintf(why, cap, "retry: max is shorter than first");
@@ -813,8 +942,15 @@ void config_default(struct otagw_config *c)
 	c->log_level = 5;
 	c->story_days = STORY_DAYS;
 	gw_cfg_default(&c->gw);
+	c->desk.arm_fresh_ms = 10 * MINUTE_MS;
+	c->desk.hlr_poll_ms = 5 * SECOND_MS;
+	c->desk.cntr_margin = 64;
+	c->desk.package_life_s = 7 * DAY_MS / SECOND_MS;
+	c->desk.low_water = 1;
+	memcpy(c->desk.work_profile, "m2m-sub", sizeof("m2m-sub"));
 	link_now = 0;
 	config_route_at(0);
+	config_partner_at(0);
 }
 
 void config_wipe(struct otagw_config *c)

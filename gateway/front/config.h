@@ -15,12 +15,13 @@
 #include "ota/keystore.h"
 #include "ota/link.h"
 #include "../core/gw.h"
+#include "../desk/desk.h"
 
 #define CONFIG_LINKS_MAX	  16
 #define CONFIG_CONCAT_PAYLOAD_UDH 2 /* of config_link.concat: a submit is a whole packet */
 #define CONFIG_PATH_MAX		  256
 #define CONFIG_ERR_MAX		  512
-#define CONFIG_SETTINGS_MAX	  96
+#define CONFIG_SETTINGS_MAX	  128
 #define CONFIG_TYPE_AS_GIVEN	  0xff /* TON and NPI of source-address */
 #define CONFIG_PASSWORD_MAX	  9    /* SMPP 3.4, 4.1.1: 8 characters and a NUL */
 
@@ -62,6 +63,14 @@ struct config_link {
 		[CONFIG_SETTINGS_MAX]; /* while the file is read: settings that stand there, which no preset changes */
 };
 
+/* One partner: what desk.partner[] does not have. */
+struct config_partner {
+	char name[PKG_NAME_MAX + 1];
+	char party_file[CONFIG_PATH_MAX];
+	char host[64];
+	uint16_t port; /* 0: packages go as files alone */
+};
+
 struct otagw_config {
 	char state_dir[CONFIG_PATH_MAX];
 	char profile_dir[CONFIG_PATH_MAX];
@@ -78,11 +87,20 @@ struct otagw_config {
 	struct config_link link[CONFIG_LINKS_MAX];
 	unsigned n_routes;
 	struct route route[ROUTES_MAX];
+	/* orders between operators; without a node "exchange" nothing of it is there */
+	struct desk_cfg desk; /* n_partners; what is pinned is loaded by who builds the desk */
+	struct config_partner partner[DESK_PARTNERS_MAX];
+	char exchange_party[CONFIG_PATH_MAX], exchange_self[CONFIG_PATH_MAX];
+	char listen_host[64];
+	uint16_t listen_port; /* 0: nobody connects to us */
+	char hlr_host[64];
+	uint16_t hlr_port; /* 0: none */
 };
 
 void config_default(struct otagw_config *c);
 /* Reads and checks a config file.  0, or -1 with "FILE:LINE: what; did you mean X?" or what must be added. */
 int config_read(struct otagw_config *c, const char *path, char err[CONFIG_ERR_MAX]);
+bool config_exchange_on(const struct otagw_config *c);
 /* The error table that is built in with the config's own over it; NULL with a sentence. */
 struct errtab *config_errtab(const struct otagw_config *c, char err[CONFIG_ERR_MAX]);
 /* Wipes the passwords. */

@@ -12,7 +12,19 @@
 #define CONFIG_WORDS_MAX 8
 #define CONFIG_VALUE_MAX (CONFIG_PATH_MAX + 32)
 
-enum config_node { CONF_TOP, CONF_OTAGW, CONF_KEYSTORE, CONF_LINK, CONF_ROUTE, CONF_RETRY, _CONF_NODES };
+enum config_node {
+	CONF_TOP,
+	CONF_OTAGW,
+	CONF_KEYSTORE,
+	CONF_LINK,
+	CONF_ROUTE,
+	CONF_RETRY,
+	CONF_EXCHANGE,
+	CONF_PARTNER,
+	CONF_POOL,
+	CONF_HLR,
+	_CONF_NODES
+};
 
 struct config_setting;
 /* Sets from the words after the keyword.  0, or -1 with a sentence that repeats the offending text. */
@@ -28,7 +40,8 @@ struct config_setting {
 	config_set_fn *set;
 	config_get_fn *get;
 	/* for the generic setters */
-	size_t offset, size; /* in struct otagw_config, or in struct config_link for CONF_LINK */
+	size_t offset,
+		size; /* in struct otagw_config, in config_link or config_partner for CONF_LINK and CONF_PARTNER */
 	uint64_t min, max;
 };
 extern const struct config_setting config_setting[];
@@ -58,6 +71,19 @@ config_get_fn config_get_via;
 /* The lines "match" of the route that is open, one by one; false: no more. */
 bool config_match_line(const struct otagw_config *c, unsigned i, char *out, size_t cap);
 int config_routes_check(struct otagw_config *c, char *why, size_t cap);
+
+/* config_exchange.c */
+int config_partner_open(struct otagw_config *c, const char *name, char *err, size_t cap);
+struct config_partner *config_partner_now(const struct otagw_config *c);
+void config_partner_at(unsigned i);
+config_set_fn config_set_role, config_set_may_be, config_set_listen, config_set_url, config_set_osmo,
+	config_set_network, config_set_plmns, config_set_imsi_range, config_set_msisdn_from, config_set_file;
+config_get_fn config_get_listen, config_get_url, config_get_osmo, config_get_plmns, config_get_imsi_range;
+/* Lines of settings that may stand more than once, one by one; false: no more. */
+bool config_role_line(const struct otagw_config *c, unsigned i, char *out, size_t cap);
+bool config_partner_line(const struct otagw_config *c, unsigned i, char *out, size_t cap);
+bool config_file_line(const struct otagw_config *c, unsigned i, char *out, size_t cap);
+int config_exchange_check(const struct otagw_config *c, char *why, size_t cap);
 
 /* A setting of the link that is open was given: presets of its flavour leave it alone. */
 void config_link_given(const struct config_setting *s, struct otagw_config *c);

@@ -48,6 +48,8 @@ static int on_setting(struct cmd_element *self, struct vty *vty, int argc, const
 		config_link_at((unsigned)((struct config_link *)vty->index - me.c->link));
 	if (s->node == CONF_ROUTE)
 		config_route_at((unsigned)((struct route *)vty->index - me.c->route));
+	if (s->node == CONF_PARTNER)
+		config_partner_at((unsigned)((struct config_partner *)vty->index - me.c->partner));
 	if (s->set(s, me.c, argv, argc, err, sizeof(err)))
 		return say(vty, err);
 	if (s->node == CONF_LINK)
@@ -92,6 +94,35 @@ DEFUN(cfg_route, cfg_route_cmd, "route NAME", "Which links cards are reached by\
 DEFUN(cfg_retry, cfg_retry_cmd, "retry", "When to try again, and when to give up\n")
 {
 	vty->node = NODE(CONF_RETRY);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_exchange, cfg_exchange_cmd, "exchange", "Orders between operators, and who we are in them\n")
+{
+	vty->node = NODE(CONF_EXCHANGE);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_partner, cfg_partner_cmd, "partner NAME", "Another party to orders\nAs its party file names it\n")
+{
+	char err[CONFIG_ERR_MAX] = "";
+
+	if (config_partner_open(me.c, argv[0], err, sizeof(err)))
+		return say(vty, err);
+	vty->node = NODE(CONF_PARTNER);
+	vty->index = config_partner_now(me.c);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_pool, cfg_pool_cmd, "pool", "What cards get that come to us\n")
+{
+	vty->node = NODE(CONF_POOL);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_hlr, cfg_hlr_cmd, "hlr", "Our home location register\n")
+{
+	vty->node = NODE(CONF_HLR);
 	return CMD_SUCCESS;
 }
 
@@ -169,6 +200,60 @@ static int write_retry(struct vty *vty)
 	return 0;
 }
 
+/* Settings that may stand more than once. */
+static void put_lines(struct vty *vty, bool (*line_of)(const struct otagw_config *c, unsigned i, char *out, size_t cap))
+{
+	char value[CONFIG_VALUE_MAX], line[CONFIG_VALUE_MAX + 2];
+
+	for (unsigned i = 0; line_of(me.c, i, value, sizeof(value)); i++) {
+		snprintf(line, sizeof(line), " %s", value);
+		put(vty, line);
+	}
+}
+
+static int write_exchange(struct vty *vty)
+{
+	if (!config_exchange_on(me.c))
+		return 0;
+	put(vty, "exchange");
+	put_lines(vty, config_role_line);
+	put_settings(vty, CONF_EXCHANGE);
+	return 0;
+}
+
+static int write_partners(struct vty *vty)
+{
+	for (unsigned i = 0; i < me.c->desk.n_partners; i++) {
+		char line[PKG_NAME_MAX + KEYWORD_MAX];
+
+		config_partner_at(i);
+		snprintf(line, sizeof(line), "partner %s", me.c->partner[i].name);
+		put(vty, line);
+		put_lines(vty, config_partner_line);
+		put_settings(vty, CONF_PARTNER);
+	}
+	return 0;
+}
+
+static int write_pool(struct vty *vty)
+{
+	if (!*me.c->desk.pool.imsi_from && !*me.c->desk.pool.plmns && !*me.c->desk.pool.files)
+		return 0;
+	put(vty, "pool");
+	put_settings(vty, CONF_POOL);
+	put_lines(vty, config_file_line);
+	return 0;
+}
+
+static int write_hlr(struct vty *vty)
+{
+	if (!me.c->hlr_port)
+		return 0;
+	put(vty, "hlr");
+	put_settings(vty, CONF_HLR);
+	return 0;
+}
+
 void vty_config_write(struct otagw_config *c, FILE *f)
 {
 	me.c = c;
@@ -178,6 +263,10 @@ void vty_config_write(struct otagw_config *c, FILE *f)
 	write_links(NULL);
 	write_routes(NULL);
 	write_retry(NULL);
+	write_exchange(NULL);
+	write_partners(NULL);
+	write_pool(NULL);
+	write_hlr(NULL);
 	me.out = NULL;
 }
 
@@ -188,6 +277,10 @@ static struct cmd_node node_keystore = { NODE(CONF_KEYSTORE), "%s(config-keystor
 static struct cmd_node node_link = { NODE(CONF_LINK), "%s(config-smsc-link)# ", 1 };
 static struct cmd_node node_route = { NODE(CONF_ROUTE), "%s(config-route)# ", 1 };
 static struct cmd_node node_retry = { NODE(CONF_RETRY), "%s(config-retry)# ", 1 };
+static struct cmd_node node_exchange = { NODE(CONF_EXCHANGE), "%s(config-exchange)# ", 1 };
+static struct cmd_node node_partner = { NODE(CONF_PARTNER), "%s(config-partner)# ", 1 };
+static struct cmd_node node_pool = { NODE(CONF_POOL), "%s(config-pool)# ", 1 };
+static struct cmd_node node_hlr = { NODE(CONF_HLR), "%s(config-hlr)# ", 1 };
 
 int vty_config_init(struct otagw_config *c)
 {
@@ -210,11 +303,19 @@ int vty_config_init(struct otagw_config *c)
 	install_element(CONFIG_NODE, &cfg_link_cmd);
 	install_element(CONFIG_NODE, &cfg_route_cmd);
 	install_element(CONFIG_NODE, &cfg_retry_cmd);
+	install_element(CONFIG_NODE, &cfg_exchange_cmd);
+	install_element(CONFIG_NODE, &cfg_partner_cmd);
+	install_element(CONFIG_NODE, &cfg_pool_cmd);
+	install_element(CONFIG_NODE, &cfg_hlr_cmd);
 	install_node(&node_otagw, write_otagw);
 	install_node(&node_keystore, write_keystore);
 	install_node(&node_link, write_links);
 	install_node(&node_route, write_routes);
 	install_node(&node_retry, write_retry);
+	install_node(&node_exchange, write_exchange);
+	install_node(&node_partner, write_partners);
+	install_node(&node_pool, write_pool);
+	install_node(&node_hlr, write_hlr);
 	for (size_t i = 0; i < config_settings; i++) {
 		cmd[i].s = &config_setting[i];
 		cmd[i].el = (struct cmd_element){ .string = config_setting[i].syntax,
