@@ -519,6 +519,7 @@ static int op_campaign_put(struct store_mem_disk *d, struct store_op *op)
 	uint32_t i = otab_find(&d->campaign, row->id);
 	char name[sizeof(row->name)];
 	struct m_campaign *m;
+	uint8_t kind;
 
 	if (i == NONE) {
 		op->rc = STORE_R_NOT_FOUND;
@@ -526,7 +527,9 @@ static int op_campaign_put(struct store_mem_disk *d, struct store_op *op)
 	}
 	m = vec_edit(d, &d->campaign.v, i);
 	memcpy(name, m->row.name, sizeof(name));
+	kind = m->row.kind;
 	m->row = *row;
+	m->row.kind = kind;
 	memcpy(m->row.name, name, sizeof(name));
 	return 0;
 }
@@ -602,6 +605,8 @@ static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 	uint32_t i, t;
 	unsigned k;
 
+	if (op->bytes_len > TXN_WORK_MAX)
+		return STORE_E_CORRUPT;
 	if (otab_find(&d->campaign, p->txn.campaign) == NONE) {
 		op->rc = STORE_R_NOT_FOUND;
 		return 0;
@@ -653,7 +658,8 @@ static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 	if (op->rc)
 		return 0;
 	p->txn.id = d->txn.n + 1;
-	rec = (struct m_txn){ .row = p->txn, .next = m->txns };
+	rec = (struct m_txn){ .row = p->txn, .next = m->txns, .work_len = op->bytes_len };
+	rec.work_off = bytes_push(d, op->bytes, op->bytes_len);
 	t = vec_push(d, &d->txn, &rec);
 	key_add(d, &d->by_new_imsi, t, rec.row.new_imsi);
 	key_add(d, &d->by_new_msisdn, t, rec.row.new_msisdn);

@@ -65,6 +65,7 @@ struct m_card {
 struct m_txn {
 	struct txn_row row; /* id 0: dropped */
 	uint32_t next;	    /* older one of the same card */
+	uint32_t work_off, work_len;
 };
 struct m_campaign {
 	struct campaign_row row;

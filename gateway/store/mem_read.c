@@ -70,6 +70,16 @@ static void bundle_txn(const struct store_mem_disk *d, const struct m_card *m, b
 	}
 }
 
+static void bundle_work(const struct store_mem_disk *d, struct card_bundle *out)
+{
+	const struct m_txn *t = out->has_txn ? vec_at(&d->txn, (uint32_t)(out->txn.id - 1)) : NULL;
+
+	if (!t || !t->work_len)
+		return;
+	out->work_len = (uint16_t)t->work_len;
+	memcpy(out->work, vec_at(&d->bytes, t->work_off), t->work_len);
+}
+
 static void bundle_read(const struct store_mem_disk *d, const struct m_card *m, const struct txn_row *txn, bool query,
 			struct card_bundle *out)
 {
@@ -87,6 +97,7 @@ static void bundle_read(const struct store_mem_disk *d, const struct m_card *m, 
 	} else {
 		bundle_txn(d, m, query, out);
 	}
+	bundle_work(d, out);
 	for (unsigned k = 0; k < out->n_cmds; k++) {
 		const struct m_wire *w;
 

@@ -27,6 +27,7 @@
 #define CARD_CMDS_MAX	   8  /* commands whose PoR is still opened: the open one and its predecessors */
 #define CARD_PARTS_MAX	   8  /* stored parts of unfinished concatenated PoRs per card */
 #define CMD_PACKET_MAX	   OTA_PACKET_MAX
+#define TXN_WORK_MAX	   560 /* octets of a packed work (core/work.h) */
 #define STORY_DETAIL_MAX   1100 /* octets of one story entry's detail */
 
 /* ---- a card ---- */
@@ -82,6 +83,9 @@ struct campaign_row {
 	uint64_t id;
 	char name[CAMPAIGN_NAME_MAX];
 	uint8_t state; /* enum campaign_state */
+	uint8_t kind;  /* 0: IMSI changes by the profile's script; else the enum work_kind (core/work.h) of all its txns */
+	/* more txns may come at any time, so it is never DONE by itself; CAMPAIGN_VERB_CLOSE takes that away */
+	uint8_t open_ended;
 	char profile[PROFILE_NAME_MAX];
 	uint64_t targets;    /* number of txns */
 	uint64_t txn_cursor; /* the last txn id claimed */
@@ -108,7 +112,10 @@ struct txn_row {
 	uint64_t campaign;
 	uint64_t card;
 	uint8_t state;	    /* enum txn_state */
-	uint8_t evidence;   /* 0..6: E0..E6 of mission.md 3.0; 255 none */
+	uint8_t kvn;	    /* key version of its commands, 0: the profile's */
+	uint8_t verdict;    /* of a work: enum work_verdict + 1, as the card has said under its keys; 0 none */
+	uint8_t card_end;   /* of a work: enum ota_sub_end + 1, what the card said last of the order; 0 nothing */
+	uint8_t evidence;   /* 0..6: E0..E6 (ARCHITECTURE.md); 255 none */
 	uint8_t por_status; /* last authenticated one; 255 none */
 	uint8_t fail_class; /* enum fail_class of the end, or of the last obstacle */
 	uint16_t sw;	    /* last status word of the script, 0 none */

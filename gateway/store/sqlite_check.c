@@ -226,6 +226,11 @@ static const struct {
 	  "transactions of cards that do not exist" },
 	{ "SELECT count(*) FROM txn WHERE NOT EXISTS (SELECT 1 FROM campaign WHERE campaign.id=txn.campaign)",
 	  "transactions of campaigns that do not exist" },
+	{ "SELECT count(*) FROM txn JOIN campaign ON campaign.id=txn.campaign WHERE campaign.kind>0 AND NOT EXISTS "
+	  "(SELECT 1 FROM txn_work WHERE txn_work.id=txn.id)",
+	  "transactions of works without their work" },
+	{ "SELECT count(*) FROM txn_work WHERE NOT EXISTS (SELECT 1 FROM txn WHERE txn.id=txn_work.id)",
+	  "works of transactions that do not exist" },
 };
 
 static void rules_check(struct check *k)

@@ -520,7 +520,7 @@ static int op_campaign_insert(struct conn *c, struct store_op *op)
 
 static int op_campaign_drop(struct conn *c, struct store_op *op)
 {
-	static const enum stmt_id parts[] = { S_TXNS_DELETE, S_PROFILE_DELETE, S_CAMPAIGN_DELETE };
+	static const enum stmt_id parts[] = { S_WORKS_DELETE, S_TXNS_DELETE, S_PROFILE_DELETE, S_CAMPAIGN_DELETE };
 	const struct campaign_row *row = op->row;
 	int state, err = campaign_state(c, row->id, &state);
 
@@ -628,12 +628,27 @@ static int plan_newest(struct conn *c, const struct store_txn_plan *p, int16_t *
 	return got < 0 ? got : 0;
 }
 
+static int work_insert(struct conn *c, const struct store_op *op, uint64_t txn)
+{
+	sqlite3_stmt *st = c->st[S_WORK_INSERT];
+
+	if (!op->bytes_len)
+		return 0;
+	c->no_works = false;
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)txn);
+	bind_blob(st, 2, op->bytes, op->bytes_len);
+	return st_run(c, st);
+}
+
 static int op_txn_plan(struct conn *c, struct store_op *op)
 {
 	struct store_txn_plan *p = op->row;
 	sqlite3_stmt *st = c->st[S_TXN_OPEN_CARD];
-	int state, got, err = campaign_state(c, p->txn.campaign, &state);
+	int state, got, err;
 
+	if (op->bytes_len > TXN_WORK_MAX)
+		return conn_asked(c, "a work of %u octets", op->bytes_len);
+	err = campaign_state(c, p->txn.campaign, &state);
 	if (!err && state < 0)
 		op->rc = STORE_R_NOT_FOUND;
 	if (!err && !op->rc)
@@ -657,7 +672,7 @@ static int op_txn_plan(struct conn *c, struct store_op *op)
 	sqlite3_bind_null(st, 1);
 	err = st_run(c, st);
 	p->txn.id = (uint64_t)sqlite3_last_insert_rowid(c->db);
-	return err;
+	return err ? err : work_insert(c, op, p->txn.id);
 }
 
 static int op_wire_put(struct conn *c, struct store_op *op)

@@ -127,7 +127,9 @@ enum stmt_id {
 	S_PROFILE_INSERT,
 	S_PROFILE_DELETE,
 	S_TXNS_DELETE,
+	S_WORKS_DELETE,
 	S_TXN_INSERT,
+	S_WORK_INSERT,
 	S_TXN_UPDATE,
 	S_CMD_PUT,
 	S_CMD_UPDATE,
@@ -154,6 +156,7 @@ enum stmt_id {
 	S_PARTS_ANY,
 	S_KEYSETS,
 	S_TXN_OF_CARD,
+	S_WORK,
 	S_CMD_LAST_SCRIPT,
 	S_CMDS_NEWEST,
 	S_PARTS,
@@ -194,6 +197,7 @@ struct conn {
 	sqlite3_stmt *st[_STMTS];
 	bool reading;	    /* a read transaction is open */
 	bool no_parts;	    /* por_part is known to be empty: its only writer is this connection */
+	bool no_works;	    /* as is txn_work */
 	uint64_t addr_card; /* in this batch: whose address was written last */
 	struct conn_fail fail;
 };

@@ -78,6 +78,25 @@ static int bundle_packet(struct conn *c, struct card_bundle *out)
 	return rc < 0 ? rc : len < 0 ? len : 0;
 }
 
+/* Where nobody has planned any, none is looked for. */
+static int bundle_work(struct conn *c, struct card_bundle *out)
+{
+	sqlite3_stmt *st = c->st[S_WORK];
+	int rc, len = 0;
+
+	if (!out->has_txn || c->no_works)
+		return 0;
+	bind_id(st, 1, out->txn.id);
+	rc = st_row(c, st);
+	if (rc > 0)
+		len = blob_read(st, 0, out->work, sizeof(out->work));
+	if (len < 0)
+		conn_corrupt(c, "work of transaction %llu", (unsigned long long)out->txn.id);
+	sqlite3_reset(st);
+	out->work_len = (uint16_t)(len > 0 ? len : 0);
+	return rc < 0 ? rc : len < 0 ? len : 0;
+}
+
 /* The card itself.  1 there, 0 no such card, or an error. */
 static int bundle_card(struct conn *c, uint64_t card, struct card_bundle *out)
 {
@@ -161,6 +180,8 @@ static int bundle_fill(struct conn *c, struct card_bundle *out, bool query)
 		return n;
 
 	n = out->has_txn ? 0 : bundle_txn(c, query, out);
+	if (n >= 0)
+		n = bundle_work(c, out);
 	return n < 0 ? n : bundle_packet(c, out);
 }
 

@@ -69,6 +69,8 @@ static const struct col campaign_cols[] = {
 	KEY(campaign_row, id),
 	COL(campaign_row, name, COL_TEXT, true, 0),
 	ENUM(campaign_row, state, _CAMPAIGN_STATES),
+	KEY(campaign_row, kind),
+	ENUM(campaign_row, open_ended, 2),
 	TEXT(campaign_row, profile),
 	UINT(campaign_row, targets),
 	UINT(campaign_row, txn_cursor),
@@ -102,6 +104,9 @@ static const struct col txn_cols[] = {
 	RTIME(txn_row, last_try_ms),
 	RTIME(txn_row, ended_ms),
 	RTEXT(txn_row, reason),
+	RUINT(txn_row, kvn),
+	RUINT(txn_row, verdict),
+	RUINT(txn_row, card_end),
 };
 static const struct col cmd_cols[] = {
 	KEY(cmd_row, id),

@@ -68,9 +68,11 @@ enum store_op_kind {
 	ST_CARD_LEAVE,
 	ST_ADDR_PUT,	    /* insert or replace (type, digits, card) */
 	ST_CAMPAIGN_INSERT, /* bytes: profile text; DUP_NAME in rc; id is the caller's */
-	ST_CAMPAIGN_PUT,
+	ST_CAMPAIGN_PUT, /* all but name and kind */
 	ST_CAMPAIGN_DROP, /* a LOADING or READY campaign with all its txns; id in campaign.id; else rc NOT_FOUND */
-	ST_TXN_PLAN, /* by ICCID; checks filter, card, keyset kvn, its numbers, open txn, IMSI; per-op rc; writes back txn.id and .card */
+	/* by ICCID; checks filter, card, keyset kvn, its numbers, open txn, IMSI; per-op rc; writes back txn.id and .card.
+	 * bytes: the packed work of a campaign of works, at most TXN_WORK_MAX */
+	ST_TXN_PLAN,
 	ST_TXN_PUT, /* by id, all but campaign, card and the new numbers; rc NOT_FOUND */
 	ST_CMD_PUT, /* insert, or replace all but txn, card, campaign and kind */
 	ST_WIRE_PUT, /* bytes: the packet of cmd.id; an existing one is NEVER overwritten with other octets (E_CORRUPT) */
@@ -250,6 +252,8 @@ struct card_bundle {
 	uint16_t packet_len; /* stored packet of the newest command that is not at an end, else 0 */
 	uint64_t packet_cmd;
 	uint8_t packet[CMD_PACKET_MAX];
+	uint16_t work_len; /* of txn, as it was planned; 0 none */
+	uint8_t work[TXN_WORK_MAX];
 };
 
 enum store_fetch_by { FETCH_BY_ID, FETCH_BY_ADDR, FETCH_CLAIM };

@@ -510,10 +510,10 @@ static int last_batch_read(struct conn *c, uint64_t *out)
 	return !rc ? conn_corrupt(c, "the number of the last batch is missing") : rc > 0 ? 0 : rc;
 }
 
-static bool parts_none(struct conn *c)
+static bool none_in(struct conn *c, const char *sql)
 {
 	sqlite3_stmt *st = NULL;
-	int rc = conn_err(c, sqlite3_prepare_v2(c->db, "SELECT 1 FROM por_part LIMIT 1", -1, &st, NULL));
+	int rc = conn_err(c, sqlite3_prepare_v2(c->db, sql, -1, &st, NULL));
 
 	if (!rc)
 		rc = st_row(c, st);
@@ -548,7 +548,8 @@ static int conns_open(struct store_sqlite *s, const char *dir, char *err, size_t
 		conn_why(&s->rconn, rc, err, cap);
 		return -1;
 	}
-	s->wconn.no_parts = parts_none(&s->wconn);
+	s->wconn.no_parts = none_in(&s->wconn, "SELECT 1 FROM por_part LIMIT 1");
+	s->wconn.no_works = none_in(&s->wconn, "SELECT 1 FROM txn_work LIMIT 1");
 	sqlite3_wal_hook(s->wconn.db, wal_hook, s);
 	return 0;
 }

@@ -483,6 +483,72 @@ static void test_claim(void **state)
 	assert_int_equal(q.n, 8);
 }
 
+/* What a transaction of a campaign of works does comes with it, wherever it is read, and goes with it. */
+static void test_work(void **state)
+{
+	struct fix *f = *state;
+	static struct card_bundle out[4];
+	struct store_fetch q = { .by = FETCH_CLAIM, .campaign = 2, .limit = 4, .out = out, .cap = 4 };
+	struct store_txn_plan p = plan_make(2, 1, 1);
+	struct campaign_row c = campaign_make(2, "stage", CAMPAIGN_LOADING), row;
+	uint64_t card = card_in(f, 1), other = card_in(f, 2);
+	uint8_t work[TXN_WORK_MAX + 1];
+
+	for (unsigned i = 0; i < sizeof(work); i++)
+		work[i] = (uint8_t)(i * 7);
+	campaign_in(f, 1, "swap", CAMPAIGN_RUNNING);
+	c.kind = 3;
+	c.open_ended = 1;
+	assert_int_equal(one(f, ST_CAMPAIGN_INSERT, &c, "profile", 7), 0);
+	txn_in(f, 1, 2, 2);
+	assert_int_equal(fetch(f, other)->work_len, 0);
+	p.txn.kvn = 2;
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, work, TXN_WORK_MAX), 0);
+	assert_int_equal(store_fetch_wait(f->s, &q), STORE_OK);
+	assert_int_equal(q.n, 1);
+	assert_int_equal(out[0].txn.kvn, 2);
+	assert_int_equal(out[0].work_len, TXN_WORK_MAX);
+	assert_memory_equal(out[0].work, work, TXN_WORK_MAX);
+	reopen(f);
+	assert_int_equal(shown(f, card)->work_len, TXN_WORK_MAX);
+	assert_memory_equal(fetch(f, card)->work, work, TXN_WORK_MAX);
+	assert_int_equal(f->one.work_len, TXN_WORK_MAX);
+
+	p.txn.verdict = 4;
+	p.txn.card_end = 8;
+	p.txn.state = TXN_FAILED;
+	assert_int_equal(one(f, ST_TXN_PUT, &p.txn, NULL, 0), 0);
+	assert_int_equal(fetch(f, card)->txn.kvn, 2);
+	assert_int_equal(f->one.txn.verdict, 4);
+	assert_int_equal(f->one.txn.card_end, 8);
+
+	/* of its campaign, whether more may come is changed, and the kind never */
+	c.kind = 5;
+	c.open_ended = 0;
+	c.targets = 7;
+	assert_int_equal(one(f, ST_CAMPAIGN_PUT, &c, NULL, 0), 0);
+	assert_int_equal(query(f, Q_CAMPAIGNS, 0, &(uint64_t){ 1 }, &row, 1), 1);
+	assert_int_equal(row.kind, 3);
+	assert_int_equal(row.open_ended, 0);
+	assert_int_equal(row.targets, 7);
+
+	/* no work is longer */
+	p = plan_make(2, 1, 1);
+	store_batch_reset(f->b);
+	add(f, ST_TXN_PLAN, &p, work, sizeof(work));
+	assert_int_equal(commit_rc(f), STORE_E_CORRUPT);
+	store_batch_reset(f->b);
+
+	/* the number is given again: to one that has no work */
+	assert_int_equal(one(f, ST_CAMPAIGN_DROP, &c, NULL, 0), 0);
+	assert_int_equal(one(f, ST_TXN_PLAN, &(struct store_txn_plan){ .txn.campaign = 2 }, NULL, 0),
+			 STORE_R_NOT_FOUND);
+	p = plan_make(1, 1, 1);
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+	assert_int_equal(fetch(f, card)->txn.id, p.txn.id);
+	assert_int_equal(f->one.work_len, 0);
+}
+
 /* ---- commands, packets, parts ---- */
 
 static void test_cmd(void **state)
@@ -795,6 +861,7 @@ int main(void)
 		T(test_dry_run),
 		T(test_drop),
 		T(test_claim),
+		T(test_work),
 		T(test_cmd),
 		T(test_last_script),
 		T(test_wire_once),

@@ -190,6 +190,8 @@ static void add_campaign(struct pair *p)
 static void add_plan(struct pair *p)
 {
 	struct store_txn_plan plan = plan_make(1 + dice(CAMPAIGNS), dice(CARDS), dice(CARDS));
+	uint8_t work[TXN_WORK_MAX];
+	size_t work_len = 0;
 
 	plan.kvn = (uint8_t)(1 + dice(3) / 2);
 	if (!dice(3))
@@ -209,7 +211,10 @@ static void add_plan(struct pair *p)
 	}
 	if (!dice(3))
 		plan.retry_of = dice(30);
-	add(p, ST_TXN_PLAN, &plan, NULL, 0);
+	if (!dice(3))
+		work_len = dice(TXN_WORK_MAX + 1);
+	memset(work, (int)dice(256), sizeof(work));
+	add(p, ST_TXN_PLAN, &plan, work, work_len);
 }
 
 static void add_txn(struct pair *p)
@@ -219,6 +224,9 @@ static void add_txn(struct pair *p)
 			     .fail_class = (uint8_t)dice(3),
 			     .sms_parts = (uint16_t)dice(9),
 			     .attempts = (uint16_t)dice(9),
+			     .kvn = (uint8_t)dice(3),
+			     .verdict = (uint8_t)dice(7),
+			     .card_end = (uint8_t)dice(10),
 			     .evidence = (uint8_t)dice(7) };
 
 	t.card = t.id; /* not its real one, but always the same: batches are sorted by it */

@@ -68,6 +68,8 @@ CREATE TABLE campaign (
 	id INTEGER PRIMARY KEY,
 	name TEXT NOT NULL,
 	state INTEGER NOT NULL,			-- 0 LOADING 1 READY 2 RUNNING 3 PAUSED 4 DONE 5 CANCELLED
+	kind INTEGER NOT NULL,			-- 0 IMSI change; works: 1 STAGE 2 UNSTAGE 3 ARM 4 ADVANCE 5 CONFIRM 6 ROLLBACK 7 STATUS
+	open_ended INTEGER NOT NULL,		-- 1: more txns may come, never DONE by itself
 	profile TEXT NOT NULL,			-- name of the card profile
 	targets INTEGER NOT NULL,		-- number of txns
 	txn_cursor INTEGER NOT NULL,		-- last txn claimed
@@ -97,12 +99,18 @@ CREATE TABLE txn (
 	scripts INTEGER NOT NULL,		-- that were issued under a fresh counter
 	new_imsi TEXT NOT NULL,
 	new_msisdn TEXT NOT NULL,		-- '' keeps the old one
-	rest BLOB NOT NULL			-- evidence, por_status, fail_class .. reason
+	rest BLOB NOT NULL			-- evidence, por_status, fail_class .. card_end
 ) STRICT;
 CREATE INDEX txn_campaign ON txn (campaign);
 CREATE INDEX txn_card ON txn (card);
 CREATE INDEX txn_new_imsi ON txn (new_imsi) WHERE new_imsi <> '';
 CREATE INDEX txn_new_msisdn ON txn (new_msisdn) WHERE new_msisdn <> '';
+
+-- What a transaction of a campaign of works does, packed by the core.
+CREATE TABLE txn_work (
+	id INTEGER PRIMARY KEY,			-- txn.id
+	work BLOB NOT NULL
+) STRICT;
 
 -- One secured packet.
 CREATE TABLE cmd (
