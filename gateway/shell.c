@@ -79,7 +79,9 @@ static void arm_timer(struct shell *sh, int64_t due_ms, int64_t now_ms)
 static void turn(evutil_socket_t fd, short what, void *ctx)
 {
 	struct shell *sh = ctx;
-	const struct gw_reply_sink sink = { .reply = sh->p.reply, .ctx = sh->p.reply_ctx };
+	const struct gw_reply_sink sink = {
+		.reply = sh->p.reply, .ctx = sh->p.reply_ctx, .txn = sh->p.txn, .txn_ctx = sh->p.txn_ctx
+	};
 	int64_t now = shell_now(sh), due, act_due, retain_due;
 	int steps = 0, did = 0;
 

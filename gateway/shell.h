@@ -20,6 +20,8 @@ struct shell_parts {
 	/* GW_FX_REPLY goes to whoever asked (the front). */
 	void (*reply)(void *ctx, const struct gw_effect *fx);
 	void *reply_ctx;
+	void (*txn)(void *ctx, const struct gw_effect *fx); /* ends of works; may be NULL */
+	void *txn_ctx;
 	struct retain *retain; /* NULL: everything is kept for ever */
 	void (*log)(void *ctx, int level, const char *line);
 	void *log_ctx;

@@ -55,8 +55,10 @@ int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const
 	while (gw_effect_next(gw, &fx)) {
 		if (fx.kind == GW_FX_ANSWER)
 			links[fx.link]->ops->answer(links[fx.link], fx.token, fx.answer);
-		else if (sink)
+		else if (fx.kind == GW_FX_REPLY && sink)
 			sink->reply(sink->ctx, &fx);
+		else if (fx.kind == GW_FX_TXN && sink && sink->txn)
+			sink->txn(sink->txn_ctx, &fx);
 	}
 	do { /* what has gone over to another route may be that of a link that has been asked already */
 		gw->rerouted = false;

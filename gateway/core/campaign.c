@@ -79,6 +79,12 @@ int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text
 		return -ENOSPC;
 	if (profile_parse(&p, gw->deps.errtab, text, len, err, err_cap))
 		return -EINVAL;
+	if (p.works != (row->kind != 0)) {
+		snprintf(err, err_cap, "profile %s %s", p.name,
+			 p.works ? "speaks to the subscription application: it is for orders, not for lists of IMSIs" :
+				   "changes files by itself: an order needs one with 'application subscription'");
+		return -EINVAL;
+	}
 	if (rules_parse(&r, row->rules, why) || rules_fit(&r, row->targets, why)) {
 		snprintf(err, err_cap, "%s", why);
 		return -EINVAL;
@@ -93,6 +99,24 @@ int gw_campaign_adopt(struct gw *gw, const struct campaign_row *row, const char 
 		      size_t err_cap)
 {
 	return campaign_add(gw, row, text, len, err, err_cap);
+}
+
+int gw_campaign_grew(struct gw *gw, uint64_t id, uint64_t n)
+{
+	struct campaign *c = id ? campaign_by_id(gw, id) : NULL;
+
+	if (!c)
+		return -ENOENT;
+	if (!c->row.open_ended || c->row.ended_ms)
+		return -EALREADY;
+	c->row.targets += n;
+	c->by_state[TXN_PLANNED] += n;
+	c->claimed_all = false;
+	c->grown_seq = gw->fetch_seq;
+	c->dirty = true;
+	if (gw->deps.wake)
+		gw->deps.wake(gw->deps.wake_ctx);
+	return 0;
 }
 
 int gw_campaign_forget(struct gw *gw, uint64_t id)
@@ -226,6 +250,8 @@ static void claim_refuse(struct gw *gw, struct campaign *camp, const struct card
 	t.ended_ms = gw->now_ms;
 	snprintf(t.reason, sizeof(t.reason), "another campaign has the card");
 	gw_op(gw, ST_TXN_PUT, &t, NULL, 0);
+	if (camp->row.kind)
+		txn_told(gw, &t, &b->card, NULL);
 	gw_story_end(gw, t.card, txn_state_name(t.state), t.reason);
 	campaign_check_done(gw, camp);
 }
@@ -278,7 +304,7 @@ void campaign_claimed(struct gw *gw, struct claim_slot *cl)
 	if (camp->row.state == CAMPAIGN_PAUSED)
 		return; /* stopped meanwhile: they stay planned */
 	if (!cl->f.n) {
-		camp->claimed_all = true;
+		camp->claimed_all = cl->seq >= camp->grown_seq;
 		campaign_check_done(gw, camp);
 		return;
 	}
@@ -484,6 +510,8 @@ void campaign_check_done(struct gw *gw, struct campaign *c)
 {
 	if (!c->claimed_all || c->by_state[TXN_PLANNED] || c->by_state[TXN_ACTIVE] || c->row.ended_ms)
 		return;
+	if (c->row.open_ended && c->row.state != CAMPAIGN_CANCELLED)
+		return;
 	c->row.ended_ms = gw->now_ms;
 	c->ended_batch = gw->batch_no;
 	if (c->row.state == CAMPAIGN_CANCELLED)
@@ -541,7 +569,7 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev)
 		return;
 	}
 	index = (unsigned)(c - gw->campaign);
-	if (ev->verb != CAMPAIGN_VERB_START && c->stops)
+	if ((ev->verb == CAMPAIGN_VERB_PAUSE || ev->verb == CAMPAIGN_VERB_CANCEL) && c->stops)
 		c->stops--;
 	switch (ev->verb) {
 	case CAMPAIGN_VERB_START:
@@ -585,6 +613,16 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev)
 		flight_sweep(gw);
 		wheel_release_held(gw, index);
 		wake_all(gw, index);
+		break;
+	case CAMPAIGN_VERB_CLOSE:
+		if (!c->row.open_ended || c->row.ended_ms) {
+			gw_reply(gw, ev->request, -EALREADY, "campaign is %s; nothing more can come",
+				 c->row.open_ended ? campaign_names[c->row.state] : "closed");
+			return;
+		}
+		c->row.open_ended = 0;
+		c->dirty = true;
+		campaign_check_done(gw, c);
 		break;
 	default:
 		gw_reply(gw, ev->request, -EINVAL, "unknown verb");

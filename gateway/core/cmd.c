@@ -373,8 +373,8 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 	cntr = prep_counter(gw, c, p->k, kind, cntr_step, counts_exactly(camp));
 	*par = (struct ota_cmd_params){
 		.spi = { pr->spi[0], pr->spi[1] },
-		.kic = profile_kic(pr, p->k),
-		.kid = profile_kid(pr, p->k),
+		.kic = profile_kic(p->k),
+		.kid = profile_kid(p->k),
 		.tar = { pr->tar[0], pr->tar[1], pr->tar[2] },
 		.cntr = cntr,
 		.cc_len = p->k->cc_len,

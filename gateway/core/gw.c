@@ -74,7 +74,7 @@ static int events_init(struct gw *gw)
 	gw->ev_total =
 		gw->cfg.limits.inbox_max + gw->cfg.limits.outcomes_max + LINK_EVENTS * gw->cfg.n_links + ORDERS_MAX;
 	gw->ev_pool = calloc(gw->ev_total, sizeof(*gw->ev_pool));
-	gw->fx_cap = 2 * gw->ev_total + gw->cfg.limits.step_events_max;
+	gw->fx_cap = 2 * gw->ev_total + gw->cfg.limits.step_events_max + FX_ENDS;
 	gw->fx = calloc(gw->fx_cap, sizeof(*gw->fx));
 	if (!gw->ev_pool || !gw->fx)
 		return -ENOMEM;
@@ -160,7 +160,7 @@ static bool is_outcome(const struct gw_event *ev)
 
 static bool no_place(const struct gw *gw, const struct gw_event *ev)
 {
-	if (ev->kind != GW_EV_LINK)
+	if (ev->kind == GW_EV_CAMPAIGN || ev->kind == GW_EV_ORDER)
 		return gw->orders_n == ORDERS_MAX;
 	return gw->ev_used == gw->ev_total || (!is_outcome(ev) && gw->ev_used >= gw->cfg.limits.inbox_max);
 }
@@ -193,7 +193,9 @@ static void turn_waits(struct gw *gw, struct ev_node *n)
 
 int gw_post(struct gw *gw, const struct gw_event *ev)
 {
-	struct ev_list *to = ev->kind == GW_EV_LINK ? &gw->inbox : &gw->orders;
+	/* what needs a card waits with all that does */
+	bool order = ev->kind == GW_EV_CAMPAIGN || ev->kind == GW_EV_ORDER;
+	struct ev_list *to = order ? &gw->orders : &gw->inbox;
 	struct ev_node *n = gw->ev_free;
 
 	if (ev->kind == GW_EV_LINK && ev->ev.kind == LINK_EV_DOWN)
@@ -205,7 +207,7 @@ int gw_post(struct gw *gw, const struct gw_event *ev)
 		gw->stats.inbox_full++;
 		return -ENOBUFS;
 	}
-	if (ev->kind == GW_EV_CAMPAIGN && ev->verb != CAMPAIGN_VERB_START)
+	if (ev->kind == GW_EV_CAMPAIGN && (ev->verb == CAMPAIGN_VERB_PAUSE || ev->verb == CAMPAIGN_VERB_CANCEL))
 		flight_stop(gw, ev->campaign);
 	if (n)
 		gw->ev_free = n->next;
@@ -217,7 +219,7 @@ int gw_post(struct gw *gw, const struct gw_event *ev)
 	turn_waits(gw, n);
 	*to->tail = n;
 	to->tail = &n->next;
-	gw->orders_n += to == &gw->orders;
+	gw->orders_n += order;
 	if (++gw->inbox_n > gw->inbox_high)
 		gw->inbox_high = gw->inbox_n;
 	if (gw->deps.wake)
@@ -331,7 +333,8 @@ void gw_story_end(struct gw *gw, uint64_t card, const char *state, const char *r
 bool gw_batch_full(const struct gw *gw)
 {
 	return gw->dirty_n >= gw->cfg.limits.batch_cards_max || gw->batch->n >= STORE_BATCH_OPS_MAX / 4 ||
-	       gw->fx_n + gw->ev_used - gw->inbox_n + gw->cfg.limits.step_events_max >= gw->fx_cap - ORDERS_MAX;
+	       gw->fx_n + gw->ev_used - gw->inbox_n + gw->cfg.limits.step_events_max + FX_ENDS >=
+		       gw->fx_cap - ORDERS_MAX;
 }
 
 static bool batch_empty(const struct gw *gw)
@@ -481,6 +484,11 @@ static void load_counts(struct gw *gw, const struct store_count *n, unsigned row
 			c->by_class[n[i].fail_class] += n[i].n;
 		if (n[i].state == TXN_ACTIVE)
 			c->open_class[n[i].fail_class] += n[i].n;
+	}
+	if (c->row.open_ended) { /* what was planned just before the end may not be in its row */
+		c->row.targets = 0;
+		for (unsigned s = 0; s < _TXN_STATES; s++)
+			c->row.targets += c->by_state[s];
 	}
 	campaign_pace_anew(gw, c);
 	load_next_campaign(gw);
@@ -642,6 +650,10 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 {
 	const struct link_event *e = &ev->ev;
 
+	if (ev->kind == GW_EV_SETTLE) {
+		txn_settle(gw, c, ev);
+		return;
+	}
 	if (c && e->kind != LINK_EV_REPORT &&
 	    !ev->own) /* a receipt comes from the SMSC, presence perhaps from an operator */
 		card_heard(c, &e->from);
@@ -672,12 +684,38 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 	gw_answer(gw, ev->link, e->token); /* let go when this batch is durable */
 }
 
+static bool take_settle(struct gw *gw, struct ev_node *n)
+{
+	struct card *c;
+
+	if (card_fetching(gw, n->ev.card, NULL, n))
+		return true;
+	c = card_find(gw, n->ev.card);
+	if (!c)
+		return card_fetch(gw, n->ev.card, NULL, n, false);
+	gw_card_event(gw, c, &n->ev);
+	gw_ev_free(gw, n);
+	return true;
+}
+
+int gw_txn_settle(struct gw *gw, uint64_t txn, uint64_t card, enum txn_state end, const char *why)
+{
+	struct gw_event ev = { .kind = GW_EV_SETTLE, .txn = txn, .card = card, .end = (uint8_t)end };
+
+	if (!card || end >= _TXN_STATES || !txn_ended((uint8_t)end))
+		return -EINVAL;
+	snprintf(ev.why, sizeof(ev.why), "%s", why);
+	return gw_post(gw, &ev);
+}
+
 /* Takes one event; false when it must wait (no place for its card yet). */
 static bool take(struct gw *gw, struct ev_node *n)
 {
 	const struct gw_event *ev = &n->ev;
 	struct card *c;
 
+	if (ev->kind == GW_EV_SETTLE)
+		return take_settle(gw, n);
 	if (ev->kind != GW_EV_LINK) {
 		if (ev->kind == GW_EV_CAMPAIGN)
 			campaign_verb(gw, ev);

@@ -83,8 +83,13 @@ bool gw_ready(const struct gw *gw);
 const char *gw_fatal(const struct gw *gw);
 
 /* ---- in ---- */
-enum gw_event_kind { GW_EV_LINK, GW_EV_CAMPAIGN, GW_EV_ORDER };
-enum gw_campaign_verb { CAMPAIGN_VERB_START, CAMPAIGN_VERB_PAUSE, CAMPAIGN_VERB_CANCEL };
+enum gw_event_kind { GW_EV_LINK, GW_EV_CAMPAIGN, GW_EV_ORDER, GW_EV_SETTLE };
+enum gw_campaign_verb {
+	CAMPAIGN_VERB_START,
+	CAMPAIGN_VERB_PAUSE,
+	CAMPAIGN_VERB_CANCEL,
+	CAMPAIGN_VERB_CLOSE /* no more transactions will come: it ends with the last of those it has */
+};
 struct gw_event {
 	uint8_t kind;
 	unsigned link; /* GW_EV_LINK, GW_EV_ORDER: index */
@@ -93,6 +98,9 @@ struct gw_event {
 	uint64_t campaign;    /* GW_EV_CAMPAIGN */
 	uint8_t verb;	      /* enum gw_campaign_verb; GW_EV_ORDER: enum link_order */
 	uint64_t request;     /* GW_EV_CAMPAIGN, GW_EV_ORDER: comes back in the effect */
+	uint64_t txn, card;   /* GW_EV_SETTLE: gw_txn_settle() */
+	uint8_t end;	      /* enum txn_state */
+	char why[TXN_REASON_MAX];
 };
 /* -ENOBUFS when full: an MO or REPORT must then be answered LINK_ANSWER_FULL by the caller. */
 int gw_post(struct gw *gw, const struct gw_event *ev);
@@ -104,7 +112,7 @@ int gw_step(struct gw *gw, int64_t now_ms);
 int64_t gw_next_due(const struct gw *gw);
 
 /* ---- out ---- */
-enum gw_effect_kind { GW_FX_ANSWER, GW_FX_REPLY };
+enum gw_effect_kind { GW_FX_ANSWER, GW_FX_REPLY, GW_FX_TXN };
 struct gw_effect {
 	uint8_t kind;
 	unsigned link; /* ANSWER */
@@ -113,6 +121,23 @@ struct gw_effect {
 	uint64_t request; /* REPLY to a GW_EV_CAMPAIGN or GW_EV_ORDER */
 	int rc;		  /* 0, or -EINVAL/-ENOENT/-EALREADY with a reason */
 	char reason[120];
+	/* TXN: a transaction of a campaign of works has ended, and that is durable.  Once more, when a late answer has made it DONE
+	 * or has told its verdict.  Lost in a crash: whoever listens reads Q_REPORT at start.  rc 0; -ENOENT: gw_txn_settle() has
+	 * found no such open transaction, and state is meaningless.  Its reason is above. */
+	struct gw_fx_txn {
+		uint64_t campaign, txn, card;
+		char iccid[ICCID_DIGITS_MAX + 1];
+		uint8_t state;	  /* enum txn_state */
+		uint8_t verdict;  /* enum work_verdict + 1, 0: the card has said nothing */
+		uint8_t evidence; /* 255 none */
+		uint8_t card_end; /* enum ota_sub_end + 1, 0 nothing */
+		/* of the card's state, when has_card: */
+		bool has_card;
+		uint8_t card_state, kvn; /* enum ota_sub_state; of the active pair */
+		uint16_t index, pairs_left;
+		uint64_t cntr; /* of the active pair: the highest accepted */
+		int64_t at_ms;
+	} txn;
 };
 bool gw_effect_next(struct gw *gw, struct gw_effect *out);
 
@@ -133,6 +158,8 @@ void gw_submit_refused(struct gw *gw, unsigned link, uint64_t token, int rc, int
 struct gw_reply_sink {
 	void (*reply)(void *ctx, const struct gw_effect *fx);
 	void *ctx;
+	void (*txn)(void *ctx, const struct gw_effect *fx); /* GW_FX_TXN; NULL: nobody listens */
+	void *txn_ctx;
 };
 int64_t gw_act(struct gw *gw, struct link *const *links, unsigned n_links, const struct gw_reply_sink *sink,
 	       int64_t now_ms);
@@ -150,6 +177,14 @@ void gw_card_moved(struct gw *gw, const struct card_row *now, const struct store
 /* A campaign that an intake has made READY in the store becomes known to the core. */
 int gw_campaign_adopt(struct gw *gw, const struct campaign_row *row, const char *profile_text, size_t len, char *err,
 		      size_t err_cap);
+
+/* n more transactions have been planned in the store for this open-ended campaign; to be called from the batch's done(), not before
+ * gw_ready() (what is in the store at start is counted).  -ENOENT, or -EALREADY when it is not open-ended or has ended. */
+int gw_campaign_grew(struct gw *gw, uint64_t campaign, uint64_t n);
+
+/* A transaction of works is settled elsewhere: what became of an ARM, the new operator's confirmation says.  Ends it as `end` says,
+ * whatever the core thought of it; a GW_FX_TXN of that transaction follows in any case.  -EINVAL: `end` is no end; -ENOBUFS. */
+int gw_txn_settle(struct gw *gw, uint64_t txn, uint64_t card, enum txn_state end, const char *why);
 
 /* Whether one more campaign finds a place: CAMPAIGNS_MAX that are not ended.  Ended ones give their place up, oldest first, and
  * are then known to the store alone. */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "gw.h"
+#include "work.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -28,7 +29,8 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 #define CARD_STRAYS_PER_HOUR 100000 /* hints, repetitions and strays stored that come from known cards */
 #define STRAY_HOUR_MS	     3600000
 #define FETCH_RETRY_MS	     250 /* a read that failed, or found no place, is asked for again */
-#define ORDERS_MAX	     64	 /* places kept for what operators order: it goes before all that waits */
+#define FX_ENDS		     (2 * ORDERS_MAX + CLAIMS_MAX * CLAIM_MAX) /* ends of works that come of one turn beside its events */
+#define ORDERS_MAX	     64 /* places kept for what operators order: it goes before all that waits */
 #define SWEEP_BATCHES	     4 /* so many times batch_cards_max are withdrawn in one batch, the rest in the next ones */
 #define CAMPAIGNS_MAX	     256 /* an index fits an octet */
 #define CLAIM_MAX	     64	 /* cards per claim, and packets per crypto run */
@@ -98,6 +100,9 @@ struct card {
 	enum { HEARD_NOTHING, HEARD_OLD, HEARD_NEW } heard; /* under which IMSI; until an attempt there fails */
 	int64_t seen_written_ms;
 	struct receipts receipts;
+	struct ota_sub_rsp
+		said; /* of a work: the state that came last with an answer, said_cmd 0: none in this process life */
+	uint64_t said_cmd;
 	uint8_t link; /* as its stub's, and still there when that is gone */
 	struct card *hash_next, *dirty_next, *flying_next;
 	struct card *lru_prev, *lru_next;
@@ -169,7 +174,8 @@ struct campaign {
 	uint64_t sms_parts, attempts, probes;
 	uint64_t open[_CMD_STATES]; /* open commands by state */
 	bool dirty, claim_pending, claimed_all;
-	unsigned stops; /* a pause or a cancel waits in the inbox so many times: it holds already */
+	uint64_t grown_seq; /* claims asked for before this may not have seen its newest txns */
+	unsigned stops;	    /* a pause or a cancel waits in the inbox so many times: it holds already */
 	struct rules rules;
 	struct rules_tally tally;
 	char hit[RULES_ABORT_MAX][HIT_TEXT_MAX]; /* per threshold: what it has counted last */
@@ -409,6 +415,9 @@ void txn_state_set(struct gw *gw, struct card *c, enum txn_state to, const char 
 	__attribute__((format(printf, 4, 5)));
 void txn_obstacle(struct gw *gw, struct card *c, enum fail_class cls, uint32_t code);
 void txn_evidence(struct gw *gw, struct card *c, uint8_t level);
+void txn_settle(struct gw *gw, struct card *c, const struct gw_event *ev);
+/* To whoever listens for works: how this transaction stands. */
+void txn_told(struct gw *gw, const struct txn_row *t, const struct card_row *card, const struct ota_sub_rsp *said);
 bool txn_ended(uint8_t state);
 
 /* ---- cmd.c ---- */

@@ -59,6 +59,7 @@ enum setting {
 	SET_DELETED_LAC,
 	SET_DESCRIPTION,
 	SET_COUNTER,
+	SET_APPLICATION,
 	SET_SCRIPT,
 	_SETTINGS
 };
@@ -370,6 +371,19 @@ static int set_counter(struct parser *ps)
 	return fail_word(ps, "way to count", ps->word[1], words, ARRAY_SIZE(words));
 }
 
+/* The subscription application (contrib/doc/card-interface.md) has commands of its own: what is done to a card comes from its order. */
+static int set_application(struct parser *ps)
+{
+	static const char *const words[] = { "subscription" };
+
+	if (want_words(ps, 2, "application subscription"))
+		return -1;
+	if (strcmp(ps->word[1], words[0]))
+		return fail_word(ps, "application", ps->word[1], words, ARRAY_SIZE(words));
+	ps->p->works = true;
+	return 0;
+}
+
 static int set_script(struct parser *ps)
 {
 	if (want_words(ps, 1, "script"))
@@ -395,6 +409,7 @@ static const struct {
 	[SET_DELETED_LAC] = { "deleted-lac", set_deleted_lac, false },
 	[SET_DESCRIPTION] = { "description", set_description, false },
 	[SET_COUNTER] = { "counter", set_counter, false },
+	[SET_APPLICATION] = { "application", set_application, false },
 	[SET_SCRIPT] = { "script", set_script, true },
 };
 _Static_assert(ARRAY_SIZE(settings) == _SETTINGS, "every setting has its row");
@@ -655,12 +670,29 @@ static int check_size(struct parser *ps)
 	return 0;
 }
 
+/* What the application itself lays down: no files are written by us, and it asks for REFRESH by itself. */
+static int check_works(struct parser *ps)
+{
+	if (ps->set_line[SET_SCRIPT])
+		return fail_line(ps, ps->set_line[SET_SCRIPT],
+				 "the subscription application has commands of its own: 'script' cannot stand beside "
+				 "'application' on line %u",
+				 ps->set_line[SET_APPLICATION]);
+	if (ps->p->format != OTA_FORMAT_COMPACT || ps->p->cla)
+		return fail_line(ps, ps->set_line[ps->p->cla ? SET_CLA : SET_FORMAT],
+				 "the subscription application takes compact format and its own class alone");
+	if (ps->counter_exact)
+		return fail_line(ps, ps->set_line[SET_COUNTER],
+				 "the subscription application counts in mode 10 (higher)");
+	return 0;
+}
+
 static int check_complete(struct parser *ps)
 {
 	if (!ps->named_line)
 		return fail(ps, "'card-profile NAME' is missing");
 	for (size_t i = 0; i < _SETTINGS; i++)
-		if (settings[i].needed && !ps->set_line[i])
+		if (settings[i].needed && !ps->set_line[i] && !(ps->p->works && (i == SET_SCRIPT || i == SET_REFRESH)))
 			return fail(ps, "the profile ends without '%s'", settings[i].name);
 	if (OTA_SPI1_COUNTER(ps->p->spi[0]) == 3 && !ps->counter_exact)
 		return fail_line(ps, ps->set_line[SET_SPI],
@@ -671,6 +703,8 @@ static int check_complete(struct parser *ps)
 	if (OTA_SPI1_COUNTER(ps->p->spi[0]) != 3 && ps->counter_exact)
 		return fail_line(ps, ps->set_line[SET_COUNTER],
 				 "'counter exact' goes with an spi in mode 11, such as 1e 39");
+	if (ps->p->works)
+		return check_works(ps);
 	if (!ps->p->n_steps)
 		return fail_line(ps, ps->set_line[SET_SCRIPT], "the script is empty");
 	return check_steps(ps) ? -1 : check_size(ps);

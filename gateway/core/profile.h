@@ -69,6 +69,7 @@ struct profile {
 	uint16_t por_line[PROFILE_POR_MAX]; /* line that says so, 0: the error table */
 	unsigned n_sw;
 	struct profile_sw sw[PROFILE_SW_MAX];
+	bool works; /* speaks to the subscription application: no steps, what is done comes from an order (work.h) */
 	const struct errtab *errtab; /* what else status words mean; outlives the profile */
 	unsigned n_steps;
 	struct profile_step step[PROFILE_STEPS_MAX];
@@ -101,8 +102,8 @@ struct fail profile_sw_fail(const struct profile *p, uint16_t sw);
 bool profile_sw_ok(const struct profile *p, uint16_t sw);
 
 /* KIc and KID octets of a packet under this keyset. */
-uint8_t profile_kic(const struct profile *p, const struct keyset_row *k);
-uint8_t profile_kid(const struct profile *p, const struct keyset_row *k);
+uint8_t profile_kic(const struct keyset_row *k);
+uint8_t profile_kid(const struct keyset_row *k);
 /* Octets of the finished packet and short messages it takes, for dry runs; negative ota_err. */
 int profile_packet_len(const struct profile *p, const struct keyset_row *k, const struct swap_values *v, int *segments);
 

@@ -202,14 +202,14 @@ static uint8_t key_octet(uint8_t kvn, uint8_t alg)
 	return (uint8_t)(kvn << 4 | ota_alg_nibble((enum ota_alg)alg));
 }
 
-uint8_t profile_kic(const struct profile *p, const struct keyset_row *k)
+uint8_t profile_kic(const struct keyset_row *k)
 {
-	return key_octet(p->kvn, k->kic_alg);
+	return key_octet(k->kvn, k->kic_alg);
 }
 
-uint8_t profile_kid(const struct profile *p, const struct keyset_row *k)
+uint8_t profile_kid(const struct keyset_row *k)
 {
-	return key_octet(p->kvn, k->kid_alg);
+	return key_octet(k->kvn, k->kid_alg);
 }
 
 int profile_packet_len(const struct profile *p, const struct keyset_row *k, const struct swap_values *v, int *segments)
@@ -218,8 +218,8 @@ int profile_packet_len(const struct profile *p, const struct keyset_row *k, cons
 	int n = profile_script(p, v, script, sizeof(script), NULL);
 	struct ota_cmd_params cmd = {
 		.spi = { p->spi[0], p->spi[1] },
-		.kic = profile_kic(p, k),
-		.kid = profile_kid(p, k),
+		.kic = profile_kic(k),
+		.kid = profile_kid(k),
 		.tar = { p->tar[0], p->tar[1], p->tar[2] },
 		.cc_len = k->cc_len,
 		.data = script,

@@ -34,6 +34,43 @@ bool txn_ended(uint8_t state)
 	return state != TXN_PLANNED && state != TXN_ACTIVE;
 }
 
+/* What the card told of itself with the answers to this transaction, if that was in this process life. */
+static const struct ota_sub_rsp *card_said(const struct card *c)
+{
+	for (unsigned i = 0; i < c->b.n_cmds; i++)
+		if (c->said_cmd && c->b.cmd[i].id == c->said_cmd)
+			return c->b.cmd[i].txn == c->b.txn.id ? &c->said : NULL;
+	return NULL;
+}
+
+void txn_told(struct gw *gw, const struct txn_row *t, const struct card_row *card, const struct ota_sub_rsp *said)
+{
+	struct gw_effect fx = { .kind = GW_FX_TXN };
+	struct gw_fx_txn *x = &fx.txn;
+
+	*x = (struct gw_fx_txn){
+		.campaign = t->campaign,
+		.txn = t->id,
+		.card = t->card,
+		.state = t->state,
+		.verdict = t->verdict,
+		.evidence = t->evidence,
+		.card_end = t->card_end,
+		.has_card = said != NULL,
+		.at_ms = t->ended_ms,
+	};
+	memcpy(x->iccid, card->iccid, sizeof(x->iccid));
+	memcpy(fx.reason, t->reason, sizeof(t->reason));
+	if (said) {
+		x->card_state = said->state;
+		x->kvn = said->kvn;
+		x->index = said->index;
+		x->pairs_left = said->pairs_left;
+		x->cntr = said->cntr;
+	}
+	gw_effect_add(gw, &fx);
+}
+
 void txn_state_set(struct gw *gw, struct card *c, enum txn_state to, const char *fmt, ...)
 {
 	struct txn_row *t = &c->b.txn;
@@ -66,6 +103,8 @@ void txn_state_set(struct gw *gw, struct card *c, enum txn_state to, const char 
 	if (txn_ended(to)) {
 		t->ended_ms = gw->now_ms;
 		gw_story_end(gw, c->b.card.id, txn_states[to].name, t->reason);
+		if (c->b.work_len)
+			txn_told(gw, t, &c->b.card, card_said(c));
 	}
 	card_dirty(gw, c, DIRTY_TXN);
 	if (camp)
@@ -103,6 +142,34 @@ void txn_evidence(struct gw *gw, struct card *c, uint8_t level)
 		t->evidence = level;
 		card_dirty(gw, c, DIRTY_TXN);
 	}
+}
+
+/* No such transaction is open here: it has ended before, and was told then, or it was never begun. */
+static void settle_late(struct gw *gw, const struct gw_event *ev)
+{
+	struct gw_effect fx = { .kind = GW_FX_TXN, .rc = -ENOENT, .txn = { .txn = ev->txn, .card = ev->card } };
+
+	snprintf(fx.reason, sizeof(fx.reason), "no such open transaction of this card");
+	gw_effect_add(gw, &fx);
+}
+
+void txn_settle(struct gw *gw, struct card *c, const struct gw_event *ev)
+{
+	struct txn_row *t = c ? &c->b.txn : NULL;
+	enum txn_state end = (enum txn_state)ev->end;
+	struct cmd_row *open;
+
+	if (!c || !c->b.has_txn || t->id != ev->txn || txn_ended(t->state)) {
+		settle_late(gw, ev);
+		return;
+	}
+	if (t->state == TXN_PLANNED) /* its claim finds it gone */
+		end = TXN_CANCELLED;
+	while ((open = card_open_cmd(c, NULL))) {
+		cmd_state_set(gw, c, open, CMD_CANCELLED);
+		cmd_tell(gw, c, open, cmd_state_name(CMD_CANCELLED), ev->why);
+	}
+	txn_state_set(gw, c, end, "%s", ev->why);
 }
 
 /* -------------------------------------------------------------------------------------------------- the log's line */

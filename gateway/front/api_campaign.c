@@ -104,6 +104,12 @@ static int profile_fits(const struct profile *p, char *why, size_t cap)
 	static const uint8_t algs[] = { OTA_ALG_3DES2_CBC, OTA_ALG_AES_CBC };
 	const struct swap_values v = { .imsi = "999999999999999", .msisdn = "999999999999999" };
 
+	if (p->works) {
+		snprintf(why, cap,
+			 "profile %s speaks to the subscription application: it is for orders between operators",
+			 p->name);
+		return -1;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(algs); i++) {
 		const struct keyset_row k = { .kvn = p->kvn, .kic_alg = algs[i], .kid_alg = algs[i], .cc_len = 8 };
 		int segments = 0, n = profile_packet_len(p, &k, &v, &segments);

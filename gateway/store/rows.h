@@ -28,6 +28,7 @@
 #define CARD_PARTS_MAX	   8  /* stored parts of unfinished concatenated PoRs per card */
 #define CMD_PACKET_MAX	   OTA_PACKET_MAX
 #define TXN_WORK_MAX	   560 /* octets of a packed work (core/work.h) */
+#define TXN_REASON_MAX	   64
 #define STORY_DETAIL_MAX   1100 /* octets of one story entry's detail */
 
 /* ---- a card ---- */
@@ -83,7 +84,7 @@ struct campaign_row {
 	uint64_t id;
 	char name[CAMPAIGN_NAME_MAX];
 	uint8_t state; /* enum campaign_state */
-	uint8_t kind;  /* 0: IMSI changes by the profile's script; else the enum work_kind (core/work.h) of all its txns */
+	uint8_t kind; /* 0: IMSI changes by the profile's script; else the enum work_kind (core/work.h) of all its txns */
 	/* more txns may come at any time, so it is never DONE by itself; CAMPAIGN_VERB_CLOSE takes that away */
 	uint8_t open_ended;
 	char profile[PROFILE_NAME_MAX];
@@ -127,7 +128,7 @@ struct txn_row {
 	char new_imsi[IMSI_DIGITS_MAX + 1];
 	char new_msisdn[MSISDN_DIGITS_MAX + 1];
 	int64_t first_try_ms, last_try_ms, ended_ms;
-	char reason[64]; /* why it ended so, in words */
+	char reason[TXN_REASON_MAX]; /* why it ended so, in words; of a work that is open: why it is so long */
 };
 
 /* ---- cmd: one secured packet ---- */

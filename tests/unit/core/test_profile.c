@@ -83,6 +83,12 @@ static void shipped_profiles_are_sound(void **state)
 	assert_int_equal(p.format, OTA_FORMAT_COMPACT);
 	load(&p, "usim-rfm-expanded");
 	assert_int_equal(p.format, OTA_FORMAT_DEFINITE);
+	assert_false(p.works);
+	load(&p, "m2m-sub");
+	assert_true(p.works);
+	assert_int_equal(p.n_steps, 0);
+	assert_memory_equal(p.tar, "\xbf\xff\x3b", 3);
+	assert_int_equal(p.segments_max, 5);
 }
 
 static void script_of_usim_rfm(void **state)
@@ -132,14 +138,14 @@ static void script_of_usim_rfm(void **state)
 		free(small);
 	}
 
-	assert_int_equal(profile_kic(&p, &k), 0x15);
-	assert_int_equal(profile_kid(&p, &k), 0x15);
+	assert_int_equal(profile_kic(&k), 0x15);
+	assert_int_equal(profile_kid(&k), 0x15);
 	n = profile_packet_len(&p, &k, &v, &segments);
 	assert_int_equal(n, 10 + (6 + 8 + 233 + 7) / 8 * 8);
 	assert_int_equal(segments, 2);
 	k.kic_alg = k.kid_alg = OTA_ALG_AES_CBC;
 	k.cc_len = 4;
-	assert_int_equal(profile_kic(&p, &k), 0x12);
+	assert_int_equal(profile_kic(&k), 0x12);
 	n = profile_packet_len(&p, &k, &v, &segments);
 	assert_int_equal(n, 10 + (6 + 4 + 233 + 15) / 16 * 16);
 	assert_int_equal(segments, 2);
@@ -280,6 +286,15 @@ static const struct {
 	{ HEAD "script\n", "line 6: 'script' must be indented below 'card-profile'" },
 	{ "card-profile t\n spi 16 39\n kvn 1\n refresh card\n" TAIL, "line 7: the profile ends without 'tar'" },
 	{ HEAD, "line 5: the profile ends without 'script'" },
+	{ HEAD " application subscriptions\n",
+	  "line 6: unknown application 'subscriptions'; did you mean 'subscription'?" },
+	{ HEAD " application subscription\n" TAIL,
+	  "line 7: the subscription application has commands of its own: 'script' cannot stand beside 'application' on "
+	  "line 6" },
+	{ HEAD " application subscription\n cla a0\n",
+	  "line 7: the subscription application takes compact format and its own class alone" },
+	{ HEAD " application subscription\n format expanded\n",
+	  "line 7: the subscription application takes compact format and its own class alone" },
 	{ HEAD " script\n", "line 6: the script is empty" },
 	{ HEAD " tar b00011\n", "line 6: 'tar' stands on line 2 already" },
 	{ HEAD " segment-max 4\n" TAIL, "line 6: unknown word 'segment-max'; did you mean 'segments-max'?" },
