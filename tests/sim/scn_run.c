@@ -163,7 +163,7 @@ enum scn_fate scn_down(struct world *w, const struct link_submit *sub, struct fa
 		return s->smsc_class == FAIL_NONE ? SCN_NO_ANSWER : SCN_REFUSE;
 	}
 	memcpy(dst.digits, sub->dst.digits, sizeof(sub->dst.digits));
-	card = sim_air_subscriber(w->air, &dst);
+	card = sim_air_subscriber(w->air, 0, &dst);
 	if (ota_udh_parse(&udh, sub->ud, sub->ud_len) < 0)
 		return SCN_DELIVER;
 	for (unsigned i = 0; i < SCN_RULES_MAX; i++) {

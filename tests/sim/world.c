@@ -456,7 +456,7 @@ static bool air_up(void *ctx, const struct sim_up *up)
 	return false;
 }
 
-static void air_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
+static void air_alert(void *ctx, unsigned op, const struct sim_addr *from, uint8_t ms_status)
 {
 	struct world *w = ctx;
 

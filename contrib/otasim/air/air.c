@@ -9,36 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TON_INTERNATIONAL 1
-#define NPI_ISDN	  1
-#define NPI_IMSI	  6 /* land mobile, E.212 */
 #define SW_OK		  0x9000
-
-struct card_air {
-	struct sim_rng coverage, down, up;
-	bool in_range;				/* by the weather; see covered() */
-	bool wanted;				/* a message found it absent, or was refused for want of memory */
-	uint8_t cover, taking;			/* enum sim_coverage, enum sim_taking */
-	int64_t slow_ms, covered_ms, taking_ms; /* the last two: since when it is as it is */
-	uint32_t gaps, losses;
-	int64_t last_down_ms, last_up_ms;
-	uint32_t stored_head, stored_tail;
-	char new_msisdn[SIM_IMSI_LEN]; /* from the first change of the IMSI on, "" the same */
-	struct phone phone;
-};
-
-struct sim_air {
-	struct sim_air_cfg cfg;
-	struct sim_card *cards;
-	struct card_air *card;
-	uint32_t n;
-	bool calm;
-	int64_t now_ms; /* of the last step */
-	struct queue queue;
-	struct pool pool;
-	struct book msisdns, imsis;
-	struct sim_air_stats stats;
-};
 
 void sim_air_cfg_default(struct sim_air_cfg *cfg)
 {
@@ -59,29 +30,30 @@ void sim_air_cfg_default(struct sim_air_cfg *cfg)
 		.poll_ms = 30000,
 		.register_ms = { 1000, 5000 },
 		.register_again_ms = 10 * 60000,
+		.register_first_ms = 15000,
 	};
 }
 
-static void push(struct sim_air *a, struct ev e)
+void air_push(struct sim_air *a, struct ev e)
 {
 	/* A simulator without memory cannot go on in a way that means anything. */
 	if (!queue_push(&a->queue, e))
 		abort();
 }
 
-static bool strikes(struct sim_air *a, struct sim_rng *r, uint32_t ppm)
+bool air_strikes(struct sim_air *a, struct sim_rng *r, uint32_t ppm)
 {
 	return sim_rng_chance(r, ppm) && !a->calm;
 }
 
-static bool covered(const struct card_air *ca)
+bool air_covered(const struct card_air *ca)
 {
-	return ca->cover == SIM_COVERAGE_WEATHER ? ca->in_range : ca->cover == SIM_COVERAGE_PRESENT;
+	return !ca->phone.off && (ca->cover == SIM_COVERAGE_WEATHER ? ca->in_range : ca->cover == SIM_COVERAGE_PRESENT);
 }
 
-static bool present(const struct card_air *ca)
+bool air_present(const struct card_air *ca)
 {
-	return covered(ca) && !ca->phone.unserved;
+	return air_covered(ca) && !ca->phone.unserved;
 }
 
 /* A fault that takes something away: bounded per card. */
@@ -89,7 +61,7 @@ static bool takes(struct sim_air *a, uint32_t card, struct sim_rng *r, uint32_t 
 {
 	struct card_air *ca = &a->card[card];
 
-	if (!strikes(a, r, ppm) || ca->losses >= a->cfg.loss_per_card_max)
+	if (!air_strikes(a, r, ppm) || ca->losses >= a->cfg.loss_per_card_max)
 		return false;
 	if (++ca->losses > a->stats.loss_high)
 		a->stats.loss_high = ca->losses;
@@ -107,58 +79,12 @@ static void coverage_next(struct sim_air *a, uint32_t card, int64_t now_ms)
 {
 	struct card_air *ca = &a->card[card];
 
-	if (ca->gaps >= a->cfg.gaps_per_card_max || !strikes(a, &ca->coverage, a->cfg.gap_ppm))
+	if (ca->gaps >= a->cfg.gaps_per_card_max || !air_strikes(a, &ca->coverage, a->cfg.gap_ppm))
 		return;
 	ca->gaps++;
-	push(a, (struct ev){ .kind = EV_LEAVE,
+	air_push(a, (struct ev){ .kind = EV_LEAVE,
 			     .slot = card,
 			     .due_ms = now_ms + sim_rng_range(&ca->coverage, a->cfg.gap_after_ms) });
-}
-
-/* ---- the phone of a card with the subscription applet ---- */
-
-/* Polls while they make a difference, at a rhythm of each phone's own. */
-static void poll_on(struct sim_air *a, uint32_t card, int64_t now_ms)
-{
-	struct phone *ph = &a->card[card].phone;
-
-	if (ph->polling || !sim_card_counts_time(&a->cards[card]))
-		return;
-	ph->polling = true;
-	ph->since_ms = now_ms;
-	push(a, (struct ev){ .kind = EV_POLL,
-			     .slot = card,
-			     .due_ms = now_ms + sim_rng_range(&ph->rng, (struct sim_range){ 1, a->cfg.poll_ms }) });
-}
-
-/* Once for one asking: a second reset would not be worth what it costs of the trial. */
-static void refresh_soon(struct sim_air *a, uint32_t card, int64_t now_ms)
-{
-	struct phone *ph = &a->card[card].phone;
-
-	if (ph->refreshing)
-		return;
-	ph->refreshing = true;
-	push(a, (struct ev){ .kind = EV_REFRESH,
-			     .slot = card,
-			     .due_ms = now_ms + sim_rng_range(&ph->rng, a->cfg.refresh_ms) });
-}
-
-/* The attempt made last is the one that counts. */
-static void register_at(struct sim_air *a, uint32_t card, int64_t due_ms)
-{
-	push(a, (struct ev){
-			.kind = EV_REGISTER, .slot = card, .token = ++a->card[card].phone.attempt, .due_ms = due_ms });
-}
-
-/* The card has been reset: whoever was served is not, until a network says so again. */
-static void register_anew(struct sim_air *a, uint32_t card, int64_t now_ms)
-{
-	struct phone *ph = &a->card[card].phone;
-
-	ph->unserved = true;
-	register_at(a, card, now_ms + sim_rng_range(&ph->rng, a->cfg.register_ms));
-	poll_on(a, card, now_ms);
 }
 
 struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *cards, uint32_t n, int64_t now_ms)
@@ -173,7 +99,7 @@ struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *card
 	a->now_ms = now_ms;
 	a->pool.free = NO_SLOT;
 	a->card = calloc(n ? n : 1, sizeof(*a->card));
-	if (!a->card || cfg->msgs_max == 0)
+	if (!a->card || cfg->msgs_max == 0 || cfg->ops > SIM_OPS_MAX)
 		goto fail;
 	for (uint32_t i = 0; i < n; i++) {
 		struct card_air *ca = &a->card[i];
@@ -185,17 +111,21 @@ struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *card
 		ca->phone.rng.s = sim_rng_next(&r);
 		ca->stored_head = ca->stored_tail = NO_SLOT;
 		ca->covered_ms = ca->taking_ms = now_ms;
-		if (!book_add(&a->msisdns, cards[i].msisdn, i) || !book_add(&a->imsis, cards[i].imsi_presented, i))
+		if ((cards[i].msisdn[0] && !book_add(&a->msisdns, cards[i].msisdn, i)) ||
+		    !book_add(&a->imsis, cards[i].imsi_presented, i))
 			goto fail;
-		if (strikes(a, &ca->coverage, cfg->absent_ppm)) {
-			push(a, (struct ev){ .kind = EV_RETURN,
+		if (air_strikes(a, &ca->coverage, cfg->absent_ppm)) {
+			air_push(a, (struct ev){ .kind = EV_RETURN,
 					     .slot = i,
 					     .due_ms = now_ms + sim_rng_range(&ca->coverage, cfg->absent_ms) });
 		} else {
 			ca->in_range = true;
 			coverage_next(a, i, now_ms);
 		}
-		poll_on(a, i, now_ms);
+		if (cfg->ops)
+			air_register_anew(a, i, now_ms);
+		else
+			air_poll_on(a, i, now_ms);
 	}
 	return a;
 fail:
@@ -215,70 +145,16 @@ void sim_air_free(struct sim_air *a)
 	free(a);
 }
 
-/* ---- who is who ---- */
-
-/* The subscriber, wherever he is; an IMSI also when the phone does not present it any more. */
-int64_t sim_air_subscriber(const struct sim_air *a, const struct sim_addr *addr)
-{
-	return book_find(addr->npi == NPI_IMSI ? &a->imsis : &a->msisdns, addr->digits);
-}
-
-/* What the network calls the card now. */
-static const char *msisdn_of(const struct sim_air *a, uint32_t card)
-{
-	const struct sim_card *c = &a->cards[card];
-	const char *new = a->card[card].new_msisdn;
-
-	return *new &&strcmp(c->imsi_presented, c->imsi_first) ? new : c->msisdn;
-}
-
-bool sim_air_renumber(struct sim_air *a, uint32_t card, const char *msisdn)
-{
-	char *new = a->card[card].new_msisdn;
-
-	if (strlen(msisdn) >= sizeof(a->card[card].new_msisdn) || !book_add(&a->msisdns, msisdn, card))
-		return false;
-	strcpy(new, msisdn);
-	return true;
-}
-
-/* Does this address reach the card as it stands in the network now? */
-static bool answers_to(const struct sim_air *a, uint32_t card, const struct sim_addr *addr)
-{
-	return !strcmp(addr->digits, addr->npi == NPI_IMSI ? a->cards[card].imsi_presented : msisdn_of(a, card));
-}
-
-int64_t sim_air_find(const struct sim_air *a, const struct sim_addr *addr)
-{
-	int64_t card = sim_air_subscriber(a, addr);
-
-	return card >= 0 && answers_to(a, (uint32_t)card, addr) ? card : -1;
-}
-
-static struct sim_addr card_addr(const struct sim_air *a, uint32_t card)
-{
-	const struct sim_card *c = &a->cards[card];
-	struct sim_addr addr = { .ton = TON_INTERNATIONAL, .npi = NPI_ISDN };
-
-	if (a->cfg.from_imsi) {
-		addr.npi = NPI_IMSI;
-		memcpy(addr.digits, c->imsi_presented, sizeof(c->imsi_presented));
-	} else {
-		memcpy(addr.digits, msisdn_of(a, card), strlen(msisdn_of(a, card)));
-	}
-	return addr;
-}
-
 /* ---- down ---- */
 
 static void result(struct sim_air *a, uint64_t token, enum sim_submit_result r, int64_t due_ms)
 {
-	push(a, (struct ev){ .kind = EV_RESULT, .token = token, .what = r, .due_ms = due_ms });
+	air_push(a, (struct ev){ .kind = EV_RESULT, .token = token, .what = r, .due_ms = due_ms });
 }
 
 static void arrive_at(struct sim_air *a, uint32_t slot, int64_t due_ms)
 {
-	push(a, (struct ev){ .kind = EV_ARRIVE, .slot = slot, .token = a->pool.m[slot].gen, .due_ms = due_ms });
+	air_push(a, (struct ev){ .kind = EV_ARRIVE, .slot = slot, .token = a->pool.m[slot].gen, .due_ms = due_ms });
 }
 
 /* When a message sent now reaches the other end: in order, unless reordering struck. */
@@ -286,7 +162,7 @@ static int64_t travel(struct sim_air *a, struct sim_rng *r, int64_t *last_ms, in
 {
 	int64_t due = now_ms + sim_rng_range(r, a->cfg.latency_ms);
 
-	if (strikes(a, r, a->cfg.reorder_ppm)) {
+	if (air_strikes(a, r, a->cfg.reorder_ppm)) {
 		a->stats.reordered++;
 		return due + sim_rng_range(r, a->cfg.reorder_ms);
 	}
@@ -301,7 +177,7 @@ static bool refused(struct sim_air *a, const struct sim_sm *sm, int64_t card, in
 {
 	struct sim_rng *r = card >= 0 ? &a->card[card].down : NULL;
 
-	if (r && strikes(a, r, a->cfg.throttle_ppm)) {
+	if (r && air_strikes(a, r, a->cfg.throttle_ppm)) {
 		a->stats.throttled++;
 		result(a, sm->token, sim_rng_next(r) & 1 ? SIM_SUBMIT_THROTTLED : SIM_SUBMIT_QUEUE_FULL, now_ms + 1);
 		return true;
@@ -313,13 +189,14 @@ static bool refused(struct sim_air *a, const struct sim_sm *sm, int64_t card, in
 	}
 	if (card < 0) {
 		a->stats.absent++;
+		air_want(a, sm->op, &sm->dst, card);
 		result(a, sm->token, a->cfg.mode == SIM_AIR_STORE ? SIM_SUBMIT_BAD_ADDRESS : SIM_SUBMIT_ABSENT,
 		       now_ms + 1);
 		return true;
 	}
 	if (a->cfg.mode == SIM_AIR_TRANSACTION &&
-	    !(present(&a->card[card]) && answers_to(a, (uint32_t)card, &sm->dst))) {
-		a->card[card].wanted = true;
+	    !(air_present(&a->card[card]) && air_answers_to(a, (uint32_t)card, sm->op, &sm->dst))) {
+		air_want(a, sm->op, &sm->dst, card);
 		a->stats.absent++;
 		result(a, sm->token, SIM_SUBMIT_ABSENT, now_ms + 1);
 		return true;
@@ -329,7 +206,7 @@ static bool refused(struct sim_air *a, const struct sim_sm *sm, int64_t card, in
 
 void sim_air_submit(struct sim_air *a, const struct sim_sm *sm, int64_t now_ms)
 {
-	int64_t found = sim_air_subscriber(a, &sm->dst), due;
+	int64_t found = sim_air_subscriber(a, sm->op, &sm->dst), due;
 	bool lost, no_result, dup, store = a->cfg.mode == SIM_AIR_STORE;
 	struct card_air *ca;
 	uint32_t slot, card;
@@ -346,7 +223,7 @@ void sim_air_submit(struct sim_air *a, const struct sim_sm *sm, int64_t now_ms)
 	ca = &a->card[card];
 	lost = takes(a, card, &ca->down, a->cfg.loss_ppm);
 	no_result = takes(a, card, &ca->down, a->cfg.no_result_ppm);
-	dup = strikes(a, &ca->down, a->cfg.dup_ppm);
+	dup = air_strikes(a, &ca->down, a->cfg.dup_ppm);
 	slot = pool_get(&a->pool);
 	if (slot == NO_SLOT)
 		abort();
@@ -397,7 +274,7 @@ void sim_air_submit(struct sim_air *a, const struct sim_sm *sm, int64_t now_ms)
 
 static void up_at(struct sim_air *a, uint32_t slot, int64_t due_ms)
 {
-	push(a, (struct ev){ .kind = EV_UP, .slot = slot, .token = a->pool.m[slot].gen, .due_ms = due_ms });
+	air_push(a, (struct ev){ .kind = EV_UP, .slot = slot, .token = a->pool.m[slot].gen, .due_ms = due_ms });
 }
 
 static void up_once(struct sim_air *a, const struct sim_up *up, int64_t due_ms)
@@ -429,7 +306,7 @@ static void send_up(struct sim_air *a, struct sim_up *up, int64_t now_ms)
 		flip(&ca->up, up->ud, up->ud_len);
 	}
 	up_once(a, up, due);
-	if (strikes(a, &ca->up, a->cfg.dup_ppm)) {
+	if (air_strikes(a, &ca->up, a->cfg.dup_ppm)) {
 		a->stats.duplicated++;
 		up_once(a, up, due + sim_rng_range(&ca->up, a->cfg.latency_ms));
 	}
@@ -441,6 +318,7 @@ static void receipt(struct sim_air *a, const struct msg *m, const char *stat, co
 	struct sim_up up = {
 		.kind = SIM_UP_RECEIPT,
 		.card = m->card,
+		.op = m->sm.op,
 		.from = m->sm.dst,
 		.to = m->sm.src,
 		.token = m->sm.token,
@@ -473,13 +351,14 @@ static void card_meets(struct sim_air *a, struct msg m, const struct sim_air_cb 
 {
 	struct card_air *ca = &a->card[m.card];
 	struct sim_card_out out = { .sw = SW_OK, .status = -1 };
-	bool ok;
+	bool ok, cut;
 
 	m.fcs = 0;
 	a->stats.delivered++;
 	if (is_data_download(&m.sm) && ca->taking != SIM_IGNORES)
 		sim_card_sms_pp(&a->cards[m.card], &m.sm.src, m.sm.ud, m.sm.ud_len, &out);
-	if (ca->taking == SIM_SILENT)
+	cut = out.refresh && air_registers(a, m.card) && air_strikes(a, &ca->phone.rng, a->cfg.power_cut_ppm);
+	if (ca->taking == SIM_SILENT || cut)
 		out.report_len = out.submits = 0;
 	if (cb->card_out)
 		cb->card_out(ctx, m.card, &out, &m.sm);
@@ -499,7 +378,8 @@ static void card_meets(struct sim_air *a, struct msg m, const struct sim_air_cb 
 		struct sim_up up = {
 			.kind = SIM_UP_MO,
 			.card = m.card,
-			.from = card_addr(a, m.card),
+			.op = ca->phone.op,
+			.from = air_card_addr(a, m.card, ca->phone.op),
 			.to = out.submit_to,
 			.dcs = 0xf6,
 			.udhi = true,
@@ -510,13 +390,15 @@ static void card_meets(struct sim_air *a, struct msg m, const struct sim_air_cb 
 		a->stats.mo++;
 		send_up(a, &up, now_ms);
 	}
-	if (out.refresh && a->cards[m.card].sub)
-		refresh_soon(a, m.card, now_ms);
+	if (cut)
+		air_power_cut(a, m.card, now_ms, cb, ctx);
+	else if (out.refresh && a->cards[m.card].sub)
+		air_refresh_soon(a, m.card, now_ms);
 	else if (out.refresh)
-		push(a, (struct ev){ .kind = EV_REFRESH,
+		air_push(a, (struct ev){ .kind = EV_REFRESH,
 				     .slot = m.card,
 				     .due_ms = now_ms + sim_rng_range(&ca->down, a->cfg.refresh_ms) });
-	poll_on(a, m.card, now_ms);
+	air_poll_on(a, m.card, now_ms);
 }
 
 static void store(struct sim_air *a, uint32_t slot)
@@ -526,14 +408,14 @@ static void store(struct sim_air *a, uint32_t slot)
 
 	m->waiting = true;
 	m->next = NO_SLOT;
-	ca->wanted = true;
+	air_want(a, m->sm.op, &m->sm.dst, m->card);
 	a->stats.stored++;
 	if (ca->stored_tail == NO_SLOT)
 		ca->stored_head = slot;
 	else
 		a->pool.m[ca->stored_tail].next = slot;
 	ca->stored_tail = slot;
-	push(a, (struct ev){ .kind = EV_EXPIRE, .slot = slot, .token = m->gen, .due_ms = m->expires_ms });
+	air_push(a, (struct ev){ .kind = EV_EXPIRE, .slot = slot, .token = m->gen, .due_ms = m->expires_ms });
 }
 
 /* Memory full is the phone's and concerns everything; busy is the toolkit and concerns downloads (TS 31.111, 7.1.1). */
@@ -550,7 +432,8 @@ static void on_refused(struct sim_air *a, uint32_t slot, int64_t now_ms)
 	bool full = ca->taking == SIM_MEMORY_FULL;
 
 	a->stats.refused++;
-	ca->wanted |= full;
+	if (full)
+		air_want(a, m->sm.op, &m->sm.dst, m->card);
 	m->fcs = full ? SIM_FCS_MEMORY_FULL : SIM_FCS_TOOLKIT_BUSY;
 	if (a->cfg.mode == SIM_AIR_STORE && m->expires_ms > now_ms) {
 		store(a, slot);
@@ -569,7 +452,7 @@ static void on_arrive(struct sim_air *a, uint32_t slot, const struct sim_air_cb 
 {
 	struct msg m = a->pool.m[slot];
 
-	if (present(&a->card[m.card]) && answers_to(a, m.card, &m.sm.dst)) {
+	if (air_present(&a->card[m.card]) && air_answers_to(a, m.card, m.sm.op, &m.sm.dst)) {
 		if (refuses(&a->card[m.card], &m.sm)) {
 			on_refused(a, slot, now_ms);
 			return;
@@ -584,7 +467,7 @@ static void on_arrive(struct sim_air *a, uint32_t slot, const struct sim_air_cb 
 	}
 	pool_put(&a->pool, slot);
 	a->stats.absent++;
-	a->card[m.card].wanted = true;
+	air_want(a, m.sm.op, &m.sm.dst, m.card);
 	if (a->cfg.mode == SIM_AIR_TRANSACTION && !m.copy && !m.ack_lost)
 		result(a, m.sm.token, SIM_SUBMIT_FAILED, now_ms + a->cfg.paging_ms);
 	else
@@ -612,7 +495,7 @@ static void on_expire(struct sim_air *a, uint32_t slot, int64_t now_ms)
 }
 
 /* Everything kept for this card goes out again, in order. */
-static void flush_stored(struct sim_air *a, uint32_t card, int64_t now_ms)
+void air_flush_stored(struct sim_air *a, uint32_t card, int64_t now_ms)
 {
 	struct card_air *ca = &a->card[card];
 	uint32_t slot = ca->stored_head;
@@ -628,32 +511,19 @@ static void flush_stored(struct sim_air *a, uint32_t card, int64_t now_ms)
 	}
 }
 
-static void on_attach(struct sim_air *a, uint32_t card, int64_t now_ms)
+void air_attached(struct sim_air *a, uint32_t card, int64_t now_ms)
 {
 	struct card_air *ca = &a->card[card];
+	bool wanted = air_wanted(a, card);
 
-	if (a->cfg.alert == SIM_ALERT_ALWAYS || (a->cfg.alert == SIM_ALERT_PENDING && ca->wanted)) {
-		if (strikes(a, &ca->coverage, a->cfg.alert_loss_ppm))
+	if (a->cfg.alert == SIM_ALERT_ALWAYS || (a->cfg.alert == SIM_ALERT_PENDING && wanted)) {
+		if (air_strikes(a, &ca->coverage, a->cfg.alert_loss_ppm))
 			a->stats.alerts_lost++;
 		else
-			push(a, (struct ev){ .kind = EV_ALERT, .slot = card, .due_ms = now_ms + 1 });
+			air_push(a, (struct ev){
+					    .kind = EV_ALERT, .slot = card, .what = ca->phone.op, .due_ms = now_ms + 1 });
 	}
-	ca->wanted = false;
-	flush_stored(a, card, now_ms);
-}
-
-static void imsi_now(struct sim_air *a, uint32_t card, bool reset, int64_t now_ms)
-{
-	struct phone *ph = &a->card[card].phone;
-
-	if (ph->polling) /* time until here was before the reset */
-		phone_poll(ph, &a->cards[card], now_ms);
-	if (reset)
-		sim_card_reset(&a->cards[card]);
-	else
-		sim_card_refresh(&a->cards[card]);
-	if (a->cards[card].imsi_presented[0] && !book_add(&a->imsis, a->cards[card].imsi_presented, card))
-		abort();
+	air_flush_stored(a, card, now_ms);
 }
 
 static void on_up(struct sim_air *a, uint32_t slot, const struct sim_air_cb *cb, void *ctx, int64_t now_ms)
@@ -712,72 +582,6 @@ void sim_air_up_lost(struct sim_air *a, int64_t now_ms)
 	}
 }
 
-/* ---- the phone's own events ---- */
-
-/* Coverage is there again: to a phone that is registered that is enough. */
-static void came_back(struct sim_air *a, uint32_t card, int64_t now_ms)
-{
-	struct phone *ph = &a->card[card].phone;
-
-	if (ph->unserved)
-		register_at(a, card, now_ms + sim_rng_range(&ph->rng, a->cfg.register_ms));
-	else
-		on_attach(a, card, now_ms);
-}
-
-static void on_poll(struct sim_air *a, uint32_t card, int64_t now_ms)
-{
-	struct phone *ph = &a->card[card].phone;
-	struct sim_card *c = &a->cards[card];
-
-	ph->polling = false;
-	phone_poll(ph, c, now_ms);
-	if (sim_card_refresh_wanted(c))
-		refresh_soon(a, card, now_ms);
-	if (!sim_card_counts_time(c))
-		return;
-	ph->polling = true;
-	push(a, (struct ev){ .kind = EV_POLL, .slot = card, .due_ms = now_ms + a->cfg.poll_ms });
-}
-
-static void on_register(struct sim_air *a, uint32_t card, uint64_t attempt, int64_t now_ms)
-{
-	struct card_air *ca = &a->card[card];
-
-	if (attempt != ca->phone.attempt || !covered(ca))
-		return; /* without coverage, coming back will do it */
-	if (!phone_register(&ca->phone, &a->cards[card], a->cfg.net)) {
-		a->stats.register_refused++;
-		register_at(a, card, now_ms + a->cfg.register_again_ms);
-		return;
-	}
-	a->stats.registered++;
-	ca->phone.unserved = false;
-	on_attach(a, card, now_ms);
-}
-
-static void on_refresh(struct sim_air *a, uint32_t card, const struct sim_air_cb *cb, void *ctx, int64_t now_ms)
-{
-	struct phone *ph = &a->card[card].phone;
-	struct sim_card *c = &a->cards[card];
-
-	ph->refreshing = false;
-	if (c->sub && sim_card_refresh_wanted(c) && strikes(a, &ph->rng, a->cfg.refresh_refused_ppm)) {
-		a->stats.refresh_refused++;
-		sim_card_refresh_refused(c);
-		poll_on(a, card, now_ms);
-		return;
-	}
-	a->stats.refreshes++;
-	imsi_now(a, card, false, now_ms);
-	if (cb->shown)
-		cb->shown(ctx, card);
-	if (c->sub)
-		register_anew(a, card, now_ms);
-	else if (present(&a->card[card]))
-		on_attach(a, card, now_ms);
-}
-
 /* ---- the clockwork ---- */
 
 static void on_event(struct sim_air *a, const struct ev *e, const struct sim_air_cb *cb, void *ctx)
@@ -804,7 +608,7 @@ static void on_event(struct sim_air *a, const struct ev *e, const struct sim_air
 		a->card[e->slot].in_range = true;
 		if (a->card[e->slot].cover == SIM_COVERAGE_WEATHER) {
 			a->card[e->slot].covered_ms = e->due_ms;
-			came_back(a, e->slot, e->due_ms);
+			air_came_back(a, e->slot, e->due_ms);
 		}
 		coverage_next(a, e->slot, e->due_ms);
 		break;
@@ -812,23 +616,23 @@ static void on_event(struct sim_air *a, const struct ev *e, const struct sim_air
 		a->card[e->slot].in_range = false;
 		if (a->card[e->slot].cover == SIM_COVERAGE_WEATHER)
 			a->card[e->slot].covered_ms = e->due_ms;
-		push(a, (struct ev){ .kind = EV_RETURN,
+		air_push(a, (struct ev){ .kind = EV_RETURN,
 				     .slot = e->slot,
 				     .due_ms = e->due_ms + sim_rng_range(&a->card[e->slot].coverage, a->cfg.gap_ms) });
 		break;
 	case EV_ALERT:
 		a->stats.alerts++;
-		from = card_addr(a, e->slot);
-		cb->alert(ctx, &from, 0);
+		from = air_card_addr(a, e->slot, e->what);
+		cb->alert(ctx, e->what, &from, 0);
 		break;
 	case EV_REFRESH:
-		on_refresh(a, e->slot, cb, ctx, e->due_ms);
+		air_on_refresh(a, e->slot, cb, ctx, e->due_ms);
 		break;
 	case EV_POLL:
-		on_poll(a, e->slot, e->due_ms);
+		air_on_poll(a, e->slot, e->due_ms);
 		break;
 	case EV_REGISTER:
-		on_register(a, e->slot, e->token, e->due_ms);
+		air_on_register(a, e->slot, e->token, e->due_ms);
 		break;
 	}
 }
@@ -858,13 +662,13 @@ void sim_air_calm(struct sim_air *a)
 void sim_air_cover(struct sim_air *a, uint32_t card, enum sim_coverage cov, int64_t now_ms)
 {
 	struct card_air *ca = &a->card[card];
-	bool before = covered(ca);
+	bool before = air_covered(ca);
 
 	ca->cover = (uint8_t)cov;
-	if (before != covered(ca))
+	if (before != air_covered(ca))
 		ca->covered_ms = now_ms;
-	if (!before && covered(ca))
-		came_back(a, card, now_ms);
+	if (!before && air_covered(ca))
+		air_came_back(a, card, now_ms);
 }
 
 void sim_air_taking(struct sim_air *a, uint32_t card, enum sim_taking how, int64_t now_ms)
@@ -875,18 +679,18 @@ void sim_air_taking(struct sim_air *a, uint32_t card, enum sim_taking how, int64
 	ca->taking = (uint8_t)how;
 	if (before != how)
 		ca->taking_ms = now_ms;
-	if (how == SIM_MEMORY_FULL || how == SIM_TOOLKIT_BUSY || before == how || !present(ca))
+	if (how == SIM_MEMORY_FULL || how == SIM_TOOLKIT_BUSY || before == how || !air_present(ca))
 		return;
 	if (before == SIM_MEMORY_FULL) /* RP-SMMA (TS 24.011, 7.3.2): the SMSC tells as it tells of a return */
-		on_attach(a, card, now_ms);
+		air_attached(a, card, now_ms);
 	else if (before == SIM_TOOLKIT_BUSY)
-		flush_stored(a, card, now_ms);
+		air_flush_stored(a, card, now_ms);
 }
 
 bool sim_air_covered(const struct sim_air *a, uint32_t card, int64_t *since_ms)
 {
 	*since_ms = a->card[card].covered_ms;
-	return covered(&a->card[card]);
+	return air_covered(&a->card[card]);
 }
 
 enum sim_taking sim_air_takes(const struct sim_air *a, uint32_t card, int64_t *since_ms)
@@ -902,14 +706,7 @@ void sim_air_slow(struct sim_air *a, uint32_t card, int64_t extra_ms)
 
 bool sim_air_present(const struct sim_air *a, uint32_t card)
 {
-	return present(&a->card[card]);
-}
-
-void sim_air_power_cycle(struct sim_air *a, uint32_t card)
-{
-	imsi_now(a, card, true, a->now_ms);
-	if (a->cards[card].sub)
-		register_anew(a, card, a->now_ms);
+	return air_present(&a->card[card]);
 }
 
 bool sim_air_net(struct sim_air *a, const struct sim_net *net)

@@ -10,6 +10,7 @@
 #define OTASIM_AIR_H
 
 #include "../card/card.h"
+#include "../hlr/sim_hlr.h"
 
 #define SIM_MSGS_MAX_DEFAULT 200000 /* messages inside the air at one time; beyond it SIM_SUBMIT_QUEUE_FULL */
 #define SIM_PPM		     1000000u
@@ -31,8 +32,17 @@ enum sim_alert_mode {
 	SIM_ALERT_OFF,
 };
 
-/* What the networks do with a phone that presents an IMSI beginning so; of phones with the subscription applet only.
- * The longest prefix counts; where nothing is laid down the home network serves. */
+/* An operator: a network with a register of its own, which is the caller's, and an SMSC that knows whom the register knows and
+ * reaches who is registered with it.  A phone is let in by the operator whose PLMN its IMSI begins with, when the register has
+ * that IMSI with the card's keys; else it tries again, and nobody reaches it.  Without operators every network is one. */
+#define SIM_OPS_MAX 8
+struct sim_air_op {
+	char plmn[7]; /* 5 or 6 digits */
+	struct sim_hlr *hlr;
+};
+
+/* What the networks do with a phone that presents an IMSI beginning so; of phones that register (with the subscription applet,
+ * or where there are operators).  The longest prefix counts; where nothing is laid down the home network serves. */
 #define SIM_NETS_MAX 8
 enum sim_net_how {
 	SIM_NET_SERVES,	 /* authenticates it and lets it in */
@@ -78,11 +88,15 @@ struct sim_air_cfg {
 	bool from_imsi;		     /* MO, receipts and alerts come from the presented IMSI (npi 6), not the MSISDN */
 	bool report_payload;	     /* delivery receipts carry the TP-UD of the DELIVER-REPORT */
 	size_t msgs_max;
-	/* phones with the subscription applet */
+	unsigned ops; /* operators, at most SIM_OPS_MAX */
+	struct sim_air_op op[SIM_OPS_MAX];
+	/* phones that register */
 	int64_t poll_ms;	      /* between polls (TS 102 223, 6.4.20), by which the card counts powered time */
 	struct sim_range register_ms; /* from switching on to the network's answer */
-	int64_t register_again_ms;    /* a phone that was refused tries again after this */
+	int64_t register_again_ms;    /* a phone that was refused tries again after this; with operators at most ... */
+	int64_t register_first_ms;    /* ... and after this at first, doubled each time it is refused again */
 	uint32_t refresh_refused_ppm; /* a REFRESH the phone will not do now */
+	uint32_t power_cut_ppm;	      /* a REFRESH before which power fails: it is off and on at once, and no proof comes out */
 	struct sim_net net[SIM_NETS_MAX];
 };
 /* Transaction mode, no faults at all, 5..50 ms, everybody there. */
@@ -91,6 +105,7 @@ void sim_air_cfg_default(struct sim_air_cfg *cfg);
 /* A short message on its way down. */
 struct sim_sm {
 	uint64_t token;		  /* the caller's; comes back in result and receipt */
+	uint8_t op;		  /* the operator whose SMSC it comes from; 0 without operators */
 	struct sim_addr dst, src; /* dst: MSISDN, or IMSI when npi is 6 */
 	uint8_t pid, dcs;
 	bool udhi;
@@ -124,6 +139,7 @@ struct sim_up {
 	uint64_t id; /* for sim_air_up_answer() */
 	enum sim_up_kind kind;
 	uint32_t card; /* index */
+	uint8_t op;    /* the operator whose SMSC has it; 0 without operators */
 	struct sim_addr from, to;
 	uint8_t pid, dcs;
 	bool udhi;	/* of ud */
@@ -142,7 +158,8 @@ struct sim_air_cb {
 	void (*result)(void *ctx, uint64_t token, enum sim_submit_result r);
 	/* True: somebody has it and will answer.  False: nobody is there, offer it again later. */
 	bool (*up)(void *ctx, const struct sim_up *up);
-	void (*alert)(void *ctx, const struct sim_addr *from, uint8_t ms_status); /* 0: available */
+	/* At this operator's SMSC, as in sim_up. */
+	void (*alert)(void *ctx, unsigned op, const struct sim_addr *from, uint8_t ms_status); /* 0: available */
 	/* For logs; may be NULL.  A message has reached a card; a phone has read its card again. */
 	void (*card_out)(void *ctx, uint32_t card, const struct sim_card_out *out, const struct sim_sm *sm);
 	void (*shown)(void *ctx, uint32_t card);
@@ -151,7 +168,7 @@ struct sim_air_cb {
 struct sim_air_stats {
 	uint64_t submitted, delivered, absent, lost_down, lost_up, lost_results, duplicated, reordered, corrupted,
 		throttled, stored, expired, alerts, alerts_lost, mo, receipts, up_retries, refreshes, refused,
-		refresh_refused, registered, register_refused;
+		refresh_refused, registered, register_refused, power_cuts;
 	uint32_t loss_high; /* most losses of one card */
 };
 
@@ -200,11 +217,20 @@ bool sim_air_renumber(struct sim_air *a, uint32_t card, const char *msisdn);
 
 /* Who is that?  A card's present MSISDN names it; an IMSI only while the phone presents it.  -1: nobody. */
 int64_t sim_air_find(const struct sim_air *a, const struct sim_addr *addr);
-int64_t sim_air_subscriber(const struct sim_air *a, const struct sim_addr *addr); /* by a former IMSI, too */
+/* As an operator's SMSC sees it (0 without operators); by a former IMSI, too. */
+int64_t sim_air_subscriber(const struct sim_air *a, unsigned op, const struct sim_addr *addr);
 bool sim_air_present(const struct sim_air *a, uint32_t card);
-/* The phone is switched off and on: the card resets, messages on their way are not affected.  With the subscription applet
- * it then has to register again. */
+/* Where it is registered; -1: nowhere, or there are no operators. */
+int sim_air_operator(const struct sim_air *a, uint32_t card);
+/* The phone is switched off and on: the card resets, messages on their way are not affected.  With the subscription applet, or
+ * with operators, it then has to register again. */
 void sim_air_power_cycle(struct sim_air *a, uint32_t card);
+/* ... off for longer: nobody reaches it, and no powered time goes by. */
+void sim_air_switch(struct sim_air *a, uint32_t card, bool on, int64_t now_ms);
+/* From here on the phone says no to REFRESH so many times before it does it. */
+void sim_air_no_refresh(struct sim_air *a, uint32_t card, unsigned times);
+/* From here on these operators (a bit mask) authenticate it and do not let it in. */
+void sim_air_refuse(struct sim_air *a, uint32_t card, uint32_t ops);
 size_t sim_air_in_flight(const struct sim_air *a); /* messages inside, both ways */
 void sim_air_stats(const struct sim_air *a, struct sim_air_stats *out);
 

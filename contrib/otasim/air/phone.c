@@ -1,12 +1,13 @@
-/* phone.c - what the phone of a card with the subscription applet does by itself: polls, refreshes, registers.
+/* phone.c - what a phone does with its card by itself: polls, registers.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * The applet counts powered time by the phone's polls, asks it for REFRESH, and takes its word that a network has let it
- * in (contrib/doc/card-interface.md, 6.2, 6.4, 6.5).  A card without the applet has no need of a phone, and none of this
- * concerns it.
+ * in (contrib/doc/card-interface.md, 6.2, 6.4, 6.5).  Without operators a card that has no applet has no need of a phone, and
+ * none of this concerns it; with them every card is let in only where a register has its IMSI and its keys.
  */
 #include "air_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define FID_LOCI 0x6f7e
@@ -14,7 +15,7 @@
 #define LOCI_LEN 11
 
 /* TS 31.102, 4.2.17: octet 11. */
-enum { UPDATED = 0, PLMN_NOT_ALLOWED = 2 };
+enum { UPDATED = 0, NOT_UPDATED = 1, PLMN_NOT_ALLOWED = 2 };
 
 bool sim_net_lay(struct sim_net nets[SIM_NETS_MAX], const struct sim_net *net)
 {
@@ -49,8 +50,8 @@ static void plmn_put(uint8_t out[3], const char *digits, size_t n)
 	out[2] = (uint8_t)((digits[4] - '0') << 4 | (digits[3] - '0'));
 }
 
-/* Where the phone is: the network laid down for it, else its home, which EF_AD helps to tell (4.2.18). */
-static void plmn_here(const struct sim_card *c, const struct sim_net *net, uint8_t out[3])
+/* Where the phone is: the network laid down for it, the operator's, else its home, which EF_AD helps to tell (4.2.18). */
+static void plmn_here(const struct sim_card *c, const struct sim_net *net, const struct sim_air_op *op, uint8_t out[3])
 {
 	const char *digits = c->imsi_presented;
 	const uint8_t *ad;
@@ -58,11 +59,22 @@ static void plmn_here(const struct sim_card *c, const struct sim_net *net, uint8
 
 	ad = sim_card_file(c, FID_AD, &len);
 	n = ad && len >= 4 && (ad[3] & 0x0f) == 3 ? 6 : 5;
-	if (net && net->plmn[0]) {
+	if (net && net->plmn[0])
 		digits = net->plmn;
-		n = strlen(net->plmn);
-	}
+	else if (op)
+		digits = op->plmn;
+	if (digits != c->imsi_presented)
+		n = strlen(digits);
 	plmn_put(out, digits, n);
+}
+
+static void draw_rand(struct phone *ph, uint8_t rand[16])
+{
+	for (size_t i = 0; i < 16; i += 8) {
+		uint64_t v = sim_rng_next(&ph->rng);
+
+		memcpy(rand + i, &v, 8);
+	}
 }
 
 /* Does the network that has this card's keys believe it? */
@@ -72,38 +84,100 @@ static bool authenticated(struct phone *ph, struct sim_card *c)
 	struct sim_auth answer;
 	uint8_t rand[16];
 
-	for (size_t i = 0; i < sizeof(rand); i += 8) {
-		uint64_t v = sim_rng_next(&ph->rng);
-
-		memcpy(rand + i, &v, 8);
-	}
+	draw_rand(ph, rand);
 	return sim_sub_challenge(c, rand, &ch) == 0 &&
 	       sim_card_authenticate(c, ch.rand, ch.autn, &answer) == SIM_AUTH_OK &&
 	       !memcmp(answer.res, ch.xres, sizeof(ch.xres));
 }
 
-/* The location update: its outcome stands in EF_LOCI, which is how the card learns of it. */
-bool phone_register(struct phone *ph, struct sim_card *c, const struct sim_net *nets)
+int phone_home(const struct sim_air_cfg *cfg, const char *imsi)
+{
+	int best = -1;
+
+	for (unsigned i = 0; i < cfg->ops; i++) {
+		size_t n = strlen(cfg->op[i].plmn);
+
+		if (!strncmp(imsi, cfg->op[i].plmn, n) && (best < 0 || n > strlen(cfg->op[best].plmn)))
+			best = (int)i;
+	}
+	return best;
+}
+
+/* Does the operator believe it with what its register has?  A card that is ahead of it may say so once (TS 33.102, 6.3.5). */
+static bool believed(struct phone *ph, struct sim_card *c, struct sim_hlr *hlr, enum sim_hlr_end *end)
+{
+	struct sim_hlr_vector v;
+	struct sim_auth answer;
+	uint8_t rand[16];
+
+	for (int turn = 0; turn < 2; turn++) {
+		draw_rand(ph, rand);
+		*end = sim_hlr_vector(hlr, c->imsi_presented, rand, &v);
+		if (*end != SIM_HLR_OK)
+			return false;
+		switch (sim_card_authenticate(c, rand, v.autn, &answer)) {
+		case SIM_AUTH_OK:
+			return !memcmp(answer.res, v.xres, sizeof(v.xres));
+		case SIM_AUTH_SYNC:
+			if (!sim_hlr_resync(hlr, c->imsi_presented, rand, answer.auts))
+				return false;
+			break;
+		default:
+			return false;
+		}
+	}
+	return false;
+}
+
+/* The outcome of a location update stands in EF_LOCI, which is how the card learns of it. */
+static bool loci_write(struct phone *ph, struct sim_card *c, const uint8_t plmn[3], uint8_t status)
 {
 	static const uint16_t path[1] = { FID_LOCI };
-	const struct sim_net *net = phone_net(nets, c->imsi_presented);
-	enum sim_net_how how = net ? net->how : SIM_NET_SERVES;
-	uint8_t loci[LOCI_LEN];
 	uint64_t tmsi = sim_rng_next(&ph->rng);
+	uint8_t loci[LOCI_LEN];
+
+	memset(loci, 0xff, sizeof(loci));
+	loci[7] = 0x00;
+	loci[8] = plmn ? 0x01 : 0x00;
+	loci[10] = status;
+	if (plmn) {
+		memcpy(loci, &tmsi, 4);
+		memcpy(loci + 4, plmn, 3);
+	}
+	return sim_card_me_update(c, path, 1, loci, sizeof(loci)) == 0;
+}
+
+bool phone_register(struct phone *ph, struct sim_card *c, const struct sim_air_cfg *cfg)
+{
+	const struct sim_net *net = phone_net(cfg->net, c->imsi_presented);
+	enum sim_net_how how = net ? net->how : SIM_NET_SERVES;
+	int home = phone_home(cfg, c->imsi_presented);
+	const struct sim_air_op *op = home < 0 ? NULL : &cfg->op[home];
+	enum sim_hlr_end end = SIM_HLR_UNKNOWN;
+	uint8_t plmn[3];
 	bool ok;
 
 	if (strlen(c->imsi_presented) < 6)
 		return false;
-	ok = how != SIM_NET_UNKNOWN && authenticated(ph, c) && how == SIM_NET_SERVES;
-	memset(loci, 0xff, sizeof(loci));
-	loci[7] = 0x00;
-	loci[8] = ok ? 0x01 : 0x00;
-	loci[10] = ok ? UPDATED : PLMN_NOT_ALLOWED;
-	if (ok) {
-		memcpy(loci, &tmsi, 4);
-		plmn_here(c, net, loci + 4);
+	ok = how != SIM_NET_UNKNOWN;
+	if (cfg->ops)
+		ok = ok && op && believed(ph, c, op->hlr, &end) && !(ph->refused_ops >> home & 1);
+	else
+		ok = ok && authenticated(ph, c);
+	if (!ok || how != SIM_NET_SERVES) {
+		loci_write(ph, c, NULL, cfg->ops && end == SIM_HLR_DOWN ? NOT_UPDATED : PLMN_NOT_ALLOWED);
+		return false;
 	}
-	return sim_card_me_update(c, path, 1, loci, sizeof(loci)) == 0 && ok;
+	plmn_here(c, net, op, plmn);
+	if (op) { /* UpdateLocation is done before the phone hears of it (TS 23.012, 4.1.2) */
+		char vlr[SIM_HLR_DIGITS_MAX + 1];
+
+		snprintf(vlr, sizeof(vlr), "%s001", op->plmn);
+		if (!sim_hlr_locate(op->hlr, c->imsi_presented, vlr))
+			return false;
+		ph->op = (uint8_t)home;
+	}
+	return loci_write(ph, c, plmn, UPDATED);
 }
 
 /* A poll: so much more powered time. */

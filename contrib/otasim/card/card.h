@@ -3,8 +3,8 @@
  *
  * Clock-free and socket-free.  The card has its own decoder and its own crypto calls, written from TS 102 225, 31.115,
  * 102 226 and 31.102 and sharing nothing with the gateway's codec, so that two independent implementations meet.
- * A struct sim_card is a plain value of fixed size: arrays of 100,000 are fine, a copy is a snapshot.  Its one pointer is
- * to the subscription applet (card_sub.h), NULL on a card that has none.
+ * A struct sim_card is a plain value of fixed size: arrays of 100,000 are fine, a copy is a snapshot.  Its two pointers are
+ * to the subscription applet (card_sub.h) and, on a card without it, to the USIM's keys; both may be NULL.
  */
 #ifndef OTASIM_CARD_H
 #define OTASIM_CARD_H
@@ -21,6 +21,7 @@
 #define SIM_KEYSETS_MAX	  2
 #define SIM_TARS_MAX	  4
 #define SIM_POR_SMS_MAX	  3  /* SMS-SUBMITs one PoR may take */
+#define SIM_SQN_INDS	  32
 #define SIM_SEEN_MAX	  32 /* authentic packets remembered for the checkers */
 #define SIM_FS_OCTETS	  640
 #define SIM_CNTR_MAX	  0xffffffffffull
@@ -128,6 +129,12 @@ struct sim_concat {
 	struct sim_addr oa;
 };
 
+/* K and OPc (Milenage) of a card that has no applet, and what it has seen of SQN. */
+struct sim_usim {
+	uint8_t k[16], opc[16];
+	uint64_t seq[SIM_SQN_INDS];
+};
+
 struct sim_sub;
 
 struct sim_card {
@@ -145,7 +152,8 @@ struct sim_card {
 	struct sim_seen seen[SIM_SEEN_MAX];
 	struct sim_card_truth truth; /* counters only; sim_card_truth() fills in the rest */
 	uint8_t fs[SIM_FS_OCTETS];
-	struct sim_sub *sub; /* the caller's; see sim_card_sub_attach() */
+	struct sim_sub *sub;   /* the caller's; see sim_card_sub_attach() */
+	struct sim_usim *usim; /* the caller's; see sim_card_usim_attach() */
 };
 
 /* What one SMS-PP download led to. */
@@ -168,6 +176,18 @@ struct sim_card_out {
 /* Identity and keys follow from seed and index alone.  Returns 0, or -1 when the profile makes no sense. */
 int sim_card_init(struct sim_card *c, uint64_t seed, uint32_t index, const struct sim_card_profile *p);
 
+/* Gives a card that has no applet its keys for the network, from seed and index.  `u` is the caller's, and lives as long. */
+void sim_card_usim_attach(struct sim_card *c, struct sim_usim *u, uint64_t seed);
+
+/* What a personalisation lays upon a card that sim_card_init() has made: numbers of digits only, keys of the profile's
+ * algorithm.  0, or -1 when a number is too long or too short. */
+struct sim_card_perso {
+	const char *iccid, *imsi, *msisdn; /* msisdn may be "" */
+	uint8_t kvn;
+	const uint8_t *kic, *kid, *kik;
+};
+int sim_card_personalise(struct sim_card *c, const struct sim_card_perso *p);
+
 /* One SMS-PP download: TP-UD with its UDH, from originator oa (NULL: unknown). */
 void sim_card_sms_pp(struct sim_card *c, const struct sim_addr *oa, const uint8_t *ud, size_t len,
 		     struct sim_card_out *out);
@@ -180,6 +200,19 @@ void sim_card_truth(const struct sim_card *c, struct sim_card_truth *out);
 
 /* A file in place, by FID under ADF.USIM (or 2FE2, 4F01, 4F02); NULL when there is none. */
 const uint8_t *sim_card_file(const struct sim_card *c, uint16_t fid, size_t *len);
+
+enum sim_auth_result { SIM_AUTH_OK, SIM_AUTH_SYNC, SIM_AUTH_MAC, SIM_AUTH_NONE };
+struct sim_auth {
+	uint8_t res[8], ck[16], ik[16];
+	uint8_t auts[14];
+};
+/* AUTHENTICATE in the 3G context (TS 31.102, 7.1.2), with the active pair or the USIM's keys; NONE: it has no keys. */
+enum sim_auth_result sim_card_authenticate(struct sim_card *c, const uint8_t rand[16], const uint8_t autn[16],
+					   struct sim_auth *out);
+uint64_t sim_card_sqn(const struct sim_card *c); /* the highest SQN of the keys in force, 0: none yet */
+
+/* UPDATE BINARY by the ME, whole file, path of n FIDs from ADF.USIM; 0, or -1 when there is no such file. */
+int sim_card_me_update(struct sim_card *c, const uint16_t *path, int n, const uint8_t *content, size_t len);
 
 /* Luhn check digit of n decimal digits, as a character. */
 char sim_luhn(const char *digits, size_t n);

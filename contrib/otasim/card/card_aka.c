@@ -10,7 +10,8 @@
 
 #include "card_sub_int.h"
 
-#define BLOCK 16
+#define BLOCK	  16
+#define SQN_DELTA (1ull << 28) /* TS 33.102, C.2.1 and C.3.2 */
 
 int sim_aes_block(const uint8_t *key, size_t key_len, const uint8_t in[BLOCK], uint8_t out[BLOCK])
 {
@@ -98,6 +99,68 @@ int sim_aka_run(const struct sim_aka_keys *k, const uint8_t rand[16], const uint
 		struct sim_aka *a)
 {
 	return k->alg == SIM_AKA_TEST ? test_algorithm(k, rand, sqn, amf, a) : milenage(k, rand, sqn, amf, a);
+}
+
+/* ---- AUTHENTICATE (TS 33.102, 6.3.3) ---- */
+
+static uint64_t be48(const uint8_t b[6])
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < 6; i++)
+		v = v << 8 | b[i];
+	return v;
+}
+
+static void sync_failure(const struct sim_aka_keys *k, const uint64_t seq[SIM_SQN_INDS], const uint8_t rand[16],
+			 struct sim_auth *out)
+{
+	uint8_t sqn[6], amf[2] = { 0 }; /* AMF* (TS 33.102, 6.3.3) */
+	struct sim_aka a;
+	uint64_t high = 0;
+
+	for (unsigned i = 0; i < SIM_SQN_INDS; i++) {
+		if ((seq[i] << 5 | i) > high)
+			high = seq[i] << 5 | i;
+	}
+	for (int i = 0; i < 6; i++)
+		sqn[i] = (uint8_t)(high >> 8 * (5 - i));
+	if (sim_aka_run(k, rand, sqn, amf, &a) < 0)
+		return;
+	for (int i = 0; i < 6; i++)
+		out->auts[i] = sqn[i] ^ a.ak_s[i];
+	memcpy(out->auts + 6, a.mac_s, 8);
+}
+
+enum sim_auth_result sim_aka_check(const struct sim_aka_keys *k, const uint64_t seqs[SIM_SQN_INDS], const uint8_t rand[16],
+				   const uint8_t autn[16], struct sim_auth *out, unsigned *ind, uint64_t *seq_out)
+{
+	uint8_t sqn[6] = { 0 };
+	uint64_t v, seq, high = 0;
+	struct sim_aka a;
+
+	if (sim_aka_run(k, rand, sqn, autn + 6, &a) < 0)
+		return SIM_AUTH_NONE;
+	for (int i = 0; i < 6; i++)
+		sqn[i] = autn[i] ^ a.ak[i];
+	if (sim_aka_run(k, rand, sqn, autn + 6, &a) < 0)
+		return SIM_AUTH_NONE;
+	if (CRYPTO_memcmp(a.mac_a, autn + 8, 8))
+		return SIM_AUTH_MAC;
+	v = be48(sqn);
+	seq = v >> 5;
+	for (unsigned i = 0; i < SIM_SQN_INDS; i++)
+		high = seqs[i] > high ? seqs[i] : high;
+	if (seq <= seqs[v & 31] || (seq > high && seq - high > SQN_DELTA)) {
+		sync_failure(k, seqs, rand, out);
+		return SIM_AUTH_SYNC;
+	}
+	*ind = v & 31;
+	*seq_out = seq;
+	memcpy(out->res, a.res, 8);
+	memcpy(out->ck, a.ck, 16);
+	memcpy(out->ik, a.ik, 16);
+	return SIM_AUTH_OK;
 }
 
 /* ---- key transport ---- */

@@ -12,7 +12,6 @@
 #include "card_sub_int.h"
 
 #define ATOMIC_MAX  8		 /* octets a single write puts down whole or not at all (9) */
-#define SQN_DELTA   (1ull << 28) /* TS 33.102, C.2.1 and C.3.2 */
 #define FIRST_INDEX 1
 
 /* ---- memory that power can leave ---- */
@@ -325,6 +324,26 @@ static void save_file(struct sim_card *c, struct sim_sub_rec *r, const uint16_t 
 	r->saved_len = (uint16_t)(at + size - r->saved);
 }
 
+/* For the checkers: a real card keeps no such count. */
+static void moved(struct sim_sub *s, const uint8_t order[8])
+{
+	struct sim_sub_moved *m = NULL;
+
+	for (unsigned i = 0; i < SIM_SUB_MOVED_MAX && !m; i++) {
+		if (s->moved[i].times && !memcmp(s->moved[i].order, order, 8))
+			m = &s->moved[i];
+	}
+	if (!m) {
+		m = &s->moved[s->moved_next];
+		s->moved_next = (uint8_t)((s->moved_next + 1) % SIM_SUB_MOVED_MAX);
+		*m = (struct sim_sub_moved){ 0 };
+		memcpy(m->order, order, 8);
+	}
+	s->moves++;
+	if (++m->times > s->moves_max)
+		s->moves_max = m->times;
+}
+
 static bool activate(struct sim_card *c)
 {
 	struct sim_sub_rec r = *sim_sub_rec(c->sub);
@@ -362,6 +381,8 @@ static bool activate(struct sim_card *c)
 	r.redo = SIM_REDO_ACTIVATE;
 	/* The timer is of no meaning before the flip, so it goes first. */
 	ok = sub_write(c->sub, &c->sub->nvm.trial, &t, sizeof(t)) && sub_commit(c, &r);
+	if (sim_sub_rec(c->sub)->state == SIM_SUB_TRIAL) /* also when power has failed behind the flip */
+		moved(c->sub, r.order);
 	OPENSSL_cleanse(&r, sizeof(r));
 	return ok;
 }
@@ -597,64 +618,17 @@ void sim_sub_cntr(struct sim_card *c, uint64_t cntr)
 
 /* ---- AUTHENTICATE (7) ---- */
 
-static uint64_t be48(const uint8_t b[6])
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < 6; i++)
-		v = v << 8 | b[i];
-	return v;
-}
-
-static void sync_failure(const struct sim_aka_keys *k, const uint64_t seq[SIM_SQN_INDS], const uint8_t rand[16],
-			 struct sim_auth *out)
-{
-	uint8_t sqn[6], amf[2] = { 0 }; /* AMF* (TS 33.102, 6.3.3) */
-	struct sim_aka a;
-	uint64_t high = 0;
-
-	for (unsigned i = 0; i < SIM_SQN_INDS; i++) {
-		if ((seq[i] << 5 | i) > high)
-			high = seq[i] << 5 | i;
-	}
-	for (int i = 0; i < 6; i++)
-		sqn[i] = (uint8_t)(high >> 8 * (5 - i));
-	if (sim_aka_run(k, rand, sqn, amf, &a) < 0)
-		return;
-	for (int i = 0; i < 6; i++)
-		out->auts[i] = sqn[i] ^ a.ak_s[i];
-	memcpy(out->auts + 6, a.mac_s, 8);
-}
-
 static enum sim_auth_result try_keys(struct sim_sub *s, struct sim_pair *p, const struct sim_aka_keys *k,
 				     const uint8_t rand[16], const uint8_t autn[16], struct sim_auth *out)
 {
-	uint8_t sqn[6] = { 0 };
-	uint64_t v, seq, high = 0;
-	struct sim_aka a;
+	enum sim_auth_result res;
+	unsigned ind = 0;
+	uint64_t seq = 0;
 
-	if (sim_aka_run(k, rand, sqn, autn + 6, &a) < 0)
+	res = sim_aka_check(k, p->seq, rand, autn, out, &ind, &seq);
+	if (res == SIM_AUTH_OK && !sub_write(s, &p->seq[ind], &seq, sizeof(seq)))
 		return SIM_AUTH_NONE;
-	for (int i = 0; i < 6; i++)
-		sqn[i] = autn[i] ^ a.ak[i];
-	if (sim_aka_run(k, rand, sqn, autn + 6, &a) < 0)
-		return SIM_AUTH_NONE;
-	if (CRYPTO_memcmp(a.mac_a, autn + 8, 8))
-		return SIM_AUTH_MAC;
-	v = be48(sqn);
-	seq = v >> 5;
-	for (unsigned i = 0; i < SIM_SQN_INDS; i++)
-		high = p->seq[i] > high ? p->seq[i] : high;
-	if (seq <= p->seq[v & 31] || (seq > high && seq - high > SQN_DELTA)) {
-		sync_failure(k, p->seq, rand, out);
-		return SIM_AUTH_SYNC;
-	}
-	if (!sub_write(s, &p->seq[v & 31], &seq, sizeof(seq)))
-		return SIM_AUTH_NONE;
-	memcpy(out->res, a.res, 8);
-	memcpy(out->ck, a.ck, 16);
-	memcpy(out->ik, a.ik, 16);
-	return SIM_AUTH_OK;
+	return res;
 }
 
 static bool promote(struct sim_card *c)
@@ -679,7 +653,9 @@ enum sim_auth_result sim_card_authenticate(struct sim_card *c, const uint8_t ran
 	bool moved;
 
 	memset(out, 0, sizeof(*out));
-	if (!s || s->dead)
+	if (!s)
+		return sim_usim_authenticate(c, rand, autn, out);
+	if (s->dead)
 		return SIM_AUTH_NONE;
 	r = sim_sub_rec(s);
 	p = &s->nvm.pair[sub_place(r, r->index)];

@@ -22,8 +22,8 @@
 #define SIM_SUB_SAVED_MAX  640 /* old file contents: never more than all files together */
 #define SIM_SUB_SLICE_S	   60  /* powered time is paid in advance in slices of this */
 #define SIM_SUB_TRIAL_S	   86400
+#define SIM_SUB_MOVED_MAX  16	 /* orders whose moves of the index are counted */
 #define SIM_SUB_ASK_MS	   60000 /* REFRESH again after this much powered time */
-#define SIM_SQN_INDS	   32
 #define SIM_KVN_VAULT	   14
 #define SIM_KVN_CHANGE	   15
 
@@ -123,6 +123,11 @@ struct sim_sub_nvm {
 /* What happens to the write during which power fails. */
 enum sim_cut { SIM_CUT_BEFORE, SIM_CUT_TORN, SIM_CUT_AFTER };
 
+struct sim_sub_moved {
+	uint8_t order[8];
+	uint32_t times;
+};
+
 struct sim_sub {
 	struct sim_sub_nvm nvm;
 	/* power: writes so far; a cut at write number cut_at (from 1, counted on), 0: none */
@@ -139,6 +144,10 @@ struct sim_sub {
 	bool ask;	   /* REFRESH is wanted now */
 	uint32_t ask_ms;   /* powered time until it is asked for again */
 	uint32_t audit;	   /* commands refused for keyset, index, MAC, hash or order */
+	/* what the checkers ask: how often an order began a trial */
+	struct sim_sub_moved moved[SIM_SUB_MOVED_MAX];
+	uint8_t moved_next;
+	uint32_t moves, moves_max; /* of all orders, and the most of any one */
 };
 
 /* Puts the applet on a card that sim_card_init() has made with AES and KVN 1.  `s` is the caller's and must live as long;
@@ -157,18 +166,6 @@ void sim_card_refresh_refused(struct sim_card *c);
 
 /* Does powered time make a difference to it now: a trial, or a REFRESH to be asked for again? */
 bool sim_card_counts_time(const struct sim_card *c);
-
-/* UPDATE BINARY by the ME, whole file, path of n FIDs from ADF.USIM; 0, or -1 when there is no such file. */
-int sim_card_me_update(struct sim_card *c, const uint16_t *path, int n, const uint8_t *content, size_t len);
-
-enum sim_auth_result { SIM_AUTH_OK, SIM_AUTH_SYNC, SIM_AUTH_MAC, SIM_AUTH_NONE };
-struct sim_auth {
-	uint8_t res[8], ck[16], ik[16];
-	uint8_t auts[14];
-};
-/* AUTHENTICATE in the 3G context (TS 31.102, 7.1.2). */
-enum sim_auth_result sim_card_authenticate(struct sim_card *c, const uint8_t rand[16], const uint8_t autn[16],
-					   struct sim_auth *out);
 
 /* What the network of the presented IMSI sends, and the answer it expects: a right one.  -1: there is no applet. */
 struct sim_challenge {

@@ -21,7 +21,7 @@ struct sub {
 	struct sub *next_imsi, *next_msisdn; /* in their buckets */
 	uint32_t id;
 	char imsi[SIM_HLR_DIGITS_MAX + 1], msisdn[SIM_HLR_DIGITS_MAX + 1], vlr[SIM_HLR_DIGITS_MAX + 1];
-	bool cs, ps, keys;
+	bool cs, ps, keys, waiting;
 	uint8_t k[16], opc[16];
 	uint64_t sqn;
 };
@@ -30,6 +30,9 @@ struct sim_hlr {
 	struct sub **by_imsi, **by_msisdn;
 	size_t buckets, n;
 	uint32_t last_id;
+	uint32_t fail_ppm; /* of IMSIs that cannot be created */
+	uint64_t fail_seed;
+	bool down;
 };
 
 /* ---- table ---- */
@@ -129,10 +132,11 @@ static void msisdn_unlink(struct sim_hlr *h, struct sub *s)
 
 static void grow(struct sim_hlr *h)
 {
-	struct sim_hlr wide = { .buckets = h->buckets * 2, .n = h->n, .last_id = h->last_id };
+	struct sim_hlr wide = *h;
 
 	if (h->n < h->buckets)
 		return;
+	wide.buckets *= 2;
 	wide.by_imsi = calloc(wide.buckets, sizeof(*wide.by_imsi));
 	wide.by_msisdn = calloc(wide.buckets, sizeof(*wide.by_msisdn));
 	if (!wide.by_imsi || !wide.by_msisdn) { /* slower, not wrong */
@@ -169,7 +173,7 @@ static const char *create(struct sim_hlr *h, const char *imsi, char *value, size
 		return "Invalid IMSI value.";
 	if (find(h, imsi))
 		return "Subscriber already exists.";
-	s = h->n < SIM_HLR_SUBS_MAX ? calloc(1, sizeof(*s)) : NULL;
+	s = h->n < SIM_HLR_SUBS_MAX && !sim_hlr_cannot_create(h, imsi) ? calloc(1, sizeof(*s)) : NULL;
 	if (!s)
 		return "Subscriber creation failed.";
 	s->id = ++h->last_id;
@@ -413,6 +417,8 @@ enum sim_hlr_end sim_hlr_vector(struct sim_hlr *h, const char *imsi, const uint8
 	struct sim_aka a;
 	uint8_t sqn[6];
 
+	if (h->down)
+		return SIM_HLR_DOWN;
 	if (!s)
 		return SIM_HLR_UNKNOWN;
 	if (!s->cs && !s->ps)
@@ -459,4 +465,68 @@ bool sim_hlr_locate(struct sim_hlr *h, const char *imsi, const char *vlr)
 		return false;
 	strcpy(s->vlr, vlr);
 	return true;
+}
+
+/* ---- what its network asks it ---- */
+
+bool sim_hlr_knows(const struct sim_hlr *h, const char *imsi)
+{
+	return find(h, imsi) != NULL;
+}
+
+bool sim_hlr_imsi_of(const struct sim_hlr *h, const char *msisdn, char imsi[SIM_HLR_DIGITS_MAX + 1])
+{
+	const struct sub *s = find_msisdn(h, msisdn);
+
+	if (s)
+		strcpy(imsi, s->imsi);
+	return s != NULL;
+}
+
+bool sim_hlr_msisdn_of(const struct sim_hlr *h, const char *imsi, char msisdn[SIM_HLR_DIGITS_MAX + 1])
+{
+	const struct sub *s = find(h, imsi);
+
+	if (s)
+		strcpy(msisdn, s->msisdn);
+	return s != NULL;
+}
+
+bool sim_hlr_waiting(struct sim_hlr *h, const char *imsi, bool now)
+{
+	struct sub *s = find(h, imsi);
+	bool was = s && s->waiting;
+
+	if (s)
+		s->waiting = now;
+	return was;
+}
+
+/* ---- what it does not do ---- */
+
+void sim_hlr_fail_creates(struct sim_hlr *h, uint32_t ppm, uint64_t seed)
+{
+	h->fail_ppm = ppm;
+	h->fail_seed = seed;
+}
+
+bool sim_hlr_cannot_create(const struct sim_hlr *h, const char *imsi)
+{
+	uint64_t v = h->fail_seed;
+
+	for (; *imsi; imsi++) {
+		v = (v ^ (uint8_t)*imsi) * 0xbf58476d1ce4e5b9u;
+		v ^= v >> 29;
+	}
+	return v % 1000000u < h->fail_ppm;
+}
+
+void sim_hlr_down(struct sim_hlr *h, bool down)
+{
+	h->down = down;
+}
+
+bool sim_hlr_is_down(const struct sim_hlr *h)
+{
+	return h->down;
 }

@@ -29,12 +29,30 @@ void sim_hlr_ctrl(struct sim_hlr *h, const char *request, char reply[SIM_HLR_REP
 struct sim_hlr_vector {
 	uint8_t autn[16], xres[8];
 };
-enum sim_hlr_end { SIM_HLR_OK, SIM_HLR_UNKNOWN, SIM_HLR_BARRED, SIM_HLR_NO_KEYS };
+enum sim_hlr_end { SIM_HLR_OK, SIM_HLR_UNKNOWN, SIM_HLR_BARRED, SIM_HLR_NO_KEYS, SIM_HLR_DOWN };
 enum sim_hlr_end sim_hlr_vector(struct sim_hlr *h, const char *imsi, const uint8_t rand[16],
 				struct sim_hlr_vector *out);
 /* A card's AUTS for that RAND.  False: its MAC is wrong. */
 bool sim_hlr_resync(struct sim_hlr *h, const char *imsi, const uint8_t rand[16], const uint8_t auts[14]);
 /* A completed location update: vlr_number from now on; "" is a purge. */
 bool sim_hlr_locate(struct sim_hlr *h, const char *imsi, const char *vlr);
+
+/* ---- what its network asks it ---- */
+
+bool sim_hlr_knows(const struct sim_hlr *h, const char *imsi);
+bool sim_hlr_imsi_of(const struct sim_hlr *h, const char *msisdn, char imsi[SIM_HLR_DIGITS_MAX + 1]);
+/* False: no such subscriber; "": he has no MSISDN. */
+bool sim_hlr_msisdn_of(const struct sim_hlr *h, const char *imsi, char msisdn[SIM_HLR_DIGITS_MAX + 1]);
+/* A message waits for this subscriber (TS 23.040, 3.2.7); sets it, and gives what it was.  False for nobody. */
+bool sim_hlr_waiting(struct sim_hlr *h, const char *imsi, bool now);
+
+/* ---- what it does not do ---- */
+
+/* This share of IMSIs, drawn by seed, cannot be created: the same ones every time. */
+void sim_hlr_fail_creates(struct sim_hlr *h, uint32_t ppm, uint64_t seed);
+bool sim_hlr_cannot_create(const struct sim_hlr *h, const char *imsi);
+/* Nobody is at home, neither for its network nor at its CTRL interface (sim_ctrl.h). */
+void sim_hlr_down(struct sim_hlr *h, bool down);
+bool sim_hlr_is_down(const struct sim_hlr *h);
 
 #endif

@@ -138,6 +138,12 @@ static bool put_pdu(struct smsc *s, struct session *se, const struct smpp_pdu *p
 	return true;
 }
 
+/* Is this session with the SMSC of that operator? */
+static bool belongs(const struct smsc *s, const struct session *se, unsigned op)
+{
+	return !s->cfg.operators || se->door == op;
+}
+
 /* A response without body. */
 static void respond(struct smsc *s, struct session *se, const struct smpp_pdu *req, uint32_t status)
 {
@@ -292,7 +298,8 @@ static struct session *route(struct smsc *s, const struct sim_up *up)
 	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
 		struct session *se = &s->session[i];
 
-		if (!se->open || se->over || !(se->bound & BOUND_RX) || !mood_delivers(s, se))
+		if (!se->open || se->over || !(se->bound & BOUND_RX) || !mood_delivers(s, se) ||
+		    !belongs(s, se, up->op))
 			continue;
 		if (up->kind == SIM_UP_RECEIPT && se->serial == up->token >> 32)
 			return se;
@@ -376,7 +383,7 @@ static void on_shown(void *ctx, uint32_t card)
 	seen(ctx, (struct smsc_seen){ .kind = SMSC_SHOWN, .card = card });
 }
 
-static void on_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
+static void on_alert(void *ctx, unsigned op, const struct sim_addr *from, uint8_t ms_status)
 {
 	struct smsc *s = ctx;
 
@@ -385,7 +392,7 @@ static void on_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
 		struct smpp_pdu pdu = { .id = SMPP_ALERT_NOTIFICATION };
 
 		if (!se->open || se->over || !(se->bound & BOUND_RX) || !mood_delivers(s, se) ||
-		    se->out_len - se->out_at >= SMSC_OUT_HIGH)
+		    se->out_len - se->out_at >= SMSC_OUT_HIGH || !belongs(s, se, op))
 			continue;
 		pdu.seq = next_seq(se);
 		pdu.alert.src = (struct smpp_addr){ from->ton, from->npi, from->digits };
@@ -395,7 +402,7 @@ static void on_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
 		put_pdu(s, se, &pdu);
 		s->stats.alerts++;
 	}
-	seen(s, (struct smsc_seen){ .kind = SMSC_ALERTED, .card = sim_air_subscriber(s->air, from) });
+	seen(s, (struct smsc_seen){ .kind = SMSC_ALERTED, .card = sim_air_subscriber(s->air, op, from) });
 }
 
 static const struct sim_air_cb air_cb = {
@@ -494,12 +501,14 @@ static void addr_copy(struct sim_addr *to, const struct smpp_addr *from)
 	snprintf(to->digits, sizeof(to->digits), "%s", from->digits);
 }
 
-static void submit_read(struct sim_sm *sm, const struct session *se, const struct smpp_pdu *pdu, struct smpp_octets ud)
+static void submit_read(const struct smsc *s, struct sim_sm *sm, const struct session *se, const struct smpp_pdu *pdu,
+			struct smpp_octets ud)
 {
 	int64_t validity_s = smpp_time_relative_s(pdu->sm.validity_period); /* an absolute time: the default */
 
 	*sm = (struct sim_sm){
 		.token = (uint64_t)se->serial << 32 | pdu->seq,
+		.op = s->cfg.operators ? (uint8_t)se->door : 0,
 		.pid = pdu->sm.protocol_id,
 		.dcs = pdu->sm.data_coding,
 		.udhi = pdu->sm.esm_class & SMPP_ESM_UDHI,
@@ -540,7 +549,7 @@ static void on_submit(struct smsc *s, struct session *se, const struct smpp_pdu 
 	struct sim_sm sm;
 
 	s->stats.submits++;
-	submit_read(&sm, se, pdu, ud);
+	submit_read(s, &sm, se, pdu, ud);
 	if (status == ESME_ROK && ud.len <= SIM_UD_MAX)
 		sar_part(&sm, pdu, ud);
 	else if (status == ESME_ROK)
@@ -549,7 +558,7 @@ static void on_submit(struct smsc *s, struct session *se, const struct smpp_pdu 
 	seen(s, (struct smsc_seen){ .kind = SMSC_SUBMITTED,
 				    .door = se->door,
 				    .session = se->serial,
-				    .card = sim_air_subscriber(s->air, &sm.dst),
+				    .card = sim_air_subscriber(s->air, sm.op, &sm.dst),
 				    .token = sm.token,
 				    .sm = &sm });
 	if (status == ESME_ROK)

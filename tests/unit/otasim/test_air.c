@@ -97,7 +97,7 @@ static bool on_up(void *ctx, const struct sim_up *up)
 	return true;
 }
 
-static void on_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
+static void on_alert(void *ctx, unsigned op, const struct sim_addr *from, uint8_t ms_status)
 {
 	struct world *w = ctx;
 	int64_t card = sim_air_find(w->air, from);
@@ -619,7 +619,7 @@ static void ignore_result(void *ctx, uint64_t token, enum sim_submit_result r)
 {
 }
 
-static void ignore_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
+static void ignore_alert(void *ctx, unsigned op, const struct sim_addr *from, uint8_t ms_status)
 {
 }
 

@@ -57,7 +57,7 @@ static bool on_up(void *ctx, const struct sim_up *up)
 	return true;
 }
 
-static void on_alert(void *ctx, const struct sim_addr *from, uint8_t ms_status)
+static void on_alert(void *ctx, unsigned op, const struct sim_addr *from, uint8_t ms_status)
 {
 	struct fleet *f = ctx;
 	int64_t card = sim_air_find(f->air, from);
