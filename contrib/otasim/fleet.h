@@ -8,7 +8,8 @@
 
 struct fleet {
 	struct sim_card *cards;
-	struct sim_sub *subs; /* one for each card, NULL when the profile has no pairs */
+	struct sim_sub *subs;	/* one for each card, NULL when the profile has no pairs */
+	struct sim_usim *usims; /* the same for cards without pairs, when the profile asks for them */
 	uint32_t n;
 	char new_imsi_prefix[8];
 };
@@ -16,6 +17,13 @@ struct fleet {
 /* 0, or -1 with a sentence in err. */
 int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card_profile *p,
 	       const char *new_imsi_prefix, char *err, size_t err_cap);
+/* The same from a personalisation: a text of lines, `name` for messages.  Its first line names the columns, in any order:
+ *	ICCID,IMSI,MSISDN,INDEX,KVN,K,OPC,KIC,KID,KIK
+ * A line is a pair (with INDEX; KVN on the active one, which is the lowest when none has it), a keyset of KVN 14 or 15 (without
+ * INDEX), or only says the card's numbers; one line of each card at least has its IMSI.  Cards without the applet have one pair.
+ * Keys are as long as the profile's algorithm.  0, or -1 with "NAME:LINE: column X: what is wrong" in err. */
+int fleet_init_perso(struct fleet *f, const char *name, const char *text, size_t len, uint64_t seed,
+		     const struct sim_card_profile *p, const char *new_imsi_prefix, char *err, size_t err_cap);
 void fleet_free(struct fleet *f); /* wipes the keys */
 
 /* The IMSI this card is to get. */

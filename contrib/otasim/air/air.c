@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SW_OK		  0x9000
+#define SW_OK 0x9000
 
 void sim_air_cfg_default(struct sim_air_cfg *cfg)
 {
@@ -83,8 +83,8 @@ static void coverage_next(struct sim_air *a, uint32_t card, int64_t now_ms)
 		return;
 	ca->gaps++;
 	air_push(a, (struct ev){ .kind = EV_LEAVE,
-			     .slot = card,
-			     .due_ms = now_ms + sim_rng_range(&ca->coverage, a->cfg.gap_after_ms) });
+				 .slot = card,
+				 .due_ms = now_ms + sim_rng_range(&ca->coverage, a->cfg.gap_after_ms) });
 }
 
 struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *cards, uint32_t n, int64_t now_ms)
@@ -116,8 +116,8 @@ struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *card
 			goto fail;
 		if (air_strikes(a, &ca->coverage, cfg->absent_ppm)) {
 			air_push(a, (struct ev){ .kind = EV_RETURN,
-					     .slot = i,
-					     .due_ms = now_ms + sim_rng_range(&ca->coverage, cfg->absent_ms) });
+						 .slot = i,
+						 .due_ms = now_ms + sim_rng_range(&ca->coverage, cfg->absent_ms) });
 		} else {
 			ca->in_range = true;
 			coverage_next(a, i, now_ms);
@@ -396,8 +396,8 @@ static void card_meets(struct sim_air *a, struct msg m, const struct sim_air_cb 
 		air_refresh_soon(a, m.card, now_ms);
 	else if (out.refresh)
 		air_push(a, (struct ev){ .kind = EV_REFRESH,
-				     .slot = m.card,
-				     .due_ms = now_ms + sim_rng_range(&ca->down, a->cfg.refresh_ms) });
+					 .slot = m.card,
+					 .due_ms = now_ms + sim_rng_range(&ca->down, a->cfg.refresh_ms) });
 	air_poll_on(a, m.card, now_ms);
 }
 
@@ -520,8 +520,9 @@ void air_attached(struct sim_air *a, uint32_t card, int64_t now_ms)
 		if (air_strikes(a, &ca->coverage, a->cfg.alert_loss_ppm))
 			a->stats.alerts_lost++;
 		else
-			air_push(a, (struct ev){
-					    .kind = EV_ALERT, .slot = card, .what = ca->phone.op, .due_ms = now_ms + 1 });
+			air_push(a,
+				 (struct ev){
+					 .kind = EV_ALERT, .slot = card, .what = ca->phone.op, .due_ms = now_ms + 1 });
 	}
 	air_flush_stored(a, card, now_ms);
 }
@@ -569,17 +570,27 @@ void sim_air_up_answer(struct sim_air *a, uint64_t id, enum sim_up_answer ans, i
 	pool_put(&a->pool, slot);
 }
 
-void sim_air_up_lost(struct sim_air *a, int64_t now_ms)
+static void up_lost(struct sim_air *a, int op, int64_t now_ms)
 {
 	for (uint32_t i = 0; i < a->pool.n; i++) {
 		struct msg *m = &a->pool.m[i];
 
-		if (m->used && m->up && m->handed) {
+		if (m->used && m->up && m->handed && (op < 0 || m->mo.op == op)) {
 			m->handed = false;
 			a->stats.up_retries++;
 			up_at(a, i, now_ms + a->cfg.up_retry_ms);
 		}
 	}
+}
+
+void sim_air_up_lost(struct sim_air *a, int64_t now_ms)
+{
+	up_lost(a, -1, now_ms);
+}
+
+void sim_air_up_lost_at(struct sim_air *a, unsigned op, int64_t now_ms)
+{
+	up_lost(a, (int)op, now_ms);
 }
 
 /* ---- the clockwork ---- */
@@ -616,9 +627,10 @@ static void on_event(struct sim_air *a, const struct ev *e, const struct sim_air
 		a->card[e->slot].in_range = false;
 		if (a->card[e->slot].cover == SIM_COVERAGE_WEATHER)
 			a->card[e->slot].covered_ms = e->due_ms;
-		air_push(a, (struct ev){ .kind = EV_RETURN,
-				     .slot = e->slot,
-				     .due_ms = e->due_ms + sim_rng_range(&a->card[e->slot].coverage, a->cfg.gap_ms) });
+		air_push(a,
+			 (struct ev){ .kind = EV_RETURN,
+				      .slot = e->slot,
+				      .due_ms = e->due_ms + sim_rng_range(&a->card[e->slot].coverage, a->cfg.gap_ms) });
 		break;
 	case EV_ALERT:
 		a->stats.alerts++;

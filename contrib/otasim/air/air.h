@@ -96,7 +96,8 @@ struct sim_air_cfg {
 	int64_t register_again_ms;    /* a phone that was refused tries again after this; with operators at most ... */
 	int64_t register_first_ms;    /* ... and after this at first, doubled each time it is refused again */
 	uint32_t refresh_refused_ppm; /* a REFRESH the phone will not do now */
-	uint32_t power_cut_ppm;	      /* a REFRESH before which power fails: it is off and on at once, and no proof comes out */
+	uint32_t
+		power_cut_ppm; /* a REFRESH before which power fails: it is off and on at once, and no proof comes out */
 	struct sim_net net[SIM_NETS_MAX];
 };
 /* Transaction mode, no faults at all, 5..50 ms, everybody there. */
@@ -186,6 +187,7 @@ int64_t sim_air_next_due(const struct sim_air *a); /* INT64_MAX: nothing will ha
 void sim_air_up_answer(struct sim_air *a, uint64_t id, enum sim_up_answer ans, int64_t now_ms);
 /* The gateway went away: everything handed to it and not answered is offered again. */
 void sim_air_up_lost(struct sim_air *a, int64_t now_ms);
+void sim_air_up_lost_at(struct sim_air *a, unsigned op, int64_t now_ms); /* ... of one operator */
 
 /* From now on no new faults and no new gaps; who is absent still returns when the seed says so. */
 void sim_air_calm(struct sim_air *a);

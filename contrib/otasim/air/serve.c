@@ -15,8 +15,8 @@ void air_poll_on(struct sim_air *a, uint32_t card, int64_t now_ms)
 	ph->polling = true;
 	ph->since_ms = now_ms;
 	air_push(a, (struct ev){ .kind = EV_POLL,
-			     .slot = card,
-			     .due_ms = now_ms + sim_rng_range(&ph->rng, (struct sim_range){ 1, a->cfg.poll_ms }) });
+				 .slot = card,
+				 .due_ms = now_ms + sim_rng_range(&ph->rng, (struct sim_range){ 1, a->cfg.poll_ms }) });
 }
 
 /* Once for one asking: a second reset would not be worth what it costs of the trial. */
@@ -28,15 +28,16 @@ void air_refresh_soon(struct sim_air *a, uint32_t card, int64_t now_ms)
 		return;
 	ph->refreshing = true;
 	air_push(a, (struct ev){ .kind = EV_REFRESH,
-			     .slot = card,
-			     .due_ms = now_ms + sim_rng_range(&ph->rng, a->cfg.refresh_ms) });
+				 .slot = card,
+				 .due_ms = now_ms + sim_rng_range(&ph->rng, a->cfg.refresh_ms) });
 }
 
 /* The attempt made last is the one that counts. */
 static void register_at(struct sim_air *a, uint32_t card, int64_t due_ms)
 {
-	air_push(a, (struct ev){
-			.kind = EV_REGISTER, .slot = card, .token = ++a->card[card].phone.attempt, .due_ms = due_ms });
+	air_push(a,
+		 (struct ev){
+			 .kind = EV_REGISTER, .slot = card, .token = ++a->card[card].phone.attempt, .due_ms = due_ms });
 }
 
 /* Where there are no operators, only the applet has to see a location update. */

@@ -14,7 +14,8 @@
 #define NPI_IMSI	  6 /* land mobile, E.212 */
 
 /* The IMSI that an operator's register has for this address. */
-static bool imsi_at(const struct sim_air *a, unsigned op, const struct sim_addr *addr, char imsi[SIM_HLR_DIGITS_MAX + 1])
+static bool imsi_at(const struct sim_air *a, unsigned op, const struct sim_addr *addr,
+		    char imsi[SIM_HLR_DIGITS_MAX + 1])
 {
 	const struct sim_hlr *hlr = a->cfg.op[op].hlr;
 
@@ -61,7 +62,8 @@ bool air_answers_to(const struct sim_air *a, uint32_t card, unsigned op, const s
 	char imsi[SIM_HLR_DIGITS_MAX + 1];
 
 	if (!a->cfg.ops)
-		return !strcmp(addr->digits, addr->npi == NPI_IMSI ? a->cards[card].imsi_presented : msisdn_of(a, card));
+		return !strcmp(addr->digits,
+			       addr->npi == NPI_IMSI ? a->cards[card].imsi_presented : msisdn_of(a, card));
 	return op < a->cfg.ops && a->card[card].phone.op == op && !sim_hlr_is_down(a->cfg.op[op].hlr) &&
 	       imsi_at(a, op, addr, imsi) && !strcmp(imsi, a->cards[card].imsi_presented);
 }

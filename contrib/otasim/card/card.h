@@ -20,7 +20,7 @@
 #define SIM_KEY_MAX	  32
 #define SIM_KEYSETS_MAX	  2
 #define SIM_TARS_MAX	  4
-#define SIM_POR_SMS_MAX	  3  /* SMS-SUBMITs one PoR may take */
+#define SIM_POR_SMS_MAX	  3 /* SMS-SUBMITs one PoR may take */
 #define SIM_SQN_INDS	  32
 #define SIM_SEEN_MAX	  32 /* authentic packets remembered for the checkers */
 #define SIM_FS_OCTETS	  640
@@ -76,6 +76,7 @@ struct sim_card_profile {
 	bool no_refresh;	  /* the card does not issue REFRESH after a script that changed a file */
 	bool no_5gs;		  /* no DF_5GS: 5FC0 is not found */
 	bool subscription;	  /* has the applet of card_sub.h; sim_card_sub_attach() sets it */
+	bool usim;		  /* a fleet gives cards without the applet K and OPc */
 	uint8_t pairs;		  /* a fleet gives its cards the applet with so many pairs; 0: no applet */
 	uint8_t segments_max;	  /* 1..SIM_SEGMENTS_MAX; more gives status 07 */
 	uint16_t deny_update_fid; /* UPDATE of this EF gives 6982; 0: none */

@@ -132,8 +132,9 @@ static void sync_failure(const struct sim_aka_keys *k, const uint64_t seq[SIM_SQ
 	memcpy(out->auts + 6, a.mac_s, 8);
 }
 
-enum sim_auth_result sim_aka_check(const struct sim_aka_keys *k, const uint64_t seqs[SIM_SQN_INDS], const uint8_t rand[16],
-				   const uint8_t autn[16], struct sim_auth *out, unsigned *ind, uint64_t *seq_out)
+enum sim_auth_result sim_aka_check(const struct sim_aka_keys *k, const uint64_t seqs[SIM_SQN_INDS],
+				   const uint8_t rand[16], const uint8_t autn[16], struct sim_auth *out, unsigned *ind,
+				   uint64_t *seq_out)
 {
 	uint8_t sqn[6] = { 0 };
 	uint64_t v, seq, high = 0;

@@ -11,7 +11,7 @@
 
 #include "card_sub_int.h"
 
-#define ATOMIC_MAX  8		 /* octets a single write puts down whole or not at all (9) */
+#define ATOMIC_MAX  8 /* octets a single write puts down whole or not at all (9) */
 #define FIRST_INDEX 1
 
 /* ---- memory that power can leave ---- */
@@ -741,6 +741,37 @@ int sim_card_sub_attach(struct sim_card *c, struct sim_sub *s, uint64_t seed, un
 	r->index = FIRST_INDEX;
 	r->highest = (uint16_t)(FIRST_INDEX + pairs - 1);
 	r->kvn = 1;
+	s->nvm.rec[1] = *r;
+	c->sub = s;
+	c->profile.subscription = true;
+	return 0;
+}
+
+int sim_card_sub_personalise(struct sim_card *c, struct sim_sub *s, const struct sim_sub_perso *pairs, unsigned n,
+			     const struct sim_ota_keys *vault, const struct sim_ota_keys *change)
+{
+	struct sim_sub_rec *r = &s->nvm.rec[0];
+
+	if (c->profile.alg < SIM_ALG_AES128 || (c->ks[0].kvn != 1 && c->ks[0].kvn != 2) || n < 1 || n > SIM_PAIRS_MAX)
+		return -1;
+	memset(s, 0, sizeof(*s));
+	for (unsigned i = 0; i < n; i++) {
+		struct sim_pair *p = &s->nvm.pair[i];
+
+		r->place[i] = pairs[i].index;
+		if (pairs[i].index > r->highest)
+			r->highest = pairs[i].index;
+		memcpy(p->k, pairs[i].k, sizeof(p->k));
+		memcpy(p->opc, pairs[i].opc, sizeof(p->opc));
+		p->alg = SIM_AKA_MILENAGE;
+		p->scheme = SIM_SQN_ARRAY;
+		p->ota = pairs[i].ota;
+	}
+	s->nvm.pair[0].cntr = c->ks[0].cntr;
+	s->nvm.vault = *vault;
+	s->nvm.change = *change;
+	r->index = pairs[0].index;
+	r->kvn = c->ks[0].kvn;
 	s->nvm.rec[1] = *r;
 	c->sub = s;
 	c->profile.subscription = true;

@@ -154,6 +154,16 @@ struct sim_sub {
  * `pairs` indexes from 1, the first with the card's own OTA keys.  0, or -1 when the profile does not fit. */
 int sim_card_sub_attach(struct sim_card *c, struct sim_sub *s, uint64_t seed, unsigned pairs);
 
+/* The same with keys that somebody else has made: of the pairs the first is the active one, under key version 1 or 2.  The card
+ * has its keys already (sim_card_personalise()).  0, or -1 when that does not fit. */
+struct sim_sub_perso {
+	uint16_t index;
+	uint8_t k[16], opc[16];
+	struct sim_ota_keys ota;
+};
+int sim_card_sub_personalise(struct sim_card *c, struct sim_sub *s, const struct sim_sub_perso *pairs, unsigned n,
+			     const struct sim_ota_keys *vault, const struct sim_ota_keys *change);
+
 /* The pair under an index, NULL when not held; the record in force. */
 const struct sim_pair *sim_sub_pair(const struct sim_sub *s, uint16_t index);
 const struct sim_sub_rec *sim_sub_rec(const struct sim_sub *s);

@@ -22,8 +22,9 @@ bool sim_aka_known(uint8_t alg, uint8_t scheme);
 int sim_aka_run(const struct sim_aka_keys *k, const uint8_t rand[16], const uint8_t sqn[6], const uint8_t amf[2],
 		struct sim_aka *a);
 /* Is this challenge right and its SQN new to the array?  OK: *ind and *seq are what the array is to keep. */
-enum sim_auth_result sim_aka_check(const struct sim_aka_keys *k, const uint64_t seqs[SIM_SQN_INDS], const uint8_t rand[16],
-				   const uint8_t autn[16], struct sim_auth *out, unsigned *ind, uint64_t *seq);
+enum sim_auth_result sim_aka_check(const struct sim_aka_keys *k, const uint64_t seqs[SIM_SQN_INDS],
+				   const uint8_t rand[16], const uint8_t autn[16], struct sim_auth *out, unsigned *ind,
+				   uint64_t *seq);
 int sim_aes_block(const uint8_t *key, size_t key_len, const uint8_t in[16], uint8_t out[16]);
 int sim_kcv(const uint8_t *key, size_t len, uint8_t kcv[3]);
 /* RFC 5649; 0 when it opens to exactly `want` octets. */

@@ -77,8 +77,8 @@ int sim_card_personalise(struct sim_card *c, const struct sim_card_perso *p)
 	struct sim_keyset *ks = &c->ks[0];
 	size_t len = sim_alg_key_len(ks->kic_alg);
 
-	if (!digits(p->iccid, ICCID_DIGITS_MIN, SIM_ICCID_LEN - 1) || !digits(p->imsi, IMSI_DIGITS_MIN, SIM_IMSI_LEN - 1) ||
-	    !digits(p->msisdn, 0, SIM_IMSI_LEN - 1))
+	if (!digits(p->iccid, ICCID_DIGITS_MIN, SIM_ICCID_LEN - 1) ||
+	    !digits(p->imsi, IMSI_DIGITS_MIN, SIM_IMSI_LEN - 1) || !digits(p->msisdn, 0, SIM_IMSI_LEN - 1))
 		return -1;
 	strcpy(c->iccid, p->iccid);
 	strcpy(c->imsi_first, p->imsi);

@@ -71,9 +71,9 @@ struct smsc_seen {
 };
 
 struct smsc_cfg {
-	unsigned doors;			 /* 1..SMSC_DOORS_MAX */
-	bool operators;			 /* door N is the SMSC of the air's operator N; else all doors lead to the same network */
-	uint64_t seed;			 /* of the moods' dice */
+	unsigned doors; /* 1..SMSC_DOORS_MAX */
+	bool operators; /* door N is the SMSC of the air's operator N; else all doors lead to the same network */
+	uint64_t seed;	/* of the moods' dice */
 	char system_id[16], password[9]; /* system_id "": whoever comes; else both must match */
 	double rate;			 /* submit_sm per second and session before RTHROTTLED, 0: unlimited */
 	unsigned window;		 /* unanswered deliver_sm per session */
