@@ -499,6 +499,17 @@ int ksc_kwp(const uint8_t kek[KS_KEK_LEN], bool wrap, const uint8_t *in, size_t 
 	return once("AES-256-WRAP-PAD", wrap, kek, in, len, out, out_len);
 }
 
+int ksc_kwp_card(enum ksc_kind kind, const uint8_t *kik, const uint8_t *in, size_t len, uint8_t *out, size_t *out_len)
+{
+	static const char *const names[_KSC_KINDS] = {
+		[KSC_AES128] = "AES-128-WRAP-PAD",
+		[KSC_AES192] = "AES-192-WRAP-PAD",
+		[KSC_AES256] = "AES-256-WRAP-PAD",
+	};
+
+	return names[kind] ? once(names[kind], true, kik, in, len, out, out_len) : KS_E_POLICY;
+}
+
 int ksc_scrypt(const char *pass, size_t pass_len, const uint8_t salt[KS_SALT_LEN], unsigned log_n, unsigned r,
 	       unsigned p, uint8_t out[KS_KEK_LEN])
 {

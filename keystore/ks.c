@@ -629,6 +629,30 @@ static int wrap_one(struct ks *ks, struct ota_wrap_job *j)
 	return ksc_wrap(ks->c, &key, j->key_len, &dek, j) ? OTA_E_KEY : 0;
 }
 
+int ks_opc_wrap(struct ks *ks, uint32_t set, const uint8_t sealed[KS_OPC_LEN], uint8_t out[KS_OPC_WRAPPED])
+{
+	const int kik = KS_KEY_KIK - KS_KEY_KIC;
+	struct slot *s = slot_of(ks, set);
+	size_t len = 0;
+	int rc = s ? 0 : KS_E_REF;
+
+	memset(out, 0, KS_OPC_WRAPPED);
+	if (!rc && key_alg(&s->set, kik) != OTA_ALG_AES_CBC)
+		rc = KS_E_POLICY;
+	if (!rc)
+		rc = ks_opc_open(ks, s->iccid, sealed, ks->plain);
+	if (!rc)
+		rc = ksc_kwp_card((enum ksc_kind)s->kind[kik], s->set.key[kik], ks->plain, KS_AKA_KEY_LEN, out, &len);
+	if (!rc && len != KS_OPC_WRAPPED)
+		rc = KS_E_CRYPTO;
+	ks_wipe(ks->plain, KS_AKA_KEY_LEN);
+	if (rc)
+		ks->st.refused++;
+	else
+		ks->st.wraps++;
+	return rc;
+}
+
 static int hook_mac(void *ctx, struct ota_mac_job *jobs, size_t n)
 {
 	struct ks *ks = ctx;

@@ -5,7 +5,7 @@
  * also covers the ICCID and these five.
  *
  * Key block before it is wrapped: version(1) length of the ICCID(1) ICCID, then parts: 01 and a subscription (algorithm, SQN scheme,
- * index(2), K, OPc); 02 and a keyset (KVN, CC length, two algorithms, three lengths, the keys).
+ * index(2), K, OPc); 02 and a keyset (KVN, CC length, two algorithms, three lengths, the keys); 03 and an OPc.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,7 @@
 #define BLOCK_VERSION 1
 #define BLOCK_SUB     0x01
 #define BLOCK_SET     0x02
+#define BLOCK_OPC     0x03
 #define BOUND_MAX     (SUB_FIXED + KS_ICCID_MAX)
 #define LABEL_MAX     32
 
@@ -74,7 +75,7 @@ int ks_record_open(struct ks *ks, const char *label, const uint8_t *bound, size_
 
 /* ---- subscriptions ---- */
 
-static bool sub_spec_ok(const struct ks_sub_spec *s)
+bool ks_sub_spec_ok(const struct ks_sub_spec *s)
 {
 	return s->index && s->index != 0xffff && (s->aka == KS_AKA_MILENAGE || s->aka == KS_AKA_TEST) && s->sqn == 1;
 }
@@ -90,9 +91,8 @@ static size_t sub_bound(uint8_t bound[BOUND_MAX], const uint8_t head[SUB_FIXED],
 	return SUB_FIXED + n;
 }
 
-/* keys: K and OPc, in the arena. */
-static int sub_seal(struct ks *ks, const char *iccid, const struct ks_sub_spec *s, const uint8_t *keys,
-		    uint8_t sealed[KS_SUB_LEN])
+int ks_sub_seal(struct ks *ks, const char *iccid, const struct ks_sub_spec *s, const uint8_t *keys,
+		uint8_t sealed[KS_SUB_LEN])
 {
 	uint8_t bound[BOUND_MAX];
 	struct wr w = wr_init(sealed, KS_SUB_LEN);
@@ -108,9 +108,8 @@ static int sub_seal(struct ks *ks, const char *iccid, const struct ks_sub_spec *
 		   KS_E_SPEC;
 }
 
-/* keys: room in the arena. */
-static int sub_open(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t len, struct ks_sub_spec *s,
-		    uint8_t *keys)
+int ks_sub_open(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t len, struct ks_sub_spec *s,
+		uint8_t *keys)
 {
 	uint8_t bound[BOUND_MAX];
 	size_t n = sealed && len == KS_SUB_LEN ? sub_bound(bound, sealed, iccid) : 0, keys_len = 2 * KS_AKA_KEY_LEN;
@@ -120,7 +119,7 @@ static int sub_open(struct ks *ks, const char *iccid, const uint8_t *sealed, siz
 	*s = (struct ks_sub_spec){ .aka = sealed[1],
 				   .sqn = sealed[2],
 				   .index = (uint16_t)(sealed[3] << 8 | sealed[4]) };
-	return sub_spec_ok(s) ?
+	return ks_sub_spec_ok(s) ?
 		       ks_record_open(ks, SUB_LABEL, bound, n, sealed + SUB_FIXED, len - SUB_FIXED, keys, &keys_len) :
 		       KS_E_SEALED;
 }
@@ -152,7 +151,7 @@ int ks_sub_import(struct ks *ks, const char *iccid, const struct ks_sub_spec *sp
 	static const uint8_t zero[16];
 	struct ks_room room = ks_room(ks);
 	uint8_t *k = room.plain, *opc = room.plain + KS_AKA_KEY_LEN;
-	int rc = sub_spec_ok(spec) ? 0 : KS_E_SPEC;
+	int rc = ks_sub_spec_ok(spec) ? 0 : KS_E_SPEC;
 
 	if (rc)
 		ks_say(err, err_cap,
@@ -163,7 +162,7 @@ int ks_sub_import(struct ks *ks, const char *iccid, const struct ks_sub_spec *sp
 		rc = sub_key(opc, opc_hex, "OPc", err, err_cap);
 	else if (!rc)
 		rc = ksc_aes128(k, zero, opc);
-	if (!rc && (rc = sub_seal(ks, iccid, spec, room.plain, sealed)) == KS_E_SPEC)
+	if (!rc && (rc = ks_sub_seal(ks, iccid, spec, room.plain, sealed)) == KS_E_SPEC)
 		ks_say(err, err_cap, "subscription: an ICCID of 1 to %d characters is needed", KS_ICCID_MAX);
 	ks_wipe(room.plain, 2 * KS_AKA_KEY_LEN);
 	if (k_hex)
@@ -176,7 +175,7 @@ int ks_sub_import(struct ks *ks, const char *iccid, const struct ks_sub_spec *sp
 int ks_sub_spec(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t len, struct ks_sub_spec *out)
 {
 	struct ks_room room = ks_room(ks);
-	int rc = sub_open(ks, iccid, sealed, len, out, room.plain);
+	int rc = ks_sub_open(ks, iccid, sealed, len, out, room.plain);
 
 	ks_wipe(room.plain, 2 * KS_AKA_KEY_LEN);
 	return rc;
@@ -186,7 +185,7 @@ int ks_emit_to_hlr(struct ks *ks, const char *iccid, const uint8_t *sealed, size
 {
 	struct ks_room room = ks_room(ks);
 	struct ks_sub_spec spec;
-	int rc = sub_open(ks, iccid, sealed, len, &spec, room.plain), at;
+	int rc = ks_sub_open(ks, iccid, sealed, len, &spec, room.plain), at;
 
 	out[0] = '\0';
 	if (!rc && spec.aka != KS_AKA_MILENAGE)
@@ -271,7 +270,7 @@ int ks_milenage(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t 
 	struct ks_room room = ks_room(ks);
 	struct milenage m = { .k = room.plain, .opc = room.plain + KS_AKA_KEY_LEN };
 	struct ks_sub_spec spec;
-	int rc = sub_open(ks, iccid, sealed, len, &spec, room.plain);
+	int rc = ks_sub_open(ks, iccid, sealed, len, &spec, room.plain);
 
 	if (!rc && spec.aka != KS_AKA_MILENAGE)
 		rc = KS_E_POLICY;
@@ -313,7 +312,7 @@ static int block_put_sub(struct ks *ks, struct wr *w, const char *iccid, const s
 {
 	struct ks_room room = ks_room(ks);
 	struct ks_sub_spec spec;
-	int rc = sub_open(ks, iccid, in->sub, sizeof(in->sub), &spec, room.plain);
+	int rc = ks_sub_open(ks, iccid, in->sub, sizeof(in->sub), &spec, room.plain);
 
 	if (!rc) {
 		wr_u8(w, BLOCK_SUB);
@@ -323,6 +322,19 @@ static int block_put_sub(struct ks *ks, struct wr *w, const char *iccid, const s
 		wr_bytes(w, room.plain, 2 * KS_AKA_KEY_LEN);
 	}
 	ks_wipe(room.plain, 2 * KS_AKA_KEY_LEN);
+	return rc;
+}
+
+static int block_put_opc(struct ks *ks, struct wr *w, const char *name, const struct ks_block *in)
+{
+	struct ks_room room = ks_room(ks);
+	int rc = ks_opc_open(ks, name, in->opc, room.plain);
+
+	if (!rc) {
+		wr_u8(w, BLOCK_OPC);
+		wr_bytes(w, room.plain, KS_AKA_KEY_LEN);
+	}
+	ks_wipe(room.plain, KS_AKA_KEY_LEN);
 	return rc;
 }
 
@@ -360,6 +372,8 @@ int ks_block_wrap(struct ks_wrap *wrap, const char *iccid, const struct ks_block
 	wr_bytes(&w, iccid, rc ? 0 : iccid_len);
 	if (!rc && in->has_sub)
 		rc = block_put_sub(wrap->ks, &w, iccid, in);
+	if (!rc && in->has_opc)
+		rc = block_put_opc(wrap->ks, &w, iccid, in);
 	for (unsigned i = 0; !rc && i < in->sets; i++)
 		rc = block_put_set(wrap->ks, &w, iccid, in, i);
 	if (!rc)
@@ -375,10 +389,20 @@ static int block_take_sub(struct ks *ks, struct rd *r, const char *iccid, struct
 
 	spec.index = (uint16_t)rd_be(r, 2);
 	keys = rd_bytes(r, 2 * KS_AKA_KEY_LEN);
-	if (r->bad || out->has_sub || !sub_spec_ok(&spec))
+	if (r->bad || out->has_sub || !ks_sub_spec_ok(&spec))
 		return KS_E_SEALED;
 	out->has_sub = true;
-	return sub_seal(ks, iccid, &spec, keys, out->sub);
+	return ks_sub_seal(ks, iccid, &spec, keys, out->sub);
+}
+
+static int block_take_opc(struct ks *ks, struct rd *r, const char *name, struct ks_block *out)
+{
+	const uint8_t *opc = rd_bytes(r, KS_AKA_KEY_LEN);
+
+	if (!opc || out->has_opc)
+		return KS_E_SEALED;
+	out->has_opc = true;
+	return ks_opc_seal(ks, name, opc, out->opc);
 }
 
 static int block_take_set(struct ks *ks, struct rd *r, const char *iccid, struct ks_block *out)
@@ -440,11 +464,14 @@ int ks_block_unwrap(struct ks_wrap *wrap, const char *iccid, const uint8_t *bloc
 		case BLOCK_SET:
 			rc = block_take_set(wrap->ks, &r, iccid, out);
 			break;
+		case BLOCK_OPC:
+			rc = block_take_opc(wrap->ks, &r, iccid, out);
+			break;
 		default:
 			rc = KS_E_SEALED;
 		}
 	}
-	if (!rc && !out->has_sub && !out->sets)
+	if (!rc && !out->has_sub && !out->has_opc && !out->sets)
 		rc = KS_E_SEALED;
 	ks_wipe(room.work, KS_SECRET_FILE_MAX);
 	if (rc)

@@ -132,6 +132,8 @@ int ksc_aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16]);
 /* AES-256 key wrap with padding (RFC 5649).  cap of out: len + 15 for wrapping, len for unwrapping. */
 #define KS_KWP_MORE 15
 int ksc_kwp(const uint8_t kek[KS_KEK_LEN], bool wrap, const uint8_t *in, size_t len, uint8_t *out, size_t *out_len);
+/* The same under a key of any AES kind: to a card. */
+int ksc_kwp_card(enum ksc_kind kind, const uint8_t *kik, const uint8_t *in, size_t len, uint8_t *out, size_t *out_len);
 
 /* ---- ks.c for the other files: working memory in the arena, wiped by whoever used it ---- */
 #define KS_WRAPS_MAX 8 /* packages being written or read at a time */
@@ -154,6 +156,18 @@ int ks_random(struct ks *ks, uint8_t *buf, size_t len);
 int ks_key_hex(uint8_t key[KS_KEY_MAX], const char *hex, const char *what, char *err, size_t err_cap);
 
 /* ---- ks_block.c ---- */
+
+bool ks_sub_spec_ok(const struct ks_sub_spec *s);
+/* keys: K and OPc, in the arena; 0 or an error. */
+int ks_sub_seal(struct ks *ks, const char *iccid, const struct ks_sub_spec *s, const uint8_t *keys,
+		uint8_t sealed[KS_SUB_LEN]);
+int ks_sub_open(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t len, struct ks_sub_spec *s,
+		uint8_t *keys);
+
+/* ---- ks_pair.c ---- */
+
+int ks_opc_seal(struct ks *ks, const char *name, const uint8_t opc[KS_AKA_KEY_LEN], uint8_t sealed[KS_OPC_LEN]);
+int ks_opc_open(struct ks *ks, const char *name, const uint8_t sealed[KS_OPC_LEN], uint8_t opc[KS_AKA_KEY_LEN]);
 
 struct ks_wrap *ks_wrap_new(struct ks *ks, const uint8_t kek[KS_KEK_LEN]); /* NULL: KS_WRAPS_MAX are in use */
 

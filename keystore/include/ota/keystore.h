@@ -7,8 +7,8 @@
  *
  * In use a sealed keyset is loaded into one of a bounded number of slots in locked memory (mlock, not dumped, wiped when
  * given back) and named by a ks_ref.  The verbs are two hooks of ota/crypt.h: mac and cipher.  Besides these there
- * are four named ways out: the PUT KEY block, which is the third hook, wrap; key blocks for a partner's keystore; Milenage
- * vectors; and K and OPc for an HLR.
+ * are named ways out: the PUT KEY block, which is the third hook, wrap; an OPc wrapped for its card; key blocks for a partner's
+ * keystore; Milenage vectors; and, the two that are in clear, K and OPc for an HLR, and new keys for a card maker.
  *
  * All calls are for one thread (the core's).  Functions return 0 or a negative enum ks_err.
  */
@@ -143,6 +143,56 @@ struct ks_vector {
 int ks_milenage(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t len, const uint8_t rand[16],
 		const uint8_t sqn[6], const uint8_t amf[2], struct ks_vector *out);
 
+/* ---- an OPc without its K (alternative 3a) ----
+ * B chooses the OPc that a card is to have from the hand-over on, and does not know its K yet.  Sealed and bound to a name: the ICCID, or,
+ * before a card has been chosen, the IMSI. */
+#define KS_OPC_LEN     45						      /* octets of a sealed one */
+#define KS_OPC_WRAPPED 24						      /* octets under a card's KIK */
+int ks_opc_make(struct ks *ks, const char *name, uint8_t sealed[KS_OPC_LEN]); /* random */
+/* The same one under another name: the card has been chosen. */
+int ks_opc_rename(struct ks *ks, const char *from, const char *to, const uint8_t sealed[KS_OPC_LEN],
+		  uint8_t out[KS_OPC_LEN]);
+/* For the set of a STAGE (card interface, 5.2): AES key wrap with padding under the KIK of a loaded set.  Only what bears the name of that
+ * set's card; KS_E_POLICY when its KIK is no AES key. */
+int ks_opc_wrap(struct ks *ks, uint32_t set, const uint8_t sealed[KS_OPC_LEN], uint8_t out[KS_OPC_WRAPPED]);
+/* K of a sealed subscription with this OPc in the place of its own: what the card is going to have. */
+int ks_sub_join(struct ks *ks, const char *iccid, const uint8_t sub[KS_SUB_LEN], const uint8_t opc[KS_OPC_LEN],
+		uint8_t out[KS_SUB_LEN]);
+/* Whether a subscription has this OPc: 0, KS_E_POLICY when it has another one. */
+int ks_opc_same(struct ks *ks, const char *iccid, const uint8_t sub[KS_SUB_LEN], const uint8_t opc[KS_OPC_LEN]);
+
+/* ---- pairs (a vault's) ----
+ * A pair is K, OPc and OTA keys of one index.  The OTA keys have no key version before the card activates them (1 or 2, whichever is free
+ * then), so until somebody receives them they are sealed for the index. */
+struct ks_pair {
+	uint8_t sub[KS_SUB_LEN];
+	uint8_t ota_len;
+	uint8_t ota[KS_SEALED_MAX];
+};
+/* Random: K, OPc of OP = 0, and KIc, KID, KIK of key_len octets (16, 24, 32) for AES. */
+int ks_pair_make(struct ks *ks, const char *iccid, uint16_t index, unsigned key_len, struct ks_pair *out);
+/* From a card maker's file.  The five texts are wiped whatever happens; an empty opc_hex is OP = 0. */
+struct ks_pair_text {
+	char *k, *opc, *kic, *kid, *kik;
+};
+int ks_pair_import(struct ks *ks, const char *iccid, uint16_t index, const struct ks_pair_text *text,
+		   struct ks_pair *out, char *err, size_t err_cap);
+/* Its OTA keys as the keyset that they are on the card.  Length of the sealed keyset. */
+int ks_pair_keyset(struct ks *ks, const char *iccid, uint16_t index, const struct ks_pair *pair, uint8_t kvn,
+		   uint8_t sealed[KS_SEALED_MAX]);
+/* Random KIc, KID, KIK of key_len octets for AES: the vault's and the change keyset (KVN 14, 15).  Length of the sealed keyset. */
+int ks_keyset_make(struct ks *ks, const char *iccid, uint8_t kvn, unsigned key_len, uint8_t sealed[KS_SEALED_MAX]);
+
+/* ---- to a card maker ----
+ * "K,OPC,KIC,KID,KIK" in capital hex digits, in clear: what is to be put into cards.  Returns the length; the caller writes it to the one
+ * file that was asked for, and wipes. */
+#define KS_MAKER_TEXT_MAX (2 * 2 * KS_AKA_KEY_LEN + 3 * 2 * 32 + 5)
+int ks_emit_pair(struct ks *ks, const char *iccid, uint16_t index, const struct ks_pair *pair,
+		 char out[KS_MAKER_TEXT_MAX]);
+/* The same of a keyset: ",,KIC,KID,KIK". */
+int ks_emit_keyset(struct ks *ks, const char *iccid, uint8_t kvn, const uint8_t *sealed, size_t len,
+		   char out[KS_MAKER_TEXT_MAX]);
+
 /* ---- key blocks: wrap for a partner ----
  * The keys of one card on their way to another keystore: AES-256 key wrap with padding (RFC 5649) under the key of one package,
  * which only the two keystores know.  The ICCID stands inside: a block moved to another record does not open there. */
@@ -154,6 +204,8 @@ void ks_wrap_free(struct ks_wrap *w); /* NULL is allowed */
 struct ks_block {
 	bool has_sub;
 	uint8_t sub[KS_SUB_LEN]; /* sealed */
+	bool has_opc;
+	uint8_t opc[KS_OPC_LEN]; /* sealed; alone: the block is bound to its name */
 	unsigned sets;
 	struct {
 		uint8_t kvn;
@@ -176,6 +228,7 @@ int ks_emit_to_hlr(struct ks *ks, const char *iccid, const uint8_t *sealed, size
 struct ks_stats {
 	uint64_t macs, ciphers, wraps, loads, imports, refused;
 	uint64_t emitted; /* keys given to an HLR */
+	uint64_t printed; /* given to a card maker */
 	unsigned slots, slots_used, slots_high;
 	bool locked_memory; /* mlock succeeded */
 	bool undumped;	    /* left out of core dumps */
