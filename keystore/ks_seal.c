@@ -180,6 +180,16 @@ static int head_read(struct rd *r, struct ks_keyset *out)
 	return ks_keyset_fits(out);
 }
 
+int ks_sealed_spec(const uint8_t *sealed, size_t len, struct ks_keyset_spec *out)
+{
+	struct rd r = rd_init(sealed, len);
+	struct ks_keyset head;
+	int rc = sealed ? head_read(&r, &head) : KS_E_SEALED;
+
+	*out = rc ? (struct ks_keyset_spec){ 0 } : head.spec;
+	return rc;
+}
+
 int ks_keyset_open(struct ksc *c, const char *iccid, uint8_t kvn, const uint8_t *sealed, size_t len, uint8_t *plain,
 		   struct ks_keyset *out)
 {

@@ -16,12 +16,20 @@
 _Static_assert((int)_WORK_KINDS <= ORDER_WORKS, "ORDER_WORKS");
 
 struct desk_engine;
+struct b_list;
+struct desk_b {		     /* what B keeps in memory alone (b_list.c) */
+	uint64_t pool_next;  /* where in the pool the search for free IMSIs goes on: the books know which are given */
+	bool pool_found;     /* something free since it last began from the start */
+	struct b_list *list; /* an operator's own list for an IL, */
+	uint64_t list_order; /* and for which order it is */
+};
 struct desk {
 	struct desk_cfg cfg; /* its zeros filled in */
 	struct desk_deps deps;
 	const char *self; /* our name */
 	int64_t now_ms;	  /* of this step */
 	struct desk_engine *e;
+	struct desk_b b;
 };
 
 #define DESK_WORKS_MAX 64 /* rows of all tables of works */
@@ -218,6 +226,7 @@ extern const struct desk_verb_row desk_verbs_a[], desk_verbs_b[], desk_verbs_vau
 void desk_event_a(struct desk *d, struct desk_job *j,
 		  unsigned i); /* event[i] about line[i] of an order where we are A */
 void desk_event_b(struct desk *d, struct desk_job *j, unsigned i);
+void desk_free_b(struct desk *d);
 
 struct desk_tables { /* in the order of enum order_side - 1 */
 	const struct desk_kind *kinds[SIDE_M];

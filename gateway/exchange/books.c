@@ -240,6 +240,7 @@ static void line_io(const struct io *io, struct line *l)
 	NUM(io, l->served_ms);
 	NUM(io, l->confirmed_ms);
 	NUM(io, l->ended_ms);
+	NUM(io, l->again_ms);
 	TEXT(io, l->vlr);
 	TEXT(io, l->why);
 }

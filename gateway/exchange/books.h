@@ -148,7 +148,8 @@ struct line {
 	uint64_t pl_seq, pl_n;		/* B: in which PL package, which record */
 	uint64_t cntr, sqn;		/* handed over, or received */
 	int64_t evidence_ms, paired_ms, staged_ms, ready_ms, armed_ms, served_ms, confirmed_ms, ended_ms;
-	char vlr[16]; /* baseline at B_READY, then where it is */
+	int64_t again_ms; /* what has to be tried again: not before */
+	char vlr[16];	  /* baseline at B_READY, then where it is */
 	char why[LINE_WHY_MAX];
 };
 #define LINE_KEY_LEN (16 + 1 + ICCID_DIGITS_MAX)

@@ -96,6 +96,9 @@ static inline unsigned ks_sealed_kic_octets(const uint8_t *sealed, size_t len)
 	return len > 3 ? (sealed[3] & 0x0fu) * 8 : 0;
 }
 
+/* What else a sealed record says of itself in clear; believed when it is opened, not before.  0 or KS_E_SEALED. */
+int ks_sealed_spec(const uint8_t *sealed, size_t len, struct ks_keyset_spec *out);
+
 /* ---- use by reference ---- */
 
 /* Loads a sealed keyset into a slot.  *set is the handle for ks_ref.set.  The same keyset may be loaded twice; a slot
