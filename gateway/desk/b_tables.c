@@ -1,20 +1,47 @@
-/* b_tables.c - what the desk does as B: packages in, works, operators' orders, events.
+/* b_tables.c - what the desk does as B, the new operator: packages in, works, operators' orders, events.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
-#include "desk_int.h"
+#include "b_int.h"
+
+#define IN .side = 1u << SIDE_B, .book = BOOK_LINE, .key = b_line_key, .begin = b_kind_begin, .drop = b_kind_drop
 
 const struct desk_kind desk_kinds_b[] = {
+	{ .type = XCHG_PL, IN, .one = b_pl_one },
+	{ .type = XCHG_KP, IN, .one = b_kp_one },
+	{ .type = XCHG_HL3A, IN, .one = b_hl3a_one, .also = BOOK_SET, .also_key = b_line_key },
+	{ .type = XCHG_HL3B, IN, .one = b_hl3b_one },
 	{ .type = _XCHG_TYPES },
 };
 
+#define DO .side = SIDE_B, .book = BOOK_LINE
+
 const struct desk_work desk_works_b[] = {
+	{ "IL", DO, .step = B_OPEN, .also = BOOK_IMSI, .also_key = b_list_also, .decide = b_list_decide },
+	{ "KR", DO, .step = B_PLANNED, .decide = b_ask_decide },
+	{ "provision", DO, .step = B_KEYED, .also = BOOK_SUB, .also_key = b_sub_also, .decide = b_provision_decide },
+	{ "CF ready", DO, .step = B_TELL_READY, .decide = b_ready_decide },
+	{ "await", DO, .step = B_READY, .decide = b_poll_decide, .after = b_poll_after },
+	{ "CF served", DO, .step = B_TELL_SERVED, .decide = b_served_decide },
+	{ "CONFIRM", DO, .step = B_CONFIRM, .cards = true, .decide = b_confirm_decide },
+	{ "CF confirmed", DO, .step = B_TELL_CONFIRMED, .cards = true, .decide = b_confirmed_decide },
+	{ "undo", DO, .step = B_UNDO, .cards = true, .decide = b_undo_decide },
 	{ .name = NULL },
 };
 
 const struct desk_verb_row desk_verbs_b[] = {
+	{ .verb = DESK_IL,
+	  .side = SIDE_B,
+	  .book = BOOK_LINE,
+	  .want = b_il_want,
+	  .decide = b_il_decide,
+	  .drop = b_il_drop },
 	{ .verb = 0 },
 };
 
 void desk_event_b(struct desk *d, struct desk_job *j, unsigned i)
 {
+	if (j->event[i].kind == DESK_EV_HLR)
+		b_event_hlr(d, j, i);
+	else
+		b_event_txn(d, j, i);
 }

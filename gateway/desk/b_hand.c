@@ -1,0 +1,179 @@
+/* b_hand.c - the new operator: hand-over lists in, with keys (3a) and without (3b).
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * A list of 3a comes for a card at most three times: provisional, with K, when the card holds our set; final, with its OTA keys, when we
+ * have seen the card; final, when it is at its end.  The last one comes once for every card that our IL has listed, moved or not.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "b_int.h"
+
+/* END_NONE: on its way. */
+static enum line_end end_of(const char *state)
+{
+	for (enum line_end e = END_DONE; e <= END_ROLLED_BACK; e++)
+		if (!strcmp(state, line_end_name(e)))
+			return e;
+	return END_NONE;
+}
+
+static int hl_fits(struct desk_in *in, const struct desk_rec *r, struct desk_no *no)
+{
+	const char *iccid = xchg_value(r->r, "iccid");
+
+	if (!r->line)
+		return desk_refuse(no, "not-in-order", "record %" PRIu64 ": card %s is not in order %s", r->r->n + 1,
+				   iccid, in->order->o.name);
+	if (strcmp(r->line->imsi, xchg_value(r->r, "imsi")))
+		return desk_refuse(no, "other-imsi", "card %s: our IL gives it another IMSI than this list does",
+				   iccid);
+	return 0;
+}
+
+/* ---- the end of a line ---- */
+
+static void alarm(struct desk_in *in, const struct line *l, const char *told, const char *seen)
+{
+	snprintf(in->order->o.alarm, sizeof(in->order->o.alarm), "card %s: %s tells it %s, and we %s", l->iccid,
+		 in->head->from, told, seen);
+	desk_log(in->d, 4, "order %s: %s", in->order->o.name, in->order->o.alarm);
+}
+
+static void ended(struct desk_in *in, struct desk_rec *r, enum line_end end)
+{
+	struct line *l = r->line;
+	const uint16_t step = r->row->row.step;
+	const char *told = line_end_name(end);
+
+	l->flags |= LINE_LISTED;
+	in->order->o.listed++;
+	job_order_put(in->job);
+	if (end == END_DONE) {
+		if (!(l->flags & LINE_SERVED))
+			alarm(in, l, told, "have not seen it here");
+		if (step == B_CONFIRMED || step == B_ENDING)
+			b_close(in->job, r->i);
+		else /* goes on until it has confirmed itself to us */
+			job_line_put(in->job, r->i, (enum line_step)step);
+	} else if (l->flags & LINE_CONFIRMED || (l->flags & LINE_SERVED && end != END_ROLLED_BACK)) {
+		alarm(in, l, told, l->flags & LINE_CONFIRMED ? "have its proof that it is ours" : "have seen it here");
+		if (step == B_CONFIRMED)
+			b_close(in->job, r->i);
+		else
+			job_line_put(in->job, r->i, (enum line_step)step);
+	} else {
+		b_undo(in->job, r->i, step, end);
+	}
+}
+
+static int end_take(struct desk_in *in, struct desk_rec *r, enum line_end end, struct desk_no *no)
+{
+	if (r->line->flags & LINE_LISTED)
+		return desk_refuse(no, "listed-twice", "card %s has had its last line: each comes once",
+				   r->line->iccid);
+	if (r->row->row.step < B_LISTED)
+		return desk_refuse(no, "not-listed", "card %s: our IL has not listed it", r->line->iccid);
+	if (!in->dry)
+		ended(in, r, end);
+	return 0;
+}
+
+/* ---- 3b ---- */
+
+int b_hl3b_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
+{
+	enum line_end end = end_of(xchg_value(r->r, "state"));
+
+	if (b_ascending(in, r->r, no) || hl_fits(in, r, no))
+		return -1;
+	if (r->row->row.step >= B_PLANNED &&
+	    (xchg_number(r->r, "index") != r->line->to || xchg_number(r->r, "kvn") != r->line->kvn) && end == END_DONE)
+		return desk_refuse(no, "index", "card %s: its plan says index %u under key version %u", r->line->iccid,
+				   r->line->to, r->line->kvn);
+	return end == END_NONE ? 0 : end_take(in, r, end, no);
+}
+
+/* ---- 3a ---- */
+
+/* K as it came, with the OPc that our IL has given the card. */
+static int join(struct desk_in *in, const struct desk_rec *r, struct ks_block *block, struct desk_no *no)
+{
+	uint8_t joined[KS_SUB_LEN];
+	int rc = 0;
+
+	if (r->also->row.version && r->also->row.len == KS_OPC_LEN)
+		rc = ks_sub_join(in->d->deps.ks, r->line->iccid, block->sub, r->also->body, joined);
+	else
+		memcpy(joined, block->sub, sizeof(joined));
+	if (rc)
+		return desk_refuse(no, "keys", "card %s: its K does not go with our OPc: %s", r->line->iccid,
+				   ks_strerror(rc));
+	memcpy(block->sub, joined, sizeof(joined));
+	return 0;
+}
+
+static int keys_fit(const struct desk_rec *r, const struct ks_block *block, bool final, struct desk_no *no)
+{
+	const char *iccid = r->line->iccid;
+
+	if (r->row->row.step < B_ASKED)
+		return desk_refuse(no, "not-planned", "card %s: no plan (PL) has come for it", iccid);
+	if (!final && block->sets)
+		return desk_refuse(no, "keys", "card %s: OTA keys in a provisional list: nobody is to know them yet",
+				   iccid);
+	if (!final && !block->has_sub)
+		return desk_refuse(no, "keys", "card %s: a provisional list brings K", iccid);
+	if (final && !block->has_sub && !(r->line->flags & LINE_PROVISIONAL))
+		return desk_refuse(no, "keys", "card %s: K has not come", iccid);
+	if (final && block->sets && xchg_number(r->r, "kvn") && xchg_number(r->r, "kvn") != r->line->kvn)
+		return desk_refuse(no, "kvn", "card %s: the plan says key version %u", iccid, r->line->kvn);
+	return 0;
+}
+
+static int keys_take(struct desk_in *in, struct desk_rec *r, bool final, struct desk_no *no)
+{
+	const bool first = !(r->line->flags & LINE_PROVISIONAL);
+	struct ks_block block;
+	struct line *l = r->line;
+	uint16_t step = r->row->row.step;
+	int rc;
+
+	if (b_block_take(in, r, &block, no))
+		return -1;
+	rc = keys_fit(r, &block, final, no);
+	if (!rc && block.has_sub && first)
+		rc = join(in, r, &block, no);
+	if (!rc && block.sets)
+		rc = b_card_take(in, r, &block, xchg_number(r->r, "cntr"), no);
+	if (!rc && !in->dry && step < B_UNDO) {
+		if (block.has_sub && first)
+			b_sub_put(in, r, block.sub);
+		if (block.has_sub && step == B_ASKED)
+			step = B_KEYED;
+		if (block.sets && step == B_SERVED)
+			step = B_CONFIRM;
+		l->flags |= (block.has_sub ? LINE_PROVISIONAL : 0) | (block.sets ? LINE_FINAL : 0);
+		l->cntr = block.sets ? xchg_number(r->r, "cntr") : l->cntr;
+		l->sqn = block.has_sub ? xchg_number(r->r, "sqn") : l->sqn;
+		job_line_put(in->job, r->i, (enum line_step)step);
+		r->row->row.step = step;
+	}
+	ks_wipe(&block, sizeof(block));
+	return rc;
+}
+
+int b_hl3a_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
+{
+	const bool final = !strcmp(xchg_value(r->r, "stage"), "final");
+	enum line_end end = end_of(xchg_value(r->r, "state"));
+
+	if (b_ascending(in, r->r, no) || hl_fits(in, r, no))
+		return -1;
+	if (!final && end != END_NONE)
+		return desk_refuse(no, "stage", "card %s: a provisional list tells no end", r->line->iccid);
+	if (*xchg_value(r->r, "keys") && keys_take(in, r, final, no))
+		return -1;
+	return end == END_NONE ? 0 : end_take(in, r, end, no);
+}

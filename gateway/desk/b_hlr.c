@@ -1,0 +1,176 @@
+/* b_hlr.c - the new operator: its cards in its HLR, and whether they have come.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * E5 is a completed location update after the subscriber was made ready: the register tells where a subscriber is, not since when,
+ * so it must be nowhere at first.  One that is somewhere already, where its card cannot have moved yet, was left over from before:
+ * it is removed and made anew.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "b_int.h"
+
+/* ---- provisioning ---- */
+
+void b_sub_also(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX])
+{
+	b_sub_key(&j->line[i], key);
+}
+
+int b_provision_decide(struct desk *d, struct desk_job *j)
+{
+	if (!d->deps.hlr) {
+		snprintf(j->why, sizeof(j->why),
+			 "no HLR is configured: cards of order %s cannot be provisioned; configure one (node hlr)",
+			 j->order->o.name);
+		return -ENXIO;
+	}
+	for (unsigned i = 0; i < j->n; i++) {
+		const struct line *l = &j->line[i];
+
+		if (!j->also[i].row.version || j->also[i].row.len != KS_SUB_LEN) {
+			snprintf(j->why, sizeof(j->why), "card %s: its K is not in the books", l->iccid);
+			return -ENOENT;
+		}
+		job_hlr(j, i, HLR_PROVISION, l->imsi, l->msisdn, j->also[i].body);
+		job_line_put(j, i, B_PROVISIONING);
+	}
+	return 0;
+}
+
+static void served(struct line *l, const struct desk_event *ev)
+{
+	snprintf(l->vlr, sizeof(l->vlr), "%s", ev->hlr.vlr);
+	l->flags |= LINE_SERVED;
+	l->evidence = 5;
+	l->served_ms = l->evidence_ms = ev->at_ms;
+}
+
+static void provisioned(struct desk_job *j, unsigned i)
+{
+	const struct desk_event *ev = &j->event[i];
+	struct line *l = &j->line[i];
+
+	if (*ev->hlr.vlr && !(l->flags & LINE_ANEW) && j->order->o.policy != POLICY_ACTIVATE_FIRST) {
+		l->flags |= LINE_ANEW;
+		job_hlr(j, i, HLR_REMOVE, l->imsi, "", NULL);
+		job_line_put(j, i, B_PROVISIONING);
+		return;
+	}
+	if (*ev->hlr.vlr)
+		served(l, ev);
+	job_line_put(j, i, B_TELL_READY);
+}
+
+static void refused(struct desk *d, struct desk_job *j, unsigned i)
+{
+	struct line *l = &j->line[i];
+
+	line_fail(l, END_FAILED, "HLR: %.80s", j->event[i].hlr.why);
+	desk_log(d, LOG_ERR, "order %s: card %s: our HLR refuses it: %s", j->order->o.name, l->iccid,
+		 j->event[i].hlr.why);
+	job_line_put(j, i, B_TELL_READY);
+}
+
+/* ---- waiting for the card ---- */
+
+/* How often a line is looked up: often at first, more seldom the longer it has not come. */
+static int64_t period(const struct desk *d, const struct line *l)
+{
+	int64_t p = (d->now_ms - l->ready_ms) / B_POLL_AGE;
+
+	if (p < d->cfg.hlr_poll_ms)
+		return d->cfg.hlr_poll_ms;
+	return p < d->cfg.hlr_poll_ms * B_POLL_PERIODS ? p : d->cfg.hlr_poll_ms * B_POLL_PERIODS;
+}
+
+/* Whether a moment at which it is looked up lies in the last `span_ms`; lines are spread over their period by their ICCID. */
+static bool due(const struct desk *d, const struct line *l, int64_t span_ms)
+{
+	const int64_t p = period(d, l);
+	uint64_t spread = 0;
+
+	for (const char *c = l->iccid; *c; c++)
+		spread = spread * 31 + (uint8_t)*c;
+	return p <= span_ms || (d->now_ms + (int64_t)(spread % (uint64_t)p)) % p < span_ms;
+}
+
+int b_poll_decide(struct desk *d, struct desk_job *j)
+{
+	(void)d;
+	(void)j;
+	return 0;
+}
+
+void b_poll_after(struct desk *d, struct desk_job *j)
+{
+	uint64_t pages = j->order->o.lines / DESK_PAGE + 1;
+	int64_t span = d->cfg.hlr_poll_ms;
+
+	if (pages > B_POLLS_MAX) { /* the round is longer than the period */
+		span = span * (int64_t)pages / B_POLLS_MAX;
+		pages = B_POLLS_MAX;
+	}
+	for (unsigned i = 0; i < j->n; i++) {
+		const struct line *l = &j->line[i];
+
+		if (due(d, l, span) && !desk_look(d, l->order, l->iccid, l->imsi))
+			break;
+	}
+	desk_again(d, j->order->o.number, B_READY, d->now_ms + d->cfg.hlr_poll_ms / (int64_t)pages);
+}
+
+static void looked(struct desk *d, struct desk_job *j, unsigned i)
+{
+	const struct desk_event *ev = &j->event[i];
+	struct line *l = &j->line[i];
+
+	if (ev->hlr.end == HLR_ABSENT) { /* somebody has removed it: the card would find nobody */
+		desk_log(d, LOG_WARNING, "order %s: card %s is not in our HLR any more; made anew", j->order->o.name,
+			 l->iccid);
+		job_line_put(j, i, B_KEYED);
+	} else if (ev->hlr.end == HLR_OK && *ev->hlr.vlr) {
+		served(l, ev);
+		job_line_put(j, i, B_TELL_SERVED);
+	}
+}
+
+/* ---- what the HLR has answered ---- */
+
+static void removed(struct desk *d, struct desk_job *j, unsigned i)
+{
+	struct line *l = &j->line[i];
+
+	if (j->event[i].hlr.end == HLR_REFUSED) {
+		snprintf(j->order->o.alarm, sizeof(j->order->o.alarm), "card %s: our HLR does not remove it: %.80s",
+			 l->iccid, j->event[i].hlr.why);
+		desk_log(d, LOG_ERR, "order %s: %s", j->order->o.name, j->order->o.alarm);
+		job_order_put(j);
+	} else {
+		b_imsi_back(j, i);
+	}
+	b_rest(j, i);
+}
+
+void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i)
+{
+	const struct desk_event *ev = &j->event[i];
+	struct line *l = &j->line[i];
+	const uint16_t step = j->row[i].row.step;
+
+	if (ev->hlr_kind == HLR_READ && step == B_READY)
+		looked(d, j, i);
+	else if (ev->hlr_kind == HLR_REMOVE && step == B_UNDOING)
+		removed(d, j, i);
+	else if (step == B_PROVISIONING && l->flags & LINE_CANCEL && ev->hlr_kind != HLR_READ)
+		job_line_put(j, i, B_UNDO);
+	else if (step == B_PROVISIONING && ev->hlr_kind != HLR_READ && ev->hlr.end == HLR_REFUSED)
+		refused(d, j, i);
+	else if (step == B_PROVISIONING && ev->hlr_kind == HLR_REMOVE)
+		job_line_put(j, i, B_KEYED);
+	else if (step == B_PROVISIONING && ev->hlr_kind == HLR_PROVISION)
+		provisioned(j, i);
+}

@@ -1,0 +1,83 @@
+/* b_int.h - what the files of the new operator's side (b_*.c) share.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * What B keeps besides its lines:
+ *
+ *	BOOK_IMSI	every IMSI that was ever promised, so that none is given twice: step enum imsi_step, owner the order
+ *	BOOK_SET	3a: the card's OPc, sealed, as it stands in the IL
+ *	BOOK_SUB	K and OPc of an index, sealed, as they go to the HLR
+ *	BOOK_HOLD	which index a card that came is at, once it is confirmed
+ */
+#ifndef OTAGW_DESK_B_H
+#define OTAGW_DESK_B_H
+
+#include "desk_int.h"
+
+/* What the books say of an IMSI.  One that came back rests for a while, so that nothing that was meant for its last card reaches
+ * the next. */
+enum imsi_step { IMSI_GIVEN = 1, IMSI_BACK };
+#define IMSI_REST_MS (30ll * 86400 * 1000)
+
+#define B_RETRY_MS     60000ll	/* something of ours is in the way: looked at again */
+#define B_CONFIRM_MS   600000ll /* CONFIRM was not answered: the next one */
+#define B_POLLS_MAX    16	/* pages of awaited lines that are looked up in one period */
+#define B_POLL_AGE     16	/* a line is looked up every sixteenth of the time it has waited, */
+#define B_POLL_PERIODS 16	/* and at least every so many periods */
+
+void b_hex(char *out, const uint8_t *p, size_t len); /* NUL-terminated */
+
+/* ---- b_list.c ---- */
+void b_list_also(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]);
+int b_list_decide(struct desk *d, struct desk_job *j);
+unsigned b_il_want(struct desk *d, struct desk_call *c, struct desk_open_order *o, char (*keys)[BOOK_KEY_MAX],
+		   unsigned max);
+int b_il_decide(struct desk *d, struct desk_job *j, struct desk_call *c);
+void b_il_drop(struct desk_call *c);
+int b_pl_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
+void b_line_key(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX]);
+int b_kind_begin(struct desk_in *in, struct desk_no *no);
+void b_kind_drop(struct desk_in *in);
+/* Records of a package come in ascending order of their ICCID, so that none can be there twice. */
+int b_ascending(struct desk_in *in, const struct xchg_record *r, struct desk_no *no);
+
+/* ---- b_keys.c ---- */
+int b_ask_decide(struct desk *d, struct desk_job *j);
+int b_kp_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
+void b_sub_key(const struct line *l, char key[BOOK_KEY_MAX]); /* in BOOK_SUB, of the index that the card goes to */
+int b_block_take(struct desk_in *in, const struct desk_rec *r, struct ks_block *out, struct desk_no *no);
+int b_card_take(struct desk_in *in, struct desk_rec *r, const struct ks_block *block, uint64_t cntr,
+		struct desk_no *no);
+void b_sub_put(struct desk_in *in, const struct desk_rec *r, const uint8_t sub[KS_SUB_LEN]);
+
+/* ---- b_hand.c ---- */
+int b_hl3a_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
+int b_hl3b_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
+
+/* ---- b_hlr.c ---- */
+void b_sub_also(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]);
+int b_provision_decide(struct desk *d, struct desk_job *j);
+int b_poll_decide(struct desk *d, struct desk_job *j);
+void b_poll_after(struct desk *d, struct desk_job *j);
+void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i);
+
+/* ---- b_tell.c: CF ---- */
+int b_ready_decide(struct desk *d, struct desk_job *j);
+int b_served_decide(struct desk *d, struct desk_job *j);
+int b_confirmed_decide(struct desk *d, struct desk_job *j);
+/* One line of a CF; cntr: 0 none. */
+int b_tell(struct desk_job *j, struct desk_out *o, const struct line *l, const char *what, const char *evidence,
+	   int64_t at_ms, uint64_t cntr);
+uint64_t b_highest(const struct card_bundle *c, uint8_t kvn); /* counter of ours */
+
+/* ---- b_end.c ---- */
+int b_confirm_decide(struct desk *d, struct desk_job *j);
+int b_undo_decide(struct desk *d, struct desk_job *j);
+void b_event_txn(struct desk *d, struct desk_job *j, unsigned i);
+void b_imsi_back(struct desk_job *j, unsigned i);
+void b_close(struct desk_job *j, unsigned i); /* the line is at its end: the order counts it */
+/* Nothing is left to do for it but to be listed by A: closed when it is. */
+void b_rest(struct desk_job *j, unsigned i);
+/* Undoes what B has of a line that does not come, from whatever step it is at. */
+void b_undo(struct desk_job *j, unsigned i, uint16_t step, enum line_end end);
+
+#endif

@@ -1,0 +1,546 @@
+/* b_list.c - the new operator: which card gets which IMSI (IL out), and the current operator's plan for it (PL in).
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * An IMSI is promised once: its record in BOOK_IMSI is written in the batch that makes the IL durable, and is looked at before.
+ * Where an operator gives no list of his own, IMSIs come from the pool in ascending order, MSISDNs in step with them.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "b_int.h"
+
+#define FID_ACC	      "6f78"
+#define RECORD_VALUES 7
+#define PLMN_MIN      5
+#define LIST_MAX      1000000 /* lines of an operator's list */
+#define LIST_LINE_MAX 128
+
+/* ---- an operator's own list ---- */
+
+struct b_entry {
+	char iccid[ICCID_DIGITS_MAX + 1], imsi[IMSI_DIGITS_MAX + 1], msisdn[MSISDN_DIGITS_MAX + 1];
+};
+struct b_list {
+	size_t n, cap;
+	struct b_entry *e;
+};
+
+static int by_iccid(const void *a, const void *b)
+{
+	return strcmp(((const struct b_entry *)a)->iccid, ((const struct b_entry *)b)->iccid);
+}
+
+static int by_imsi(const void *a, const void *b)
+{
+	return strcmp(((const struct b_entry *)a)->imsi, ((const struct b_entry *)b)->imsi);
+}
+
+static const struct b_entry *list_find(const struct b_list *l, const char *iccid)
+{
+	struct b_entry key = { 0 };
+
+	snprintf(key.iccid, sizeof(key.iccid), "%s", iccid);
+	return l->n ? bsearch(&key, l->e, l->n, sizeof(*l->e), by_iccid) : NULL;
+}
+
+static void list_free(struct b_list *l)
+{
+	if (l)
+		free(l->e);
+	free(l);
+}
+
+static bool digits(const char *s, size_t min, size_t max)
+{
+	size_t n = strspn(s, "0123456789");
+
+	return !s[n] && n >= min && n <= max;
+}
+
+/* One of "MCCMNC;MCCMNC" that the IMSI begins with. */
+static bool in_networks(const char *plmns, const char *imsi)
+{
+	for (const char *p = plmns; *p;) {
+		size_t n = strcspn(p, ";");
+
+		if (n >= PLMN_MIN && !strncmp(imsi, p, n))
+			return true;
+		p += n + (p[n] == ';');
+	}
+	return false;
+}
+
+static int entry_take(struct b_list *l, const char *plmns, char *text, unsigned line, char err[DESK_ERR_MAX])
+{
+	char *save = NULL, *iccid = strtok_r(text, ",\r\n", &save), *imsi = strtok_r(NULL, ",\r\n", &save),
+	     *msisdn = strtok_r(NULL, ",\r\n", &save);
+	struct b_entry e = { 0 };
+
+	if (!iccid || *iccid == '#')
+		return 0;
+	if (!digits(iccid, 18, 20) || !imsi || !digits(imsi, 6, 15) || (msisdn && !digits(msisdn, 3, 15))) {
+		snprintf(err, DESK_ERR_MAX, "line %u: a line is ICCID,IMSI or ICCID,IMSI,MSISDN, all digits", line);
+		return -EINVAL;
+	}
+	if (!in_networks(plmns, imsi)) {
+		snprintf(err, DESK_ERR_MAX, "line %u: this IMSI is of none of our networks (pool, networks %.80s)",
+			 line, plmns);
+		return -EINVAL;
+	}
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? 2 * l->cap : 1024;
+		struct b_entry *more = cap <= 2 * LIST_MAX ? realloc(l->e, cap * sizeof(*more)) : NULL;
+
+		if (!more) {
+			snprintf(err, DESK_ERR_MAX, "line %u: a list has at most %d lines", line, LIST_MAX);
+			return -E2BIG;
+		}
+		l->e = more;
+		l->cap = cap;
+	}
+	strcpy(e.iccid, iccid);
+	strcpy(e.imsi, imsi);
+	strcpy(e.msisdn, msisdn ? msisdn : "");
+	l->e[l->n++] = e;
+	return 0;
+}
+
+/* Nothing twice; sorted by ICCID at the end. */
+static int list_check(struct b_list *l, char err[DESK_ERR_MAX])
+{
+	qsort(l->e, l->n, sizeof(*l->e), by_imsi);
+	for (size_t i = 1; i < l->n; i++) {
+		if (!by_imsi(&l->e[i - 1], &l->e[i])) {
+			snprintf(err, DESK_ERR_MAX, "cards %s and %s are given the same IMSI", l->e[i - 1].iccid,
+				 l->e[i].iccid);
+			return -EINVAL;
+		}
+	}
+	qsort(l->e, l->n, sizeof(*l->e), by_iccid);
+	for (size_t i = 1; i < l->n; i++) {
+		if (!by_iccid(&l->e[i - 1], &l->e[i])) {
+			snprintf(err, DESK_ERR_MAX, "card %s is there twice", l->e[i].iccid);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static struct b_list *list_read(const char *path, const char *plmns, char err[DESK_ERR_MAX], int *rc)
+{
+	FILE *f = fopen(path, "re");
+	struct b_list *l = f ? calloc(1, sizeof(*l)) : NULL;
+	char text[LIST_LINE_MAX];
+	unsigned line = 0;
+
+	*rc = 0;
+	if (!l) {
+		*rc = f ? -ENOMEM : -errno;
+		snprintf(err, DESK_ERR_MAX, "%s: %s", path, strerror(-*rc));
+	}
+	while (!*rc && fgets(text, sizeof(text), f))
+		*rc = entry_take(l, plmns, text, ++line, err);
+	if (!*rc && ferror(f)) {
+		*rc = -EIO;
+		snprintf(err, DESK_ERR_MAX, "%s: cannot be read", path);
+	}
+	if (!*rc && l->n)
+		*rc = list_check(l, err);
+	if (f)
+		fclose(f);
+	if (*rc) {
+		list_free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void desk_free_b(struct desk *d)
+{
+	list_free(d->b.list);
+	d->b.list = NULL;
+}
+
+/* ---- the operator orders an IL: from his own list, which is held against the order first, or from the pool ---- */
+
+struct il_call {
+	struct b_list *list;
+	size_t at, n; /* entries looked up before this round, and in it */
+};
+
+static int il_begin(struct desk *d, struct desk_call *c, const struct desk_open_order *o, struct il_call *il)
+{
+	int rc = 0;
+
+	if (!c->r.file || !*c->r.file) {
+		if (*d->cfg.pool.imsi_from)
+			return 0;
+		snprintf(c->text, sizeof(c->text),
+			 "no pool is configured: give a list of ICCID,IMSI[,MSISDN], or configure one");
+		return -EINVAL;
+	}
+	il->list = list_read(c->r.file, d->cfg.pool.plmns, c->text, &rc);
+	if (il->list && il->list->n != o->o.lines) {
+		snprintf(c->text, sizeof(c->text),
+			 "the list has %zu cards and order %s has %" PRIu64 ": a line for each is needed", il->list->n,
+			 o->o.name, o->o.lines);
+		rc = -EINVAL;
+	}
+	return rc;
+}
+
+unsigned b_il_want(struct desk *d, struct desk_call *c, struct desk_open_order *o, char (*keys)[BOOK_KEY_MAX],
+		   unsigned max)
+{
+	struct il_call *il = c->scratch;
+
+	(void)d;
+	if (!il || !il->list)
+		return 0;
+	for (il->n = 0; il->n < max && il->at + il->n < il->list->n; il->n++)
+		line_key(keys[il->n], o->o.number, il->list->e[il->at + il->n].iccid);
+	return (unsigned)il->n;
+}
+
+int b_il_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
+{
+	struct il_call *il = c->scratch;
+	int rc;
+
+	if (!il) {
+		il = c->scratch = calloc(1, sizeof(*il));
+		rc = il ? il_begin(d, c, j->order, il) : -ENOMEM;
+		if (rc || il->list)
+			return rc ? rc : DESK_MORE;
+	}
+	for (unsigned i = 0; il->list && i < il->n; i++) {
+		if (j->row[i].row.version && j->row[i].row.step == B_OPEN)
+			continue;
+		snprintf(c->text, sizeof(c->text), "card %s %s", il->list->e[il->at + i].iccid,
+			 j->row[i].row.version ? "has been listed before" : "is not in this order");
+		return -EINVAL;
+	}
+	il->at += il->n;
+	if (il->list && il->at < il->list->n)
+		return DESK_MORE;
+	if (il->list) {
+		desk_free_b(d);
+		d->b.list = il->list;
+		d->b.list_order = j->order->o.number;
+		il->list = NULL;
+	}
+	desk_kick(d, j->order->o.number, B_OPEN);
+	snprintf(c->text, sizeof(c->text), "order %s: the list goes to %s", j->order->o.name, j->order->o.a);
+	return 0;
+}
+
+void b_il_drop(struct desk_call *c)
+{
+	struct il_call *il = c->scratch;
+
+	if (il)
+		list_free(il->list);
+	free(il);
+}
+
+/* ---- the pool ---- */
+
+static uint64_t pool_size(const struct desk_pool *p)
+{
+	uint64_t from = strtoull(p->imsi_from, NULL, 10), to = strtoull(p->imsi_to, NULL, 10);
+
+	return *p->imsi_from && to >= from ? to - from + 1 : 0;
+}
+
+static void pool_imsi(const struct desk_pool *p, uint64_t n, char imsi[IMSI_DIGITS_MAX + 1])
+{
+	snprintf(imsi, IMSI_DIGITS_MAX + 1, "%0*" PRIu64, (int)strlen(p->imsi_from),
+		 (uint64_t)strtoull(p->imsi_from, NULL, 10) + n);
+}
+
+/* MSISDNs go in step with IMSIs, so that they need no books of their own. */
+static void pool_msisdn(const struct desk_pool *p, const char *imsi, char msisdn[MSISDN_DIGITS_MAX + 1])
+{
+	uint64_t n = strtoull(imsi, NULL, 10) - strtoull(p->imsi_from, NULL, 10);
+
+	msisdn[0] = '\0';
+	if (*p->msisdn_from)
+		snprintf(msisdn, MSISDN_DIGITS_MAX + 1, "%0*" PRIu64, (int)strlen(p->msisdn_from),
+			 (uint64_t)strtoull(p->msisdn_from, NULL, 10) + n);
+}
+
+/* The record of the IMSI that row i may get: the list's, or the next one of the pool. */
+void b_list_also(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX])
+{
+	struct desk *d = j->d;
+	const struct desk_b *b = &d->b;
+	const struct desk_pool *pool = &d->cfg.pool;
+	const struct b_entry *e;
+
+	key[0] = '\0';
+	if (b->list && j->order->o.number == b->list_order) {
+		e = list_find(b->list, j->line[i].iccid);
+		snprintf(key, BOOK_KEY_MAX, "%s", e ? e->imsi : "");
+	} else if (b->pool_next + i < pool_size(pool)) {
+		pool_imsi(pool, b->pool_next + i, key);
+	}
+}
+
+static int64_t back_ms(const uint8_t body[8])
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < 8; i++)
+		v = v << 8 | body[i];
+	return (int64_t)v;
+}
+
+static bool imsi_free(const struct store_book *b, int64_t now_ms)
+{
+	if (!b->row.version)
+		return true;
+	return b->row.step == IMSI_BACK && b->row.len == 8 && back_ms(b->body) + IMSI_REST_MS <= now_ms;
+}
+
+/* For each line the record of its IMSI, or none: j->also[give[i]].  Returns how many lines get one. */
+static unsigned pool_give(struct desk *d, struct desk_job *j, unsigned give[DESK_PAGE])
+{
+	struct desk_b *b = &d->b;
+	unsigned n = 0;
+	char key[BOOK_KEY_MAX];
+
+	for (unsigned i = 0; i < j->n; i++) {
+		b_list_also(j, i, key);
+		if (*key && imsi_free(&j->also[i], d->now_ms))
+			give[n++] = i;
+	}
+	b->pool_next += j->n;
+	b->pool_found |= n > 0;
+	return n;
+}
+
+static int pool_end(struct desk *d, struct desk_job *j)
+{
+	struct desk_b *b = &d->b;
+	const bool found = b->pool_found;
+
+	if (b->pool_next < pool_size(&d->cfg.pool))
+		return 0;
+	b->pool_next = 0;
+	b->pool_found = false;
+	if (found)
+		return 0;
+	snprintf(j->why, sizeof(j->why),
+		 "the pool %s to %s has no IMSI left for order %s: configure a larger one, or give a list",
+		 d->cfg.pool.imsi_from, d->cfg.pool.imsi_to, j->order->o.name);
+	return -ENOSPC;
+}
+
+static int list_give(struct desk *d, struct desk_job *j, unsigned give[DESK_PAGE])
+{
+	char key[BOOK_KEY_MAX];
+
+	for (unsigned i = 0; i < j->n; i++) {
+		b_list_also(j, i, key);
+		if (!*key)
+			snprintf(j->why, sizeof(j->why), "the list for order %s has no line for card %s",
+				 j->order->o.name, j->line[i].iccid);
+		else if (!imsi_free(&j->also[i], d->now_ms))
+			snprintf(j->why, sizeof(j->why),
+				 "the list for order %s gives card %s an IMSI that has been promised before, or that "
+				 "came "
+				 "back less than %lld days ago",
+				 j->order->o.name, j->line[i].iccid, IMSI_REST_MS / 86400000);
+		if (*j->why)
+			return -EEXIST;
+		give[i] = i;
+	}
+	return (int)j->n;
+}
+
+/* ---- IL out ---- */
+
+/* Files of the set for this IMSI: those of the configuration, and the access class, which goes with its last digit (TS 22.011, 4.2). */
+static void files_of(const struct desk_pool *p, const char *imsi, char *out, size_t cap)
+{
+	const char *acc = strstr(p->files, FID_ACC ":");
+	unsigned class = 1u << (imsi[strlen(imsi) - 1] - '0');
+
+	if (acc && (acc == p->files || acc[-1] == ';'))
+		snprintf(out, cap, "%s", p->files);
+	else
+		snprintf(out, cap, "%s%s" FID_ACC ":%04x", p->files, *p->files ? ";" : "", class);
+}
+
+/* 3a: a random OPc per card, for B cannot compute one from a K that it does not know yet.  Kept sealed, sent wrapped. */
+static int opc_make(struct desk *d, struct desk_job *j, struct desk_out *o, unsigned i, char hex[2 * KS_BLOCK_MAX + 1])
+{
+	struct ks_block block = { .has_opc = true };
+	struct ks_wrap *wrap = out_wrap(o);
+	uint8_t wrapped[KS_BLOCK_MAX];
+	int n = wrap ? ks_opc_make(d->deps.ks, j->line[i].iccid, block.opc) : -1;
+
+	if (n >= 0)
+		n = ks_block_wrap(wrap, j->line[i].iccid, &block, wrapped);
+	if (n < 0) {
+		if (!*j->why)
+			snprintf(j->why, sizeof(j->why), "no OPc for card %s: %s", j->line[i].iccid, ks_strerror(n));
+		return -1;
+	}
+	b_hex(hex, wrapped, (size_t)n);
+	job_put(j, BOOK_SET, j->row[i].row.key, j->line[i].order, 0, BOOK_ANY, block.opc, sizeof(block.opc));
+	return 0;
+}
+
+static int il_line(struct desk *d, struct desk_job *j, struct desk_out *o, unsigned i, unsigned from)
+{
+	const struct desk_pool *pool = &d->cfg.pool;
+	const struct desk_b *b = &d->b;
+	const bool listed = b->list && b->list_order == j->order->o.number;
+	struct line *l = &j->line[i];
+	char files[sizeof(pool->files) + 16], trial[16] = "", hex[2 * KS_BLOCK_MAX + 1] = "";
+	char key[BOOK_KEY_MAX];
+
+	b_list_also(j, from, key);
+	snprintf(l->imsi, sizeof(l->imsi), "%.15s", key);
+	if (listed)
+		strcpy(l->msisdn, list_find(b->list, l->iccid)->msisdn);
+	else
+		pool_msisdn(pool, l->imsi, l->msisdn);
+	files_of(pool, l->imsi, files, sizeof(files));
+	if (pool->trial_s)
+		snprintf(trial, sizeof(trial), "%" PRIu32, pool->trial_s);
+	if (j->order->o.kind == ORDER_3A && opc_make(d, j, o, i, hex))
+		return -1;
+	if (out_record(o, (const char *const[RECORD_VALUES]){ l->imsi, l->iccid, l->msisdn, pool->plmns, files, trial,
+							      hex }))
+		return -1;
+	job_put(j, BOOK_IMSI, key, l->order, IMSI_GIVEN, j->also[from].row.version, NULL, 0);
+	l->paired_ms = d->now_ms;
+	job_line_put(j, i, B_LISTED);
+	return 0;
+}
+
+int b_list_decide(struct desk *d, struct desk_job *j)
+{
+	struct desk_b *b = &d->b;
+	const bool listed = b->list && b->list_order == j->order->o.number;
+	unsigned give[DESK_PAGE];
+	struct desk_out *o;
+	int n;
+
+	if (!listed && !pool_size(&d->cfg.pool)) { /* an operator will order it */
+		desk_again(d, j->order->o.number, B_OPEN, INT64_MAX);
+		return 0;
+	}
+	n = listed ? list_give(d, j, give) : (int)pool_give(d, j, give);
+	if (n < 0)
+		return n;
+	if (!n && pool_end(d, j))
+		return -ENOSPC;
+	if (n < (int)j->n)
+		desk_kick(d, j->order->o.number, B_OPEN);
+	if (!n)
+		return 0;
+	o = out_open(j, XCHG_IL, j->order->o.a, NULL);
+	for (int i = 0; o && i < n; i++) {
+		if (il_line(d, j, o, (unsigned)i, give[i])) {
+			out_drop(o);
+			return -EINVAL;
+		}
+	}
+	if (!o || out_close(o))
+		return -EIO;
+	j->order->o.paired += (unsigned)n;
+	job_order_put(j);
+	return 0;
+}
+
+/* ---- PL in ---- */
+
+int b_ascending(struct desk_in *in, const struct xchg_record *r, struct desk_no *no)
+{
+	char *last = in->scratch ? in->scratch : (in->scratch = calloc(1, ICCID_DIGITS_MAX + 1));
+	const char *iccid = xchg_value(r, "iccid");
+
+	if (!last)
+		return desk_refuse(no, "memory", "no memory: send it again later");
+	if (strcmp(iccid, last) <= 0)
+		return desk_refuse(no, "order-of-records",
+				   "record %" PRIu64
+				   ": card %s comes after %s; each card stands once, in ascending order",
+				   r->n + 1, iccid, last);
+	strcpy(last, iccid);
+	return 0;
+}
+
+int b_kind_begin(struct desk_in *in, struct desk_no *no)
+{
+	(void)no;
+	free(in->scratch);
+	in->scratch = NULL;
+	return 0;
+}
+
+void b_line_key(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX])
+{
+	line_key(key, in->order->o.number, xchg_value(r, "iccid"));
+}
+
+static int pl_fits(struct desk_in *in, const struct desk_rec *r, const struct line *want, struct desk_no *no)
+{
+	const bool keys = in->order->o.kind == ORDER_3B;
+	const struct line *l = r->line;
+
+	if (!l)
+		return desk_refuse(no, "not-in-order", "record %" PRIu64 ": card %s is not in order %s", r->r->n + 1,
+				   want->iccid, in->order->o.name);
+	if (r->row->row.step < B_LISTED)
+		return desk_refuse(no, "not-listed", "card %s: our IL has not given it an IMSI yet", want->iccid);
+	if (strcmp(l->imsi, want->imsi))
+		return desk_refuse(no, "other-imsi", "card %s: our IL gives it another IMSI than this plan does",
+				   want->iccid);
+	if (keys ? want->to <= want->from : want->to != want->from)
+		return desk_refuse(no, "index", "card %s: from index %u to %u; %s", want->iccid, want->from, want->to,
+				   keys ? "in 3b the next one is above" : "in 3a it stays");
+	if (keys && want->kvn > 2)
+		return desk_refuse(no, "kvn", "card %s: key version %u; in 3b a pair's keys are under 1 or 2",
+				   want->iccid, want->kvn);
+	if (r->row->row.step > B_LISTED &&
+	    (l->from != want->from || l->to != want->to || l->kvn != want->kvn || strcmp(l->profile, want->profile)))
+		return desk_refuse(no, "planned", "card %s: has been planned before, and otherwise (index %u, now %u)",
+				   want->iccid, l->to, want->to);
+	return 0;
+}
+
+int b_pl_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
+{
+	struct line want = { .from = (uint16_t)xchg_number(r->r, "from"),
+			     .to = (uint16_t)xchg_number(r->r, "to"),
+			     .kvn = (uint8_t)xchg_number(r->r, "kvn") };
+
+	snprintf(want.iccid, sizeof(want.iccid), "%s", xchg_value(r->r, "iccid"));
+	snprintf(want.imsi, sizeof(want.imsi), "%s", xchg_value(r->r, "imsi"));
+	snprintf(want.profile, sizeof(want.profile), "%.47s", xchg_value(r->r, "profile"));
+	if (b_ascending(in, r->r, no) || pl_fits(in, r, &want, no))
+		return -1;
+	if (in->dry || r->row->row.step > B_LISTED)
+		return 0;
+	r->line->from = want.from;
+	r->line->to = want.to;
+	r->line->kvn = want.kvn;
+	strcpy(r->line->profile, want.profile);
+	r->line->pl_seq = in->head->seq;
+	r->line->pl_n = r->r->n;
+	job_line_put(in->job, r->i, in->order->o.kind == ORDER_3B ? B_PLANNED : B_ASKED);
+	return 0;
+}
+
+void b_kind_drop(struct desk_in *in)
+{
+	free(in->scratch);
+	in->scratch = NULL;
+}

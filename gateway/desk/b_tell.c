@@ -1,0 +1,109 @@
+/* b_tell.c - the new operator: what has been seen of a card goes to who waits for it (CF).
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * ready or refused: whether our HLR has it.  served (E5): a completed location update here.  confirmed (E6): the card has answered
+ * under the keys that are ours now; with this one alone the current operator may forget the card.  recalled: it went back.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "b_int.h"
+
+int b_tell(struct desk_job *j, struct desk_out *o, const struct line *l, const char *what, const char *evidence,
+	   int64_t at_ms, uint64_t cntr)
+{
+	char index[8] = "", at[24], text[24] = "";
+
+	if (j->order->o.kind == ORDER_3B)
+		snprintf(index, sizeof(index), "%u", l->to);
+	snprintf(at, sizeof(at), "%" PRId64, at_ms / 1000);
+	if (cntr)
+		snprintf(text, sizeof(text), "%" PRIu64, cntr);
+	return out_record(o, (const char *const[]){ l->iccid, l->imsi, index, what, evidence, at, l->vlr, text });
+}
+
+uint64_t b_highest(const struct card_bundle *c, uint8_t kvn)
+{
+	for (unsigned i = 0; c->card.id && i < c->n_keysets; i++)
+		if (c->keyset[i].kvn == kvn)
+			return c->keyset[i].cntr;
+	return 0;
+}
+
+int b_ready_decide(struct desk *d, struct desk_job *j)
+{
+	struct desk_out *o = out_open(j, XCHG_CF, j->order->o.a, NULL);
+
+	for (unsigned i = 0; o && i < j->n; i++) {
+		struct line *l = &j->line[i];
+		const bool refused = l->end == END_FAILED;
+
+		if (b_tell(j, o, l, refused ? "refused" : "ready", "E0", d->now_ms, 0)) {
+			out_drop(o);
+			return -EINVAL;
+		}
+		if (refused) {
+			b_rest(j, i);
+			continue;
+		}
+		l->flags |= LINE_READY;
+		l->ready_ms = d->now_ms;
+		job_line_put(j, i, *l->vlr ? B_TELL_SERVED : B_READY);
+	}
+	return o && !out_close(o) ? 0 : -EIO;
+}
+
+int b_served_decide(struct desk *d, struct desk_job *j)
+{
+	struct desk_out *o = out_open(j, XCHG_CF, j->order->o.a, NULL);
+
+	(void)d;
+	for (unsigned i = 0; o && i < j->n; i++) {
+		struct line *l = &j->line[i];
+
+		if (b_tell(j, o, l, "served", "E5", l->served_ms, 0)) {
+			out_drop(o);
+			return -EINVAL;
+		}
+		/* 3b: its OTA keys came with the pair; 3a: they come now */
+		job_line_put(j, i, j->order->o.kind == ORDER_3B || l->flags & LINE_FINAL ? B_CONFIRM : B_SERVED);
+	}
+	return o && !out_close(o) ? 0 : -EIO;
+}
+
+static int confirmed_to(struct desk_job *j, const char *partner)
+{
+	struct desk_out *o = out_open(j, XCHG_CF, partner, NULL);
+
+	for (unsigned i = 0; o && i < j->n; i++) {
+		if (b_tell(j, o, &j->line[i], "confirmed", "E6", j->line[i].confirmed_ms,
+			   b_highest(&j->card[i], j->line[i].kvn))) {
+			out_drop(o);
+			return -EINVAL;
+		}
+	}
+	return o && !out_close(o) ? 0 : -EIO;
+}
+
+int b_confirmed_decide(struct desk *d, struct desk_job *j)
+{
+	int rc = confirmed_to(j, j->order->o.a);
+
+	(void)d;
+	if (!rc && *j->order->o.m)
+		rc = confirmed_to(j, j->order->o.m);
+	for (unsigned i = 0; !rc && i < j->n; i++) {
+		const struct line *l = &j->line[i];
+		uint8_t hold[HOLD_LEN];
+
+		hold_pack(&(struct hold){ l->to, l->kvn }, hold);
+		job_put(j, BOOK_HOLD, l->iccid, l->order, 0, BOOK_ANY, hold, sizeof(hold));
+		if (l->flags & LINE_LISTED)
+			b_close(j, i);
+		else
+			job_line_put(j, i, B_CONFIRMED);
+	}
+	return rc;
+}
