@@ -100,12 +100,19 @@ void desk_on_hlr(struct desk *d, const struct hlr_result *r);
 enum desk_verb {
 	DESK_CANCEL, /* an order; lines that are armed go on */
 	DESK_IL,     /* B: make the IL now, from the pool, or from a list: a file of "ICCID,IMSI[,MSISDN]" lines */
-	DESK_ISSUE,  /* vault: first pairs to the issuer */
+	DESK_ISSUE,  /* vault: first pairs of all cards that nobody has to the issuer, `partner` */
+	/* vault: `pairs` pairs for each card of a list, a file of "ICCID[,IMSI[,MSISDN]]" lines, keys of key_octets; what is to be put into
+	 * the cards is written to the file `out`, mode 0600, in clear.  Again: what is there stays, and is written again */
+	DESK_GEN,
+	DESK_IMPORT_PAIRS, /* vault: such a file of others, ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK[,IMSI[,MSISDN]]; known cards stay as they are */
+	DESK_LEDGER, /* vault: walks the ledger; the answer says how many lines it has, or which one is not right */
 };
 struct desk_request {
 	uint8_t verb;
 	char order[PKG_WORD_MAX + 1], partner[PKG_NAME_MAX + 1];
-	const char *file;				   /* copied */
+	const char *file;				   /* a path; copied */
+	char out[256];					   /* DESK_GEN */
+	uint16_t pairs, key_octets;			   /* DESK_GEN; octets 16, 24 or 32, 0: 16 */
 	void (*done)(void *ctx, int rc, const char *text); /* 0, or negative errno with a sentence */
 	void *ctx;
 };

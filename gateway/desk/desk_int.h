@@ -138,7 +138,9 @@ bool desk_look(struct desk *d, uint64_t order, const char *iccid, const char *im
 /* Line ends for good: `end` stands in the final HL (A), the reason in words. */
 void line_fail(struct line *l, enum line_end end, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* One package, in the job's batch: opened, records, closed; the lines' new steps belong into the same batch. */
+/* One package, in the job's batch: opened, records, closed; the lines' new steps belong into the same batch.  A job of no order: the
+ * package's order is called DESK_NO_ORDER. */
+#define DESK_NO_ORDER "none"
 struct desk_out;
 struct desk_out *out_open(struct desk_job *j, enum xchg_type type, const char *partner,
 			  const uint8_t *about /* or NULL */);
@@ -184,7 +186,8 @@ struct desk_rec {
 struct desk_kind {
 	enum xchg_type type;
 	unsigned side;	/* enum order_side that takes it, a bit per side: 1 << SIDE_A */
-	bool new_order; /* makes an order: the others must belong to one that is open */
+	bool new_order; /* makes an order, */
+	bool no_order;	/* or is of none: in->order is NULL; the others must belong to one that is open */
 	uint8_t book;	/* of the record that is read for each of the package's; 0: none */
 	void (*key)(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX]);
 	bool cards;
@@ -205,12 +208,14 @@ struct desk_call {
 	struct desk_request r; /* its file is a copy */
 	unsigned round;	       /* from 0 */
 	void *scratch;	       /* the verb's own; freed by drop() */
+	uint8_t book;	       /* want(): of another book than the row's; 0: of that */
 	char text[DESK_ERR_MAX];
 };
 struct desk_verb_row {
-	uint8_t verb; /* enum desk_verb */
-	uint8_t side; /* of the order; 0: any, or none */
-	uint8_t book; /* of the records that want() asks for */
+	uint8_t verb;  /* enum desk_verb */
+	uint8_t side;  /* of the order; 0: any, or none */
+	uint8_t book;  /* of the records that want() asks for */
+	uint16_t step; /* where want() asks for none: the first records of book with this step and owner 0; 0: none */
 	/* Which records are to be read for this round; how many.  NULL: none. */
 	unsigned (*want)(struct desk *d, struct desk_call *c, struct desk_open_order *o, char (*keys)[BOOK_KEY_MAX],
 			 unsigned max);

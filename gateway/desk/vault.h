@@ -33,7 +33,8 @@ struct vault_slot {
 enum vault_step { VAULT_MADE = 1, VAULT_ISSUED }; /* step of BOOK_CARD */
 struct vault_card {
 	char iccid[ICCID_DIGITS_MAX + 1];
-	char issuer[PKG_NAME_MAX + 1]; /* who got the first pair, "" nobody yet */
+	char imsi[IMSI_DIGITS_MAX + 1], msisdn[MSISDN_DIGITS_MAX + 1]; /* of its first subscription, as far as told */
+	char issuer[PKG_NAME_MAX + 1];				       /* who got the first pair, "" nobody yet */
 	uint16_t active;
 	uint8_t pairs; /* indexes 1..pairs */
 	struct vault_slot slot[VAULT_PAIRS_MAX];

@@ -64,6 +64,8 @@ int vault_card_pack(const struct vault_card *c, uint8_t body[BOOK_BODY_MAX])
 
 	wr_u8(&w, BODY_VERSION);
 	text_put(&w, c->iccid);
+	text_put(&w, c->imsi);
+	text_put(&w, c->msisdn);
 	text_put(&w, c->issuer);
 	wr_be(&w, c->active, 2);
 	wr_u8(&w, c->pairs);
@@ -84,6 +86,8 @@ int vault_card_unpack(struct vault_card *c, const uint8_t *body, size_t len)
 	if (rd_u8(&r) != BODY_VERSION)
 		return -1;
 	text_take(&r, c->iccid, sizeof(c->iccid));
+	text_take(&r, c->imsi, sizeof(c->imsi));
+	text_take(&r, c->msisdn, sizeof(c->msisdn));
 	text_take(&r, c->issuer, sizeof(c->issuer));
 	c->active = (uint16_t)rd_be(&r, 2);
 	c->pairs = rd_u8(&r);

@@ -180,6 +180,11 @@ static const char *const step_names[_LINE_STEPS] = {
 	[B_ENDING] = "B_ENDING",
 	[B_CLOSED] = "B_CLOSED",
 	[M_OPEN] = "M_OPEN",
+	[M_ASKED] = "M_ASKED",
+	[M_PLACED] = "M_PLACED",
+	[M_WANTED] = "M_WANTED",
+	[M_RELEASED] = "M_RELEASED",
+	[M_KEYED] = "M_KEYED",
 	[M_CLOSED] = "M_CLOSED",
 };
 

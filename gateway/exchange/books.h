@@ -107,6 +107,11 @@ enum line_step {
 	B_CLOSED,
 	/* at M: only that it knows of it */
 	M_OPEN = 128,
+	M_ASKED,    /* to do: AL */
+	M_PLACED,   /* AL out; waits for KR */
+	M_WANTED,   /* to do: released, with a line in the ledger */
+	M_RELEASED, /* to do: KP */
+	M_KEYED,    /* KP out; waits for CF confirmed */
 	M_CLOSED,
 	_LINE_STEPS
 };

@@ -30,6 +30,7 @@ enum xchg_type {
 	XCHG_KP,   /* these keys */
 	XCHG_CF,   /* what has been seen of a card: ready, served, confirmed */
 	XCHG_SP,   /* a PoR that came to somebody whose card it is not */
+	XCHG_MF,   /* first pairs, from the vault to the issuer; of no order */
 	XCHG_ACK,  /* what the receiver of a package made of it */
 	_XCHG_TYPES
 };

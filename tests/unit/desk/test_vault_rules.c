@@ -266,7 +266,7 @@ static void test_pack(void **state)
 	assert_memory_equal(&c, &d, sizeof(c));
 	for (int n = 0; n < len; n++)
 		assert_int_equal(vault_card_unpack(&d, body, (size_t)n), -1);
-	body[1 + 1 + strlen(ICCID) + 1 + PKG_NAME_MAX + 1] = 9; /* an active index that is none */
+	body[1 + 1 + strlen(ICCID) + 2 + 1 + PKG_NAME_MAX + 1] = 9; /* an active index that is none */
 	assert_int_equal(vault_card_unpack(&d, body, (size_t)len), -1);
 	assert_true(vault_who("tele-b") != vault_who("tele-c"));
 	assert_string_equal(pair_step_name(PAIR_BURNT), "burnt");
