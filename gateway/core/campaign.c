@@ -276,9 +276,11 @@ static struct card *claim_one(struct gw *gw, struct campaign *camp, const struct
 		return NULL; /* seen already, by another way */
 	c->b.txn = b->txn;
 	c->b.has_txn = true;
+	c->b.work_len = b->work_len;
+	memcpy(c->b.work, b->work, b->work_len);
 	t = &c->b.txn;
 	t->evidence = t->por_status = 255;
-	k = card_keyset(c, camp->profile.kvn);
+	k = card_keyset(c, card_kvn(c, camp));
 	forgot = k && !counter_owned(k, gw->cfg.epoch);
 	if (camp->row.state == CAMPAIGN_CANCELLED) {
 		txn_state_set(gw, c, TXN_CANCELLED, "campaign cancelled before its turn%s", forgot ? or_not : "");
@@ -288,7 +290,13 @@ static struct card *claim_one(struct gw *gw, struct campaign *camp, const struct
 		txn_state_set(gw, c, TXN_EXPIRED, "deadline passed, %s", forgot ? or_not + 2 : "never sent");
 		return NULL;
 	}
+	if (camp->row.kind && (!b->work_len || b->work[0] != camp->row.kind)) {
+		txn_state_set(gw, c, TXN_FAILED, "its work is missing, or not of its campaign's kind");
+		return NULL;
+	}
 	txn_state_set(gw, c, TXN_ACTIVE, NULL);
+	if (forgot)
+		moving_forgotten(gw, c);
 	return c;
 }
 

@@ -181,6 +181,8 @@ static void bundle_copy(struct card_bundle *to, const struct card_bundle *from)
 	to->packet_cmd = from->packet_cmd;
 	to->packet_len = from->packet_len;
 	memcpy(to->packet, from->packet, from->packet_len);
+	to->work_len = from->work_len;
+	memcpy(to->work, from->work, from->work_len);
 }
 
 struct card *card_load(struct gw *gw, const struct card_bundle *b)
@@ -218,7 +220,7 @@ bool card_address_turn(const struct gw *gw, const struct card *c)
 {
 	const struct txn_row *t = &c->b.txn;
 
-	if (txn_ended(t->state))
+	if (txn_ended(t->state) || c->b.work_len) /* an operator reaches a card through its own network alone */
 		return false;
 	if (gw->cfg.address_by_imsi ? !strcmp(t->new_imsi, c->b.card.imsi) :
 				      !*t->new_msisdn || !strcmp(t->new_msisdn, c->b.card.msisdn))

@@ -126,7 +126,10 @@ static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd, unsigned 
 {
 	struct txn_row *t = &c->b.txn;
 	struct campaign *camp = campaign_by_id(gw, cmd->campaign);
+	struct stub *s = stub_find(gw, c->b.card.id);
+	struct flight *f;
 
+	ota_assert(s);
 	cmd->attempt++;
 	if (t->attempts < UINT16_MAX)
 		t->attempts++;
@@ -138,8 +141,12 @@ static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd, unsigned 
 	card_dirty(gw, c, DIRTY_TXN);
 	if (camp)
 		camp->attempts++;
-	if (flight_add(gw, c, cmd, route)) {
-		stub_ahead(gw, stub_find(gw, c->b.card.id), false);
+	f = flight_add(gw, c, cmd, route);
+	if (f) {
+		f->heard = s->heard_old;
+		s->heard_old = false;
+		stub_ahead(gw, s, false);
+		moving_launched(gw, c, cmd);
 		cmd_due(gw, c, cmd, cmd->deadline_ms); /* should no link ask for it before */
 	} else {				       /* all places taken: it did not take place */
 		cmd_attempt_back(gw, c, cmd);
@@ -150,6 +157,8 @@ static void launch(struct gw *gw, struct card *c, struct cmd_row *cmd, unsigned 
 void cmd_give_up(struct gw *gw, struct card *c, struct cmd_row *cmd, enum cmd_state cmd_to, enum txn_state to,
 		 const char *why)
 {
+	if (moving_stays(gw, c, cmd, to))
+		return;
 	cmd_state_set(gw, c, cmd, cmd_to);
 	cmd_tell(gw, c, cmd, txn_state_name(to), why);
 	if (!txn_ended(c->b.txn.state))
@@ -258,14 +267,18 @@ void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 		expire(gw, c, cmd, why);
 		return;
 	}
-	if (window_waits(gw, c, cmd))
+	if (window_waits(gw, c, cmd) || moving_waits(gw, c, cmd))
 		return;
+	if (moving_asks(gw, c, cmd)) {
+		cmd_fence(gw, c, cmd, 0);
+		return;
+	}
 	if (cmd_interim(gw, cmd, cmd->por_status)) {
 		/* it has said, under its keys, that it has taken this counter: the same octets again would tell nothing */
 		cmd_fence(gw, c, cmd, 0);
 		return;
 	}
-	if (silent_too_long(gw, camp, cmd)) {
+	if (silent_too_long(gw, camp, cmd) && !(c->b.txn.maybe_moved && cmd->kind == CMD_SCRIPT)) {
 		uint64_t jump = cmd->kind == CMD_READBACK ? counter_jump(silent_probes(c)) : 0;
 
 		/* some cards say nothing to a packet they have seen, and some networks call a card's refusal absence: the same
@@ -358,12 +371,16 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 	int n, rc;
 
 	p->c = c;
-	p->k = card_keyset(c, pr->kvn);
+	p->k = card_keyset(c, card_kvn(c, camp));
 	if (!p->k)
-		return prep_fail(gw, c, FAIL_CONFIG, "the card has no keyset of the profile's key version", NULL);
+		return prep_fail(gw, c, FAIL_CONFIG,
+				 c->b.txn.kvn ? "the card has no keyset of the order's key version" :
+						"the card has no keyset of the profile's key version",
+				 NULL);
 	memcpy(v.imsi, c->b.txn.new_imsi, sizeof(v.imsi));
 	memcpy(v.msisdn, c->b.txn.new_msisdn, sizeof(v.msisdn));
-	n = kind == CMD_SCRIPT ? profile_script(pr, &v, s->script[i], OTA_SCRIPT_MAX, &p->apdus) :
+	n = camp->row.kind     ? work_data(c, kind, s->script[i], OTA_SCRIPT_MAX, &p->apdus) :
+	    kind == CMD_SCRIPT ? profile_script(pr, &v, s->script[i], OTA_SCRIPT_MAX, &p->apdus) :
 				 profile_readback(pr, s->script[i], OTA_SCRIPT_MAX, &p->apdus);
 	if (n < 0)
 		return prep_fail(gw, c, FAIL_CONFIG, "script", ota_strerror(n));
@@ -402,6 +419,8 @@ static void first_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 {
 	unsigned route = card_route(gw, c, card_address_turn(gw, c));
 
+	if (moving_waits(gw, c, cmd))
+		return;
 	if (gw->n_routes == 1 || queue_room(gw, campaign_by_id(gw, cmd->campaign), route)) {
 		launch(gw, c, cmd, route);
 		return;
@@ -454,11 +473,13 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 	s->cmd = cmd->id;
 	s->campaign = (uint16_t)(camp - gw->campaign);
 	s->state = CMD_QUEUED;
+	s->heard_old = c->heard_old;
 	camp->open[CMD_QUEUED]++;
 	if (!t->scripts && !t->probes) {
 		/* from now on the card may speak under its new numbers, also to a gateway that was restarted meanwhile; where a
 		 * restored store makes us ask first, it may long do so */
-		card_addr_put(gw, c, ADDR_IMSI, t->new_imsi);
+		if (t->new_imsi[0])
+			card_addr_put(gw, c, ADDR_IMSI, t->new_imsi);
 		if (t->new_msisdn[0])
 			card_addr_put(gw, c, ADDR_MSISDN, t->new_msisdn);
 	}
@@ -489,7 +510,7 @@ static bool unproven(const struct gw *gw, const struct card *c, const struct key
 bool cmd_must_ask(struct gw *gw, struct card *c)
 {
 	const struct campaign *camp = campaign_by_id(gw, c->b.txn.campaign);
-	const struct keyset_row *k = card_keyset(c, camp->profile.kvn);
+	const struct keyset_row *k = card_keyset(c, card_kvn(c, camp));
 
 	/* a transaction that a restored store calls planned may have run already */
 	return k &&
@@ -587,9 +608,13 @@ void cmd_fence(struct gw *gw, struct card *c, struct cmd_row *cmd, uint64_t jump
 		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, "asked 255 times what the card holds, no answer");
 		return;
 	}
+	if (moving_waits(gw, c, cmd))
+		return;
+	c->heard_old = stub_find(gw, c->b.card.id)->heard_old; /* its stub goes with the command */
 	cmd_state_set(gw, c, cmd, CMD_FENCED);
 	cmd_tell(gw, c, cmd, cmd_state_name(CMD_FENCED), "nobody knows whether it ran: the card is asked");
 	cmd_prepare(gw, &c, 1, CMD_READBACK, jump);
+	c->heard_old = false;
 }
 
 static bool refused(const struct gw *gw, const struct cmd_row *cmd, uint8_t status)
@@ -713,11 +738,15 @@ void cmd_timer(struct gw *gw, struct card *c)
 		/* the store was put back: what has become of this command since is not known, and whatever the card said to later
 		 * ones is lost.  Or the card has other keys now: it takes this no more, and its answer could not be read.  Never
 		 * sent again; the card is asked, beyond all counters that may have been taken, under the keys it has */
+		if (cmd->epoch < gw->cfg.epoch)
+			moving_forgotten(gw, c);
 		cmd_fence(gw, c, cmd, 0);
 		return;
 	}
 	if (cmd->state != CMD_SENT) {
 		/* WAIT_*: the next attempt.  PREPARED without a flight: we were restarted, it may have left; same octets */
+		if (cmd->state == CMD_PREPARED && c->b.txn.maybe_moved && !cmd->sent_ms && !cmd->silent)
+			unanswered(cmd);
 		cmd_attempt(gw, c, cmd);
 	} else if (refused(gw, cmd, cmd->hint)) {
 		cmd_settle(gw, c, cmd, cmd->hint);
@@ -774,6 +803,8 @@ void cmd_on_flight_done(struct gw *gw, struct card *c, const struct flight *f)
 		if (f->next_seg == f->segs &&
 		    (f->accepted || f->unknown || f->fail.cls == FAIL_UNKNOWN || f->fail.maybe_ran))
 			unanswered(cmd);
+		else
+			moving_back(gw, c, cmd, f);
 		if (f->moved && f->fail.cls == FAIL_SUBS_PERM) {
 			/* not a word about the card, which has not moved yet; that it was heard meanwhile changes nothing */
 			const struct fail absent = { FAIL_ABSENT, f->fail.code, f->fail.what };

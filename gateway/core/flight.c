@@ -126,12 +126,14 @@ void flight_withdraw(struct gw *gw, struct flight *f)
 {
 	struct card *c = card_find(gw, f->card);
 	struct cmd_row *cmd = card_cmd(c, f->cmd, NULL);
+	const struct flight gone = *f;
 
 	gw->stats.withdrawn++;
 	flight_free(gw, f);
 	if (!cmd || cmd->state != CMD_PREPARED)
 		return;
 	cmd_attempt_back(gw, c, cmd);
+	moving_back(gw, c, cmd, &gone);
 	if (!c->b.txn.attempts && !c->b.txn.sms_parts) /* nothing has ever left */
 		c->b.txn.first_try_ms = c->b.txn.last_try_ms = 0;
 	cmd_state_set(gw, c, cmd, CMD_WAIT_TIMER);
@@ -200,6 +202,17 @@ static struct flight *first_for(struct gw *gw, unsigned link, int64_t now_ms)
 	return f;
 }
 
+/* What was heard until now is not since this attempt. */
+static void heard_before(struct gw *gw, struct flight *f)
+{
+	struct stub *s = stub_find(gw, f->card);
+
+	if (!s || !s->heard_old)
+		return;
+	f->heard = true;
+	s->heard_old = false;
+}
+
 /* The flight whose next segment may leave on this link, or NULL. */
 static struct flight *pick(struct gw *gw, unsigned link, unsigned room, int64_t now_ms)
 {
@@ -215,6 +228,7 @@ static struct flight *pick(struct gw *gw, unsigned link, unsigned room, int64_t 
 		return NULL;
 	l->current = queue_take(gw);
 	link_took(gw, link, now_ms);
+	heard_before(gw, f);
 	f->link = link;
 	f->first_ms = now_ms;
 	return f;

@@ -657,6 +657,9 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 	if (c && e->kind != LINK_EV_REPORT &&
 	    !ev->own) /* a receipt comes from the SMSC, presence perhaps from an operator */
 		card_heard(c, &e->from);
+	/* what stands in a receipt is the card's answer to what was sent to its old numbers */
+	if (c && (e->kind == LINK_EV_MO || (e->kind == LINK_EV_ALERT && e->ms_status == 0) || e->payload_len))
+		moving_heard(gw, c, &e->from);
 	if (e->kind == LINK_EV_ALERT) {
 		gw->stats.alerts++;
 		if (c && e->ms_status == 0) {

@@ -131,6 +131,7 @@ struct gw_effect {
 		uint8_t verdict;  /* enum work_verdict + 1, 0: the card has said nothing */
 		uint8_t evidence; /* 255 none */
 		uint8_t card_end; /* enum ota_sub_end + 1, 0 nothing */
+		bool maybe_moved; /* ARM or ADVANCE may have run, and nobody knows */
 		/* of the card's state, when has_card: */
 		bool has_card;
 		uint8_t card_state, kvn; /* enum ota_sub_state; of the active pair */

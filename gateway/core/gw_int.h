@@ -98,6 +98,7 @@ struct card {
 	int64_t alert_ms;      /* last alert_notification, this process life only */
 	int64_t tried_ms;      /* last attempt that was refused, this process life only */
 	enum { HEARD_NOTHING, HEARD_OLD, HEARD_NEW } heard; /* under which IMSI; until an attempt there fails */
+	bool heard_old;					    /* its stub's, while one command follows another */
 	int64_t seen_written_ms;
 	struct receipts receipts;
 	struct ota_sub_rsp
@@ -122,6 +123,7 @@ struct stub {
 	uint8_t link;	    /* of the last attempt, from 1; 0: none in this process life, or beyond 255 */
 	bool ahead;	    /* started, and no attempt has found a place in its route yet */
 	uint8_t route;	    /* when it last asked for a place; ROUTE_UNKNOWN */
+	bool heard_old; /* of what moves a card: heard under its old numbers since the last attempt, in this process life */
 };
 _Static_assert(sizeof(struct stub) <= 64, "a waiting card costs 64 octets at most");
 #define STUB_OFF_HEAP UINT32_MAX
@@ -139,6 +141,7 @@ struct flight {
 	uint8_t kept;	  /* handed out, but the link did not take it */
 	bool aborted;	  /* nothing more is handed out */
 	bool moved;	  /* to the numbers that the card is about to get; decided once for all segments */
+	bool heard;	  /* as the stub's heard_old when it was launched */
 	struct fail fail; /* worst refusal */
 	int64_t first_ms; /* first segment handed out */
 	unsigned link;
@@ -467,6 +470,26 @@ enum answer_fit cmd_answer_fit(struct gw *gw, const struct cmd_row *cmd, const s
 /* Counter mode 11: the card has taken another command under this one's counter, so this one it will never run. */
 void cmd_counter_spent(struct gw *gw, struct card *c, struct cmd_row *cmd);
 
+/* ---- work_run.c: works of an order ---- */
+struct answer;
+bool card_work(const struct card *c, struct work *w); /* of its present transaction; false: none, or not to be read */
+/* The commands of the work, or the question what became of it.  Length or a negative ota_err. */
+int work_data(const struct card *c, enum cmd_kind kind, uint8_t *buf, size_t cap, uint16_t *apdus);
+void work_on_ok(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct answer *a, bool open);
+bool work_moves(const struct card *c); /* ARM, ADVANCE */
+/* An attempt is in the batch that is being filled; it has not reached the card, or was taken back. */
+void moving_launched(struct gw *gw, struct card *c, const struct cmd_row *cmd);
+void moving_back(struct gw *gw, struct card *c, const struct cmd_row *cmd, const struct flight *f);
+/* The store was put back: what it says of this transaction was true once. */
+void moving_forgotten(struct gw *gw, struct card *c);
+void moving_heard(struct gw *gw, struct card *c, const struct ota_addr *from);
+/* The card may have moved, and was not heard since: the command waits until it is. */
+bool moving_waits(struct gw *gw, struct card *c, struct cmd_row *cmd);
+/* The card may have moved: its transaction does not end so, it stays open. */
+bool moving_stays(struct gw *gw, struct card *c, struct cmd_row *cmd, enum txn_state to);
+/* The card was heard, and the same octets have told nothing: now it is asked. */
+bool moving_asks(const struct gw *gw, const struct card *c, const struct cmd_row *cmd);
+
 /* ---- counter.c ---- */
 #define CNTR_RESTORE_GAP   4096 /* skipped after a restored backup, and so much more per second between the epochs */
 #define CNTR_RESTORE_PER_S 16
@@ -544,6 +567,12 @@ bool gw_batch_full(const struct gw *gw);
 void gw_ev_free(struct gw *gw, struct ev_node *n);
 void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev);
 void gw_set_fatal(struct gw *gw, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The key version that this card's commands are made under. */
+static inline uint8_t card_kvn(const struct card *c, const struct campaign *camp)
+{
+	return c->b.txn.kvn ? c->b.txn.kvn : camp->profile.kvn;
+}
 
 static inline uint64_t hash_u64(uint64_t x)
 {

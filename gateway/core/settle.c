@@ -313,7 +313,9 @@ static void on_ok(struct gw *gw, struct card *c, struct cmd_row *cmd, const stru
 	cmd->sw = a.sw;
 	if (c->b.txn.state != TXN_DONE)
 		c->b.txn.sw = a.sw;
-	if (cmd->kind == CMD_SCRIPT)
+	if (c->b.work_len)
+		work_on_ok(gw, c, cmd, &a, open);
+	else if (cmd->kind == CMD_SCRIPT)
 		on_ok_script(gw, c, cmd, &a, p, open);
 	else
 		on_ok_readback(gw, c, cmd, &a, p, open, proven_before);

@@ -56,6 +56,7 @@ void txn_told(struct gw *gw, const struct txn_row *t, const struct card_row *car
 		.verdict = t->verdict,
 		.evidence = t->evidence,
 		.card_end = t->card_end,
+		.maybe_moved = t->maybe_moved,
 		.has_card = said != NULL,
 		.at_ms = t->ended_ms,
 	};
@@ -169,6 +170,7 @@ void txn_settle(struct gw *gw, struct card *c, const struct gw_event *ev)
 		cmd_state_set(gw, c, open, CMD_CANCELLED);
 		cmd_tell(gw, c, open, cmd_state_name(CMD_CANCELLED), ev->why);
 	}
+	t->maybe_moved = false;
 	txn_state_set(gw, c, end, "%s", ev->why);
 }
 

@@ -112,14 +112,15 @@ struct txn_row {
 	uint64_t id;
 	uint64_t campaign;
 	uint64_t card;
-	uint8_t state;	    /* enum txn_state */
-	uint8_t kvn;	    /* key version of its commands, 0: the profile's */
-	uint8_t verdict;    /* of a work: enum work_verdict + 1, as the card has said under its keys; 0 none */
-	uint8_t card_end;   /* of a work: enum ota_sub_end + 1, what the card said last of the order; 0 nothing */
-	uint8_t evidence;   /* 0..6: E0..E6 (ARCHITECTURE.md); 255 none */
-	uint8_t por_status; /* last authenticated one; 255 none */
-	uint8_t fail_class; /* enum fail_class of the end, or of the last obstacle */
-	uint16_t sw;	    /* last status word of the script, 0 none */
+	uint8_t state;	     /* enum txn_state */
+	uint8_t kvn;	     /* key version of its commands, 0: the profile's */
+	uint8_t verdict;     /* of a work: enum work_verdict + 1, as the card has said under its keys; 0 none */
+	uint8_t card_end;    /* of a work: enum ota_sub_end + 1, what the card said last of the order; 0 nothing */
+	uint8_t maybe_moved; /* 1: ARM or ADVANCE may have run, and nobody knows */
+	uint8_t evidence;    /* 0..6: E0..E6 (ARCHITECTURE.md); 255 none */
+	uint8_t por_status;  /* last authenticated one; 255 none */
+	uint8_t fail_class;  /* enum fail_class of the end, or of the last obstacle */
+	uint16_t sw;	     /* last status word of the script, 0 none */
 	uint32_t fail_code;
 	uint16_t attempts;
 	uint16_t sms_parts; /* short messages handed to links */

@@ -107,6 +107,7 @@ static const struct col txn_cols[] = {
 	RUINT(txn_row, kvn),
 	RUINT(txn_row, verdict),
 	RUINT(txn_row, card_end),
+	RUINT(txn_row, maybe_moved),
 };
 static const struct col cmd_cols[] = {
 	KEY(cmd_row, id),

@@ -516,11 +516,13 @@ static void test_work(void **state)
 
 	p.txn.verdict = 4;
 	p.txn.card_end = 8;
+	p.txn.maybe_moved = 1;
 	p.txn.state = TXN_FAILED;
 	assert_int_equal(one(f, ST_TXN_PUT, &p.txn, NULL, 0), 0);
 	assert_int_equal(fetch(f, card)->txn.kvn, 2);
 	assert_int_equal(f->one.txn.verdict, 4);
 	assert_int_equal(f->one.txn.card_end, 8);
+	assert_int_equal(f->one.txn.maybe_moved, 1);
 
 	/* of its campaign, whether more may come is changed, and the kind never */
 	c.kind = 5;

@@ -227,6 +227,7 @@ static void add_txn(struct pair *p)
 			     .kvn = (uint8_t)dice(3),
 			     .verdict = (uint8_t)dice(7),
 			     .card_end = (uint8_t)dice(10),
+			     .maybe_moved = 1,
 			     .evidence = (uint8_t)dice(7) };
 
 	t.card = t.id; /* not its real one, but always the same: batches are sorted by it */

@@ -99,7 +99,7 @@ CREATE TABLE txn (
 	scripts INTEGER NOT NULL,		-- that were issued under a fresh counter
 	new_imsi TEXT NOT NULL,
 	new_msisdn TEXT NOT NULL,		-- '' keeps the old one
-	rest BLOB NOT NULL			-- evidence, por_status, fail_class .. card_end
+	rest BLOB NOT NULL			-- evidence, por_status, fail_class .. maybe_moved
 ) STRICT;
 CREATE INDEX txn_campaign ON txn (campaign);
 CREATE INDEX txn_card ON txn (card);

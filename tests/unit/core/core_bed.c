@@ -1,6 +1,8 @@
 /* core_bed.c - the real core on a store in memory, with virtual cards and a network that is played by hand.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
+#include <openssl/sha.h>
+
 #include "core_bed.h"
 
 #define TURNS_MAX  200
@@ -81,22 +83,22 @@ static void keyset_seal(struct bed *b, unsigned card, unsigned i)
 {
 	const struct sim_keyset *s = &b->card[card].ks[i];
 	struct keyset_row *k = &b->keyset[card][i];
-	const struct ks_keyset_spec spec = {
-		.kvn = (uint8_t)(i + 1), .kic_alg = OTA_ALG_3DES2_CBC, .kid_alg = OTA_ALG_3DES2_CBC, .cc_len = 8
-	};
+	const enum ota_alg alg = b->sub ? OTA_ALG_AES_CBC : OTA_ALG_3DES2_CBC;
+	const struct sim_ota_keys *pair = b->sub ? &b->sub[card].nvm.pair[i].ota : NULL;
+	const struct ks_keyset_spec spec = { .kvn = (uint8_t)(i + 1), .kic_alg = alg, .kid_alg = alg, .cc_len = 8 };
 	char kic[33], kid[33], kik[33], err[160];
 	int n;
 
 	for (unsigned o = 0; o < 16; o++) {
-		snprintf(kic + 2 * o, 3, "%02x", s->kic[o]);
-		snprintf(kid + 2 * o, 3, "%02x", s->kid[o]);
-		snprintf(kik + 2 * o, 3, "%02x", s->kik[o]);
+		snprintf(kic + 2 * o, 3, "%02x", pair ? pair->kic[o] : s->kic[o]);
+		snprintf(kid + 2 * o, 3, "%02x", pair ? pair->kid[o] : s->kid[o]);
+		snprintf(kik + 2 * o, 3, "%02x", pair ? pair->kik[o] : s->kik[o]);
 	}
 	n = ks_keyset_import(b->own, b->card[card].iccid, &spec, kic, kid, kik, k->sealed, err, sizeof(err));
 	if (n < 0)
 		fail_msg("keys of card %u: %s", card, err);
 	k->kvn = spec.kvn;
-	k->kic_alg = k->kid_alg = OTA_ALG_3DES2_CBC;
+	k->kic_alg = k->kid_alg = (uint8_t)alg;
 	k->cc_len = 8;
 	k->sealed_len = (uint16_t)n;
 }
@@ -105,14 +107,14 @@ static void keyset_make(struct bed *b, unsigned card, unsigned i)
 {
 	struct sim_keyset *s = &b->card[card].ks[i];
 
-	if (i) { /* the card's second key version: other octets than the first */
+	if (i && !b->sub) { /* the card's second key version: other octets than the first */
 		*s = b->card[card].ks[0];
 		s->kvn = (uint8_t)(i + 1);
 		s->kic[3] ^= 0x5a;
 		s->kid[9] ^= 0xa5;
 	}
 	keyset_seal(b, card, i);
-	b->keyset[card][i].cntr = BED_CNTR;
+	b->keyset[card][i].cntr = i && b->sub ? 0 : BED_CNTR;
 }
 
 void bed_new_keys(struct bed *b, unsigned card, unsigned kvn, uint32_t generation, uint64_t cntr)
@@ -207,7 +209,7 @@ static void cards_put(struct bed *b)
 	store_batch_free(batch);
 }
 
-void bed_open(struct bed *b, unsigned cards, unsigned kvns)
+static void open_with(struct bed *b, unsigned cards, unsigned kvns, struct sim_sub *subs)
 {
 	struct sim_card_profile p;
 	char err[ERRTAB_ERR_MAX];
@@ -218,6 +220,7 @@ void bed_open(struct bed *b, unsigned cards, unsigned kvns)
 	b->now_ms = BED_START_MS;
 	b->n_cards = cards;
 	b->n_keysets = kvns;
+	b->sub = subs;
 	gw_cfg_default(&b->cfg);
 	b->cfg.src = (struct ota_addr){ .ton = 1, .npi = 1, .digits = BED_SRC };
 	b->cfg.n_links = BED_LINKS;
@@ -237,15 +240,31 @@ void bed_open(struct bed *b, unsigned cards, unsigned kvns)
 	open_keys(b, &b->own, true);
 	sim_card_profile_default(&p);
 	p.cntr = BED_CNTR;
+	p.alg = subs ? SIM_ALG_AES128 : p.alg;
 	b->disk = store_mem_disk_new();
 	assert_non_null(b->disk);
 	for (unsigned i = 0; i < cards; i++) {
 		assert_int_equal(sim_card_init(&b->card[i], 1, i, &p), 0);
+		if (subs)
+			assert_int_equal(sim_card_sub_attach(&b->card[i], &subs[i], 1, kvns), 0);
 		for (unsigned k = 0; k < kvns; k++)
 			keyset_make(b, i, k);
 	}
 	boot(b);
 	cards_put(b);
+}
+
+void bed_open(struct bed *b, unsigned cards, unsigned kvns)
+{
+	open_with(b, cards, kvns, NULL);
+}
+
+void bed_open_sub(struct bed *b, unsigned cards)
+{
+	struct sim_sub *subs = calloc(cards, sizeof(*subs));
+
+	assert_non_null(subs);
+	open_with(b, cards, 2, subs);
 }
 
 #define BED_PATIENCE_MS (100 * 3600000LL)
@@ -268,6 +287,7 @@ void bed_close(struct bed *b)
 	ks_close(b->own);
 	store_mem_disk_free(b->disk);
 	errtab_free(b->errtab);
+	free(b->sub);
 }
 
 void bed_restart(struct bed *b)
@@ -356,6 +376,76 @@ uint64_t bed_campaign(struct bed *b, unsigned cards, unsigned kvn, const char *f
 	return bed_campaign_with(b, cards, kvn, lines, false, true);
 }
 
+/* ---- works of orders ---- */
+
+void bed_work(struct work *w, enum work_kind kind, uint64_t order, unsigned card, uint16_t from, uint16_t to)
+{
+	static const uint8_t plmn[] = { 0x62, 0xf2, 0x99 };
+	struct ota_sub_set s = { .order = order, .from = from, .to = to };
+	uint8_t set[OTA_SUB_SET_MAX], hash[SHA256_DIGEST_LENGTH];
+	int n;
+
+	s.plmns = (struct ota_span){ plmn, sizeof(plmn) };
+	snprintf(s.imsi, sizeof(s.imsi), BED_WORK_IMSI, card);
+	n = ota_sub_set_encode(set, sizeof(set), &s);
+	assert_true(n > 0);
+	SHA256(set, (size_t)n, hash);
+	assert_int_equal(work_of_set(w, kind, set, (size_t)n, hash), 0);
+}
+
+uint64_t bed_works(struct bed *b, enum work_kind kind)
+{
+	static const char text[] = "card-profile sub\n application subscription\n tar bfff3b\n spi 16 39\n kvn 1\n";
+	struct store_batch *batch = store_batch_new();
+	struct campaign_row row = { .id = ++b->n_campaigns,
+				    .state = CAMPAIGN_READY,
+				    .kind = (uint8_t)kind,
+				    .open_ended = 1,
+				    .profile = "sub",
+				    .created_ms = b->now_ms };
+	char err[160];
+
+	assert_non_null(batch);
+	snprintf(row.name, sizeof(row.name), "order%u-%s", (unsigned)row.id, work_kind_name(row.kind));
+	snprintf(row.rules, sizeof(row.rules), "%s", b->rules ? b->rules : "");
+	store_batch_add(batch, ST_CAMPAIGN_INSERT, &row, text, sizeof(text) - 1);
+	commit(b, batch);
+	store_batch_free(batch);
+	if (gw_campaign_adopt(b->gw, &row, text, sizeof(text) - 1, err, sizeof(err)))
+		fail_msg("profile or rules: %s", err);
+	bed_verb(b, row.id, CAMPAIGN_VERB_START);
+	return row.id;
+}
+
+void bed_plan(struct bed *b, uint64_t campaign, unsigned card, const struct work *w, uint8_t kvn)
+{
+	struct store_txn_plan p = { .txn = { .campaign = campaign, .kvn = kvn, .evidence = 255, .por_status = 255 },
+				    .kvn = kvn ? kvn : 1 };
+	struct store_batch *batch = store_batch_new();
+	uint8_t packed[WORK_PACKED_MAX];
+	int n = work_pack(w, packed, sizeof(packed));
+
+	assert_true(n > 0 && batch);
+	if (w->kind == WORK_ARM || w->kind == WORK_ADVANCE)
+		memcpy(p.txn.new_imsi, w->imsi, sizeof(p.txn.new_imsi));
+	memcpy(p.iccid, b->card[card].iccid, SIM_ICCID_LEN);
+	store_batch_add(batch, ST_TXN_PLAN, &p, packed, (size_t)n);
+	commit(b, batch);
+	store_batch_free(batch);
+	assert_int_equal(gw_campaign_grew(b->gw, campaign, 1), 0);
+	bed_turn(b);
+}
+
+const struct gw_fx_txn *bed_end(struct bed *b, unsigned card)
+{
+	bed_turn(b);
+	for (unsigned i = b->n_ends; i-- > 0;)
+		if (b->end[i].card == b->id[card])
+			return &b->end[i];
+	fail_msg("no end of a work of card %u was told", card);
+	return NULL;
+}
+
 /* ------------------------------------------------------------------------------------------------ turning */
 
 void bed_turn(struct bed *b)
@@ -373,6 +463,10 @@ void bed_turn(struct bed *b)
 			if (fx.kind == GW_FX_ANSWER) {
 				assert_int_equal(fx.answer, LINK_ANSWER_OK);
 				b->answered++;
+			} else if (fx.kind == GW_FX_TXN) {
+				assert_true(b->n_ends < BED_ENDS_MAX);
+				b->end_rc[b->n_ends] = fx.rc;
+				b->end[b->n_ends++] = fx.txn;
 			} else {
 				assert_int_equal(fx.rc, 0);
 			}
@@ -455,9 +549,12 @@ static void open_packet(struct bed *b, struct sent *s)
 	s->p.data_len = 0;
 }
 
-static int is_update(void *ctx, const uint8_t *apdu, size_t len)
+static int look_at(void *ctx, const uint8_t *apdu, size_t len)
 {
-	*(bool *)ctx |= apdu[1] == 0xd6;
+	struct sent *s = ctx;
+
+	s->script |= apdu[1] == 0xd6;
+	s->ins = apdu[1];
 	return 0;
 }
 
@@ -483,7 +580,7 @@ bool bed_leaves(struct bed *b, unsigned link, struct sent *s)
 		return false;
 	s->card = card_of(b, &s->dst);
 	open_packet(b, s);
-	assert_int_equal(ota_cmd_each(s->data, s->data_len, is_update, &s->script), 0);
+	assert_int_equal(ota_cmd_each(s->data, s->data_len, look_at, s), 0);
 	return true;
 }
 

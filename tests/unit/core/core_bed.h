@@ -17,7 +17,9 @@
 #include <cmocka.h>
 
 #include "card/card.h"
+#include "card/card_sub.h"
 #include "core/gw.h"
+#include "core/work.h"
 #include "ota/keystore.h"
 #include "store/store.h"
 
@@ -27,6 +29,7 @@
 #define BED_CNTR      100 /* the cards' counters, as the gateway was told */
 #define BED_SRC	      "99999000001"
 #define BED_UDS_MAX   9
+#define BED_ENDS_MAX  256
 
 struct bed {
 	struct env env;
@@ -41,24 +44,30 @@ struct bed {
 	struct gw *gw;
 	unsigned n_cards;
 	struct sim_card card[BED_CARDS_MAX];
+	struct sim_sub *sub;				       /* bed_open_sub(): one per card */
 	uint64_t id[BED_CARDS_MAX];			       /* rows */
 	char new_msisdn[BED_CARDS_MAX][MSISDN_DIGITS_MAX + 1]; /* promised by the last campaign, or "" */
 	struct keyset_row keyset[BED_CARDS_MAX][2];	       /* KVN 1 and, if the test gave one, 2 */
 	unsigned n_keysets;
 	uint64_t next_token, answered; /* of messages: given out; answered, none was lost so far */
 	uint64_t n_campaigns;
-	bool long_script;	   /* of the next campaigns: two short messages */
-	const char *rules;	   /* of the next campaigns, NULL none */
-	unsigned first_card;	   /* of the next campaigns */
-	bool whole_receipts;	   /* of packets that left as one message */
-	struct card_bundle bundle; /* bed_card() */
-	char log[16384];	   /* the core's lines, each with its line end; what does not fit is lost */
+	bool long_script;		    /* of the next campaigns: two short messages */
+	const char *rules;		    /* of the next campaigns, NULL none */
+	unsigned first_card;		    /* of the next campaigns */
+	bool whole_receipts;		    /* of packets that left as one message */
+	struct card_bundle bundle;	    /* bed_card() */
+	struct gw_fx_txn end[BED_ENDS_MAX]; /* of works, as they were told */
+	int end_rc[BED_ENDS_MAX];
+	unsigned n_ends;
+	char log[16384]; /* the core's lines, each with its line end; what does not fit is lost */
 };
 
 /* Cards with key version 1 (and 2 when kvns is 2), 3DES, in store and memory; nothing planned yet. */
 void bed_open(struct bed *b, unsigned cards, unsigned kvns);
 /* As many cards as fit, so many prepared ahead and changed per commit; an answer is waited for longer than any test lasts. */
 void bed_open_full(struct bed *b, unsigned prepared_max, unsigned batch_cards_max);
+/* Cards with the subscription application and two pairs, AES: KVN 1 has the keys of index 1, KVN 2 those of index 2. */
+void bed_open_sub(struct bed *b, unsigned cards);
 void bed_close(struct bed *b);
 /* The card's zone as another import tells it; before its first campaign. */
 void bed_zone(struct bed *b, unsigned card, int64_t tz_min);
@@ -86,6 +95,15 @@ uint64_t bed_campaign_with(struct bed *b, unsigned cards, unsigned kvn, const ch
 void bed_verb(struct bed *b, uint64_t campaign, enum gw_campaign_verb v);
 void bed_new_imsi(uint64_t campaign, unsigned card, char imsi[IMSI_DIGITS_MAX + 1]);
 
+/* A work for one card of bed_open_sub(): its set is a small one, for BED_WORK_IMSI and the order's number. */
+#define BED_WORK_IMSI "26299%010u"
+void bed_work(struct work *w, enum work_kind kind, uint64_t order, unsigned card, uint16_t from, uint16_t to);
+/* An open-ended campaign of works of this kind, running, with nothing planned; works planned into it, and the core told. */
+uint64_t bed_works(struct bed *b, enum work_kind kind);
+void bed_plan(struct bed *b, uint64_t campaign, unsigned card, const struct work *w, uint8_t kvn);
+/* The last end of a work that was told, of this card; fails when there is none. */
+const struct gw_fx_txn *bed_end(struct bed *b, unsigned card);
+
 /* A link loses or gets its connection; an operator's order to it. */
 void bed_link(struct bed *b, unsigned link, bool up);
 void bed_order(struct bed *b, unsigned link, enum link_order order);
@@ -106,6 +124,7 @@ struct sent {
 	uint8_t data[OTA_SCRIPT_MAX]; /* the commands */
 	size_t data_len;
 	bool script; /* writes EF_IMSI; else a read-back */
+	uint8_t ins; /* of its last command */
 };
 /* True: something leaves on this link; with all its segments. */
 bool bed_leaves(struct bed *b, unsigned link, struct sent *s);

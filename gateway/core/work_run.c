@@ -1,0 +1,295 @@
+/* work_run.c - works of an order under way: what a card's answer leads to, and what an order to move forbids.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * The card compares and swaps (contrib/doc/card-interface.md, 4.2), and every answer carries its state: the answer to the work
+ * itself is the read-back.  Whatever else is asked by STATUS, whose higher counter fences the work before it; a fresh copy goes out
+ * only after STATUS has said that it has not run.
+ *
+ * ARM and ADVANCE take the card to another operator.  From the moment one of them may have reached the card, the counter of its
+ * keys may be another writer's: nothing fresh goes out, neither by timer nor because of silence.  What goes out at all, goes out
+ * after the card was heard under its old numbers since the last attempt: the same octets once more, then STATUS.  Who never
+ * hears it again keeps the transaction open until the order is settled elsewhere (gw_txn_settle()).
+ */
+#include <stdio.h>
+
+#include "answer.h"
+#include "gw_int.h"
+
+#define MOVING_ASK 2 /* attempts at an ARM that were not answered: the next time the card is heard, it is asked */
+
+static const char may_have_moved[] = "may have moved: waits for the new operator's confirmation";
+_Static_assert(sizeof(may_have_moved) <= TXN_REASON_MAX, "it is the reason of an open transaction");
+_Static_assert(WORK_PACKED_MAX <= TXN_WORK_MAX, "a work fits its place in the store");
+
+bool card_work(const struct card *c, struct work *w)
+{
+	return c->b.work_len && work_unpack(w, c->b.work, c->b.work_len) >= 0;
+}
+
+int work_data(const struct card *c, enum cmd_kind kind, uint8_t *buf, size_t cap, uint16_t *apdus)
+{
+	struct work w;
+
+	if (!card_work(c, &w))
+		return OTA_E_FORMAT;
+	return kind == CMD_SCRIPT ? work_script(&w, buf, cap, apdus) : work_question(&w, buf, cap, apdus);
+}
+
+/* ---------------------------------------------------------------------------------------------- what moves a card */
+
+bool work_moves(const struct card *c)
+{
+	return c->b.work_len && (c->b.work[0] == WORK_ARM || c->b.work[0] == WORK_ADVANCE);
+}
+
+static void moved_set(struct gw *gw, struct card *c, bool maybe)
+{
+	struct txn_row *t = &c->b.txn;
+
+	if (t->maybe_moved == maybe)
+		return;
+	t->maybe_moved = maybe;
+	if (!maybe && !txn_ended(t->state))
+		t->reason[0] = '\0';
+	card_dirty(gw, c, DIRTY_TXN);
+}
+
+void moving_launched(struct gw *gw, struct card *c, const struct cmd_row *cmd)
+{
+	if (work_moves(c) && cmd->kind == CMD_SCRIPT)
+		moved_set(gw, c, true);
+}
+
+void moving_forgotten(struct gw *gw, struct card *c)
+{
+	if (work_moves(c))
+		moved_set(gw, c, true);
+}
+
+/* An attempt has come to its end, or was taken back.  What no link has taken has not reached the card. */
+void moving_back(struct gw *gw, struct card *c, const struct cmd_row *cmd, const struct flight *f)
+{
+	struct stub *s = stub_find(gw, c->b.card.id);
+
+	if (!work_moves(c) || f->txn != c->b.txn.id || cmd_ended(cmd->state))
+		return;
+	if (cmd->kind == CMD_SCRIPT && !cmd->sent_ms && !cmd->silent)
+		moved_set(gw, c, false);
+	if (s && f->heard)
+		s->heard_old = true;
+}
+
+void moving_heard(struct gw *gw, struct card *c, const struct ota_addr *from)
+{
+	const struct txn_row *t = &c->b.txn;
+	struct stub *s = work_moves(c) ? stub_find(gw, c->b.card.id) : NULL;
+	const char *now = from->npi == 6 ? c->b.card.imsi : c->b.card.msisdn;
+	const char *then = from->npi == 6 ? t->new_imsi : t->new_msisdn;
+
+	if (s && !strcmp(from->digits, now) && strcmp(now, then))
+		s->heard_old = true;
+}
+
+/* Nothing more is done to it but to listen. */
+static void hold(struct gw *gw, struct card *c, struct cmd_row *cmd)
+{
+	struct txn_row *t = &c->b.txn;
+	struct stub *s = stub_find(gw, c->b.card.id);
+
+	if (cmd->state != CMD_WAIT_PRESENCE)
+		cmd_state_set(gw, c, cmd, CMD_WAIT_PRESENCE);
+	if (cmd->deadline_ms > gw->now_ms) {
+		cmd_due(gw, c, cmd, cmd->deadline_ms);
+	} else {
+		cmd->due_ms = 0;
+		stub_due(gw, s, INT64_MAX);
+	}
+	if (strcmp(t->reason, may_have_moved)) {
+		memcpy(t->reason, may_have_moved, sizeof(may_have_moved));
+		gw_story(gw, cmd->card, cmd->id, STORY_STATE, NULL, 0, "%s", may_have_moved);
+	}
+	card_dirty(gw, c, DIRTY_TXN | DIRTY_CMD(cmd - c->b.cmd));
+}
+
+bool moving_waits(struct gw *gw, struct card *c, struct cmd_row *cmd)
+{
+	const struct stub *s = stub_find(gw, c->b.card.id);
+
+	if (!c->b.txn.maybe_moved || txn_ended(c->b.txn.state) || (s && s->heard_old))
+		return false;
+	hold(gw, c, cmd);
+	return true;
+}
+
+bool moving_stays(struct gw *gw, struct card *c, struct cmd_row *cmd, enum txn_state to)
+{
+	const struct txn_row *t = &c->b.txn;
+
+	if (!t->maybe_moved || txn_ended(t->state) || t->verdict || cmd_ended(cmd->state))
+		return false;
+	/* the card has refused it under its keys, and no other copy is out */
+	if (to == TXN_FAILED && cmd->kind == CMD_SCRIPT && !cmd->silent)
+		return false;
+	hold(gw, c, cmd);
+	return true;
+}
+
+bool moving_asks(const struct gw *gw, const struct card *c, const struct cmd_row *cmd)
+{
+	const struct campaign *camp = campaign_by_id((struct gw *)gw, cmd->campaign);
+	uint8_t said = cmd->por_status != 255 ? cmd->por_status : cmd->hint;
+
+	if (!c->b.txn.maybe_moved || cmd->kind != CMD_SCRIPT)
+		return false;
+	return cmd->silent >= MOVING_ASK ||
+	       (said != 255 && camp && profile_por_meaning(&camp->profile, said) == POR_MEANS_CNTR_LOW);
+}
+
+/* --------------------------------------------------------------------------------------------------- answers */
+
+/* What an answer says about the work: a verdict and a sentence, or only the sentence: then it is asked. */
+struct says {
+	bool known;
+	enum work_verdict v;
+	char why[WORK_WHY_MAX];
+};
+
+static void said_words(struct says *s, const struct answer *a)
+{
+	if (a->kind == ANSWER_FAILED)
+		snprintf(s->why, sizeof(s->why), "command %u of %u answered %04X (%s)", a->at + 1u, a->commands, a->sw,
+			 ota_sub_sw_name(a->sw));
+	else
+		snprintf(s->why, sizeof(s->why), "the card says OK, but its answer cannot be read");
+}
+
+static void read_answer(struct card *c, const struct cmd_row *cmd, const struct work *w, const struct answer *a,
+			struct says *s)
+{
+	struct ota_sub_rsp r;
+
+	*s = (struct says){ .known = false };
+	if (a->kind == ANSWER_WHOLE && a->data && !ota_sub_rsp_decode(&r, a->data, a->data_len) && r.has_state) {
+		s->known = true;
+		s->v = work_judge(w, &r, s->why);
+		c->said = r;
+		c->said_cmd = cmd->id;
+		return;
+	}
+	if (a->kind == ANSWER_FAILED && !a->bad_coded)
+		s->known = work_judge_sw(w, a->sw, &s->v, s->why);
+	if (!s->known)
+		said_words(s, a);
+}
+
+static void verdict_set(struct gw *gw, struct card *c, const struct cmd_row *cmd, enum work_verdict v)
+{
+	struct txn_row *t = &c->b.txn;
+
+	t->verdict = (uint8_t)(v + 1);
+	if (c->said_cmd == cmd->id)
+		t->card_end = (uint8_t)(c->said.end + 1);
+	t->maybe_moved = false;
+	card_dirty(gw, c, DIRTY_TXN);
+}
+
+static void work_done(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct work *w)
+{
+	const char *how = cmd->kind == CMD_SCRIPT ? "the card has done it and shows its state" :
+						    "the card shows that it has done it";
+	struct cmd_row *open;
+
+	cmd_state_set(gw, c, cmd, CMD_DONE);
+	while ((open = card_open_cmd(c, NULL))) {
+		cmd_state_set(gw, c, open, CMD_CANCELLED);
+		cmd_tell(gw, c, open, cmd_state_name(CMD_CANCELLED), "its answer has come another way");
+	}
+	cmd_tell(gw, c, cmd, cmd_state_name(CMD_DONE), how);
+	/* what the card has said last stands: a later answer to an earlier command is older */
+	if (c->b.txn.state == TXN_DONE || c->b.txn.verdict)
+		return;
+	verdict_set(gw, c, cmd, WORK_IS_DONE);
+	/* under the new pair's keys it is the confirmation itself */
+	txn_evidence(gw, c, w->kind == WORK_CONFIRM ? 6 : 4);
+	txn_state_set(gw, c, TXN_DONE, "%s", how);
+}
+
+static void work_over(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct says *s)
+{
+	txn_obstacle(gw, c, FAIL_CARD_PERM, cmd->sw);
+	verdict_set(gw, c, cmd, s->v);
+	cmd_give_up(gw, c, cmd, CMD_FAILED, s->v == WORK_CONFLICT ? TXN_QUARANTINED : TXN_FAILED, s->why);
+}
+
+/* STATUS has said, under a higher counter, that it has not run: so it never will, and a fresh copy may go out. */
+static void work_anew(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct says *s)
+{
+	char why[TXN_REASON_MAX];
+
+	moved_set(gw, c, false);
+	if (c->b.txn.scripts >= gw->cfg.retry.scripts_max) {
+		snprintf(why, sizeof(why), "not run after %u times: %.36s", c->b.txn.scripts, s->why);
+		txn_obstacle(gw, c, FAIL_CARD_RESYNC, 0);
+		verdict_set(gw, c, cmd, WORK_NOT_RUN);
+		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_FAILED, why);
+		return;
+	}
+	cmd_state_set(gw, c, cmd, CMD_DONE);
+	cmd_tell(gw, c, cmd, cmd_state_name(CMD_DONE), s->why);
+	cmd_prepare(gw, &c, 1, CMD_SCRIPT, 0);
+}
+
+static bool script_follows(const struct card *c, const struct cmd_row *cmd)
+{
+	for (unsigned i = 0; i < c->b.n_cmds && c->b.cmd[i].id > cmd->id; i++)
+		if (c->b.cmd[i].txn == cmd->txn && c->b.cmd[i].kind == CMD_SCRIPT)
+			return true;
+	return false;
+}
+
+/* An answer to a command that has ended, and not that the work is done.  While the transaction is open the command under way
+ * decides; one that has ended without a word of the card gets its verdict now, unless the work was sent again behind it. */
+static void work_late(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct says *s)
+{
+	struct txn_row *t = &c->b.txn;
+
+	if (cmd->kind == CMD_SCRIPT && cmd->state != CMD_FAILED) {
+		cmd_state_set(gw, c, cmd, CMD_FAILED);
+		cmd_tell(gw, c, cmd, cmd_state_name(CMD_FAILED), s->why);
+	}
+	if (!txn_ended(t->state) || t->state == TXN_DONE || t->verdict || !s->known || script_follows(c, cmd))
+		return;
+	if (s->v == WORK_NOT_RUN && cmd->kind == CMD_SCRIPT)
+		return;
+	verdict_set(gw, c, cmd, s->v);
+	snprintf(t->reason, sizeof(t->reason), "answered late: %.48s", s->why);
+	txn_told(gw, t, &c->b.card, &c->said);
+}
+
+void work_on_ok(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct answer *a, bool open)
+{
+	struct says s;
+	struct work w;
+
+	if (!card_work(c, &w)) {
+		if (open)
+			cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, "the stored work cannot be read");
+		return;
+	}
+	read_answer(c, cmd, &w, a, &s);
+	if (s.known && s.v == WORK_IS_DONE) {
+		work_done(gw, c, cmd, &w);
+	} else if (!open) {
+		work_late(gw, c, cmd, &s);
+	} else if (cmd->kind == CMD_READBACK && s.known && s.v == WORK_NOT_RUN) {
+		work_anew(gw, c, cmd, &s);
+	} else if (s.known && s.v != WORK_NOT_RUN) {
+		work_over(gw, c, cmd, &s);
+	} else if (cmd->kind == CMD_READBACK) { /* this was the question: who does not answer it needs a person */
+		txn_obstacle(gw, c, FAIL_CARD_PERM, cmd->sw);
+		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, s.why);
+	} else {
+		gw_story(gw, cmd->card, cmd->id, STORY_NOTE, NULL, 0, "%s; asking for its state", s.why);
+		cmd_fence(gw, c, cmd, 0);
+	}
+}
