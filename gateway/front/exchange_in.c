@@ -26,7 +26,7 @@
 
 #define PATH_PREFIX "/exchange/"
 #define PATH_CAP    512
-#define BACKLOG	    16
+#define BACKLOG	    64
 #define SWEEP_S	    1
 #define ID_SHOWN    4 /* octets of a package's id in its file's name */
 
