@@ -36,12 +36,15 @@ struct desk {
 struct desk_todo {	  /* a work on an order: when it is looked at again, and where its page begins */
 	int64_t due_ms;	  /* INT64_MAX: not before it is kicked */
 	char after[BOOK_KEY_MAX];
-	uint64_t kicks;
+	bool kicked; /* in the midst of a sweep: another one follows */
+	uint8_t fails;
 };
 struct desk_open_order { /* resident: every open order */
 	struct order o;
 	uint64_t version;
-	bool gone; /* ended: freed when no job holds it */
+	bool gone;	     /* ended: freed when no job holds it */
+	unsigned scan;	     /* the next campaign whose ended txns are read again; ORDER_WORKS: none */
+	uint64_t scan_after; /* in it */
 	struct desk_todo todo[DESK_WORKS_MAX];
 };
 
@@ -71,6 +74,7 @@ struct desk_event {
 	uint8_t kind;
 	uint64_t order;
 	char iccid[ICCID_DIGITS_MAX + 1];
+	bool again; /* TXN: this end has been taken before; told once more (a late answer), or read again at a start */
 	uint64_t txn, campaign;		  /* TXN: line->txn is this txn already */
 	uint8_t work;			  /* TXN: enum work_kind */
 	uint8_t state, verdict, evidence; /* enum txn_state; enum work_verdict + 1, 0: the card has said nothing */
@@ -131,7 +135,8 @@ int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn);
 /* An operation at our HLR: durable with this batch, carried out after it, until it has a final answer: then a DESK_EV_HLR comes. */
 void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
 	     const uint8_t sub[KS_SUB_LEN]);
-/* After the commit: the line's open txn is settled elsewhere (gw_txn_settle()). */
+/* After the commit: the line's open txn is settled elsewhere (gw_txn_settle()).  Lost in a crash; whoever meets STORE_R_OPEN_TXN for what
+ * has been settled does it again. */
 void job_settle(struct desk_job *j, unsigned i, enum txn_state end, const char *why);
 /* One look at what our HLR has of an IMSI: not durable, lost in a crash; for after().  False: too many are under way, try later. */
 bool desk_look(struct desk *d, uint64_t order, const char *iccid, const char *imsi);

@@ -189,6 +189,7 @@ enum parcel_step {
 	PARCEL_REFUSED,	 /* by the receiver (out), by us (in) */
 	PARCEL_ACCEPTED, /* in: checked whole; records are being applied from cursor on */
 	PARCEL_APPLIED,
+	PARCEL_WAITS, /* in: its number is taken; for its order, which is not known here yet */
 };
 #define PARCEL_FILE_MAX 64
 struct parcel {

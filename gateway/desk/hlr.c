@@ -1,0 +1,294 @@
+/* hlr.c - operations at our register: durable with what ordered them, carried out after that, until there is a final answer.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Every operation may be repeated (gateway/hlr/hlr.h), so what was under way when we went down is simply asked again.  "Temporary"
+ * holds all of them for a growing while: it is the register that does not answer, not the card.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine.h"
+#include "ota/rd.h"
+#include "ota/wr.h"
+
+#define HLR_DUE	      1 /* the one step of BOOK_HLR */
+#define SLOT_BITS     9
+#define KICK_FREE_MIN (HLR_OPEN_MAX / 4) /* places, before more are asked for */
+
+_Static_assert(HLR_OPEN_MAX <= 1 << SLOT_BITS, "SLOT_BITS");
+
+/* ---- records ---- */
+
+static void hlr_key(char key[BOOK_KEY_MAX], uint64_t order, const char *iccid, enum hlr_kind kind)
+{
+	char line[BOOK_KEY_MAX];
+
+	line_key(line, order, iccid);
+	snprintf(key, BOOK_KEY_MAX, "%.*s/%u", LINE_KEY_LEN, line, kind);
+}
+
+static void text_put(struct wr *w, const char *text)
+{
+	size_t len = strlen(text);
+
+	wr_u8(w, (uint8_t)len);
+	wr_bytes(w, text, len);
+}
+
+static void text_take(struct rd *r, char *out, size_t cap)
+{
+	size_t len = rd_u8(r);
+	const uint8_t *p = rd_bytes(r, len);
+
+	if (!p || len >= cap) {
+		r->bad = true;
+		return;
+	}
+	memcpy(out, p, len);
+	out[len] = 0;
+}
+
+void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
+	     const uint8_t sub[KS_SUB_LEN])
+{
+	struct desk_run *r = j->run;
+	struct book_row row = { .book = BOOK_HLR, .step = HLR_DUE, .version = BOOK_ANY };
+	uint8_t body[BOOK_BODY_MAX];
+	struct wr w = wr_init(body, sizeof(body));
+
+	row.owner = j->line[i].order;
+	hlr_key(row.key, row.owner, j->line[i].iccid, kind);
+	wr_u8(&w, (uint8_t)kind);
+	text_put(&w, j->line[i].iccid);
+	text_put(&w, imsi ? imsi : "");
+	text_put(&w, msisdn ? msisdn : "");
+	wr_u8(&w, sub != NULL);
+	if (sub)
+		wr_bytes(&w, sub, KS_SUB_LEN);
+	row.len = (uint16_t)wr_len(&w);
+	job_op(j, i, ST_BOOK_PUT, &row, body, row.len);
+	r->hlr_put = true;
+	if (r->hlr_keys < DESK_PAGE)
+		memcpy(r->hlr_key[r->hlr_keys++], row.key, BOOK_KEY_MAX);
+}
+
+static int op_read(struct hlr_op *op, const struct store_book *row)
+{
+	struct rd r = rd_init(row->body, row->row.len);
+	const uint8_t *sub;
+
+	*op = (struct hlr_op){ .kind = (enum hlr_kind)rd_u8(&r) };
+	text_take(&r, op->iccid, sizeof(op->iccid));
+	text_take(&r, op->imsi, sizeof(op->imsi));
+	text_take(&r, op->msisdn, sizeof(op->msisdn));
+	if (rd_u8(&r) && (sub = rd_bytes(&r, KS_SUB_LEN)))
+		memcpy(op->sub, sub, KS_SUB_LEN);
+	return r.bad || op->kind > HLR_REMOVE ? -1 : 0;
+}
+
+/* ---- what is under way ---- */
+
+static struct hlr_slot *slot_of_key(struct desk *d, const char *key)
+{
+	for (unsigned i = 0; i < HLR_OPEN_MAX; i++)
+		if (d->e->slot[i].state != SLOT_FREE && d->e->slot[i].durable && !strcmp(d->e->slot[i].key, key))
+			return &d->e->slot[i];
+	return NULL;
+}
+
+static struct hlr_slot *slot_free(struct desk *d)
+{
+	for (unsigned i = 0; i < HLR_OPEN_MAX; i++)
+		if (d->e->slot[i].state == SLOT_FREE)
+			return &d->e->slot[i];
+	return NULL;
+}
+
+static void slot_end(struct desk *d, struct hlr_slot *s)
+{
+	uint64_t order = s->order;
+	bool again = s->durable;
+
+	s->state = SLOT_FREE;
+	d->e->slots_open--;
+	if (!again || (d->e->hlr_full && HLR_OPEN_MAX - d->e->slots_open < KICK_FREE_MIN))
+		return;
+	if (d->e->hlr_full)
+		for (unsigned i = 0; i < d->e->orders; i++)
+			desk_kick(d, d->e->order[i]->o.number, HLR_DUE);
+	else if (s->stale)
+		desk_kick(d, order, HLR_DUE);
+	d->e->hlr_full = false;
+}
+
+static void later(struct desk *d, uint64_t order)
+{
+	desk_again(d, order, HLR_DUE, d->e->hlr_until_ms > d->now_ms ? d->e->hlr_until_ms : d->now_ms + DESK_HLR_MS);
+}
+
+/* 0, or why not: the slot is free again then. */
+static int submit(struct desk *d, struct hlr_slot *s, struct hlr_op *op)
+{
+	int rc;
+
+	s->state = SLOT_OPEN;
+	s->stale = false;
+	s->kind = (uint8_t)op->kind;
+	s->gen = ++d->e->slot_gen;
+	op->id = (uint64_t)s->gen << SLOT_BITS | (uint64_t)(s - d->e->slot);
+	d->e->slots_open++;
+	d->e->stats.hlr_ops++;
+	rc = d->deps.hlr->ops->submit(d->deps.hlr, op); /* its answer may come before it returns */
+	if (rc && s->state == SLOT_OPEN) {
+		s->state = SLOT_FREE;
+		d->e->slots_open--;
+	}
+	return rc;
+}
+
+static void answer(struct desk *d, struct hlr_slot *s, const struct hlr_result *res)
+{
+	struct desk_event ev = { .kind = DESK_EV_HLR,
+				 .order = s->order,
+				 .at_ms = d->now_ms,
+				 .hlr = *res,
+				 .hlr_kind = s->kind,
+				 .hlr_slot = (uint32_t)(s - d->e->slot) };
+
+	snprintf(ev.iccid, sizeof(ev.iccid), "%s", s->iccid);
+	s->state = SLOT_ANSWERED;
+	desk_event(d, &ev);
+}
+
+void desk_on_hlr(struct desk *d, const struct hlr_result *res)
+{
+	struct desk_engine *e = d->e;
+	unsigned at = (unsigned)(res->id & ((1 << SLOT_BITS) - 1));
+	struct hlr_slot *s = at < HLR_OPEN_MAX ? &e->slot[at] : NULL;
+
+	if (!s || s->state != SLOT_OPEN || s->gen != (uint32_t)(res->id >> SLOT_BITS))
+		return;
+	if (res->end == HLR_TEMPORARY) {
+		e->hlr_delay_ms = grown(e->hlr_delay_ms, DESK_HLR_MS, DESK_HLR_MAX_MS);
+		e->hlr_until_ms = d->now_ms + e->hlr_delay_ms;
+		desk_log(d, 5, "HLR: %s of card %s: %s; asked again in %lld s", hlr_kind_name((enum hlr_kind)s->kind),
+			 s->iccid, res->why, (long long)e->hlr_delay_ms / 1000);
+		if (s->durable)
+			later(d, s->order);
+		slot_end(d, s);
+	} else {
+		e->hlr_delay_ms = 0;
+		if (s->stale)
+			slot_end(d, s);
+		else
+			answer(d, s, res);
+	}
+	if (d->deps.wake)
+		d->deps.wake(d->deps.wake_ctx);
+}
+
+/* The job that took this event is durable. */
+void hlr_taken(struct desk *d, struct desk_event *ev)
+{
+	struct hlr_slot *s = &d->e->slot[ev->hlr_slot];
+
+	if (s->state == SLOT_ANSWERED)
+		slot_end(d, s);
+}
+
+void hlr_put(struct desk *d, struct desk_run *r)
+{
+	for (unsigned i = 0; i < r->hlr_keys; i++) {
+		struct hlr_slot *s = slot_of_key(d, r->hlr_key[i]);
+
+		if (s)
+			s->stale = true; /* ordered anew: its answer is of the one before */
+	}
+	if (r->hlr_put && r->j.order)
+		desk_kick(d, r->j.order->o.number, HLR_DUE);
+}
+
+bool desk_look(struct desk *d, uint64_t order, const char *iccid, const char *imsi)
+{
+	struct hlr_op op = { .kind = HLR_READ };
+	struct hlr_slot *s = slot_free(d);
+
+	if (!d->deps.hlr || !s || d->now_ms < d->e->hlr_until_ms || d->e->events >= DESK_EVENTS_MAX)
+		return false;
+	*s = (struct hlr_slot){ .order = order };
+	snprintf(s->iccid, sizeof(s->iccid), "%s", iccid);
+	snprintf(op.iccid, sizeof(op.iccid), "%s", iccid);
+	snprintf(op.imsi, sizeof(op.imsi), "%s", imsi);
+	return submit(d, s, &op) == 0;
+}
+
+/* ---- the work: what stands in the outbox goes to the register ---- */
+
+static int decide(struct desk *d, struct desk_job *j)
+{
+	return 0;
+}
+
+static bool send(struct desk *d, struct desk_open_order *o, const struct store_book *row)
+{
+	struct hlr_slot *s = slot_free(d);
+	struct hlr_op op;
+	int rc;
+
+	if (!s)
+		return false;
+	*s = (struct hlr_slot){ .durable = true, .order = o->o.number, .version = row->row.version };
+	memcpy(s->key, row->row.key, sizeof(s->key));
+	rc = op_read(&op, row);
+	snprintf(s->iccid, sizeof(s->iccid), "%.*s", ICCID_DIGITS_MAX, op.iccid);
+	if (!rc)
+		rc = submit(d, s, &op);
+	if (rc == -ENOBUFS)
+		return false;
+	if (rc && s->state == SLOT_FREE) { /* not an operation: never will be */
+		struct hlr_result res = { .end = HLR_REFUSED };
+
+		snprintf(res.why, sizeof(res.why), "not an operation that the register takes");
+		d->e->slots_open++;
+		s->kind = (uint8_t)op.kind;
+		answer(d, s, &res);
+	}
+	return true;
+}
+
+/* No more now: begins anew when it is kicked, or asked again. */
+static void stop(struct desk_job *j)
+{
+	struct desk_todo *t = &j->order->todo[j->run->work];
+
+	t->due_ms = INT64_MAX;
+	t->after[0] = 0;
+}
+
+static void after(struct desk *d, struct desk_job *j)
+{
+	struct desk_open_order *o = j->order;
+
+	for (unsigned i = 0; i < j->n; i++) {
+		if (slot_of_key(d, j->row[i].row.key))
+			continue;
+		if (!d->deps.hlr || d->now_ms < d->e->hlr_until_ms) {
+			stop(j);
+			later(d, o->o.number);
+			return;
+		}
+		if (!send(d, o, &j->row[i])) {
+			d->e->hlr_full = true;
+			stop(j);
+			if (!d->e->slots_open)
+				later(d, o->o.number);
+			return;
+		}
+	}
+}
+
+const struct desk_work desk_works_engine[] = {
+	{ .name = "hlr", .book = BOOK_HLR, .step = HLR_DUE, .page = HLR_OPEN_MAX, .decide = decide, .after = after },
+	{ .name = NULL },
+};

@@ -1,0 +1,111 @@
+/* in_park.c - packages whose number is taken and that are not done with: their order is not known yet, or a crash cut them off.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * A subscriber's order may reach us after a partner's first package about it.  Such a package must not hold up what the partner sends
+ * about other orders.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "in.h"
+
+void in_parked_add(struct desk *d, unsigned partner, uint64_t seq, const char *order, bool look)
+{
+	struct desk_engine *e = d->e;
+	unsigned at = 0;
+
+	in_parked_drop(d, partner, seq);
+	if (e->n_parked == e->parked_cap) {
+		unsigned cap = e->parked_cap ? e->parked_cap * 2 : 16;
+		struct parked *more = realloc(e->parked, cap * sizeof(*more));
+
+		if (!more) {
+			desk_alarm(d, &e->parked, "out of memory: a package waits until the next start");
+			return;
+		}
+		e->parked = more;
+		e->parked_cap = cap;
+	}
+	/* in the order of their numbers */
+	while (at < e->n_parked &&
+	       (e->parked[at].partner < partner || (e->parked[at].partner == partner && e->parked[at].seq < seq)))
+		at++;
+	memmove(&e->parked[at + 1], &e->parked[at], (e->n_parked++ - at) * sizeof(*e->parked));
+	e->parked[at] = (struct parked){ .partner = partner, .seq = seq, .look = look };
+	snprintf(e->parked[at].order, sizeof(e->parked[at].order), "%s", order);
+	if (desk_order_open(d, order))
+		e->parked[at].look = true;
+}
+
+void in_parked_drop(struct desk *d, unsigned partner, uint64_t seq)
+{
+	struct desk_engine *e = d->e;
+
+	for (unsigned i = 0; i < e->n_parked; i++)
+		if (e->parked[i].partner == partner && e->parked[i].seq == seq) {
+			memmove(&e->parked[i], &e->parked[i + 1], (--e->n_parked - i) * sizeof(*e->parked));
+			return;
+		}
+}
+
+void in_order_known(struct desk *d, const char *order)
+{
+	for (unsigned i = 0; i < d->e->n_parked; i++)
+		d->e->parked[i].look |= !strcmp(d->e->parked[i].order, order);
+}
+
+bool in_parked_next(struct desk *d, unsigned *partner, uint64_t *seq)
+{
+	for (unsigned i = 0; i < d->e->n_parked; i++) {
+		struct parked *p = &d->e->parked[i];
+
+		if (!p->look)
+			continue;
+		p->look = false;
+		*partner = p->partner;
+		*seq = p->seq;
+		return true;
+	}
+	return false;
+}
+
+bool in_parked_due(const struct desk *d)
+{
+	for (unsigned i = 0; i < d->e->n_parked; i++)
+		if (d->e->parked[i].look)
+			return true;
+	return false;
+}
+
+/* At start: what stands in dir/held with a number that is taken. */
+void in_start(struct desk *d)
+{
+	char path[300];
+	struct dirent *en;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/held", d->cfg.dir);
+	dir = opendir(path);
+	if (!dir)
+		desk_alarm(d, &d->e->parked, "%s: %s", path, strerror(errno));
+	while (dir && (en = readdir(dir))) {
+		char name[PKG_NAME_MAX + 1], again[PARCEL_FILE_MAX];
+		const char *dash = strrchr(en->d_name, '-');
+		uint64_t seq = dash ? strtoull(dash + 1, NULL, 10) : 0;
+		int at;
+
+		if (!dash || (size_t)(dash - en->d_name) > PKG_NAME_MAX)
+			continue;
+		memcpy(name, en->d_name, (size_t)(dash - en->d_name));
+		name[dash - en->d_name] = 0;
+		parcel_file(again, name, seq);
+		at = partner_index(d, name);
+		if (at >= 0 && !strcmp(again, en->d_name) && seq <= d->e->seq[at].in)
+			in_parked_add(d, (unsigned)at, seq, "", true);
+	}
+	if (dir)
+		closedir(dir);
+}

@@ -1,0 +1,491 @@
+/* out.c - packages out: written beside a job's decision, durable with it, carried until the partner's ACK is there.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * A file in dir/out without a record is of a job that came to nothing: it is removed at start.  What is not acknowledged is known from
+ * the files of dir/out; a package that is moves to dir/sent.  An ACK is acknowledged by whatever the partner acknowledges behind it, since
+ * it takes packages in their order, or by transport's word.
+ */
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+void out_path(const struct desk *d, const char *folder, unsigned partner, uint64_t seq, char path[512])
+{
+	char file[PARCEL_FILE_MAX];
+
+	parcel_file(file, pkg_partner_name(d->cfg.partner[partner].pinned), seq);
+	snprintf(path, 512, "%.255s/%s/%s", d->cfg.dir, folder, file);
+}
+
+/* ---- writing ---- */
+
+struct desk_out *out_open_for(struct desk_job *j, enum xchg_type type, unsigned partner, const char *order,
+			      uint64_t owner, const uint8_t *about)
+{
+	struct desk *d = j->d;
+	struct desk_run *r = j->run;
+	struct desk_out *o = &r->out[r->outs];
+	const struct xchg_schema *s = xchg_schema_of(type);
+	const struct desk_partner *to = &d->cfg.partner[partner];
+	struct pkg_head head = { .created_s = d->now_ms / 1000, .expires_s = d->now_ms / 1000 + d->cfg.package_life_s };
+
+	if (r->outs == DESK_OUTS_MAX) {
+		snprintf(j->why, sizeof(j->why), "more than %d packages in one job", DESK_OUTS_MAX);
+		return NULL;
+	}
+	*o = (struct desk_out){ .j = j, .schema = s, .partner = partner, .owner = owner, .step = PARCEL_READY };
+	head.seq = (r->seq_out[partner] ? r->seq_out[partner] : d->e->seq[partner].out) + 1;
+	snprintf(head.type, sizeof(head.type), "%s", s->name);
+	snprintf(head.order, sizeof(head.order), "%s", order);
+	snprintf(head.from, sizeof(head.from), "%s", d->self);
+	snprintf(head.to, sizeof(head.to), "%s", pkg_partner_name(to->pinned));
+	xchg_columns_text(s, head.columns);
+	if (about) {
+		head.answers = true;
+		memcpy(head.about, about, sizeof(head.about));
+	}
+	out_path(d, "out", partner, head.seq, o->path);
+	if (pkg_write_open(&o->w, o->path, &head, d->deps.self, to->pinned, j->why, sizeof(j->why)))
+		return NULL;
+	r->outs++;
+	r->seq_out[partner] = head.seq;
+	snprintf(o->parcel.type, sizeof(o->parcel.type), "%s", s->name);
+	snprintf(o->parcel.order, sizeof(o->parcel.order), "%s", order);
+	o->parcel.seq = head.seq;
+	o->parcel.at_ms = d->now_ms;
+	parcel_file(o->parcel.file, head.to, head.seq);
+	return o;
+}
+
+struct desk_out *out_open(struct desk_job *j, enum xchg_type type, const char *partner, const uint8_t *about)
+{
+	int at = partner_index(j->d, partner);
+
+	if (at < 0) {
+		snprintf(j->why, sizeof(j->why), "%s is no partner in the configuration", partner);
+		return NULL;
+	}
+	return out_open_for(j, type, (unsigned)at, j->order ? j->order->o.name : DESK_NO_ORDER,
+			    j->order ? j->order->o.number : 0, about);
+}
+
+int out_attach(struct desk_out *o, const uint8_t *der, size_t len)
+{
+	return pkg_write_attach(o->w, der, len, o->j->why, sizeof(o->j->why));
+}
+
+struct ks_wrap *out_wrap(struct desk_out *o)
+{
+	return pkg_write_wrap(o->w, o->j->why, sizeof(o->j->why));
+}
+
+int out_record(struct desk_out *o, const char *const *value)
+{
+	char line[PKG_RECORD_MAX];
+
+	if (xchg_join(o->schema, value, line, sizeof(line), o->j->why, sizeof(o->j->why)))
+		return -1;
+	if (pkg_write_record(o->w, line, o->j->why, sizeof(o->j->why)))
+		return -1;
+	o->parcel.records++;
+	return 0;
+}
+
+uint64_t out_records(const struct desk_out *o)
+{
+	return o->parcel.records;
+}
+
+int out_close(struct desk_out *o)
+{
+	struct desk_job *j = o->j;
+	struct pkg_head head;
+	uint8_t body[BOOK_BODY_MAX];
+	char key[BOOK_KEY_MAX];
+	int len, rc = pkg_write_close(o->w, &head, j->why, sizeof(j->why));
+
+	o->w = NULL;
+	if (rc)
+		return rc;
+	o->closed = true;
+	memcpy(o->parcel.id, head.id, sizeof(head.id));
+	parcel_key(key, head.to, head.seq);
+	len = parcel_pack(&o->parcel, body);
+	job_put(j, BOOK_OUT, key, o->owner, o->step, 0, body, len < 0 ? 0 : (size_t)len);
+	return 0;
+}
+
+/* Only the last one of a job can be taken back: its number is the next one's. */
+void out_drop(struct desk_out *o)
+{
+	struct desk_run *r = o->j->run;
+
+	assert(o == &r->out[r->outs - 1] && !o->closed);
+	pkg_write_drop(o->w);
+	o->w = NULL;
+	r->outs--;
+	r->seq_out[o->partner] = o->parcel.seq - 1 == o->j->d->e->seq[o->partner].out ? 0 : o->parcel.seq - 1;
+}
+
+/* The job has come to nothing. */
+void run_drop_outs(struct desk_run *r)
+{
+	for (unsigned i = 0; i < r->outs; i++) {
+		pkg_write_drop(r->out[i].w);
+		r->out[i].w = NULL;
+		if (r->out[i].closed)
+			unlink(r->out[i].path);
+	}
+	r->outs = 0;
+}
+
+/* ---- what waits for its ACK ---- */
+
+bool unacked_add(struct desk *d, const struct unacked *u)
+{
+	struct desk_engine *e = d->e;
+
+	if (e->n_unacked == e->unacked_cap) {
+		unsigned cap = e->unacked_cap ? e->unacked_cap * 2 : 64;
+		struct unacked *more = realloc(e->unacked, cap * sizeof(*more));
+
+		if (!more)
+			return false;
+		e->unacked = more;
+		e->unacked_cap = cap;
+	}
+	e->unacked[e->n_unacked++] = *u;
+	return true;
+}
+
+struct unacked *unacked_by_id(struct desk *d, unsigned partner, const uint8_t id[PKG_ID_LEN])
+{
+	for (unsigned i = 0; i < d->e->n_unacked; i++)
+		if (d->e->unacked[i].partner == partner && !memcmp(d->e->unacked[i].id, id, PKG_ID_LEN))
+			return &d->e->unacked[i];
+	return NULL;
+}
+
+/* The partner has it, and that is durable. */
+void unacked_drop(struct desk *d, unsigned partner, uint64_t seq)
+{
+	struct desk_engine *e = d->e;
+	char from[512], to[512];
+
+	for (unsigned i = 0; i < e->n_unacked; i++) {
+		if (e->unacked[i].partner != partner || e->unacked[i].seq != seq)
+			continue;
+		memmove(&e->unacked[i], &e->unacked[i + 1], (--e->n_unacked - i) * sizeof(*e->unacked));
+		out_path(d, "out", partner, seq, from);
+		out_path(d, "sent", partner, seq, to);
+		if (rename(from, to))
+			desk_log(d, 4, "%s: cannot be moved to %s: %s", from, to, strerror(errno));
+		return;
+	}
+}
+
+void out_carry(struct desk *d, unsigned partner, uint64_t seq, bool sent)
+{
+	char path[512];
+
+	out_path(d, sent ? "sent" : "out", partner, seq, path);
+	if (d->deps.carry && !access(path, R_OK))
+		d->deps.carry(d->deps.carry_ctx, pkg_partner_name(d->cfg.partner[partner].pinned), path, seq);
+}
+
+void out_durable(struct desk *d, struct desk_run *r)
+{
+	for (unsigned i = 0; i < r->outs; i++) {
+		const struct desk_out *o = &r->out[i];
+		struct unacked u = { .partner = o->partner,
+				     .seq = o->parcel.seq,
+				     .order = o->owner,
+				     .ack = o->schema->type == XCHG_ACK,
+				     .due_ms = d->now_ms + DESK_CARRY_MS,
+				     .delay_ms = DESK_CARRY_MS };
+
+		memcpy(u.id, o->parcel.id, sizeof(u.id));
+		d->e->stats.packages_out++;
+		desk_log(d, 6, "order %s: %s %" PRIu64 " to %s: %" PRIu64 " records", o->parcel.order, o->parcel.type,
+			 o->parcel.seq, pkg_partner_name(d->cfg.partner[o->partner].pinned), o->parcel.records);
+		if (!unacked_add(d, &u))
+			desk_alarm(d, d->deps.self,
+				   "out of memory: packages are carried again at the next start alone");
+		out_carry(d, o->partner, o->parcel.seq, false);
+	}
+	r->outs = 0; /* they stay */
+}
+
+void desk_carried(struct desk *d, const char *partner, uint64_t seq)
+{
+	int at = partner_index(d, partner);
+
+	for (unsigned i = 0; at >= 0 && i < d->e->n_unacked; i++) {
+		struct unacked *u = &d->e->unacked[i];
+
+		if (u->partner != (unsigned)at || u->seq != seq)
+			continue;
+		u->carried = true;
+		u->delay_ms = DESK_CARRY_MAX_MS;
+		u->due_ms = d->now_ms + u->delay_ms;
+		d->e->carried |= u->ack;
+	}
+}
+
+/* ---- ACKs that were carried: nothing answers them ---- */
+
+static bool carried_rows(struct desk *d, struct desk_run *r)
+{
+	struct desk_engine *e = d->e;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < e->n_unacked && n < DESK_PAGE_CARDS; i++) {
+		const struct unacked *u = &e->unacked[i];
+
+		if (!u->ack || !u->carried)
+			continue;
+		parcel_key(r->keys[n], pkg_partner_name(d->cfg.partner[u->partner].pinned), u->seq);
+		e->carried_as[n++] = (struct carried){ u->partner, u->seq };
+	}
+	e->carried = n == DESK_PAGE_CARDS;
+	r->j.n = n;
+	return run_keys(r, BOOK_OUT, n, r->j.row);
+}
+
+void out_put_acked(struct desk_job *j, const struct store_book *row, enum parcel_step step, const char *rule,
+		   uint64_t skipped)
+{
+	struct parcel p;
+	uint8_t body[BOOK_BODY_MAX];
+	int len;
+
+	if (!row->row.version || row->row.step != PARCEL_READY || parcel_unpack(&p, row->body, row->row.len))
+		return;
+	p.ended_ms = j->d->now_ms;
+	p.skipped = skipped;
+	snprintf(p.rule, sizeof(p.rule), "%s", rule);
+	len = parcel_pack(&p, body);
+	job_put(j, BOOK_OUT, row->row.key, row->row.owner, (uint16_t)step, row->row.version, body,
+		len < 0 ? 0 : (size_t)len);
+}
+
+static int carried_decide(struct desk *d, struct desk_run *r)
+{
+	for (unsigned i = 0; i < r->j.n; i++)
+		out_put_acked(&r->j, &r->j.row[i], PARCEL_ACKED, "", 0);
+	return 0;
+}
+
+static void carried_after(struct desk *d, struct desk_run *r)
+{
+	for (unsigned i = 0; i < r->j.n; i++)
+		unacked_drop(d, d->e->carried_as[i].partner, d->e->carried_as[i].seq);
+}
+
+static void carried_failed(struct desk *d, struct desk_run *r, int rc)
+{
+	d->e->carried = true;
+	d->e->carried_due_ms = d->now_ms + DESK_AGAIN_MS;
+}
+
+static const struct desk_run_ops carried_ops = { .name = "carried",
+						 .rows = carried_rows,
+						 .decide = carried_decide,
+						 .after = carried_after,
+						 .failed = carried_failed };
+
+bool out_next(struct desk *d)
+{
+	struct desk_engine *e = d->e;
+
+	for (unsigned i = 0; i < e->n_unacked; i++) {
+		struct unacked *u = &e->unacked[i];
+
+		if (d->now_ms < u->due_ms)
+			continue;
+		u->delay_ms = grown(u->delay_ms, DESK_CARRY_MS, DESK_CARRY_MAX_MS);
+		u->due_ms = d->now_ms + u->delay_ms;
+		out_carry(d, u->partner, u->seq, false);
+	}
+	if (!e->carried || d->now_ms < e->carried_due_ms)
+		return false;
+	return run_begin(d, &carried_ops, NULL);
+}
+
+int64_t out_due(const struct desk *d)
+{
+	int64_t due_ms = d->e->carried ? d->e->carried_due_ms : INT64_MAX;
+
+	for (unsigned i = 0; i < d->e->n_unacked; i++)
+		if (d->e->unacked[i].due_ms < due_ms)
+			due_ms = d->e->unacked[i].due_ms;
+	return due_ms;
+}
+
+/* ---- at start: what stands in dir/out ---- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct out_file *)a)->file, ((const struct out_file *)b)->file);
+}
+
+/* PARTNER-000000000001.otapkg; what is not so called is left of a write that was cut off. */
+static bool file_parse(const struct desk *d, struct out_file *f)
+{
+	char name[PKG_NAME_MAX + 1], again[PARCEL_FILE_MAX];
+	const char *dash = strrchr(f->file, '-');
+	int at;
+
+	if (!dash || (size_t)(dash - f->file) > PKG_NAME_MAX)
+		return false;
+	memcpy(name, f->file, (size_t)(dash - f->file));
+	name[dash - f->file] = 0;
+	at = partner_index(d, name);
+	f->seq = strtoull(dash + 1, NULL, 10);
+	parcel_file(again, name, f->seq);
+	f->partner = (unsigned)at;
+	return at >= 0 && !strcmp(again, f->file);
+}
+
+static int out_list(struct desk *d)
+{
+	struct desk_engine *e = d->e;
+	char path[600];
+	struct dirent *en;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/out", d->cfg.dir);
+	dir = opendir(path);
+	while (dir && (en = readdir(dir))) {
+		struct out_file f = { 0 };
+
+		if (en->d_name[0] == '.')
+			continue;
+		if (strlen(en->d_name) < sizeof(f.file))
+			strcpy(f.file, en->d_name);
+		if (!f.file[0] || !file_parse(d, &f)) {
+			snprintf(path, sizeof(path), "%s/out/%s", d->cfg.dir, en->d_name);
+			if (strlen(en->d_name) > 5 && !strcmp(en->d_name + strlen(en->d_name) - 5, ".part"))
+				unlink(path);
+			else
+				desk_log(d, 4,
+					 "%s: not of us, or of a partner that is gone from the configuration: left",
+					 path);
+			continue;
+		}
+		if (e->out_files == e->out_files_cap) {
+			unsigned cap = e->out_files_cap ? e->out_files_cap * 2 : 64;
+			struct out_file *more = realloc(e->out_file, cap * sizeof(*more));
+
+			if (!more)
+				break;
+			e->out_file = more;
+			e->out_files_cap = cap;
+		}
+		e->out_file[e->out_files++] = f;
+	}
+	if (dir)
+		closedir(dir);
+	if (e->out_files)
+		qsort(e->out_file, e->out_files, sizeof(*e->out_file), by_name);
+	return dir ? 0 : -1;
+}
+
+static bool start_rows(struct desk *d, struct desk_run *r)
+{
+	struct desk_engine *e = d->e;
+	unsigned left = e->out_files - e->out_at;
+
+	r->j.n = left < DESK_PAGE ? left : DESK_PAGE;
+	for (unsigned i = 0; i < r->j.n; i++) {
+		const struct out_file *f = &e->out_file[e->out_at + i];
+
+		parcel_key(r->keys[i], pkg_partner_name(d->cfg.partner[f->partner].pinned), f->seq);
+	}
+	return run_keys(r, BOOK_OUT, r->j.n, r->j.row);
+}
+
+static void start_one(struct desk *d, const struct out_file *f, const struct store_book *row)
+{
+	struct unacked u = { .partner = f->partner, .seq = f->seq, .order = row->row.owner, .due_ms = d->now_ms };
+	struct parcel p;
+	char from[512], to[512];
+
+	out_path(d, "out", f->partner, f->seq, from);
+	if (!row->row.version) {
+		desk_log(d, 5, "%s: of a job that came to nothing: removed", from);
+		unlink(from);
+	} else if (row->row.step != PARCEL_READY) {
+		out_path(d, "sent", f->partner, f->seq, to);
+		rename(from, to);
+	} else if (parcel_unpack(&p, row->body, row->row.len)) {
+		desk_alarm(d, d->deps.self, "%s: its record cannot be read: check-store, or restore a backup", from);
+	} else {
+		u.ack = !strcmp(p.type, xchg_schema_of(XCHG_ACK)->name);
+		memcpy(u.id, p.id, sizeof(u.id));
+		unacked_add(d, &u);
+	}
+}
+
+static void start_after(struct desk *d, struct desk_run *r)
+{
+	for (unsigned i = 0; i < r->j.n; i++)
+		start_one(d, &d->e->out_file[d->e->out_at + i], &r->j.row[i]);
+	d->e->out_at += r->j.n;
+}
+
+static void start_failed(struct desk *d, struct desk_run *r, int rc)
+{
+	d->e->start_due_ms = d->now_ms + DESK_AGAIN_MS;
+}
+
+static const struct desk_run_ops start_ops = {
+	.name = "start-out", .rows = start_rows, .after = start_after, .failed = start_failed, .dry = true
+};
+
+/* True: a job was begun; false: dir/out is known. */
+bool out_start(struct desk *d)
+{
+	struct desk_engine *e = d->e;
+
+	if (!e->out_listed) {
+		e->out_listed = true;
+		if (out_list(d))
+			desk_alarm(d, d->deps.self, "%s/out cannot be read: %s", d->cfg.dir, strerror(errno));
+	}
+	if (e->out_at < e->out_files)
+		return run_begin(d, &start_ops, NULL);
+	free(e->out_file);
+	e->out_file = NULL;
+	e->out_files = e->out_files_cap = e->out_at = 0;
+	return false;
+}
+
+/* ---- looking at one again ---- */
+
+struct pkg *desk_parcel_open(struct desk *d, const char *partner, uint64_t seq, bool out, char err[DESK_ERR_MAX])
+{
+	static const char *const folders[2][3] = { { "done", "held", "refused" }, { "sent", "out", NULL } };
+	int at = partner_index(d, partner);
+	struct pkg *p = NULL;
+
+	if (at < 0) {
+		snprintf(err, DESK_ERR_MAX, "%s is no partner in the configuration", partner);
+		return NULL;
+	}
+	for (unsigned i = 0; i < 3 && folders[out][i] && !p; i++) {
+		char path[512];
+
+		out_path(d, folders[out][i], (unsigned)at, seq, path);
+		if (pkg_open(&p, path, err, DESK_ERR_MAX))
+			p = NULL;
+	}
+	return p;
+}
