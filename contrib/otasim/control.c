@@ -15,6 +15,7 @@
 #include <event2/listener.h>
 
 #include "server.h"
+#include "truth_text.h"
 #include "verify.h"
 
 #define CLIENTS_MAX 16
@@ -34,6 +35,11 @@ struct control {
 	struct client client[CLIENTS_MAX];
 };
 
+static const char *op_name(const struct otasim *o, const struct sim_world_card *c)
+{
+	return c->op < 0 ? "" : otasim_operator_name(o, (unsigned)c->op);
+}
+
 static void row_of(struct server *s, uint32_t card, struct truth_row *r)
 {
 	const struct sim_card *c = &server_otasim(s)->fleet.cards[card];
@@ -42,6 +48,8 @@ static void row_of(struct server *s, uint32_t card, struct truth_row *r)
 	sim_card_truth(c, &r->t);
 	memcpy(r->imsi_first, c->imsi_first, sizeof(r->imsi_first));
 	r->present = sim_air_present(server_otasim(s)->air, card);
+	sim_card_look(c, server_otasim(s)->air, card, &r->whole);
+	snprintf(r->op, sizeof(r->op), "%s", op_name(server_otasim(s), &r->whole));
 }
 
 static void cmd_cards(struct server *s, struct evbuffer *out)
@@ -82,6 +90,12 @@ static void cmd_card(struct server *s, const char *iccid, struct evbuffer *out)
 	row_of(s, (uint32_t)card, &r);
 	evbuffer_add_printf(out, "iccid %s\nmsisdn %s\nimsi_first %s\nimsi_stored %s\nimsi_presented %s\n", c->iccid,
 			    c->msisdn, c->imsi_first, r.t.imsi_stored, r.t.imsi_presented);
+	if (r.whole.applet)
+		evbuffer_add_printf(out, "index %u\nstate %s\norder %016" PRIx64 "\nmoves %u\npairs_left %u\n",
+				    r.whole.index, sub_state_name(r.whole.state), r.whole.order, r.whole.moves,
+				    r.whole.pairs_left);
+	if (otasim_operators(server_otasim(s)))
+		evbuffer_add_printf(out, "operator %s\nsqn %" PRIu64 "\n", r.op[0] ? r.op : "none", r.whole.sqn);
 	evbuffer_add_printf(out, "coverage %s\nkvn %u\nalg %s\ncntr %" PRIu64 "\n", r.present ? "present" : "absent",
 			    c->ks[0].kvn, sim_alg_name(c->ks[0].kic_alg), c->ks[0].cntr);
 	evbuffer_add_printf(out, "messages %u\naccepted %u\nscripts_done %u\nimsi_changes %u\nimsi_writes %u\n",
@@ -148,6 +162,10 @@ static void cmd_stats(struct server *s, struct evbuffer *out)
 	U("registered", a.registered);
 	U("register_refused", a.register_refused);
 	U("generic_nacks", m.nacks);
+	U("power_cuts", a.power_cuts);
+	for (unsigned i = 0; i < otasim_operators(server_otasim(s)); i++)
+		evbuffer_add_printf(out, "subscribers_%s %zu\n", otasim_operator_name(server_otasim(s), i),
+				    sim_hlr_count(server_otasim(s)->hlr[i]));
 #undef U
 	evbuffer_add_printf(out, "ok\n");
 }
@@ -161,6 +179,8 @@ static void cmd_verify(struct server *s, const char *list, struct evbuffer *out)
 	enum verify_result rc = VERIFY_CANNOT;
 
 	job.rows = calloc(job.n, sizeof(*job.rows));
+	for (job.ops = 0; job.ops < otasim_operators(server_otasim(s)); job.ops++)
+		snprintf(job.op[job.ops], sizeof(job.op[0]), "%s", otasim_operator_name(server_otasim(s), job.ops));
 	if (mem && job.rows) {
 		for (uint32_t i = 0; i < job.n; i++)
 			row_of(s, i, &job.rows[i]);
@@ -176,6 +196,58 @@ static void cmd_verify(struct server *s, const char *list, struct evbuffer *out)
 						   "error cannot verify");
 	free(text);
 	free(job.rows);
+}
+
+static void cmd_truth(struct server *s, bool json, struct evbuffer *out)
+{
+	const struct otasim *o = server_otasim(s);
+	char line[WHOLE_TRUTH_LINE_MAX];
+	struct sim_world_card c;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *mem = open_memstream(&text, &len);
+
+	if (mem)
+		fputs(json ? "[" : WHOLE_TRUTH_HEADER "\n", mem);
+	for (uint32_t i = 0; mem && i < o->fleet.n; i++) {
+		sim_card_look(&o->fleet.cards[i], o->air, i, &c);
+		if (json) {
+			fputs(i ? ",\n" : "\n", mem);
+			whole_truth_json(mem, &c, op_name(o, &c));
+		} else {
+			whole_truth_print(line, &c, op_name(o, &c));
+			fprintf(mem, "%s\n", line);
+		}
+	}
+	if (mem) {
+		fputs(json ? "\n]\n" : "", mem);
+		fclose(mem);
+	}
+	evbuffer_add(out, text, len);
+	evbuffer_add_printf(out, "%s\n", mem ? "ok" : "error no memory");
+	free(text);
+}
+
+static void cmd_where(struct server *s, struct evbuffer *out)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *mem = open_memstream(&text, &len);
+
+	if (mem) {
+		where_print(server_otasim(s), mem);
+		fclose(mem);
+	}
+	evbuffer_add(out, text, len);
+	evbuffer_add_printf(out, "\n%s\n", mem ? "ok" : "error no memory");
+	free(text);
+}
+
+static void cmd_operators(struct server *s, struct evbuffer *out)
+{
+	for (unsigned i = 0; i < otasim_operators(server_otasim(s)); i++)
+		evbuffer_add_printf(out, "%s\n", otasim_operator_name(server_otasim(s), i));
+	evbuffer_add_printf(out, "ok\n");
 }
 
 static void cmd_scenario(struct server *s, struct evbuffer *out)
@@ -208,6 +280,12 @@ static void command(struct control *ctl, char *line, struct evbuffer *out)
 		cmd_stats(ctl->server, out);
 	} else if (!strcmp(line, "scenario")) {
 		cmd_scenario(ctl->server, out);
+	} else if (!strcmp(line, "truth") && (!arg || !strcmp(arg, "csv") || !strcmp(arg, "json"))) {
+		cmd_truth(ctl->server, arg && !strcmp(arg, "json"), out);
+	} else if (!strcmp(line, "where")) {
+		cmd_where(ctl->server, out);
+	} else if (!strcmp(line, "operators")) {
+		cmd_operators(ctl->server, out);
 	} else if (!strcmp(line, "verify") && arg) {
 		cmd_verify(ctl->server, arg, out);
 	} else if (!strcmp(line, "power") && arg) {
@@ -223,8 +301,9 @@ static void command(struct control *ctl, char *line, struct evbuffer *out)
 		evbuffer_add_printf(out, "ok\n");
 		ctl->quitting = true; /* on_written() ends the loop */
 	} else {
-		evbuffer_add_printf(out, "error commands are: cards, card ICCID, stats, scenario, verify FILE, power "
-					 "ICCID, calm, quit\n");
+		evbuffer_add_printf(out,
+				    "error commands are: cards, card ICCID, stats, truth [csv|json], where, operators, "
+				    "scenario, verify FILE, power ICCID, calm, quit\n");
 	}
 }
 

@@ -31,8 +31,11 @@ void fleet_new_imsi(const struct fleet *f, uint32_t card, char imsi[SIM_IMSI_LEN
 int64_t fleet_find(const struct fleet *f, const char *iccid); /* -1: none */
 
 /* DIR/cards.csv (ICCID,IMSI,MSISDN,ACC,KIC1,KID1,KIK1) and DIR/new-imsi.csv (ICCID,IMSI), mode 0600; DIR is made.  With
- * the applet also DIR/pairs.csv (ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK; the keysets of KVN 14 and 15 have no index). */
+ * the applet, or with K and OPc, also DIR/pairs.csv (ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK; the keysets of KVN 14 and 15 have no index). */
 int fleet_write(const struct fleet *f, const char *dir, char *err, size_t err_cap);
+
+/* A personalisation list into the heap; NULL with a sentence in err. */
+char *perso_read(const char *path, size_t *len, char *err, size_t err_cap);
 
 /* Writes a small file so that nobody ever sees half of it, for others to read as far as umask lets them.  0, or -1 with a
  * sentence in err. */

@@ -13,7 +13,8 @@
 
 #include <openssl/crypto.h>
 
-#define PATH_CAP 512
+#define PATH_CAP	 512
+#define PERSO_OCTETS_MAX (4ll << 30)
 
 static void hex(char *out, const uint8_t *p, size_t len)
 {
@@ -76,10 +77,31 @@ static void ota_keys(const struct sim_ota_keys *k, FILE *out)
 	OPENSSL_cleanse(key, sizeof(key));
 }
 
+/* A card without the applet has one pair. */
+static void usim_csv(const struct sim_card *c, FILE *out)
+{
+	const struct sim_keyset *ks = &c->ks[0];
+	struct sim_ota_keys ota = { .len = (uint8_t)sim_alg_key_len(ks->kic_alg) };
+	char k[2 * 16 + 1], opc[2 * 16 + 1];
+
+	memcpy(ota.kic, ks->kic, sizeof(ota.kic));
+	memcpy(ota.kid, ks->kid, sizeof(ota.kid));
+	memcpy(ota.kik, ks->kik, sizeof(ota.kik));
+	hex(k, c->usim->k, 16);
+	hex(opc, c->usim->opc, 16);
+	fprintf(out, "%s,1,%u,%s,%s", c->iccid, ks->kvn, k, opc);
+	ota_keys(&ota, out);
+	OPENSSL_cleanse(&ota, sizeof(ota));
+	OPENSSL_cleanse(k, sizeof(k));
+	OPENSSL_cleanse(opc, sizeof(opc));
+}
+
 static void pairs_csv(const struct fleet *f, FILE *out)
 {
 	fputs("ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK\n", out);
-	for (uint32_t i = 0; i < f->n; i++) {
+	for (uint32_t i = 0; f->usims && i < f->n; i++)
+		usim_csv(&f->cards[i], out);
+	for (uint32_t i = 0; f->subs && i < f->n; i++) {
 		const struct sim_sub_nvm *n = &f->subs[i].nvm;
 		const struct sim_sub_rec *r = sim_sub_rec(&f->subs[i]);
 
@@ -90,8 +112,10 @@ static void pairs_csv(const struct fleet *f, FILE *out)
 				continue;
 			hex(k, n->pair[p].k, 16);
 			hex(opc, n->pair[p].opc, 16);
-			fprintf(out, "%s,%u,%s,%s,%s", f->cards[i].iccid, r->place[p],
-				r->place[p] == r->index ? "1" : "", k, opc);
+			fprintf(out, "%s,%u,", f->cards[i].iccid, r->place[p]);
+			if (r->place[p] == r->index)
+				fprintf(out, "%u", r->kvn);
+			fprintf(out, ",%s,%s", k, opc);
 			ota_keys(&n->pair[p].ota, out);
 			OPENSSL_cleanse(k, sizeof(k));
 			OPENSSL_cleanse(opc, sizeof(opc));
@@ -142,7 +166,7 @@ int fleet_write(const struct fleet *f, const char *dir, char *err, size_t err_ca
 	}
 	if (write_one(f, dir, "cards.csv", cards_csv, err, err_cap) < 0)
 		return -1;
-	if (f->subs && write_one(f, dir, "pairs.csv", pairs_csv, err, err_cap) < 0)
+	if ((f->subs || f->usims) && write_one(f, dir, "pairs.csv", pairs_csv, err, err_cap) < 0)
 		return -1;
 	return write_one(f, dir, "new-imsi.csv", new_imsi_csv, err, err_cap);
 }
@@ -163,4 +187,25 @@ int write_atomically(const char *path, const char *text, char *err, size_t err_c
 	}
 	fputs(text, out);
 	return finish(out, tmp, path, err, err_cap);
+}
+
+char *perso_read(const char *path, size_t *len, char *err, size_t err_cap)
+{
+	FILE *in = fopen(path, "re");
+	char *text = NULL;
+	struct stat st;
+
+	if (in && fstat(fileno(in), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    st.st_size <= PERSO_OCTETS_MAX)
+		text = malloc((size_t)st.st_size);
+	*len = text ? fread(text, 1, (size_t)st.st_size, in) : 0;
+	if (!text || *len != (size_t)st.st_size) {
+		snprintf(err, err_cap, "cannot read --perso %.200s: %s", path,
+			 in ? "a file of at most 4 GiB with a list in it is wanted" : strerror(errno));
+		free(text);
+		text = NULL;
+	}
+	if (in)
+		fclose(in);
+	return text;
 }

@@ -100,6 +100,9 @@ static void door(const struct otasim *o, unsigned i, FILE *out)
 	fputc('{', out);
 	member(out, "name", o->scn->door_name[i]);
 	fputc(',', out);
+	if (o->scn->ops)
+		fprintf(out, "\"plmn\":\"%s\",\"subscribers\":%zu,\"register\":\"%s\",", o->scn->op[i].plmn,
+			sim_hlr_count(o->hlr[i]), sim_hlr_is_down(o->hlr[i]) ? "down" : "up");
 	member(out, "state", smsc_mood_name(smsc_mood(o->smsc, i)->kind));
 	fprintf(out, ",\"since_ms\":%" PRId64 ",\"connections\":%" PRIu64 ",\"bind_attempts\":%" PRIu64 ",",
 		b->mood_since_ms, b->connections, b->bind_attempts);
@@ -154,6 +157,8 @@ static void card_members(const struct otasim *o, uint32_t card, FILE *out)
 		card + 1, c.iccid, c.msisdn, c.imsi_first, c.imsi_new);
 	fprintf(out, "\"imsi_stored\":\"%s\",\"imsi_presented\":\"%s\",\"present\":%s,\"state\":\"%s\",", c.imsi_stored,
 		c.imsi_presented, c.present ? "true" : "false", taking_name(sim_air_takes(o->air, card, &since_ms)));
+	if (o->scn->ops)
+		fprintf(out, "\"operator\":\"%s\",\"index\":%u,", c.at, c.index);
 	fprintf(out, "\"attempts\":%u,\"submits\":%u,\"reached\":%u,\"proofs\":%u,\"alerts\":%u,", c.attempts,
 		c.submits, c.reached, c.proofs, b->alerts);
 	fprintf(out, "\"runs\":%u,\"executions\":%u,\"replays\":%u,\"refused\":%u,\"counter\":%" PRIu64 ",", c.runs,

@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "server.h"
+#include "truth_text.h"
 #include "verify.h"
 
-#define PORTS_MAX (SMSC_DOORS_MAX * (SCN_NAME_MAX + 8))
+#define PORTS_MAX (SMSC_DOORS_MAX * 2 * (SCN_NAME_MAX + 16))
 
 enum { EXIT_PASSED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -18,7 +19,7 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	event_base_loopexit(arg, NULL);
 }
 
-/* One line for each SMSC: its port and, when it has one, its name. */
+/* One line for each SMSC: its port and, when it has one, its name.  With operators two for each: NAME smsc PORT, NAME hlr PORT. */
 static void ports_text(const struct server *s, char out[PORTS_MAX])
 {
 	const struct otasim *o = server_otasim(s);
@@ -27,6 +28,11 @@ static void ports_text(const struct server *s, char out[PORTS_MAX])
 	for (unsigned i = 0; i < otasim_smscs(o); i++) {
 		const char *name = otasim_smsc_name(o, i);
 
+		if (otasim_operators(o)) {
+			at += (size_t)snprintf(out + at, PORTS_MAX - at, "%s smsc %u\n%s hlr %u\n", name,
+					       server_port(s, i), name, server_hlr_port(s, i));
+			continue;
+		}
 		at += (size_t)snprintf(out + at, PORTS_MAX - at, "%u%s%s\n", server_port(s, i), name[0] ? " " : "",
 				       name);
 	}
@@ -46,6 +52,8 @@ static int announce(const struct server *s, char err[OTASIM_ERR_MAX])
 	       sim_alg_name(o->card.alg), o->host, server_port(s, 0));
 	for (unsigned i = 1; i < otasim_smscs(sim); i++)
 		printf(", %u", server_port(s, i));
+	for (unsigned i = 0; i < otasim_operators(sim); i++)
+		printf(", register of %s on %u", otasim_operator_name(sim, i), server_hlr_port(s, i));
 	if (o->control[0])
 		printf(", control %s", o->control);
 	if (o->http_host[0])
@@ -122,9 +130,12 @@ static int run(struct otasim *o, struct event_base *base)
 static int scenario_load(struct opts *o, struct scn **scn, int argc, char **argv)
 {
 	struct scn_given given = { .cards = o->has_cards ? o->cards : 0, .has_seed = o->has_seed, .seed = o->seed };
+	struct scn_operator op[SIM_OPS_MAX];
 	char path[OPT_PATH_MAX], err[SCN_ERR_MAX], *text;
 	size_t len;
 
+	for (given.op = op; given.ops < o->ops; given.ops++)
+		op[given.ops] = o->op[given.ops].id;
 	memcpy(path, o->scenario, sizeof(path));
 	text = scenario_read(path, &len, err);
 	*scn = text ? scn_parse(path, text, len, &given, err) : NULL;
@@ -187,6 +198,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "verify"))
 		return verify_main(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "truth"))
+		return truth_main(argc - 1, argv + 1);
 	switch (opts_parse(&opts, argc, argv)) {
 	case OPTS_RUN:
 		break;
@@ -199,6 +212,8 @@ int main(int argc, char **argv)
 		rc = scenario_load(&opts, &scn, argc, argv);
 	else
 		scn = scn_empty(opts.cards, opts.seed);
+	for (unsigned i = 0; scn && !opts.scenario[0] && i < opts.ops; i++)
+		scn_operator_add(scn, &opts.op[i].id); /* looked at when it was given */
 	if (rc != EXIT_PASSED) {
 		scn_free(scn);
 		return rc;

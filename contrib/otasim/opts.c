@@ -21,6 +21,7 @@ static const char help[] =
 	"status\n"
 	"  otasim --scenario FILE --check            only say whether the file is right\n"
 	"  otasim verify LIST --control SOCK [...]   ask a running fleet what its cards hold (otasim verify --help)\n"
+	"  otasim truth --control SOCK [-o csv|json] what each card says of itself\n"
 	"\n"
 	"Fleet (everything follows from the seed)\n"
 	"  --cards N               number of cards (default 1000)\n"
@@ -34,14 +35,31 @@ static const char help[] =
 	"  --imsi-prefix D         MCC and MNC of the cards (default 00102)\n"
 	"  --new-imsi-prefix D     the same in new-imsi.csv (default 00103)\n"
 	"  --dir D                 write D/cards.csv (with keys!) and D/new-imsi.csv, mode 0600\n"
+	"  --perso F               the cards of the list F instead: ICCID,IMSI,MSISDN,INDEX,KVN,K,OPC,KIC,KID,KIK\n"
+	"Operators (each with an SMSC and a register of its own; without any, there is one network that knows every "
+	"card)\n"
+	"  --operator NAME=PLMN[,smsc=HOST:PORT][,hlr=HOST:PORT]   one more; his IMSIs begin with PLMN. The register "
+	"speaks "
+	"as\n"
+	"                          OsmoHLR on CTRL. Ports stand in the port file\n"
+	"  --hlr-fill NAME|none    whose register has the fleet's IMSIs, MSISDNs and keys at first (default: the first "
+	"one's)\n"
+	"  --hlr-fail NAME=P       share of IMSIs that this register cannot create\n"
+	"  --hlr-late NAME=T       it takes so long to answer on CTRL\n"
 	"Card behaviour\n"
 	"  --replay 02|06|06-secured|silent  answer to a counter too low (default 02, secured; 06 comes in clear)\n"
 	"  --silent-errors         no PoR at all when security fails\n"
 	"  --interim-0b            PoR by SMS-SUBMIT is announced by status 0B in the DELIVER-REPORT\n"
 	"  --pad-80                cipher padding 80 00.. instead of 00..\n"
 	"  --no-refresh            the new IMSI shows only after a power cycle (control command \"power\")\n"
-	"  --refresh-refused P     with --pairs: the phone will not do a REFRESH now, the card asks again (default "
+	"  --refresh-refused P|N   with --pairs: the phone will not do a REFRESH now, the card asks again (default "
+	"0%);\n"
+	"                          a number: so many times in a row, then it does\n"
+	"  --power-cut P           a phone that registers loses power before REFRESH, and the proof is lost (default "
 	"0%)\n"
+	"  --poll T                a phone asks its card whether there is anything to do (default 30s)\n"
+	"  --register T            from switching on to the network's answer (default 1s..5s)\n"
+	"  --register-again T      a phone that was refused tries again after this at most (default 10m)\n"
 	"  --unserved D            with --pairs: no network knows IMSIs that begin so; may be given again\n"
 	"Server\n"
 	"  --listen HOST:PORT      numeric host; port 0: any free one (default 127.0.0.1:0)\n"
@@ -91,6 +109,15 @@ enum {
 	O_NO_REFRESH,
 	O_REFRESH_REFUSED,
 	O_UNSERVED,
+	O_PERSO,
+	O_OPERATOR,
+	O_HLR_FILL,
+	O_HLR_FAIL,
+	O_HLR_LATE,
+	O_POWER_CUT,
+	O_POLL,
+	O_REGISTER,
+	O_REGISTER_AGAIN,
 	O_LISTEN,
 	O_PORT_FILE,
 	O_CONTROL,
@@ -147,6 +174,15 @@ static const struct option longs[] = {
 	{ "no-refresh", no_argument, NULL, O_NO_REFRESH },
 	{ "refresh-refused", required_argument, NULL, O_REFRESH_REFUSED },
 	{ "unserved", required_argument, NULL, O_UNSERVED },
+	{ "perso", required_argument, NULL, O_PERSO },
+	{ "operator", required_argument, NULL, O_OPERATOR },
+	{ "hlr-fill", required_argument, NULL, O_HLR_FILL },
+	{ "hlr-fail", required_argument, NULL, O_HLR_FAIL },
+	{ "hlr-late", required_argument, NULL, O_HLR_LATE },
+	{ "power-cut", required_argument, NULL, O_POWER_CUT },
+	{ "poll", required_argument, NULL, O_POLL },
+	{ "register", required_argument, NULL, O_REGISTER },
+	{ "register-again", required_argument, NULL, O_REGISTER_AGAIN },
 	{ "listen", required_argument, NULL, O_LISTEN },
 	{ "port-file", required_argument, NULL, O_PORT_FILE },
 	{ "control", required_argument, NULL, O_CONTROL },
@@ -263,7 +299,7 @@ static bool text_into(char *to, size_t cap, const char *from)
 	return snprintf(to, cap, "%s", from) < (int)cap;
 }
 
-static bool host_port(const char *text, char *host, size_t cap, uint16_t *number_of_port)
+bool opts_host_port(const char *text, char *host, size_t cap, uint16_t *number_of_port)
 {
 	const char *colon = strrchr(text, ':');
 	uint64_t port;
@@ -320,6 +356,7 @@ static bool take_number(struct opts *o, int opt, const char *arg)
 static bool take_weather(struct opts *o, int opt, const char *arg)
 {
 	struct sim_range r;
+	uint64_t n;
 
 	switch (opt) {
 	case O_ABSENT:
@@ -339,7 +376,18 @@ static bool take_weather(struct opts *o, int opt, const char *arg)
 	case O_NO_RESPONSE:
 		return opts_share(arg, &o->air.no_result_ppm);
 	case O_REFRESH_REFUSED:
-		return opts_share(arg, &o->air.refresh_refused_ppm);
+		if (!number(arg, 10, 1, UINT8_MAX, &n))
+			return opts_share(arg, &o->air.refresh_refused_ppm);
+		o->no_refresh = (unsigned)n;
+		return true;
+	case O_POWER_CUT:
+		return opts_share(arg, &o->air.power_cut_ppm);
+	case O_POLL:
+		return opts_range(arg, &r) && r.lo == r.hi && r.lo > 0 && (o->air.poll_ms = r.lo, true);
+	case O_REGISTER:
+		return opts_range(arg, &o->air.register_ms);
+	case O_REGISTER_AGAIN:
+		return opts_range(arg, &r) && r.lo == r.hi && r.lo > 0 && (o->air.register_again_ms = r.lo, true);
 	case O_ALERT_LOSS:
 		return opts_share(arg, &o->air.alert_loss_ppm);
 	case O_ABSENT_FOR:
@@ -385,9 +433,9 @@ static bool take(struct opts *o, int opt, const char *arg)
 		v = sim_alg_parse(arg);
 		return v > SIM_ALG_DES && (o->card.alg = (enum sim_alg)v, true);
 	case O_IMSI_PREFIX:
-		return text_into(o->card.imsi_prefix, 7, arg) && strlen(arg) >= 5;
+		return text_into(o->card.imsi_prefix, 7, arg) && strlen(arg) >= 5 && (o->has_imsi_prefix = true);
 	case O_NEW_IMSI_PREFIX:
-		return text_into(o->new_imsi_prefix, 7, arg) && strlen(arg) >= 5;
+		return text_into(o->new_imsi_prefix, 7, arg) && strlen(arg) >= 5 && (o->has_new_imsi_prefix = true);
 	case O_DIR:
 		return text_into(o->dir, sizeof(o->dir), arg);
 	case O_REPLAY:
@@ -402,8 +450,18 @@ static bool take(struct opts *o, int opt, const char *arg)
 		return o->card.no_refresh = true;
 	case O_UNSERVED:
 		return unserved(o, arg);
+	case O_PERSO:
+		return text_into(o->perso, sizeof(o->perso), arg);
+	case O_OPERATOR:
+		return opts_operator(o, arg);
+	case O_HLR_FILL:
+		return text_into(o->hlr_fill, sizeof(o->hlr_fill), arg);
+	case O_HLR_FAIL:
+		return opts_hlr_fail(o, arg);
+	case O_HLR_LATE:
+		return opts_hlr_late(o, arg);
 	case O_LISTEN:
-		return host_port(arg, o->host, sizeof(o->host), &o->port);
+		return opts_host_port(arg, o->host, sizeof(o->host), &o->port);
 	case O_PORT_FILE:
 		return text_into(o->port_file, sizeof(o->port_file), arg);
 	case O_CONTROL:
@@ -427,7 +485,7 @@ static bool take(struct opts *o, int opt, const char *arg)
 	case O_JUNIT:
 		return text_into(o->junit, sizeof(o->junit), arg);
 	case O_HTTP:
-		return host_port(arg, o->http_host, sizeof(o->http_host), &o->http_port);
+		return opts_host_port(arg, o->http_host, sizeof(o->http_host), &o->http_port);
 	case O_CHECK:
 		return o->check = true;
 	default:
@@ -485,6 +543,8 @@ static bool in_a_scenario(int opt)
 	case O_JUNIT:
 	case O_HTTP:
 	case O_CHECK:
+	case O_PERSO:
+	case O_OPERATOR:
 		return false;
 	default:
 		return true;

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 _Static_assert(OTASIM_ERR_MAX >= SCN_ERR_MAX, "a scenario's error fits");
+_Static_assert(OTASIM_CTRL_REPLY == SIM_HLR_REPLY_MAX, "a register's reply fits");
 _Static_assert(OTASIM_KEY_HEX > 2 * SIM_KEY_MAX, "a key fits");
 
 /* ---- life ---- */
@@ -31,6 +34,63 @@ char *scenario_read(const char *path, size_t *len, char err[OTASIM_ERR_MAX])
 	return NULL;
 }
 
+static int fleet_make(struct otasim *o, char err[OTASIM_ERR_MAX])
+{
+	const struct opts *opts = &o->opts;
+	size_t len = 0;
+	char *text;
+	int rc;
+
+	if (!opts->perso[0])
+		return fleet_init(&o->fleet, o->scn->cards, opts->seed, &opts->card, opts->new_imsi_prefix, err,
+				  OTASIM_ERR_MAX);
+	text = perso_read(opts->perso, &len, err, OTASIM_ERR_MAX);
+	if (!text)
+		return -1;
+	rc = fleet_init_perso(&o->fleet, opts->perso, text, len, opts->seed, &opts->card, opts->new_imsi_prefix, err,
+			      OTASIM_ERR_MAX);
+	OPENSSL_cleanse(text, len);
+	free(text);
+	if (rc < 0)
+		return -1;
+	if (!o->scn->rules && !o->scn->expects && !opts->has_cards)
+		o->scn->cards = o->fleet.n;
+	if (o->scn->cards == o->fleet.n)
+		return 0;
+	snprintf(err, OTASIM_ERR_MAX, "--perso %.200s has %u cards, and %u are wanted: say --cards %u", opts->perso,
+		 o->fleet.n, o->scn->cards, o->fleet.n);
+	return -1;
+}
+
+/* The first operator's is filled, as it would be with subscribers that there are. */
+static int registers_make(struct otasim *o, char err[OTASIM_ERR_MAX])
+{
+	const struct opts *opts = &o->opts;
+	uint32_t card = 0;
+
+	for (unsigned i = 0; i < o->scn->ops; i++) {
+		o->hlr[i] = sim_hlr_new();
+		o->ctrl[i] = o->hlr[i] ? sim_ctrl_new(o->hlr[i], opts->seed + i) : NULL;
+		if (!o->ctrl[i]) {
+			snprintf(err, OTASIM_ERR_MAX, "no memory for the register of %s", o->scn->op[i].name);
+			return -1;
+		}
+		sim_ctrl_late(o->ctrl[i], opts->op[i].reg.late_ms.lo, opts->op[i].reg.late_ms.hi);
+		o->opts.air.op[i].hlr = o->hlr[i];
+		memcpy(o->opts.air.op[i].plmn, o->scn->op[i].plmn, sizeof(o->opts.air.op[i].plmn));
+	}
+	o->opts.air.ops = o->scn->ops;
+	if (opts->fill >= 0 && !sim_hlr_fill(o->hlr[opts->fill], &o->fleet, &card)) {
+		snprintf(err, OTASIM_ERR_MAX, "the register of %s does not take card %s (IMSI %s, MSISDN %s)",
+			 o->scn->op[opts->fill].name, o->fleet.cards[card].iccid, o->fleet.cards[card].imsi_first,
+			 o->fleet.cards[card].msisdn);
+		return -1;
+	}
+	for (unsigned i = 0; i < o->scn->ops; i++)
+		sim_hlr_fail_creates(o->hlr[i], opts->op[i].reg.fail_ppm, opts->seed ^ 0x5851f42d4c957f2du * (i + 1u));
+	return 0;
+}
+
 struct otasim *simulation_make(const struct opts *opts, struct scn *scn, char err[OTASIM_ERR_MAX])
 {
 	struct otasim *o = calloc(1, sizeof(*o));
@@ -43,9 +103,9 @@ struct otasim *simulation_make(const struct opts *opts, struct scn *scn, char er
 	o->opts = *opts;
 	o->scn = scn;
 	o->opts.smsc.doors = scn->doors;
+	o->opts.smsc.operators = scn->ops > 0;
 	o->opts.smsc.seed = opts->seed;
-	if (fleet_init(&o->fleet, scn->cards, opts->seed, &opts->card, opts->new_imsi_prefix, err, OTASIM_ERR_MAX) <
-	    0) {
+	if (!opts_settle(&o->opts, scn, err) || fleet_make(o, err) < 0 || registers_make(o, err) < 0) {
 		otasim_free(o);
 		return NULL;
 	}
@@ -70,6 +130,9 @@ int simulation_begin(struct otasim *o, int64_t now_ms, char err[OTASIM_ERR_MAX])
 		o->smsc = smsc_new(&cfg, o->air);
 	if (!o->smsc)
 		return -1;
+	for (uint32_t i = 0; o->opts.no_refresh && i < o->fleet.n; i++)
+		sim_air_no_refresh(o->air, i, o->opts.no_refresh);
+	run_registers(o->run, o->hlr, o->ctrl);
 	run_attach(o->run, o->air, o->smsc, now_ms);
 	return 0;
 }
@@ -116,6 +179,10 @@ void otasim_free(struct otasim *o)
 	smsc_free(o->smsc);
 	sim_air_free(o->air);
 	run_free(o->run);
+	for (unsigned i = 0; i < SIM_OPS_MAX; i++) {
+		sim_ctrl_free(o->ctrl[i]);
+		sim_hlr_free(o->hlr[i]);
+	}
 	fleet_free(&o->fleet);
 	scn_free(o->scn);
 	free(o);
@@ -123,12 +190,19 @@ void otasim_free(struct otasim *o)
 
 /* ---- time ---- */
 
+static int64_t own_next_due(const struct otasim *o)
+{
+	int64_t run = run_next_due(o->run), smsc = smsc_next_due(o->smsc);
+
+	return run < smsc ? run : smsc;
+}
+
 /* In order, each at its own moment: what the schedule says of a moment holds for all that happens in it. */
 void otasim_step(struct otasim *o, int64_t now_ms)
 {
 	int64_t due;
 
-	while ((due = otasim_next_due(o)) <= now_ms) {
+	while ((due = own_next_due(o)) <= now_ms) {
 		if (due > o->now_ms)
 			o->now_ms = due;
 		run_step(o->run, o->now_ms);
@@ -138,11 +212,46 @@ void otasim_step(struct otasim *o, int64_t now_ms)
 		o->now_ms = now_ms;
 }
 
+/* Replies of registers are fetched, not pushed. */
 int64_t otasim_next_due(const struct otasim *o)
 {
-	int64_t run = run_next_due(o->run), smsc = smsc_next_due(o->smsc);
+	int64_t due = own_next_due(o);
 
-	return run < smsc ? run : smsc;
+	for (unsigned i = 0; i < o->scn->ops; i++) {
+		int64_t ctrl = sim_ctrl_next_due(o->ctrl[i]);
+
+		due = ctrl < due ? ctrl : due;
+	}
+	return due;
+}
+
+/* ---- operators ---- */
+
+unsigned otasim_operators(const struct otasim *o)
+{
+	return o->scn->ops;
+}
+
+const char *otasim_operator_name(const struct otasim *o, unsigned op)
+{
+	return op < o->scn->ops ? o->scn->op[op].name : "";
+}
+
+bool otasim_register_up(const struct otasim *o, unsigned op)
+{
+	return op < o->scn->ops && !sim_hlr_is_down(o->hlr[op]);
+}
+
+bool otasim_ctrl(struct otasim *o, unsigned op, uint64_t tag, const char *request, int64_t now_ms)
+{
+	otasim_step(o, now_ms);
+	return op < o->scn->ops && sim_ctrl_ask(o->ctrl[op], tag, request, o->now_ms);
+}
+
+bool otasim_ctrl_reply(struct otasim *o, unsigned op, uint64_t *tag, char reply[OTASIM_CTRL_REPLY], bool *lost)
+{
+	*lost = false;
+	return op < o->scn->ops && sim_ctrl_reply(o->ctrl[op], o->now_ms, tag, reply, lost);
 }
 
 /* ---- SMPP ---- */
@@ -193,6 +302,23 @@ void otasim_close(struct otasim *o, int session, int64_t now_ms)
 {
 	otasim_step(o, now_ms);
 	smsc_close(o->smsc, session, o->now_ms);
+}
+
+void where_print(const struct otasim *o, FILE *out)
+{
+	uint32_t at[SIM_OPS_MAX] = { 0 }, nowhere = 0;
+
+	for (uint32_t i = 0; i < o->fleet.n; i++) {
+		int op = sim_air_operator(o->air, i);
+
+		if (op < 0)
+			nowhere++;
+		else
+			at[op]++;
+	}
+	for (unsigned i = 0; i < o->scn->ops; i++)
+		fprintf(out, "%u %sat %s, ", at[i], i ? "" : "cards ", o->scn->op[i].name);
+	fprintf(out, "%u nowhere", nowhere);
 }
 
 /* ---- verdict ---- */
@@ -295,6 +421,10 @@ void otasim_card(const struct otasim *o, uint32_t card, struct otasim_card *out)
 	run_new_imsi(o->run, card, out->imsi_new);
 	memcpy(out->imsi_stored, t.imsi_stored, sizeof(out->imsi_stored));
 	memcpy(out->imsi_presented, t.imsi_presented, sizeof(out->imsi_presented));
+	out->at = "";
+	out->index = c->sub ? sim_sub_rec(c->sub)->index : 0;
+	if (sim_air_operator(o->air, card) >= 0)
+		out->at = o->scn->op[sim_air_operator(o->air, card)].name;
 	key_hex(out->kic, c->ks[0].kic, c->ks[0].kic_alg, b->wrong_keys);
 	key_hex(out->kid, c->ks[0].kid, c->ks[0].kid_alg, b->wrong_keys);
 	key_hex(out->kik, c->ks[0].kik, c->ks[0].kic_alg, false);

@@ -69,6 +69,18 @@ void otasim_step(struct otasim *o, int64_t now_ms);
 /* The moment of the next thing that happens by itself; INT64_MAX: nothing will. */
 int64_t otasim_next_due(const struct otasim *o);
 
+/* ---- operators (of a scenario with lines "operator NAME PLMN") ---- */
+
+#define OTASIM_CTRL_REPLY 1024
+unsigned otasim_operators(const struct otasim *o); /* 0: none; SMSC N is that of operator N */
+const char *otasim_operator_name(const struct otasim *o, unsigned op);
+bool otasim_register_up(const struct otasim *o, unsigned op); /* does anybody take requests? */
+/* A request to his register, as OsmoHLR's CTRL has it ("GET 1 subscriber.by-imsi-X.info"); its reply is fetched below, when
+ * otasim_next_due() has said so, and carries the tag.  False: nobody takes it. */
+bool otasim_ctrl(struct otasim *o, unsigned op, uint64_t tag, const char *request, int64_t now_ms);
+/* *lost: the register went down before it was done. */
+bool otasim_ctrl_reply(struct otasim *o, unsigned op, uint64_t *tag, char reply[OTASIM_CTRL_REPLY], bool *lost);
+
 /* ---- verdict ---- */
 
 enum otasim_verdict { OTASIM_OPEN, OTASIM_PASS, OTASIM_FAIL };
@@ -95,6 +107,8 @@ struct otasim_card {
 	char kic[OTASIM_KEY_HEX], kid[OTASIM_KEY_HEX], kik[OTASIM_KEY_HEX];
 	uint64_t counter; /* the highest it has accepted */
 	bool present;
+	const char *at; /* the operator where it is registered; "" nowhere, or there are none */
+	unsigned index; /* of the active pair; 0: no applet */
 	uint32_t attempts, submits, reached,
 		proofs;			     /* messages begun, submit_sm, messages that met it, proofs it sent */
 	uint32_t accepted, runs, executions; /* packets that passed, writes of EF_IMSI, most of one packet */

@@ -8,6 +8,7 @@
 #include "opts.h"
 #include "otasim.h"
 #include "scenario/run.h"
+#include "world/world.h"
 
 struct otasim {
 	struct opts opts;
@@ -16,10 +17,15 @@ struct otasim {
 	struct sim_air *air; /* these three from simulation_begin() on */
 	struct smsc *smsc;
 	struct run *run;
+	struct sim_hlr *hlr[SIM_OPS_MAX]; /* the operators' */
+	struct sim_ctrl *ctrl[SIM_OPS_MAX];
 	int64_t now_ms;
 	void (*log)(void *ctx, const char *line);
 	void *ctx;
 };
+
+/* Where the fleet is registered, in one line without its end: "990 cards at A, 10 at B, 0 nowhere". */
+void where_print(const struct otasim *o, FILE *out);
 
 /* A whole file into the heap; NULL with a sentence in err. */
 char *scenario_read(const char *path, size_t *len, char err[OTASIM_ERR_MAX]);

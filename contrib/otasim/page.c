@@ -83,6 +83,20 @@ static void smscs(const struct otasim *o, FILE *out)
 	fputs("</table>\n", out);
 }
 
+static void operators(const struct otasim *o, FILE *out)
+{
+	if (!o->scn->ops)
+		return;
+	fputs("<h2>Operators</h2>\n<table><tr><th>name</th><th>PLMN</th><th>register</th><th>subscribers</th></tr>\n",
+	      out);
+	for (unsigned i = 0; i < o->scn->ops; i++)
+		fprintf(out, "<tr><td>%s</td><td>%s</td><td>%s</td><td class=\"n\">%zu</td></tr>\n", o->scn->op[i].name,
+			o->scn->op[i].plmn, sim_hlr_is_down(o->hlr[i]) ? "down" : "up", sim_hlr_count(o->hlr[i]));
+	fputs("</table>\n<p>Registered: ", out);
+	where_print(o, out);
+	fputs(".</p>\n", out);
+}
+
 static void cards(const struct otasim *o, FILE *out)
 {
 	uint32_t present = 0, fresh = 0, twice = 0, attempts = 0;
@@ -137,6 +151,7 @@ void page_write(const struct otasim *o, FILE *out)
 	head(o, out);
 	expectations(o, out);
 	smscs(o, out);
+	operators(o, out);
 	cards(o, out);
 	events(o, out);
 	fputs("<p>As JSON: <a href=\"/scenario\">/scenario</a> <a href=\"/smsc\">/smsc</a> <a "

@@ -37,6 +37,7 @@ struct server {
 	struct otasim *o;
 	struct control *control;
 	struct web *web;
+	struct hlr_server *hlr; /* NULL: no operators */
 	struct event *timer;
 	int64_t wall0_ms, mono0_ms;
 	struct gate gate[SMSC_DOORS_MAX];
@@ -131,6 +132,8 @@ static void turn(struct server *s)
 			conn_write(&s->conn[i]);
 	}
 	gates_tend(s);
+	if (s->hlr)
+		hlr_server_tend(s->hlr);
 	if (otasim_ended(s->o))
 		event_base_loopexit(s->base, NULL);
 	due = otasim_next_due(s->o);
@@ -199,34 +202,46 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 	turn(s);	 /* time may have begun with it */
 }
 
+int server_bind(const char *host, uint16_t port, struct sockaddr_in *sa, char err[OTASIM_ERR_MAX])
+{
+	socklen_t len = sizeof(*sa);
+	int one = 1, fd;
+
+	*sa = (struct sockaddr_in){ .sin_family = AF_INET };
+	sa->sin_port = htons(port);
+	if (inet_pton(AF_INET, host, &sa->sin_addr) != 1) {
+		snprintf(err, OTASIM_ERR_MAX, "--listen %s: not a numeric IPv4 address", host);
+		return -1;
+	}
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+	    bind(fd, (struct sockaddr *)sa, sizeof(*sa)) == 0 && getsockname(fd, (struct sockaddr *)sa, &len) == 0)
+		return fd;
+	snprintf(err, OTASIM_ERR_MAX, "cannot listen on %s:%u: %s", host, port, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 static bool gate_make(struct server *s, unsigned smsc, char err[OTASIM_ERR_MAX])
 {
 	const struct opts *opts = &s->o->opts;
 	struct gate *g = &s->gate[smsc];
-	socklen_t len = sizeof(g->sa);
-	int one = 1;
+	const char *host = opts->host;
+	uint16_t port = opts->port ? (uint16_t)(opts->port + smsc) : 0;
 
 	g->s = s;
 	g->smsc = smsc;
-	g->sa = (struct sockaddr_in){ .sin_family = AF_INET };
-	g->sa.sin_port = htons(opts->port ? (uint16_t)(opts->port + smsc) : 0);
-	if (inet_pton(AF_INET, opts->host, &g->sa.sin_addr) != 1) {
-		snprintf(err, OTASIM_ERR_MAX, "--listen %s: not a numeric IPv4 address", opts->host);
-		return false;
-	}
-	if (opts->port && opts->port + smsc > UINT16_MAX) {
+	if (opts->ops && opts->op[smsc].smsc_host[0]) {
+		host = opts->op[smsc].smsc_host;
+		port = opts->op[smsc].smsc_port;
+	} else if (opts->port && opts->port + smsc > UINT16_MAX) {
 		snprintf(err, OTASIM_ERR_MAX, "--listen %s:%u: there is no port for SMSC %u behind it", opts->host,
 			 opts->port, smsc + 1);
 		return false;
 	}
-	g->kept = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (g->kept < 0 || setsockopt(g->kept, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(g->kept, (struct sockaddr *)&g->sa, sizeof(g->sa)) < 0 ||
-	    getsockname(g->kept, (struct sockaddr *)&g->sa, &len) < 0) {
-		snprintf(err, OTASIM_ERR_MAX, "cannot listen on %s:%u: %s", opts->host, opts->port, strerror(errno));
-		return false;
-	}
-	return true;
+	g->kept = server_bind(host, port, &g->sa, err);
+	return g->kept >= 0;
 }
 
 static void log_line(void *ctx, const char *line)
@@ -254,6 +269,11 @@ struct server *server_new(struct event_base *base, struct otasim *o, char err[OT
 		goto fail;
 	for (unsigned i = 0; i < o->scn->doors; i++) {
 		if (!gate_make(s, i, err))
+			goto fail;
+	}
+	if (o->scn->ops) {
+		s->hlr = hlr_server_new(base, s, err);
+		if (!s->hlr)
 			goto fail;
 	}
 	if (o->opts.control[0]) {
@@ -288,6 +308,7 @@ void server_free(struct server *s)
 		return;
 	control_free(s->control);
 	web_free(s->web);
+	hlr_server_free(s->hlr);
 	for (int i = 0; i < SMSC_SESSIONS_MAX; i++) {
 		if (s->conn[i].rd)
 			conn_close(&s->conn[i]);
@@ -306,6 +327,11 @@ void server_free(struct server *s)
 uint16_t server_port(const struct server *s, unsigned smsc)
 {
 	return ntohs(s->gate[smsc].sa.sin_port);
+}
+
+uint16_t server_hlr_port(const struct server *s, unsigned op)
+{
+	return s->hlr ? hlr_server_port(s->hlr, op) : 0;
 }
 
 uint16_t server_http_port(const struct server *s)
@@ -329,4 +355,9 @@ void server_summary(const struct server *s, FILE *out)
 		(unsigned long long)a.submitted, (unsigned long long)a.delivered, (unsigned long long)a.absent,
 		(unsigned long long)(a.lost_down + a.lost_up + a.lost_results), (unsigned long long)a.duplicated,
 		(unsigned long long)a.mo);
+	if (s->o->scn->ops) {
+		fputs("otasim: ", out);
+		where_print(s->o, out);
+		fputc('\n', out);
+	}
 }

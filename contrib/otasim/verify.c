@@ -167,6 +167,8 @@ struct want {
 	char iccid[SIM_ICCID_LEN + 1], imsi[SIM_IMSI_LEN];
 	const struct truth_row *row; /* NULL: not in the fleet */
 	unsigned reported;
+	unsigned index;		     /* 0: the list does not say */
+	char op[SIM_WORLD_NAME_MAX]; /* "": the list does not say; "none": nowhere */
 };
 
 struct state {
@@ -174,6 +176,8 @@ struct state {
 	FILE *out;
 	struct want *want; /* sorted by ICCID */
 	size_t n, cap;
+	bool of_index; /* the list has such a column */
+	uint32_t index_right, moved_twice, stranded;
 	uint32_t holds, presents, twice, same_cntr, foreign, untold, wrong, report_lines, report_wrong, shown;
 	bool bad;
 };
@@ -220,13 +224,29 @@ static const struct truth_row *row_find(const struct verify_job *job, const char
 	return job->n ? bsearch(&key, job->rows, job->n, sizeof(key), by_row_iccid) : NULL;
 }
 
+static bool want_more(struct want *w, const char *index, const char *op)
+{
+	char *end;
+	unsigned long v = strtoul(index, &end, 10);
+
+	if (*index && (*end || v < 1 || v > UINT16_MAX))
+		return false;
+	w->index = (unsigned)v;
+	return snprintf(w->op, sizeof(w->op), "%s", op) < (int)sizeof(w->op);
+}
+
 static bool list_read(struct state *s)
 {
 	static const char *const names[] = { "ICCID", "IMSI", NULL };
 	struct csv c;
-	int col[2];
+	int col[2], col_index = -1, col_op = -1;
 	bool ok = csv_open(&c, s->job->list, names, col, s->out);
 
+	if (ok) {
+		col_index = csv_column(&c, "INDEX");
+		col_op = csv_column(&c, "OPERATOR");
+		s->of_index = col_index >= 0;
+	}
 	while (ok && csv_next(&c)) {
 		struct want *w;
 
@@ -247,6 +267,12 @@ static bool list_read(struct state *s)
 		if (snprintf(w->iccid, sizeof(w->iccid), "%s", csv_get(&c, col[0])) >= (int)sizeof(w->iccid) ||
 		    snprintf(w->imsi, sizeof(w->imsi), "%s", csv_get(&c, col[1])) >= (int)sizeof(w->imsi)) {
 			fprintf(s->out, "%s:%u: no ICCID and IMSI\n", c.path, c.number);
+			ok = false;
+			break;
+		}
+		if (!want_more(w, col_index < 0 ? "" : csv_get(&c, col_index), col_op < 0 ? "" : csv_get(&c, col_op))) {
+			fprintf(s->out, "%s:%u: INDEX is a number from 1 on, OPERATOR a name or none\n", c.path,
+				c.number);
 			ok = false;
 			break;
 		}
@@ -294,6 +320,52 @@ static void check_listed(struct state *s)
 			       r->present ? "reachable" : "out of coverage");
 		}
 	}
+}
+
+/* The active pair, and where it is registered; a card that is not changed yet is let off as above. */
+static void check_place(struct state *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct want *w = &s->want[i];
+		const struct truth_row *r = w->row;
+
+		if (!r || (s->job->partial && !holds(w)))
+			continue;
+		s->index_right += w->index && r->whole.index == w->index;
+		if (w->index && r->whole.index != w->index)
+			differ(s, w->iccid, "is at index %u, not %u", r->whole.index, w->index);
+		if (w->op[0] && strcmp(w->op, r->op[0] ? r->op : "none"))
+			differ(s, w->iccid, "is registered %s%s, not %s%s", r->op[0] ? "at " : "nowhere", r->op,
+			       strcmp(w->op, "none") ? "at " : "nowhere", strcmp(w->op, "none") ? w->op : "");
+		else if (!w->op[0] && s->job->ops && !r->op[0] && !s->job->partial)
+			differ(s, w->iccid, "is registered nowhere");
+	}
+	for (size_t i = 0; i < s->job->n; i++) {
+		const struct truth_row *r = &s->job->rows[i];
+
+		s->stranded += s->job->ops && !r->op[0];
+		if (r->whole.moves_max <= 1)
+			continue;
+		s->moved_twice++;
+		differ(s, r->t.iccid, "moved its index %u times for one order", r->whole.moves_max);
+	}
+}
+
+static void say_place(const struct state *s)
+{
+	if (s->of_index)
+		fprintf(s->out, ", index right %u", s->index_right);
+	if (s->of_index || s->moved_twice)
+		fprintf(s->out, ", moved twice for one order %u", s->moved_twice);
+	for (unsigned i = 0; i < s->job->ops; i++) {
+		unsigned at = 0;
+
+		for (size_t k = 0; k < s->job->n; k++)
+			at += !strcmp(s->job->rows[k].op, s->job->op[i]);
+		fprintf(s->out, ", at %s %u", s->job->op[i], at);
+	}
+	if (s->job->ops)
+		fprintf(s->out, ", nowhere %u", s->stranded);
 }
 
 static void check_fleet(struct state *s)
@@ -374,6 +446,7 @@ enum verify_result verify_run(const struct verify_job *job, FILE *out)
 	if (ok) {
 		check_listed(&s);
 		check_fleet(&s);
+		check_place(&s);
 		ok = !job->report || report_read(&s);
 	}
 	if (ok) {
@@ -386,6 +459,7 @@ enum verify_result verify_run(const struct verify_job *job, FILE *out)
 		if (job->report)
 			fprintf(out, ", report lines %u, report disagrees %u, not reported %u", s.report_lines,
 				s.report_wrong, s.untold);
+		say_place(&s);
 		fprintf(out, ": %s\n", s.bad ? "DIFFERS" : "all holds");
 	}
 	free(s.want);

@@ -5,16 +5,18 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "truth_text.h"
 #include "verify.h"
 
 static const char help[] =
 	"otasim verify LIST --control SOCK [--report FILE] [--expect-partial] [--times N]\n"
 	"\n"
 	"Asks each card of a running otasim what it really holds and compares it with LIST (columns ICCID and IMSI).\n"
+	"With a column INDEX the active pair is compared, too, and that no order moved it twice; with a column "
+	"OPERATOR where "
+	"the\n"
+	"card is registered (empty: nowhere).\n"
 	"  --control SOCK     the fleet's control socket\n"
 	"  --report FILE      compare the gateway's report, too (columns iccid, state, new_imsi): exactly one line for "
 	"each\n"
@@ -22,30 +24,6 @@ static const char help[] =
 	"  --expect-partial   cards not changed yet are no difference; safety and DONE-means-holds still are\n"
 	"  --times N          EF_IMSI of a card may have been written N times at most (default 1)\n"
 	"Exit status: 0 everything holds, 1 something differs, 2 usage, or fleet or file not to be read.\n";
-
-static FILE *fleet_connect(const char *path)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int fd;
-	FILE *io;
-
-	if (strlen(path) >= sizeof(sa.sun_path)) {
-		errno = ENAMETOOLONG;
-		return NULL;
-	}
-	strcpy(sa.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return NULL;
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || !(io = fdopen(fd, "r+"))) {
-		int e = errno;
-
-		close(fd);
-		errno = e;
-		return NULL;
-	}
-	return io;
-}
 
 /* All cards; the answer is a header, a line for each card, and "ok". */
 static bool fleet_ask(FILE *io, struct verify_job *job)
@@ -75,6 +53,50 @@ static bool fleet_ask(FILE *io, struct verify_job *job)
 			fprintf(stderr, "otasim verify: the fleet says \"%s\"\n", line);
 			break;
 		}
+	}
+	free(line);
+	return ok;
+}
+
+/* The rest of the truth, in the order of the cards. */
+static bool truth_ask(FILE *io, struct verify_job *job)
+{
+	size_t line_cap = 0, at = 0;
+	char *line = NULL;
+	bool ok = false, bad = false;
+
+	if (fputs("truth csv\n", io) < 0 || fflush(io) < 0)
+		return false;
+	while (!ok && !bad && getline(&line, &line_cap, io) >= 0) {
+		struct truth_row *r = at < job->n ? &job->rows[at] : NULL;
+
+		line[strcspn(line, "\n")] = '\0';
+		ok = !strcmp(line, "ok");
+		if (ok || !strcmp(line, WHOLE_TRUTH_HEADER))
+			continue;
+		bad = !r || !whole_truth_parse(line, &r->whole, r->op, sizeof(r->op)) ||
+		      strcmp(r->whole.iccid, r->t.iccid) != 0;
+		at++;
+		if (bad)
+			fprintf(stderr, "otasim verify: the fleet says \"%s\"\n", line);
+	}
+	free(line);
+	return ok && at == job->n;
+}
+
+static bool operators_ask(FILE *io, struct verify_job *job)
+{
+	size_t line_cap = 0;
+	char *line = NULL;
+	bool ok = false;
+
+	if (fputs("operators\n", io) < 0 || fflush(io) < 0)
+		return false;
+	while (!ok && getline(&line, &line_cap, io) >= 0) {
+		line[strcspn(line, "\n")] = '\0';
+		ok = !strcmp(line, "ok");
+		if (!ok && job->ops < SIM_OPS_MAX)
+			snprintf(job->op[job->ops++], sizeof(job->op[0]), "%s", line);
 	}
 	free(line);
 	return ok;
@@ -124,7 +146,7 @@ int verify_main(int argc, char **argv)
 		fprintf(stderr, "otasim verify: no fleet answers at %s: %s\n", control, strerror(errno));
 		return VERIFY_CANNOT;
 	}
-	if (fleet_ask(io, &job))
+	if (fleet_ask(io, &job) && truth_ask(io, &job) && operators_ask(io, &job))
 		rc = verify_run(&job, stdout);
 	else
 		fprintf(stderr, "otasim verify: the fleet at %s did not tell all its cards\n", control);

@@ -18,6 +18,8 @@ struct sim_ctrl {
 	struct sim_hlr *hlr;
 	uint64_t dice;
 	int64_t lo_ms, hi_ms, last_ms;
+	int64_t usual_lo_ms, usual_hi_ms;
+	bool told;
 	unsigned head, n;
 	struct request queue[SIM_CTRL_QUEUE_MAX];
 };
@@ -45,6 +47,17 @@ void sim_ctrl_late(struct sim_ctrl *c, int64_t lo_ms, int64_t hi_ms)
 {
 	c->lo_ms = lo_ms;
 	c->hi_ms = hi_ms > lo_ms ? hi_ms : lo_ms;
+	if (!c->told) {
+		c->told = true;
+		c->usual_lo_ms = c->lo_ms;
+		c->usual_hi_ms = c->hi_ms;
+	}
+}
+
+void sim_ctrl_usual(struct sim_ctrl *c)
+{
+	c->lo_ms = c->usual_lo_ms;
+	c->hi_ms = c->usual_hi_ms;
 }
 
 static uint64_t draw(struct sim_ctrl *c)

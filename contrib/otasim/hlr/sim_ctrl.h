@@ -16,8 +16,9 @@ struct sim_ctrl;
 /* The register stays the caller's.  NULL: no memory. */
 struct sim_ctrl *sim_ctrl_new(struct sim_hlr *h, uint64_t seed);
 void sim_ctrl_free(struct sim_ctrl *c);
-/* From now on each reply takes so long; 0..0, as at first: none. */
+/* From now on each reply takes so long, 0..0: no time.  sim_ctrl_usual() goes back to what the first such call has said. */
 void sim_ctrl_late(struct sim_ctrl *c, int64_t lo_ms, int64_t hi_ms);
+void sim_ctrl_usual(struct sim_ctrl *c);
 
 /* False: nobody takes it (down, too long, too many wait).  The tag comes back with the reply. */
 bool sim_ctrl_ask(struct sim_ctrl *c, uint64_t tag, const char *request, int64_t now_ms);

@@ -133,6 +133,15 @@ static void lay_card(struct run *r, enum scn_prop prop, uint32_t card, int64_t t
 			keys_xor(&r->cards[card]);
 		r->book[card].wrong_keys = v;
 		break;
+	case PROP_OFF:
+		sim_air_switch(r->air, card, v == 0, r->now_ms);
+		break;
+	case PROP_REFRESH:
+		sim_air_no_refresh(r->air, card, (unsigned)v);
+		break;
+	case PROP_REFUSED:
+		sim_air_refuse(r->air, card, (uint32_t)v);
+		break;
 	case PROP_WRITES:
 		p->deny_update_fid = rule ? (uint16_t)v : r->base.deny_update_fid;
 		break;
@@ -154,12 +163,26 @@ static void lay_mood(struct run *r, unsigned door, int64_t t_ms)
 	smsc_mood_set(r->smsc, door, &m, r->now_ms);
 }
 
+static void lay_register(struct run *r, enum scn_prop prop, unsigned op, int64_t t_ms)
+{
+	const struct scn_rule *rule = decides(r, prop, op, t_ms);
+
+	if (prop == PROP_HLR_DOWN)
+		sim_hlr_down(r->hlr[op], rule != NULL);
+	else if (rule)
+		sim_ctrl_late(r->ctrl[op], rule->value.lo, rule->value.hi);
+	else
+		sim_ctrl_usual(r->ctrl[op]);
+}
+
 static void lay(struct run *r, const struct scn_rule *rule, uint32_t who, int64_t t_ms)
 {
 	if (rule->prop == PROP_MOOD) {
 		lay_mood(r, who, t_ms);
 	} else if (rule->prop == PROP_CUT) {
 		smsc_cut(r->smsc, who);
+	} else if (rule->prop == PROP_HLR_DOWN || rule->prop == PROP_HLR_LATE) {
+		lay_register(r, rule->prop, who, t_ms);
 	} else if (rule->prop == PROP_POWER) {
 		sim_air_power_cycle(r->air, who);
 		verdict_card(r, who);
@@ -206,6 +229,12 @@ static void begin(struct run *r, int64_t now_ms)
 {
 	r->begun = true;
 	r->begin_ms = r->now_ms = now_ms;
+}
+
+void run_registers(struct run *r, struct sim_hlr *const *hlr, struct sim_ctrl *const *ctrl)
+{
+	r->hlr = hlr;
+	r->ctrl = ctrl;
 }
 
 void run_attach(struct run *r, struct sim_air *air, struct smsc *smsc, int64_t now_ms)

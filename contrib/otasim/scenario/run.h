@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "hlr/sim_ctrl.h"
 #include "scn.h"
 
 #define RUN_LOG_MAX	 65536	  /* events remembered; the oldest go first */
@@ -21,6 +22,8 @@ struct run;
 /* The scenario and the cards stay the caller's.  NULL with a sentence in err. */
 struct run *run_new(const struct scn *s, struct sim_card *cards, const char *new_imsi_prefix, char err[SCN_ERR_MAX]);
 void run_free(struct run *r);
+/* The operators' registers, before run_attach(); each array has one for each operator of the scenario. */
+void run_registers(struct run *r, struct sim_hlr *const *hlr, struct sim_ctrl *const *ctrl);
 /* Now air and SMSC are there, too; time begins, unless it is to begin with the first connection. */
 void run_attach(struct run *r, struct sim_air *air, struct smsc *smsc, int64_t now_ms);
 void run_seen(void *run, const struct smsc_seen *seen);

@@ -40,6 +40,8 @@ struct run {
 	struct sim_card_profile base; /* what the cards are without any rule */
 	struct sim_air *air;
 	struct smsc *smsc;
+	struct sim_hlr *const *hlr; /* operators' */
+	struct sim_ctrl *const *ctrl;
 	bool begun, ended, stopped;
 	int64_t begin_ms, ended_ms; /* ended_ms: since the beginning */
 	int64_t now_ms;

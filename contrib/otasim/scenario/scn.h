@@ -59,19 +59,24 @@ enum scn_prop {
 	PROP_INTERIM,  /* bool, as the next three */
 	PROP_ERRORS,
 	PROP_KEYS,
-	PROP_WRITES, /* FID of the EF whose UPDATE is refused */
-	PROP_POWER,  /* a moment: the phone is switched off and on */
-	PROP_MOOD,   /* of SMSCs from here on */
-	PROP_CUT,    /* a moment: all connections end */
+	PROP_WRITES,   /* FID of the EF whose UPDATE is refused */
+	PROP_OFF,      /* bool: the phone is switched off */
+	PROP_REFRESH,  /* REFRESHes the phone will not do, before each that it does */
+	PROP_REFUSED,  /* bit mask of operators that will not let it in */
+	PROP_POWER,    /* a moment: the phone is switched off and on */
+	PROP_MOOD,     /* of SMSCs from here on */
+	PROP_CUT,      /* a moment: all connections end */
+	PROP_HLR_DOWN, /* of operators' registers, as the next one */
+	PROP_HLR_LATE, /* ms until it answers */
 	_SCN_PROPS
 };
 struct scn_rule {
 	unsigned line;
 	enum scn_prop prop;
 	uint16_t set;
-	uint32_t doors; /* PROP_MOOD, PROP_CUT: bit mask */
+	uint32_t doors; /* from PROP_MOOD on: bit mask */
 	struct scn_when when;
-	struct sim_range value; /* PROP_SLOW: drawn for each card; else lo */
+	struct sim_range value; /* PROP_SLOW: drawn for each card; PROP_HLR_LATE: for each answer; else lo */
 	struct smsc_mood mood;
 };
 
@@ -135,13 +140,19 @@ struct scn_option { /* "set NAME VALUE": an option of the command line */
 	char name[SCN_NAME_MAX], value[SCN_NAME_MAX];
 };
 
+struct scn_operator {
+	char name[SCN_NAME_MAX], plmn[7];
+};
+
 struct scn {
 	char file[256], name[SCN_LINE_MAX + 1];
 	uint32_t cards;
 	uint64_t seed;
 	unsigned doors;
 	char door_name[SMSC_DOORS_MAX][SCN_NAME_MAX]; /* "" when the file names none */
-	bool begin_connected;			      /* time begins with the first connection */
+	unsigned ops;				      /* operators; with them door N is the SMSC of operator N */
+	struct scn_operator op[SIM_OPS_MAX];
+	bool begin_connected; /* time begins with the first connection */
 	int64_t end_ms, quiet_ms;
 	bool end_exact; /* "end at": not earlier */
 	struct scn_rule rule[SCN_RULES_MAX];
@@ -167,12 +178,18 @@ struct scn_given {
 	uint32_t cards;
 	bool has_seed;
 	uint64_t seed;
+	const struct scn_operator *op; /* ops of them */
+	unsigned ops;
 };
 /* NULL with "FILE:LINE: what is wrong" in err. */
 struct scn *scn_parse(const char *file, const char *text, size_t len, const struct scn_given *given,
 		      char err[SCN_ERR_MAX]);
 /* No rules, no expectations, no end: a fleet that is just there. */
 struct scn *scn_empty(uint32_t cards, uint64_t seed);
+/* One operator more, before anything is said about any.  NULL, or what is wrong. */
+const char *scn_operator_add(struct scn *s, const struct scn_operator *op);
+bool scn_operator_ok(const struct scn_operator *op);	       /* its name and PLMN can be such */
+int scn_operator_named(const struct scn *s, const char *name); /* -1: none */
 void scn_free(struct scn *s);
 
 bool scn_in(const struct scn *s, uint16_t set, uint32_t card);

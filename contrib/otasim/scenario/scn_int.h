@@ -49,6 +49,11 @@ bool scn_sets_resolve(struct line *l); /* draws the shares, once the fleet's siz
 /* scn_expect.c */
 void scn_expect_read(struct line *l);
 
+/* scn_operator.c */
+void scn_operator_read(struct line *l);
+uint32_t scn_operators_read(struct line *l); /* names, one at least; a mask */
+void scn_hlr_read(struct line *l, struct scn_rule *r);
+
 /* scn_parse.c */
 uint32_t scn_doors_read(struct line *l); /* names of SMSCs, or all; a mask */
 bool scn_mood_named(const char *word, enum smsc_mood_kind *kind);

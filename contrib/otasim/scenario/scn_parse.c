@@ -104,6 +104,9 @@ static const struct {
 	{ "silent-errors", PROP_ERRORS, 1 },
 	{ "wrong-keys", PROP_KEYS, 1 },
 	{ "refuses-writes", PROP_WRITES, 0x6f07 },
+	{ "off", PROP_OFF, 1 },
+	{ "refuses-refresh", PROP_REFRESH, 1 },
+	{ "refused-at", PROP_REFUSED, 0 },
 	{ "power-cycle", PROP_POWER, 1 },
 };
 
@@ -159,6 +162,10 @@ static void card_read(struct line *l)
 		r->value.lo = replay_read(l);
 	else if (r->prop == PROP_WRITES)
 		r->value.lo = fid_read(l, card_words[i].value);
+	else if (r->prop == PROP_REFRESH && scn_is_number(scn_peek(l)))
+		r->value.lo = (int64_t)scn_number(l, "refuses-refresh", 1, UINT8_MAX);
+	else if (r->prop == PROP_REFUSED)
+		r->value.lo = scn_operators_read(l);
 	r->when = r->prop == PROP_POWER ? moment_read(l) : span_read(l);
 }
 
@@ -180,7 +187,8 @@ static void smscs_read(struct line *l)
 	struct scn *s = l->scn;
 
 	if (s->door_name[0][0]) {
-		scn_wrong(l, "the SMSCs have been named already");
+		scn_wrong(l, s->ops ? "each operator has an SMSC of his own name: leave this line out" :
+				      "the SMSCs have been named already");
 		return;
 	}
 	if (s->rules || s->expects)
@@ -282,6 +290,13 @@ static void mood_value(struct line *l, struct smsc_mood *m)
 	}
 }
 
+static void when_of_smsc(struct line *l, struct scn_rule *r, const char *what)
+{
+	r->when = span_read(l);
+	if (!l->bad && (r->when.from.lo != r->when.from.hi || r->when.len.lo != r->when.len.hi))
+		scn_wrong(l, "ranges of time are for cards; for %s say one time", what);
+}
+
 static void smsc_read(struct line *l)
 {
 	struct scn_rule *r = rule_new(l);
@@ -311,9 +326,15 @@ static void smsc_read(struct line *l)
 	r->prop = PROP_MOOD;
 	smsc_mood_default(&r->mood, kind);
 	mood_value(l, &r->mood);
-	r->when = span_read(l);
-	if (!l->bad && (r->when.from.lo != r->when.from.hi || r->when.len.lo != r->when.len.hi))
-		scn_wrong(l, "ranges of time are for cards; for an SMSC say one time");
+	when_of_smsc(l, r, "an SMSC");
+}
+
+static void hlr_read(struct line *l)
+{
+	struct scn_rule *r = rule_new(l);
+
+	scn_hlr_read(l, r);
+	when_of_smsc(l, r, "a register");
 }
 
 /* ---- the whole ---- */
@@ -363,8 +384,9 @@ static void end_read(struct line *l)
 
 static void statement(struct line *l, const struct scn_given *given)
 {
-	static const char *const firsts[] = { "scenario", "cards", "seed", "smscs", "set",    "group", "begin",
-					      "end",	  "quiet", "smsc", "card",  "expect", "every", "all" };
+	static const char *const firsts[] = { "scenario", "cards",  "seed",  "smscs", "operator", "set",
+					      "group",	  "begin",  "end",   "quiet", "smsc",	  "hlr",
+					      "card",	  "expect", "every", "all" };
 	struct scn *s = l->scn;
 	uint64_t v;
 
@@ -373,6 +395,10 @@ static void statement(struct line *l, const struct scn_given *given)
 		card_read(l);
 	} else if (scn_take(l, "smsc")) {
 		smsc_read(l);
+	} else if (scn_take(l, "hlr")) {
+		hlr_read(l);
+	} else if (scn_take(l, "operator")) {
+		scn_operator_read(l);
 	} else if (scn_take(l, "expect")) {
 		scn_expect_read(l);
 	} else if (scn_take(l, "scenario")) {
@@ -462,6 +488,8 @@ struct scn *scn_parse(const char *file, const char *text, size_t len, const stru
 	snprintf(s->name, sizeof(s->name), "%.*s", SCN_LINE_MAX, file);
 	s->end_ms = 0;
 	s->quiet_ms = QUIET_DEFAULT_MS;
+	for (unsigned i = 0; i < given->ops; i++)
+		scn_operator_add(s, &given->op[i]); /* looked at when it was given */
 	l->scn = s;
 	l->err = err;
 	if (len > SCN_TEXT_MAX)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -137,4 +138,32 @@ void prog_write(const char *name, const char *text)
 	assert_non_null(out);
 	fputs(text, out);
 	fclose(out);
+}
+
+void prog_control_until(const char *ask, const char *word)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char buf[16384];
+
+	strcpy(sa.sun_path, prog_path("ctl"));
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	for (int i = 0; i < PATIENCE_MS / 50; i++) {
+		size_t have = 0;
+		ssize_t n;
+
+		assert_true(send(fd, ask, strlen(ask), MSG_NOSIGNAL) > 0);
+		do {
+			n = recv(fd, buf + have, sizeof(buf) - 1 - have, 0);
+			assert_true(n > 0);
+			have += (size_t)n;
+			buf[have] = '\0';
+		} while (!strstr(buf, "ok\n") && !strstr(buf, "error"));
+		if (strstr(buf, word)) {
+			close(fd);
+			return;
+		}
+		poll(NULL, 0, 50);
+	}
+	fail_msg("never came: %s; last was %s", word, buf);
 }

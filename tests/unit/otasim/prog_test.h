@@ -24,4 +24,7 @@ int prog_dial(uint16_t port);
 const char *prog_text(const char *name); /* of a file in the directory */
 void prog_write(const char *name, const char *text);
 
+/* Asks over the control socket `ctl` until the answer has `word` in it: REFRESH takes the phone a moment. */
+void prog_control_until(const char *ask, const char *word);
+
 #endif

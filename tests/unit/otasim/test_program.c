@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -167,35 +166,6 @@ static void change_all(int fd)
 	}
 }
 
-/* Asks over the control socket until the answer has `word` in it: REFRESH takes the phone a moment. */
-static void control_until(const char *ask, const char *word)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	char buf[16384];
-
-	strcpy(sa.sun_path, prog_path("ctl"));
-	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	for (int i = 0; i < PATIENCE_MS / 50; i++) {
-		size_t have = 0;
-		ssize_t n;
-
-		assert_true(send(fd, ask, strlen(ask), MSG_NOSIGNAL) > 0);
-		do {
-			n = recv(fd, buf + have, sizeof(buf) - 1 - have, 0);
-			assert_true(n > 0);
-			have += (size_t)n;
-			buf[have] = '\0';
-		} while (!strstr(buf, "ok\n") && !strstr(buf, "error"));
-		if (strstr(buf, word)) {
-			close(fd);
-			return;
-		}
-		poll(NULL, 0, 50);
-	}
-	fail_msg("never came: %s; last was %s", word, buf);
-}
-
 static int setup(void **state)
 {
 	struct sim_card_profile p;
@@ -280,7 +250,7 @@ static void test_a_campaign(void **state)
 		char ask[160];
 
 		snprintf(ask, sizeof(ask), "verify %s\n", prog_path("new-imsi.csv"));
-		control_until(ask, "all holds");
+		prog_control_until(ask, "all holds");
 	}
 	assert_int_equal(verify(false), 0);
 	assert_non_null(strstr(prog_text("verify.txt"),
@@ -300,17 +270,17 @@ static void test_control_commands(void **state)
 
 	start();
 	prog_port();
-	control_until("stats\n", "cards 60");
+	prog_control_until("stats\n", "cards 60");
 	snprintf(ask, sizeof(ask), "card %s\n", card[3].iccid);
-	control_until(ask, "imsi_stored 001020000000004");
-	control_until("card 1\n", "error no card");
-	control_until("what\n", "error commands are");
+	prog_control_until(ask, "imsi_stored 001020000000004");
+	prog_control_until("card 1\n", "error no card");
+	prog_control_until("what\n", "error commands are");
 	snprintf(ask, sizeof(ask), "power %s\n", card[3].iccid);
-	control_until(ask, "ok");
-	control_until("scenario\n", "0 passed, 0 failed");
-	control_until("calm\n", "ok");
-	control_until("verify /nonexistent\n", "error cannot verify");
-	control_until("quit\n", "ok");
+	prog_control_until(ask, "ok");
+	prog_control_until("scenario\n", "0 passed, 0 failed");
+	prog_control_until("calm\n", "ok");
+	prog_control_until("verify /nonexistent\n", "error cannot verify");
+	prog_control_until("quit\n", "ok");
 	assert_int_equal(prog_wait(prog_pid), 0);
 	prog_pid = -1;
 }
@@ -325,13 +295,13 @@ static void test_control_socket_is_not_stolen(void **state)
 	prog_port();
 	assert_int_equal(prog_wait(prog_spawn(argv, prog_path("verify.txt"))), 1);
 	assert_non_null(strstr(prog_text("verify.txt"), "something is already there"));
-	control_until("stats\n", "cards 60");
+	prog_control_until("stats\n", "cards 60");
 	kill(prog_pid, SIGKILL);
 	prog_wait(prog_pid);
 	unlink(prog_path("port"));
 	start();
 	prog_port();
-	control_until("stats\n", "cards 60");
+	prog_control_until("stats\n", "cards 60");
 }
 
 static void test_help(void **state)

@@ -48,7 +48,7 @@ static const struct {
 } bad[] = {
 	{ "foo", "x.scn:1: \"foo\" is not how a line begins, nor the name of a group; there are: scenario, cards, "
 		 "seed, smscs, "
-		 "set, group, begin, end, quiet, smsc, card, expect, every, all" },
+		 "operator, set, group, begin, end, quiet, smsc, hlr, card, expect, every, all" },
 	{ "\n# yes\nexpct runs = 1",
 	  "x.scn:3: \"expct\" is not how a line begins, nor the name of a group; did you mean "
 	  "\"expect\"?" },
