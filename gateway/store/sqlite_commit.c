@@ -584,7 +584,7 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 		p->seen_ms = sqlite3_column_int64(st, 3);
 		gone = sqlite3_column_int64(st, 5) != 0;
 		holds = plan_holds(c, p, imsi ? imsi : "", msisdn ? msisdn : "", profile ? profile : "");
-		if (holds > 0)
+		if (holds > 0 && !gone)
 			numbers = store_plan_numbers(p, imsi ? imsi : "", msisdn ? msisdn : "");
 	}
 	sqlite3_reset(st);
@@ -904,6 +904,58 @@ static void given_take_back(const struct committer *w, const struct store_batch 
 	}
 }
 
+/* order[from..to) has no barrier in it.  The cards of addresses that are written in bulk are noted all the same: see op_card_put(). */
+static int stretch_run(struct committer *w, struct store_batch *b, size_t from, size_t to, bool bulk)
+{
+	const struct bulk_src src = { .b = b, .order = w->order, .from = from, .to = to };
+	struct conn *c = w->c;
+	int err = bulk ? sqlite_bulk(c, &src) : 0;
+
+	for (size_t i = from; i < to && !err; i++) {
+		struct store_op *op = &b->ops[w->order[i].at];
+
+		if (!w->order[i].bulk)
+			err = op_run(c, op, &w->order[i].given);
+		else if (op->kind == ST_ADDR_PUT)
+			c->addr_card = w->order[i].card;
+	}
+	return err;
+}
+
+static int ops_run(struct committer *w, struct store_batch *b, bool bulk)
+{
+	size_t from = 0;
+	int err = 0;
+
+	w->c->addr_card = 0;
+	for (size_t i = 0; i < b->n && !err; i++) {
+		if (!op_is_barrier(&b->ops[i]))
+			continue;
+		err = stretch_run(w, b, from, i, bulk);
+		if (!err)
+			err = op_run(w->c, &b->ops[i], &w->order[i].given);
+		from = i + 1;
+	}
+	return err ? err : stretch_run(w, b, from, b->n, bulk);
+}
+
+/* Something was not as it should be: from the beginning, one by one, so that whoever is concerned is told. */
+static int ops_run_again(struct committer *w, struct store_batch *b)
+{
+	struct conn *c = w->c;
+	int err;
+
+	w->one_by_one++;
+	c->fail = (struct conn_fail){ 0 };
+	given_take_back(w, b);
+	for (size_t i = 0; i < b->n; i++)
+		w->order[i].given = GIVEN_NOTHING, w->order[i].bulk = 0;
+	err = sqlite3_get_autocommit(c->db) ? 0 : st_run(c, c->st[S_ROLLBACK]);
+	if (!err)
+		err = st_run(c, c->st[S_BEGIN_WRITE]);
+	return err ? err : ops_run(w, b, false);
+}
+
 int sqlite_commit(struct committer *w, struct store_batch *b)
 {
 	struct conn *c = w->c;
@@ -916,12 +968,12 @@ int sqlite_commit(struct committer *w, struct store_batch *b)
 			       conn_asked(c, "batch %llu after batch %llu", (unsigned long long)b->batch_no,
 					  (unsigned long long)w->last_batch);
 	order_make(w, b);
-	c->addr_card = 0;
 	err = st_run(c, c->st[S_BEGIN_WRITE]);
 	if (err)
 		return err;
-	for (size_t i = 0; i < b->n && !err; i++)
-		err = op_run(c, &b->ops[w->order[i].at], &w->order[i].given);
+	err = ops_run(w, b, true);
+	if (err == BULK_NOT)
+		err = ops_run_again(w, b);
 	undo = (!err && store_batch_refused(b)) || b->dry_run;
 	if (!err && b->batch_no) {
 		sqlite3_bind_int64(c->st[S_BATCH_PUT], 1, (sqlite3_int64)b->batch_no);

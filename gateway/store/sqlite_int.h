@@ -68,10 +68,12 @@ static inline int table_width(const struct table *t)
 {
 	return t->plain + (t->plain < t->n);
 }
-extern const struct table t_card, t_keyset, t_addr, t_campaign, t_txn, t_cmd, t_part, t_story, t_outbox, t_book;
+extern const struct table t_wire, t_card, t_keyset, t_addr, t_campaign, t_txn, t_cmd, t_part, t_story, t_outbox, t_book;
 
 /* Column i becomes parameter ?i+1.  The row must stay until the statement is reset, and no other row be bound in between. */
 void row_bind(const struct table *t, sqlite3_stmt *st, const void *row);
+/* Column i of the table in SQL as a function's result. */
+void row_result(const struct table *t, sqlite3_context *x, const void *row, int i);
 /* Reads columns first.. into row.  STORE_E_CORRUPT when a value cannot be what we wrote. */
 struct conn;
 int row_read(struct conn *c, const struct table *t, sqlite3_stmt *st, int first, void *row);
@@ -81,7 +83,8 @@ int text_read(sqlite3_stmt *st, int i, char *out, size_t cap);
 /* Blob of at most cap octets; its length, or STORE_E_CORRUPT. */
 int blob_read(sqlite3_stmt *st, int i, uint8_t *out, size_t cap);
 
-/* {txn} "txn.id,txn.campaign,.."  {txn:} "id,campaign,.."  {txn?} "?1,?2,.."  {txn=} "state=?4,.." without key columns */
+/* {txn} "txn.id,txn.campaign,.."  {txn:} "id,campaign,.."  {txn?} "?1,?2,.."  {txn=} "state=?4,.." without key columns
+ * {txn<} "state=excluded.state,.."  {txn0} "id,0,0,state,.." key columns but the first as constants */
 #define SQL_TEXT_MAX 2048
 void sql_expand(char out[SQL_TEXT_MAX], const char *tmpl);
 
@@ -138,6 +141,15 @@ enum stmt_id {
 	S_PARTS_DROP,
 	S_STORY_ADD,
 	S_OUTBOX_PUT,
+	S_BULK_KEYSET,
+	S_BULK_ADDR,
+	S_BULK_CARD_SEEN,
+	S_BULK_CARD_IMSI,
+	S_BULK_TXN,
+	S_BULK_CMD,
+	S_BULK_WIRE,
+	S_BULK_STORY,
+	S_STORY_LAST,
 	S_META_PUT,
 	S_BOOK_LOOK,
 	S_BOOK_INSERT,
@@ -190,6 +202,19 @@ struct conn_fail {
 	char what[128]; /* of damage: which */
 };
 
+/* Operations of a batch in the order in which they are carried out: order[from..to). */
+struct sort_key;
+struct bulk_src {
+	struct store_batch *b;
+	struct sort_key *order;
+	size_t from, to;
+};
+#define BULKS 9
+struct bulk_of {
+	struct conn *c;
+	uint8_t at;
+};
+
 /* One connection with its statements: used by one thread at a time. */
 struct conn {
 	sqlite3 *db;
@@ -199,6 +224,8 @@ struct conn {
 	bool no_parts;	    /* por_part is known to be empty: its only writer is this connection */
 	bool no_works;	    /* as is txn_work */
 	uint64_t addr_card; /* in this batch: whose address was written last */
+	struct bulk_src bulk;
+	struct bulk_of bulk_of[BULKS];
 	struct conn_fail fail;
 };
 void stmt_text(char out[SQL_TEXT_MAX], enum stmt_id id);
@@ -235,13 +262,20 @@ struct sort_key {
 	uint64_t card;
 	uint32_t at;
 	uint8_t given; /* enum op_given */
+	uint8_t bulk;  /* the view in which it is carried out, 0: one by one (sqlite_bulk.c) */
 };
 struct committer {
 	struct conn *c;
 	uint64_t last_batch;
+	unsigned long one_by_one;	/* batches that sqlite_bulk() gave back */
 	struct sort_key *order, *spare; /* STORE_BATCH_OPS_MAX long */
 };
 int sqlite_commit(struct committer *w, struct store_batch *b);
+/* sqlite_bulk.c: carries out what it can of order[from..to), between which there is no barrier, and marks it there.  BULK_NOT:
+ * something was not as it should be, and what has been done of the batch is worth nothing. */
+#define BULK_NOT 1
+int sqlite_bulk_register(struct conn *c);
+int sqlite_bulk(struct conn *c, const struct bulk_src *src);
 int sqlite_trim(struct conn *c, struct store_trim *t);
 int sqlite_book_put(struct conn *c, struct store_op *op, uint8_t *given);
 int sqlite_book_drop(struct conn *c, struct store_op *op);

@@ -142,6 +142,7 @@ static const struct col cmd_cols[] = {
 	RTIME(cmd_row, due_ms),
 	RTIME(cmd_row, deadline_ms),
 };
+static const struct col wire_cols[] = { KEY(cmd_row, id) }; /* of an operation: its packet is not in the row */
 static const struct col part_cols[] = {
 	KEY(part_row, card), KEY(part_row, ref),    KEY(part_row, iei),	      UINT(part_row, total),
 	KEY(part_row, seq),  TIME(part_row, at_ms), VBLOB(part_row, ud, len),
@@ -179,13 +180,14 @@ const struct table t_addr = TABLE("card_addr", addr_cols);
 const struct table t_campaign = TABLE("campaign", campaign_cols);
 const struct table t_txn = TABLE_REST("txn", txn_cols, 7);
 const struct table t_cmd = TABLE_REST("cmd", cmd_cols, 11);
+const struct table t_wire = TABLE("cmd_wire", wire_cols);
 const struct table t_part = TABLE("por_part", part_cols);
 const struct table t_story = TABLE("story", story_cols);
 const struct table t_outbox = TABLE("outbox", outbox_cols);
 const struct table t_book = TABLE("book", book_cols);
 
-static const struct table *const tables[] = { &t_card, &t_keyset, &t_addr,  &t_campaign, &t_txn,
-					      &t_cmd,  &t_part,	  &t_story, &t_outbox,	 &t_book };
+static const struct table *const tables[] = { &t_card, &t_keyset, &t_addr,  &t_campaign, &t_txn, &t_cmd,
+					      &t_wire, &t_part,	  &t_story, &t_outbox,	 &t_book };
 
 static uint64_t uint_get(const uint8_t *p, size_t size)
 {
@@ -399,6 +401,37 @@ void row_bind(const struct table *t, sqlite3_stmt *st, const void *row)
 		sqlite3_bind_blob(st, t->plain + 1, rest, (int)rest_pack(t, row, rest), SQLITE_STATIC);
 }
 
+void row_result(const struct table *t, sqlite3_context *x, const void *row, int i)
+{
+	static _Thread_local uint8_t rest[PACK_MAX];
+	const uint8_t *base = row, *p;
+	const struct col *c;
+	uint64_t len;
+
+	if (i == t->plain) {
+		sqlite3_result_blob(x, rest, (int)rest_pack(t, row, rest), SQLITE_STATIC);
+		return;
+	}
+	c = &t->cols[i];
+	p = base + c->off;
+	switch ((enum col_type)c->type) {
+	case COL_UINT:
+	case COL_INT:
+		sqlite3_result_int64(x, (sqlite3_int64)uint_get(p, c->size));
+		break;
+	case COL_TEXT:
+		sqlite3_result_text(x, (const char *)p, (int)strnlen((const char *)p, c->size - 1U), SQLITE_STATIC);
+		break;
+	case COL_BLOB:
+		sqlite3_result_blob(x, p, c->size, SQLITE_STATIC);
+		break;
+	case COL_VBLOB:
+		len = uint_get(base + c->len_off, c->len_size);
+		sqlite3_result_blob(x, p, (int)(len < c->size ? len : c->size), SQLITE_STATIC);
+		break;
+	}
+}
+
 int text_read(sqlite3_stmt *st, int i, char *out, size_t cap)
 {
 	const char *text = (const char *)sqlite3_column_text(st, i);
@@ -495,19 +528,34 @@ static void put(struct out *o, const char *text, size_t len)
 	o->p[o->n] = 0;
 }
 
-static void put_col(struct out *o, const char *table, const char *name, int at, char how)
+static void put_col(struct out *o, const char *table, const struct col *c, int at, char how)
 {
+	const char *name = c ? c->name : "rest";
 	char item[96];
 	int len;
 
-	if (how == '?')
+	switch (how) {
+	case '?':
 		len = snprintf(item, sizeof(item), "?%d", at);
-	else if (how == '=')
+		break;
+	case '=':
 		len = snprintf(item, sizeof(item), "%s=?%d", name, at);
-	else if (how == ':')
+		break;
+	case '<':
+		len = snprintf(item, sizeof(item), "%s=excluded.%s", name, name);
+		break;
+	case ':':
 		len = snprintf(item, sizeof(item), "%s", name);
-	else
+		break;
+	case '0': /* all of a key but its first column stands for nothing */
+		len = snprintf(item, sizeof(item), "%s",
+			       !c || !c->key || at == 1 ? name :
+			       c->type == COL_TEXT	? "''" :
+							  "0");
+		break;
+	default:
 		len = snprintf(item, sizeof(item), "%s.%s", table, name);
+	}
 	put(o, item, (size_t)len);
 }
 
@@ -520,11 +568,11 @@ static void put_cols(struct out *o, const struct table *t, char how)
 
 		if (i < t->n && t->cols[i].packed != rest)
 			abort(); /* our own table: its packed columns are not the last ones */
-		if (how == '=' && !rest && t->cols[i].key)
+		if ((how == '=' || how == '<') && !rest && t->cols[i].key)
 			continue;
 		if (any)
 			put(o, ",", 1);
-		put_col(o, t->name, rest ? "rest" : t->cols[i].name, i + 1, how);
+		put_col(o, t->name, rest ? NULL : &t->cols[i], i + 1, how);
 		any = true;
 	}
 }
@@ -542,7 +590,7 @@ void sql_expand(char out[SQL_TEXT_MAX], const char *tmpl)
 		tmpl += len;
 		if (!*tmpl)
 			return;
-		len = strcspn(++tmpl, "}?=:");
+		len = strcspn(++tmpl, "}?=:<0");
 		for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
 			if (strlen(tables[i]->name) == len && !memcmp(tables[i]->name, tmpl, len))
 				t = tables[i];

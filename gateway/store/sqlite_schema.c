@@ -300,6 +300,36 @@ static const char *const stmts[_STMTS] = {
 	[S_BOOK_PUT_STEP] = "UPDATE book SET step=?4,version=?5,body=?6 WHERE book=?1 AND key=?2",
 	[S_BOOK_PUT_ALL] = "UPDATE book SET {book=},body=?6 WHERE book=?1 AND key=?2",
 	[S_BOOK_DROP] = "DELETE FROM book WHERE book=?1 AND key=?2",
+	/* OR FAIL: whatever fails ends the batch, so nothing need be kept to take this statement alone back.  Of rows that must
+	 * be there, what is not written stands as a constant: it costs less, and a row that is made of it is seen and undone */
+	[S_BULK_KEYSET] =
+		"INSERT OR FAIL INTO "
+		"keyset(id,card,kvn,kic_alg,kid_alg,cc_len,generation,cntr,cntr_proven,epoch,sealed) "
+		"SELECT card*16+kvn,0,0,0,0,0,generation,cntr,cntr_proven,epoch,sealed FROM op_keyset WHERE true "
+		"ON CONFLICT(id) DO UPDATE SET cntr=max(cntr,excluded.cntr),"
+		"cntr_proven=CASE WHEN excluded.epoch>epoch THEN excluded.cntr_proven "
+		"WHEN excluded.cntr>=cntr THEN max(cntr_proven,excluded.cntr_proven) ELSE cntr_proven END,"
+		"epoch=max(epoch,excluded.epoch) WHERE generation=excluded.generation OR sealed=excluded.sealed",
+	[S_BULK_ADDR] = "INSERT OR FAIL INTO card_addr({card_addr:}) SELECT {card_addr:} FROM op_addr WHERE true "
+			"ON CONFLICT(type,digits,card) DO UPDATE SET {card_addr<}",
+	[S_BULK_CARD_SEEN] =
+		"INSERT OR FAIL INTO card({card:}) "
+		"SELECT id,'',imsi,msisdn,last_seen_ms,created_ms,0,'',0,moves FROM op_card_seen WHERE true "
+		"ON CONFLICT(id) DO UPDATE SET last_seen_ms=excluded.last_seen_ms,"
+		"created_ms=excluded.created_ms WHERE imsi=excluded.imsi AND msisdn=excluded.msisdn "
+		"AND moves=excluded.moves",
+	[S_BULK_CARD_IMSI] =
+		"INSERT OR FAIL INTO card({card:}) "
+		"SELECT id,'',imsi,msisdn,last_seen_ms,created_ms,0,'',0,moves FROM op_card_imsi WHERE true "
+		"ON CONFLICT(id) DO UPDATE SET imsi=excluded.imsi,last_seen_ms=excluded.last_seen_ms,"
+		"created_ms=excluded.created_ms WHERE msisdn=excluded.msisdn AND moves=excluded.moves",
+	[S_BULK_TXN] = "INSERT OR FAIL INTO txn({txn:}) SELECT {txn0} FROM op_txn WHERE true "
+		       "ON CONFLICT(id) DO UPDATE SET {txn<}",
+	[S_BULK_CMD] = "INSERT OR FAIL INTO cmd({cmd:}) SELECT {cmd:} FROM op_cmd WHERE true "
+		       "ON CONFLICT(id) DO UPDATE SET {cmd<}",
+	[S_BULK_WIRE] = "INSERT OR FAIL INTO cmd_wire SELECT id,bytes FROM op_wire",
+	[S_BULK_STORY] = "INSERT OR FAIL INTO story({story:},detail) SELECT {story:},bytes FROM op_story",
+	[S_STORY_LAST] = "SELECT max(id) FROM story",
 	[S_META_PUT] = "INSERT OR REPLACE INTO meta VALUES(?1,?2)",
 	[S_TRIM_CARDS] = "SELECT id FROM card WHERE id>=?1 ORDER BY id LIMIT ?2",
 	[S_TRIM_OPEN] = "SELECT 1 FROM cmd WHERE card=?1 AND state<5 LIMIT 1",
@@ -363,10 +393,11 @@ void stmt_text(char out[SQL_TEXT_MAX], enum stmt_id id)
 int conn_prepare(struct conn *c, bool writer)
 {
 	char sql[SQL_TEXT_MAX];
+	int rc = writer ? sqlite_bulk_register(c) : SQLITE_OK;
 
+	if (rc != SQLITE_OK)
+		return conn_err(c, rc);
 	for (int i = 0; i < _STMTS; i++) {
-		int rc;
-
 		if (!writer && i >= S_BATCH_PUT && i < S_FIRST_READ)
 			continue;
 		stmt_text(sql, (enum stmt_id)i);

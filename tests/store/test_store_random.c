@@ -14,7 +14,7 @@
 #define CARDS	  12
 #define CAMPAIGNS 4
 #define BATCHES	  60
-#define SEEDS	  12
+#define SEEDS	  24
 #define PAGE	  5
 #define IMPORT(r) (-200 - (r))
 
@@ -40,7 +40,8 @@ struct pair {
 	struct store_batch *b[_KINDS];
 	uint64_t batch_no;
 	unsigned seed, cards; /* cards there were before this batch */
-	unsigned faults;
+	bool many;	      /* of a kind in this batch */
+	unsigned faults, txns;
 	int mem_rc; /* what commits of the memory store answer */
 };
 
@@ -95,7 +96,7 @@ static void some_keys(struct keyset_row *k)
 
 static void add_card_insert(struct pair *p)
 {
-	struct store_card_insert in = card_make(dice(CARDS), dice(4));
+	struct store_card_insert in = card_make(dice(3) ? dice(CARDS) : 0, dice(4)); /* one of them very often */
 
 	in.card.tz_min = dice(3) ? 60LL * dice(12) - 300 : CARD_TZ_KEEP;
 	if (dice(2))
@@ -124,6 +125,12 @@ static void add_card_change(struct pair *p)
 				   .card = 1 + dice(CARDS),
 				   .valid_from_ms = T0 + dice(5) };
 
+	if (p->many && p->cards) { /* most of what is written is there */
+		k.card = 1 + dice(p->cards);
+		k.kvn = 1;
+		k.generation = GEN0;
+	}
+
 	if (dice(2)) {
 		k.sealed_len = 150;
 		memset(k.sealed, (int)(k.card + k.kvn), k.sealed_len);
@@ -136,7 +143,7 @@ static void add_card_change(struct pair *p)
 		add(p, ST_ADDR_PUT, &a, NULL, 0);
 		return;
 	}
-	in.card.id = dice(CARDS + 2);
+	in.card.id = dice(p->many ? p->cards + 1 : CARDS + 2);
 	in.card.last_seen_ms = T0 + dice(256);
 	in.card.moves = dice(4) ? 0 : dice(4);
 	add(p, ST_CARD_PUT, &in.card, NULL, 0);
@@ -219,7 +226,7 @@ static void add_plan(struct pair *p)
 
 static void add_txn(struct pair *p)
 {
-	struct txn_row t = { .id = dice(30),
+	struct txn_row t = { .id = p->many && p->txns ? 1 + dice(p->txns) : dice(30),
 			     .state = (uint8_t)dice(_TXN_STATES),
 			     .fail_class = (uint8_t)dice(3),
 			     .sms_parts = (uint16_t)dice(9),
@@ -343,6 +350,11 @@ static void step(struct pair *p)
 		struct pair *) = { add_card_insert, add_card_insert, add_card_change, add_campaign, add_plan, add_plan,
 				   add_txn,	    add_cmd,	     add_cmd,	      add_part,	    add_rest, add_rest,
 				   add_trim,	    add_book,	     add_book,	      add_card_move };
+	/* none of these looks at the whole: two kinds, many of each, are carried out at once */
+	static void (*const quiet[])(struct pair *) = { add_card_change, add_card_change, add_txn,
+							add_cmd,	 add_part,	  add_rest };
+	void (*const two[])(struct pair *) = { quiet[dice(sizeof(quiet) / sizeof(quiet[0]))],
+					       quiet[dice(sizeof(quiet) / sizeof(quiet[0]))] };
 	unsigned n = 1 + dice(12);
 	bool numbered = dice(2), dry = !dice(8), strict = !dice(6);
 	struct store_totals t;
@@ -351,11 +363,14 @@ static void step(struct pair *p)
 
 	assert_int_equal(store_query_wait(p->s[MEMORY], &q), STORE_OK);
 	p->cards = (unsigned)t.cards;
+	p->txns = (unsigned)t.txns;
 
 	for (int k = 0; k < _KINDS; k++)
 		store_batch_reset(p->b[k]);
+	p->many = !dice(4);
+	n *= p->many ? 3 : 1;
 	while (n--)
-		adds[dice(sizeof(adds) / sizeof(adds[0]))](p);
+		p->many ? two[n & 1](p) : adds[dice(sizeof(adds) / sizeof(adds[0]))](p);
 	for (int k = 0; k < _KINDS; k++) {
 		p->b[k]->batch_no = numbered && !dry ? p->batch_no + 1 : 0;
 		p->b[k]->dry_run = dry;
