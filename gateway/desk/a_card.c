@@ -463,8 +463,15 @@ static enum line_step on_unstage(struct desk_job *j, unsigned i, const struct de
 void a_on_txn(struct desk_job *j, unsigned i)
 {
 	const struct desk_event *ev = &j->event[i];
+	struct line *l = &j->line[i];
 	enum line_step next;
 
+	if (ev->again) { /* its end has been taken; a late answer proves what was not known, and changes no step */
+		if (j->row[i].row.step == A_ARMED && ev->state == TXN_DONE)
+			evidence(l, ev);
+		a_put(j, i, (enum line_step)j->row[i].row.step);
+		return;
+	}
 	switch (ev->work) {
 	case WORK_STAGE:
 		next = on_stage(j, i, ev);

@@ -34,7 +34,7 @@ static int parse_plmns(struct a_set *s, const char *v, struct desk_no *no)
 
 		snprintf(mcc, sizeof(mcc), "%.3s", v);
 		snprintf(mnc, sizeof(mnc), "%.*s", (int)len - 3, v + 3);
-		if (usim_plmn_encode(s->plmn[s->plmns++], mcc, mnc))
+		if (usim_plmn_encode(s->plmn[s->plmns++], mcc, mnc) < 0)
 			return desk_refuse(no, "plmn", "IMSI %s: %.*s is no network", s->imsi, (int)len, v);
 		v += len + (v[len] == ';');
 	}

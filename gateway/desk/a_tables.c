@@ -1,11 +1,23 @@
 /* a_tables.c - what the desk does as A: packages in, works, operators' orders, events.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "a_int.h"
+
+#define TAKE .side = 1u << SIDE_A, .book = BOOK_LINE, .key = a_line_key, .drop = a_take_drop
+
+const struct desk_kind desk_kinds_a[] = {
+	SO_KIND(1u << SIDE_A | 1u << SIDE_B | 1u << SIDE_M), /* which of them we are, it says itself */
+	{ .type = XCHG_IL,
+	  TAKE,
+	  .also = BOOK_IMSI,
+	  .also_key = a_imsi_key,
+	  .begin = a_il_begin,
+	  .one = a_il_one,
+	  .end = a_il_end },
+	{ .type = XCHG_AL, TAKE, .begin = a_al_begin, .one = a_al_one, .end = a_take_end },
+	{ .type = XCHG_CF, TAKE, .begin = a_cf_begin, .one = a_cf_one, .end = a_take_end },
+	{ .type = _XCHG_TYPES },
+};
 
 #define DO .side = SIDE_A, .book = BOOK_LINE
 
@@ -48,27 +60,7 @@ const struct desk_work desk_works_a[] = {
 	{ .name = NULL },
 };
 
-static int cancel_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
-{
-	struct order *o = &j->order->o;
-
-	(void)d;
-	if (o->step != ORDER_OPEN) {
-		snprintf(c->text, sizeof(c->text), "order %s is cancelled already", o->name);
-		return -EALREADY;
-	}
-	o->step = ORDER_CANCELLED;
-	job_order_put(j);
-	snprintf(c->text, sizeof(c->text),
-		 "order %s is cancelled: what has not been armed goes back; a card that has been armed goes on, only "
-		 "its "
-		 "trial or the new operator's confirmation ends that",
-		 o->name);
-	return 0;
-}
-
 const struct desk_verb_row desk_verbs_a[] = {
-	{ .verb = DESK_CANCEL, .side = SIDE_A, .decide = cancel_decide },
 	{ .verb = 0 },
 };
 

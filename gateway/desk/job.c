@@ -47,8 +47,7 @@ void run_free(struct desk *d)
 {
 	struct desk_run *r = &d->e->run;
 
-	for (unsigned i = 0; i < r->outs; i++)
-		pkg_write_drop(r->out[i].w); /* what is closed may be durable: the next start knows */
+	run_drop_outs(r);
 	free(r->order_new);
 	free(r->j.row);
 	free(r->j.also);
