@@ -18,6 +18,7 @@
 #include "front/api.h"
 #include "front/config.h"
 #include "front/http.h"
+#include "handover.h"
 #include "mark.h"
 #include "retain.h"
 #include "ota/smpp_link.h"
@@ -39,6 +40,7 @@ struct parts {
 	struct http *http;
 	struct shell *shell;
 	struct retain *retain;
+	struct handover *handover; /* NULL: no orders between operators */
 	struct link *link[CONFIG_LINKS_MAX];
 	const char *link_name[CONFIG_LINKS_MAX];
 	unsigned n_links;
@@ -240,12 +242,27 @@ static int make_links(struct parts *p, char *err)
 
 static void on_reply(void *ctx, const struct gw_effect *fx)
 {
-	api_on_effect(((struct parts *)ctx)->api, fx);
+	struct parts *p = ctx;
+
+	api_on_effect(p->api, fx);
+	if (p->handover)
+		desk_on_effect(handover_desk(p->handover), fx);
+}
+
+static void on_txn(void *ctx, const struct gw_effect *fx)
+{
+	struct parts *p = ctx;
+
+	if (p->handover)
+		desk_on_effect(handover_desk(p->handover), fx);
 }
 
 static void on_posted(void *ctx)
 {
-	shell_kick(((struct parts *)ctx)->shell);
+	struct parts *p = ctx;
+
+	if (p->shell) /* while it is being built there is nothing to turn yet */
+		shell_kick(p->shell);
 }
 
 static int open_mark(struct parts *p, char *err)
@@ -304,6 +321,31 @@ static int read_orders(struct parts *p, char *err)
 	return rc ? -1 : 0;
 }
 
+static int make_handover(struct parts *p, char *err)
+{
+	const struct handover_parts hp = {
+		.base = p->base,
+		.env = env_real(),
+		.store = p->store,
+		.ks = p->ks,
+		.gw = p->gw,
+		.api = p->api,
+		.errtab = p->errtab,
+		.epoch = p->mark.epoch,
+		.log = log_line,
+		.wake = on_posted,
+		.ctx = p,
+	};
+
+	if (!config_exchange_on(&p->cfg))
+		return 0;
+	p->handover = handover_new(&p->cfg, &hp, err, ERR_MAX);
+	if (!p->handover)
+		return -1;
+	api_attach(p->api, handover_desk(p->handover), handover_exchange(p->handover));
+	return 0;
+}
+
 static int make_core(struct parts *p, char *err)
 {
 	const struct gw_deps deps = {
@@ -347,6 +389,8 @@ static int make_core(struct parts *p, char *err)
 	p->api = api_new(&with_gw);
 	if (!p->api || api_start_cleanup(p->api, err, ERR_MAX))
 		return -1;
+	if (make_handover(p, err))
+		return -1;
 	p->http = http_new(p->base, p->api, p->cfg.api_socket, err, ERR_MAX);
 	return p->http ? 0 : -1;
 }
@@ -387,6 +431,9 @@ static int build(struct parts *p, char *err)
 		.n_links = p->n_links,
 		.reply = on_reply,
 		.reply_ctx = p,
+		.txn = on_txn,
+		.txn_ctx = p,
+		.desk = handover_desk(p->handover),
 		.retain = p->retain,
 		.log = log_line,
 		.log_ctx = p,
@@ -401,12 +448,15 @@ static void tear_down(struct parts *p)
 {
 	if (p->http)
 		http_free(p->http);
+	handover_stop(p->handover);
 	for (unsigned i = 0; i < p->n_links; i++) /* tells its last outcomes to the shell */
 		p->link[i]->ops->free(p->link[i]);
 	if (p->shell)
 		shell_free(p->shell);
+	p->shell = NULL; /* what wakes it from now on wakes nobody */
 	if (p->store)
 		p->store->ops->close(p->store);
+	handover_free(p->handover);
 	retain_free(p->retain);
 	mark_close(&p->mark);
 	if (p->api)
@@ -454,7 +504,7 @@ static int check_config(struct parts *p, const char *path, char *err)
 	p->base = event_base_new();
 	p->errtab = config_errtab(&p->cfg, err);
 	if (p->base && p->errtab)
-		rc = make_links(p, err) ? 1 : 0;
+		rc = make_links(p, err) || handover_check(&p->cfg, err, ERR_MAX) ? 1 : 0;
 	if (rc)
 		fprintf(stderr, "otagwd: %s: %s\n", path, err);
 	else

@@ -84,15 +84,21 @@ static void turn(evutil_socket_t fd, short what, void *ctx)
 	};
 	int64_t now = shell_now(sh), due, act_due, retain_due;
 	int steps = 0, did = 0;
+	const char *fatal;
 
 	if (gw_ready(sh->p.gw) && !sh->started_links && !sh->stopping)
 		start_links(sh);
 	do {
 		did = gw_step(sh->p.gw, now);
 		act_due = gw_act(sh->p.gw, sh->p.links, sh->p.n_links, &sink, now);
+		if (sh->p.desk)
+			did += desk_step(sh->p.desk, now);
 	} while (did && ++steps < TURN_STEPS_MAX);
-	if (gw_fatal(sh->p.gw)) {
-		shell_log(sh, 3, gw_fatal(sh->p.gw));
+	fatal = gw_fatal(sh->p.gw);
+	if (!fatal && sh->p.desk)
+		fatal = desk_fatal(sh->p.desk);
+	if (fatal) {
+		shell_log(sh, 3, fatal);
 		sh->failed = true;
 		event_base_loopbreak(sh->p.base);
 		return;
@@ -102,6 +108,8 @@ static void turn(evutil_socket_t fd, short what, void *ctx)
 		return;
 	}
 	due = gw_next_due(sh->p.gw);
+	if (sh->p.desk && desk_next_due(sh->p.desk) < due)
+		due = desk_next_due(sh->p.desk);
 	if (sh->stopping && due > now && due != INT64_MAX)
 		due = INT64_MAX;
 	if (act_due < due)
@@ -178,6 +186,8 @@ struct shell *shell_new(const struct shell_parts *p)
 int shell_run(struct shell *sh)
 {
 	gw_start(sh->p.gw, shell_now(sh));
+	if (sh->p.desk)
+		desk_start(sh->p.desk, shell_now(sh));
 	shell_kick(sh);
 	if (event_base_dispatch(sh->p.base) < 0)
 		sh->failed = true;

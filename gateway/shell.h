@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "core/gw.h"
+#include "desk/desk.h"
 #include "env.h"
 #include "retain.h"
 
@@ -22,6 +23,7 @@ struct shell_parts {
 	void *reply_ctx;
 	void (*txn)(void *ctx, const struct gw_effect *fx); /* ends of works; may be NULL */
 	void *txn_ctx;
+	struct desk *desk;     /* NULL: no orders between operators */
 	struct retain *retain; /* NULL: everything is kept for ever */
 	void (*log)(void *ctx, int level, const char *line);
 	void *log_ctx;

@@ -103,6 +103,17 @@ struct api *api_new(const struct api_deps *deps)
 	return a;
 }
 
+void api_attach(struct api *a, struct desk *desk, struct exchange *exchange)
+{
+	a->desk = desk;
+	a->exchange = exchange;
+}
+
+uint64_t api_campaign_id(struct api *a)
+{
+	return a->next_campaign++;
+}
+
 void api_free(struct api *a)
 {
 	if (!a)
@@ -220,15 +231,18 @@ static void status_answer(struct status_call *c)
 	const struct api_deps *d = &a->deps;
 	struct links_look *look = calloc(1, sizeof(*look));
 	struct api_campaign *view = calloc(c->rows.n + 1, sizeof(*view));
-	struct api_gw_status st = { .version = d->version, .totals = c->totals };
+	struct api_exchange *x = a->desk ? calloc(1, sizeof(*x)) : NULL;
+	struct api_gw_status st = { .version = d->version, .totals = c->totals, .exchange = x };
 	struct api_reply r = { .status = API_OK, .gw = &st };
 
+	if (x)
+		api_exchange_look(a, x);
 	if (look && view) {
 		st.links = links_look(a, look);
 		for (unsigned i = 0; i < c->rows.n; i++)
 			campaign_view(a, &c->rows.row[i], &view[i]);
 		st.campaigns = (struct api_campaigns){ .campaign = view, .n = c->rows.n };
-		st.ready = gw_ready(d->gw);
+		st.ready = gw_ready(d->gw) && (!x || x->ready);
 		gw_stats(d->gw, &st.core);
 		ks_stats(d->ks, &st.keystore);
 		st.alarm = api_alarm(a);
@@ -240,6 +254,7 @@ static void status_answer(struct status_call *c)
 	}
 	free(look);
 	free(view);
+	free(x);
 	call_free(&c->call);
 }
 

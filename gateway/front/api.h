@@ -17,9 +17,11 @@
 #include "../core/gw.h"
 #include "../env.h"
 #include "../store/store.h"
+#include "../desk/desk.h"
 #include "decode.h"
 #include "estimate.h"
 #include "events.h"
+#include "exchange_tls.h"
 
 #define API_CHUNK_LINES_MAX  5000 /* lines in one chunk of a list */
 #define API_CHUNK_BYTES_MAX  (1024 * 1024)
@@ -39,6 +41,8 @@
 #define API_LIST_COUNTED_MAX 200000 /* cards counted in one list of campaigns, for those the core does not hold */
 #define API_CARD_CMDS_MAX    256    /* commands shown of one card */
 #define API_CARD_STORY_MAX   2000   /* entries shown of one card's story */
+#define API_BOOK_ROWS_MAX    1000   /* orders, lines, packages in one page */
+#define API_STEPS_MAX	     _LINE_STEPS
 
 enum api_status {
 	API_OK = 200,
@@ -60,10 +64,10 @@ struct api_lines {
 	uint64_t filtered;				 /* campaigns: lines of cards that are not meant */
 	uint64_t may_have_run;				 /* retries: cards that were left out for that */
 	bool end;					 /* retries: that was the last card */
-	uint64_t packets, sms_parts;	 /* campaigns: what would be or will be sent when every first attempt works */
+	uint64_t packets, sms_parts;	  /* campaigns: what would be or will be sent when every first attempt works */
 	uint64_t route_parts[ROUTES_MAX]; /* of sms_parts: by the route of their card */
-	uint64_t next_line;		 /* `first` of the next chunk */
-	const struct api_reject *reject; /* n_reject of them, of this chunk only */
+	uint64_t next_line;		  /* `first` of the next chunk */
+	const struct api_reject *reject;  /* n_reject of them, of this chunk only */
 	size_t n_reject;
 	bool total;	   /* of the whole list: after finish */
 	const char *state; /* campaign state after finish, else NULL */
@@ -141,6 +145,25 @@ struct api_links {
 	const struct gw_route_view *route;
 	unsigned n_routes;
 };
+/* Orders between operators. */
+struct api_books {
+	uint8_t book; /* enum book */
+	const struct store_book *row;
+	size_t n;
+	const char *next;		      /* `after` of the next page, NULL: that was all */
+	bool alone;			      /* one record that was asked for */
+	const struct store_book_count *count; /* of an order: its lines by step */
+	size_t counts;
+};
+struct api_exchange {
+	bool on, ready;
+	unsigned orders, alarms, waiting; /* open orders, those with an alarm, packages that wait for a partner */
+	char alarm[256];
+	struct desk_stats stats;
+	struct exchange_view partner[EXCHANGE_PARTNERS_MAX];
+	unsigned n;
+};
+
 struct api_gw_status {
 	const char *version;
 	bool ready;
@@ -150,6 +173,7 @@ struct api_gw_status {
 	struct api_campaigns campaigns;
 	struct gw_stats core;
 	struct ks_stats keystore;
+	const struct api_exchange *exchange; /* NULL: no orders between operators */
 };
 
 struct api_events {
@@ -175,6 +199,9 @@ struct api_reply {
 	const struct api_links *links;
 	const struct decoded *decoded;
 	const struct api_events *events;
+	const struct api_books *books;
+	const struct api_exchange *exchange;
+	const char *file; /* a package, to be sent as it is */
 };
 
 /* Who is to be answered. */
@@ -209,6 +236,11 @@ struct api *api_new(const struct api_deps *deps);
 int api_start_cleanup(struct api *a, char *err, size_t err_cap);
 /* Answers what is still open with "stopping".  The store must have been closed before. */
 void api_free(struct api *a);
+
+/* Orders between operators: until then, and without them, what is asked about them is answered "not configured". */
+void api_attach(struct api *a, struct desk *desk, struct exchange *exchange);
+/* The next number of a campaign: they come from one place. */
+uint64_t api_campaign_id(struct api *a);
 
 /* GW_FX_REPLY effects go here. */
 void api_on_effect(struct api *a, const struct gw_effect *fx);
@@ -263,6 +295,23 @@ void api_campaign_delete(struct api *a, const char *name, struct api_to to);
 void api_campaign_list(struct api *a, struct api_to to);
 void api_campaign_show(struct api *a, const char *name, struct api_to to);
 void api_campaign_report(struct api *a, const char *name, uint64_t after, unsigned limit, struct api_to to);
+
+/* ---- orders between operators ---- */
+void api_orders(struct api *a, const char *after, unsigned limit, struct api_to to);
+void api_order_show(struct api *a, const char *name, struct api_to to);
+/* step: its name, "" all; after: an ICCID, "" from the first on. */
+void api_order_lines(struct api *a, const char *name, const char *step, const char *after, unsigned limit,
+		     struct api_to to);
+/* Of an order, or with "" those that belong to none that is known here. */
+void api_parcels(struct api *a, bool out, const char *order, const char *after, unsigned limit, struct api_to to);
+void api_vault_cards(struct api *a, const char *after, unsigned limit, struct api_to to);
+void api_vault_card(struct api *a, const char *iccid, struct api_to to);
+void api_vault_ledger(struct api *a, const char *after, unsigned limit, struct api_to to);
+/* done and ctx of the request are set here. */
+void api_desk(struct api *a, const struct desk_request *r, struct api_to to);
+void api_exchange(struct api *a, struct api_to to);
+void api_exchange_import(struct api *a, const char *path, struct api_to to);
+void api_exchange_file(struct api *a, bool out, const char *partner, uint64_t seq, struct api_to to);
 
 /* ---- the gateway ---- */
 void api_status(struct api *a, struct api_to to);

@@ -77,6 +77,8 @@ struct api {
 	unsigned n_calls;
 	uint64_t next_session, next_request, next_campaign;
 	bool stopping;
+	struct desk *desk;	     /* NULL: no orders between operators */
+	struct exchange *exchange;   /* likewise */
 	char damaged[STORE_WHY_MAX]; /* a question has met it: stays an alarm */
 	char route_alarm[ROUTE_ALARM_MAX];
 };
@@ -204,6 +206,9 @@ struct campaign_rows {
 	struct campaign_row page[ROWS_PAGE];
 };
 void campaign_rows_read(struct api *a, struct campaign_rows *r);
+
+/* ---- orders between operators ---- */
+void api_exchange_look(struct api *a, struct api_exchange *out);
 
 /* ---- the gateway ---- */
 /* Why nothing moves, NULL: no alarm. */

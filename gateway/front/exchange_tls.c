@@ -214,3 +214,8 @@ unsigned exchange_views(const struct exchange *x, struct exchange_view *out, uns
 	}
 	return n;
 }
+
+const char *exchange_dir(const struct exchange *x)
+{
+	return x ? x->cfg.dir : "";
+}

@@ -8,6 +8,7 @@
 #ifndef OTAGW_EXCHANGE_TLS_H
 #define OTAGW_EXCHANGE_TLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,6 +58,8 @@ void exchange_free(struct exchange *x);
 void exchange_carry(struct exchange *x, const char *partner, const char *path, uint64_t seq);
 /* From somewhere else on this machine into dir/in, as if it had come by TLS; whose it is, it says itself.  0, or -1 with a sentence. */
 int exchange_import(struct exchange *x, const char *path, char *err, size_t err_cap);
+
+const char *exchange_dir(const struct exchange *x); /* "": none */
 
 struct exchange_view {
 	const char *name;

@@ -13,6 +13,7 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -25,15 +26,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "http_int.h"
+#include "http_in.h"
 #include "words.h"
 
 #define PREFIX		"/api/v1/"
-#define SEGMENTS_MAX	3
-#define SEGMENT_MAX	64
 #define BACKLOG		32
 #define ACCEPT_PAUSE_MS 200 /* when file descriptors have run out */
-#define PAGE_DEFAULT	100
 
 struct http {
 	struct event_base *base;
@@ -52,15 +50,6 @@ struct pending {
 	struct pending *prev, *next;
 	struct http *h;
 	struct evhttp_request *req;
-};
-
-/* A request taken apart. */
-struct in {
-	struct http *h;
-	struct evhttp_request *req;
-	char seg[SEGMENTS_MAX][SEGMENT_MAX];
-	unsigned n_seg;
-	struct evkeyvalq query;
 };
 
 /* ------------------------------------------------------------------------------------------ wiped memory */
@@ -119,12 +108,37 @@ static const char *reason_of(int status)
 	}
 }
 
+/* A package as it is; false: it cannot be read. */
+static bool answer_file(struct evhttp_request *req, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct evbuffer *body = fd >= 0 ? evbuffer_new() : NULL;
+	struct stat st;
+	bool good = body && !fstat(fd, &st) && (!st.st_size || !evbuffer_add_file(body, fd, 0, st.st_size));
+
+	if (good) { /* the descriptor is the buffer's */
+		evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", "application/octet-stream");
+		evhttp_send_reply(req, API_OK, reason_of(API_OK), body);
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	if (body)
+		evbuffer_free(body);
+	return good;
+}
+
 static void answer(struct evhttp_request *req, int status, const struct api_reply *r)
 {
 	struct evkeyvalq *h = evhttp_request_get_output_headers(req);
 	struct evbuffer *body = evbuffer_new();
-	json_t *j = json_reply(r);
+	json_t *j;
 
+	if (r->status == API_OK && r->file && answer_file(req, r->file)) {
+		if (body)
+			evbuffer_free(body);
+		return;
+	}
+	j = json_reply(r);
 	if (!body || !j || json_dump_callback(j, dump_chunk, body, JSON_COMPACT)) {
 		status = API_NOT_READY;
 		if (body)
@@ -138,9 +152,7 @@ static void answer(struct evhttp_request *req, int status, const struct api_repl
 		evbuffer_free(body);
 }
 
-static void refuse(struct evhttp_request *req, int status, const char *code, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-static void refuse(struct evhttp_request *req, int status, const char *code, const char *fmt, ...)
+void http_refuse(struct evhttp_request *req, int status, const char *code, const char *fmt, ...)
 {
 	struct api_reply r = { .status = API_BAD, .code = code };
 	va_list ap;
@@ -168,12 +180,12 @@ static void pending_done(void *ctx, const struct api_reply *r)
 }
 
 /* Who is to be answered for this request; .done NULL after refusing. */
-static struct api_to to_of(struct in *in)
+struct api_to http_to_of(struct http_in *in)
 {
 	struct pending *p = calloc(1, sizeof(*p));
 
 	if (!p) {
-		refuse(in->req, API_NOT_READY, "no-memory", "out of memory: try again later");
+		http_refuse(in->req, API_NOT_READY, "no-memory", "out of memory: try again later");
 		return (struct api_to){ 0 };
 	}
 	p->h = in->h;
@@ -188,7 +200,7 @@ static struct api_to to_of(struct in *in)
 /* ---------------------------------------------------------------------------------------------- reading */
 
 /* The body in memory of our own with one octet to spare, taken out of evhttp's; NULL after refusing. */
-static char *body_take(struct in *in, size_t max, size_t *len)
+char *http_body_take(struct http_in *in, size_t max, size_t *len)
 {
 	struct evbuffer *b = evhttp_request_get_input_buffer(in->req);
 	size_t n = evbuffer_get_length(b);
@@ -196,12 +208,13 @@ static char *body_take(struct in *in, size_t max, size_t *len)
 
 	if (n > max) {
 		evbuffer_drain(b, n);
-		refuse(in->req, API_TOO_LARGE, "too-large", "the body has %zu octets, at most %zu are taken", n, max);
+		http_refuse(in->req, API_TOO_LARGE, "too-large", "the body has %zu octets, at most %zu are taken", n,
+			    max);
 		return NULL;
 	}
 	text = malloc(n + 1);
 	if (!text) {
-		refuse(in->req, API_NOT_READY, "no-memory", "out of memory: try again later");
+		http_refuse(in->req, API_NOT_READY, "no-memory", "out of memory: try again later");
 		return NULL;
 	}
 	evbuffer_remove(b, text, n);
@@ -210,14 +223,19 @@ static char *body_take(struct in *in, size_t max, size_t *len)
 	return text;
 }
 
-static void body_give_back(char *text, size_t len)
+struct api *http_api(const struct http_in *in)
+{
+	return in->h->api;
+}
+
+void http_body_give_back(char *text, size_t len)
 {
 	ks_wipe(text, len + 1);
 	free(text);
 }
 
 /* A number from the query.  0, or -1 after refusing. */
-static int query_number(struct in *in, const char *key, uint64_t fallback, uint64_t *out)
+int http_query_number(struct http_in *in, const char *key, uint64_t fallback, uint64_t *out)
 {
 	const char *s = evhttp_find_header(&in->query, key);
 	char *end;
@@ -228,7 +246,7 @@ static int query_number(struct in *in, const char *key, uint64_t fallback, uint6
 	errno = 0;
 	*out = strtoull(s, &end, 10);
 	if (errno || !*s || *end || *s == '-' || *s == '+') {
-		refuse(in->req, API_BAD, "bad-number", "%s must be a number", key);
+		http_refuse(in->req, API_BAD, "bad-number", "%s must be a number", key);
 		return -1;
 	}
 	return 0;
@@ -236,201 +254,201 @@ static int query_number(struct in *in, const char *key, uint64_t fallback, uint6
 
 /* ---------------------------------------------------------------------------------------------- handlers */
 
-static void h_status(struct in *in)
+static void h_status(struct http_in *in)
 {
-	struct api_to to = to_of(in);
+	struct api_to to = http_to_of(in);
 
 	if (to.done)
 		api_status(in->h->api, to);
 }
 
-static void h_import_create(struct in *in)
+static void h_import_create(struct http_in *in)
 {
 	struct api_import_req req;
 	char why[API_REASON_MAX] = "";
 	size_t len;
-	char *text = body_take(in, HTTP_JSON_MAX, &len);
+	char *text = http_body_take(in, HTTP_JSON_MAX, &len);
 	int bad;
 	struct api_to to;
 
 	if (!text)
 		return;
 	bad = json_import_req(&req, text, len, why, sizeof(why));
-	body_give_back(text, len);
+	http_body_give_back(text, len);
 	if (bad) {
-		refuse(in->req, API_BAD, "bad-request", "%s", why);
+		http_refuse(in->req, API_BAD, "bad-request", "%s", why);
 		return;
 	}
-	to = to_of(in);
+	to = http_to_of(in);
 	if (to.done)
 		api_import_create(in->h->api, &req, to);
 }
 
-static void h_import_lines(struct in *in)
+static void h_import_lines(struct http_in *in)
 {
 	uint64_t first;
 	size_t len;
 	char *text;
 	struct api_to to;
 
-	if (query_number(in, "first", 0, &first))
+	if (http_query_number(in, "first", 0, &first))
 		return;
-	text = body_take(in, API_CHUNK_BYTES_MAX, &len);
+	text = http_body_take(in, API_CHUNK_BYTES_MAX, &len);
 	if (!text)
 		return;
-	to = to_of(in);
+	to = http_to_of(in);
 	if (to.done)
 		api_import_lines(in->h->api, in->seg[1], first, text, len, to);
-	body_give_back(text, len);
+	http_body_give_back(text, len);
 }
 
-static void h_import_finish(struct in *in)
+static void h_import_finish(struct http_in *in)
 {
-	struct api_to to = to_of(in);
+	struct api_to to = http_to_of(in);
 
 	if (to.done)
 		api_import_finish(in->h->api, in->seg[1], to);
 }
 
-static void h_campaign_create(struct in *in)
+static void h_campaign_create(struct http_in *in)
 {
 	struct api_campaign_req req;
 	char why[API_REASON_MAX] = "";
 	size_t len;
-	char *text = body_take(in, HTTP_JSON_MAX, &len);
+	char *text = http_body_take(in, HTTP_JSON_MAX, &len);
 	int bad;
 	struct api_to to;
 
 	if (!text)
 		return;
 	bad = json_campaign_req(&req, text, len, why, sizeof(why));
-	body_give_back(text, len);
+	http_body_give_back(text, len);
 	if (bad) {
-		refuse(in->req, API_BAD, "bad-request", "%s", why);
+		http_refuse(in->req, API_BAD, "bad-request", "%s", why);
 		return;
 	}
-	to = to_of(in);
+	to = http_to_of(in);
 	if (to.done)
 		api_campaign_create(in->h->api, &req, to);
 }
 
-static void h_campaign_lines(struct in *in)
+static void h_campaign_lines(struct http_in *in)
 {
 	uint64_t first;
 	size_t len;
 	char *text;
 	struct api_to to;
 
-	if (query_number(in, "first", 0, &first))
+	if (http_query_number(in, "first", 0, &first))
 		return;
-	text = body_take(in, API_CHUNK_BYTES_MAX, &len);
+	text = http_body_take(in, API_CHUNK_BYTES_MAX, &len);
 	if (!text)
 		return;
-	to = to_of(in);
+	to = http_to_of(in);
 	if (to.done)
 		api_campaign_lines(in->h->api, in->seg[1], evhttp_find_header(&in->query, "session"), first, text, len,
 				   to);
-	body_give_back(text, len);
+	http_body_give_back(text, len);
 }
 
-static void h_campaign_finish(struct in *in)
+static void h_campaign_finish(struct http_in *in)
 {
-	struct api_to to = to_of(in);
+	struct api_to to = http_to_of(in);
 
 	if (to.done)
 		api_campaign_finish(in->h->api, in->seg[1], evhttp_find_header(&in->query, "session"), to);
 }
 
-static void campaign_verb(struct in *in, enum gw_campaign_verb verb)
+static void campaign_verb(struct http_in *in, enum gw_campaign_verb verb)
 {
-	struct api_to to = to_of(in);
+	struct api_to to = http_to_of(in);
 
 	if (to.done)
 		api_campaign_verb(in->h->api, in->seg[1], verb, to);
 }
 
-static void h_campaign_start(struct in *in)
+static void h_campaign_start(struct http_in *in)
 {
 	campaign_verb(in, CAMPAIGN_VERB_START);
 }
 
-static void h_campaign_pause(struct in *in)
+static void h_campaign_pause(struct http_in *in)
 {
 	campaign_verb(in, CAMPAIGN_VERB_PAUSE);
 }
 
-static void h_campaign_cancel(struct in *in)
+static void h_campaign_cancel(struct http_in *in)
 {
 	campaign_verb(in, CAMPAIGN_VERB_CANCEL);
 }
 
-static void link_order(struct in *in, enum link_order order)
+static void link_order(struct http_in *in, enum link_order order)
 {
-	struct api_to to = to_of(in);
+	struct api_to to = http_to_of(in);
 
 	if (to.done)
 		api_link_order(in->h->api, in->seg[1], order, to);
 }
 
-static void h_link_block(struct in *in)
+static void h_link_block(struct http_in *in)
 {
 	link_order(in, LINK_BLOCKED);
 }
 
-static void h_link_unblock(struct in *in)
+static void h_link_unblock(struct http_in *in)
 {
 	link_order(in, LINK_OPEN);
 }
 
-static void h_link_drain(struct in *in)
+static void h_link_drain(struct http_in *in)
 {
 	link_order(in, LINK_DRAINED);
 }
 
-static void h_links(struct in *in)
+static void h_links(struct http_in *in)
 {
-	struct api_to to = to_of(in);
+	struct api_to to = http_to_of(in);
 
 	if (to.done)
 		api_links(in->h->api, to);
 }
 
-static void h_campaign_delete(struct in *in)
+static void h_campaign_delete(struct http_in *in)
 {
-	struct api_to to = to_of(in);
+	struct api_to to = http_to_of(in);
 
 	if (to.done)
 		api_campaign_delete(in->h->api, in->seg[1], to);
 }
 
-static void h_campaign_list(struct in *in)
+static void h_campaign_list(struct http_in *in)
 {
-	struct api_to to = to_of(in);
+	struct api_to to = http_to_of(in);
 
 	if (to.done)
 		api_campaign_list(in->h->api, to);
 }
 
-static void h_campaign_show(struct in *in)
+static void h_campaign_show(struct http_in *in)
 {
-	struct api_to to = to_of(in);
+	struct api_to to = http_to_of(in);
 
 	if (to.done)
 		api_campaign_show(in->h->api, in->seg[1], to);
 }
 
 /* after and limit of a page. */
-static int page(struct in *in, uint64_t *after, unsigned *limit)
+static int page(struct http_in *in, uint64_t *after, unsigned *limit)
 {
 	uint64_t n;
 
-	if (query_number(in, "after", 0, after) || query_number(in, "limit", PAGE_DEFAULT, &n))
+	if (http_query_number(in, "after", 0, after) || http_query_number(in, "limit", HTTP_PAGE_DEFAULT, &n))
 		return -1;
 	*limit = n > UINT32_MAX ? UINT32_MAX : (unsigned)n; /* the api says what is too much */
 	return 0;
 }
 
-static void h_campaign_report(struct in *in)
+static void h_campaign_report(struct http_in *in)
 {
 	uint64_t after;
 	unsigned limit;
@@ -438,12 +456,12 @@ static void h_campaign_report(struct in *in)
 
 	if (page(in, &after, &limit))
 		return;
-	to = to_of(in);
+	to = http_to_of(in);
 	if (to.done)
 		api_campaign_report(in->h->api, in->seg[1], after, limit, to);
 }
 
-static void h_cards(struct in *in)
+static void h_cards(struct http_in *in)
 {
 	uint64_t after;
 	unsigned limit;
@@ -451,32 +469,32 @@ static void h_cards(struct in *in)
 
 	if (page(in, &after, &limit))
 		return;
-	to = to_of(in);
+	to = http_to_of(in);
 	if (to.done)
 		api_cards(in->h->api, after, limit, to);
 }
 
-static void h_card_show(struct in *in)
+static void h_card_show(struct http_in *in)
 {
 	uint64_t after;
 	struct api_to to;
 
-	if (query_number(in, "after", 0, &after))
+	if (http_query_number(in, "after", 0, &after))
 		return;
-	to = to_of(in);
+	to = http_to_of(in);
 	if (to.done)
 		api_card_story(in->h->api, in->seg[1], after, to);
 }
 
-static void h_card_present(struct in *in)
+static void h_card_present(struct http_in *in)
 {
-	struct api_to to = to_of(in);
+	struct api_to to = http_to_of(in);
 
 	if (to.done)
 		api_card_present(in->h->api, in->seg[1], to);
 }
 
-static void h_events(struct in *in)
+static void h_events(struct http_in *in)
 {
 	uint64_t after;
 	unsigned limit;
@@ -484,21 +502,21 @@ static void h_events(struct in *in)
 
 	if (page(in, &after, &limit))
 		return;
-	to = to_of(in);
+	to = http_to_of(in);
 	if (to.done)
 		api_events(in->h->api, after, limit, to);
 }
 
-static void h_explain(struct in *in)
+static void h_explain(struct http_in *in)
 {
 	const char *hex = evhttp_find_header(&in->query, "packet");
 	struct api_to to;
 
 	if (!hex) {
-		refuse(in->req, API_BAD, "bad-request", "give the packet as ?packet=HEX");
+		http_refuse(in->req, API_BAD, "bad-request", "give the packet as ?packet=HEX");
 		return;
 	}
-	to = to_of(in);
+	to = http_to_of(in);
 	if (to.done)
 		api_explain(in->h->api, hex, to);
 }
@@ -507,8 +525,8 @@ static void h_explain(struct in *in)
 
 static const struct {
 	enum evhttp_cmd_type method;
-	const char *seg[SEGMENTS_MAX]; /* "*": any */
-	void (*handle)(struct in *in);
+	const char *seg[HTTP_SEGMENTS_MAX]; /* "*": any */
+	void (*handle)(struct http_in *in);
 } routes[] = {
 	{ EVHTTP_REQ_GET, { "status" }, h_status },
 	{ EVHTTP_REQ_POST, { "imports" }, h_import_create },
@@ -533,24 +551,41 @@ static const struct {
 	{ EVHTTP_REQ_POST, { "links", "*", "unblock" }, h_link_unblock },
 	{ EVHTTP_REQ_POST, { "links", "*", "drain" }, h_link_drain },
 	{ EVHTTP_REQ_GET, { "explain" }, h_explain },
+	{ EVHTTP_REQ_GET, { "orders" }, h_orders },
+	{ EVHTTP_REQ_GET, { "orders", "*" }, h_order_show },
+	{ EVHTTP_REQ_GET, { "orders", "*", "lines" }, h_order_lines },
+	{ EVHTTP_REQ_POST, { "orders", "*", "cancel" }, h_order_cancel },
+	{ EVHTTP_REQ_POST, { "orders", "*", "il" }, h_order_il },
+	{ EVHTTP_REQ_POST, { "vault", "gen" }, h_vault_gen },
+	{ EVHTTP_REQ_POST, { "vault", "import" }, h_vault_import },
+	{ EVHTTP_REQ_POST, { "vault", "issue" }, h_vault_issue },
+	{ EVHTTP_REQ_POST, { "vault", "verify" }, h_vault_verify },
+	{ EVHTTP_REQ_GET, { "vault", "ledger" }, h_vault_ledger },
+	{ EVHTTP_REQ_GET, { "vault", "cards" }, h_vault_cards },
+	{ EVHTTP_REQ_GET, { "vault", "cards", "*" }, h_vault_card },
+	{ EVHTTP_REQ_GET, { "exchange" }, h_exchange },
+	{ EVHTTP_REQ_GET, { "exchange", "in" }, h_parcels },
+	{ EVHTTP_REQ_GET, { "exchange", "out" }, h_parcels },
+	{ EVHTTP_REQ_GET, { "exchange", "file" }, h_exchange_file },
+	{ EVHTTP_REQ_POST, { "exchange", "import" }, h_exchange_import },
 };
 
 /* Path into decoded segments.  -1: not one of ours. */
-static int segments(struct in *in, const char *path)
+static int segments(struct http_in *in, const char *path)
 {
 	if (!path || strncmp(path, PREFIX, strlen(PREFIX)))
 		return -1;
 	path += strlen(PREFIX);
 	while (*path) {
 		size_t n = strcspn(path, "/"), got;
-		char raw[3 * SEGMENT_MAX], *plain;
+		char raw[3 * HTTP_SEGMENT_MAX], *plain;
 
-		if (in->n_seg == SEGMENTS_MAX || n >= sizeof(raw) || !n)
+		if (in->n_seg == HTTP_SEGMENTS_MAX || n >= sizeof(raw) || !n)
 			return -1;
 		memcpy(raw, path, n);
 		raw[n] = 0;
 		plain = evhttp_uridecode(raw, 0, &got);
-		if (!plain || got >= SEGMENT_MAX || strlen(plain) != got) {
+		if (!plain || got >= HTTP_SEGMENT_MAX || strlen(plain) != got) {
 			free(plain);
 			return -1;
 		}
@@ -563,11 +598,11 @@ static int segments(struct in *in, const char *path)
 	return in->n_seg ? 0 : -1;
 }
 
-static int matches(const struct in *in, size_t r)
+static int matches(const struct http_in *in, size_t r)
 {
 	unsigned n = 0;
 
-	while (n < SEGMENTS_MAX && routes[r].seg[n])
+	while (n < HTTP_SEGMENTS_MAX && routes[r].seg[n])
 		n++;
 	if (n != in->n_seg)
 		return 0;
@@ -578,18 +613,18 @@ static int matches(const struct in *in, size_t r)
 	return 1;
 }
 
-static void route(struct in *in)
+static void route(struct http_in *in)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(in->req);
 	const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
 	bool known = false;
 
 	if (!uri || segments(in, evhttp_uri_get_path(uri))) {
-		refuse(in->req, API_NOT_FOUND, "no-such-path", "unknown path: everything is below %s", PREFIX);
+		http_refuse(in->req, API_NOT_FOUND, "no-such-path", "unknown path: everything is below %s", PREFIX);
 		return;
 	}
 	if (query && evhttp_parse_query_str(query, &in->query)) {
-		refuse(in->req, API_BAD, "bad-query", "the query after '?' cannot be read");
+		http_refuse(in->req, API_BAD, "bad-query", "the query after '?' cannot be read");
 		return;
 	}
 	for (size_t r = 0; r < sizeof(routes) / sizeof(routes[0]); r++) {
@@ -602,9 +637,9 @@ static void route(struct in *in)
 		}
 	}
 	if (known)
-		refuse(in->req, 405, "bad-method", "this path does not take this method");
+		http_refuse(in->req, 405, "bad-method", "this path does not take this method");
 	else
-		refuse(in->req, API_NOT_FOUND, "no-such-path", "unknown path below %s: %s", PREFIX, in->seg[0]);
+		http_refuse(in->req, API_NOT_FOUND, "no-such-path", "unknown path below %s: %s", PREFIX, in->seg[0]);
 }
 
 /* ----------------------------------------------------------------------------------------- connections */
@@ -678,7 +713,7 @@ static void on_close(struct evhttp_connection *conn, void *ctx)
 static void on_request(struct evhttp_request *req, void *ctx)
 {
 	struct evhttp_connection *conn = evhttp_request_get_connection(req);
-	struct in in = { .h = ctx, .req = req };
+	struct http_in in = { .h = ctx, .req = req };
 
 	TAILQ_INIT(&in.query);
 	if (conn)
