@@ -17,11 +17,13 @@ struct fleet {
 /* 0, or -1 with a sentence in err. */
 int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card_profile *p,
 	       const char *new_imsi_prefix, char *err, size_t err_cap);
-/* The same from a personalisation: a text of lines, `name` for messages.  Its first line names the columns, in any order:
- *	ICCID,IMSI,MSISDN,INDEX,KVN,K,OPC,KIC,KID,KIK
+/* The same from a personalisation: a text of lines, `name` for messages.  Its first line names the columns, in any order; without
+ * such a line they are
+ *	ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK,IMSI,MSISDN
  * A line is a pair (with INDEX; KVN on the active one, which is the lowest when none has it), a keyset of KVN 14 or 15 (without
- * INDEX), or only says the card's numbers; one line of each card at least has its IMSI.  Cards without the applet have one pair.
- * Keys are as long as the profile's algorithm.  0, or -1 with "NAME:LINE: column X: what is wrong" in err. */
+ * INDEX), or only says the card's numbers; columns at its end may be missing.  One line of each card has its IMSI, unless it is the
+ * card that the seed would have made in this place.  Cards without the applet have one pair.  Keys are as long as the profile's
+ * algorithm.  0, or -1 with "NAME:LINE: column X: what is wrong" in err. */
 int fleet_init_perso(struct fleet *f, const char *name, const char *text, size_t len, uint64_t seed,
 		     const struct sim_card_profile *p, const char *new_imsi_prefix, char *err, size_t err_cap);
 void fleet_free(struct fleet *f); /* wipes the keys */

@@ -179,6 +179,8 @@ static int serve(struct otasim *o)
 		fprintf(stderr, "otasim: %s\n", err);
 		return EXIT_FAILED;
 	}
+	if (o->opts.lists)
+		return EXIT_PASSED;
 	base = event_base_new();
 	if (base) {
 		rc = run(o, base);

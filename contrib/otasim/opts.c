@@ -35,7 +35,8 @@ static const char help[] =
 	"  --imsi-prefix D         MCC and MNC of the cards (default 00102)\n"
 	"  --new-imsi-prefix D     the same in new-imsi.csv (default 00103)\n"
 	"  --dir D                 write D/cards.csv (with keys!) and D/new-imsi.csv, mode 0600\n"
-	"  --perso F               the cards of the list F instead: ICCID,IMSI,MSISDN,INDEX,KVN,K,OPC,KIC,KID,KIK\n"
+	"  --lists                 write them, and end\n"
+	"  --perso F               the cards of the list F instead: ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK,IMSI,MSISDN\n"
 	"Operators (each with an SMSC and a register of its own; without any, there is one network that knows every "
 	"card)\n"
 	"  --operator NAME=PLMN[,smsc=HOST:PORT][,hlr=HOST:PORT]   one more; his IMSIs begin with PLMN. The register "
@@ -109,6 +110,7 @@ enum {
 	O_NO_REFRESH,
 	O_REFRESH_REFUSED,
 	O_UNSERVED,
+	O_LISTS,
 	O_PERSO,
 	O_OPERATOR,
 	O_HLR_FILL,
@@ -174,6 +176,7 @@ static const struct option longs[] = {
 	{ "no-refresh", no_argument, NULL, O_NO_REFRESH },
 	{ "refresh-refused", required_argument, NULL, O_REFRESH_REFUSED },
 	{ "unserved", required_argument, NULL, O_UNSERVED },
+	{ "lists", no_argument, NULL, O_LISTS },
 	{ "perso", required_argument, NULL, O_PERSO },
 	{ "operator", required_argument, NULL, O_OPERATOR },
 	{ "hlr-fill", required_argument, NULL, O_HLR_FILL },
@@ -450,6 +453,8 @@ static bool take(struct opts *o, int opt, const char *arg)
 		return o->card.no_refresh = true;
 	case O_UNSERVED:
 		return unserved(o, arg);
+	case O_LISTS:
+		return o->lists = true;
 	case O_PERSO:
 		return text_into(o->perso, sizeof(o->perso), arg);
 	case O_OPERATOR:
@@ -543,6 +548,7 @@ static bool in_a_scenario(int opt)
 	case O_JUNIT:
 	case O_HTTP:
 	case O_CHECK:
+	case O_LISTS:
 	case O_PERSO:
 	case O_OPERATOR:
 		return false;
@@ -621,6 +627,10 @@ enum opts_result opts_take(struct opts *o, int argc, char **argv)
 	}
 	if ((o->junit[0] || o->check) && !o->scenario[0]) {
 		fprintf(stderr, "otasim: --%s needs --scenario\n", o->check ? "check" : "junit");
+		return OPTS_EXIT_USAGE;
+	}
+	if (o->lists && !o->dir[0]) {
+		fputs("otasim: --lists needs --dir\n", stderr);
 		return OPTS_EXIT_USAGE;
 	}
 	o->air.seed = o->seed;

@@ -42,7 +42,7 @@ struct opts {
 	int fill; /* whose register has the fleet at first, -1: nobody's */
 	bool has_imsi_prefix, has_new_imsi_prefix;
 	unsigned no_refresh; /* REFRESHes each phone says no to before one that it does */
-	bool quiet, check;
+	bool quiet, check, lists;
 	bool has_cards, has_seed; /* given on the command line: they win over a scenario's */
 	struct sim_card_profile card;
 	struct sim_air_cfg air;

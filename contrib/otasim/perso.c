@@ -15,6 +15,7 @@
 #define INDEX_MAX  65534
 #define CARDS_MAX  1000000u
 #define COLUMN_MAX 32 /* of a list */
+#define USUAL	   "ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK,IMSI,MSISDN"
 
 enum column { C_ICCID, C_IMSI, C_MSISDN, C_INDEX, C_KVN, C_K, C_OPC, C_KIC, C_KID, C_KIK, _COLUMNS };
 static const char *const names[_COLUMNS] = {
@@ -30,8 +31,8 @@ struct perso {
 	struct fleet *f;
 	const struct sim_card_profile *p;
 	const char *name, *end;
-	int column[COLUMN_MAX]; /* which of ours stands there, -1 another */
-	unsigned columns;
+	int column[COLUMN_MAX];	 /* which of ours stands there, -1 another */
+	unsigned columns, first; /* first: number of the first line that is a card's */
 	struct ref *ref;
 	size_t refs;
 	char *err;
@@ -87,9 +88,8 @@ static bool cell_take(const char **at, const char *end, char out[CELL_MAX])
 	return n < CELL_MAX;
 }
 
-static bool header_read(struct perso *s, const char *at)
+static bool columns_take(struct perso *s, const char *at, const char *end)
 {
-	const char *end = line_end(s, at);
 	bool have[_COLUMNS] = { false };
 	char cell[CELL_MAX];
 
@@ -109,11 +109,24 @@ static bool header_read(struct perso *s, const char *at)
 		s->column[s->columns++] = which;
 	}
 	for (int i = 0; i < _COLUMNS; i++) {
-		if (!have[i] && i != C_MSISDN)
-			return wrong(s, 1, i,
-				     "not there; the first line names ICCID,IMSI,MSISDN,INDEX,KVN,K,OPC,KIC,KID,KIK");
+		if (!have[i] && i != C_IMSI && i != C_MSISDN)
+			return wrong(s, 1, i, "not there; the first line names " USUAL " in any order");
 	}
 	return true;
+}
+
+/* Without a line of names the columns stand as usual. */
+static bool header_read(struct perso *s, const char *at)
+{
+	const char *end = line_end(s, at);
+
+	s->first = 2;
+	if (at < end && *at >= '0' && *at <= '9') {
+		s->first = 1;
+		at = USUAL;
+		end = at + strlen(at);
+	}
+	return columns_take(s, at, end);
 }
 
 static bool line_cut(struct perso *s, const struct ref *r, char cell[_COLUMNS][CELL_MAX])
@@ -129,8 +142,8 @@ static bool line_cut(struct perso *s, const struct ref *r, char cell[_COLUMNS][C
 		if (!cell_take(&at, end, which < 0 ? other : cell[which]) && which >= 0)
 			return wrong(s, r->number, which, "too long");
 	}
-	if (n != s->columns)
-		return wrong(s, r->number, -1, "%u columns, the first line has %u", n, s->columns);
+	if (n > s->columns) /* fewer: what is not there is empty */
+		return wrong(s, r->number, -1, "%u columns, there are names for %u", n, s->columns);
 	return true;
 }
 
@@ -188,7 +201,7 @@ static uint32_t lines_sort(struct perso *s, const char *text)
 		const char *nl = memchr(p, '\n', (size_t)(s->end - p));
 		struct ref r = { p, number };
 
-		if (number > 1 && line_end(s, p) > p) {
+		if (number >= s->first && line_end(s, p) > p) {
 			if (!iccid_of(s, &r, iccid)) {
 				free(k);
 				return 0;
@@ -205,7 +218,7 @@ static uint32_t lines_sort(struct perso *s, const char *text)
 	}
 	free(k);
 	if (!cards || cards > CARDS_MAX)
-		wrong(s, 1, -1, cards ? "more than %u cards" : "no card behind the first line (at most %u)", CARDS_MAX);
+		wrong(s, 1, -1, cards ? "more than %u cards" : "there is no card (at most %u)", CARDS_MAX);
 	return cards <= CARDS_MAX ? cards : 0;
 }
 
@@ -347,11 +360,19 @@ static bool card_make(struct perso *s, uint32_t i, uint64_t seed, const struct r
 					   .kik = active.ota.kik };
 	bool ok;
 
-	if (!o->n || !o->imsi[0])
-		return wrong(s, first->number, o->n ? C_IMSI : C_INDEX, "no line of card %s has one", o->iccid);
+	if (!o->n)
+		return wrong(s, first->number, C_INDEX, "no line of card %s has one", o->iccid);
+	ok = sim_card_init(c, seed, i, s->p) == 0;
+	if (ok && !o->imsi[0] && !strcmp(c->iccid, o->iccid)) { /* a card of this seed: its numbers are known */
+		strcpy(o->imsi, c->imsi_first);
+		strcpy(o->msisdn, o->msisdn[0] ? o->msisdn : c->msisdn);
+	}
+	if (!o->imsi[0])
+		return wrong(s, first->number, C_IMSI,
+			     "no line of card %s has one, and it is not card %u of this --seed", o->iccid, i + 1);
 	o->pair[o->active] = o->pair[0];
 	o->pair[0] = active;
-	ok = sim_card_init(c, seed, i, s->p) == 0 && sim_card_personalise(c, &id) == 0;
+	ok = ok && sim_card_personalise(c, &id) == 0;
 	if (ok && s->f->subs) {
 		ok = sim_card_sub_personalise(c, &s->f->subs[i], o->pair, o->n, &o->vault, &o->change) == 0;
 	} else if (ok) {

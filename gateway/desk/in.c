@@ -301,10 +301,12 @@ static void look_after(struct desk *d, struct desk_run *r)
 		out_carry(d, c->in.partner, c->again, true);
 		out_carry(d, c->in.partner, c->again, false);
 	}
-	if (c->stay)
+	if (c->stay) {
+		in_parked_add(d, c->in.partner, c->in.head->seq, c->in.head->order, false);
 		close_package(d);
-	else
+	} else {
 		finish(d, c->folder);
+	}
 }
 
 void in_failed(struct desk *d, struct desk_run *r, int rc)
@@ -646,8 +648,8 @@ int64_t in_due(const struct desk *d)
 int desk_take_file(struct desk *d, const char *name, char err[DESK_ERR_MAX])
 {
 	if (!*name || *name == '.' || strchr(name, '/') || strlen(name) >= sizeof(d->e->in_name[0])) {
-		snprintf(err, DESK_ERR_MAX, "a package's file must stand in %.200s/in, and be named without a directory",
-			 d->cfg.dir);
+		snprintf(err, DESK_ERR_MAX,
+			 "a package's file must stand in %.200s/in, and be named without a directory", d->cfg.dir);
 		return -EINVAL;
 	}
 	d->e->in_look = true;

@@ -47,7 +47,8 @@ void run_free(struct desk *d)
 {
 	struct desk_run *r = &d->e->run;
 
-	run_drop_outs(r);
+	for (unsigned i = 0; i < r->outs; i++)
+		pkg_write_drop(r->out[i].w); /* what is closed may be durable: the next start knows */
 	free(r->order_new);
 	free(r->j.row);
 	free(r->j.also);

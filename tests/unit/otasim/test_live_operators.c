@@ -284,6 +284,54 @@ static void from_a_to_b(void **state)
 	prog_pid = -1;
 }
 
+/* ---- keys from a list ---- */
+
+static void keys_from_a_list(void **state)
+{
+	char *lists[] = { (char *)prog_otasim,
+			  (char *)"--cards",
+			  (char *)"4",
+			  (char *)"--alg",
+			  (char *)"aes128",
+			  (char *)"--operator",
+			  (char *)"A=00101",
+			  (char *)"--pairs",
+			  (char *)"2",
+			  (char *)"--dir",
+			  prog_dir,
+			  (char *)"--lists",
+			  NULL },
+	     *run[] = { (char *)prog_otasim,
+			(char *)"--quiet",
+			(char *)"--perso",
+			prog_path("pairs.csv"),
+			(char *)"--alg",
+			(char *)"aes128",
+			(char *)"--operator",
+			(char *)"A=00101",
+			(char *)"--pairs",
+			(char *)"2",
+			(char *)"--register",
+			(char *)"10ms",
+			(char *)"--control",
+			prog_path("ctl"),
+			(char *)"--port-file",
+			prog_path("port"),
+			NULL };
+
+	assert_int_equal(prog_wait(prog_spawn(lists, prog_path("out.txt"))), 0);
+	prog_pid = prog_spawn(run, prog_path("out.txt"));
+	for (int i = 0; i < PATIENCE_MS / 20 && access(prog_path("port"), F_OK) < 0; i++)
+		poll(NULL, 0, 20);
+	prog_control_until("where\n", "4 cards at A, 0 nowhere"); /* the register has the same keys */
+	kill(prog_pid, SIGTERM);
+	assert_int_equal(prog_wait(prog_pid), 0);
+	prog_pid = -1;
+	prog_write("pairs.csv", "ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK\n8988,1,1,,,,,\n");
+	assert_int_equal(prog_wait(prog_spawn(run, prog_path("out.txt"))), 1);
+	assert_non_null(strstr(prog_text("out.txt"), "pairs.csv:2: column ICCID: 18 or 19 digits are wanted"));
+}
+
 /* ---- a register that is down ---- */
 
 static void down_and_up_again(void **state)
@@ -310,6 +358,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(registers_on_tcp, setup, teardown),
 		cmocka_unit_test_setup_teardown(from_a_to_b, setup, teardown),
+		cmocka_unit_test_setup_teardown(keys_from_a_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(down_and_up_again, setup, teardown),
 	};
 

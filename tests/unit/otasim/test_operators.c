@@ -144,6 +144,28 @@ static void lists_come_back(void **state)
 	assert_null(perso_read("/tmp", &len, err, sizeof(err)));
 }
 
+/* Without a line of names, and without IMSIs: the numbers are those that the seed gives these cards. */
+static void a_list_of_keys_alone(void **state)
+{
+	struct sim_card_profile p;
+	struct fleet f, seeded;
+	char text[1024];
+
+	sim_card_profile_default(&p);
+	assert_int_equal(fleet_init(&seeded, 2, 1, &p, "00103", err, sizeof(err)), 0);
+	snprintf(text, sizeof(text), "%s,1,1," KEYS "\n%s,1,," KEYS ",001019999999999\n", seeded.cards[0].iccid,
+		 seeded.cards[1].iccid);
+	if (perso(&f, text, 1) < 0)
+		fail_msg("%s", err);
+	assert_string_equal(f.cards[0].imsi_first, seeded.cards[0].imsi_first);
+	assert_string_equal(f.cards[0].msisdn, seeded.cards[0].msisdn);
+	assert_string_equal(f.cards[1].imsi_first, "001019999999999");
+	assert_string_equal(f.cards[1].msisdn, "");
+	assert_int_equal(f.cards[0].ks[0].kic[0], 0x20);
+	fleet_free(&f);
+	fleet_free(&seeded);
+}
+
 static void a_list_of_plain_cards(void **state)
 {
 	struct fleet f;
@@ -164,9 +186,11 @@ static void a_list_that_is_wrong(void **state)
 	} bad[] = {
 		{ "", "cards.csv:1: column ICCID: not there", 1 },
 		{ "ICCID,IMSI\n", "cards.csv:1: column INDEX: not there", 1 },
-		{ HEAD, "cards.csv:1: no card", 1 },
+		{ HEAD, "cards.csv:1: there is no card", 1 },
 		{ "ICCID," HEAD, "cards.csv:1: column ICCID: there twice", 1 },
-		{ HEAD IC_1 ",001010000000001,,1,1,\n", "cards.csv:2: 6 columns, the first line has 10", 1 },
+		{ HEAD IC_1 ",001010000000001,,1,1\n", "cards.csv:2: column K: 32 hexadecimal digits", 1 },
+		{ HEAD IC_1 ",001010000000001,,1,1," KEYS ",\n", "cards.csv:2: 11 columns, there are names for 10", 1 },
+		{ IC_1 ",1,1," KEYS ",0010\n", "cards.csv:1: column IMSI: 6 to 15 digits", 1 },
 		{ HEAD "\n89882,001010000000001,,1,1," KEYS "\n", "cards.csv:3: column ICCID: 18 or 19 digits", 1 },
 		{ HEAD IC_1 ",0010,,1,1," KEYS "\n", "cards.csv:2: column IMSI: 6 to 15 digits", 1 },
 		{ HEAD IC_1 ",00101x,,1,1," KEYS "\n", "cards.csv:2: column IMSI: 6 to 15 digits", 1 },
@@ -646,6 +670,7 @@ int main(void)
 		cmocka_unit_test(a_list_of_pairs),
 		cmocka_unit_test(lists_come_back),
 		cmocka_unit_test(a_list_of_plain_cards),
+		cmocka_unit_test(a_list_of_keys_alone),
 		cmocka_unit_test(a_list_that_is_wrong),
 		cmocka_unit_test(options),
 		cmocka_unit_test(bad_options),
