@@ -15,6 +15,14 @@
 /* campaign[] of an order has a place for each work */
 _Static_assert((int)_WORK_KINDS <= ORDER_WORKS, "ORDER_WORKS");
 
+struct desk_vault { /* the ledger's head (vault_out.c) */
+	bool ready, reading;
+	uint64_t n, version, next_n; /* next: in the batch under way */
+	uint8_t hash[KS_HASH_LEN], next_hash[KS_HASH_LEN];
+	struct store_query q;
+	struct store_book row;
+};
+
 struct desk_engine;
 struct b_list;
 struct desk_b {		     /* what B keeps in memory alone (b_list.c) */
@@ -28,6 +36,7 @@ struct desk {
 	struct desk_deps deps;
 	const char *self; /* our name */
 	int64_t now_ms;	  /* of this step */
+	struct desk_vault vault;
 	struct desk_engine *e;
 	struct desk_b b;
 };

@@ -72,7 +72,6 @@ bool vault_confirm(struct vault_card *c, uint64_t who, uint64_t order, unsigned 
 #define PAIR_KEY_LEN (ICCID_DIGITS_MAX + 1 + 5)
 void pair_key(char key[BOOK_KEY_MAX], const char *iccid, unsigned index); /* "ICCID/00001" */
 struct vault_pair {
-	uint8_t state;		    /* as the card's record has it: for whoever looks */
 	char who[PKG_NAME_MAX + 1]; /* to whom it was released, "" nobody */
 	int64_t at_ms;		    /* when */
 	struct ks_pair keys;

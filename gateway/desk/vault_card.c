@@ -261,7 +261,6 @@ int vault_pair_pack(const struct vault_pair *p, uint8_t body[BOOK_BODY_MAX])
 	struct wr w = wr_init(body, BOOK_BODY_MAX);
 
 	wr_u8(&w, BODY_VERSION);
-	wr_u8(&w, p->state);
 	text_put(&w, p->who);
 	wr_be(&w, (uint64_t)p->at_ms, 8);
 	wr_bytes(&w, p->keys.sub, sizeof(p->keys.sub));
@@ -290,14 +289,13 @@ int vault_pair_unpack(struct vault_pair *p, const uint8_t *body, size_t len)
 	*p = (struct vault_pair){ 0 };
 	if (rd_u8(&r) != BODY_VERSION)
 		return -1;
-	p->state = rd_u8(&r);
 	text_take(&r, p->who, sizeof(p->who));
 	p->at_ms = (int64_t)rd_be(&r, 8);
 	sub = rd_bytes(&r, sizeof(p->keys.sub));
 	if (sub)
 		memcpy(p->keys.sub, sub, sizeof(p->keys.sub));
 	sealed_take(&r, &p->keys.ota_len, p->keys.ota);
-	return r.bad || rd_left(&r) || !p->state || p->state >= _PAIR_STEPS ? -1 : 0;
+	return r.bad || rd_left(&r) ? -1 : 0;
 }
 
 int vault_sets_pack(const struct vault_sets *s, uint8_t body[BOOK_BODY_MAX])

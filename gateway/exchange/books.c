@@ -233,6 +233,9 @@ static void line_io(const struct io *io, struct line *l)
 	io_bytes(io, l->jump, sizeof(l->jump));
 	io_flag(io, &l->has_jump);
 	io_bytes(io, l->hash, sizeof(l->hash));
+	io_flag(io, &l->has_plan);
+	if (l->has_plan)
+		io_bytes(io, l->plan, sizeof(l->plan));
 	NUM(io, l->pl_seq);
 	NUM(io, l->pl_n);
 	NUM(io, l->cntr);

@@ -149,7 +149,10 @@ struct line {
 	uint16_t flags;
 	uint8_t jump[OTA_SUB_MAC_LEN]; /* the vault's, when has_jump */
 	bool has_jump;
-	uint8_t hash[OTA_SUB_HASH_LEN]; /* of the staged set */
+	/* of the staged set.  M: the package that is to be answered */
+	uint8_t hash[OTA_SUB_HASH_LEN];
+	bool has_plan;
+	uint8_t plan[PKG_HASH_LEN]; /* M: root of the plan that the request showed */
 	uint64_t pl_seq, pl_n;		/* B: in which PL package, which record */
 	uint64_t cntr, sqn;		/* handed over, or received */
 	int64_t evidence_ms, paired_ms, staged_ms, ready_ms, armed_ms, served_ms, confirmed_ms, ended_ms;

@@ -286,7 +286,7 @@ static struct ks *keystore(void)
 static void test_keys(void **state)
 {
 	struct ks *ks = keystore();
-	struct vault_pair p = { .state = PAIR_RELEASED, .who = "tele-b", .at_ms = 17 }, q;
+	struct vault_pair p = { .who = "tele-b", .at_ms = 17 }, q;
 	struct vault_sets s = { 0 }, t;
 	uint8_t body[BOOK_BODY_MAX];
 	char key[BOOK_KEY_MAX];
