@@ -82,4 +82,22 @@ struct hlr *hlr_osmo_new(const struct hlr_osmo_cfg *cfg, struct event_base *base
 			 void (*on_log)(void *ctx, int level, const char *line), void *ctx);
 bool hlr_osmo_connected(const struct hlr *h);
 
+/* ---- any other register, by a program of the operator's and a template (hlr_template.c, contrib/doc/hlr-template.md) ---- */
+#define HLR_TEMPLATE_MAX 512 /* characters of a line of the template */
+struct hlr_template {
+	char program[256];		/* absolute; run without arguments */
+	char line[4][HLR_TEMPLATE_MAX]; /* by enum hlr_kind */
+};
+/* Reads a template file.  0, or -1 with a sentence. */
+int hlr_template_read(struct hlr_template *out, const char *path, char *err, size_t err_cap);
+struct hlr_template_cfg {
+	const struct hlr_template *tpl; /* copied */
+	unsigned timeout_ms;		/* for an answer, 0: 5000 */
+	unsigned restart_ms;		/* of a program that has ended, first delay, 0: 500; doubles */
+	unsigned restart_max_ms;	/* 0: 30000 */
+};
+struct hlr *hlr_template_new(const struct hlr_template_cfg *cfg, struct event_base *base, struct ks *ks,
+			     void (*on_result)(void *ctx, const struct hlr_result *r),
+			     void (*on_log)(void *ctx, int level, const char *line), void *ctx);
+
 #endif
