@@ -91,9 +91,16 @@ void b_event_txn(struct desk *d, struct desk_job *j, unsigned i)
 
 void b_close(struct desk_job *j, unsigned i)
 {
+	struct line *l = &j->line[i];
 	struct order *o = &j->order->o;
+	char key[BOOK_KEY_MAX];
 
-	j->line[i].ended_ms = j->d->now_ms;
+	l->ended_ms = j->d->now_ms;
+	job_drop(j, BOOK_TAKEN, l->iccid, BOOK_ANY);
+	if (o->kind == ORDER_3A && *l->imsi) {
+		line_key(key, l->order, l->iccid);
+		job_drop(j, BOOK_SET, key, BOOK_ANY);
+	}
 	job_line_put(j, i, B_CLOSED);
 	if (++o->closed >= o->lines) {
 		o->step = ORDER_ENDED;

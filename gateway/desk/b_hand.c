@@ -41,10 +41,9 @@ static void alarm(struct desk_in *in, const struct line *l, const char *told, co
 	desk_log(in->d, 4, "order %s: %s", in->order->o.name, in->order->o.alarm);
 }
 
-static void ended(struct desk_in *in, struct desk_rec *r, enum line_end end)
+static void ended(struct desk_in *in, struct desk_rec *r, uint16_t step, enum line_end end)
 {
 	struct line *l = r->line;
-	const uint16_t step = r->row->row.step;
 	const char *told = line_end_name(end);
 
 	l->flags |= LINE_LISTED;
@@ -68,15 +67,15 @@ static void ended(struct desk_in *in, struct desk_rec *r, enum line_end end)
 	}
 }
 
-static int end_take(struct desk_in *in, struct desk_rec *r, enum line_end end, struct desk_no *no)
+static int end_take(struct desk_in *in, struct desk_rec *r, uint16_t step, enum line_end end, struct desk_no *no)
 {
 	if (r->line->flags & LINE_LISTED)
 		return desk_refuse(no, "listed-twice", "card %s has had its last line: each comes once",
 				   r->line->iccid);
-	if (r->row->row.step < B_LISTED)
+	if (step < B_LISTED)
 		return desk_refuse(no, "not-listed", "card %s: our IL has not listed it", r->line->iccid);
 	if (!in->dry)
-		ended(in, r, end);
+		ended(in, r, step, end);
 	return 0;
 }
 
@@ -92,7 +91,7 @@ int b_hl3b_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 	    (xchg_number(r->r, "index") != r->line->to || xchg_number(r->r, "kvn") != r->line->kvn) && end == END_DONE)
 		return desk_refuse(no, "index", "card %s: its plan says index %u under key version %u", r->line->iccid,
 				   r->line->to, r->line->kvn);
-	return end == END_NONE ? 0 : end_take(in, r, end, no);
+	return end == END_NONE ? 0 : end_take(in, r, r->row->row.step, end, no);
 }
 
 /* ---- 3a ---- */
@@ -132,12 +131,11 @@ static int keys_fit(const struct desk_rec *r, const struct ks_block *block, bool
 	return 0;
 }
 
-static int keys_take(struct desk_in *in, struct desk_rec *r, bool final, struct desk_no *no)
+static int keys_take(struct desk_in *in, struct desk_rec *r, bool final, uint16_t *step, struct desk_no *no)
 {
 	const bool first = !(r->line->flags & LINE_PROVISIONAL);
 	struct ks_block block;
 	struct line *l = r->line;
-	uint16_t step = r->row->row.step;
 	int rc;
 
 	if (b_block_take(in, r, &block, no))
@@ -147,18 +145,17 @@ static int keys_take(struct desk_in *in, struct desk_rec *r, bool final, struct 
 		rc = join(in, r, &block, no);
 	if (!rc && block.sets)
 		rc = b_card_take(in, r, &block, xchg_number(r->r, "cntr"), no);
-	if (!rc && !in->dry && step < B_UNDO) {
+	if (!rc && !in->dry && *step < B_UNDO) {
 		if (block.has_sub && first)
 			b_sub_put(in, r, block.sub);
-		if (block.has_sub && step == B_ASKED)
-			step = B_KEYED;
-		if (block.sets && step == B_SERVED)
-			step = B_CONFIRM;
+		if (block.has_sub && *step == B_ASKED)
+			*step = B_KEYED;
+		if (block.sets && *step == B_SERVED)
+			*step = B_CONFIRM;
 		l->flags |= (block.has_sub ? LINE_PROVISIONAL : 0) | (block.sets ? LINE_FINAL : 0);
 		l->cntr = block.sets ? xchg_number(r->r, "cntr") : l->cntr;
 		l->sqn = block.has_sub ? xchg_number(r->r, "sqn") : l->sqn;
-		job_line_put(in->job, r->i, (enum line_step)step);
-		r->row->row.step = step;
+		job_line_put(in->job, r->i, (enum line_step) * step);
 	}
 	ks_wipe(&block, sizeof(block));
 	return rc;
@@ -168,12 +165,13 @@ int b_hl3a_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 {
 	const bool final = !strcmp(xchg_value(r->r, "stage"), "final");
 	enum line_end end = end_of(xchg_value(r->r, "state"));
+	uint16_t step = r->row->row.step;
 
 	if (b_ascending(in, r->r, no) || hl_fits(in, r, no))
 		return -1;
 	if (!final && end != END_NONE)
 		return desk_refuse(no, "stage", "card %s: a provisional list tells no end", r->line->iccid);
-	if (*xchg_value(r->r, "keys") && keys_take(in, r, final, no))
+	if (*xchg_value(r->r, "keys") && keys_take(in, r, final, &step, no))
 		return -1;
-	return end == END_NONE ? 0 : end_take(in, r, end, no);
+	return end == END_NONE ? 0 : end_take(in, r, step, end, no);
 }

@@ -20,7 +20,7 @@ enum imsi_step { IMSI_GIVEN = 1, IMSI_BACK };
 
 #define B_RETRY_MS     60000ll	/* something of ours is in the way: looked at again */
 #define B_CONFIRM_MS   600000ll /* CONFIRM was not answered: the next one */
-#define B_POLLS_MAX    16	/* pages of awaited lines that are looked up in one period */
+#define B_POLL_LINES   16384	/* lines of an order that are gone through in one period */
 #define B_POLL_AGE     16	/* a line is looked up every sixteenth of the time it has waited, */
 #define B_POLL_PERIODS 16	/* and at least every so many periods */
 
@@ -29,6 +29,7 @@ void b_hex(char *out, const uint8_t *p, size_t len); /* NUL-terminated */
 /* ---- b_list.c ---- */
 void b_list_also(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]);
 int b_list_decide(struct desk *d, struct desk_job *j);
+void b_list_after(struct desk *d, struct desk_job *j);
 unsigned b_il_want(struct desk *d, struct desk_call *c, struct desk_open_order *o, char (*keys)[BOOK_KEY_MAX],
 		   unsigned max);
 int b_il_decide(struct desk *d, struct desk_job *j, struct desk_call *c);

@@ -244,6 +244,7 @@ int b_kp_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 		rc = b_card_take(in, r, &block, 0, no);
 	if (!rc && !in->dry) {
 		b_sub_put(in, r, block.sub);
+		r->line->flags |= LINE_PROVISIONAL;
 		job_line_put(in->job, r->i, B_KEYED);
 	}
 	ks_wipe(&block, sizeof(block));

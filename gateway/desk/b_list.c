@@ -15,6 +15,7 @@
 #define FID_ACC	      "6f78"
 #define RECORD_VALUES 7
 #define PLMN_MIN      5
+#define ORDER_KEY_LEN 16      /* of a line's key: the order */
 #define LIST_MAX      1000000 /* lines of an operator's list */
 #define LIST_LINE_MAX 128
 
@@ -158,10 +159,17 @@ static struct b_list *list_read(const char *path, const char *plmns, char err[DE
 	return l;
 }
 
-void desk_free_b(struct desk *d)
+static void list_drop(struct desk *d)
 {
 	list_free(d->b.list);
 	d->b.list = NULL;
+}
+
+void desk_free_b(struct desk *d)
+{
+	list_drop(d);
+	free(d->b.found);
+	free(d->b.look);
 }
 
 /* ---- the operator orders an IL: from his own list, which is held against the order first, or from the pool ---- */
@@ -227,7 +235,7 @@ int b_il_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
 	if (il->list && il->at < il->list->n)
 		return DESK_MORE;
 	if (il->list) {
-		desk_free_b(d);
+		list_drop(d);
 		d->b.list = il->list;
 		d->b.list_order = j->order->o.number;
 		il->list = NULL;
@@ -272,20 +280,25 @@ static void pool_msisdn(const struct desk_pool *p, const char *imsi, char msisdn
 			 (uint64_t)strtoull(p->msisdn_from, NULL, 10) + n);
 }
 
-/* The record of the IMSI that row i may get: the list's, or the next one of the pool. */
+/* The place in the pool that row i may get: one that was found free before, or the next. */
+static uint64_t pool_place(const struct desk_b *b, unsigned i)
+{
+	return i < b->n_found ? b->found[i] : b->pool_next + i - b->n_found;
+}
+
+/* The record of the IMSI that row i may get: the list's, or the pool's. */
 void b_list_also(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX])
 {
-	struct desk *d = j->d;
-	const struct desk_b *b = &d->b;
-	const struct desk_pool *pool = &d->cfg.pool;
+	const struct desk_b *b = &j->d->b;
+	const struct desk_pool *pool = &j->d->cfg.pool;
 	const struct b_entry *e;
 
 	key[0] = '\0';
 	if (b->list && j->order->o.number == b->list_order) {
 		e = list_find(b->list, j->line[i].iccid);
 		snprintf(key, BOOK_KEY_MAX, "%s", e ? e->imsi : "");
-	} else if (b->pool_next + i < pool_size(pool)) {
-		pool_imsi(pool, b->pool_next + i, key);
+	} else if (pool_place(b, i) < pool_size(pool)) {
+		pool_imsi(pool, pool_place(b, i), key);
 	}
 }
 
@@ -305,41 +318,68 @@ static bool imsi_free(const struct store_book *b, int64_t now_ms)
 	return b->row.step == IMSI_BACK && b->row.len == 8 && back_ms(b->body) + IMSI_REST_MS <= now_ms;
 }
 
-/* For each line the record of its IMSI, or none: j->also[give[i]].  Returns how many lines get one. */
-static unsigned pool_give(struct desk *d, struct desk_job *j, unsigned give[DESK_PAGE])
+/* Not enough of them were free: the free ones are kept, and the search goes on.  0, or -ENOSPC at the end of the pool. */
+static int pool_gather(struct desk *d, struct desk_job *j, const bool *free)
 {
 	struct desk_b *b = &d->b;
+	const unsigned was = b->n_found, looked = j->n > was ? j->n - was : 0;
 	unsigned n = 0;
-	char key[BOOK_KEY_MAX];
 
 	for (unsigned i = 0; i < j->n; i++) {
-		b_list_also(j, i, key);
-		if (*key && imsi_free(&j->also[i], d->now_ms))
-			give[n++] = i;
+		uint64_t place = pool_place(b, i);
+
+		if (free[i])
+			b->found[n++] = place;
 	}
-	b->pool_next += j->n;
-	b->pool_found |= n > 0;
-	return n;
-}
-
-static int pool_end(struct desk *d, struct desk_job *j)
-{
-	struct desk_b *b = &d->b;
-	const bool found = b->pool_found;
-
-	if (b->pool_next < pool_size(&d->cfg.pool))
+	for (unsigned i = j->n; i < was; i++)
+		b->found[n++] = b->found[i];
+	b->n_found = n;
+	b->pool_next += looked;
+	if (n >= j->n || b->pool_next < pool_size(&d->cfg.pool))
 		return 0;
+	b->n_found = 0; /* the next search begins at the start: some may have come back */
 	b->pool_next = 0;
-	b->pool_found = false;
-	if (found)
-		return 0;
 	snprintf(j->why, sizeof(j->why),
-		 "the pool %s to %s has no IMSI left for order %s: configure a larger one, or give a list",
-		 d->cfg.pool.imsi_from, d->cfg.pool.imsi_to, j->order->o.name);
+		 "the pool %s to %s has not enough IMSIs left: configure a larger one, or give a list",
+		 d->cfg.pool.imsi_from, d->cfg.pool.imsi_to);
 	return -ENOSPC;
 }
 
-static int list_give(struct desk *d, struct desk_job *j, unsigned give[DESK_PAGE])
+/* A page goes out full or it is the last one: what is free is gathered until each of its lines has one.  0: not yet. */
+static int pool_give(struct desk *d, struct desk_job *j)
+{
+	struct desk_b *b = &d->b;
+	bool free[DESK_PAGE];
+	unsigned n = 0;
+	int rc;
+
+	if (!b->found && !(b->found = calloc(DESK_PAGE, sizeof(*b->found))))
+		return -ENOMEM;
+	for (unsigned i = 0; i < j->n; i++) {
+		free[i] = pool_place(b, i) < pool_size(&d->cfg.pool) && imsi_free(&j->also[i], d->now_ms);
+		n += free[i];
+	}
+	if (n == j->n)
+		return (int)n;
+	rc = pool_gather(d, j, free);
+	if (!rc)
+		desk_again(d, j->order->o.number, B_OPEN, d->now_ms);
+	return rc;
+}
+
+/* They are given: the search goes on behind them. */
+static void pool_given(struct desk_b *b, unsigned n)
+{
+	const unsigned of_found = n < b->n_found ? n : b->n_found;
+
+	if (!n)
+		return;
+	memmove(b->found, b->found + of_found, (b->n_found - of_found) * sizeof(*b->found));
+	b->n_found -= of_found;
+	b->pool_next += n - of_found;
+}
+
+static int list_give(struct desk *d, struct desk_job *j)
 {
 	char key[BOOK_KEY_MAX];
 
@@ -356,7 +396,6 @@ static int list_give(struct desk *d, struct desk_job *j, unsigned give[DESK_PAGE
 				 j->order->o.name, j->line[i].iccid, IMSI_REST_MS / 86400000);
 		if (*j->why)
 			return -EEXIST;
-		give[i] = i;
 	}
 	return (int)j->n;
 }
@@ -395,7 +434,7 @@ static int opc_make(struct desk *d, struct desk_job *j, struct desk_out *o, unsi
 	return 0;
 }
 
-static int il_line(struct desk *d, struct desk_job *j, struct desk_out *o, unsigned i, unsigned from)
+static int il_line(struct desk *d, struct desk_job *j, struct desk_out *o, unsigned i)
 {
 	const struct desk_pool *pool = &d->cfg.pool;
 	const struct desk_b *b = &d->b;
@@ -404,7 +443,7 @@ static int il_line(struct desk *d, struct desk_job *j, struct desk_out *o, unsig
 	char files[sizeof(pool->files) + 16], trial[16] = "", hex[2 * KS_BLOCK_MAX + 1] = "";
 	char key[BOOK_KEY_MAX];
 
-	b_list_also(j, from, key);
+	b_list_also(j, i, key);
 	snprintf(l->imsi, sizeof(l->imsi), "%.15s", key);
 	if (listed)
 		strcpy(l->msisdn, list_find(b->list, l->iccid)->msisdn);
@@ -418,7 +457,7 @@ static int il_line(struct desk *d, struct desk_job *j, struct desk_out *o, unsig
 	if (out_record(o, (const char *const[RECORD_VALUES]){ l->imsi, l->iccid, l->msisdn, pool->plmns, files, trial,
 							      hex }))
 		return -1;
-	job_put(j, BOOK_IMSI, key, l->order, IMSI_GIVEN, j->also[from].row.version, NULL, 0);
+	job_put(j, BOOK_IMSI, key, l->order, IMSI_GIVEN, j->also[i].row.version, NULL, 0);
 	l->paired_ms = d->now_ms;
 	job_line_put(j, i, B_LISTED);
 	return 0;
@@ -426,37 +465,39 @@ static int il_line(struct desk *d, struct desk_job *j, struct desk_out *o, unsig
 
 int b_list_decide(struct desk *d, struct desk_job *j)
 {
-	struct desk_b *b = &d->b;
-	const bool listed = b->list && b->list_order == j->order->o.number;
-	unsigned give[DESK_PAGE];
+	const bool listed = d->b.list && d->b.list_order == j->order->o.number;
 	struct desk_out *o;
 	int n;
 
-	if (!listed && !pool_size(&d->cfg.pool)) { /* an operator will order it */
-		desk_again(d, j->order->o.number, B_OPEN, INT64_MAX);
+	d->b.given = 0;
+	if (!listed && !pool_size(&d->cfg.pool)) /* an operator will order it */
 		return 0;
-	}
-	n = listed ? list_give(d, j, give) : (int)pool_give(d, j, give);
-	if (n < 0)
+	if (!strncmp(j->row[0].row.key, d->b.waits, ORDER_KEY_LEN) && strcmp(j->row[0].row.key, d->b.waits) > 0)
+		return 0; /* the page before this one first: only the last one may be short */
+	n = listed ? list_give(d, j) : pool_give(d, j);
+	snprintf(d->b.waits, sizeof(d->b.waits), "%s", n ? "" : j->row[0].row.key);
+	if (n <= 0)
 		return n;
-	if (!n && pool_end(d, j))
-		return -ENOSPC;
-	if (n < (int)j->n)
-		desk_kick(d, j->order->o.number, B_OPEN);
-	if (!n)
-		return 0;
 	o = out_open(j, XCHG_IL, j->order->o.a, NULL);
-	for (int i = 0; o && i < n; i++) {
-		if (il_line(d, j, o, (unsigned)i, give[i])) {
+	for (unsigned i = 0; o && i < j->n; i++) {
+		if (il_line(d, j, o, i)) {
 			out_drop(o);
 			return -EINVAL;
 		}
 	}
 	if (!o || out_close(o))
 		return -EIO;
-	j->order->o.paired += (unsigned)n;
+	d->b.given = listed ? 0 : j->n;
+	j->order->o.paired += j->n;
 	job_order_put(j);
 	return 0;
+}
+
+void b_list_after(struct desk *d, struct desk_job *j)
+{
+	pool_given(&d->b, d->b.given);
+	if (d->b.list && d->b.list_order == j->order->o.number && j->order->o.paired == j->order->o.lines)
+		list_drop(d);
 }
 
 /* ---- PL in ---- */

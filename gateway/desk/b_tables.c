@@ -2,10 +2,12 @@
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
 #include "b_int.h"
+#include "so.h"
 
 #define IN .side = 1u << SIDE_B, .book = BOOK_LINE, .key = b_line_key, .begin = b_kind_begin, .drop = b_kind_drop
 
 const struct desk_kind desk_kinds_b[] = {
+	SO_KIND(1u << SIDE_A | 1u << SIDE_B | 1u << SIDE_M),
 	{ .type = XCHG_PL, IN, .one = b_pl_one },
 	{ .type = XCHG_KP, IN, .one = b_kp_one },
 	{ .type = XCHG_HL3A, IN, .one = b_hl3a_one, .also = BOOK_SET, .also_key = b_line_key },
@@ -16,11 +18,12 @@ const struct desk_kind desk_kinds_b[] = {
 #define DO .side = SIDE_B, .book = BOOK_LINE
 
 const struct desk_work desk_works_b[] = {
-	{ "IL", DO, .step = B_OPEN, .also = BOOK_IMSI, .also_key = b_list_also, .decide = b_list_decide },
+	{ "IL", DO, .step = B_OPEN, .also = BOOK_IMSI, .also_key = b_list_also, .decide = b_list_decide,
+	  .after = b_list_after },
 	{ "KR", DO, .step = B_PLANNED, .decide = b_ask_decide },
 	{ "provision", DO, .step = B_KEYED, .also = BOOK_SUB, .also_key = b_sub_also, .decide = b_provision_decide },
 	{ "CF ready", DO, .step = B_TELL_READY, .decide = b_ready_decide },
-	{ "await", DO, .step = B_READY, .decide = b_poll_decide, .after = b_poll_after },
+	{ "await", DO, .step = B_READY, .calm = true, .decide = b_poll_decide, .after = b_poll_after },
 	{ "CF served", DO, .step = B_TELL_SERVED, .decide = b_served_decide },
 	{ "CONFIRM", DO, .step = B_CONFIRM, .cards = true, .decide = b_confirm_decide },
 	{ "CF confirmed", DO, .step = B_TELL_CONFIRMED, .cards = true, .decide = b_confirmed_decide },

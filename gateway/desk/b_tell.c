@@ -52,6 +52,7 @@ int b_ready_decide(struct desk *d, struct desk_job *j)
 		l->ready_ms = d->now_ms;
 		job_line_put(j, i, *l->vlr ? B_TELL_SERVED : B_READY);
 	}
+	desk_again(d, j->order->o.number, B_READY, d->now_ms + d->cfg.hlr_poll_ms);
 	return o && !out_close(o) ? 0 : -EIO;
 }
 

@@ -397,6 +397,7 @@ int desk_step(struct desk *d, int64_t now_ms)
 	d->now_ms = now_ms;
 	if (d->e->fatal[0])
 		return 0;
+	desk_turn_b(d);
 	if (d->e->run.stage == RUN_IDLE)
 		return next(d);
 	return run_turn(d);

@@ -25,11 +25,16 @@ struct desk_vault { /* the ledger's head (vault_out.c) */
 
 struct desk_engine;
 struct b_list;
-struct desk_b {		     /* what B keeps in memory alone (b_list.c) */
-	uint64_t pool_next;  /* where in the pool the search for free IMSIs goes on: the books know which are given */
-	bool pool_found;     /* something free since it last began from the start */
-	struct b_list *list; /* an operator's own list for an IL, */
-	uint64_t list_order; /* and for which order it is */
+struct b_look;
+struct desk_b {		    /* what B keeps in memory alone */
+	uint64_t pool_next; /* where in the pool the search for free IMSIs goes on: the books know which are given */
+	uint64_t *found;    /* those that were free a moment ago, for a page that is not full yet: DESK_PAGE */
+	unsigned n_found, given;
+	char waits[BOOK_KEY_MAX]; /* first line of a page that has not got them yet */
+	struct b_list *list;	  /* an operator's own list for an IL, */
+	uint64_t list_order;	  /* and for which order it is */
+	struct b_look *look;	  /* ring of lines that are to be looked up at the HLR */
+	unsigned look_at, n_looks;
 };
 struct desk {
 	struct desk_cfg cfg; /* its zeros filled in */
@@ -68,6 +73,7 @@ struct desk_work {
 		step; /* records of this step are to do: decide() moves each of them on, or it waits for desk_kick() or desk_again() */
 	bool cards;    /* read the card of each ICCID, too: j->card[i] */
 	unsigned page; /* 0: DESK_PAGE, or DESK_PAGE_CARDS */
+	bool calm;     /* comes by desk_again() alone: lines that arrive at the step do not hurry it */
 	uint8_t also;  /* read a record of this book for each row as well, by also_key(): j->also[i]; 0: no */
 	void (*also_key)(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]); /* "": none for this row */
 	/* no also_key: the first records of book `also` of this order and step, ascending by key, one beside each row */
@@ -245,6 +251,7 @@ extern const struct desk_verb_row desk_verbs_a[], desk_verbs_b[], desk_verbs_vau
 void desk_event_a(struct desk *d, struct desk_job *j,
 		  unsigned i); /* event[i] about line[i] of an order where we are A */
 void desk_event_b(struct desk *d, struct desk_job *j, unsigned i);
+void desk_turn_b(struct desk *d); /* in each step: what waits for room at the HLR */
 void desk_free_b(struct desk *d);
 
 struct desk_tables { /* in the order of enum order_side - 1 */

@@ -179,7 +179,8 @@ void desk_on_hlr(struct desk *d, const struct hlr_result *res)
 		slot_end(d, s);
 	} else {
 		e->hlr_delay_ms = 0;
-		if (s->stale)
+		/* most looks tell that nothing has come: not worth a job */
+		if (s->stale || (!s->durable && res->end == HLR_OK && !*res->vlr))
 			slot_end(d, s);
 		else
 			answer(d, s, res);

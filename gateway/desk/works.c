@@ -22,7 +22,7 @@ void desk_kick(struct desk *d, uint64_t order, uint16_t step)
 	for (unsigned w = 0; o && w < d->e->works; w++) {
 		const struct desk_work *work = d->e->work[w];
 
-		if ((step && work->step != step) || (work->side && work->side != o->o.side))
+		if ((step && (work->step != step || work->calm)) || (work->side && work->side != o->o.side))
 			continue;
 		if (o->todo[w].after[0])
 			o->todo[w].kicked = true;

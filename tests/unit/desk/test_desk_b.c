@@ -1,0 +1,695 @@
+/* test_desk_b.c - the new operator's side of an order: lists, keys, register, confirmation, ends; and what it refuses.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <unistd.h>
+
+#include "b_bed.h"
+#include "gateway/core/work.h"
+
+#define ORDER "SO-7"
+#define CARDS 5
+#define LINES 64
+#define VLR   "901700000"
+
+static char line[LINES][BED_LINE_MAX];
+
+static const char *iccid_of(unsigned i)
+{
+	static char text[4][24];
+	static unsigned at;
+
+	at = (at + 1) % 4;
+	snprintf(text[at], sizeof(text[at]), "8988211%012u", i);
+	return text[at];
+}
+
+static const char *imsi_of(unsigned i)
+{
+	static char text[4][20];
+	static unsigned at;
+
+	at = (at + 1) % 4;
+	snprintf(text[at], sizeof(text[at]), "26202%010u", 100 + i);
+	return text[at];
+}
+
+static const struct desk_cfg with_pool = {
+	.roles = DESK_MNO,
+	.pool = { .imsi_from = "262020000000100",
+		  .imsi_to = "262020000001999",
+		  .msisdn_from = "4915100000100",
+		  .plmns = "26202",
+		  .files = "6f42:ffffff",
+		  .trial_s = 3600 },
+	.hlr_poll_ms = 1000,
+};
+
+static const struct desk_tables tables = {
+	.kinds = { NULL, desk_kinds_b },
+	.works = { NULL, desk_works_b },
+	.verbs = { NULL, desk_verbs_b },
+	.event = { NULL, desk_event_b },
+};
+
+/* ---- what partners send ---- */
+
+struct order_terms {
+	const char *kind, *policy, *vault;
+	unsigned n;
+};
+
+static void make_so(struct ks_wrap *w, unsigned i, char out[BED_LINE_MAX], void *ctx)
+{
+	const struct order_terms *t = ctx;
+
+	(void)w;
+	snprintf(out, BED_LINE_MAX, "%s,%s,%s,operator-a,operator-b,%s,%lld", iccid_of(i), t->kind, t->policy, t->vault,
+		 BED_NOW / 1000 + 86400 * 30);
+}
+
+static void send_so(struct bed *b, const char *kind, const char *policy, unsigned n)
+{
+	struct order_terms t = { kind, policy, strcmp(kind, "3b") ? "" : "vault", n };
+
+	bed_send(b,
+		 &(struct bed_in){ .from = BED_S, .type = "SO", .order = ORDER, .make = make_so, .n = n, .ctx = &t });
+	assert_string_equal(bed_ack(b, BED_S), "");
+}
+
+struct plan_terms {
+	unsigned from, to, kvn;
+};
+
+static void make_pl(struct ks_wrap *w, unsigned i, char out[BED_LINE_MAX], void *ctx)
+{
+	const struct plan_terms *t = ctx;
+
+	(void)w;
+	snprintf(out, BED_LINE_MAX, "%s,%s,%u,%u,%u,m2m-sub", iccid_of(i), imsi_of(i), t->from, t->to, t->kvn);
+}
+
+static void send_pl(struct bed *b, unsigned n, struct plan_terms t)
+{
+	bed_send(b,
+		 &(struct bed_in){ .from = BED_A, .type = "PL", .order = ORDER, .make = make_pl, .n = n, .ctx = &t });
+}
+
+static void hex(char *out, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sprintf(out + 2 * i, "%02x", p[i]);
+}
+
+static unsigned unhex(const char *text, uint8_t *out)
+{
+	unsigned n = 0;
+
+	for (unsigned v; sscanf(text + 2 * n, "%2x", &v) == 1 && text[2 * n]; n++)
+		out[n] = (uint8_t)v;
+	return n;
+}
+
+struct pairs {
+	struct bed *b;
+	unsigned from; /* party whose keystore has them */
+	unsigned to, kvn;
+};
+
+static void block_of(const struct pairs *p, struct ks_wrap *w, unsigned i, bool sub, bool set, char *out)
+{
+	struct ks *ks = p->b->party[p->from].ks;
+	struct ks_block block = { .has_sub = sub };
+	uint8_t wrapped[KS_BLOCK_MAX];
+	struct ks_pair pair;
+	int n;
+
+	assert_int_equal(ks_pair_make(ks, iccid_of(i), (uint16_t)p->to, 16, &pair), 0);
+	memcpy(block.sub, pair.sub, sizeof(block.sub));
+	if (set) {
+		n = ks_pair_keyset(ks, iccid_of(i), (uint16_t)p->to, &pair, (uint8_t)p->kvn, block.set[0].sealed);
+		assert_true(n > 0);
+		block.sets = 1;
+		block.set[0].kvn = (uint8_t)p->kvn;
+		block.set[0].len = (size_t)n;
+	}
+	n = ks_block_wrap(w, iccid_of(i), &block, wrapped);
+	assert_true(n > 0);
+	hex(out, wrapped, (size_t)n);
+}
+
+static void make_kp(struct ks_wrap *w, unsigned i, char out[BED_LINE_MAX], void *ctx)
+{
+	const struct pairs *p = ctx;
+	char keys[2 * KS_BLOCK_MAX + 1];
+
+	block_of(p, w, i, true, true, keys);
+	snprintf(out, BED_LINE_MAX, "%s,%u,%u,%s", iccid_of(i), p->to, p->kvn, keys);
+}
+
+static void send_kp(struct bed *b, unsigned n, unsigned to, unsigned kvn)
+{
+	struct pairs p = { b, BED_M, to, kvn };
+	const struct bed_out *kr = bed_got(b, BED_M, "KR");
+
+	bed_send(b, &(struct bed_in){ .from = BED_M,
+				      .type = "KP",
+				      .order = ORDER,
+				      .about = kr->head.id,
+				      .wrap = true,
+				      .make = make_kp,
+				      .n = n,
+				      .ctx = &p });
+}
+
+static void send_one(struct bed *b, unsigned from, const char *type, const char *text)
+{
+	const char *lines[] = { text, NULL };
+
+	bed_send(b, &(struct bed_in){ .from = from, .type = type, .order = ORDER, .line = lines });
+}
+
+static void send_end(struct bed *b, unsigned i, const char *state)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "%s,%s,2,2,%s,E6,%lld", iccid_of(i), imsi_of(i), state,
+		 (long long)b->now_ms / 1000);
+	send_one(b, BED_A, "HL3b", text);
+}
+
+/* ---- what came out ---- */
+
+static unsigned step_of(struct bed *b, unsigned i, struct line *l)
+{
+	uint16_t step;
+
+	bed_line(b, ORDER, iccid_of(i), l, &step);
+	return step;
+}
+
+static void expect_step(struct bed *b, unsigned i, enum line_step want)
+{
+	struct line l;
+	unsigned step = step_of(b, i, &l);
+
+	if (step != want)
+		fail_msg("card %u is at %s, not %s; log:\n%s", i, line_step_name((uint16_t)step),
+			 line_step_name((uint16_t)want), b->log);
+}
+
+/* How many lines with this word have gone out in CFs to that party. */
+static unsigned told(struct bed *b, unsigned to, const char *what)
+{
+	char v[BED_LINE_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < b->outs; i++) {
+		if (b->out[i].to != to || strcmp(b->out[i].head.type, "CF"))
+			continue;
+		for (unsigned k = bed_read(b, &b->out[i], line, LINES, false, NULL); k-- > 0;)
+			n += !strcmp(bed_value(line[k], 3, v), what);
+	}
+	return n;
+}
+
+static int setup(void **state)
+{
+	*state = bed_new(BED_B, &with_pool, &tables);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	bed_free(*state);
+	return 0;
+}
+
+static void to_ready(struct bed *b, unsigned n)
+{
+	send_so(b, "3b", "deliver-then-activate", n);
+	send_pl(b, n, (struct plan_terms){ 1, 2, 2 });
+	assert_string_equal(bed_ack(b, BED_A), "");
+	send_kp(b, n, 2, 2);
+	assert_string_equal(bed_ack(b, BED_M), "");
+	bed_wait(b, 2000);
+}
+
+/* ---- the way through ---- */
+
+/* Each record of KR proves itself to the vault: the order and the plan as they were signed, and the leaf with its path. */
+static void check_kr(struct bed *b, unsigned n)
+{
+	const struct bed_out *o = bed_got(b, BED_M, "KR");
+	struct pkg_head so, pl;
+	struct pkg *p;
+	const uint8_t *der;
+	size_t len;
+	char v[BED_LINE_MAX], leaf[BED_LINE_MAX];
+	uint8_t path[PKG_PATH_MAX][PKG_HASH_LEN];
+
+	assert_int_equal(pkg_open(&p, o->path, b->err, sizeof(b->err)), 0);
+	assert_int_equal(pkg_head(p)->attached, 2);
+	der = pkg_attached(p, 0, &len);
+	assert_int_equal(pkg_manifest_verify(&so, der, len, b->party[BED_S].known, b->err, sizeof(b->err)), 0);
+	assert_string_equal(so.type, "SO");
+	assert_string_equal(so.to, "operator-b");
+	der = pkg_attached(p, 1, &len);
+	assert_int_equal(pkg_manifest_verify(&pl, der, len, b->party[BED_A].known, b->err, sizeof(b->err)), 0);
+	assert_string_equal(pl.type, "PL");
+	assert_int_equal(bed_read(b, o, line, LINES, false, NULL), n);
+	for (unsigned i = 0; i < n; i++) {
+		assert_string_equal(bed_value(line[i], 0, v), iccid_of(i));
+		assert_string_equal(bed_value(line[i], 1, v), imsi_of(i));
+		assert_string_equal(bed_value(line[i], 2, v), "2");
+		assert_int_equal(atoi(bed_value(line[i], 3, v)), i);
+		bed_value(line[i], 4, v);
+		leaf[unhex(v, (uint8_t *)leaf)] = '\0';
+		bed_value(line[i], 5, v);
+		len = unhex(v, path[0]) / PKG_HASH_LEN;
+		assert_int_equal(pkg_proof(&pl, leaf, i, path, (unsigned)len), 0);
+		assert_int_equal(strncmp(leaf, iccid_of(i), strlen(iccid_of(i))), 0);
+	}
+	pkg_close(p);
+}
+
+static void test_il(void **state)
+{
+	struct bed *b = *state;
+	const struct bed_out *o;
+	char v[BED_LINE_MAX], want[40];
+
+	send_so(b, "3b", "deliver-then-activate", CARDS);
+	o = bed_got(b, BED_A, "IL");
+	assert_string_equal(o->head.order, ORDER);
+	assert_int_equal(bed_read(b, o, line, LINES, false, NULL), CARDS);
+	for (unsigned i = 0; i < CARDS; i++) {
+		assert_string_equal(bed_value(line[i], 0, v), imsi_of(i));
+		assert_string_equal(bed_value(line[i], 1, v), iccid_of(i));
+		snprintf(want, sizeof(want), "4915100000%u", 100 + i);
+		assert_string_equal(bed_value(line[i], 2, v), want);
+		assert_string_equal(bed_value(line[i], 3, v), "26202");
+		snprintf(want, sizeof(want), "6f42:ffffff;6f78:%04x", 1u << (imsi_of(i)[14] - '0'));
+		assert_string_equal(bed_value(line[i], 4, v), want); /* the access class goes with the IMSI */
+		assert_string_equal(bed_value(line[i], 5, v), "3600");
+		assert_string_equal(bed_value(line[i], 6, v), "");
+		expect_step(b, i, B_LISTED);
+	}
+	assert_int_equal(desk_order_by_name(b->desk, ORDER)->paired, CARDS);
+}
+
+static void test_3b(void **state)
+{
+	struct bed *b = *state;
+	struct card_bundle *c = calloc(1, sizeof(*c));
+	struct store_book row;
+	struct hold h;
+	struct line l;
+
+	to_ready(b, CARDS);
+	check_kr(b, CARDS);
+	assert_int_equal(sim_hlr_count(b->sim), CARDS);
+	assert_int_equal(told(b, BED_A, "ready"), CARDS);
+	assert_int_equal(told(b, BED_M, "ready"), 0);
+	/* the card is known, and nothing is planned for it */
+	assert_true(bed_card(b, iccid_of(0), c));
+	assert_string_equal(c->card.imsi, imsi_of(0));
+	assert_int_equal(c->keyset[0].generation, 2);
+	assert_int_equal(c->keyset[0].kvn, 2);
+	assert_false(c->has_txn);
+	/* an authentication is not service */
+	sim_hlr_vector(b->sim, imsi_of(0), (const uint8_t *)"0123456789abcdef", &(struct sim_hlr_vector){ { 0 } });
+	bed_wait(b, 20000);
+	expect_step(b, 0, B_READY);
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
+	bed_wait(b, 20000);
+	assert_int_equal(told(b, BED_A, "served"), 1);
+	expect_step(b, 0, B_CONFIRMING);
+	expect_step(b, 1, B_READY);
+	step_of(b, 0, &l);
+	assert_string_equal(l.vlr, VLR);
+	assert_int_equal(l.evidence, 5);
+	bed_txn(b, ORDER, WORK_CONFIRM, iccid_of(0), TXN_DONE, WORK_IS_DONE);
+	assert_int_equal(told(b, BED_A, "confirmed"), 1);
+	assert_int_equal(told(b, BED_M, "confirmed"), 1);
+	expect_step(b, 0, B_CONFIRMED);
+	assert_true(bed_book(b, BOOK_HOLD, iccid_of(0), &row));
+	assert_int_equal(hold_unpack(&h, row.body, row.row.len), 0);
+	assert_int_equal(h.index, 2);
+	assert_int_equal(h.kvn, 2);
+	send_end(b, 0, "done");
+	assert_string_equal(bed_ack(b, BED_A), "");
+	expect_step(b, 0, B_CLOSED);
+	assert_int_equal(sim_hlr_count(b->sim), CARDS);
+	free(c);
+}
+
+/* Every other one comes, the others end in all ways; the order ends with the last. */
+static void test_ends(void **state)
+{
+	static const char *const ends[] = { "cancelled", "failed", "unreached", "rolled-back" };
+	struct bed *b = *state;
+	struct card_bundle *c = calloc(1, sizeof(*c));
+	struct store_book row;
+
+	to_ready(b, CARDS);
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
+	bed_wait(b, 5000);
+	bed_txn(b, ORDER, WORK_CONFIRM, iccid_of(0), TXN_DONE, WORK_IS_DONE);
+	send_end(b, 0, "done");
+	for (unsigned i = 1; i < CARDS; i++) {
+		send_end(b, i, ends[i - 1]);
+		assert_string_equal(bed_ack(b, BED_A), "");
+		assert_true(bed_book(b, BOOK_IMSI, imsi_of(i), &row));
+		assert_true(bed_card(b, iccid_of(i), c));
+		assert_int_not_equal(c->card.gone_ms, 0); /* was never ours */
+		assert_int_equal(c->n_keysets, 0);
+		assert_false(bed_book(b, BOOK_TAKEN, iccid_of(i), &row));
+	}
+	assert_int_equal(sim_hlr_count(b->sim), 1);
+	assert_int_equal(told(b, BED_A, "recalled"), 0); /* A knows */
+	assert_null(desk_order_by_name(b->desk, ORDER)); /* has ended */
+	/* and again: the order is over */
+	send_end(b, 1, "cancelled");
+	assert_string_not_equal(bed_ack(b, BED_A), "");
+	free(c);
+}
+
+/* 3a: K comes provisionally, the OTA keys when the card has been seen, the OPc is ours. */
+struct hl3a {
+	struct pairs p;
+	const char *stage, *state;
+	bool sub, set;
+	unsigned cntr;
+};
+
+static void make_hl3a(struct ks_wrap *w, unsigned i, char out[BED_LINE_MAX], void *ctx)
+{
+	const struct hl3a *h = ctx;
+	char keys[2 * KS_BLOCK_MAX + 1] = "", set[40] = ",";
+
+	if (h->sub || h->set)
+		block_of(&h->p, w, i, h->sub, h->set, keys);
+	if (h->set)
+		snprintf(set, sizeof(set), "%u,%u", h->p.kvn, h->cntr);
+	snprintf(out, BED_LINE_MAX, "%s,%s,%s,%s,E4,%lld,m2m-sub,%s,%s,%s", iccid_of(i), imsi_of(i), h->stage, h->state,
+		 (long long)h->p.b->now_ms / 1000, set, h->sub ? "4096" : "", keys);
+}
+
+static void send_hl3a(struct bed *b, unsigned n, const char *stage, const char *state, bool sub, bool set)
+{
+	struct hl3a h = { { b, BED_A, 1, 1 }, stage, state, sub, set, 777 };
+
+	bed_send(b, &(struct bed_in){ .from = BED_A,
+				      .type = "HL3a",
+				      .order = ORDER,
+				      .wrap = true,
+				      .make = make_hl3a,
+				      .n = n,
+				      .ctx = &h });
+}
+
+static void test_3a(void **state)
+{
+	struct bed *b = *state;
+	struct card_bundle *c = calloc(1, sizeof(*c));
+	struct store_book opc, sub;
+	struct line l;
+	char key[BOOK_KEY_MAX], v[BED_LINE_MAX];
+	struct ks_wrap *wrap = NULL;
+	struct ks_block block;
+	uint8_t octets[KS_BLOCK_MAX];
+
+	send_so(b, "3a", "deliver-then-activate", CARDS);
+	assert_int_equal(bed_read(b, bed_got(b, BED_A, "IL"), line, LINES, false, &wrap), CARDS);
+	for (unsigned i = 0; i < CARDS; i++) { /* an OPc for each, for A's keystore alone */
+		bed_value(line[i], 6, v);
+		assert_int_equal(ks_block_unwrap(wrap, iccid_of(i), octets, unhex(v, octets), &block), 0);
+		assert_true(block.has_opc && !block.has_sub && !block.sets);
+	}
+	ks_wrap_free(wrap);
+	send_pl(b, CARDS, (struct plan_terms){ 1, 1, 1 });
+	assert_string_equal(bed_ack(b, BED_A), "");
+	send_hl3a(b, CARDS, "provisional", "staged", true, false);
+	assert_string_equal(bed_ack(b, BED_A), "");
+	bed_wait(b, 2000);
+	assert_int_equal(told(b, BED_A, "ready"), CARDS);
+	step_of(b, 0, &l);
+	line_key(key, l.order, l.iccid);
+	assert_true(bed_book(b, BOOK_SET, key, &opc));
+	snprintf(key, sizeof(key), "%s/%05u", l.iccid, 1);
+	assert_true(bed_book(b, BOOK_SUB, key, &sub));
+	assert_int_equal(ks_opc_same(b->party[BED_B].ks, l.iccid, sub.body, opc.body), 0);
+	assert_int_equal(l.sqn, 4096);
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
+	bed_wait(b, 5000);
+	expect_step(b, 0, B_SERVED); /* seen; its OTA keys are A's until now */
+	assert_false(bed_card(b, iccid_of(0), c));
+	send_hl3a(b, 1, "final", "armed", false, true);
+	assert_string_equal(bed_ack(b, BED_A), "");
+	expect_step(b, 0, B_CONFIRMING);
+	assert_true(bed_card(b, iccid_of(0), c));
+	assert_int_equal(c->keyset[0].cntr, 778); /* behind what A has spent */
+	/* what B has spent is told when the card goes back */
+	bed_txn(b, ORDER, WORK_CONFIRM, iccid_of(0), TXN_FAILED, WORK_WENT_BACK);
+	bed_wait(b, 120000);
+	assert_int_equal(told(b, BED_A, "recalled"), 1);
+	assert_int_equal(bed_read(b, bed_got(b, BED_A, "CF"), line, LINES, false, NULL), 1);
+	assert_string_equal(bed_value(line[0], 7, v), "778");
+	send_hl3a(b, 1, "final", "rolled-back", false, false);
+	assert_string_equal(bed_ack(b, BED_A), "");
+	expect_step(b, 0, B_CLOSED);
+	assert_int_equal(sim_hlr_count(b->sim), CARDS - 1);
+	free(c);
+}
+
+/* ---- the register ---- */
+
+static void test_refused_by_hlr(void **state)
+{
+	struct bed *b = *state;
+
+	strcpy(b->mood.refuse, imsi_of(2));
+	to_ready(b, CARDS);
+	assert_int_equal(told(b, BED_A, "ready"), CARDS - 1);
+	assert_int_equal(told(b, BED_A, "refused"), 1);
+	expect_step(b, 2, B_ENDING);
+	send_end(b, 2, "failed");
+	expect_step(b, 2, B_CLOSED);
+	assert_int_equal(sim_hlr_count(b->sim), CARDS - 1);
+}
+
+static void test_hlr_away(void **state)
+{
+	struct bed *b = *state;
+
+	b->mood.away = true;
+	to_ready(b, CARDS);
+	bed_wait(b, 60000);
+	expect_step(b, 0, B_PROVISIONING);
+	bed_restart(b);
+	b->mood.away = false;
+	bed_wait(b, 120000);
+	assert_int_equal(told(b, BED_A, "ready"), CARDS);
+	/* and when it is away while a card comes */
+	assert_true(sim_hlr_locate(b->sim, imsi_of(1), VLR));
+	b->mood.away = true;
+	bed_wait(b, 60000);
+	b->mood.away = false;
+	bed_wait(b, 120000);
+	assert_int_equal(told(b, BED_A, "served"), 1);
+}
+
+/* A card that cannot have moved yet is registered under the subscription: that is no evidence, and is taken away. */
+static void test_stale_registration(void **state)
+{
+	struct bed *b = *state;
+
+	b->mood.mute = true;
+	to_ready(b, CARDS);
+	assert_int_equal(sim_hlr_count(b->sim), CARDS);
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
+	b->mood.mute = false;
+	bed_wait(b, 60000);
+	assert_int_equal(told(b, BED_A, "ready"), CARDS);
+	assert_int_equal(told(b, BED_A, "served"), 0);
+	assert_int_equal(sim_hlr_count(b->sim), CARDS);
+	expect_step(b, 0, B_READY);
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
+	bed_wait(b, 20000);
+	assert_int_equal(told(b, BED_A, "served"), 1);
+}
+
+/* Awaited lines are looked up, but the longer the more seldom. */
+static void test_polls_back_off(void **state)
+{
+	struct bed *b = *state;
+	unsigned first, later;
+
+	to_ready(b, CARDS);
+	b->reads = 0;
+	bed_wait(b, 16000);
+	first = b->reads;
+	bed_wait(b, 3600000);
+	b->reads = 0;
+	bed_wait(b, 160000);
+	later = b->reads;
+	assert_in_range(first, CARDS * 8, CARDS * 20);
+	assert_in_range(later, CARDS * 5, CARDS * 14); /* every 16 s */
+}
+
+/* ---- what is refused ---- */
+
+static void refused(struct bed *b, unsigned from, const char *type, const char *text, const char *rule)
+{
+	struct line before, after;
+	const unsigned step = step_of(b, 0, &before);
+
+	send_one(b, from, type, text);
+	if (strcmp(bed_ack(b, from), rule))
+		fail_msg("%s: refused by rule \"%s\", not \"%s\"; log:\n%s", text, bed_ack(b, from), rule, b->log);
+	assert_int_equal(step_of(b, 0, &after), step);
+	assert_memory_equal(&before, &after, sizeof(before));
+}
+
+static void test_bad_pl(void **state)
+{
+	static const char *const twice[] = { "8988211000000000001,262020000000101,1,2,2,m2m-sub",
+					     "8988211000000000001,262020000000101,1,2,2,m2m-sub", NULL };
+	struct bed *b = *state;
+	char text[200];
+
+	send_so(b, "3b", "deliver-then-activate", CARDS);
+	snprintf(text, sizeof(text), "%s,%s,1,2,2,m2m-sub", iccid_of(0), imsi_of(1));
+	refused(b, BED_A, "PL", text, "other-imsi");
+	snprintf(text, sizeof(text), "%s,%s,1,2,2,m2m-sub", iccid_of(77), imsi_of(77));
+	refused(b, BED_A, "PL", text, "not-in-order");
+	snprintf(text, sizeof(text), "%s,%s,2,2,2,m2m-sub", iccid_of(0), imsi_of(0));
+	refused(b, BED_A, "PL", text, "index");
+	snprintf(text, sizeof(text), "%s,%s,1,2,3,m2m-sub", iccid_of(0), imsi_of(0));
+	refused(b, BED_A, "PL", text, "kvn");
+	bed_send(b, &(struct bed_in){ .from = BED_A, .type = "PL", .order = ORDER, .line = (const char **)twice });
+	assert_string_not_equal(bed_ack(b, BED_A), "");
+	send_pl(b, CARDS, (struct plan_terms){ 1, 2, 2 });
+	assert_string_equal(bed_ack(b, BED_A), "");
+	/* the same once more changes nothing, another one is refused */
+	send_pl(b, CARDS, (struct plan_terms){ 1, 2, 2 });
+	assert_string_equal(bed_ack(b, BED_A), "");
+	snprintf(text, sizeof(text), "%s,%s,1,3,2,m2m-sub", iccid_of(0), imsi_of(0));
+	refused(b, BED_A, "PL", text, "planned");
+}
+
+static void test_bad_kp(void **state)
+{
+	struct bed *b = *state;
+
+	send_so(b, "3b", "deliver-then-activate", CARDS);
+	send_pl(b, 2, (struct plan_terms){ 1, 2, 2 });
+	send_kp(b, 2, 3, 2); /* another index than was asked for */
+	assert_string_equal(bed_ack(b, BED_M), "index");
+	send_kp(b, 2, 2, 1);
+	assert_string_equal(bed_ack(b, BED_M), "index");
+	send_kp(b, 3, 2, 2); /* one that was not asked for */
+	assert_string_equal(bed_ack(b, BED_M), "not-asked");
+	expect_step(b, 0, B_ASKED);
+	assert_int_equal(sim_hlr_count(b->sim), 0);
+	send_kp(b, 2, 2, 2);
+	assert_string_equal(bed_ack(b, BED_M), "");
+	expect_step(b, 0, B_READY);
+}
+
+static void test_bad_hl(void **state)
+{
+	struct bed *b = *state;
+	char text[200];
+
+	to_ready(b, CARDS);
+	snprintf(text, sizeof(text), "%s,%s,2,2,failed,E1,1", iccid_of(0), imsi_of(3));
+	refused(b, BED_A, "HL3b", text, "other-imsi");
+	/* said to be done, and never seen here: goes on, and a person is told */
+	send_end(b, 0, "done");
+	assert_string_equal(bed_ack(b, BED_A), "");
+	expect_step(b, 0, B_READY);
+	assert_non_null(strstr(desk_order_by_name(b->desk, ORDER)->alarm, "not seen"));
+	snprintf(text, sizeof(text), "%s,%s,2,2,failed,E1,1", iccid_of(0), imsi_of(0));
+	refused(b, BED_A, "HL3b", text, "listed-twice");
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
+	bed_wait(b, 5000);
+	bed_txn(b, ORDER, WORK_CONFIRM, iccid_of(0), TXN_DONE, WORK_IS_DONE);
+	expect_step(b, 0, B_CLOSED);
+	/* said to have failed, and it is here */
+	assert_true(sim_hlr_locate(b->sim, imsi_of(1), VLR));
+	bed_wait(b, 5000);
+	send_end(b, 1, "unreached");
+	expect_step(b, 1, B_CONFIRMING);
+	assert_int_equal(sim_hlr_count(b->sim), CARDS);
+}
+
+/* ---- IMSIs ---- */
+
+static void list_refused(struct bed *b, const char *text, const char *why)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/list", b->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	bed_request(b, DESK_IL, ORDER, path);
+	if (why && (b->asked_rc >= 0 || !strstr(b->asked_text, why)))
+		fail_msg("%d %s, not %s", b->asked_rc, b->asked_text, why);
+	if (!why && b->asked_rc)
+		fail_msg("%d %s", b->asked_rc, b->asked_text);
+}
+
+static void test_own_list(void **state)
+{
+	struct desk_cfg cfg = with_pool;
+	struct bed *b;
+	char v[BED_LINE_MAX];
+
+	(void)state;
+	cfg.pool.imsi_from[0] = cfg.pool.imsi_to[0] = '\0';
+	b = bed_new(BED_B, &cfg, &tables);
+	send_so(b, "3b", "deliver-then-activate", 2);
+	assert_int_equal(bed_count(b, BED_A, "IL"), 0);
+	bed_request(b, DESK_IL, ORDER, NULL);
+	assert_true(b->asked_rc < 0);
+	assert_non_null(strstr(b->asked_text, "no pool"));
+	list_refused(b, "8988211000000000000,262020000000007\n", "the list has 1 cards and order SO-7 has 2");
+	list_refused(b, "8988211000000000000,262020000000007\n8988211000000000001,262020000000007\n", "the same IMSI");
+	list_refused(b, "8988211000000000000,262020000000007\n8988211000000000000,262020000000008\n", "is there twice");
+	list_refused(b, "8988211000000000000,262020000000007\n8988211000000000001,262030000000008\n",
+		     "line 2: this IMSI is of none of our networks");
+	list_refused(b, "8988211000000000000,262020000000007\n8988211000000000009,262020000000008\n",
+		     "8988211000000000009 is not in this order");
+	list_refused(b, "8988211000000000000;262020000000007\n", "line 1");
+	assert_int_equal(bed_count(b, BED_A, "IL"), 0);
+	list_refused(b, "# ours\n8988211000000000001,262020000000008,4912345\n8988211000000000000,262020000000007\n",
+		     NULL);
+	assert_int_equal(bed_read(b, bed_got(b, BED_A, "IL"), line, LINES, false, NULL), 2);
+	assert_string_equal(bed_value(line[0], 0, v), "262020000000007");
+	assert_string_equal(bed_value(line[1], 2, v), "4912345");
+	bed_free(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_il, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_3b, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_3a, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_by_hlr, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hlr_away, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stale_registration, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_polls_back_off, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_pl, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_kp, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_hl, setup, teardown),
+		cmocka_unit_test(test_own_list),
+	};
+
+	return cmocka_run_group_tests_name("desk-b", tests, NULL, NULL);
+}
