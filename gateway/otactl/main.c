@@ -9,6 +9,7 @@
 
 #include "ota/nearest.h"
 #include "ctl.h"
+#include "order.h"
 
 #define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
 #define WORDS_TOLD_MAX 400
@@ -83,6 +84,39 @@ static const struct ctl_option sign_options[] = {
 	{ "vault", 0, "NAME", "3b: who keeps the pairs" },
 	{ "until", 0, "DATE", "good until: 2026-12-24, 2026-12-24T22:00Z, or 21d" },
 	{ "out", 0, "DIR", "where the packages are written, one for each receiver" },
+	{ NULL },
+};
+static const struct ctl_option order_show_options[] = {
+	{ "lines", 'l', NULL, "every card with its step" },
+	{ "step", 0, "STEP", "only those at this step: A_ARMED" },
+	{ NULL },
+};
+static const struct ctl_option il_options[] = {
+	{ "list", 0, "FILE", "CSV ICCID,IMSI[,MSISDN] instead of the pool; the gateway reads it itself" },
+	{ NULL },
+};
+static const struct ctl_option gen_options[] = {
+	{ "pairs", 0, "N", "pairs for each card, 1 to 40" },
+	{ "cards", 0, "FILE", "CSV ICCID[,IMSI[,MSISDN]]" },
+	{ "count", 0, "N", "so many cards instead, with" },
+	{ "iccid-from", 0, "DIGITS", "ICCIDs from these 18 digits on, a check digit added to each" },
+	{ "key-octets", 0, "N", "length of the OTA keys: 16 (as it is otherwise), 24 or 32" },
+	{ "out", 0, "FILE", "for the card maker: all pairs in clear, mode 0600; goes there and nowhere else" },
+	{ NULL },
+};
+static const struct ctl_option issue_options[] = {
+	{ "to", 0, "PARTNER", "the issuer: gets the first pair of each card that nobody has" },
+	{ NULL },
+};
+static const struct ctl_option exchange_list_options[] = {
+	{ "in", 0, NULL, "only what came in" },
+	{ "out", 0, NULL, "only what goes out" },
+	{ "order", 0, "ORDER", "only of this order" },
+	{ NULL },
+};
+static const struct ctl_option fetch_options[] = {
+	{ "in", 0, NULL, "one that came in, instead of one that goes out" },
+	{ "to", 0, "FILE", "written there (PARTNER-NUMBER.otapkg)" },
 	{ NULL },
 };
 static const struct ctl_option retry_options[] = {
@@ -269,6 +303,32 @@ static const struct command commands[] = {
 	  "kept\n"
 	  "in NAME.seq beside the party file.",
 	  sign_options, cmd_order_sign },
+	{ "order", "list", "", 0, "all orders, as this side has them", NULL, no_options, cmd_order_list },
+	{ "order", "show", "ORDER", 1, "one order: how many cards stand where", NULL, order_show_options,
+	  cmd_order_show },
+	{ "order", "report", "ORDER", 1, "reconciliation: every card, how it ended, what is stranded or exposed",
+	  "-o csv has a line for each card, stable columns.  The exit code is 3 while not every card is done.",
+	  no_options, cmd_order_report },
+	{ "order", "cancel", "ORDER", 1, "what is not armed yet stays where it is", NULL, yes_options,
+	  cmd_order_cancel },
+	{ "order", "il", "ORDER", 1, "give IMSIs to the cards of an order that come to us now", NULL, il_options,
+	  cmd_order_il },
+	{ "vault", "gen-batch", "", 0, "make pairs for cards that are to be made", NULL, gen_options, cmd_vault_gen },
+	{ "vault", "import", "FILE", 1, "take pairs that others have made",
+	  "ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK[,IMSI[,MSISDN]]; cards that are known stay as they are.", no_options,
+	  cmd_vault_import },
+	{ "vault", "issue", "", 0, "first pairs to the issuer", NULL, issue_options, cmd_vault_issue },
+	{ "vault", "list", "", 0, "all cards and how many pairs they have left", NULL, no_options, cmd_vault_list },
+	{ "vault", "pair", "ICCID", 1, "a card's pairs and whose they are; never a key", NULL, no_options,
+	  cmd_vault_pair },
+	{ "vault", "ledger", "", 0, "who has had which pair", NULL, no_options, cmd_vault_ledger },
+	{ "vault", "verify", "", 0, "walk the ledger: is every line what it was?", NULL, no_options, cmd_vault_verify },
+	{ "exchange", "status", "", 0, "partners, and what waits for them", NULL, no_options, cmd_exchange_status },
+	{ "exchange", "list", "", 0, "packages in and out", NULL, exchange_list_options, cmd_exchange_list },
+	{ "exchange", "import", "FILE", 1, "take a package that came as a file", NULL, no_options,
+	  cmd_exchange_import },
+	{ "exchange", "fetch", "PARTNER NUMBER", 2, "a package as a file, to be carried by hand", NULL, fetch_options,
+	  cmd_exchange_fetch },
 	{ "exchange", "show", "FILE", 1, "a package between parties, explained without its keys; no gateway needed",
 	  "Type, order, sender, receiver, validity, number of records, whether it may hold keys.  The exit code is 2 "
 	  "when it is "

@@ -29,6 +29,27 @@ static void print_numbers(const char *title, const json_t *o)
 		putchar('\n');
 }
 
+/* Orders between operators; nothing where there are none. */
+static void print_exchange(const json_t *x)
+{
+	size_t i;
+	json_t *p;
+
+	if (!json_is_object(x))
+		return;
+	printf("orders      %" PRIu64 " open, %" PRIu64 " with an alarm; packages: %" PRIu64 " in, %" PRIu64
+	       " out, %" PRIu64 " refused, %" PRIu64 " wait for a partner\n",
+	       js_count(x, "orders"), js_count(x, "alarms"), js_count(x, "packages_in"), js_count(x, "packages_out"),
+	       js_count(x, "refused"), js_count(x, "waiting"));
+	ctl_alarm(js_text(x, "alarm"));
+	json_array_foreach(json_object_get(x, "partners"), i, p)
+	{
+		if (js_count(p, "waiting"))
+			printf("  partner   %s: %" PRIu64 " wait%s%s\n", js_text(p, "name"), js_count(p, "waiting"),
+			       *js_text(p, "why") ? "; " : "", js_text(p, "why"));
+	}
+}
+
 static void print_status(const json_t *s)
 {
 	static const struct ctl_column columns[] = {
@@ -56,6 +77,7 @@ static void print_status(const json_t *s)
 		printf("%-12s%s  %s  %" PRIu64 " of %" PRIu64 " cards ended\n", i ? "" : "campaigns",
 		       js_text(c, "name"), js_text(c, "state"), campaign_ended(c), js_count(c, "targets"));
 	}
+	print_exchange(json_object_get(s, "exchange"));
 	print_numbers("core", json_object_get(s, "core"));
 	print_numbers("keystore", json_object_get(s, "keystore"));
 	putchar('\n');
