@@ -13,22 +13,32 @@
  * copy made by sqlite3's .backup or VACUUM INTO is therefore as good as the original; the log has checksums of its own, which
  * SQLite looks at after a crash.  Pages that another program has written into the file keep an old checksum and are refused.
  *
+ * The log is written by SQLite frame by frame, two system calls each; here they are gathered and go out in one when the log is
+ * flushed, which with synchronous=FULL is before anybody is told of them, or when this connection looks at the file.
+ *
  * What this does not see: a write that the disk reported and never made, as the older page has a good checksum; a page
  * turned into nothing but zeros, where that is no page of a table or an index (of these SQLite notices).
  */
 #include <endian.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sqlite_int.h"
 
 #define SUM_LEN	    8
-#define OS_FILE_MAX 1024 /* octets of the system's own file struct */
-#define HEADER_LEN  100	 /* of the database, read before the size of its pages is known */
+#define OS_FILE_MAX 1024	/* octets of the system's own file struct */
+#define HEADER_LEN  100		/* of the database, read before the size of its pages is known */
+#define GATHER_MAX  (120 << 10) /* SQLite's own file layer takes less than 128 KiB at a time */
 
 struct sum_file {
 	sqlite3_file base;
 	bool sums; /* the database itself */
+	bool log;
+	/* of the log: gathered[0..n) stands at `at`, and not in the file yet */
+	uint8_t *gathered;
+	int n;
+	sqlite3_int64 at;
 	uint64_t real[OS_FILE_MAX / 8];
 };
 
@@ -114,12 +124,42 @@ static int read_page(sqlite3_file *f, uint8_t *page, sqlite3_int64 at)
 	return SQLITE_OK;
 }
 
+/* What was gathered goes to the file.  Where that fails it is gone: whoever wrote it is told now, and takes it back. */
+static int gathered_out(sqlite3_file *f)
+{
+	struct sum_file *s = (struct sum_file *)f;
+	int n = s->n;
+
+	s->n = 0;
+	return n ? real_of(f)->pMethods->xWrite(real_of(f), s->gathered, n, s->at) : SQLITE_OK;
+}
+
+static int log_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
+{
+	struct sum_file *s = (struct sum_file *)f;
+	int rc = SQLITE_OK;
+
+	if (s->n && (at != s->at + s->n || n > GATHER_MAX - s->n))
+		rc = gathered_out(f);
+	if (!s->gathered)
+		s->gathered = malloc(GATHER_MAX);
+	if (rc != SQLITE_OK || !s->gathered || n > GATHER_MAX)
+		return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xWrite(real_of(f), p, n, at);
+	if (!s->n)
+		s->at = at;
+	memcpy(s->gathered + s->n, p, (size_t)n);
+	s->n += n;
+	return SQLITE_OK;
+}
+
 static int s_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 {
 	sqlite3_int64 from = at - at % STORE_PAGE;
 	uint8_t page[STORE_PAGE];
-	int rc;
+	int rc = gathered_out(f);
 
+	if (rc != SQLITE_OK)
+		return rc;
 	if (!((struct sum_file *)f)->sums || at + n <= HEADER_LEN)
 		return real_of(f)->pMethods->xRead(real_of(f), p, n, at);
 	if (n == STORE_PAGE && at == from)
@@ -139,6 +179,8 @@ static int s_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 	uint8_t page[STORE_PAGE];
 	uint64_t sum;
 
+	if (((struct sum_file *)f)->log)
+		return log_write(f, p, n, at);
 	if (!((struct sum_file *)f)->sums)
 		return real_of(f)->pMethods->xWrite(real_of(f), p, n, at);
 	if (n != STORE_PAGE || at % STORE_PAGE)
@@ -153,22 +195,31 @@ static int s_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 
 static int s_close(sqlite3_file *f)
 {
-	return real_of(f)->pMethods->xClose(real_of(f));
+	int rc = gathered_out(f), end = real_of(f)->pMethods->xClose(real_of(f));
+
+	free(((struct sum_file *)f)->gathered);
+	return rc != SQLITE_OK ? rc : end;
 }
 
 static int s_truncate(sqlite3_file *f, sqlite3_int64 len)
 {
-	return real_of(f)->pMethods->xTruncate(real_of(f), len);
+	int rc = gathered_out(f);
+
+	return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xTruncate(real_of(f), len);
 }
 
 static int s_sync(sqlite3_file *f, int flags)
 {
-	return real_of(f)->pMethods->xSync(real_of(f), flags);
+	int rc = gathered_out(f);
+
+	return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xSync(real_of(f), flags);
 }
 
 static int s_size(sqlite3_file *f, sqlite3_int64 *out)
 {
-	return real_of(f)->pMethods->xFileSize(real_of(f), out);
+	int rc = gathered_out(f);
+
+	return rc != SQLITE_OK ? rc : real_of(f)->pMethods->xFileSize(real_of(f), out);
 }
 
 static int s_lock(sqlite3_file *f, int how)
@@ -261,13 +312,13 @@ static int v_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags
 	sqlite3_vfs *os = under();
 	int rc;
 
-	s->base.pMethods = NULL;
+	*s = (struct sum_file){ 0 };
 	if (!os || os->szOsFile > OS_FILE_MAX)
 		return SQLITE_CANTOPEN;
-	memset(s->real, 0, (size_t)os->szOsFile);
 	rc = os->xOpen(os, name, real_of(f), flags, out);
 	if (real_of(f)->pMethods) /* to be closed, also when opening has failed */
 		s->base.pMethods = &file_methods;
+	s->log = rc == SQLITE_OK && (flags & SQLITE_OPEN_WAL);
 	s->sums = rc == SQLITE_OK && (flags & SQLITE_OPEN_MAIN_DB) && has_room(real_of(f));
 	return rc;
 }

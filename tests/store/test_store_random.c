@@ -324,7 +324,7 @@ static void add_book(struct pair *p)
 static void maybe_fault(void)
 {
 	if (!dice(6))
-		fv_arm(&(struct fv_fault){ FV_WRITE | FV_SYNC | FV_READ, .nth = 1 + dice(12),
+		fv_arm(&(struct fv_fault){ FV_WRITE | FV_SYNC | FV_READ, .nth = 1 + dice(4),
 					   .error = dice(2) ? SQLITE_FULL : SQLITE_IOERR, .half = true });
 }
 
