@@ -58,6 +58,10 @@ static const char help[] =
 	"                          a number: so many times in a row, then it does\n"
 	"  --power-cut P           a phone that registers loses power before REFRESH, and the proof is lost (default "
 	"0%)\n"
+	"  --late-proof P          a proof by SMS-SUBMIT before REFRESH leaves only when the phone is registered "
+	"again, where it "
+	"is\n"
+	"                          then (default 0%)\n"
 	"  --poll T                a phone asks its card whether there is anything to do (default 30s)\n"
 	"  --register T            from switching on to the network's answer (default 1s..5s)\n"
 	"  --register-again T      a phone that was refused tries again after this at most (default 10m)\n"
@@ -117,6 +121,7 @@ enum {
 	O_HLR_FAIL,
 	O_HLR_LATE,
 	O_POWER_CUT,
+	O_LATE_PROOF,
 	O_POLL,
 	O_REGISTER,
 	O_REGISTER_AGAIN,
@@ -183,6 +188,7 @@ static const struct option longs[] = {
 	{ "hlr-fail", required_argument, NULL, O_HLR_FAIL },
 	{ "hlr-late", required_argument, NULL, O_HLR_LATE },
 	{ "power-cut", required_argument, NULL, O_POWER_CUT },
+	{ "late-proof", required_argument, NULL, O_LATE_PROOF },
 	{ "poll", required_argument, NULL, O_POLL },
 	{ "register", required_argument, NULL, O_REGISTER },
 	{ "register-again", required_argument, NULL, O_REGISTER_AGAIN },
@@ -385,6 +391,8 @@ static bool take_weather(struct opts *o, int opt, const char *arg)
 		return true;
 	case O_POWER_CUT:
 		return opts_share(arg, &o->air.power_cut_ppm);
+	case O_LATE_PROOF:
+		return opts_share(arg, &o->air.late_proof_ppm);
 	case O_POLL:
 		return opts_range(arg, &r) && r.lo == r.hi && r.lo > 0 && (o->air.poll_ms = r.lo, true);
 	case O_REGISTER:

@@ -109,7 +109,7 @@ struct sim_air *sim_air_new(const struct sim_air_cfg *cfg, struct sim_card *card
 		ca->down.s = sim_rng_next(&r);
 		ca->up.s = sim_rng_next(&r);
 		ca->phone.rng.s = sim_rng_next(&r);
-		ca->stored_head = ca->stored_tail = NO_SLOT;
+		ca->stored_head = ca->stored_tail = ca->held_head = ca->held_tail = NO_SLOT;
 		ca->covered_ms = ca->taking_ms = now_ms;
 		if ((cards[i].msisdn[0] && !book_add(&a->msisdns, cards[i].msisdn, i)) ||
 		    !book_add(&a->imsis, cards[i].imsi_presented, i))
@@ -312,6 +312,48 @@ static void send_up(struct sim_air *a, struct sim_up *up, int64_t now_ms)
 	}
 }
 
+/* A phone's own message, from where it is registered now. */
+static void speak(struct sim_air *a, struct sim_up *up, int64_t now_ms)
+{
+	up->op = a->card[up->card].phone.op;
+	up->from = air_card_addr(a, up->card, up->op);
+	a->stats.mo++;
+	send_up(a, up, now_ms);
+}
+
+static void hold_up(struct sim_air *a, const struct sim_up *up)
+{
+	struct card_air *ca = &a->card[up->card];
+	uint32_t slot = pool_get(&a->pool);
+
+	if (slot == NO_SLOT)
+		abort();
+	a->pool.m[slot].up = true;
+	a->pool.m[slot].card = up->card;
+	a->pool.m[slot].mo = *up;
+	if (ca->held_tail == NO_SLOT)
+		ca->held_head = slot;
+	else
+		a->pool.m[ca->held_tail].next = slot;
+	ca->held_tail = slot;
+}
+
+static void speak_held(struct sim_air *a, uint32_t card, int64_t now_ms)
+{
+	struct card_air *ca = &a->card[card];
+	uint32_t slot = ca->held_head;
+
+	ca->held_head = ca->held_tail = NO_SLOT;
+	while (slot != NO_SLOT) {
+		struct sim_up up = a->pool.m[slot].mo;
+		uint32_t next = a->pool.m[slot].next;
+
+		pool_put(&a->pool, slot);
+		speak(a, &up, now_ms);
+		slot = next;
+	}
+}
+
 static void receipt(struct sim_air *a, const struct msg *m, const char *stat, const uint8_t *ud, uint8_t len,
 		    int64_t now_ms)
 {
@@ -351,13 +393,14 @@ static void card_meets(struct sim_air *a, struct msg m, const struct sim_air_cb 
 {
 	struct card_air *ca = &a->card[m.card];
 	struct sim_card_out out = { .sw = SW_OK, .status = -1 };
-	bool ok, cut;
+	bool ok, cut, late;
 
 	m.fcs = 0;
 	a->stats.delivered++;
 	if (is_data_download(&m.sm) && ca->taking != SIM_IGNORES)
 		sim_card_sms_pp(&a->cards[m.card], &m.sm.src, m.sm.ud, m.sm.ud_len, &out);
-	cut = out.refresh && air_registers(a, m.card) && air_strikes(a, &ca->phone.rng, a->cfg.power_cut_ppm);
+	cut = out.refresh && a->cfg.power_cut_ppm && air_registers(a, m.card) &&
+	      air_strikes(a, &ca->phone.rng, a->cfg.power_cut_ppm);
 	if (ca->taking == SIM_SILENT || cut)
 		out.report_len = out.submits = 0;
 	if (cb->card_out)
@@ -374,12 +417,12 @@ static void card_meets(struct sim_air *a, struct msg m, const struct sim_air_cb 
 	}
 	now_ms += ca->slow_ms;
 	receipt(a, &m, ok ? "DELIVRD" : "UNDELIV", out.report, out.report_len, now_ms);
+	late = !cut && out.refresh && out.submits && a->cfg.late_proof_ppm && air_registers(a, m.card) &&
+	       air_strikes(a, &ca->phone.rng, a->cfg.late_proof_ppm);
 	for (int i = 0; i < out.submits; i++) {
 		struct sim_up up = {
 			.kind = SIM_UP_MO,
 			.card = m.card,
-			.op = ca->phone.op,
-			.from = air_card_addr(a, m.card, ca->phone.op),
 			.to = out.submit_to,
 			.dcs = 0xf6,
 			.udhi = true,
@@ -387,8 +430,10 @@ static void card_meets(struct sim_air *a, struct msg m, const struct sim_air_cb 
 		};
 
 		memcpy(up.ud, out.submit[i].ud, up.ud_len);
-		a->stats.mo++;
-		send_up(a, &up, now_ms);
+		if (late)
+			hold_up(a, &up);
+		else
+			speak(a, &up, now_ms);
 	}
 	if (cut)
 		air_power_cut(a, m.card, now_ms, cb, ctx);
@@ -524,6 +569,7 @@ void air_attached(struct sim_air *a, uint32_t card, int64_t now_ms)
 				 (struct ev){
 					 .kind = EV_ALERT, .slot = card, .what = ca->phone.op, .due_ms = now_ms + 1 });
 	}
+	speak_held(a, card, now_ms);
 	air_flush_stored(a, card, now_ms);
 }
 

@@ -96,8 +96,8 @@ struct sim_air_cfg {
 	int64_t register_again_ms;    /* a phone that was refused tries again after this; with operators at most ... */
 	int64_t register_first_ms;    /* ... and after this at first, doubled each time it is refused again */
 	uint32_t refresh_refused_ppm; /* a REFRESH the phone will not do now */
-	uint32_t
-		power_cut_ppm; /* a REFRESH before which power fails: it is off and on at once, and no proof comes out */
+	uint32_t power_cut_ppm;	      /* REFRESHes before which power fails and comes back; no proof comes out */
+	uint32_t late_proof_ppm;      /* proofs before REFRESH that leave when the phone is registered again */
 	struct sim_net net[SIM_NETS_MAX];
 };
 /* Transaction mode, no faults at all, 5..50 ms, everybody there. */

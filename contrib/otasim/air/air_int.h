@@ -106,6 +106,7 @@ struct card_air {
 	uint32_t gaps, losses;
 	int64_t last_down_ms, last_up_ms;
 	uint32_t stored_head, stored_tail;
+	uint32_t held_head, held_tail; /* its own messages, until it is registered again */
 	char new_msisdn[SIM_IMSI_LEN]; /* from the first change of the IMSI on, "" the same */
 	struct phone phone;
 };

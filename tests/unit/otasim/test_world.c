@@ -298,6 +298,12 @@ static void fleet_begins_at_the_first(void **state)
 	assert_int_equal(b->s[0].absent, 0);
 	status(b, 0, B, sim_of(b, 0)->msisdn);
 	assert_int_equal(b->s[0].absent, 1);
+	/* ... not even when B's register has that IMSI, too: it is registered elsewhere */
+	ctrl(b, B, "SET 1 subscriber.create %s", sim_of(b, 0)->imsi_first);
+	ctrl(b, B, "SET 1 subscriber.by-imsi-%s.msisdn %s", sim_of(b, 0)->imsi_first, sim_of(b, 0)->msisdn);
+	status(b, 0, B, sim_of(b, 0)->msisdn);
+	assert_int_equal(b->s[0].absent, 2);
+	b->s[0].absent = 1;
 	assert_memory_equal(ctrl(b, A, "SET 1 subscriber.by-imsi-%s.msisdn 4912345", sim_of(b, 0)->imsi_first),
 			    "SET_REPLY", 9);
 	status(b, 0, A, sim_of(b, 0)->msisdn);
@@ -626,6 +632,31 @@ static void power_fails_before_refresh(void **state)
 	bed_free(b);
 }
 
+/* H1: the proof of ARM comes out of B's network, from a number that A has never seen. */
+static void a_proof_that_leaves_late(void **state)
+{
+	struct bed *b = bed_cfg(2);
+
+	b->cfg.air.late_proof_ppm = SIM_PPM;
+	bed_open(b);
+	provision_pair(b, 0, 2);
+	order(b, 0, 3600);
+	assert_int_equal(b->s[0].pors[A], 1); /* of STAGE: nothing was to be refreshed */
+	run_for(b, 10000);
+	assert_int_equal(card_of(b, 0).op, B);
+	assert_int_equal(b->s[0].pors[A], 1);
+	assert_int_equal(b->s[0].pors[B], 1);
+	assert_string_equal(b->s[0].from.digits, msisdn_b(0));
+	/* a phone that is never let in again keeps it until it is at home */
+	order(b, 1, 3600);
+	run_for(b, HOUR);
+	assert_int_equal(b->s[1].pors[A] + b->s[1].pors[B], 1);
+	run_for(b, HOUR);
+	assert_int_equal(card_of(b, 1).op, A);
+	assert_int_equal(b->s[1].pors[A], 2);
+	bed_free(b);
+}
+
 /* H3: five minutes a day, nobody at B; an hour of powered time is twelve such days, a slice less each. */
 static void five_minutes_a_day(void **state)
 {
@@ -771,6 +802,7 @@ int main(void)
 		cmocka_unit_test(refused_for_ever),
 		cmocka_unit_test(refresh_refused_three_times),
 		cmocka_unit_test(power_fails_before_refresh),
+		cmocka_unit_test(a_proof_that_leaves_late),
 		cmocka_unit_test(five_minutes_a_day),
 		cmocka_unit_test(messages_offered_again),
 		cmocka_unit_test(the_same_from_the_same_seed),
