@@ -16,16 +16,16 @@
 
 /* ---- what it is told ---- */
 
-/* 0: planned.  Else the step that the line goes to, or stays at. */
-static enum line_step plan(struct desk_job *j, unsigned i, const struct work *w, enum line_step now)
+/* 0: planned, or negative: no work at all can be planned now.  Else the step that the line goes to, or stays at. */
+static int plan(struct desk_job *j, unsigned i, const struct work *w, enum line_step now)
 {
 	struct line *l = &j->line[i];
+	int rc = job_plan(j, i, w, a_kvn_from(j, l));
 
-	switch (job_plan(j, i, w, a_kvn_from(j, l))) {
-	case 0:
-		return 0;
+	if (!job_refused(j, i))
+		return rc;
+	switch (rc) {
 	case -EBUSY:
-	case -ENOBUFS:
 		a_wait(j, now, desk_now(j->d) + BUSY_MS);
 		return now;
 	case -ENOENT:
@@ -91,8 +91,8 @@ int a_stage_decide(struct desk *d, struct desk_job *j)
 	(void)d;
 	for (unsigned i = 0; i < j->n; i++) {
 		struct line *l = &j->line[i];
-		enum line_step next;
 		struct work w;
+		int next;
 
 		if (a_gave_up(j, i))
 			continue;
@@ -101,6 +101,8 @@ int a_stage_decide(struct desk *d, struct desk_job *j)
 			continue;
 		}
 		next = plan(j, i, &w, A_STAGE);
+		if (next < 0)
+			return next;
 		if (next == A_STAGE)
 			continue;
 		if (!next) {
@@ -110,7 +112,7 @@ int a_stage_decide(struct desk *d, struct desk_job *j)
 			l->flags |= at_once ? LINE_ARMED : 0;
 			next = at_once ? A_ARMING : A_STAGING;
 		}
-		a_put(j, i, next);
+		a_put(j, i, (enum line_step)next);
 	}
 	a_wait(j, A_STAGE, 0);
 	return 0;
@@ -124,11 +126,13 @@ int a_look_decide(struct desk *d, struct desk_job *j)
 		const struct work w = work_about(l, WORK_STATUS);
 		const bool armed = l->flags & LINE_ARMED;
 		struct line kept = *l;
-		enum line_step next;
+		int next;
 
 		if (!armed && a_gave_up(j, i))
 			continue;
 		next = plan(j, i, &w, A_LOOK);
+		if (next < 0)
+			return next;
 		if (next == A_LOOK)
 			continue;
 		if (next && armed) { /* cannot be asked: that closes nothing */
@@ -136,7 +140,7 @@ int a_look_decide(struct desk *d, struct desk_job *j)
 			next = l->flags & LINE_SERVED ? A_SERVED : A_ARMED;
 			a_alarm(j, "card %s is armed and cannot be asked: look at its story", l->iccid);
 		}
-		a_put(j, i, next ? next : A_LOOKING);
+		a_put(j, i, next ? (enum line_step)next : A_LOOKING);
 	}
 	a_wait(j, A_LOOK, 0);
 	return 0;
@@ -158,16 +162,21 @@ int a_arm_decide(struct desk *d, struct desk_job *j)
 
 	for (unsigned i = 0; i < j->n; i++) {
 		struct line *l = &j->line[i];
+		int64_t seen_ms = j->card[i].card.last_seen_ms;
 		struct work w;
-		enum line_step next = a_gate(l);
+		int next = a_gate(l);
 
 		if (a_gave_up(j, i))
 			continue;
-		if (next == A_ARM && now_ms - j->card[i].card.last_seen_ms > desk_cfg(d)->arm_fresh_ms)
+		if (l->evidence_ms > seen_ms) /* it has answered: presence alone is written now and then */
+			seen_ms = l->evidence_ms;
+		if (next == A_ARM && now_ms - seen_ms > desk_cfg(d)->arm_fresh_ms)
 			next = A_LOOK;
 		if (next == A_ARM) {
 			w = work_about(l, WORK_ARM);
 			next = plan(j, i, &w, A_ARM);
+			if (next < 0)
+				return next;
 			if (next == A_ARM)
 				continue;
 			if (!next) {
@@ -176,7 +185,7 @@ int a_arm_decide(struct desk *d, struct desk_job *j)
 				next = A_ARMING;
 			}
 		}
-		a_put(j, i, next);
+		a_put(j, i, (enum line_step)next);
 	}
 	a_wait(j, A_ARM, 0);
 	return 0;
@@ -201,7 +210,7 @@ int a_unstage_decide(struct desk *d, struct desk_job *j)
 	for (unsigned i = 0; i < j->n; i++) {
 		const struct work w = work_about(&j->line[i], WORK_UNSTAGE);
 		struct line kept = j->line[i];
-		enum line_step next;
+		int next;
 
 		if (ours(j, i)) { /* a STAGE that nobody wants any more */
 			job_settle(j, i, TXN_CANCELLED, "the order is over");
@@ -209,6 +218,8 @@ int a_unstage_decide(struct desk *d, struct desk_job *j)
 			continue;
 		}
 		next = plan(j, i, &w, A_UNSTAGE);
+		if (next < 0)
+			return next;
 		if (next == A_UNSTAGE)
 			continue;
 		j->line[i] = kept; /* why it ends is known already */
@@ -390,6 +401,7 @@ static enum line_step on_arm(struct desk_job *j, unsigned i, const struct desk_e
 /* STATUS before ARM: it is here, so that ARM finds it. */
 static enum line_step looked(struct desk_job *j, struct line *l, const struct desk_event *ev)
 {
+	evidence(l, ev);
 	if (end_is(ev, OTA_SUB_END_STAGED))
 		return A_ARM;
 	if (end_back(ev)) {

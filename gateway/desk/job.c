@@ -277,7 +277,9 @@ static void order_put(struct desk_job *j, int64_t now_ms)
 	uint8_t body[BOOK_BODY_MAX];
 	int len;
 
-	if (o->lines && o->closed >= o->lines && o->step != ORDER_ENDED) {
+	/* at A it stays open when not every line of the IMSI list has gone back: a person must look (a_line.c) */
+	if (o->lines && o->closed >= o->lines && o->step != ORDER_ENDED &&
+	    (o->side != SIDE_A || o->listed == o->paired)) {
 		o->step = ORDER_ENDED;
 		o->ended_ms = now_ms;
 	}

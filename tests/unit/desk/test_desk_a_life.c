@@ -95,10 +95,11 @@ static void test_3b(void **state)
 	bed_at(b, 0, A_STAGED);
 	assert_int_equal(b->l.evidence, 4);
 	assert_int_equal(b->l.left, 7);
-	/* ready, and not heard lately: it is asked first */
+	/* ready, and not heard lately: it is asked first, and its answer counts, whatever the store knows of presence */
+	bed_pass(b, 2 * BED_SEEN_MS);
 	bed_cf(b, "o", 0, "ready", "E0", "");
 	bed_at(b, 0, A_LOOKING);
-	bed_seen(b, 0);
+	bed_pass(b, 2 * BED_SEEN_MS);
 	bed_ends(b, 0, WORK_STATUS, TXN_DONE, WORK_IS_DONE, end_of(OTA_SUB_END_STAGED), 1);
 	bed_at(b, 0, A_ARMING);
 	assert_true(b->l.flags & LINE_ARMED);
@@ -340,6 +341,7 @@ static void test_staged_anew(void **state)
 
 	bed_order_pl(b, "o", "3b", DELIVER, 1);
 	stages(b, 0);
+	bed_pass(b, 2 * BED_SEEN_MS);
 	bed_cf(b, "o", 0, "ready", "E0", "");
 	bed_ends(b, 0, WORK_STATUS, TXN_DONE, WORK_IS_DONE, end_of(OTA_SUB_END_UNKNOWN), 1);
 	bed_at(b, 0, A_STAGING);
@@ -633,6 +635,32 @@ static void test_3a_no_k(void **state)
 	bed_at(b, 0, A_CLOSED);
 }
 
+/* ---- the lists are compared ---- */
+
+/* A line of the IL that does not go back: the order does not end, and says so. */
+static void test_sums(void **state)
+{
+	struct bed *b = *state;
+	struct store_batch *batch = store_batch_new();
+	struct book_row row = { .book = BOOK_ORDER, .key = "o", .step = ORDER_OPEN, .version = BOOK_ANY };
+	uint8_t body[BOOK_BODY_MAX];
+
+	bed_order_pl(b, "o", "3b", DELIVER, 1);
+	arming(b, "o", 0);
+	bed_order(b, "o");
+	b->o.paired++;
+	row.len = (uint16_t)order_pack(&b->o, body);
+	store_batch_add(batch, ST_BOOK_PUT, &row, body, row.len);
+	assert_int_equal(store_commit_wait(b->store, batch), STORE_OK);
+	store_batch_free(batch);
+	bed_restart(b);
+	bed_cf(b, "o", 0, "confirmed", "E6", "");
+	bed_pass(b, 2000);
+	bed_at(b, 0, A_CLOSED);
+	assert_int_equal(bed_order(b, "o")->step, ORDER_OPEN);
+	assert_non_null(strstr(b->o.alarm, "compare the lists"));
+}
+
 /* ---- restarts ---- */
 
 /* The gateway ends after every step: the same way, and every line once. */
@@ -703,6 +731,7 @@ int main(void)
 		H(test_3a_comes_home),
 		T(test_3a_opc),
 		T(test_3a_no_k),
+		T(test_sums),
 		T(test_restarts),
 	};
 
