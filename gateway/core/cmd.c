@@ -27,7 +27,7 @@ static const struct {
 	[CMD_QUEUED] = { "QUEUED", S(CMD_PREPARED) | S(CMD_FAILED) | S(CMD_EXPIRED) | S(CMD_CANCELLED) },
 	[CMD_PREPARED] = { "PREPARED", S(CMD_PREPARED) | S(CMD_SENT) | S_WAIT | S_ENDS },
 	[CMD_SENT] = { "SENT", S(CMD_SENT) | S_WAIT | S_ENDS },
-	[CMD_WAIT_TIMER] = { "WAIT_TIMER", S(CMD_PREPARED) | S(CMD_SENT) | S_ENDS },
+	[CMD_WAIT_TIMER] = { "WAIT_TIMER", S(CMD_PREPARED) | S(CMD_SENT) | S(CMD_WAIT_PRESENCE) | S_ENDS },
 	[CMD_WAIT_PRESENCE] = { "WAIT_PRESENCE", S(CMD_PREPARED) | S(CMD_SENT) | S(CMD_WAIT_TIMER) | S_ENDS },
 	/* a late answer with a right MAC still counts for what has ended without one */
 	[CMD_DONE] = { "DONE", 0 },
