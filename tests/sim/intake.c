@@ -15,19 +15,18 @@ static void key_hex(char *out, const uint8_t *key, size_t len)
 		snprintf(out + 2 * i, 3, "%02x", key[i]);
 }
 
-static int seal(struct world *w, unsigned i)
+static int seal(struct world *w, unsigned i, uint8_t kvn, const uint8_t *const key[3], struct keyset_row *k)
 {
 	struct watched_card *c = &w->watch[i];
-	struct keyset_row *k = &c->keyset;
 	enum ota_alg alg = w->sc.alg == SIM_ALG_3DES2 ? OTA_ALG_3DES2_CBC :
 			   w->sc.alg == SIM_ALG_3DES3 ? OTA_ALG_3DES3_CBC :
 							OTA_ALG_AES_CBC;
-	struct ks_keyset_spec spec = { .kvn = w->sc.kvn, .kic_alg = alg, .kid_alg = alg, .cc_len = w->sc.mac_len };
+	struct ks_keyset_spec spec = { .kvn = kvn, .kic_alg = alg, .kid_alg = alg, .cc_len = w->sc.mac_len };
 	char hex[3][2 * SIM_KEY_MAX + 1], err[160];
 	int n;
 
 	for (unsigned j = 0; j < 3; j++)
-		key_hex(hex[j], c->key[j], c->key_len);
+		key_hex(hex[j], key[j], c->key_len);
 	n = ks_keyset_import(w->audit, w->card[i].iccid, &spec, hex[0], hex[1], hex[2], k->sealed, err, sizeof(err));
 	if (n < 0) {
 		check_fail(w, "harness", "card %u: keys: %s", i, err);
@@ -52,7 +51,7 @@ int world_make_card(struct world *w, unsigned i)
 		p.deny_update_fid = USIM_FID_FPLMN;
 		v->sick = true;
 	}
-	if (sim_card_init(c, w->seed, i, &p))
+	if (sim_card_init(c, w->seed, i, &p) || (w->sc.works && orders_card(w, i)))
 		return -1;
 	v->key_len = sim_alg_key_len(w->sc.alg);
 	memcpy(v->key[0], c->ks[0].kic, v->key_len);
@@ -68,7 +67,17 @@ int world_make_card(struct world *w, unsigned i)
 		snprintf(v->new_msisdn, sizeof(v->new_msisdn), "8839%09u", i + 1);
 	if (w->sc.zone_max_min)
 		v->tz_min = (int)((w->seed + 7 * i) % (2u * (unsigned)w->sc.zone_max_min + 1)) - w->sc.zone_max_min;
-	return seal(w, i);
+	v->index = 1;
+	if (seal(w, i, w->sc.kvn, (const uint8_t *const[3]){ v->key[0], v->key[1], v->key[2] }, &v->keyset))
+		return -1;
+	if (w->sc.works) {
+		const struct sim_ota_keys *two = orders_keys(w, i);
+
+		if (seal(w, i, 2, (const uint8_t *const[3]){ two->kic, two->kid, two->kik }, &v->keyset2))
+			return -1;
+		v->keyset2.cntr = 0;
+	}
+	return 0;
 }
 
 static int commit(struct world *w, struct store *s, struct store_batch *b)
@@ -88,7 +97,8 @@ static int intake_cards(struct world *w, struct store *s, struct store_batch *b)
 	int rc;
 
 	for (unsigned i = 0; i < w->sc.cards; i++) {
-		struct store_card_insert in = { .n_keysets = 1, .keyset = { w->watch[i].keyset } };
+		struct store_card_insert in = { .n_keysets = w->sc.works ? 2 : 1,
+						.keyset = { w->watch[i].keyset, w->watch[i].keyset2 } };
 
 		memcpy(in.card.iccid, w->card[i].iccid, SIM_ICCID_LEN);
 		memcpy(in.card.imsi, w->card[i].imsi_first, SIM_IMSI_LEN);
@@ -112,6 +122,7 @@ static void add_campaign(struct world *w, struct store_batch *b, unsigned i, uin
 	*c = (struct campaign_row){
 		.id = i + 1,
 		.state = CAMPAIGN_READY,
+		.kind = w->sc.works ? w->sc.work[i].kind : 0,
 		.profile = "sim",
 		.created_ms = w->gw_ms,
 		.targets = targets,
@@ -128,10 +139,18 @@ static void add_target(struct world *w, struct store_batch *b, unsigned card, un
 		.kvn = w->sc.kvn,
 	};
 
+	uint8_t work[TXN_WORK_MAX];
+	int len = 0;
+
 	memcpy(p.txn.new_imsi, new_imsi, sizeof(p.txn.new_imsi));
 	memcpy(p.txn.new_msisdn, w->watch[card].new_msisdn, sizeof(p.txn.new_msisdn));
 	memcpy(p.iccid, w->card[card].iccid, SIM_ICCID_LEN);
-	store_batch_add(b, ST_TXN_PLAN, &p, NULL, 0);
+	if (w->sc.works)
+		len = orders_work(w, campaign, card, work, sizeof(work), &p);
+	if (len < 0)
+		check_fail(w, "harness", "card %u: its work: %s", card, ota_strerror(len));
+	else
+		store_batch_add(b, ST_TXN_PLAN, &p, work, (size_t)len);
 }
 
 static int intake_campaigns(struct world *w, struct store *s, struct store_batch *b)
@@ -181,6 +200,10 @@ static void again_done(struct store_batch *b, int rc)
 	if (gw_campaign_adopt(w->gw, &w->campaign[w->n_campaigns - 1], w->profile_text, strlen(w->profile_text), err,
 			      sizeof(err)))
 		check_fail(w, "reply", "the core does not take the campaign: %s", err);
+	if (w->sc.works) { /* and there may be one more behind it */
+		w->again = NULL;
+		store_batch_free(b);
+	}
 	world_start_campaigns(w);
 }
 

@@ -451,6 +451,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	if (broken == BREAK_NONE)
 		others_draw(sc, seed);
 	provoke(sc, broken);
+	orders_draw(sc, seed, broken);
 	if (sc->wrong_keys + sc->denied > sc->cards)
 		sc->wrong_keys = sc->denied = 1;
 	/* After the last fault: who is absent returns, then a few full rounds of waiting at the slowest pace. */
@@ -465,6 +466,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 		sc->bound_ms += sc->bound_ms - sc->calm_ms;
 	if (!sc->patient)
 		sc->bound_ms += (int64_t)sc->gw.retry.deadline_ms + 600000;
+	orders_bound(sc);
 	/* a deadline is a time of the wall clock: set back, and seen so by a gateway that starts, it lies so much further away */
 	for (unsigned i = 0; i < sc->clock_steps && !sc->patient; i++)
 		sc->bound_ms += sc->clock_step_s[i] < 0 ? -1000LL * sc->clock_step_s[i] : 0;
@@ -512,30 +514,31 @@ void scenario_written(struct scenario *sc)
 
 int scenario_profile(const struct scenario *sc, char *text, size_t cap)
 {
-	int n = snprintf(text, cap,
-			 "card-profile sim\n"
-			 " tar b00011\n"
-			 " spi %02x %02x\n"
-			 " counter %s\n"
-			 " kvn %u\n"
-			 " format %s\n"
-			 " concat %s\n"
-			 " segments-max 5\n"
-			 " refresh %s\n"
-			 " por 06 means cntr-low\n"
-			 " script\n"
-			 "  update 6f7e loci-deleted\n"
-			 "  update 6f73 psloci-deleted\n"
-			 "  update 6fe3 epsloci-deleted\n"
-			 "  update 6f08 keys-deleted\n"
-			 "  update 6f09 keys-deleted\n"
-			 "  update 6f7b hex ffffff ffffff ffffff ffffff\n"
-			 "  update 6f78 acc\n"
-			 "  update 6f07 imsi\n"
-			 "  read 6f07 9\n",
-			 sc->spi[0], sc->spi[1], OTA_SPI1_COUNTER(sc->spi[0]) == 3 ? "exact" : "higher", sc->kvn,
-			 ota_format_name(sc->format), sc->wide_ref ? "udh16" : "udh8",
-			 sc->card.no_refresh ? "power-cycle" : "card");
+	int n = sc->works ? orders_profile(sc, text, cap) :
+			    snprintf(text, cap,
+				     "card-profile sim\n"
+				     " tar b00011\n"
+				     " spi %02x %02x\n"
+				     " counter %s\n"
+				     " kvn %u\n"
+				     " format %s\n"
+				     " concat %s\n"
+				     " segments-max 5\n"
+				     " refresh %s\n"
+				     " por 06 means cntr-low\n"
+				     " script\n"
+				     "  update 6f7e loci-deleted\n"
+				     "  update 6f73 psloci-deleted\n"
+				     "  update 6fe3 epsloci-deleted\n"
+				     "  update 6f08 keys-deleted\n"
+				     "  update 6f09 keys-deleted\n"
+				     "  update 6f7b hex ffffff ffffff ffffff ffffff\n"
+				     "  update 6f78 acc\n"
+				     "  update 6f07 imsi\n"
+				     "  read 6f07 9\n",
+				     sc->spi[0], sc->spi[1], OTA_SPI1_COUNTER(sc->spi[0]) == 3 ? "exact" : "higher",
+				     sc->kvn, ota_format_name(sc->format), sc->wide_ref ? "udh16" : "udh8",
+				     sc->card.no_refresh ? "power-cycle" : "card");
 
 	return n < 0 || (size_t)n >= cap ? -1 : n;
 }

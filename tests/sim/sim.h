@@ -13,8 +13,10 @@
 
 #include "air/air.h"
 #include "card/card.h"
+#include "card/card_sub.h"
 #include "core/gw.h"
 #include "core/rules.h"
+#include "core/work.h"
 #include "env_real.h"
 #include "ota/keystore.h"
 #include "ota/link.h"
@@ -24,7 +26,8 @@
 
 #define SIM_LINKS_MAX	    3
 #define SIM_ROUTES_MAX	    3
-#define SIM_CAMPAIGNS_MAX   5 /* four at first, and one more over all cards when these are through */
+#define SIM_CAMPAIGNS_MAX   5 /* four at first, and one more over all cards when these are through; or works */
+#define SIM_WORKS_MAX	    4 /* one after the other on the same cards */
 #define SIM_CANARY_MAX	    2
 #define SIM_ABORTS_MAX	    3
 #define SIM_CARDS_MAX	    40
@@ -69,7 +72,12 @@ enum sim_break {
 	BREAK_NO_CANARY,
 	BREAK_NO_ABORT,
 	BREAK_NO_DEADLINE,
-	BREAK_UNEQUAL, /* one campaign goes before the others, and nobody had said so */
+	BREAK_UNEQUAL,	      /* one campaign goes before the others, and nobody had said so */
+	BREAK_FORGET_WORK,    /* cards answer works well and forget them */
+	BREAK_FORGET_ORDERS,  /* cards forget which orders they have had */
+	BREAK_FALSE_ALERTS,   /* alerts from the old number of cards that have gone */
+	BREAK_SETTLE_BLIND,   /* transactions are settled as ended, whatever the card has done */
+	BREAK_NOBODY_SETTLES, /* the new operator says nothing */
 	_SIM_BREAKS
 };
 
@@ -77,6 +85,13 @@ enum sim_break {
 struct sim_route {
 	unsigned card, n_links;
 	uint8_t link[SIM_LINKS_MAX], rank[SIM_LINKS_MAX];
+};
+
+/* One work of an order, over all cards. */
+struct drawn_work {
+	uint8_t kind;  /* enum work_kind */
+	uint8_t kvn;   /* 1: by the old operator, 2: by the new one */
+	uint8_t order; /* which one */
 };
 
 /* How carefully one campaign goes, as drawn. */
@@ -141,6 +156,9 @@ struct scenario {
 	unsigned cancelled; /* by a cancel */
 	bool new_msisdn;    /* with the IMSI the MSISDN changes */
 	int zone_max_min;   /* cards stand in zones up to so far from UTC */
+	unsigned works;	    /* the campaigns are works of orders, so many; 0: IMSI changes */
+	struct drawn_work work[SIM_WORKS_MAX];
+	uint32_t trial_s;
 };
 
 enum plan_kind {
@@ -162,6 +180,7 @@ enum plan_kind {
 	PLAN_BACKUP,
 	PLAN_RESTORE,
 	PLAN_OTHERS,
+	PLAN_SETTLE,
 	PLAN_CALM,
 	PLAN_DUE,
 	PLAN_DEADLINE
@@ -215,7 +234,7 @@ struct watched_card {
 	unsigned n_cmds, cap_cmds;
 	struct heard *heard; /* what came from the card and is durable */
 	unsigned n_heard, cap_heard;
-	uint64_t sent_cntr;		  /* highest counter that has left */
+	uint64_t sent_cntr[KVN_MAX + 1];  /* highest counter that has left, per key version */
 	uint8_t txn_state;		  /* durable */
 	struct txn_row txn;		  /* durable, of the present campaign */
 	uint64_t submits, submits_before; /* of earlier campaigns */
@@ -225,10 +244,19 @@ struct watched_card {
 	uint64_t told_cntr;	     /* others have spent so far, 0: nobody has; and when that was told */
 	int64_t told_ms;
 	unsigned campaign;
-	bool sick;	     /* wrong keys or denied: must not end DONE */
-	uint8_t given_state; /* as the core has last given it to the store */
+	bool sick;			 /* wrong keys or denied: must not end DONE */
+	uint8_t given_state;		 /* as the core has last given it to the store */
+	uint8_t past[SIM_CAMPAIGNS_MAX]; /* how it has ended in the campaigns before */
 	int64_t tz_min;
 	char new_msisdn[MSISDN_DIGITS_MAX + 1]; /* promised by its first campaign, or "" */
+	/* of orders: */
+	struct keyset_row keyset2; /* of the second pair */
+	uint32_t set2;
+	uint64_t armed_by; /* the transaction whose script has armed it */
+	uint16_t index;	   /* active, as last seen */
+	uint8_t end_seen, moves[256];
+	unsigned shown; /* on the old side while its ARM is open, when the faults are over */
+	bool spoke;	/* under its old number, since the last attempt left */
 };
 
 /* What the checkers know of a campaign. */
@@ -276,6 +304,7 @@ struct world {
 	struct sim_rng dice, gw_dice, store_dice, link_dice, front_dice, clock_dice;
 
 	struct sim_card *card;
+	struct sim_sub *sub; /* of orders: one per card */
 	struct watched_card *watch;
 	struct sim_air *air;
 
@@ -395,6 +424,27 @@ void others_plan(struct world *w);
 void others_speak(struct world *w, unsigned i);
 void others_lost(struct world *w);
 void others_watch(struct world *w, unsigned index, const struct cmd_row *made);
+
+/* orders.c */
+void orders_draw(struct scenario *sc, uint64_t seed, enum sim_break broken);
+bool orders_broken(enum sim_break broken); /* a breakage of theirs */
+void orders_bound(struct scenario *sc);
+int orders_profile(const struct scenario *sc, char *text, size_t cap);
+int orders_card(struct world *w, unsigned i);
+const struct sim_ota_keys *orders_keys(const struct world *w, unsigned i);
+int orders_work(const struct world *w, unsigned campaign, unsigned card, uint8_t *packed, size_t cap,
+		struct store_txn_plan *p);
+bool orders_more(const struct world *w);
+void orders_look(struct world *w, unsigned card);
+void orders_after(struct world *w, unsigned card);
+void orders_committed(struct world *w, unsigned card, const struct txn_row *row);
+void orders_heard(struct world *w, const struct sim_addr *from);
+void orders_submit(struct world *w, unsigned card, const struct seen_cmd *s);
+void orders_refused(struct world *w, unsigned card);
+int orders_card_of(const struct world *w, const struct ota_addr *a);
+void orders_told(struct world *w, const struct gw_effect *fx);
+void orders_settle(struct world *w);
+void orders_lies(struct world *w);
 
 /* routes.c */
 void routes_draw(struct scenario *sc, uint64_t seed);

@@ -17,6 +17,7 @@
 struct outstanding {
 	uint64_t token, air_token;
 	int64_t expires_ms;
+	int card; /* of orders: heard before this packet began; -1 not */
 	bool used;
 };
 struct pending_up {
@@ -203,6 +204,8 @@ static void finish(struct slink *s, struct outstanding *o, enum link_event_kind 
 		s->well_ms = at_ms;
 	s->unanswered = kind == LINK_EV_UNKNOWN;
 	link_credit_give(&s->credit);
+	if (kind == LINK_EV_REJECTED && fail.cls != FAIL_UNKNOWN && o->card >= 0)
+		orders_refused(s->w, (unsigned)o->card);
 	push(s, at_ms, &ev);
 }
 
@@ -214,6 +217,7 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 	struct sim_sm sm = { 0 };
 	struct fail fail = { 0 };
 	enum scn_fate fate = SCN_DELIVER;
+	int card;
 
 	if (w->dead)
 		return 0; /* the process is gone: this octet never left */
@@ -238,9 +242,12 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 		check_fail(w, "window", "link %u: far more segments than its window", l->id);
 		return -EAGAIN;
 	}
+	card = w->sc.works ? orders_card_of(w, &sub->dst) : -1;
+	if (card >= 0 && !w->watch[card].spoke)
+		card = -1;
 	check_submit(w, sub);
 	link_credit_take(&s->credit, now_ms);
-	*o = (struct outstanding){ sub->token, ++next_air_token, now_ms + w->sc.response_ms, true };
+	*o = (struct outstanding){ sub->token, ++next_air_token, now_ms + w->sc.response_ms, card, true };
 	s->n_out++;
 	sm.token = o->air_token;
 	sm.dst.ton = sub->dst.ton;
@@ -428,6 +435,8 @@ bool slink_up_message(struct slink *s, const struct sim_up *up)
 		receipt_says(w, up, &ev);
 	ev.payload_len = up->ud_len;
 	memcpy(ev.payload, up->ud, up->ud_len);
+	if (up->kind == SIM_UP_MO || up->ud_len)
+		orders_heard(w, &up->from);
 	tell(w, "%s link=%u card=%u token=%llu from=%s %u octets", up->kind == SIM_UP_MO ? "MO" : "receipt", s->l.id,
 	     up->card, (unsigned long long)p->token, up->from.digits, up->ud_len);
 	if (w->broken == BREAK_LOSE_ANSWERED) {
@@ -447,6 +456,8 @@ void slink_alert(struct slink *s, const struct sim_addr *from, uint8_t ms_status
 		return;
 	from_card(&ev, from);
 	tell(s->w, "alert link=%u from=%s", s->l.id, from->digits);
+	if (!ms_status)
+		orders_heard(s->w, from);
 	give(s, &ev);
 }
 

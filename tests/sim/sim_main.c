@@ -48,6 +48,11 @@ static const struct {
 	[BREAK_NO_ABORT] = { "no-abort", "threshold" },
 	[BREAK_NO_DEADLINE] = { "no-deadline", "deadline" },
 	[BREAK_UNEQUAL] = { "unequal", "starved" },
+	[BREAK_FORGET_WORK] = { "forget-work", "work-done" },
+	[BREAK_FORGET_ORDERS] = { "forget-orders", "one-move" },
+	[BREAK_FALSE_ALERTS] = { "false-alerts", "arm-quiet" },
+	[BREAK_SETTLE_BLIND] = { "settle-blind", "honest-end" },
+	[BREAK_NOBODY_SETTLES] = { "nobody-settles", "all-finish" },
 };
 _Static_assert(ARRAY_SIZE(breaks) == _SIM_BREAKS, "every breakage has its row");
 

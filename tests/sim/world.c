@@ -112,6 +112,8 @@ static void plan_all(struct world *w)
 	routes_plan(w);
 	others_plan(w);
 	world_plan(w, SIM_START_MS + w->sc.bound_ms, PLAN_DEADLINE, 0);
+	if (w->sc.works)
+		world_plan(w, SIM_START_MS + w->sc.calm_ms / 2, PLAN_SETTLE, 0);
 	if (w->sc.windows_ms)
 		world_plan(w, SIM_START_MS + w->sc.bound_ms - w->sc.windows_ms, PLAN_DUE, 0);
 }
@@ -480,8 +482,20 @@ static void air_card_out(void *ctx, uint32_t card, const struct sim_card_out *ou
 		if (!sim_card_init(&fresh, w->seed, card, &c->profile))
 			memcpy(c->fs, fresh.fs, sizeof(c->fs));
 	}
+	if (w->sc.works && out->accepted)
+		orders_after(w, card);
+	if (w->sc.works)
+		orders_look(w, card);
 	if (out->accepted)
 		check_cards(w);
+}
+
+static void air_shown(void *ctx, uint32_t card)
+{
+	struct world *w = ctx;
+
+	if (w->sc.works)
+		orders_look(w, card);
 }
 
 static const struct sim_air_cb air_cb = {
@@ -489,6 +503,7 @@ static const struct sim_air_cb air_cb = {
 	.up = air_up,
 	.alert = air_alert,
 	.card_out = air_card_out,
+	.shown = air_shown,
 };
 
 /* ------------------------------------------------------------------------------------------------ turning */
@@ -583,6 +598,10 @@ static void run_plan(struct world *w, const struct plan *p)
 	case PLAN_OTHERS:
 		others_speak(w, p->arg);
 		break;
+	case PLAN_SETTLE:
+		orders_lies(w);
+		orders_settle(w);
+		break;
 	case PLAN_CALM:
 		go_calm(w);
 		break;
@@ -615,9 +634,14 @@ static void on_reply(void *ctx, const struct gw_effect *fx)
 		check_fail(w, "reply", "a campaign verb was refused: %s", fx->reason);
 }
 
+static void on_txn(void *ctx, const struct gw_effect *fx)
+{
+	orders_told(ctx, fx);
+}
+
 static void turn_gateway(struct world *w)
 {
-	const struct gw_reply_sink sink = { .reply = on_reply, .ctx = w };
+	const struct gw_reply_sink sink = { .reply = on_reply, .ctx = w, .txn = on_txn, .txn_ctx = w };
 
 	if (sstore_due(w->store_seen) <= w->now_ms)
 		w->store_seen->ops->poll(w->store_seen);
@@ -707,7 +731,7 @@ static void turn_until_end(struct world *w)
 		world_turn(w);
 		if (w->failed || w->ended_ms)
 			break;
-		if (w->sc.again && !w->gone_again) {
+		if ((w->sc.again && !w->gone_again) || orders_more(w)) {
 			if (!w->again && world_finished(w) && check_all_ended(w))
 				world_intake_again(w);
 		} else if (!rest_ms && w->calm && world_finished(w) && check_all_ended(w)) {
@@ -792,6 +816,10 @@ static void scenario_tell(struct world *w)
 		if (*text)
 			tell(w, "campaign swap%u: %s", i + 1, text);
 	}
+	for (unsigned i = 0; i < sc->works; i++)
+		tell(w, "campaign swap%u: %s under KVN %u, order %u; trial %u s, networks %d", i + 1,
+		     work_kind_name(sc->work[i].kind), sc->work[i].kvn, sc->work[i].order, sc->trial_s,
+		     sc->air.net[0].how);
 	tell(w, "store: slow %u fail %u late %u stall %u read-fail %u ppm", sc->slow_ppm, sc->fail_ppm, sc->late_ppm,
 	     sc->stall_ppm, sc->read_fail_ppm);
 }
@@ -826,6 +854,7 @@ void world_close(struct world *w)
 	if (w->backup)
 		store_mem_disk_free(w->backup);
 	free(w->card);
+	free(w->sub);
 	free(w->watch);
 	free(w->profile_text);
 }
