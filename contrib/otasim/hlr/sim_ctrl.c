@@ -39,7 +39,10 @@ void sim_ctrl_free(struct sim_ctrl *c)
 {
 	if (!c)
 		return;
-	OPENSSL_cleanse(c, sizeof(*c));
+	for (; c->n; c->n--) { /* those that were answered are wiped already */
+		OPENSSL_cleanse(&c->queue[c->head], sizeof(c->queue[0]));
+		c->head = (c->head + 1) % SIM_CTRL_QUEUE_MAX;
+	}
 	free(c);
 }
 
