@@ -19,13 +19,15 @@ static void add(char *out, const char *fmt, ...)
 	va_end(ap);
 }
 
-static const char *value_text(char out[SCN_TIME_TEXT_MAX], const struct scn_expect *e, int64_t v)
+static const char *value_text(const struct scn *s, char out[SCN_TIME_TEXT_MAX], const struct scn_expect *e, int64_t v)
 {
 	static const char *const imsis[] = { "has the old one", "has the new one",
 					     "has neither the old nor the new one" };
 
 	if (e->metric <= METRIC_PRESENTS)
 		return imsis[v];
+	if (e->metric == METRIC_REGISTERED)
+		return v < 0 ? "is registered nowhere" : s->op[v].name;
 	if (scn_metrics[e->metric].time)
 		return scn_time_text(out, v);
 	snprintf(out, SCN_TIME_TEXT_MAX, "%lld", (long long)v);
@@ -44,12 +46,12 @@ const char *run_why(const struct run *r, const struct run_result *res, char out[
 	else if (res->verdict != RUN_FAIL)
 		return out;
 	else if (single)
-		add(out, "it is %s", value_text(text, e, res->value));
+		add(out, "it is %s", value_text(r->scn, text, e, res->value));
 	else
 		add(out, "%u of %u cards: ", res->bad, res->members);
 	for (unsigned i = 0; res->verdict == RUN_FAIL && !single && i < res->n_shown; i++)
 		add(out, "%scard %u (%s) %s", i ? ", " : "", res->shown[i].card + 1, r->cards[res->shown[i].card].iccid,
-		    value_text(text, e, res->shown[i].value));
+		    value_text(r->scn, text, e, res->shown[i].value));
 	if (!single && res->bad > res->n_shown && res->verdict == RUN_FAIL)
 		add(out, " and %u more", res->bad - res->n_shown);
 	return out;

@@ -26,9 +26,10 @@
 #define SCN_EVERY_MIN_MS 100 /* what repeats does not do so faster */
 #define SCN_ERR_MAX	 800
 
-#define SCN_ALL	   0	     /* the set of all cards */
-#define SCN_NEVER  INT64_MAX /* as a time */
-#define SCN_TO_END (-1)	     /* as a length */
+#define SCN_ALL	    0	      /* the set of all cards */
+#define SCN_NEVER   INT64_MAX /* as a time */
+#define SCN_NOWHERE (-1)      /* as an operator */
+#define SCN_TO_END  (-1)      /* as a length */
 
 enum scn_term_kind { TERM_LIST, TERM_EVERY, TERM_SHARE, TERM_SET };
 struct scn_term {
@@ -96,6 +97,10 @@ enum scn_metric {
 	METRIC_FIRST_ATTEMPT,
 	METRIC_SHORTEST_GAP,
 	METRIC_LONGEST_GAP,
+	METRIC_INDEX,	   /* of the active pair; goes forth and back, as the place does: judged at its time */
+	METRIC_REGISTERED, /* number of the operator, SCN_NOWHERE */
+	METRIC_MOVES,
+	METRIC_MOVES_PER_ORDER,
 	/* of the SMSCs */
 	METRIC_SUBMITS,
 	METRIC_CONNECTIONS,

@@ -24,6 +24,10 @@ const struct scn_metric_def scn_metrics[_SCN_METRICS] = {
 	[METRIC_FIRST_ATTEMPT] = { "first-attempt", .time = true },
 	[METRIC_SHORTEST_GAP] = { "shortest-gap", .time = true },
 	[METRIC_LONGEST_GAP] = { "longest-gap", .time = true },
+	[METRIC_INDEX] = { "index" },
+	[METRIC_REGISTERED] = { "registered" },
+	[METRIC_MOVES] = { "moves" },
+	[METRIC_MOVES_PER_ORDER] = { "moves-per-order" },
 	[METRIC_SUBMITS] = { "submits", .of_smsc = true, .counted = true },
 	[METRIC_CONNECTIONS] = { "connections", .of_smsc = true, .counted = true },
 	[METRIC_BIND_ATTEMPTS] = { "bind-attempts", .of_smsc = true, .counted = true },
@@ -92,6 +96,21 @@ static void old_or_new(struct line *l, struct scn_expect *e)
 	e->value = !strcmp(w, "new");
 	if (!e->value && strcmp(w, "old"))
 		scn_wrong_word(l, w, "an IMSI of these cards", names, N(names));
+}
+
+/* "registered B", "registered nowhere" */
+static void place_read(struct line *l, struct scn_expect *e)
+{
+	const char *names[SIM_OPS_MAX + 1], *w = scn_next(l, "an operator or nowhere");
+	size_t n = 0;
+
+	e->op = OP_EQ;
+	e->value = scn_operator_named(l->scn, w); /* SCN_NOWHERE when there is none of that name */
+	for (unsigned i = 0; i < l->scn->ops; i++)
+		names[n++] = l->scn->op[i].name;
+	names[n++] = "nowhere";
+	if (!l->bad && e->value < 0 && strcmp(w, "nowhere"))
+		scn_wrong_word(l, w, "an operator", names, n);
 }
 
 static void value_read(struct line *l, struct scn_expect *e)
@@ -173,7 +192,8 @@ static void check(struct line *l, const struct scn_expect *e, bool has_set, bool
 			  e->metric == METRIC_SUBMITS ? "; of cards, expect attempts" : "");
 	else if (!d->of_smsc && has_smsc)
 		scn_wrong(l, "\"%s\" is counted card by card, not at an SMSC", d->name);
-	else if (e->total && (e->metric <= METRIC_PRESENTS || d->time || e->need_n || e->need_ppm))
+	else if (e->total && (e->metric <= METRIC_PRESENTS || e->metric == METRIC_REGISTERED || d->time || e->need_n ||
+			      e->need_ppm))
 		scn_wrong(l, "\"total\" adds up what cards count; it does not go with this");
 	else if (!d->counted && (e->state != WHILE_ALWAYS || e->from_ms || e->to_ms != SCN_NEVER))
 		scn_wrong(l, "\"%s\" is known for the whole time only: \"from\" and \"while\" do not go with it",
@@ -211,12 +231,14 @@ void scn_expect_read(struct line *l)
 		metric_read(l, &e);
 		e.op = OP_EQ;
 		if (!l->bad && !scn_metrics[e.metric].counted &&
-		    (e.metric <= METRIC_PRESENTS || scn_metrics[e.metric].time))
+		    (e.metric <= METRIC_PRESENTS || e.metric == METRIC_REGISTERED || scn_metrics[e.metric].time))
 			scn_wrong(l, "\"no %s\" means nothing", scn_metrics[e.metric].name);
 	} else {
 		metric_read(l, &e);
 		if (e.metric <= METRIC_PRESENTS)
 			old_or_new(l, &e);
+		else if (e.metric == METRIC_REGISTERED)
+			place_read(l, &e);
 		else
 			value_read(l, &e);
 	}

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "card/card_sub.h"
 #include "run_int.h"
 
 static bool holds(const struct scn_expect *e, int64_t v)
@@ -34,6 +35,9 @@ static bool lost(const struct scn_expect *e, int64_t v)
 	case METRIC_IMSI:
 	case METRIC_PRESENTS:
 		return e->value == 0 && v != 0;
+	case METRIC_INDEX:
+	case METRIC_REGISTERED:
+		return false;
 	case METRIC_FIRST_ATTEMPT:
 		return v != SCN_NEVER && !holds(e, v);
 	case METRIC_SHORTEST_GAP:
@@ -50,6 +54,9 @@ static bool won(const struct scn_expect *e, int64_t v)
 	case METRIC_IMSI:
 	case METRIC_PRESENTS:
 		return e->value == 1 && v == 1;
+	case METRIC_INDEX:
+	case METRIC_REGISTERED:
+		return false;
 	case METRIC_FIRST_ATTEMPT:
 		return v != SCN_NEVER && holds(e, v);
 	case METRIC_SHORTEST_GAP:
@@ -78,6 +85,14 @@ static int64_t imsi_kind(const struct run *r, uint32_t card, const char *imsi)
 
 	run_new_imsi(r, card, fresh);
 	return !strcmp(imsi, fresh) ? 1 : !strcmp(imsi, r->cards[card].imsi_first) ? 0 : 2;
+}
+
+/* A card without the applet has no index, and none of its orders moves one. */
+static int64_t applet_value(const struct sim_card *c, enum scn_metric m)
+{
+	if (!c->sub)
+		return 0;
+	return m == METRIC_INDEX ? sim_sub_rec(c->sub)->index : m == METRIC_MOVES ? c->sub->moves : c->sub->moves_max;
 }
 
 static int64_t card_value(const struct run *r, unsigned i, uint32_t card)
@@ -118,8 +133,10 @@ static int64_t card_value(const struct run *r, unsigned i, uint32_t card)
 		return b->shortest_ms;
 	case METRIC_LONGEST_GAP:
 		return b->longest_ms;
+	case METRIC_REGISTERED:
+		return sim_air_operator(r->air, card);
 	default:
-		return 0;
+		return applet_value(&r->cards[card], e->metric);
 	}
 }
 

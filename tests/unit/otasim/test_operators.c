@@ -362,6 +362,9 @@ static void scenario_lines(void **state)
 		{ "all refused-at B", "x.scn:1: there is no operator" },
 		{ "operator A 00101\nall refused-at", "x.scn:2: the name of an operator is missing" },
 		{ "all refuses-refresh 0", "x.scn:1: refuses-refresh" },
+		{ "operator A 00101\nexpect registered B", "x.scn:2: \"B\" is not an operator" },
+		{ "operator A 00101\nexpect total registered A", "x.scn:2: \"total\" adds up" },
+		{ "operator A 00101\nexpect no registered A", "x.scn:2: \"no registered\" means nothing" },
 		{ "set hlr-fail B:1%", "--hlr-fail, --hlr-late: there is no operator B" },
 	};
 
@@ -435,6 +438,34 @@ static void a_scenario_with_operators(void **state)
 	assert_true(reply(o, 0, text));
 	otasim_close(o, a, T0 + 202 * S);
 	otasim_close(o, b, T0 + 202 * S);
+	otasim_free(o);
+}
+
+static void expected_places(void **state)
+{
+	struct otasim *o = make(
+		"operator A 00101\noperator B 00102\ncards 4\nset alg aes128\nset pairs 2\n"
+		"card 1 off from 0s to 20s\ncard 2 refused-at A\nend at 1m\n"
+		"expect registered A\nexpect card 1 registered nowhere by 10s\nexpect card 1,3 registered A by 40s\n"
+		"expect card 2 registered nowhere\nexpect at least 3 of all registered A\n"
+		"expect index = 1\nexpect index = 2\nexpect no moves\nexpect moves-per-order <= 1\n"
+		"expect card 3 registered B\n");
+	static const enum otasim_verdict want[] = { OTASIM_FAIL, OTASIM_PASS, OTASIM_PASS, OTASIM_PASS, OTASIM_PASS,
+						    OTASIM_PASS, OTASIM_FAIL, OTASIM_PASS, OTASIM_PASS, OTASIM_FAIL };
+	char why[400];
+
+	if (!o)
+		fail_msg("%s", err);
+	otasim_step(o, T0 + 60 * S);
+	assert_true(otasim_ended(o));
+	for (unsigned i = 0; i < otasim_expectations(o); i++) {
+		if (otasim_expectation(o, i, NULL, NULL, 0, why, sizeof(why)) != want[i])
+			fail_msg("expectation %u is %d: %s", i, otasim_expectation(o, i, NULL, NULL, 0, NULL, 0), why);
+	}
+	otasim_expectation(o, 0, NULL, NULL, 0, why, sizeof(why));
+	assert_non_null(strstr(why, "is registered nowhere"));
+	otasim_expectation(o, 9, NULL, NULL, 0, why, sizeof(why));
+	assert_non_null(strstr(why, "A"));
 	otasim_free(o);
 }
 
@@ -677,6 +708,7 @@ int main(void)
 		cmocka_unit_test(scenario_lines),
 		cmocka_unit_test(a_scenario_with_operators),
 		cmocka_unit_test(the_command_line_wins),
+		cmocka_unit_test(expected_places),
 		cmocka_unit_test(an_smsc_for_each),
 		cmocka_unit_test(truth_as_text),
 		cmocka_unit_test(verify_by_index_and_operator),
