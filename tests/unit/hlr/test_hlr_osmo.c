@@ -1,4 +1,5 @@
-/* test_hlr_osmo.c - the adapter to OsmoHLR: against otasim's register over TCP and, given its path, against a real osmo-hlr.
+/* test_hlr_osmo.c - the adapter to OsmoHLR: against otasim's register over TCP and, given a path, against a real osmo-hlr or the
+ * program otasim.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
 #include <setjmp.h>
@@ -31,7 +32,7 @@
 #define WAIT_MS	  10000 /* a test that waits longer has failed */
 #define CTRL_PORT 4259
 
-static const char *real; /* path of osmo-hlr, NULL: the virtual one */
+static const char *real; /* path of osmo-hlr or otasim, NULL: the virtual one */
 
 enum mischief { NONE, SILENT, RUBBISH, CLOSES, LIES };
 
@@ -148,7 +149,7 @@ static bool port_taken(const char *host)
 /* Its ports are fixed: each run takes a loopback address of its own. */
 static void real_start(struct bed *b)
 {
-	char cfg[128], log[128], db[128];
+	char cfg[128], log[128], db[128], operator_a[64];
 	FILE *f;
 
 	srand((unsigned)getpid());
@@ -164,6 +165,7 @@ static void real_start(struct bed *b)
 	assert_non_null(f);
 	fprintf(f, "line vty\n bind %s\nctrl\n bind %s\nhlr\n gsup\n  bind ip %s\n", b->host, b->host, b->host);
 	fclose(f);
+	snprintf(operator_a, sizeof(operator_a), "A=00102,hlr=%s:%d", b->host, CTRL_PORT);
 	b->port = CTRL_PORT;
 	b->pid = fork();
 	assert_true(b->pid >= 0);
@@ -172,7 +174,11 @@ static void real_start(struct bed *b)
 
 		dup2(fd, 1);
 		dup2(fd, 2);
-		execl(real, real, "-c", cfg, "-l", db, (char *)NULL);
+		if (strstr(real, "osmo-hlr"))
+			execl(real, real, "-c", cfg, "-l", db, (char *)NULL);
+		else
+			execl(real, real, "--quiet", "--cards", "1", "--operator", operator_a, "--hlr-fill", "none",
+			      (char *)NULL);
 		_exit(127);
 	}
 }
