@@ -159,6 +159,7 @@ int cmd_order_show(struct ctl *c, const struct ctl_args *a)
 struct sums {
 	struct ctl_list *list; /* NULL: only the sums */
 	uint64_t lines, imsis, ended, served, confirmed, armed_open, stranded, exposed, lowest, low;
+	bool asks; /* A: the vault has told it how many pairs are left */
 	uint64_t by_end[6];
 };
 static const char *const ends[] = { "done", "failed", "unreached", "cancelled", "rolled-back" };
@@ -202,7 +203,7 @@ static void sum_page(void *ctx, const json_t *rows)
 			s->stranded++;
 		if (flag(row, "provisional") && *end && strcmp(end, "done"))
 			s->exposed++;
-		if (js_count(row, "to") && (!s->low || left < s->lowest)) {
+		if (js_count(row, "to") && s->asks && (!s->low || left < s->lowest)) {
 			s->lowest = left;
 			s->low = 1;
 		}
@@ -275,6 +276,7 @@ int cmd_order_report(struct ctl *c, const struct ctl_args *a)
 		ctl_list_begin(&l, c->format, COLUMNS(line_columns));
 		s.list = &l;
 	}
+	s.asks = !strcmp(js_text(order, "side"), "a") && !strcmp(js_text(order, "kind"), "3b");
 	ctl_path(path, "orders", a->pos[0], "lines", (char *)NULL);
 	rc = ctl_pages(c, path, "", "lines", sum_page, &s);
 	if (s.list)
