@@ -59,18 +59,19 @@ int b_confirm_decide(struct desk *d, struct desk_job *j)
 void b_event_txn(struct desk *d, struct desk_job *j, unsigned i)
 {
 	const struct desk_event *ev = &j->event[i];
+	const uint16_t step = j->row[i].row.step;
 	struct line *l = &j->line[i];
 
-	if (ev->work != WORK_CONFIRM || j->row[i].row.step != B_CONFIRMING)
+	if (ev->work != WORK_CONFIRM || (step != B_CONFIRMING && step != B_CONFIRM))
 		return;
-	if (l->flags & LINE_CANCEL) {
-		job_line_put(j, i, B_UNDO);
-	} else if (ev->verdict == WORK_IS_DONE + 1) {
+	if (ev->verdict == WORK_IS_DONE + 1) { /* also late, of one that was given up */
 		l->flags |= LINE_CONFIRMED;
 		l->evidence = 6;
 		l->end = END_DONE;
 		l->confirmed_ms = l->evidence_ms = ev->at_ms;
 		job_line_put(j, i, B_TELL_CONFIRMED);
+	} else if (step != B_CONFIRMING || ev->again) {
+		return;
 	} else if (ev->verdict == WORK_WENT_BACK + 1) {
 		b_undo(j, i, B_CONFIRM, END_ROLLED_BACK);
 	} else if (ev->verdict && ev->verdict != WORK_NOT_RUN + 1) {
@@ -142,18 +143,17 @@ void b_undo(struct desk_job *j, unsigned i, uint16_t step, enum line_end end)
 	job_line_put(j, i, step == B_PROVISIONING || step == B_UNDOING ? (enum line_step)step : B_UNDO);
 }
 
-/* What is told to A: that it went back, where A does not know; and in 3a, whose keys and counter go back with the card, our highest one. */
-static bool recalled(const struct desk_job *j, const struct line *l)
+/* What A does not know yet is told, with our highest counter: in 3a the card goes back under the same keys. */
+static bool recalled(const struct line *l)
 {
-	return l->flags & LINE_READY &&
-	       (!(l->flags & LINE_LISTED) || (j->order->o.kind == ORDER_3A && l->flags & LINE_FINAL));
+	return l->flags & LINE_READY && !(l->flags & LINE_LISTED);
 }
 
 static int undo_tell(struct desk_job *j, struct desk_out **o, unsigned i)
 {
 	const struct line *l = &j->line[i];
 
-	if (!recalled(j, l))
+	if (!recalled(l))
 		return 0;
 	if (!*o)
 		*o = out_open(j, XCHG_CF, j->order->o.a, NULL);

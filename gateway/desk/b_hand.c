@@ -47,6 +47,7 @@ static void ended(struct desk_in *in, struct desk_rec *r, uint16_t step, enum li
 	const char *told = line_end_name(end);
 
 	l->flags |= LINE_LISTED;
+	l->told = (uint8_t)end;
 	in->order->o.listed++;
 	job_order_put(in->job);
 	if (end == END_DONE) {

@@ -30,8 +30,13 @@ int b_provision_decide(struct desk *d, struct desk_job *j)
 		return -ENXIO;
 	}
 	for (unsigned i = 0; i < j->n; i++) {
-		const struct line *l = &j->line[i];
+		struct line *l = &j->line[i];
 
+		if (j->order->o.step == ORDER_CANCELLED) {
+			line_fail(l, END_FAILED, "cancelled by our operator");
+			job_line_put(j, i, B_TELL_READY);
+			continue;
+		}
 		if (!j->also[i].row.version || j->also[i].row.len != KS_SUB_LEN) {
 			snprintf(j->why, sizeof(j->why), "card %s: its K is not in the books", l->iccid);
 			return -ENOENT;
@@ -44,7 +49,7 @@ int b_provision_decide(struct desk *d, struct desk_job *j)
 
 static void served(struct line *l, const struct desk_event *ev)
 {
-	snprintf(l->vlr, sizeof(l->vlr), "%s", ev->hlr.vlr);
+	snprintf(l->vlr, sizeof(l->vlr), "%.15s", ev->hlr.vlr); /* of a name its beginning */
 	l->flags |= LINE_SERVED;
 	l->evidence = 5;
 	l->served_ms = l->evidence_ms = ev->at_ms;

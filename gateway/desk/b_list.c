@@ -15,7 +15,6 @@
 #define FID_ACC	      "6f78"
 #define RECORD_VALUES 7
 #define PLMN_MIN      5
-#define ORDER_KEY_LEN 16      /* of a line's key: the order */
 #define LIST_MAX      1000000 /* lines of an operator's list */
 #define LIST_LINE_MAX 128
 
@@ -351,7 +350,6 @@ static int pool_give(struct desk *d, struct desk_job *j)
 	struct desk_b *b = &d->b;
 	bool free[DESK_PAGE];
 	unsigned n = 0;
-	int rc;
 
 	if (!b->found && !(b->found = calloc(DESK_PAGE, sizeof(*b->found))))
 		return -ENOMEM;
@@ -361,10 +359,7 @@ static int pool_give(struct desk *d, struct desk_job *j)
 	}
 	if (n == j->n)
 		return (int)n;
-	rc = pool_gather(d, j, free);
-	if (!rc)
-		desk_again(d, j->order->o.number, B_OPEN, d->now_ms);
-	return rc;
+	return pool_gather(d, j, free);
 }
 
 /* They are given: the search goes on behind them. */
@@ -470,12 +465,17 @@ int b_list_decide(struct desk *d, struct desk_job *j)
 	int n;
 
 	d->b.given = 0;
+	if (j->order->o.step == ORDER_CANCELLED) { /* A has nothing of ours to give back */
+		for (unsigned i = 0; i < j->n; i++)
+			b_close(j, i);
+		return 0;
+	}
+	if (!j->order->o.whole) /* pages go out full: not before all lines are there */
+		return 0;
 	if (!listed && !pool_size(&d->cfg.pool)) /* an operator will order it */
 		return 0;
-	if (!strncmp(j->row[0].row.key, d->b.waits, ORDER_KEY_LEN) && strcmp(j->row[0].row.key, d->b.waits) > 0)
-		return 0; /* the page before this one first: only the last one may be short */
 	n = listed ? list_give(d, j) : pool_give(d, j);
-	snprintf(d->b.waits, sizeof(d->b.waits), "%s", n ? "" : j->row[0].row.key);
+	j->anew = !n; /* the next page does not go before this one: only the last one may be short */
 	if (n <= 0)
 		return n;
 	o = out_open(j, XCHG_IL, j->order->o.a, NULL);

@@ -11,9 +11,13 @@
 
 #include "b_int.h"
 
+#define VLR_MIN 3
+
 int b_tell(struct desk_job *j, struct desk_out *o, const struct line *l, const char *what, const char *evidence,
 	   int64_t at_ms, uint64_t cntr)
 {
+	const size_t digits = strspn(l->vlr, "0123456789");
+	const char *vlr = digits >= VLR_MIN && !l->vlr[digits] ? l->vlr : ""; /* a name is our own affair */
 	char index[8] = "", at[24], text[24] = "";
 
 	if (j->order->o.kind == ORDER_3B)
@@ -21,7 +25,7 @@ int b_tell(struct desk_job *j, struct desk_out *o, const struct line *l, const c
 	snprintf(at, sizeof(at), "%" PRId64, at_ms / 1000);
 	if (cntr)
 		snprintf(text, sizeof(text), "%" PRIu64, cntr);
-	return out_record(o, (const char *const[]){ l->iccid, l->imsi, index, what, evidence, at, l->vlr, text });
+	return out_record(o, (const char *const[]){ l->iccid, l->imsi, index, what, evidence, at, vlr, text });
 }
 
 uint64_t b_highest(const struct card_bundle *c, uint8_t kvn)

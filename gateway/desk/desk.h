@@ -136,6 +136,20 @@ struct desk_report_a {
 };
 void desk_report_a(struct desk_report_a *r, uint16_t step, const struct line *l);
 bool desk_report_a_sums(const struct desk_report_a *r); /* at its end: every line of the IL has come back once */
+/* The same where we are B. */
+struct desk_report_b {
+	uint64_t lines, paired, listed,
+		closed;		  /* cards; with an IMSI of our IL; told how they ended by A; at their end */
+	uint64_t told[DESK_ENDS]; /* enum line_end, as A has it; END_NONE: not yet */
+	uint64_t ready, served,
+		confirmed;	/* made ready at our HLR; of those seen there; of those confirmed by the card */
+	uint64_t refused, back; /* our HLR would not have it; the IMSI has come back */
+	uint64_t done_not_here; /* A says done, and the card has not confirmed itself */
+	uint64_t here_not_done; /* A says otherwise, and the card has been seen here */
+};
+void desk_report_b(struct desk_report_b *r, uint16_t step, const struct line *l);
+/* At its end: every line of our IL has come back once, and both books say the same. */
+bool desk_report_b_sums(const struct desk_report_b *r);
 struct desk_stats {
 	uint64_t jobs, commits, packages_in, packages_out, refused, acks, txns, hlr_ops;
 	const char *alarm; /* NULL: none */

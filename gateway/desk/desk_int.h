@@ -30,10 +30,9 @@ struct desk_b {		    /* what B keeps in memory alone */
 	uint64_t pool_next; /* where in the pool the search for free IMSIs goes on: the books know which are given */
 	uint64_t *found;    /* those that were free a moment ago, for a page that is not full yet: DESK_PAGE */
 	unsigned n_found, given;
-	char waits[BOOK_KEY_MAX]; /* first line of a page that has not got them yet */
-	struct b_list *list;	  /* an operator's own list for an IL, */
-	uint64_t list_order;	  /* and for which order it is */
-	struct b_look *look;	  /* ring of lines that are to be looked up at the HLR */
+	struct b_list *list; /* an operator's own list for an IL, */
+	uint64_t list_order; /* and for which order it is */
+	struct b_look *look; /* ring of lines that are to be looked up at the HLR */
 	unsigned look_at, n_looks;
 };
 struct desk {
@@ -120,6 +119,7 @@ struct desk_job {
 	/* decide */
 	struct store_batch *batch;
 	char why[DESK_ERR_MAX];
+	bool anew; /* a work's pages begin from the first one again, at once */
 	/* for after(): how many txns were planned into which work's campaign */
 	uint64_t planned[ORDER_WORKS];
 	struct desk_run *run; /* the engine's */

@@ -115,6 +115,7 @@ static void decision_clear(struct desk_run *r)
 	r->order_put = r->hlr_put = false;
 	r->outs = r->hlr_keys = r->settles = 0;
 	j->why[0] = 0;
+	j->anew = false;
 }
 
 bool run_begin(struct desk *d, const struct desk_run_ops *ops, struct desk_open_order *order)

@@ -331,6 +331,8 @@ int so_end(struct desk_in *in, struct desk_no *no)
 
 	if (in->dry)
 		return once_twice(s->once, twice) ? desk_refuse(no, "card-twice", "card %s is in it twice", twice) : 0;
+	in->order->o.whole = 1;
+	job_order_put(in->job);
 	desk_kick(in->d, s->o.number, 0);
 	return 0;
 }

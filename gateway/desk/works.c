@@ -101,7 +101,10 @@ static void work_after(struct desk *d, struct desk_run *r)
 
 	t->fails = 0;
 	desk_alarm_over(d, t);
-	if (r->full) {
+	if (r->j.anew) {
+		t->after[0] = 0;
+		due(d, o, r->work, d->now_ms);
+	} else if (r->full) {
 		snprintf(t->after, sizeof(t->after), "%s", r->last);
 		due(d, o, r->work, d->now_ms);
 	} else {

@@ -108,6 +108,7 @@ static void order_io(const struct io *io, struct order *o)
 	NUM(io, o->paired);
 	NUM(io, o->listed);
 	NUM(io, o->closed);
+	NUM(io, o->whole);
 	NUM(io, o->until_s);
 	NUM(io, o->created_ms);
 	NUM(io, o->ended_ms);
@@ -228,6 +229,7 @@ static void line_io(const struct io *io, struct line *l)
 	NUM(io, l->left);
 	NUM(io, l->kvn);
 	NUM(io, l->end);
+	NUM(io, l->told);
 	NUM(io, l->evidence);
 	NUM(io, l->flags);
 	io_bytes(io, l->jump, sizeof(l->jump));

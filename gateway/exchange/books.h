@@ -48,6 +48,7 @@ struct order {
 	uint8_t so[PKG_ID_LEN]; /* the swap order's package, and where its manifest stands (file of BOOK_IN) */
 	uint64_t so_seq;
 	uint64_t lines;	 /* cards in it */
+	uint8_t whole;	 /* all of them have their line */
 	uint64_t paired; /* of these: have got an IMSI by the IL (A in, B out), */
 	uint64_t listed; /* have come back in a final HL, */
 	uint64_t closed; /* are at an end: with the last one the order is */
@@ -145,6 +146,7 @@ struct line {
 	uint16_t from, to, left; /* indexes; 3a: equal */
 	uint8_t kvn;		 /* of the pair `to` */
 	uint8_t end;		 /* enum line_end */
+	uint8_t told;		 /* B: as A's final HL has it */
 	uint8_t evidence;	 /* 0..6, 255 none */
 	uint16_t flags;
 	uint8_t jump[OTA_SUB_MAC_LEN]; /* the vault's, when has_jump */
@@ -153,8 +155,8 @@ struct line {
 	uint8_t hash[OTA_SUB_HASH_LEN];
 	bool has_plan;
 	uint8_t plan[PKG_HASH_LEN]; /* M: root of the plan that the request showed */
-	uint64_t pl_seq, pl_n;		/* B: in which PL package, which record */
-	uint64_t cntr, sqn;		/* handed over, or received */
+	uint64_t pl_seq, pl_n;	    /* B: in which PL package, which record */
+	uint64_t cntr, sqn;	    /* handed over, or received */
 	int64_t evidence_ms, paired_ms, staged_ms, ready_ms, armed_ms, served_ms, confirmed_ms, ended_ms;
 	int64_t again_ms; /* what has to be tried again: not before */
 	char vlr[16];	  /* baseline at B_READY, then where it is */

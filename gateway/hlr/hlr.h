@@ -15,6 +15,7 @@
 
 #define HLR_DIGITS_MAX 15
 #define HLR_WHY_MAX    200
+#define HLR_VLR_MAX    63 /* a number, or a name: OsmoHLR has the MSC's IPA name */
 #define HLR_OPEN_MAX   256 /* operations under way at one register */
 
 enum hlr_kind {
@@ -46,7 +47,7 @@ struct hlr_result {
 	char why[HLR_WHY_MAX]; /* for REFUSED and TEMPORARY; never a key */
 	/* READ and PROVISION: as read back */
 	char msisdn[HLR_DIGITS_MAX + 1];
-	char vlr[HLR_DIGITS_MAX + 1]; /* where it is registered; "" nowhere */
+	char vlr[HLR_VLR_MAX + 1]; /* where it is registered; "" nowhere */
 	bool cs, ps;
 	bool has_keys;
 	uint64_t sqn; /* of 48 bits, with IND; 0 without keys */

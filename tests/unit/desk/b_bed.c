@@ -560,3 +560,14 @@ void bed_txn(struct bed *b, const char *order, enum work_kind kind, const char *
 	desk_on_effect(b->desk, &fx);
 	bed_turn(b);
 }
+
+void bed_settle(struct bed *b, const char *iccid, enum txn_state end)
+{
+	struct card_bundle *c = calloc(1, sizeof(*c));
+
+	assert_true(bed_card(b, iccid, c));
+	assert_true(c->has_txn);
+	assert_int_equal(gw_txn_settle(b->gw, c->txn.id, c->card.id, end, "the test"), 0);
+	free(c);
+	bed_turn(b);
+}

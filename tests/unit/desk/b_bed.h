@@ -114,6 +114,8 @@ void bed_line(struct bed *b, const char *order, const char *iccid, struct line *
 bool bed_book(struct bed *b, enum book book, const char *key, struct store_book *out);
 bool bed_card(struct bed *b, const char *iccid, struct card_bundle *out);
 void bed_request(struct bed *b, enum desk_verb verb, const char *order, const char *file);
+/* The core ends the card's open transaction, and tells. */
+void bed_settle(struct bed *b, const char *iccid, enum txn_state end);
 /* The core tells how the last transaction of that kind and card ended. */
 void bed_txn(struct bed *b, const char *order, enum work_kind kind, const char *iccid, enum txn_state state,
 	     int verdict);

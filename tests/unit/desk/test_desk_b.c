@@ -55,7 +55,7 @@ static const struct desk_tables tables = {
 
 struct order_terms {
 	const char *kind, *policy, *vault;
-	unsigned n;
+	unsigned first; /* card */
 };
 
 static void make_so(struct ks_wrap *w, unsigned i, char out[BED_LINE_MAX], void *ctx)
@@ -63,13 +63,13 @@ static void make_so(struct ks_wrap *w, unsigned i, char out[BED_LINE_MAX], void 
 	const struct order_terms *t = ctx;
 
 	(void)w;
-	snprintf(out, BED_LINE_MAX, "%s,%s,%s,operator-a,operator-b,%s,%lld", iccid_of(i), t->kind, t->policy, t->vault,
-		 BED_NOW / 1000 + 86400 * 30);
+	snprintf(out, BED_LINE_MAX, "%s,%s,%s,operator-a,operator-b,%s,%lld", iccid_of(t->first + i), t->kind,
+		 t->policy, t->vault, BED_NOW / 1000 + 86400 * 30);
 }
 
 static void send_so(struct bed *b, const char *kind, const char *policy, unsigned n)
 {
-	struct order_terms t = { kind, policy, strcmp(kind, "3b") ? "" : "vault", n };
+	struct order_terms t = { kind, policy, strcmp(kind, "3b") ? "" : "vault", 0 };
 
 	bed_send(b,
 		 &(struct bed_in){ .from = BED_S, .type = "SO", .order = ORDER, .make = make_so, .n = n, .ctx = &t });
@@ -674,6 +674,187 @@ static void test_own_list(void **state)
 	bed_free(b);
 }
 
+/* ---- more than a page, and out of IMSIs ---- */
+
+#define MANY (DESK_PAGE + 76)
+
+static char many[DESK_PAGE][BED_LINE_MAX];
+
+static void so_named(struct bed *b, const char *name, unsigned first, unsigned n)
+{
+	struct order_terms t = { "3b", "deliver-then-activate", "vault", first };
+
+	bed_send(b, &(struct bed_in){ .from = BED_S, .type = "SO", .order = name, .make = make_so, .n = n, .ctx = &t });
+	assert_string_equal(bed_ack(b, BED_S), "");
+}
+
+/* Pages go out full but the last; no IMSI is given twice, whatever was restarted; what is not there is said. */
+static void test_pool_pages(void **state)
+{
+	static bool given[2000];
+	struct bed *b = *state;
+	struct desk_stats stats;
+	unsigned records = 0;
+	char v[BED_LINE_MAX];
+
+	memset(given, 0, sizeof(given));
+	so_named(b, "SO-1", 0, 3);
+	bed_restart(b);
+	so_named(b, "SO-2", 10, MANY);
+	for (unsigned o = 0, page = 0; o < b->outs; o++) {
+		unsigned n;
+
+		if (strcmp(b->out[o].head.type, "IL"))
+			continue;
+		n = bed_read(b, &b->out[o], many, DESK_PAGE, false, NULL);
+		assert_int_equal(n, page == 0 ? 3 : page == 1 ? DESK_PAGE : MANY - DESK_PAGE);
+		page++;
+		records += n;
+		for (unsigned i = 0; i < n; i++) {
+			unsigned at = (unsigned)atoi(bed_value(many[i], 0, v) + 9);
+
+			assert_in_range(at, 100, 1999);
+			assert_false(given[at]);
+			given[at] = true;
+		}
+	}
+	assert_int_equal(records, 3 + MANY);
+	so_named(b, "SO-3", 5000, 1000);
+	desk_stats(b->desk, &stats);
+	assert_non_null(stats.alarm);
+	assert_non_null(strstr(stats.alarm, "not enough IMSIs"));
+	assert_int_equal(desk_order_by_name(b->desk, "SO-3")->paired, 0);
+	so_named(b, "SO-4", 7000, 700); /* for these there are enough */
+	assert_int_equal(desk_order_by_name(b->desk, "SO-4")->paired, 700);
+}
+
+/* ---- stops, silence, changes of mind ---- */
+
+static void test_stopped_everywhere(void **state)
+{
+	struct bed *b = *state;
+
+	send_so(b, "3b", "deliver-then-activate", CARDS);
+	bed_restart(b);
+	send_pl(b, CARDS, (struct plan_terms){ 1, 2, 2 });
+	bed_restart(b);
+	b->mood.mute = true;
+	send_kp(b, CARDS, 2, 2);
+	bed_restart(b);
+	b->mood.mute = false;
+	bed_wait(b, 5000);
+	bed_restart(b);
+	assert_int_equal(told(b, BED_A, "ready"), CARDS);
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
+	bed_wait(b, 10000);
+	bed_restart(b);
+	expect_step(b, 0, B_CONFIRMING);
+	bed_txn(b, ORDER, WORK_CONFIRM, iccid_of(0), TXN_DONE, WORK_IS_DONE);
+	bed_restart(b);
+	send_end(b, 0, "done");
+	bed_restart(b);
+	expect_step(b, 0, B_CLOSED);
+	assert_int_equal(told(b, BED_A, "served"), 1);
+	assert_int_equal(told(b, BED_A, "confirmed"), 1);
+	assert_int_equal(bed_count(b, BED_A, "IL"), 1);
+	assert_int_equal(bed_count(b, BED_M, "KR"), 1);
+}
+
+/* CONFIRM without an answer comes again; one that answers late counts. */
+static void test_confirm_again(void **state)
+{
+	struct bed *b = *state;
+
+	to_ready(b, CARDS);
+	for (unsigned i = 0; i < 2; i++)
+		assert_true(sim_hlr_locate(b->sim, imsi_of(i), VLR));
+	bed_wait(b, 5000);
+	bed_settle(b, iccid_of(0), TXN_EXPIRED);
+	expect_step(b, 0, B_CONFIRM);
+	bed_wait(b, 590000);
+	expect_step(b, 0, B_CONFIRM);
+	bed_wait(b, 20000);
+	expect_step(b, 0, B_CONFIRMING);
+	bed_txn(b, ORDER, WORK_CONFIRM, iccid_of(0), TXN_DONE, WORK_IS_DONE);
+	expect_step(b, 0, B_CONFIRMED);
+	/* what makes no sense is for a person */
+	bed_txn(b, ORDER, WORK_CONFIRM, iccid_of(1), TXN_QUARANTINED, WORK_CONFLICT);
+	expect_step(b, 1, B_ENDING);
+	assert_non_null(strstr(desk_order_by_name(b->desk, ORDER)->alarm, iccid_of(1)));
+	assert_int_equal(told(b, BED_A, "confirmed"), 1);
+}
+
+/* The papers' order: the card may be here before it is ready. */
+static void test_activate_first(void **state)
+{
+	struct bed *b = *state;
+
+	send_so(b, "3b", "activate-then-deliver", CARDS);
+	send_pl(b, CARDS, (struct plan_terms){ 1, 2, 2 });
+	b->mood.mute = true;
+	send_kp(b, CARDS, 2, 2);
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
+	b->mood.mute = false;
+	bed_wait(b, 60000);
+	assert_int_equal(told(b, BED_A, "ready"), CARDS);
+	assert_int_equal(told(b, BED_A, "served"), 1);
+	expect_step(b, 0, B_CONFIRMING);
+}
+
+static void test_cancelled_here(void **state)
+{
+	struct desk_cfg cfg = with_pool;
+	struct bed *b = *state;
+
+	send_so(b, "3b", "deliver-then-activate", CARDS);
+	send_pl(b, CARDS, (struct plan_terms){ 1, 2, 2 });
+	bed_request(b, DESK_CANCEL, ORDER, NULL);
+	assert_int_equal(b->asked_rc, 0);
+	send_kp(b, CARDS, 2, 2);
+	assert_int_equal(told(b, BED_A, "refused"), CARDS);
+	assert_int_equal(sim_hlr_count(b->sim), 0);
+	for (unsigned i = 0; i < CARDS; i++)
+		send_end(b, i, "failed");
+	assert_null(desk_order_by_name(b->desk, ORDER));
+	/* before anything has gone out it is over at once */
+	cfg.pool.imsi_from[0] = '\0';
+	bed_free(b);
+	b = bed_new(BED_B, &cfg, &tables);
+	send_so(b, "3b", "deliver-then-activate", CARDS);
+	bed_request(b, DESK_CANCEL, ORDER, NULL);
+	assert_null(desk_order_by_name(b->desk, ORDER));
+	*state = b;
+}
+
+static void test_report(void **state)
+{
+	struct line l = { .imsi = "262020000000100",
+			  .flags = LINE_READY | LINE_SERVED | LINE_CONFIRMED | LINE_LISTED,
+			  .end = END_DONE,
+			  .told = END_DONE };
+	struct desk_report_b r = { 0 };
+
+	(void)state;
+	desk_report_b(&r, B_CLOSED, &l);
+	l = (struct line){ .imsi = "262020000000101", .flags = LINE_LISTED, .end = END_FAILED, .told = END_FAILED };
+	desk_report_b(&r, B_CLOSED, &l);
+	assert_true(desk_report_b_sums(&r));
+	assert_int_equal(r.refused, 1);
+	assert_int_equal(r.back, 1);
+	l = (struct line){ .imsi = "262020000000102", .flags = LINE_READY | LINE_LISTED, .told = END_DONE };
+	desk_report_b(&r, B_READY, &l);
+	assert_int_equal(r.done_not_here, 1);
+	assert_false(desk_report_b_sums(&r));
+	l = (struct line){ .imsi = "262020000000103",
+			   .flags = LINE_READY | LINE_SERVED | LINE_LISTED,
+			   .told = END_FAILED };
+	desk_report_b(&r, B_CONFIRMING, &l);
+	assert_int_equal(r.here_not_done, 1);
+	assert_int_equal(r.lines, 4);
+	assert_int_equal(r.told[END_DONE], 2);
+	assert_int_equal(r.told[END_FAILED], 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -689,6 +870,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_kp, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_hl, setup, teardown),
 		cmocka_unit_test(test_own_list),
+		cmocka_unit_test_setup_teardown(test_pool_pages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stopped_everywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_confirm_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_activate_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cancelled_here, setup, teardown),
+		cmocka_unit_test(test_report),
 	};
 
 	return cmocka_run_group_tests_name("desk-b", tests, NULL, NULL);
