@@ -12,6 +12,7 @@
 
 #include "ota/nearest.h"
 #include "api_int.h"
+#include "../core/work.h"
 
 #define RETRY_PAGE 1000 /* rows of the old campaign looked at per commit */
 #define WORD_MAX   24
@@ -122,6 +123,10 @@ static void with_source(struct api *a, const struct campaign_row *source, const 
 		api_fail(to, API_REFUSED, "not-ended",
 			 "campaign %s is %s: its cards can be retried when it has ended; wait, or cancel it",
 			 source->name, campaign_state_name(source->state));
+	else if (source->kind)
+		api_fail(to, API_REFUSED, "works",
+			 "campaign %s does %s for an order: what its cards still need, the order plans by itself",
+			 source->name, work_kind_name(source->kind));
 	else if (!source->ended_ms)
 		api_fail(to, API_NOT_READY, "not-ended",
 			 "campaign %s is %s, and cards of it are still awaited: try again in a moment", source->name,

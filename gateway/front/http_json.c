@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ota/nearest.h"
+#include "../core/work.h"
 #include "http_json.h"
 #include "words.h"
 
@@ -389,6 +390,8 @@ static json_t *out_campaign(const struct api_campaign *c)
 	json_set_s(o, "name", c->row.name);
 	json_set_s(o, "profile", c->row.profile);
 	json_set_s(o, "state", campaign_state_name(c->row.state));
+	json_set_s(o, "work", c->row.kind ? work_kind_name(c->row.kind) : NULL);
+	set_b(o, "open_ended", c->row.open_ended);
 	json_set_n(o, "targets", c->row.targets);
 	json_set_time(o, "created", c->row.created_ms);
 	json_set_time(o, "started", c->row.started_ms);
@@ -439,6 +442,14 @@ static json_t *out_campaigns(const struct api_campaigns *c)
 	return a;
 }
 
+/* What the card has said of a work, and whether nobody knows yet where it is. */
+static void set_work(json_t *o, const struct txn_row *t)
+{
+	json_set_s(o, "verdict", t->verdict ? work_verdict_name((enum work_verdict)(t->verdict - 1)) : NULL);
+	json_set_s(o, "card_end", t->card_end ? ota_sub_end_name((uint8_t)(t->card_end - 1)) : NULL);
+	set_b(o, "maybe_moved", t->maybe_moved);
+}
+
 static json_t *out_report_row(const struct store_report *row)
 {
 	const struct txn_row *t = &row->txn;
@@ -457,6 +468,7 @@ static json_t *out_report_row(const struct store_report *row)
 	json_set_time(o, "ended", t->ended_ms);
 	json_set_s(o, "new_imsi", t->new_imsi);
 	json_set_s(o, "class", fail_class_name(t->fail_class));
+	set_work(o, t);
 	json_set_s(o, "reason", t->reason);
 	return o;
 }
@@ -631,6 +643,7 @@ static json_t *out_txn(const struct txn_row *t, const char *campaign)
 	json_set_time(o, "first_try", t->first_try_ms);
 	json_set_time(o, "last_try", t->last_try_ms);
 	json_set_time(o, "ended", t->ended_ms);
+	set_work(o, t);
 	json_set_s(o, "reason", t->reason);
 	return o;
 }

@@ -15,3 +15,5 @@ card-profile m2m-sub
  concat udh8
  ! a set of 512 octets takes five
  segments-max 5
+ ! some cards answer a counter they have seen before with 06 instead of 02
+ por 06 means cntr-low
