@@ -145,10 +145,24 @@ static void on_hlr(void *ctx, const struct hlr_result *r)
 
 /* ---- life ---- */
 
+static int make_hlr_template(struct handover *h, const char *path, char *err, size_t cap)
+{
+	struct hlr_template tpl;
+
+	if (hlr_template_read(&tpl, path, err, cap))
+		return -1;
+	h->hlr = hlr_template_new(&(struct hlr_template_cfg){ .tpl = &tpl }, h->p.base, h->p.ks, on_hlr, log_line, h);
+	if (!h->hlr)
+		snprintf(err, cap, "hlr: no memory for %s", path);
+	return h->hlr ? 0 : -1;
+}
+
 static int make_hlr(struct handover *h, const struct otagw_config *cfg, char *err, size_t cap)
 {
 	const struct hlr_osmo_cfg c = { .host = cfg->hlr_host, .port = cfg->hlr_port };
 
+	if (*cfg->hlr_template)
+		return make_hlr_template(h, cfg->hlr_template, err, cap);
 	if (!cfg->hlr_port)
 		return 0;
 	h->hlr = hlr_osmo_new(&c, h->p.base, h->p.ks, on_hlr, log_line, h);

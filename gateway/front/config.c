@@ -726,6 +726,9 @@ const struct config_setting config_setting[] = {
 
 	{ CONF_HLR, "osmo HOST:PORT", "OsmoHLR by its CTRL interface\nAddress and port, 127.0.0.1:4259\n",
 	  config_set_osmo, config_get_osmo },
+	{ CONF_HLR, "template PATH",
+	  "Any other register, by a program of ours\nTemplate file (contrib/doc/hlr-template.md)\n", set_text, get_text,
+	  GW(hlr_template) },
 	{ CONF_HLR, "poll DURATION", "How often a subscriber that is awaited is looked up\nTime, 5s\n", set_time,
 	  get_time, GW(desk.hlr_poll_ms), 50, HOUR_MS },
 };

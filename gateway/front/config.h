@@ -95,6 +95,7 @@ struct otagw_config {
 	uint16_t listen_port; /* 0: nobody connects to us */
 	char hlr_host[64];
 	uint16_t hlr_port; /* 0: none */
+	char hlr_template[256]; /* of another register, "": none */
 };
 
 void config_default(struct otagw_config *c);

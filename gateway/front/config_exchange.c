@@ -367,12 +367,12 @@ int config_exchange_check(const struct otagw_config *c, char *why, size_t cap)
 	};
 
 	if (!config_exchange_on(c)) {
-		if (!c->desk.n_partners && !*c->desk.pool.imsi_from && !c->hlr_port)
+		if (!c->desk.n_partners && !*c->desk.pool.imsi_from && !c->hlr_port && !*c->hlr_template)
 			return 0;
 		snprintf(why, cap, "there is a %s and no node \"exchange\": add it",
-			 c->desk.n_partners ? "partner" :
-			 c->hlr_port	    ? "hlr" :
-					      "pool");
+			 c->desk.n_partners	 ? "partner" :
+			 *c->desk.pool.imsi_from ? "pool" :
+						   "hlr");
 		return -1;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(need); i++) {
@@ -380,6 +380,10 @@ int config_exchange_check(const struct otagw_config *c, char *why, size_t cap)
 			snprintf(why, cap, "there is no \"%s\": add it under exchange", need[i].what);
 			return -1;
 		}
+	}
+	if (c->hlr_port && *c->hlr_template) {
+		snprintf(why, cap, "\"osmo\" and \"template\" under hlr: there is one register, take one away");
+		return -1;
 	}
 	for (unsigned i = 0; i < c->desk.n_partners; i++)
 		if (check_partner(c, i, why, cap))

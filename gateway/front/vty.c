@@ -247,7 +247,7 @@ static int write_pool(struct vty *vty)
 
 static int write_hlr(struct vty *vty)
 {
-	if (!me.c->hlr_port)
+	if (!me.c->hlr_port && !*me.c->hlr_template)
 		return 0;
 	put(vty, "hlr");
 	put_settings(vty, CONF_HLR);

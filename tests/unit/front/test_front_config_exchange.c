@@ -101,6 +101,9 @@ static void test_good(void **state)
 	assert_int_equal(reads(&c, " role vault\n", " role vault\n role viewer\n no-rollback-ok yes\n", err), 0);
 	assert_int_equal(c.desk.roles, DESK_VAULT | DESK_VIEWER);
 	assert_true(c.desk.no_rollback_ok);
+	assert_int_equal(reads(&c, " osmo 127.0.0.1:4259\n", " template /e/hlr.template\n", err), 0);
+	assert_string_equal(c.hlr_template, "/e/hlr.template");
+	assert_int_equal(c.hlr_port, 0);
 }
 
 static void test_bad(void **state)
@@ -136,6 +139,7 @@ static void test_bad(void **state)
 		{ "file 6F42:FFff", "file 6F42:FFxf", ":24: ", "'x' is no hexadecimal digit" },
 		{ "trial 2h", "trial 59s", ":26: ", "must be 60s to 30d" },
 		{ "osmo 127", "osom 127", ":28: ", "did you mean \"osmo\"?" },
+		{ " poll 250ms", " template /e/hlr.template", ": ", "there is one register" },
 		{ "poll 250ms", "poll 1ms", ":29: ", "must be 50ms" },
 		{ "poll 250ms", "polll 1s", ":29: ", "did you mean \"poll\"?" },
 	};
