@@ -56,13 +56,6 @@ void vault_hex(char *out, const uint8_t *p, size_t len)
 	out[2 * len] = '\0';
 }
 
-int vault_end(struct desk_in *in, struct desk_no *no)
-{
-	(void)in;
-	(void)no;
-	return 0;
-}
-
 /* ---- what all of them ask ---- */
 
 static int from_whom(const struct desk_in *in, const char *who, const char *what, struct desk_no *no)

@@ -104,7 +104,7 @@ static int out_end(struct make *m, struct desk_call *c)
 	if (!bad && !rename(m->part, c->r.out)) {
 		snprintf(c->text, sizeof(c->text),
 			 "%" PRIu64 " cards made, %" PRIu64 " were here already; %.150s holds their keys in clear: "
-							    "give it to the card maker, then destroy it",
+			 "give it to the card maker, then destroy it",
 			 m->made, m->known, c->r.out);
 		return 0;
 	}

@@ -26,6 +26,12 @@ void vault_pair_key(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]
 	pair_key(key, j->line[i].iccid, j->line[i].to);
 }
 
+/* Lines that wait from now on: not for ever. */
+static void waits(struct desk_job *j, enum line_step step)
+{
+	desk_again(j->d, j->order->o.number, step, j->order->o.until_s * 1000 + VAULT_KEEP_MS);
+}
+
 /* One package answers one: lines that answer another one come again at once. */
 static bool same_answer(struct desk_job *j, unsigned i)
 {
@@ -84,6 +90,7 @@ int vault_answer_decide(struct desk *d, struct desk_job *j)
 		rc = answer_record(d, j, i, out);
 		job_line_put(j, i, M_PLACED);
 	}
+	waits(j, M_PLACED);
 	return out_done(out, rc);
 }
 
@@ -168,6 +175,7 @@ static int release(struct desk_job *j, unsigned i, struct ledger_head *h)
 		/* asked for rightly, and since then it has become another order's */
 		desk_log(j->d, 4, "order %s: no keys for %s: %s: %s", o->name, o->b, no.rule, no.why);
 		job_line_put(j, i, M_PLACED);
+		waits(j, M_PLACED);
 		return 0;
 	}
 	job_line_put(j, i, M_RELEASED);
@@ -283,6 +291,7 @@ int vault_keys_decide(struct desk *d, struct desk_job *j)
 		rc = keys_record(d, j, i, out, wrap);
 		job_line_put(j, i, M_KEYED);
 	}
+	waits(j, M_KEYED);
 	return out_done(out, rc);
 }
 
@@ -292,10 +301,9 @@ int vault_keys_decide(struct desk *d, struct desk_job *j)
 int vault_wait_decide(struct desk *d, struct desk_job *j)
 {
 	struct order *o = &j->order->o;
-	int64_t end_ms = o->until_s * 1000 + VAULT_KEEP_MS;
 
-	if (desk_now(d) < end_ms) {
-		desk_again(d, o->number, j->work->step, end_ms);
+	if (desk_now(d) < o->until_s * 1000 + VAULT_KEEP_MS) {
+		waits(j, (enum line_step)j->work->step);
 		return 0;
 	}
 	for (unsigned i = 0; i < j->n; i++)

@@ -6,10 +6,9 @@
 #define IN .side = 1u << SIDE_M, .book = BOOK_LINE, .key = vault_line_key, .also = BOOK_CARD, .also_key = vault_card_key
 
 const struct desk_kind desk_kinds_vault[] = {
-	SO_KIND(1u << SIDE_M),
-	{ .type = XCHG_AQ, IN, .begin = vault_aq_begin, .one = vault_aq_one, .end = vault_end },
-	{ .type = XCHG_KR, IN, .begin = vault_kr_begin, .one = vault_kr_one, .end = vault_end, .drop = vault_kr_drop },
-	{ .type = XCHG_CF, IN, .begin = vault_cf_begin, .one = vault_cf_one, .end = vault_end },
+	{ .type = XCHG_AQ, IN, .begin = vault_aq_begin, .one = vault_aq_one },
+	{ .type = XCHG_KR, IN, .begin = vault_kr_begin, .one = vault_kr_one, .drop = vault_kr_drop },
+	{ .type = XCHG_CF, IN, .begin = vault_cf_begin, .one = vault_cf_one },
 	{ .type = _XCHG_TYPES },
 };
 
@@ -35,9 +34,9 @@ const struct desk_work desk_works_vault[] = {
 	  .also = BOOK_PAIR,
 	  .also_key = vault_pair_key,
 	  .decide = vault_keys_decide },
-	{ .name = "never asked for", DO, .step = M_OPEN, .decide = vault_wait_decide },
-	{ .name = "waiting for KR", DO, .step = M_PLACED, .decide = vault_wait_decide },
-	{ .name = "waiting for CF", DO, .step = M_KEYED, .decide = vault_wait_decide },
+	{ .name = "never asked for", DO, .step = M_OPEN, .calm = true, .decide = vault_wait_decide },
+	{ .name = "waiting for KR", DO, .step = M_PLACED, .calm = true, .decide = vault_wait_decide },
+	{ .name = "waiting for CF", DO, .step = M_KEYED, .calm = true, .decide = vault_wait_decide },
 	{ .name = NULL },
 };
 

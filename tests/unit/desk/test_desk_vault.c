@@ -358,6 +358,30 @@ static void test_cancelled(void **state)
 	vb_plan_free(stale);
 }
 
+/* Nobody tells the vault how an order ends: a good while after its time it does by itself. */
+static void test_ends(void **state)
+{
+	struct vb *v = *state;
+	const struct vb_row row = { 0, IMSI_B, 1, 2, 2 };
+	struct vb_plan *plan;
+
+	vb_gen(v, 3, 2, vb_path(v, "cards.csv"));
+	assert_true(vb_so(v, "SO-1", A, B, 0, 3, v->now_ms / 1000 + 86400));
+	assert_true(vb_aq(v, "SO-1", A, 0, 1));
+	assert_true(vb_aq(v, "SO-1", A, 1, 1));
+	plan = vb_plan(v, "SO-1", A, B, &row, 1);
+	assert_true(vb_kr(v, "SO-1", B, plan, &row, 1));
+	v->now_ms += 30 * 86400000ll;
+	vb_run(v, 1000);
+	assert_non_null(desk_order_by_name(v->desk, "SO-1"));
+	v->now_ms += 2 * 86400000ll;
+	vb_run(v, 10000);
+	assert_null(desk_order_by_name(v->desk, "SO-1"));
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(vb_step(v, "SO-1", i), M_CLOSED);
+	vb_plan_free(plan);
+}
+
 /* ---- whatever fails on the way ---- */
 
 /* The power goes with each commit in turn, which has happened or not: in the end one line in the ledger, and the same keys. */
@@ -674,9 +698,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_through),   T(test_refused), T(test_cancelled), cmocka_unit_test(test_crashes),
-		T(test_many),	   T(test_gen),	    T(test_import),    T(test_ledger),
-		T(test_any_order),
+		T(test_through), T(test_refused), T(test_cancelled), T(test_ends),   cmocka_unit_test(test_crashes),
+		T(test_many),	 T(test_gen),	  T(test_import),    T(test_ledger), T(test_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
