@@ -320,7 +320,7 @@ static void test_every_call(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		for (nth = 1; nth < LATER_MAX && one_fault(nth, errors[i]); nth++)
 			;
-		assert_true(nth > 10 && nth < LATER_MAX);
+		assert_true(nth > 5 && nth < LATER_MAX);
 	}
 }
 
