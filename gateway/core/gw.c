@@ -96,8 +96,8 @@ struct gw *gw_new(const struct gw_cfg *cfg, const struct gw_deps *deps)
 		gw_free(gw);
 		return NULL;
 	}
-	if (gw->cfg.limits.prepared_max < CLAIM_MAX)
-		gw->cfg.limits.prepared_max = CLAIM_MAX;
+	if (gw->cfg.limits.prepared_max < PREPARED_LEAST)
+		gw->cfg.limits.prepared_max = PREPARED_LEAST;
 	if (gw->cfg.limits.open_max < gw->n_routes * gw->cfg.limits.prepared_max)
 		gw->cfg.limits.open_max = gw->n_routes * gw->cfg.limits.prepared_max;
 	/* every flight pins its card; reads and claims must still find places, or nothing would ever move again */

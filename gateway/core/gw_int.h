@@ -33,8 +33,9 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 #define ORDERS_MAX	     64 /* places kept for what operators order: it goes before all that waits */
 #define SWEEP_BATCHES	     4 /* so many times batch_cards_max are withdrawn in one batch, the rest in the next ones */
 #define CAMPAIGNS_MAX	     256 /* an index fits an octet */
-#define CLAIM_MAX	     64	 /* cards per claim, and packets per crypto run */
+#define CLAIM_MAX	     128 /* cards per claim, and packets per crypto run */
 #define CLAIMS_MAX	     2	 /* claims under way */
+#define PREPARED_LEAST	     64	 /* commands ahead of the window, whatever the config says */
 #define CLAIM_LEAST	     8	 /* fewer places are waited for, unless all that is wanted fits */
 #define QUEUE_GUARD	     16	 /* of so many packets one is of a lower class of priority, if there is any */
 #define QUEUE_RESERVE	     (CLAIMS_MAX * CLAIM_MAX) /* places kept for the classes before ordinary campaigns */

@@ -26,7 +26,7 @@
 
 #define WINDOW_MAX   1000
 #define STORY_DAYS   400 /* a year, and what is looked for a little later */
-#define PREPARED_MIN 64	 /* the core claims cards in lots of this many */
+#define PREPARED_MIN 64	 /* the core takes no fewer */
 
 /* The link whose node is open while the file is read. */
 static unsigned link_now;
