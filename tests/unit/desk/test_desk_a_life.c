@@ -635,6 +635,53 @@ static void test_3a_no_k(void **state)
 	bed_at(b, 0, A_CLOSED);
 }
 
+/* Cancelled while an armed card is being asked: its line is no one's to give up. */
+static void test_cancel_asked(void **state)
+{
+	struct bed *b = *state;
+
+	bed_order_pl(b, "o", "3b", DELIVER, 1);
+	arming(b, "o", 0);
+	arms(b, 0);
+	bed_pass(b, 60000);
+	bed_seen(b, 0);
+	bed_pass(b, 60000);
+	bed_at(b, 0, A_LOOKING);
+	cancel(b, "o");
+	bed_at(b, 0, A_LOOKING);
+	bed_ends(b, 0, WORK_STATUS, TXN_DONE, WORK_IS_DONE, end_of(OTA_SUB_END_ARMED), 1);
+	bed_at(b, 0, A_ARMED);
+	assert_int_equal(b->l.end, END_NONE);
+}
+
+/* The end of an older work is told again while a newer one of the same kind is open: it is not that one's. */
+static void test_told_again(void **state)
+{
+	struct bed *b = *state;
+	struct gw_effect fx = { .kind = GW_FX_TXN };
+	const struct card_bundle *c;
+
+	bed_order_pl(b, "o", "3b", DELIVER, 1);
+	c = bed_card(b, 0);
+	fx.txn = (struct gw_fx_txn){ .campaign = c->txn.campaign,
+				     .txn = c->txn.id,
+				     .card = c->card.id,
+				     .state = TXN_FAILED,
+				     .verdict = WORK_CONFLICT + 1,
+				     .evidence = 255 };
+	strcpy(fx.txn.iccid, b->iccid[0]);
+	stages(b, 0);
+	bed_pass(b, 2 * BED_SEEN_MS);
+	bed_cf(b, "o", 0, "ready", "E0", "");
+	bed_ends(b, 0, WORK_STATUS, TXN_DONE, WORK_IS_DONE, end_of(OTA_SUB_END_UNKNOWN), 1);
+	bed_at(b, 0, A_STAGING); /* anew */
+	fx.txn.txn = b->l.txn;	 /* the last one that was taken */
+	desk_on_effect(b->desk, &fx);
+	bed_turn(b);
+	bed_at(b, 0, A_STAGING);
+	assert_int_equal(b->l.end, END_NONE);
+}
+
 /* ---- the lists are compared ---- */
 
 /* A line of the IL that does not go back: the order does not end, and says so. */
@@ -731,6 +778,8 @@ int main(void)
 		H(test_3a_comes_home),
 		T(test_3a_opc),
 		T(test_3a_no_k),
+		T(test_cancel_asked),
+		T(test_told_again),
 		T(test_sums),
 		T(test_restarts),
 	};
