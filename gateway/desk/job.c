@@ -432,12 +432,18 @@ static void lines_kick(struct desk *d, struct desk_run *r)
 {
 	uint16_t last = 0;
 
-	for (unsigned i = 0; i < r->j.n; i++)
-		if (r->put[i] && r->step[i] != last &&
-		    (!r->j.row[i].row.version || r->step[i] != r->j.row[i].row.step)) {
-			last = r->step[i];
-			desk_kick(d, r->j.line[i].order, last);
-		}
+	for (unsigned i = 0; i < r->j.n; i++) {
+		const struct line *l = &r->j.line[i];
+		const bool is_new = !r->j.row[i].row.version;
+
+		if (!r->put[i] || (!is_new && r->step[i] == r->j.row[i].row.step))
+			continue;
+		desk_log(d, 7, "card %s: %s -> %s%s%s", l->iccid, is_new ? "new" : line_step_name(r->j.row[i].row.step),
+			 line_step_name(r->step[i]), l->why[0] ? ": " : "", l->why);
+		if (r->step[i] != last)
+			desk_kick(d, l->order, r->step[i]);
+		last = r->step[i];
+	}
 }
 
 static void durable(struct desk *d)

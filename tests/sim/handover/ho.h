@@ -1,0 +1,172 @@
+/* ho.h - the hand-over between operators as a simulation: desks, cores, stores, registers, a fleet and a carrier, in one process.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * One seed is one run.  Everything outside desk and core is the `world`: otasim's fleet with two operators (contrib/otasim/world), memory
+ * stores that fail and lose their power, a carrier that loses, doubles and delays packages.  Judges read the cards' own state and the
+ * registers, never what the desks believe.
+ */
+#ifndef OTAGW_TESTS_HO_H
+#define OTAGW_TESTS_HO_H
+
+#include "core/gw.h"
+#include "desk/desk_int.h"
+#include "hlr/hlr_ctrl.h"
+#include "ota/errtab.h"
+#include "store/store.h"
+#include "world/world.h"
+
+#define HO_CARDS_MAX 20
+#define HO_OPS	     2
+#define HO_START_MS  1700000000000LL
+#define HO_LINK_OUT  64
+#define HO_LINK_IN   64
+#define HO_CARRY_MAX 4096
+#define HO_PLAN_MAX  64
+#define HO_TURNS_MAX 200000 /* at one instant */
+#define HO_MINUTE    60000LL
+#define HO_HOUR	     (60 * HO_MINUTE)
+#define HO_DAY	     (24 * HO_HOUR)
+
+enum ho_who { HO_A, HO_B, HO_M, HO_S, HO_N };
+
+/* Each must make its judge speak, or the judge proves nothing. */
+enum ho_break {
+	HO_SOUND,
+	HO_BREAK_ARM_EARLY,   /* B says "ready" and its register has forgotten the IMSI: ARM before B_READY */
+	HO_BREAK_PURGE_EARLY, /* somebody removes the old IMSI at A's register at the first ARM */
+	HO_BREAK_FORGET_B,    /* B's register loses a subscriber that has come */
+	HO_BREAK_TWICE,	      /* the cards forget which orders have moved their index */
+	HO_BREAK_MUTE,	      /* one card is never reached again */
+	HO_BREAK_LOSE_HL,     /* the carrier loses every final list */
+	_HO_BREAKS
+};
+
+struct ho_draw {		      /* what a seed says; chances in ppm */
+	unsigned cards, kind, policy; /* enum order_kind, order_policy */
+	struct sim_air_cfg air;
+	unsigned crashes, commit_fails, hlr_downs, refusals; /* refusals: cards that B's network never lets in (H2) */
+	uint32_t hlr_fail_ppm, hlr_temp_ppm, lose_ppm, twice_ppm;
+	struct sim_range carry_ms, commit_ms, read_ms, hlr_ms;
+	bool cancel;
+	int64_t cancel_ms, until_ms;
+	int64_t calm_ms, bound_ms;
+	uint32_t trial_s;
+};
+
+struct ho;
+struct ho_link;
+struct ho_hlr;
+struct ho_party {
+	struct ho *w;
+	unsigned who;
+	const char *name;
+	char dir[160];
+	struct ks *ks;
+	struct pkg_self *self;
+	const char *party; /* PEM */
+	size_t party_len;
+	struct env env;
+	struct store_mem_disk *disk;
+	struct store *store; /* NULL: down */
+	struct gw *gw;	     /* NULL: down, or the vault */
+	struct desk *desk;
+	struct link *link;
+	struct ho_hlr *hlr;
+	uint64_t campaign;
+	bool started; /* the desk was */
+	bool crash_now, crash_keeps;
+	unsigned crash_in; /* with the Nth commit from now on; 0: none */
+	unsigned fail_in;  /* so many commits fail */
+	int64_t up_ms;	   /* when it comes back */
+	unsigned crashes;
+};
+
+struct ho_plan {
+	int64_t at_ms;
+	unsigned what, who, n;
+};
+enum { HO_DO_CRASH, HO_DO_FAILS, HO_DO_HLR_DOWN, HO_DO_HLR_UP, HO_DO_CANCEL, HO_DO_UP };
+
+struct ho_carried {
+	int64_t at_ms;
+	unsigned from, to;
+	uint64_t seq;
+	char path[512];
+};
+
+struct ho_card {
+	char iccid[SIM_ICCID_LEN], imsi_a[SIM_IMSI_LEN];
+	unsigned state; /* as last seen by the judge */
+};
+
+struct ho {
+	uint64_t seed, dice;
+	enum ho_break broken;
+	bool verbose, calm;
+	struct ho_draw d;
+	char dir[96];
+	int64_t now_ms;
+	struct sim_world *sim;
+	struct ho_party p[HO_N];
+	struct ho_card card[HO_CARDS_MAX];
+	struct ho_carried *carried;
+	unsigned n_carried, n_files;
+	struct ho_plan plan[HO_PLAN_MAX];
+	unsigned n_plan;
+	uint64_t token;	 /* of short messages */
+	uint64_t number; /* of the order */
+	bool cancelled, did_break;
+	int64_t people_ms;
+	int64_t ended_ms; /* both books */
+	char fail[600];	  /* the first finding */
+	unsigned arms, removes, packages;
+};
+
+/* ho_draw.c */
+uint64_t ho_next(uint64_t *dice);
+int64_t ho_pick(uint64_t *dice, int64_t lo, int64_t hi);
+bool ho_chance(uint64_t *dice, uint32_t ppm);
+void ho_draw(struct ho *w);
+
+/* ho_world.c */
+int ho_run(uint64_t seed, enum ho_break broken, bool verbose, char out[600]); /* 0: sound */
+void ho_say(struct ho *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void ho_find(struct ho *w, const char *rule, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void ho_carry(void *ctx, const char *partner, const char *path, uint64_t seq);
+
+/* ho_party.c */
+bool ho_parties_make(struct ho *w);
+bool ho_parties_up(struct ho *w);
+void ho_parties_free(struct ho *w);
+void ho_lasting_free(void); /* what all seeds share */
+bool ho_party_up(struct ho_party *p);
+void ho_party_crash(struct ho_party *p);
+bool ho_party_turn(struct ho_party *p);
+int64_t ho_party_due(struct ho_party *p);
+bool ho_intake(struct ho *w);
+
+/* ho_link.c */
+struct link *ho_link_new(struct ho_party *p);
+void ho_link_free(struct link *l);
+bool ho_link_step(struct link *l);
+int64_t ho_link_due(const struct link *l);
+void ho_link_result(struct link *l, uint64_t token, enum sim_submit_result r);
+bool ho_link_up(struct link *l, const struct sim_up *up);
+void ho_link_alert(struct link *l, const struct sim_addr *from);
+
+/* ho_hlr.c */
+struct ho_hlr *ho_hlr_new(struct ho_party *p);
+struct hlr *ho_hlr_of(struct ho_hlr *h);
+void ho_hlr_free(struct ho_hlr *h);
+bool ho_hlr_step(struct ho_hlr *h);
+int64_t ho_hlr_due(const struct ho_hlr *h);
+
+/* ho_check.c */
+void ho_check_state(struct ho *w, uint32_t card); /* a card was touched */
+void ho_check_remove(struct ho *w, unsigned op, const char *imsi);
+bool ho_check_ended(struct ho *w); /* both books say so */
+void ho_check_end(struct ho *w);
+void ho_dump(struct ho *w);
+int64_t ho_card_of(struct ho *w, const char *iccid);
+
+#endif

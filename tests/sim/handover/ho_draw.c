@@ -1,0 +1,78 @@
+/* ho_draw.c - what a seed says.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include "ho.h"
+
+uint64_t ho_next(uint64_t *dice)
+{
+	uint64_t z = (*dice += 0x9e3779b97f4a7c15ULL);
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+int64_t ho_pick(uint64_t *dice, int64_t lo, int64_t hi)
+{
+	return lo + (int64_t)(ho_next(dice) % (uint64_t)(hi - lo + 1));
+}
+
+bool ho_chance(uint64_t *dice, uint32_t ppm)
+{
+	return ho_next(dice) % SIM_PPM < ppm;
+}
+
+static void air(struct ho *w, uint64_t *dice)
+{
+	struct sim_air_cfg *a = &w->d.air;
+
+	sim_air_cfg_default(a);
+	a->mode = ho_chance(dice, 500000) ? SIM_AIR_TRANSACTION : SIM_AIR_STORE;
+	a->alert = ho_chance(dice, 700000) ? SIM_ALERT_PENDING : SIM_ALERT_ALWAYS;
+	if (ho_chance(dice, 250000))
+		return; /* fine weather */
+	a->absent_ppm = (uint32_t)ho_pick(dice, 0, 500000);
+	a->absent_ms = (struct sim_range){ HO_MINUTE, 6 * HO_HOUR };
+	a->gap_ppm = (uint32_t)ho_pick(dice, 0, 500000);
+	a->gap_after_ms = (struct sim_range){ HO_MINUTE, 2 * HO_HOUR };
+	a->gap_ms = (struct sim_range){ HO_MINUTE, HO_HOUR };
+	a->gaps_per_card_max = 4;
+	a->loss_ppm = (uint32_t)ho_pick(dice, 0, 200000);
+	a->dup_ppm = (uint32_t)ho_pick(dice, 0, 100000);
+	a->reorder_ppm = (uint32_t)ho_pick(dice, 0, 100000);
+	a->reorder_ms = (struct sim_range){ 1000, 20000 };
+	a->loss_per_card_max = (uint32_t)ho_pick(dice, 1, 6);
+	a->refresh_refused_ppm = ho_chance(dice, 300000) ? 500000 : 0; /* H4 */
+	a->power_cut_ppm = ho_chance(dice, 300000) ? 200000 : 0;
+}
+
+void ho_draw(struct ho *w)
+{
+	uint64_t draw = w->seed * 0x9e3779b97f4a7c15ULL + 7, *dice = &draw;
+	struct ho_draw *d = &w->d;
+
+	d->cards = (unsigned)ho_pick(dice, 1, ho_chance(dice, 300000) ? HO_CARDS_MAX : 6);
+	d->kind = ORDER_3A;
+	d->policy = ho_chance(dice, 800000) ? POLICY_DELIVER_FIRST : POLICY_ACTIVATE_FIRST;
+	d->carry_ms = (struct sim_range){ 100, ho_chance(dice, 500000) ? 2000 : 10 * HO_MINUTE };
+	d->commit_ms = (struct sim_range){ 1, 20 };
+	d->read_ms = (struct sim_range){ 1, 10 };
+	d->hlr_ms = (struct sim_range){ 5, 500 };
+	d->trial_s = 4 * 3600;
+	d->until_ms = 90 * HO_DAY;
+	d->calm_ms = 12 * HO_HOUR;
+	d->bound_ms = 60 * HO_DAY;
+	air(w, dice);
+	if (ho_chance(dice, 250000))
+		return;
+	d->crashes = (unsigned)ho_pick(dice, 0, 6);
+	d->commit_fails = (unsigned)ho_pick(dice, 0, 3);
+	d->hlr_downs = (unsigned)ho_pick(dice, 0, 2);
+	d->hlr_fail_ppm = ho_chance(dice, 300000) ? 100000 : 0; /* F6 */
+	d->hlr_temp_ppm = (uint32_t)ho_pick(dice, 0, 100000);
+	d->lose_ppm = (uint32_t)ho_pick(dice, 0, 400000);
+	d->twice_ppm = (uint32_t)ho_pick(dice, 0, 300000);
+	d->refusals = ho_chance(dice, 250000) ? 1 : 0; /* H2 */
+	d->cancel = ho_chance(dice, 150000);
+	d->cancel_ms = ho_pick(dice, HO_MINUTE, 4 * HO_HOUR);
+}

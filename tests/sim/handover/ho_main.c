@@ -1,0 +1,147 @@
+/* ho_main.c - sim_handover: runs seeds, or one of them in full words; shows that each judge can speak.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ho.h"
+
+static const struct {
+	const char *name, *rule;
+} breaks[_HO_BREAKS] = {
+	[HO_BREAK_ARM_EARLY] = { "arm-early", "ready" },  [HO_BREAK_PURGE_EARLY] = { "purge-early", "purge" },
+	[HO_BREAK_FORGET_B] = { "forget-b", "stranded" }, [HO_BREAK_TWICE] = { "twice", "twice" },
+	[HO_BREAK_MUTE] = { "mute", "liveness" },	  [HO_BREAK_LOSE_HL] = { "lose-hl", "liveness" },
+};
+
+static unsigned seeds(uint64_t first, uint64_t count, uint64_t step)
+{
+	unsigned bad = 0;
+
+	for (uint64_t s = first; s < first + count; s += step) {
+		char why[600];
+
+		if (!ho_run(s, HO_SOUND, false, why))
+			continue;
+		printf("seed %llu: %s\n", (unsigned long long)s, why);
+		fflush(stdout);
+		bad++;
+	}
+	return bad;
+}
+
+static int in_jobs(uint64_t first, uint64_t count, unsigned jobs)
+{
+	pid_t pid[64];
+	int bad = 0;
+
+	if (jobs < 2)
+		return seeds(first, count, 1) != 0;
+	for (unsigned i = 0; i < jobs; i++) {
+		pid[i] = fork();
+		if (!pid[i]) {
+			int rc = seeds(first + i, count - i, jobs) != 0;
+
+			ho_lasting_free();
+			_exit(rc);
+		}
+	}
+	for (unsigned i = 0; i < jobs; i++) {
+		int status = 0;
+
+		waitpid(pid[i], &status, 0);
+		bad |= !WIFEXITED(status) || WEXITSTATUS(status);
+	}
+	return bad;
+}
+
+/* Each break is found by its own judge in one of the first seeds. */
+static int show_breaks(void)
+{
+	int bad = 0;
+
+	for (unsigned b = 1; b < _HO_BREAKS; b++) {
+		bool found = false;
+
+		for (uint64_t s = 1; s <= 8 && !found; s++) {
+			char why[600];
+			size_t n = strlen(breaks[b].rule);
+
+			if (!ho_run(s, (enum ho_break)b, false, why))
+				continue;
+			found = !strncmp(why, breaks[b].rule, n) && why[n] == ':';
+			if (found)
+				printf("%s: seed %llu: %s\n", breaks[b].name, (unsigned long long)s, why);
+		}
+		if (!found)
+			printf("%s: nobody has noticed\n", breaks[b].name);
+		bad |= !found;
+	}
+	return bad;
+}
+
+static int usage(void)
+{
+	fputs("usage: sim_handover [--seed N] [--break NAME] | [--first N] [--count N] [--jobs N] | --breaks\n",
+	      stderr);
+	return 2;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "seed", 1, NULL, 's' }, { "first", 1, NULL, 'f' },  { "count", 1, NULL, 'c' },
+		{ "jobs", 1, NULL, 'j' }, { "breaks", 0, NULL, 'B' }, { "break", 1, NULL, 'b' },
+		{ NULL, 0, NULL, 0 },
+	};
+	uint64_t first = 1, count = 100, seed = 0;
+	unsigned jobs = 1, broken = HO_SOUND;
+	char why[600];
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (c) {
+		case 's':
+			seed = strtoull(optarg, NULL, 10);
+			break;
+		case 'f':
+			first = strtoull(optarg, NULL, 10);
+			break;
+		case 'c':
+			count = strtoull(optarg, NULL, 10);
+			break;
+		case 'j':
+			jobs = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'b':
+			for (broken = 1; broken < _HO_BREAKS && strcmp(optarg, breaks[broken].name);)
+				broken++;
+			if (broken == _HO_BREAKS)
+				return usage();
+			break;
+		case 'B':
+			return show_breaks();
+		default:
+			return usage();
+		}
+	if (jobs > 64 || optind < argc)
+		return usage();
+	if (seed)
+		return ho_run(seed, (enum ho_break)broken, true, why);
+	return in_jobs(first, count, jobs);
+}
+
+int main(int argc, char **argv)
+{
+	int rc;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	rc = run(argc, argv);
+
+	ho_lasting_free();
+	return rc;
+}

@@ -1,0 +1,471 @@
+/* ho_party.c - an instance: keystore, store, core and desk, that goes down and comes up again.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ho.h"
+
+#define OTA_KEY_HEX (2 * SIM_KEY_MAX + 1)
+
+static const char *const names[HO_N] = { "operator-a", "operator-b", "vault", "shop" };
+static const unsigned roles[HO_N] = { XCHG_A | XCHG_B, XCHG_A | XCHG_B, XCHG_M, XCHG_S };
+
+/* ---- what lasts over all seeds: keys are slow to make, and no decision hangs on them ---- */
+
+static struct {
+	struct ks *ks;
+	struct pkg_self *self;
+	char *party;
+	size_t party_len;
+} lasting[HO_N];
+
+static bool lasting_make(unsigned who, char *err, size_t cap)
+{
+	uint8_t kek[32] = { 7, (uint8_t)who }, check[KS_CHECK_LEN], *sealed = NULL;
+	struct ks_open_params params = { .source = KS_KEK_MEMORY, .kek = kek, .slots = 256 };
+	size_t len = 0;
+	bool ok;
+
+	if (lasting[who].self)
+		return true;
+	ok = !ks_open(&lasting[who].ks, &params, NULL, 0, check, err, cap) &&
+	     !pkg_self_create(lasting[who].ks, names[who], HO_START_MS / 1000, &lasting[who].party,
+			      &lasting[who].party_len, &sealed, &len, err, cap) &&
+	     !pkg_self_load(&lasting[who].self, lasting[who].ks, lasting[who].party, lasting[who].party_len, sealed,
+			    len, err, cap);
+	free(sealed);
+	return ok;
+}
+
+static struct errtab *errtab;
+
+static const struct errtab *the_errtab(void)
+{
+	char err[ERRTAB_ERR_MAX];
+
+	if (!errtab)
+		errtab = errtab_new(err);
+	return errtab;
+}
+
+void ho_lasting_free(void)
+{
+	for (unsigned i = 0; i < HO_N; i++) {
+		pkg_self_free(lasting[i].self);
+		free(lasting[i].party);
+		ks_close(lasting[i].ks);
+	}
+	errtab_free(errtab);
+}
+
+/* ---- hooks ---- */
+
+static int64_t utc(void *ctx)
+{
+	return ((struct ho_party *)ctx)->w->now_ms;
+}
+
+static int dice(void *ctx, uint8_t *buf, size_t len)
+{
+	struct ho_party *p = ctx;
+
+	for (size_t i = 0; i < len; i++)
+		buf[i] = (uint8_t)ho_next(&p->w->dice);
+	return 0;
+}
+
+static void on_log(void *ctx, int level, const char *line)
+{
+	struct ho_party *p = ctx;
+
+	ho_say(p->w, "%s <%d> %s", p->name, level, line);
+}
+
+static int64_t store_delay(void *ctx, const char *what, struct store_batch *b)
+{
+	struct ho_party *p = ctx;
+	const struct sim_range *r = *what == 'c' ? &p->w->d.commit_ms : &p->w->d.read_ms;
+
+	return ho_pick(&p->w->dice, r->lo, r->hi);
+}
+
+static int store_fault(void *ctx, struct store_batch *b)
+{
+	struct ho_party *p = ctx;
+
+	if (p->fail_in) {
+		p->fail_in--;
+		return ho_chance(&p->w->dice, 500000) ? STORE_E_BUSY : STORE_E_IO;
+	}
+	if (!p->crash_in || --p->crash_in)
+		return STORE_OK;
+	p->crash_now = true;
+	return p->crash_keeps ? STORE_OK : STORE_E_IO;
+}
+
+static uint64_t campaign_id(void *ctx)
+{
+	return ++((struct ho_party *)ctx)->campaign;
+}
+
+static bool keep(void *ctx, struct store_batch *b)
+{
+	return ho_chance(&((struct ho_party *)ctx)->w->dice, 500000);
+}
+
+/* ---- up ---- */
+
+static void last_campaign(struct ho_party *p)
+{
+	struct store_totals t = { 0 };
+	struct store_query q = { .kind = Q_TOTALS, .limit = 1, .out = &t };
+
+	store_query_wait(p->store, &q);
+	p->campaign = t.max_campaign;
+}
+
+static struct gw *core_up(struct ho_party *p)
+{
+	struct gw_cfg cfg;
+	struct gw_deps deps = {
+		.env = &p->env, .store = p->store, .ks = p->ks, .errtab = the_errtab(), .log = on_log, .log_ctx = p
+	};
+
+	gw_cfg_default(&cfg);
+	cfg.epoch = 1;
+	cfg.src = (struct ota_addr){ .ton = 3, .npi = 1, .digits = "4242" };
+	cfg.retry.jitter_pct = 0;
+	cfg.limits.resident_max = 256;
+	cfg.limits.open_max = 256;
+	deps.log_level = 6;
+	return gw_new(&cfg, &deps);
+}
+
+static void pool(struct ho_party *p, struct desk_pool *pool)
+{
+	if (p->who > HO_B)
+		return;
+	snprintf(pool->imsi_from, sizeof(pool->imsi_from), "0010%u5000000001", p->who + 1);
+	snprintf(pool->imsi_to, sizeof(pool->imsi_to), "0010%u5000000999", p->who + 1);
+	snprintf(pool->msisdn_from, sizeof(pool->msisdn_from), "4477%u000001", p->who + 1);
+	snprintf(pool->plmns, sizeof(pool->plmns), "0010%u", p->who + 1);
+	pool->trial_s = p->w->d.trial_s;
+}
+
+static struct desk *desk_up(struct ho_party *p, char err[DESK_ERR_MAX])
+{
+	struct desk_cfg *cfg = calloc(1, sizeof(*cfg));
+	struct desk_deps deps = { .env = &p->env,
+				  .store = p->store,
+				  .ks = p->ks,
+				  .gw = p->gw,
+				  .campaign_id = p->gw ? campaign_id : NULL,
+				  .campaign_id_ctx = p,
+				  .errtab = the_errtab(),
+				  .self = p->self,
+				  .hlr = p->hlr ? ho_hlr_of(p->hlr) : NULL,
+				  .log = on_log,
+				  .log_ctx = p,
+				  .carry = ho_carry,
+				  .carry_ctx = p };
+	struct desk *d;
+
+	if (!cfg)
+		abort();
+	cfg->roles = p->who == HO_M ? DESK_VAULT : DESK_MNO;
+	snprintf(cfg->dir, sizeof(cfg->dir), "%s", p->dir);
+	snprintf(cfg->work_profile, sizeof(cfg->work_profile), "m2m-sub");
+	snprintf(cfg->profile_dir, sizeof(cfg->profile_dir), "%s", PROFILES_DIR);
+	cfg->epoch = 1;
+	cfg->hlr_poll_ms = 30000;
+	pool(p, &cfg->pool);
+	for (unsigned i = 0; i < HO_N; i++) {
+		struct desk_partner *n = &cfg->partner[cfg->n_partners];
+
+		if (i == p->who)
+			continue;
+		if (pkg_partner_load(&n->pinned, lasting[i].party, lasting[i].party_len, err, DESK_ERR_MAX))
+			abort();
+		n->roles = roles[i];
+		if (i <= HO_B)
+			snprintf(n->network[n->networks++], sizeof(n->network[0]), "0010%u", i + 1);
+		cfg->n_partners++;
+	}
+	d = desk_new(cfg, &deps, err);
+	free(cfg);
+	return d;
+}
+
+bool ho_party_up(struct ho_party *p)
+{
+	struct store_mem_hooks hooks = { .delay = store_delay, .fault = store_fault, .now_ms = utc, .ctx = p };
+	char err[DESK_ERR_MAX] = "";
+	unsigned fails = p->fail_in, crash = p->crash_in;
+
+	p->fail_in = p->crash_in = 0;
+	p->crash_now = p->started = false;
+	p->store = store_mem_open(p->disk, &hooks);
+	last_campaign(p);
+	if (p->who <= HO_B) {
+		p->gw = core_up(p);
+		p->link = ho_link_new(p);
+		p->hlr = ho_hlr_new(p);
+	}
+	p->desk = desk_up(p, err);
+	p->fail_in = fails;
+	p->crash_in = crash;
+	if (!p->store || !p->desk || (p->who <= HO_B && !p->gw)) {
+		ho_find(p->w, "harness", "%s does not come up: %s", p->name, err);
+		return false;
+	}
+	if (p->gw)
+		gw_start(p->gw, p->w->now_ms);
+	return true;
+}
+
+static void take_down(struct ho_party *p)
+{
+	gw_free(p->gw);
+	desk_free(p->desk);
+	ho_link_free(p->link);
+	p->gw = NULL;
+	p->desk = NULL;
+	p->link = NULL;
+	p->store = NULL;
+	ho_hlr_free(p->hlr);
+	p->hlr = NULL;
+	p->started = false;
+}
+
+void ho_party_crash(struct ho_party *p)
+{
+	if (!p->store)
+		return;
+	ho_say(p->w, "%s: the power fails", p->name);
+	store_mem_crash(p->store, keep, p);
+	take_down(p);
+	p->crash_now = false;
+	p->crash_in = 0;
+	p->crashes++;
+	p->up_ms = p->w->now_ms + ho_pick(&p->w->dice, 1000, 10 * HO_MINUTE);
+	if (p->who <= HO_B)
+		sim_world_up_lost(p->w->sim, p->who, p->w->now_ms);
+}
+
+/* ---- turn ---- */
+
+static void on_txn(void *ctx, const struct gw_effect *fx)
+{
+	struct ho_party *p = ctx;
+
+	if (p->desk)
+		desk_on_effect(p->desk, fx);
+}
+
+static void on_reply(void *ctx, const struct gw_effect *fx)
+{
+}
+
+static bool core_turn(struct ho_party *p)
+{
+	struct gw_reply_sink sink = { .reply = on_reply, .txn = on_txn, .txn_ctx = p };
+	struct link *links[] = { p->link };
+	bool did = false;
+
+	for (unsigned i = 0; i < 1000 && gw_step(p->gw, p->w->now_ms); i++)
+		did = true;
+	gw_act(p->gw, links, 1, &sink, p->w->now_ms);
+	if (gw_fatal(p->gw))
+		ho_find(p->w, "harness", "%s: the core stops: %s", p->name, gw_fatal(p->gw));
+	return did;
+}
+
+bool ho_party_turn(struct ho_party *p)
+{
+	bool did = false;
+
+	if (!p->store) {
+		if (!p->disk || p->w->now_ms < p->up_ms)
+			return false;
+		ho_say(p->w, "%s comes up again", p->name);
+		return ho_party_up(p);
+	}
+	did |= store_mem_due(p->store) <= p->w->now_ms;
+	p->store->ops->poll(p->store);
+	if (p->crash_now) {
+		ho_party_crash(p);
+		return true;
+	}
+	if (p->link)
+		did |= ho_link_step(p->link);
+	if (p->gw)
+		did |= core_turn(p);
+	if (p->hlr)
+		did |= ho_hlr_step(p->hlr);
+	if (!p->started && (!p->gw || gw_ready(p->gw))) {
+		p->started = true;
+		if (p->link)
+			p->link->ops->start(p->link);
+		desk_start(p->desk, p->w->now_ms);
+		did = true;
+	}
+	for (unsigned i = 0; p->started && i < 1000 && desk_step(p->desk, p->w->now_ms); i++)
+		did = true;
+	if (desk_fatal(p->desk))
+		ho_find(p->w, "harness", "%s: the desk stops: %s", p->name, desk_fatal(p->desk));
+	return did;
+}
+
+int64_t ho_party_due(struct ho_party *p)
+{
+	int64_t at[6], due_ms = INT64_MAX;
+
+	if (!p->store)
+		return p->disk ? p->up_ms : INT64_MAX;
+	at[0] = store_mem_due(p->store);
+	at[1] = p->gw ? gw_next_due(p->gw) : INT64_MAX;
+	at[2] = p->started ? desk_next_due(p->desk) : INT64_MAX;
+	at[3] = p->link ? ho_link_due(p->link) : INT64_MAX;
+	at[4] = p->hlr ? ho_hlr_due(p->hlr) : INT64_MAX;
+	at[5] = INT64_MAX;
+	for (int i = 0; i < 6; i++)
+		due_ms = at[i] < due_ms ? at[i] : due_ms;
+	return due_ms;
+}
+
+/* ---- made once per seed ---- */
+
+bool ho_parties_make(struct ho *w)
+{
+	for (unsigned i = 0; i < HO_N; i++) {
+		struct ho_party *p = &w->p[i];
+		char err[400] = "";
+
+		p->w = w;
+		p->who = i;
+		p->name = names[i];
+		p->env = (struct env){ .utc_ms = utc, .random = dice, .ctx = p };
+		if (!lasting_make(i, err, sizeof(err))) {
+			ho_find(w, "harness", "%s", err);
+			return false;
+		}
+		p->ks = lasting[i].ks;
+		p->self = lasting[i].self;
+		p->party = lasting[i].party;
+		p->party_len = lasting[i].party_len;
+		snprintf(p->dir, sizeof(p->dir), "%s/%s", w->dir, p->name);
+		if (i == HO_S || (i == HO_M && w->d.kind == ORDER_3A)) {
+			mkdir(p->dir, 0700);
+			continue;
+		}
+		p->disk = store_mem_disk_new();
+	}
+	return true;
+}
+
+bool ho_parties_up(struct ho *w)
+{
+	for (unsigned i = 0; i < HO_N; i++)
+		if (w->p[i].disk && !ho_party_up(&w->p[i]))
+			return false;
+	return true;
+}
+
+void ho_parties_free(struct ho *w)
+{
+	for (unsigned i = 0; i < HO_N; i++) {
+		struct ho_party *p = &w->p[i];
+
+		if (p->store) {
+			store_mem_crash(p->store, NULL, NULL);
+			take_down(p);
+		}
+		store_mem_disk_free(p->disk);
+	}
+}
+
+/* ---- A's cards, as its own import would bring them ---- */
+
+static void hex(char *out, const uint8_t *in, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		snprintf(out + 2 * i, 3, "%02x", in[i]);
+}
+
+static int keyset_of(struct ho *w, const struct sim_card *c, struct keyset_row *k)
+{
+	const struct sim_sub_rec *rec = sim_sub_rec(c->sub);
+	const struct sim_pair *pair = sim_sub_pair(c->sub, rec->index);
+	struct ks_keyset_spec spec = {
+		.kvn = rec->kvn, .kic_alg = OTA_ALG_AES_CBC, .kid_alg = OTA_ALG_AES_CBC, .cc_len = 8
+	};
+	char text[3][OTA_KEY_HEX], err[200];
+	int n;
+
+	*k = (struct keyset_row){ .kvn = spec.kvn,
+				  .kic_alg = OTA_ALG_AES_CBC,
+				  .kid_alg = OTA_ALG_AES_CBC,
+				  .cc_len = 8,
+				  .generation = rec->index,
+				  .cntr = pair->cntr,
+				  .epoch = 1 };
+	hex(text[0], pair->ota.kic, pair->ota.len);
+	hex(text[1], pair->ota.kid, pair->ota.len);
+	hex(text[2], pair->ota.kik, pair->ota.len);
+	n = ks_keyset_import(w->p[HO_A].ks, c->iccid, &spec, text[0], text[1], text[2], k->sealed, err, sizeof(err));
+	k->sealed_len = n < 0 ? 0 : (uint16_t)n;
+	return n;
+}
+
+static void sub_add(struct ho *w, struct store_batch *b, const struct sim_card *c)
+{
+	const struct sim_sub_rec *rec = sim_sub_rec(c->sub);
+	const struct sim_pair *pair = sim_sub_pair(c->sub, rec->index);
+	struct ks_sub_spec spec = { .index = rec->index, .aka = KS_AKA_MILENAGE, .sqn = 1 };
+	struct book_row row = { .book = BOOK_SUB, .version = BOOK_ANY, .len = KS_SUB_LEN };
+	uint8_t sealed[KS_SUB_LEN];
+	char k[33], opc[33], err[200];
+
+	hex(k, pair->k, 16);
+	hex(opc, pair->opc, 16);
+	if (ks_sub_import(w->p[HO_A].ks, c->iccid, &spec, k, opc, sealed, err, sizeof(err)) < 0)
+		ho_find(w, "harness", "keys of card %s: %s", c->iccid, err);
+	snprintf(row.key, sizeof(row.key), "%s/%05u", c->iccid, rec->index);
+	store_batch_add(b, ST_BOOK_PUT, &row, sealed, sizeof(sealed));
+}
+
+bool ho_intake(struct ho *w)
+{
+	struct store_batch *b = store_batch_new();
+	struct store *s = store_mem_open(w->p[HO_A].disk, NULL);
+
+	for (unsigned i = 0; s && i < w->d.cards; i++) {
+		const struct sim_card *c = &sim_world_fleet(w->sim)->cards[i];
+		struct store_card_insert in = { .n_keysets = 1 };
+
+		memcpy(w->card[i].iccid, c->iccid, sizeof(w->card[i].iccid));
+		memcpy(w->card[i].imsi_a, c->imsi_first, sizeof(w->card[i].imsi_a));
+		memcpy(in.card.iccid, c->iccid, SIM_ICCID_LEN);
+		memcpy(in.card.imsi, c->imsi_first, SIM_IMSI_LEN);
+		memcpy(in.card.msisdn, c->msisdn, SIM_IMSI_LEN);
+		snprintf(in.card.profile, sizeof(in.card.profile), "m2m-sub");
+		in.card.created_ms = w->now_ms;
+		if (keyset_of(w, c, &in.keyset[0]) < 0)
+			ho_find(w, "harness", "keys of card %s", c->iccid);
+		store_batch_add(b, ST_CARD_INSERT, &in, NULL, 0);
+		if (w->d.kind == ORDER_3A)
+			sub_add(w, b, c);
+	}
+	if (!s || store_commit_wait(s, b))
+		ho_find(w, "harness", "A's cards cannot be taken in");
+	for (size_t i = 0; i < b->n; i++)
+		if (b->ops[i].rc)
+			ho_find(w, "harness", "A's cards: %s", store_strerror(b->ops[i].rc));
+	if (s)
+		s->ops->close(s);
+	store_batch_free(b);
+	return !w->fail[0];
+}

@@ -1,0 +1,599 @@
+/* ho_world.c - the world of a hand-over: clock, carrier, subscriber, faults in their time, and one run from its seed.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ho.h"
+
+void ho_say(struct ho *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!w->verbose)
+		return;
+	printf("%10.3f ", (double)(w->now_ms - HO_START_MS) / 1000);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+void ho_find(struct ho *w, const char *rule, const char *fmt, ...)
+{
+	char text[500];
+	va_list ap;
+
+	if (w->fail[0])
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(w->fail, sizeof(w->fail), "%s: %s (at %.3f s)", rule, text, (double)(w->now_ms - HO_START_MS) / 1000);
+	ho_say(w, "FOUND %s", w->fail);
+}
+
+/* ---- carrier ---- */
+
+static void copy(struct ho *w, const char *from, const char *to)
+{
+	char buf[65536], tmp[600];
+	int in = open(from, O_RDONLY | O_CLOEXEC), out;
+	ssize_t n;
+
+	if (in < 0) {
+		ho_find(w, "harness", "%s is not there", from);
+		return;
+	}
+	snprintf(tmp, sizeof(tmp), "%s.tmp", to);
+	out = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	while (out >= 0 && (n = read(in, buf, sizeof(buf))) > 0)
+		if (write(out, buf, (size_t)n) != n)
+			ho_find(w, "harness", "%s cannot be written", tmp);
+	close(in);
+	if (out < 0 || close(out) || rename(tmp, to))
+		ho_find(w, "harness", "%s cannot be written", to);
+}
+
+static void on_its_way(struct ho *w, unsigned from, unsigned to, uint64_t seq, const char *path)
+{
+	struct ho_carried *c;
+
+	if (w->n_carried == HO_CARRY_MAX) {
+		ho_find(w, "harness", "more than %d packages are on their way", HO_CARRY_MAX);
+		return;
+	}
+	c = &w->carried[w->n_carried++];
+	*c = (struct ho_carried){ .at_ms = w->now_ms + ho_pick(&w->dice, w->d.carry_ms.lo, w->d.carry_ms.hi),
+				  .from = from,
+				  .to = to,
+				  .seq = seq };
+	snprintf(c->path, sizeof(c->path), "%s/way/%u", w->dir, w->n_files++);
+	copy(w, path, c->path);
+}
+
+static bool final_list(const char *path)
+{
+	char err[200];
+	struct pkg *p;
+	bool final;
+
+	if (pkg_open(&p, path, err, sizeof(err)))
+		return false;
+	final = !strncmp(pkg_head(p)->type, "HL3", 3);
+	pkg_close(p);
+	return final;
+}
+
+void ho_carry(void *ctx, const char *partner, const char *path, uint64_t seq)
+{
+	struct ho_party *p = ctx;
+	struct ho *w = p->w;
+
+	w->packages++;
+	for (unsigned to = 0; to < HO_N; to++) {
+		if (strcmp(w->p[to].name, partner))
+			continue;
+		if (!w->calm && ho_chance(&w->dice, w->d.lose_ppm))
+			return;
+		if (w->broken == HO_BREAK_LOSE_HL && final_list(path))
+			return;
+		on_its_way(w, p->who, to, seq, path);
+		if (!w->calm && ho_chance(&w->dice, w->d.twice_ppm))
+			on_its_way(w, p->who, to, seq, path);
+	}
+}
+
+static bool carrier_step(struct ho *w)
+{
+	bool did = false;
+
+	for (unsigned i = 0; i < w->n_carried;) {
+		struct ho_carried c = w->carried[i];
+		struct ho_party *to = &w->p[c.to];
+		char target[600], name[40], err[DESK_ERR_MAX];
+
+		if (c.at_ms > w->now_ms) {
+			i++;
+			continue;
+		}
+		w->carried[i] = w->carried[--w->n_carried];
+		did = true;
+		snprintf(name, sizeof(name), "%06u.otapkg", w->n_files++);
+		snprintf(target, sizeof(target), "%s/in/%s", to->dir, name);
+		if (c.to == HO_S || !to->disk) {
+			unlink(c.path);
+		} else if (rename(c.path, target)) {
+			ho_find(w, "harness", "%s cannot be written", target);
+		}
+		if (to->desk && to->started)
+			desk_take_file(to->desk, name, err);
+		if (w->p[c.from].desk)
+			desk_carried(w->p[c.from].desk, to->name, c.seq);
+	}
+	return did;
+}
+
+static int64_t carrier_due(const struct ho *w)
+{
+	int64_t due_ms = INT64_MAX;
+
+	for (unsigned i = 0; i < w->n_carried; i++)
+		if (w->carried[i].at_ms < due_ms)
+			due_ms = w->carried[i].at_ms;
+	return due_ms;
+}
+
+/* ---- the subscriber ---- */
+
+static void order_write(struct ho *w, unsigned to)
+{
+	const struct xchg_schema *s = xchg_schema_of(XCHG_SO);
+	struct pkg_head h = { .seq = 1, .created_s = w->now_ms / 1000, .expires_s = w->now_ms / 1000 + 30 * 86400 };
+	char path[200], err[400] = "", until[24];
+	struct pkg_partner *pinned;
+	struct pkg_writer *out;
+
+	snprintf(path, sizeof(path), "%s/so-%u.otapkg", w->dir, to);
+	snprintf(until, sizeof(until), "%lld", (long long)(w->now_ms + w->d.until_ms) / 1000);
+	strcpy(h.type, "SO");
+	strcpy(h.order, "SO-1");
+	strcpy(h.from, w->p[HO_S].name);
+	strcpy(h.to, w->p[to].name);
+	xchg_columns_text(s, h.columns);
+	if (pkg_partner_load(&pinned, w->p[to].party, w->p[to].party_len, err, sizeof(err)) ||
+	    pkg_write_open(&out, path, &h, w->p[HO_S].self, pinned, err, sizeof(err))) {
+		ho_find(w, "harness", "%s", err);
+		return;
+	}
+	for (unsigned i = 0; i < w->d.cards; i++) {
+		char line[300];
+		const char *v[] = { w->card[i].iccid,
+				    w->d.kind == ORDER_3A ? "3a" : "3b",
+				    w->d.policy == POLICY_DELIVER_FIRST ? "deliver-then-activate" :
+									  "activate-then-deliver",
+				    w->p[HO_A].name,
+				    w->p[HO_B].name,
+				    w->d.kind == ORDER_3A ? "" : w->p[HO_M].name,
+				    until };
+
+		if (xchg_join(s, v, line, sizeof(line), err, sizeof(err)) ||
+		    pkg_write_record(out, line, err, sizeof(err)))
+			ho_find(w, "harness", "%s", err);
+	}
+	if (pkg_write_close(out, &h, err, sizeof(err)))
+		ho_find(w, "harness", "%s", err);
+	pkg_partner_free(pinned);
+	on_its_way(w, HO_S, to, 1, path);
+}
+
+static void order(struct ho *w)
+{
+	w->number = desk_number(w->p[HO_S].name, "SO-1");
+	order_write(w, HO_A);
+	order_write(w, HO_B);
+	if (w->d.kind == ORDER_3B)
+		order_write(w, HO_M);
+}
+
+/* ---- the virtual air calls ---- */
+
+static void on_result(void *ctx, unsigned op, uint64_t token, enum sim_submit_result r)
+{
+	struct ho *w = ctx;
+
+	if (w->p[op].link)
+		ho_link_result(w->p[op].link, token, r);
+}
+
+static bool on_up(void *ctx, const struct sim_up *up)
+{
+	struct ho *w = ctx;
+
+	return w->p[up->op].link && ho_link_up(w->p[up->op].link, up);
+}
+
+static void on_alert(void *ctx, unsigned op, const struct sim_addr *from)
+{
+	struct ho *w = ctx;
+
+	if (w->p[op].link)
+		ho_link_alert(w->p[op].link, from);
+}
+
+static void on_ctrl(void *ctx, unsigned op, uint64_t tag, const char *reply)
+{
+}
+
+static void on_card(void *ctx, uint32_t card, const struct sim_card_out *out, const struct sim_sm *sm)
+{
+	ho_check_state(ctx, card);
+}
+
+static void on_shown(void *ctx, uint32_t card)
+{
+	ho_check_state(ctx, card);
+}
+
+static bool sim_make(struct ho *w)
+{
+	struct sim_world_cfg cfg;
+	char err[SIM_WORLD_ERR_MAX];
+
+	sim_world_cfg_default(&cfg);
+	cfg.cards = w->d.cards;
+	cfg.seed = w->seed;
+	cfg.card.alg = SIM_ALG_AES128;
+	cfg.card.pairs = w->d.kind == ORDER_3A ? 1 : 6;
+	cfg.air = w->d.air;
+	cfg.op[HO_B].create_fail_ppm = w->d.hlr_fail_ppm;
+	cfg.cb = (struct sim_world_cb){ on_result, on_up, on_alert, on_ctrl, on_card, on_shown };
+	cfg.ctx = w;
+	w->sim = sim_world_new(&cfg, w->now_ms, err);
+	if (!w->sim)
+		ho_find(w, "harness", "%s", err);
+	for (unsigned i = 0; w->sim && i < w->d.refusals; i++) {
+		struct sim_net net = { .imsi_prefix = "00102", .how = SIM_NET_REFUSES };
+
+		snprintf(net.imsi_prefix, sizeof(net.imsi_prefix), "0010250000000%02u", (i + 1) % 100);
+		sim_air_net(sim_world_air(w->sim), &net);
+	}
+	return w->sim;
+}
+
+/* ---- what happens when ---- */
+
+static void plan_add(struct ho *w, int64_t at_ms, unsigned what, unsigned who, unsigned n)
+{
+	if (w->n_plan < HO_PLAN_MAX)
+		w->plan[w->n_plan++] = (struct ho_plan){ HO_START_MS + at_ms, what, who, n };
+}
+
+static void plan(struct ho *w)
+{
+	const struct ho_draw *d = &w->d;
+	const unsigned last = d->kind == ORDER_3A ? HO_B : HO_M;
+
+	for (unsigned i = 0; i < d->crashes; i++)
+		plan_add(w, ho_pick(&w->dice, 1000, ho_chance(&w->dice, 700000) ? HO_HOUR : d->calm_ms), HO_DO_CRASH,
+			 (unsigned)ho_pick(&w->dice, HO_A, last), (unsigned)ho_pick(&w->dice, 0, 12));
+	for (unsigned i = 0; i < d->commit_fails; i++)
+		plan_add(w, ho_pick(&w->dice, 1000, HO_HOUR), HO_DO_FAILS, (unsigned)ho_pick(&w->dice, HO_A, last),
+			 (unsigned)ho_pick(&w->dice, 1, 4));
+	for (unsigned i = 0; i < d->hlr_downs; i++) {
+		int64_t at_ms = ho_pick(&w->dice, 1000, 4 * HO_HOUR);
+		unsigned who = (unsigned)ho_pick(&w->dice, HO_A, HO_B);
+
+		plan_add(w, at_ms, HO_DO_HLR_DOWN, who, 0);
+		plan_add(w, at_ms + ho_pick(&w->dice, 1000, HO_HOUR), HO_DO_HLR_UP, who, 0);
+	}
+	if (d->cancel)
+		plan_add(w, d->cancel_ms, HO_DO_CANCEL, HO_A, 0);
+}
+
+static void cancelled(void *ctx, int rc, const char *text)
+{
+	ho_say(ctx, "cancel: %d %s", rc, text);
+}
+
+static void cancel(struct ho *w, struct ho_plan *p)
+{
+	struct desk_request r = { .verb = DESK_CANCEL, .order = "SO-1", .done = cancelled, .ctx = w };
+
+	if (!w->p[HO_A].started || !desk_ready(w->p[HO_A].desk)) {
+		p->at_ms += HO_MINUTE; /* the operator tries again */
+		return;
+	}
+	desk_request(w->p[HO_A].desk, &r);
+	w->cancelled = true;
+	p->at_ms = INT64_MAX;
+}
+
+static void happens(struct ho *w, struct ho_plan *p)
+{
+	struct ho_party *who = &w->p[p->who];
+	unsigned what = p->what;
+
+	if (what == HO_DO_CANCEL) {
+		cancel(w, p);
+		return;
+	}
+	p->at_ms = INT64_MAX;
+	switch (what) {
+	case HO_DO_CRASH: /* at once, or with a commit to come */
+		who->crash_keeps = p->n & 1;
+		if (p->n < 2)
+			ho_party_crash(who);
+		else
+			who->crash_in = p->n / 2;
+		break;
+	case HO_DO_FAILS:
+		who->fail_in = p->n;
+		break;
+	case HO_DO_HLR_DOWN:
+	case HO_DO_HLR_UP:
+		ho_say(w, "register of %s %s", who->name, what == HO_DO_HLR_UP ? "is back" : "goes away");
+		sim_world_hlr_down(w->sim, p->who, what == HO_DO_HLR_DOWN);
+		break;
+	}
+}
+
+static bool plan_step(struct ho *w)
+{
+	bool did = false;
+
+	for (unsigned i = 0; i < w->n_plan; i++)
+		if (w->plan[i].at_ms <= w->now_ms) {
+			happens(w, &w->plan[i]);
+			did = true;
+		}
+	return did;
+}
+
+/* Later on somebody at A looks at what waits, and says of each card that is there under its old IMSI that it is (`card present`): a card
+ * that never leaves its cell is not heard of again by itself. */
+static bool people_step(struct ho *w)
+{
+	if (!w->calm || w->now_ms < w->people_ms)
+		return false;
+	w->people_ms = w->now_ms + 12 * HO_HOUR;
+	for (uint32_t i = 0; i < w->d.cards; i++) {
+		struct sim_addr from = { .ton = 1, .npi = 1 };
+		struct sim_world_card t;
+
+		sim_world_card(w->sim, i, &t);
+		snprintf(from.digits, sizeof(from.digits), "%s", sim_world_fleet(w->sim)->cards[i].msisdn);
+		if (t.op == HO_A && t.present && w->p[HO_A].link)
+			ho_link_alert(w->p[HO_A].link, &from);
+	}
+	return true;
+}
+
+static int64_t plan_due(const struct ho *w)
+{
+	int64_t due_ms = w->calm ? w->people_ms : HO_START_MS + w->d.calm_ms;
+
+	for (unsigned i = 0; i < w->n_plan; i++)
+		if (w->plan[i].at_ms < due_ms)
+			due_ms = w->plan[i].at_ms;
+	return due_ms;
+}
+
+/* ---- what is broken on purpose ---- */
+
+static void hlr_forget(struct ho *w, unsigned op, const char *imsi)
+{
+	char text[100], reply[SIM_HLR_REPLY_MAX];
+
+	snprintf(text, sizeof(text), "SET 1 subscriber.delete %s", imsi);
+	sim_hlr_ctrl(sim_world_hlr(w->sim, op), text, reply);
+}
+
+static void break_step(struct ho *w)
+{
+	struct sim_world_card t;
+
+	if (w->did_break)
+		return;
+	sim_world_card(w->sim, 0, &t);
+	switch (w->broken) {
+	case HO_BREAK_ARM_EARLY: { /* the register has forgotten everybody while A is about to arm */
+		char imsi[SIM_IMSI_LEN];
+
+		for (unsigned i = 1; i <= w->d.cards; i++) {
+			snprintf(imsi, sizeof(imsi), "0010250000%05u", i % 100000);
+			if (t.state == SIM_SUB_STAGED)
+				hlr_forget(w, HO_B, imsi);
+		}
+		break;
+	}
+	case HO_BREAK_PURGE_EARLY:
+		w->did_break = t.state == SIM_SUB_TRIAL;
+		if (w->did_break) {
+			ho_check_remove(w, HO_A, w->card[0].imsi_a);
+			hlr_forget(w, HO_A, w->card[0].imsi_a);
+		}
+		break;
+	case HO_BREAK_FORGET_B:
+		w->did_break = w->ended_ms && t.state == SIM_SUB_CONFIRMED;
+		if (w->did_break)
+			hlr_forget(w, HO_B, t.imsi_stored);
+		break;
+	case HO_BREAK_TWICE:
+		w->did_break = t.state == SIM_SUB_CONFIRMED;
+		if (w->did_break)
+			sim_world_fleet(w->sim)->cards[0].sub->moves_max = 2;
+		break;
+	case HO_BREAK_MUTE:
+		w->did_break = true;
+		sim_air_cover(sim_world_air(w->sim), 0, SIM_COVERAGE_ABSENT, w->now_ms);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- one run ---- */
+
+static void turn(struct ho *w)
+{
+	bool did = true;
+
+	for (unsigned n = 0; did && !w->fail[0]; n++) {
+		if (n == HO_TURNS_MAX) {
+			ho_find(w, "spin", "the world does not come to rest at one instant");
+			return;
+		}
+		did = plan_step(w);
+		did |= people_step(w);
+		if (w->broken)
+			break_step(w);
+		sim_world_step(w->sim, w->now_ms);
+		did |= carrier_step(w);
+		for (unsigned i = 0; i < HO_N; i++)
+			did |= ho_party_turn(&w->p[i]);
+	}
+}
+
+static int64_t due(struct ho *w)
+{
+	int64_t due_ms = sim_world_next_due(w->sim), at[2] = { plan_due(w), carrier_due(w) };
+
+	for (int i = 0; i < 2; i++)
+		due_ms = at[i] < due_ms ? at[i] : due_ms;
+	for (unsigned i = 0; i < HO_N; i++) {
+		int64_t d_ms = ho_party_due(&w->p[i]);
+
+		due_ms = d_ms < due_ms ? d_ms : due_ms;
+	}
+	return due_ms;
+}
+
+static bool all_registered(struct ho *w)
+{
+	for (uint32_t i = 0; i < w->d.cards; i++) {
+		struct sim_world_card t;
+
+		sim_world_card(w->sim, i, &t);
+		if (t.op == SIM_WORLD_NOBODY)
+			return false;
+	}
+	return true;
+}
+
+static void live(struct ho *w)
+{
+	const int64_t bound_ms = HO_START_MS + w->d.bound_ms;
+	int64_t look_ms = 0;
+
+	while (!w->fail[0]) {
+		int64_t next_ms;
+
+		turn(w);
+		if (w->now_ms >= look_ms && !w->ended_ms) {
+			look_ms = w->now_ms + HO_MINUTE;
+			if (ho_check_ended(w))
+				w->ended_ms = w->now_ms;
+		}
+		/* whoever was registered elsewhere must have had the time to come back */
+		if (w->ended_ms && (w->now_ms > w->ended_ms + 12 * HO_HOUR ||
+				    (w->now_ms > w->ended_ms + HO_HOUR && all_registered(w))))
+			return;
+		next_ms = due(w);
+		if (w->ended_ms && next_ms > w->ended_ms + 12 * HO_HOUR)
+			next_ms = w->ended_ms + 12 * HO_HOUR + 1;
+		if (next_ms > bound_ms) {
+			ho_find(w, "liveness", "the order has not ended %lld days after the start",
+				(long long)(w->d.bound_ms / HO_DAY));
+			return;
+		}
+		w->now_ms = next_ms > w->now_ms ? next_ms : w->now_ms + 1;
+		if (!w->calm && w->now_ms >= HO_START_MS + w->d.calm_ms) {
+			ho_say(w, "from now on nothing fails any more");
+			w->calm = true;
+			sim_air_calm(sim_world_air(w->sim));
+			for (unsigned i = 0; i < HO_N; i++)
+				w->p[i].crash_in = w->p[i].fail_in = 0;
+		}
+	}
+}
+
+static void remove_tree(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *en;
+
+	while (dir && (en = readdir(dir))) {
+		char sub[700];
+
+		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, ".."))
+			continue;
+		snprintf(sub, sizeof(sub), "%.400s/%.255s", path, en->d_name);
+		if (unlink(sub))
+			remove_tree(sub);
+	}
+	if (dir)
+		closedir(dir);
+	rmdir(path);
+}
+
+static bool dir_make(struct ho *w)
+{
+	char way[128];
+
+	/* many small files, each flushed: in memory when there is such a place */
+	snprintf(w->dir, sizeof(w->dir), "/dev/shm/otagw-ho-XXXXXX");
+	if (!mkdtemp(w->dir)) {
+		snprintf(w->dir, sizeof(w->dir), "/tmp/otagw-ho-XXXXXX");
+		if (!mkdtemp(w->dir))
+			return false;
+	}
+	snprintf(way, sizeof(way), "%s/way", w->dir);
+	return !mkdir(way, 0700);
+}
+
+int ho_run(uint64_t seed, enum ho_break broken, bool verbose, char out[600])
+{
+	struct ho *w = calloc(1, sizeof(*w));
+	int rc;
+
+	if (!w || !(w->carried = calloc(HO_CARRY_MAX, sizeof(*w->carried))) || !dir_make(w))
+		abort();
+	w->seed = seed;
+	w->dice = seed * 0xff51afd7ed558ccdULL + 1;
+	w->broken = broken;
+	w->verbose = verbose;
+	w->now_ms = HO_START_MS;
+	ho_draw(w);
+	if (broken)
+		w->d.bound_ms = 2 * HO_DAY; /* a sound one takes less */
+	if (sim_make(w)) {
+		plan(w);
+		if (ho_parties_make(w) && ho_intake(w) && ho_parties_up(w)) {
+			order(w);
+			live(w);
+			if (!w->fail[0])
+				ho_check_end(w);
+		}
+	}
+	rc = w->fail[0] ? 1 : 0;
+	if (rc && verbose)
+		ho_dump(w);
+	snprintf(out, 600, "%s", w->fail);
+	if (verbose)
+		printf("seed %llu: %s; %u cards, %u arms, %u removes, %u packages, %.1f h\n", (unsigned long long)seed,
+		       rc ? w->fail : "sound", w->d.cards, w->arms, w->removes, w->packages,
+		       (double)(w->now_ms - HO_START_MS) / HO_HOUR);
+	ho_parties_free(w);
+	sim_world_free(w->sim);
+	remove_tree(w->dir);
+	free(w->carried);
+	free(w);
+	return rc;
+}
