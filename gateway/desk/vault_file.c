@@ -286,7 +286,7 @@ static int put_card(struct desk *d, struct desk_job *j, struct file_card *k)
 	if (len < 0)
 		return -1;
 	pair_key(key, k->iccid, VAULT_SETS);
-	job_put(j, BOOK_PAIR, key, 0, VAULT_MADE, 0, body, (size_t)len);
+	job_put(j, BOOK_PAIR, key, 0, 0, 0, body, (size_t)len);
 	for (unsigned index = 1; index <= k->pairs; index++) {
 		k->pair[index - 1].at_ms = desk_now(d);
 		len = vault_pair_pack(&k->pair[index - 1], body);

@@ -12,7 +12,7 @@
 
 #include "vault_int.h"
 
-#define ISSUE_CARDS  (DESK_PAGE / 2) /* in a package: two records are read of each */
+#define ISSUE_CARDS  DESK_PAGE /* in a package */
 #define ISSUE_ROUNDS 3
 #define FIRST_KVN    1 /* card interface, 1.2 */
 
@@ -46,10 +46,8 @@ unsigned vault_issue_want(struct desk *d, struct desk_call *c, struct desk_open_
 		return 1;
 	}
 	c->book = BOOK_PAIR;
-	for (unsigned i = 0; i < s->n && n + 2 <= max; i++) {
+	for (unsigned i = 0; i < s->n && n < max; i++)
 		pair_key(keys[n++], s->card[i].iccid, s->card[i].active);
-		pair_key(keys[n++], s->card[i].iccid, VAULT_SETS);
-	}
 	return n;
 }
 
@@ -75,8 +73,8 @@ static int issue_list(struct desk *d, struct desk_job *j, struct desk_call *c)
 		}
 		if (!k->imsi[0]) {
 			snprintf(c->text, sizeof(c->text),
-				 "card %s: its IMSI is not known here, and the issuer needs it: name it in the list "
-				 "(ICCID,IMSI) or in the column IMSI",
+				 "card %s: its IMSI is not known here, and the issuer needs it: order gen-batch once "
+				 "more, with a list of ICCID,IMSI",
 				 k->iccid);
 			return -EINVAL;
 		}
@@ -144,9 +142,9 @@ static int issue_record(struct desk *d, struct desk_job *j, const struct vault_c
 	return out_record(out, (const char *const[]){ k->iccid, k->imsi, k->msisdn, index, kvn, left, "", hex });
 }
 
-/* The card's record, its line in the ledger, and that its keys are written for no card maker any more. */
-static int issue_note(struct desk *d, struct desk_job *j, struct vault_card *k, uint64_t version,
-		      const struct store_book *sets, const char *to, struct ledger_head *h)
+/* The card's record, and its line in the ledger. */
+static int issue_note(struct desk *d, struct desk_job *j, struct vault_card *k, uint64_t version, const char *to,
+		      struct ledger_head *h)
 {
 	struct ledger_line entry = { .at_ms = desk_now(d), .index = k->active, .kvn = FIRST_KVN };
 	struct vault_slot *slot = &k->slot[k->active - 1];
@@ -157,7 +155,6 @@ static int issue_note(struct desk *d, struct desk_job *j, struct vault_card *k, 
 	snprintf(entry.order, sizeof(entry.order), DESK_NO_ORDER);
 	snprintf(entry.iccid, sizeof(entry.iccid), "%s", k->iccid);
 	snprintf(entry.to, sizeof(entry.to), "%s", to);
-	job_put(j, BOOK_PAIR, sets->row.key, 0, VAULT_ISSUED, sets->row.version, sets->body, sets->row.len);
 	return vault_card_put(j, k, VAULT_ISSUED, version) || vault_ledger_put(j, h, &entry) ? -1 : 0;
 }
 
@@ -173,9 +170,9 @@ static int issue_cards(struct desk *d, struct desk_job *j, struct desk_call *c)
 	for (unsigned i = 0; i < s->n && !rc; i++) {
 		struct vault_card k = s->card[i]; /* asked once more: as it was */
 
-		rc = issue_record(d, j, &k, &j->row[2 * i], out, wrap);
+		rc = issue_record(d, j, &k, &j->row[i], out, wrap);
 		if (!rc)
-			rc = issue_note(d, j, &k, s->version[i], &j->row[2 * i + 1], c->r.partner, &h);
+			rc = issue_note(d, j, &k, s->version[i], c->r.partner, &h);
 	}
 	if (!rc)
 		rc = vault_ledger_close(j, &h);

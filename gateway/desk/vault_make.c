@@ -69,7 +69,7 @@ static int out_begin(struct make *m, struct desk_call *c)
 
 	if (!c->r.out[0]) {
 		snprintf(c->text, sizeof(c->text),
-			 "say where the card maker's file shall be (--cards-out FILE): without it these keys would be "
+			 "say where the card maker's file shall be (--out FILE): without it these keys would be "
 			 "in no card");
 		return -EINVAL;
 	}
@@ -221,9 +221,14 @@ unsigned vault_gen_want(struct desk *d, struct desk_call *c, struct desk_open_or
 		m->round = c->round + 1;
 		m->rc = cards_read(m, c, most < MAKE_CARDS ? most : MAKE_CARDS);
 	}
-	for (unsigned i = 0; !m->rc && i < m->n; i++)
-		for (unsigned index = 0; index <= (c->round % 2 ? c->r.pairs : 0); index++)
-			pair_key(keys[n++], m->card[i].iccid, index);
+	c->book = c->round % 2 ? BOOK_PAIR : BOOK_CARD;
+	for (unsigned i = 0; !m->rc && i < m->n; i++) {
+		if (c->round % 2 == 0)
+			memcpy(keys[n++], m->card[i].iccid, sizeof(m->card[i].iccid));
+		else
+			for (unsigned index = 0; index <= c->r.pairs; index++)
+				pair_key(keys[n++], m->card[i].iccid, index);
+	}
 	return n;
 }
 
@@ -243,7 +248,7 @@ static int put_sets(struct desk *d, struct desk_job *j, const char *iccid, unsig
 	if (rc < 0)
 		return -1;
 	pair_key(key, iccid, VAULT_SETS);
-	job_put(j, BOOK_PAIR, key, 0, VAULT_MADE, 0, body, (size_t)rc);
+	job_put(j, BOOK_PAIR, key, 0, 0, 0, body, (size_t)rc);
 	return 0;
 }
 
@@ -276,21 +281,50 @@ static int put_card(struct desk *d, struct desk_job *j, const struct make_card *
 	return put_sets(d, j, m->iccid, r->key_octets) || vault_card_put(j, &c, VAULT_MADE, 0) ? -1 : 0;
 }
 
+/* One that is here already stays as it is; what its list says now of its numbers counts. */
+static int known_card(struct desk_job *j, struct desk_call *c, unsigned i)
+{
+	const struct store_book *row = &j->row[i];
+	struct make *m = c->scratch;
+	struct make_card *k = &m->card[i];
+	struct vault_card was;
+
+	if (vault_card_unpack(&was, row->body, row->row.len)) {
+		snprintf(c->text, sizeof(c->text), "card %s: its record cannot be read", k->iccid);
+		return -EIO;
+	}
+	if (row->row.step != VAULT_MADE) {
+		snprintf(c->text, sizeof(c->text),
+			 "card %s has been issued already: its keys are not written once more", k->iccid);
+		return -EEXIST;
+	}
+	if (was.pairs != c->r.pairs || was.active != 1) {
+		snprintf(c->text, sizeof(c->text), "card %s is here already, with %u pairs", k->iccid, was.pairs);
+		return -EEXIST;
+	}
+	if ((!*k->imsi || !strcmp(k->imsi, was.imsi)) && (!*k->msisdn || !strcmp(k->msisdn, was.msisdn))) {
+		memcpy(k->imsi, was.imsi, sizeof(k->imsi));
+		memcpy(k->msisdn, was.msisdn, sizeof(k->msisdn));
+		return 0;
+	}
+	if (*k->imsi)
+		memcpy(was.imsi, k->imsi, sizeof(was.imsi));
+	if (*k->msisdn)
+		memcpy(was.msisdn, k->msisdn, sizeof(was.msisdn));
+	return vault_card_put(j, &was, VAULT_MADE, row->row.version) ? -EIO : 0;
+}
+
 static int make_cards(struct desk *d, struct desk_job *j, struct desk_call *c)
 {
 	struct make *m = c->scratch;
 
 	m->fresh = 0;
 	for (unsigned i = 0; i < j->n; i++) {
-		const struct book_row *row = &j->row[i].row;
+		int rc = j->row[i].row.version ? known_card(j, c, i) : 0;
 
-		if (row->version && row->step != VAULT_MADE) {
-			snprintf(c->text, sizeof(c->text),
-				 "card %s has been issued already: its keys are not written once more",
-				 m->card[i].iccid);
-			return -EEXIST;
-		}
-		if (row->version)
+		if (rc)
+			return rc;
+		if (j->row[i].row.version)
 			continue;
 		m->fresh++;
 		if (put_card(d, j, &m->card[i], &c->r)) {

@@ -518,6 +518,19 @@ static void test_gen(void **state)
 	assert_int_not_equal(access(again, F_OK), 0);
 	snprintf(list, sizeof(list), "%.190s.part", again);
 	assert_int_not_equal(access(list, F_OK), 0); /* nothing half done stays */
+	/* without numbers none is issued; a list that has them may come later */
+	list_write(v, list, "8988211000000000077\n");
+	assert_int_equal(gen(v, list, 2, again), 0);
+	unlink(again);
+	assert_int_equal(vb_verb(v, (struct desk_request){ .verb = DESK_ISSUE, .partner = "tele-a" }), -EINVAL);
+	assert_non_null(strstr(v->verb_text, "8988211000000000077"));
+	list_write(v, list, "8988211000000000077,001010000000077\n");
+	assert_int_equal(gen(v, list, 3, again), -EEXIST);
+	assert_int_equal(gen(v, list, 2, again), 0);
+	two = text_of(again);
+	assert_non_null(strstr(two, ",001010000000077,"));
+	free(two);
+	unlink(again);
 	/* issued: its keys are never written again */
 	assert_int_equal(vb_verb(v, (struct desk_request){ .verb = DESK_ISSUE, .partner = "tele-a" }), 0);
 	assert_int_equal(gen(v, vb_path(v, "list.csv"), 2, again), -EEXIST);
