@@ -101,14 +101,24 @@ int gw_campaign_adopt(struct gw *gw, const struct campaign_row *row, const char 
 	return campaign_add(gw, row, text, len, err, err_cap);
 }
 
+static void state_set(struct gw *gw, struct campaign *c, enum campaign_state to)
+{
+	gw_log(gw, 5, "campaign %s: %s", c->row.name, campaign_names[to]);
+	c->row.state = to;
+	c->dirty = true;
+}
+
 int gw_campaign_grew(struct gw *gw, uint64_t id, uint64_t n)
 {
 	struct campaign *c = id ? campaign_by_id(gw, id) : NULL;
 
 	if (!c)
 		return -ENOENT;
-	if (!c->row.open_ended || c->row.ended_ms)
-		return -EALREADY;
+	if (c->row.ended_ms) { /* cancelled, or closed, while they were being planned: they are in the store, and open */
+		c->row.ended_ms = 0;
+		if (c->row.state == CAMPAIGN_DONE)
+			state_set(gw, c, CAMPAIGN_RUNNING);
+	}
 	c->row.targets += n;
 	c->by_state[TXN_PLANNED] += n;
 	c->claimed_all = false;
@@ -500,13 +510,6 @@ int campaign_rules(struct campaign *c, char err[RULES_ERR_MAX])
 	return -1;
 }
 
-static void state_set(struct gw *gw, struct campaign *c, enum campaign_state to)
-{
-	gw_log(gw, 5, "campaign %s: %s", c->row.name, campaign_names[to]);
-	c->row.state = to;
-	c->dirty = true;
-}
-
 /* Holds at once: what is prepared is taken back, a packet that is half out is not finished. */
 void campaign_pause(struct gw *gw, struct campaign *c)
 {
@@ -621,6 +624,7 @@ void campaign_verb(struct gw *gw, const struct gw_event *ev)
 		flight_sweep(gw);
 		wheel_release_held(gw, index);
 		wake_all(gw, index);
+		campaign_check_done(gw, c); /* an open-ended one may have nothing under way */
 		break;
 	case CAMPAIGN_VERB_CLOSE:
 		if (!c->row.open_ended || c->row.ended_ms) {

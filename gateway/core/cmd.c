@@ -480,6 +480,8 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 		 * restored store makes us ask first, it may long do so */
 		if (t->new_imsi[0])
 			card_addr_put(gw, c, ADDR_IMSI, t->new_imsi);
+		else
+			moving_addr(gw, c);
 		if (t->new_msisdn[0])
 			card_addr_put(gw, c, ADDR_MSISDN, t->new_msisdn);
 	}

@@ -180,7 +180,8 @@ int gw_campaign_adopt(struct gw *gw, const struct campaign_row *row, const char 
 		      size_t err_cap);
 
 /* n more transactions have been planned in the store for this open-ended campaign; to be called from the batch's done(), not before
- * gw_ready() (what is in the store at start is counted).  -ENOENT, or -EALREADY when it is not open-ended or has ended. */
+ * gw_ready() (what is in the store at start is counted).  One that was closed or cancelled meanwhile takes them as well: they are
+ * open and must come to an end.  -ENOENT: no such campaign. */
 int gw_campaign_grew(struct gw *gw, uint64_t campaign, uint64_t n);
 
 /* A transaction of works is settled elsewhere: what became of an ARM, the new operator's confirmation says.  Ends it as `end` says,

@@ -42,6 +42,14 @@ bool work_moves(const struct card *c)
 	return c->b.work_len && (c->b.work[0] == WORK_ARM || c->b.work[0] == WORK_ADVANCE);
 }
 
+void moving_addr(struct gw *gw, struct card *c)
+{
+	struct work w;
+
+	if (work_moves(c) && card_work(c, &w) && w.imsi[0])
+		card_addr_put(gw, c, ADDR_IMSI, w.imsi);
+}
+
 static void moved_set(struct gw *gw, struct card *c, bool maybe)
 {
 	struct txn_row *t = &c->b.txn;

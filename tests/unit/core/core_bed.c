@@ -426,8 +426,6 @@ void bed_plan(struct bed *b, uint64_t campaign, unsigned card, const struct work
 	int n = work_pack(w, packed, sizeof(packed));
 
 	assert_true(n > 0 && batch);
-	if (w->kind == WORK_ARM || w->kind == WORK_ADVANCE)
-		memcpy(p.txn.new_imsi, w->imsi, sizeof(p.txn.new_imsi));
 	memcpy(p.iccid, b->card[card].iccid, SIM_ICCID_LEN);
 	store_batch_add(batch, ST_TXN_PLAN, &p, packed, (size_t)n);
 	commit(b, batch);

@@ -597,13 +597,41 @@ static void test_open_ended(void **state)
 	bed_work(&w, WORK_STAGE, ORDER, 3, 1, 2);
 	bed_plan(bed, c, 3, &w, 0);
 	bed_verb(bed, c, CAMPAIGN_VERB_CLOSE);
-	assert_int_equal(gw_campaign_grew(bed->gw, c, 1), -EALREADY);
 	assert_int_equal(gw_campaign_grew(bed->gw, 99, 1), -ENOENT);
 	assert_int_equal(bed_view(bed, c).row.state, CAMPAIGN_RUNNING);
 	runs(OTA_SUB_STAGE, &s);
 	bed_turn(bed);
 	assert_int_equal(bed_view(bed, c).row.state, CAMPAIGN_DONE);
 	assert_int_equal(bed_view(bed, c).row.targets, 4);
+	/* planned while it was being closed: it is open again, until that is through as well */
+	bed_work(&w, WORK_STAGE, ORDER + 9, 3, 1, 2);
+	bed_plan(bed, c, 3, &w, 0);
+	assert_int_equal(bed_view(bed, c).row.state, CAMPAIGN_RUNNING);
+	runs(OTA_SUB_STAGE, &s);
+	bed_turn(bed);
+	assert_int_equal(bed_view(bed, c).row.state, CAMPAIGN_DONE);
+	assert_int_equal(bed_count(bed, c, TXN_DONE), 5);
+}
+
+/* What is planned into a campaign that was cancelled meanwhile ends as cancelled, and the card is free again. */
+static void test_planned_into_a_cancelled_one(void **state)
+{
+	uint64_t c = bed_works(bed, WORK_STAGE);
+	struct work w;
+	struct sent s;
+
+	bed_verb(bed, c, CAMPAIGN_VERB_CANCEL);
+	bed_turn(bed);
+	assert_true(bed_view(bed, c).row.ended_ms > 0);
+	bed_work(&w, WORK_STAGE, ORDER, 0, 1, 2);
+	bed_plan(bed, c, 0, &w, 0);
+	bed_expect_nothing(bed);
+	assert_int_equal(bed_txn(bed, 0)->state, TXN_CANCELLED);
+	assert_int_equal(bed_end(bed, 0)->state, TXN_CANCELLED);
+	assert_true(bed_view(bed, c).row.ended_ms > 0);
+	plan(WORK_STAGE, 0, 1, 2, 0);
+	runs(OTA_SUB_STAGE, &s);
+	is(0, TXN_DONE, WORK_IS_DONE, OTA_SUB_END_STAGED);
 }
 
 static void test_profiles(void **state)
@@ -722,6 +750,7 @@ int main(void)
 		T(test_went_back),
 		T(test_restored),
 		T(test_open_ended),
+		T(test_planned_into_a_cancelled_one),
 		T(test_profiles),
 		T(test_one_move_per_order),
 	};
