@@ -33,7 +33,6 @@ struct ks {
 	uint32_t free_head, free_tail;
 	bool unsettled; /* cipher contexts may hold what was unloaded */
 	struct ksc_scratch scratch;
-	struct ks_bulk bulk;
 	uint8_t plain[KS_KEYS * KS_KEY_MAX];
 	uint8_t work[KS_SECRET_FILE_MAX];
 	uint8_t kek[KS_KEK_LEN];
@@ -246,10 +245,6 @@ static int crypto_start(struct ks *ks, char *err, size_t err_cap)
 		return rc;
 	}
 	rc = ksc_self_test(ks->c, &which);
-	if (!rc) {
-		which = "3DES of many cards at once";
-		rc = ks_bulk_self_test(&ks->bulk, ks->c);
-	}
 	if (rc)
 		ks_say(err, err_cap, "keystore: self test failed: %s gives a wrong answer; nothing is ciphered with it",
 		       which);
@@ -572,7 +567,7 @@ static bool alg_allowed(enum ota_alg key, enum ota_alg asked)
 }
 
 /* KID only makes and checks checksums. */
-static int mac_allowed(struct ks *ks, const struct ota_mac_job *j, struct ksc_key *key)
+static int mac_one(struct ks *ks, struct ota_mac_job *j)
 {
 	struct slot *s = slot_of(ks, j->key.set);
 
@@ -584,12 +579,12 @@ static int mac_allowed(struct ks *ks, const struct ota_mac_job *j, struct ksc_ke
 	/* A shorter checksum than the keyset was declared with would be easier to guess. */
 	if (j->mac_len < s->set.spec.cc_len)
 		return OTA_E_KEY;
-	*key = (struct ksc_key){ .kind = s->kind[1], .key = s->set.key[1], .owner = s->handle };
-	return 0;
+	ks->st.macs++;
+	return ksc_mac(ks->c, s->kind[1], s->set.key[1], s->handle, j) ? OTA_E_KEY : 0;
 }
 
 /* KIc only ciphers and deciphers. */
-static int cipher_allowed(struct ks *ks, const struct ota_cipher_job *j, struct ksc_key *key)
+static int cipher_one(struct ks *ks, struct ota_cipher_job *j)
 {
 	struct slot *s = slot_of(ks, j->key.set);
 
@@ -597,8 +592,8 @@ static int cipher_allowed(struct ks *ks, const struct ota_cipher_job *j, struct 
 		return OTA_E_KEY;
 	if (j->len == 0 || j->len > INT32_MAX || j->len % (j->alg == OTA_ALG_AES_CBC ? 16 : 8))
 		return OTA_E_BLOCK;
-	*key = (struct ksc_key){ .kind = s->kind[0], .key = s->set.key[0], .owner = s->handle };
-	return 0;
+	ks->st.ciphers++;
+	return ksc_cipher(ks->c, s->kind[0], s->set.key[0], s->handle, j) ? OTA_E_KEY : 0;
 }
 
 /* A key of a loaded set, in the algorithm asked for; false: there is none. */
@@ -661,20 +656,10 @@ int ks_opc_wrap(struct ks *ks, uint32_t set, const uint8_t sealed[KS_OPC_LEN], u
 static int hook_mac(void *ctx, struct ota_mac_job *jobs, size_t n)
 {
 	struct ks *ks = ctx;
-	struct ksc_key key;
 	int rc = 0;
 
-	ks_bulk_begin(&ks->bulk, ks->c);
 	for (size_t i = 0; i < n; i++) {
-		jobs[i].rc = mac_allowed(ks, &jobs[i], &key);
-		if (jobs[i].rc)
-			continue;
-		ks->st.macs++;
-		if (n < DES_SLICE_MIN || !ks_bulk_mac(&ks->bulk, &key, &jobs[i]))
-			jobs[i].rc = ksc_mac(ks->c, key.kind, key.key, key.owner, &jobs[i]) ? OTA_E_KEY : 0;
-	}
-	ks_bulk_end(&ks->bulk);
-	for (size_t i = 0; i < n; i++) {
+		jobs[i].rc = mac_one(ks, &jobs[i]);
 		if (jobs[i].rc)
 			ks->st.refused++;
 		if (!rc)
@@ -688,20 +673,10 @@ static int hook_mac(void *ctx, struct ota_mac_job *jobs, size_t n)
 static int hook_cipher(void *ctx, struct ota_cipher_job *jobs, size_t n)
 {
 	struct ks *ks = ctx;
-	struct ksc_key key;
 	int rc = 0;
 
-	ks_bulk_begin(&ks->bulk, ks->c);
 	for (size_t i = 0; i < n; i++) {
-		jobs[i].rc = cipher_allowed(ks, &jobs[i], &key);
-		if (jobs[i].rc)
-			continue;
-		ks->st.ciphers++;
-		if (n < DES_SLICE_MIN || !ks_bulk_cipher(&ks->bulk, &key, &jobs[i]))
-			jobs[i].rc = ksc_cipher(ks->c, key.kind, key.key, key.owner, &jobs[i]) ? OTA_E_KEY : 0;
-	}
-	ks_bulk_end(&ks->bulk);
-	for (size_t i = 0; i < n; i++) {
+		jobs[i].rc = cipher_one(ks, &jobs[i]);
 		if (jobs[i].rc)
 			ks->st.refused++;
 		if (!rc)

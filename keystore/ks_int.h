@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "des_slice.h"
 #include "ota/codec.h"
 #include "ota/keystore.h"
 
@@ -80,30 +79,6 @@ int ksc_scrypt(const char *pass, size_t pass_len, const uint8_t salt[KS_SALT_LEN
 int ksc_random(void *ctx, uint8_t *buf, size_t len);
 /* Known answers; KS_E_CRYPTO and the name of the algorithm that failed. */
 int ksc_self_test(struct ksc *c, const char **which);
-
-/* ---- ks_bulk.c: many jobs at once; stands in the arena ---- */
-
-struct ks_bulk_item {
-	struct ksc_key key;
-	struct ota_mac_job *mac; /* one of these */
-	struct ota_cipher_job *cipher;
-};
-struct ks_bulk {
-	struct des_slice_work work;
-	struct ksc *c;
-	unsigned n;
-	struct ks_bulk_item item[DES_SLICE_MAX];
-	struct des_slice_lane lane[DES_SLICE_MAX];
-	uint8_t msg[DES_SLICE_MAX][KSC_CHUNK];
-};
-void ks_bulk_begin(struct ks_bulk *b, struct ksc *c);
-/* Takes a job that may be run: its rc is good at ks_bulk_end().  False: not such a one.  Between begin and end there are jobs of
- * one sort. */
-bool ks_bulk_mac(struct ks_bulk *b, const struct ksc_key *key, struct ota_mac_job *job);
-bool ks_bulk_cipher(struct ks_bulk *b, const struct ksc_key *key, struct ota_cipher_job *job);
-void ks_bulk_end(struct ks_bulk *b);
-/* Whether it comes to what OpenSSL says. */
-int ks_bulk_self_test(struct ks_bulk *b, struct ksc *c);
 
 /* ---- where the KEK comes from: ks_file.c, ks_mem.c ---- */
 
