@@ -347,7 +347,7 @@ static void durable_counts(const struct world *w, unsigned campaign, uint64_t n[
 {
 	memcpy(n, w->ended_counts[campaign], _TXN_STATES * sizeof(n[0]));
 	for (unsigned i = 0; i < w->sc.cards; i++)
-		if (w->watch[i].campaign == campaign)
+		if (w->watch[i].campaign == campaign && w->watch[i].planned)
 			n[w->watch[i].txn_state]++;
 }
 
@@ -374,6 +374,7 @@ void check_again(struct world *w)
 			c->new_imsi[4]++;
 		c->past[c->campaign] = c->txn_state;
 		c->campaign = last;
+		c->planned = !w->sc.grows || i < w->sc.cards / 2;
 		c->txn_state = c->given_state = TXN_PLANNED;
 		c->submits_before = c->submits;
 	}
@@ -509,6 +510,7 @@ void check_restore(struct world *w)
 		}
 		c->txn_state = was->txn_state;
 		c->txn = was->txn;
+		c->planned = was->planned;
 		c->told_cntr = 0; /* the gateway does not know any more, and skips as much as may have been */
 		heard_cut(c, was->n_heard);
 	}
@@ -531,6 +533,8 @@ void check_committed(struct world *w, const struct store_batch *b)
 
 		if (op->kind == ST_CAMPAIGN_INSERT && !w->setup && b != w->attempt) {
 			check_again(w);
+		} else if (op->kind == ST_TXN_PLAN && b == w->grow) {
+			orders_grown(w, op->row);
 		} else if (op->kind == ST_CMD_PUT) {
 			committed_cmd(w, op->row, b->batch_no);
 		} else if (op->kind == ST_WIRE_PUT) {

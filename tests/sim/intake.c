@@ -123,6 +123,7 @@ static void add_campaign(struct world *w, struct store_batch *b, unsigned i, uin
 		.id = i + 1,
 		.state = CAMPAIGN_READY,
 		.kind = w->sc.works ? w->sc.work[i].kind : 0,
+		.open_ended = w->sc.grows,
 		.profile = "sim",
 		.created_ms = w->gw_ms,
 		.targets = targets,
@@ -132,7 +133,7 @@ static void add_campaign(struct world *w, struct store_batch *b, unsigned i, uin
 	store_batch_add(b, ST_CAMPAIGN_INSERT, c, w->profile_text, strlen(w->profile_text));
 }
 
-static void add_target(struct world *w, struct store_batch *b, unsigned card, unsigned campaign, const char *new_imsi)
+void world_target(struct world *w, struct store_batch *b, unsigned card, unsigned campaign, const char *new_imsi)
 {
 	struct store_txn_plan p = {
 		.txn = { .campaign = w->campaign[campaign].id, .evidence = 255, .por_status = 255 },
@@ -153,13 +154,22 @@ static void add_target(struct world *w, struct store_batch *b, unsigned card, un
 		store_batch_add(b, ST_TXN_PLAN, &p, work, (size_t)len);
 }
 
+/* The others come while it runs. */
+static unsigned at_first(const struct world *w)
+{
+	return w->sc.grows ? w->sc.cards / 2 : w->sc.cards;
+}
+
 static int intake_campaigns(struct world *w, struct store *s, struct store_batch *b)
 {
 	w->n_campaigns = w->sc.campaigns;
 	for (unsigned i = 0; i < w->n_campaigns; i++)
-		add_campaign(w, b, i, (w->sc.cards + w->n_campaigns - 1 - i) / w->n_campaigns);
-	for (unsigned i = 0; i < w->sc.cards; i++)
-		add_target(w, b, i, w->watch[i].campaign, w->watch[i].new_imsi);
+		add_campaign(w, b, i,
+			     w->sc.grows ? at_first(w) : (w->sc.cards + w->n_campaigns - 1 - i) / w->n_campaigns);
+	for (unsigned i = 0; i < at_first(w); i++)
+		w->watch[i].planned = true;
+	for (unsigned i = 0; i < at_first(w); i++)
+		world_target(w, b, i, w->watch[i].campaign, w->watch[i].new_imsi);
 	return commit(w, s, b);
 }
 
@@ -215,13 +225,13 @@ void world_intake_again(struct world *w)
 		check_fail(w, "harness", "out of memory");
 		return;
 	}
-	add_campaign(w, b, w->n_campaigns, w->sc.cards);
-	for (unsigned i = 0; i < w->sc.cards; i++) {
+	add_campaign(w, b, w->n_campaigns, at_first(w));
+	for (unsigned i = 0; i < at_first(w); i++) {
 		char imsi[IMSI_DIGITS_MAX + 1];
 
 		memcpy(imsi, w->watch[i].new_imsi, sizeof(imsi));
 		imsi[4]++;
-		add_target(w, b, i, w->n_campaigns, imsi);
+		world_target(w, b, i, w->n_campaigns, imsi);
 	}
 	b->done = again_done;
 	b->ctx = w;

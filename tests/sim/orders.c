@@ -112,7 +112,8 @@ void orders_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 	memset(sc->rules, 0, sizeof(sc->rules));
 	sc->zone_max_min = 0;
 	if (sc->works > 1)
-		sc->restores = 0;     /* the harness would have to plan the works behind it once more */
+		sc->restores = 0; /* the harness would have to plan the works behind it once more */
+	sc->grows = !sc->cancels && broken == BREAK_NONE && sim_rng_chance(r, SIM_PPM / 2);
 	sc->failed_as = FAIL_UNKNOWN; /* an SMSC that calls "maybe" absence is told so by its flavour */
 	sc->by_imsi = !chains[n].by_msisdn && broken == BREAK_NONE && sim_rng_chance(r, SIM_PPM / 2);
 	sc->air.from_imsi = sc->by_imsi || sim_rng_chance(r, SIM_PPM / 4);
@@ -424,4 +425,70 @@ void orders_lies(struct world *w)
 		memcpy(g.ev.from.digits, w->card[i].imsi_first, SIM_IMSI_LEN);
 		(void)gw_post(w->gw, &g);
 	}
+}
+
+/* ------------------------------------------------------------------------------------------------ campaigns that grow */
+
+void orders_grown(struct world *w, const struct store_txn_plan *p)
+{
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		if (!strcmp(w->card[i].iccid, p->iccid))
+			w->watch[i].planned = true;
+}
+
+static void grow_done(struct store_batch *b, int rc)
+{
+	struct world *w = b->ctx;
+
+	for (size_t i = 0; !rc && i < b->n; i++)
+		if (b->ops[i].rc)
+			check_fail(w, "harness", "more cards: %s", store_strerror(b->ops[i].rc));
+	if (!rc && gw_campaign_grew(w->gw, w->campaign[w->n_campaigns - 1].id, b->n))
+		check_fail(w, "reply", "the core does not take more cards");
+	w->grow = NULL;
+	store_batch_free(b);
+}
+
+static void grow(struct world *w, unsigned campaign)
+{
+	struct store_batch *b = store_batch_new();
+
+	for (unsigned i = 0; b && i < w->sc.cards; i++)
+		if (!w->watch[i].planned)
+			world_target(w, b, i, campaign, "");
+	if (!b || !b->n) {
+		check_fail(w, "harness", "nobody is to be planned");
+		return;
+	}
+	b->done = grow_done;
+	b->ctx = w;
+	w->grow = b;
+	tell(w, "%zu more cards for campaign %s", b->n, w->campaign[campaign].name);
+	w->store->ops->commit(w->store, b);
+}
+
+/* More cards for the last campaign, in one batch; when they are there it is closed. */
+void orders_grow(struct world *w)
+{
+	unsigned last = w->n_campaigns - 1, planned = 0;
+	struct gw_event close = { .kind = GW_EV_CAMPAIGN, .verb = CAMPAIGN_VERB_CLOSE, .request = 1 };
+	struct gw_campaign_view v;
+
+	if (!w->sc.grows || !w->gw || w->dead || !w->ready_seen || w->grow || w->again ||
+	    !gw_campaign_view(w->gw, w->campaign[last].id, &v) || !v.row.open_ended)
+		return;
+	for (unsigned i = 0; i < w->sc.cards; i++)
+		planned += w->watch[i].planned;
+	close.campaign = w->campaign[last].id;
+	if (planned < w->sc.cards)
+		grow(w, last);
+	else
+		(void)gw_post(w->gw, &close); /* where it finds no place it comes again */
+}
+
+void orders_grow_lost(struct world *w)
+{
+	if (w->grow)
+		store_batch_free(w->grow);
+	w->grow = NULL;
 }

@@ -159,6 +159,7 @@ struct scenario {
 	unsigned works;	    /* the campaigns are works of orders, so many; 0: IMSI changes */
 	struct drawn_work work[SIM_WORKS_MAX];
 	uint32_t trial_s;
+	bool grows; /* half of the cards are planned while the campaign runs, and then it is closed */
 };
 
 enum plan_kind {
@@ -255,6 +256,7 @@ struct watched_card {
 	uint64_t armed_by; /* the transaction whose script has armed it */
 	uint16_t index;	   /* active, as last seen */
 	uint8_t end_seen, moves[256];
+	bool planned;	/* in its present campaign, and that is durable */
 	unsigned shown; /* on the old side while its ARM is open, when the faults are over */
 	bool spoke;	/* under its old number, since the last attempt left */
 };
@@ -356,6 +358,7 @@ struct world {
 	bool gone_again;
 	struct store_batch *again;   /* the intake of the last campaign, under way */
 	struct store_batch *attempt; /* an intake that must be refused what is open, under way */
+	struct store_batch *grow;    /* more cards for a campaign that runs, under way */
 	char *profile_text;
 	struct profile profile;
 
@@ -401,6 +404,7 @@ void world_start_campaigns(struct world *w); /* whatever is not running and not 
 /* intake.c */
 int world_make_card(struct world *w, unsigned i);
 int world_intake(struct world *w);
+void world_target(struct world *w, struct store_batch *b, unsigned card, unsigned campaign, const char *new_imsi);
 void world_intake_again(struct world *w); /* the whole fleet changes once more, beside the running core */
 void world_intake_try(struct world *w);	  /* another campaign over the same cards: refused all that has not ended */
 
@@ -445,6 +449,9 @@ int orders_card_of(const struct world *w, const struct ota_addr *a);
 void orders_told(struct world *w, const struct gw_effect *fx);
 void orders_settle(struct world *w);
 void orders_lies(struct world *w);
+void orders_grow(struct world *w);
+void orders_grown(struct world *w, const struct store_txn_plan *p); /* is durable */
+void orders_grow_lost(struct world *w);
 
 /* routes.c */
 void routes_draw(struct scenario *sc, uint64_t seed);

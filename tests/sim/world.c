@@ -158,6 +158,7 @@ static void take_down(struct world *w)
 		store_batch_free(w->attempt);
 	w->attempt = NULL;
 	others_lost(w);
+	orders_grow_lost(w);
 	if (w->store_seen)
 		sstore_front_free(w->store_seen);
 	w->store = w->store_seen = NULL;
@@ -600,6 +601,7 @@ static void run_plan(struct world *w, const struct plan *p)
 		break;
 	case PLAN_SETTLE:
 		orders_lies(w);
+		orders_grow(w);
 		orders_settle(w);
 		break;
 	case PLAN_CALM:
