@@ -354,13 +354,13 @@ void bed_wait(struct bed *b, int64_t ms)
 
 /* ---- packages in ---- */
 
-void bed_send(struct bed *b, const struct bed_in *in)
+void bed_write(struct bed *b, const struct bed_in *in, const char *path)
 {
 	struct bed_party *from = &b->party[in->from];
 	struct pkg_head h = { .created_s = b->now_ms / 1000, .expires_s = b->now_ms / 1000 + 86400 };
 	struct ks_wrap *wrap = NULL;
 	struct pkg_writer *w;
-	char name[64], path[400], line[BED_LINE_MAX];
+	char line[BED_LINE_MAX];
 
 	snprintf(h.type, sizeof(h.type), "%s", in->type);
 	snprintf(h.order, sizeof(h.order), "%s", in->order);
@@ -371,8 +371,6 @@ void bed_send(struct bed *b, const struct bed_in *in)
 	if (in->about)
 		memcpy(h.about, in->about, PKG_ID_LEN);
 	xchg_columns_text(xchg_schema(in->type), h.columns);
-	snprintf(name, sizeof(name), "%s-%llu.otapkg", h.from, (unsigned long long)h.seq);
-	snprintf(path, sizeof(path), "%s/in/%s", b->cfg.dir, name);
 	if (pkg_write_open(&w, path, &h, from->self, b->party[b->self].known, b->err, sizeof(b->err)))
 		fail_msg("%s", b->err);
 	if (in->wrap && !(wrap = pkg_write_wrap(w, b->err, sizeof(b->err))))
@@ -385,6 +383,15 @@ void bed_send(struct bed *b, const struct bed_in *in)
 	}
 	if (pkg_write_close(w, &h, b->err, sizeof(b->err)))
 		fail_msg("%s", b->err);
+}
+
+void bed_send(struct bed *b, const struct bed_in *in)
+{
+	char name[64], path[400];
+
+	snprintf(name, sizeof(name), "%s-%llu.otapkg", names[in->from], (unsigned long long)b->party[in->from].seq + 1);
+	snprintf(path, sizeof(path), "%s/in/%s", b->cfg.dir, name);
+	bed_write(b, in, path);
 	if (desk_take_file(b->desk, name, b->err))
 		fail_msg("%s", b->err);
 	bed_turn(b);

@@ -99,6 +99,7 @@ struct bed_in {
 	void *ctx;
 };
 void bed_send(struct bed *b, const struct bed_in *in);
+void bed_write(struct bed *b, const struct bed_in *in, const char *path); /* the file alone */
 /* How the desk has answered the last package from that party: "" accepted, else the rule. */
 const char *bed_ack(struct bed *b, unsigned from);
 
