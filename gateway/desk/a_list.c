@@ -167,7 +167,9 @@ int a_il_end(struct desk_in *in, struct desk_no *no)
 	if (t->sca_missing)
 		a_alarm(in->job,
 			"the IMSI list has lines whose files tell no SMSC (EF_SMSP with TS-SCA): no answer by SMS");
-	desk_kick(in->d, o->number, A_OPEN);
+	if (o->paired ==
+	    o->lines) /* nothing is given out before: a list of many packages does not go through all cards for each */
+		desk_kick(in->d, o->number, A_OPEN);
 	return 0;
 }
 

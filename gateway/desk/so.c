@@ -20,6 +20,7 @@
 #define ONCE_LEN USIM_ICCID_LEN /* BCD, F-filled: up to 20 digits */
 struct once {
 	size_t n, cap;
+	bool mixed; /* not in ascending order: lists mostly are */
 	uint8_t (*v)[ONCE_LEN];
 };
 
@@ -55,6 +56,7 @@ int once_add(struct once *o, const char *digits)
 
 		v[i / 2] = (uint8_t)((v[i / 2] & ~(0xfu << shift)) | (unsigned)(digits[i] - '0') << shift);
 	}
+	o->mixed |= o->n > 1 && memcmp(o->v[o->n - 2], v, ONCE_LEN) >= 0;
 	return 0;
 }
 
@@ -65,9 +67,9 @@ static int once_cmp(const void *a, const void *b)
 
 bool once_twice(struct once *o, char digits[ICCID_DIGITS_MAX + 1])
 {
-	if (o->n)
+	if (o->mixed)
 		qsort(o->v, o->n, ONCE_LEN, once_cmp);
-	for (size_t i = 1; i < o->n; i++) {
+	for (size_t i = 1; o->mixed && i < o->n; i++) {
 		unsigned k = 0;
 
 		if (memcmp(o->v[i - 1], o->v[i], ONCE_LEN))
