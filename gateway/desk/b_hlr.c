@@ -75,6 +75,7 @@ static void refused(struct desk *d, struct desk_job *j, unsigned i)
 {
 	struct line *l = &j->line[i];
 
+	l->flags |= LINE_REFUSED;
 	line_fail(l, END_FAILED, "HLR: %.80s", j->event[i].hlr.why);
 	desk_log(d, LOG_ERR, "order %s: card %s: our HLR refuses it: %s", j->order->o.name, l->iccid,
 		 j->event[i].hlr.why);

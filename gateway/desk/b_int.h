@@ -35,11 +35,12 @@ unsigned b_il_want(struct desk *d, struct desk_call *c, struct desk_open_order *
 int b_il_decide(struct desk *d, struct desk_job *j, struct desk_call *c);
 void b_il_drop(struct desk_call *c);
 int b_pl_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
+/* What all packages in have in common: each card stands in one once. */
+int b_in_begin(struct desk_in *in, struct desk_no *no);
+int b_in_once(struct desk_in *in, const struct xchg_record *r, struct desk_no *no);
+int b_in_end(struct desk_in *in, struct desk_no *no);
+void b_in_drop(struct desk_in *in);
 void b_line_key(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX]);
-int b_kind_begin(struct desk_in *in, struct desk_no *no);
-void b_kind_drop(struct desk_in *in);
-/* Records of a package come in ascending order of their ICCID, so that none can be there twice. */
-int b_ascending(struct desk_in *in, const struct xchg_record *r, struct desk_no *no);
 
 /* ---- b_keys.c ---- */
 int b_ask_decide(struct desk *d, struct desk_job *j);
@@ -48,6 +49,7 @@ void b_sub_key(const struct line *l, char key[BOOK_KEY_MAX]); /* in BOOK_SUB, of
 int b_block_take(struct desk_in *in, const struct desk_rec *r, struct ks_block *out, struct desk_no *no);
 int b_card_take(struct desk_in *in, struct desk_rec *r, const struct ks_block *block, uint64_t cntr,
 		struct desk_no *no);
+bool b_not_taken(struct desk_in *in, struct desk_rec *r);
 void b_sub_put(struct desk_in *in, const struct desk_rec *r, const uint8_t sub[KS_SUB_LEN]);
 
 /* ---- b_hand.c ---- */

@@ -443,7 +443,8 @@ static void test_3a(void **state)
 	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
 	bed_wait(b, 5000);
 	expect_step(b, 0, B_SERVED); /* seen; its OTA keys are A's until now */
-	assert_false(bed_card(b, iccid_of(0), c));
+	assert_true(bed_card(b, iccid_of(0), c));
+	assert_int_equal(c->n_keysets, 0);
 	send_hl3a(b, 1, "final", "armed", false, true);
 	assert_string_equal(bed_ack(b, BED_A), "");
 	expect_step(b, 0, B_CONFIRMING);
@@ -468,6 +469,8 @@ static void test_refused_by_hlr(void **state)
 {
 	struct bed *b = *state;
 
+	struct card_bundle *c = calloc(1, sizeof(*c));
+
 	strcpy(b->mood.refuse, imsi_of(2));
 	to_ready(b, CARDS);
 	assert_int_equal(told(b, BED_A, "ready"), CARDS - 1);
@@ -475,6 +478,27 @@ static void test_refused_by_hlr(void **state)
 	expect_step(b, 2, B_ENDING);
 	send_end(b, 2, "failed");
 	expect_step(b, 2, B_CLOSED);
+	assert_int_equal(sim_hlr_count(b->sim), CARDS - 1);
+	assert_true(bed_card(b, iccid_of(2), c));
+	assert_int_not_equal(c->card.gone_ms, 0);
+	free(c);
+}
+
+/* Another card of ours has the IMSI that we have promised: not ready, so that it is not armed. */
+static void test_cannot_be_taken(void **state)
+{
+	struct store_card_insert in = { .card = { .iccid = "8988211999999999999" } };
+	struct store_batch *batch = store_batch_new();
+	struct bed *b = *state;
+
+	strcpy(in.card.imsi, imsi_of(1));
+	store_batch_add(batch, ST_CARD_INSERT, &in, NULL, 0);
+	assert_int_equal(store_commit_wait(b->store, batch), STORE_OK);
+	store_batch_free(batch);
+	to_ready(b, CARDS);
+	assert_int_equal(told(b, BED_A, "ready"), CARDS - 1);
+	assert_int_equal(told(b, BED_A, "refused"), 1);
+	expect_step(b, 1, B_ENDING);
 	assert_int_equal(sim_hlr_count(b->sim), CARDS - 1);
 }
 
@@ -568,7 +592,7 @@ static void test_bad_pl(void **state)
 	snprintf(text, sizeof(text), "%s,%s,1,2,3,m2m-sub", iccid_of(0), imsi_of(0));
 	refused(b, BED_A, "PL", text, "kvn");
 	bed_send(b, &(struct bed_in){ .from = BED_A, .type = "PL", .order = ORDER, .line = (const char **)twice });
-	assert_string_not_equal(bed_ack(b, BED_A), "");
+	assert_string_equal(bed_ack(b, BED_A), "card-twice");
 	send_pl(b, CARDS, (struct plan_terms){ 1, 2, 2 });
 	assert_string_equal(bed_ack(b, BED_A), "");
 	/* the same once more changes nothing, another one is refused */
@@ -836,11 +860,13 @@ static void test_report(void **state)
 
 	(void)state;
 	desk_report_b(&r, B_CLOSED, &l);
-	l = (struct line){ .imsi = "262020000000101", .flags = LINE_LISTED, .end = END_FAILED, .told = END_FAILED };
+	l = (struct line){
+		.imsi = "262020000000101", .flags = LINE_LISTED | LINE_REFUSED, .end = END_FAILED, .told = END_FAILED
+	};
 	desk_report_b(&r, B_CLOSED, &l);
 	assert_true(desk_report_b_sums(&r));
 	assert_int_equal(r.refused, 1);
-	assert_int_equal(r.back, 1);
+	assert_int_equal(r.back, 0);
 	l = (struct line){ .imsi = "262020000000102", .flags = LINE_READY | LINE_LISTED, .told = END_DONE };
 	desk_report_b(&r, B_READY, &l);
 	assert_int_equal(r.done_not_here, 1);
@@ -863,6 +889,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_3a, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_by_hlr, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cannot_be_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hlr_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stale_registration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_polls_back_off, setup, teardown),
