@@ -69,7 +69,7 @@ void b_event_txn(struct desk *d, struct desk_job *j, unsigned i)
 		l->evidence = 6;
 		l->end = END_DONE;
 		l->confirmed_ms = l->evidence_ms = ev->at_ms;
-		job_line_put(j, i, B_TELL_CONFIRMED);
+		b_tell_soon(j, i, B_TELL_CONFIRMED);
 	} else if (step != B_CONFIRMING || ev->again) {
 		return;
 	} else if (ev->verdict == WORK_WENT_BACK + 1) {

@@ -20,6 +20,7 @@ enum imsi_step { IMSI_GIVEN = 1, IMSI_BACK };
 
 #define B_RETRY_MS     60000ll	/* something of ours is in the way: looked at again */
 #define B_CONFIRM_MS   600000ll /* CONFIRM was not answered: the next one */
+#define B_TELL_MS      250	/* what is to be told is gathered for so long: a package costs more than a line */
 #define B_POLL_LINES   16384	/* lines of an order that are gone through in one period */
 #define B_POLL_AGE     16	/* a line is looked up every sixteenth of the time it has waited, */
 #define B_POLL_PERIODS 16	/* and at least every so many periods */
@@ -67,6 +68,8 @@ void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i);
 int b_ready_decide(struct desk *d, struct desk_job *j);
 int b_served_decide(struct desk *d, struct desk_job *j);
 int b_confirmed_decide(struct desk *d, struct desk_job *j);
+/* To a step B_TELL_...: told a little later, together with others. */
+void b_tell_soon(struct desk_job *j, unsigned i, enum line_step step);
 /* One line of a CF; cntr: 0 none. */
 int b_tell(struct desk_job *j, struct desk_out *o, const struct line *l, const char *what, const char *evidence,
 	   int64_t at_ms, uint64_t cntr);

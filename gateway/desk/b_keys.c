@@ -229,7 +229,7 @@ bool b_not_taken(struct desk_in *in, struct desk_rec *r)
 	r->line->flags |= LINE_REFUSED;
 	line_fail(r->line, END_FAILED, "cannot be taken over: %.60s", store_strerror(rc));
 	desk_log(in->d, LOG_ERR, "order %s: card %s %s", in->order->o.name, r->line->iccid, r->line->why);
-	job_line_put(in->job, r->i, B_TELL_READY);
+	b_tell_soon(in->job, r->i, B_TELL_READY);
 	return true;
 }
 
