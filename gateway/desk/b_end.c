@@ -69,7 +69,7 @@ void b_event_txn(struct desk *d, struct desk_job *j, unsigned i)
 		l->evidence = 6;
 		l->end = END_DONE;
 		l->confirmed_ms = l->evidence_ms = ev->at_ms;
-		b_tell_soon(j, i, B_TELL_CONFIRMED);
+		job_line_put(j, i, B_TELL_CONFIRMED);
 	} else if (step != B_CONFIRMING || ev->again) {
 		return;
 	} else if (ev->verdict == WORK_WENT_BACK + 1) {
@@ -134,7 +134,7 @@ void b_undo(struct desk_job *j, unsigned i, uint16_t step, enum line_end end)
 
 	if (!l->end || l->end == END_DONE)
 		l->end = (uint8_t)end;
-	if (step == B_ENDING && l->flags & LINE_CANCEL) { /* has been undone */
+	if (step == B_ENDING) { /* nothing is left of it here */
 		b_close(j, i);
 		return;
 	}
@@ -163,7 +163,6 @@ static int undo_tell(struct desk_job *j, struct desk_out **o, unsigned i)
 static void undo_line(struct desk_job *j, unsigned i)
 {
 	const struct line *l = &j->line[i];
-	const bool refused = l->flags & LINE_REFUSED;
 
 	/* its keys are here, so it may be known here, under the IMSI that it did not take */
 	if (j->card[i].card.id && !j->card[i].card.gone_ms && !strcmp(j->card[i].card.imsi, l->imsi)) {
@@ -172,14 +171,12 @@ static void undo_line(struct desk_job *j, unsigned i)
 		snprintf(c.iccid, sizeof(c.iccid), "%s", l->iccid);
 		job_op(j, i, ST_CARD_LEAVE, &c, NULL, 0);
 	}
-	if (l->flags & LINE_PROVISIONAL &&
-	    !refused) { /* else its IMSI never reached the HLR, or is somebody else's there */
+	if (l->flags & LINE_PROVISIONAL) { /* else its IMSI never reached the HLR */
 		job_hlr(j, i, HLR_REMOVE, l->imsi, "", NULL);
 		job_line_put(j, i, B_UNDOING);
 		return;
 	}
-	if (!refused)
-		b_imsi_back(j, i);
+	b_imsi_back(j, i);
 	b_rest(j, i);
 }
 

@@ -47,6 +47,7 @@ struct ho_draw {		      /* what a seed says; chances in ppm */
 	unsigned crashes, commit_fails, hlr_downs, refusals; /* refusals: cards that B's network never lets in (H2) */
 	uint32_t hlr_fail_ppm, hlr_temp_ppm, lose_ppm, twice_ppm;
 	struct sim_range carry_ms, commit_ms, read_ms, hlr_ms;
+	bool back; /* when all is over, the cards that came go back by an order of their own */
 	bool cancel;
 	int64_t cancel_ms, until_ms;
 	int64_t calm_ms, bound_ms;
@@ -95,7 +96,8 @@ struct ho_carried {
 };
 
 struct ho_card {
-	char iccid[SIM_ICCID_LEN], imsi_a[SIM_IMSI_LEN];
+	char iccid[SIM_ICCID_LEN], imsi_old[SIM_IMSI_LEN];
+	bool ordered;	/* is in the order under way */
 	unsigned state; /* as last seen by the judge */
 };
 
@@ -113,9 +115,13 @@ struct ho {
 	unsigned n_carried, n_files;
 	struct ho_plan plan[HO_PLAN_MAX];
 	unsigned n_plan;
-	uint64_t token;	 /* of short messages */
-	uint64_t number; /* of the order */
+	uint64_t token; /* of short messages */
+	/* the order under way: there, and perhaps back again */
+	unsigned leg, src, dst; /* src, dst: operators */
+	char name[8];
+	uint64_t number;
 	bool cancelled, did_break;
+	int64_t base_ms; /* when the order came: faults count from here */
 	int64_t people_ms;
 	int64_t ended_ms; /* both books */
 	char fail[600];	  /* the first finding */
@@ -144,6 +150,8 @@ void ho_party_crash(struct ho_party *p);
 bool ho_party_turn(struct ho_party *p);
 int64_t ho_party_due(struct ho_party *p);
 bool ho_intake(struct ho *w);
+void ho_issue(struct ho *w); /* 3b: the vault gets its pairs, A the first ones */
+bool ho_issued(struct ho *w);
 
 /* ho_link.c */
 struct link *ho_link_new(struct ho_party *p);

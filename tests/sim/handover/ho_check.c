@@ -44,7 +44,7 @@ void ho_check_state(struct ho *w, uint32_t card)
 		(void)c;
 		if (!ota_sub_set_decode(&set, sim_sub_rec(c->sub)->set, sim_sub_rec(c->sub)->set_len))
 			snprintf(imsi, sizeof(imsi), "%s", set.imsi);
-		if (!sim_hlr_knows(sim_world_hlr(w->sim, HO_B), imsi))
+		if (!sim_hlr_knows(sim_world_hlr(w->sim, w->dst), imsi))
 			ho_find(w, "ready", "card %u is armed for IMSI %s, which B's register does not know", card,
 				imsi);
 	}
@@ -58,27 +58,28 @@ void ho_check_remove(struct ho *w, unsigned op, const char *imsi)
 		struct sim_world_card t;
 
 		sim_world_card(w->sim, i, &t);
-		if (op == HO_A && !strcmp(imsi, w->card[i].imsi_a) &&
-		    (t.state != SIM_SUB_CONFIRMED || !of_op(t.imsi_stored, HO_B)))
+		if (op == w->src && !strcmp(imsi, w->card[i].imsi_old) &&
+		    (t.state != SIM_SUB_CONFIRMED || !of_op(t.imsi_stored, w->dst)))
 			ho_find(w, "purge", "A removes IMSI %s of card %u, which is in state %u with IMSI %s", imsi, i,
 				t.state, t.imsi_stored);
-		if (op == HO_B && (!strcmp(imsi, t.imsi_stored) || !strcmp(imsi, t.imsi_presented)))
+		if (op == w->dst && (!strcmp(imsi, t.imsi_stored) || !strcmp(imsi, t.imsi_presented)))
 			ho_find(w, "purge", "B removes IMSI %s, which card %u holds in state %u", imsi, i, t.state);
 	}
 }
 
 /* ---- the end ---- */
 
-static bool order_over(struct ho_party *p)
+static bool order_over(struct ho *w, struct ho_party *p)
 {
 	static struct store_book row;
-	struct store_query q = { .kind = Q_BOOK_GET, .book = BOOK_ORDER, .key = "SO-1", .limit = 1, .out = &row };
+	struct store_query q = { .kind = Q_BOOK_GET, .book = BOOK_ORDER, .limit = 1, .out = &row };
 	struct store_mem_disk *copy;
 	struct store *s;
 	bool over;
 
-	if (!p->store || !p->started || !desk_ready(p->desk) || desk_order_by_name(p->desk, "SO-1"))
+	if (!p->store || !p->started || !desk_ready(p->desk) || desk_order_by_name(p->desk, w->name))
 		return false;
+	memcpy(q.key, w->name, sizeof(w->name));
 	copy = store_mem_disk_copy(p->disk);
 	s = store_mem_open(copy, NULL);
 	over = !store_query_wait(s, &q) && q.n && row.row.step == ORDER_ENDED;
@@ -89,7 +90,7 @@ static bool order_over(struct ho_party *p)
 
 bool ho_check_ended(struct ho *w)
 {
-	return order_over(&w->p[HO_A]) && order_over(&w->p[HO_B]);
+	return order_over(w, &w->p[HO_A]) && order_over(w, &w->p[HO_B]);
 }
 
 struct books {
@@ -144,10 +145,27 @@ static bool owns(const struct books *b, unsigned card, const char *imsi)
 	return b->card[card].card.id && !b->card[card].card.gone_ms && !strcmp(b->card[card].card.imsi, imsi);
 }
 
+static void judge_books(struct ho *w, const struct books *from, const struct books *to, unsigned i,
+			const struct sim_world_card *t)
+{
+	const bool moved = of_op(t->imsi_stored, w->dst);
+	const struct line *f = &from->line[i], *g = &to->line[i];
+
+	if (!from->have[i] || !to->have[i])
+		ho_find(w, "books", "card %u: a line at the old operator %d, at the new one %d", i, from->have[i],
+			to->have[i]);
+	else if ((f->end == END_DONE) != moved)
+		ho_find(w, "books", "card %u: the old operator says \"%s\" (%s), the card holds IMSI %s", i,
+			line_end_name(f->end), f->why, t->imsi_stored);
+	else if ((f->end == END_DONE) != (g->end == END_DONE))
+		ho_find(w, "books", "card %u: the old operator says \"%s\" (%s), the new one \"%s\" (%s)", i,
+			line_end_name(f->end), f->why, line_end_name(g->end), g->why);
+}
+
 static void judge_card(struct ho *w, const struct books *a, const struct books *b, unsigned i)
 {
 	struct sim_world_card t;
-	const bool at_b = of_op((sim_world_card(w->sim, i, &t), t.imsi_stored), HO_B);
+	const bool at_b = (sim_world_card(w->sim, i, &t), of_op(t.imsi_stored, HO_B));
 	const bool known_a = sim_hlr_knows(sim_world_hlr(w->sim, HO_A), t.imsi_stored);
 	const bool known_b = sim_hlr_knows(sim_world_hlr(w->sim, HO_B), t.imsi_stored);
 	const struct card_row *other = &(at_b ? a : b)->card[i].card;
@@ -167,16 +185,8 @@ static void judge_card(struct ho *w, const struct books *a, const struct books *
 		ho_find(w, "twice", "card %u: an order has moved its index %u times", i, t.moves_max);
 	if (t.executions_max > 1)
 		ho_find(w, "twice", "card %u ran a packet %u times", i, t.executions_max);
-	if (!a->have[i] || !b->have[i]) {
-		ho_find(w, "books", "card %u: a line at A %d, at B %d", i, a->have[i], b->have[i]);
-		return;
-	}
-	if ((a->line[i].end == END_DONE) != at_b)
-		ho_find(w, "books", "card %u: A's line says \"%s\" (%s), the card holds IMSI %s", i,
-			line_end_name(a->line[i].end), a->line[i].why, t.imsi_stored);
-	if ((a->line[i].end == END_DONE) != (b->line[i].end == END_DONE))
-		ho_find(w, "books", "card %u: A says \"%s\" (%s), B says \"%s\" (%s)", i, line_end_name(a->line[i].end),
-			a->line[i].why, line_end_name(b->line[i].end), b->line[i].why);
+	if (w->card[i].ordered)
+		judge_books(w, w->src == HO_A ? a : b, w->src == HO_A ? b : a, i, &t);
 }
 
 void ho_check_end(struct ho *w)
@@ -204,7 +214,7 @@ void ho_dump(struct ho *w)
 
 	if (!b)
 		abort();
-	for (unsigned who = HO_A; who <= HO_B; who++) {
+	for (unsigned who = HO_A; who <= HO_B && w->name[0]; who++) {
 		books_read(w, who, b);
 		for (unsigned i = 0; i < w->d.cards; i++) {
 			const struct card_bundle *c = &b->card[i];

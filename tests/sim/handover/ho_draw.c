@@ -52,7 +52,7 @@ void ho_draw(struct ho *w)
 	struct ho_draw *d = &w->d;
 
 	d->cards = (unsigned)ho_pick(dice, 1, ho_chance(dice, 300000) ? HO_CARDS_MAX : 6);
-	d->kind = ORDER_3A;
+	d->kind = ho_chance(dice, 500000) ? ORDER_3A : ORDER_3B;
 	d->policy = ho_chance(dice, 800000) ? POLICY_DELIVER_FIRST : POLICY_ACTIVATE_FIRST;
 	d->carry_ms = (struct sim_range){ 100, ho_chance(dice, 500000) ? 2000 : 10 * HO_MINUTE };
 	d->commit_ms = (struct sim_range){ 1, 20 };
@@ -62,6 +62,7 @@ void ho_draw(struct ho *w)
 	d->until_ms = 90 * HO_DAY;
 	d->calm_ms = 12 * HO_HOUR;
 	d->bound_ms = 60 * HO_DAY;
+	d->back = ho_chance(dice, 300000);
 	air(w, dice);
 	if (ho_chance(dice, 250000))
 		return;

@@ -437,17 +437,107 @@ static void sub_add(struct ho *w, struct store_batch *b, const struct sim_card *
 	store_batch_add(b, ST_BOOK_PUT, &row, sealed, sizeof(sealed));
 }
 
+/* ---- the vault's pairs, as whoever made the cards would list them ---- */
+
+static void ota_keys(FILE *f, const struct sim_ota_keys *k, const char *tail)
+{
+	char text[3][OTA_KEY_HEX];
+
+	hex(text[0], k->kic, k->len);
+	hex(text[1], k->kid, k->len);
+	hex(text[2], k->kik, k->len);
+	fprintf(f, "%s,%s,%s%s\n", text[0], text[1], text[2], tail);
+}
+
+static void pairs_write(struct ho *w, const char *path)
+{
+	FILE *f = fopen(path, "w");
+
+	if (!f) {
+		ho_find(w, "harness", "%s cannot be written", path);
+		return;
+	}
+	fputs("ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK,IMSI,MSISDN\n", f);
+	for (unsigned i = 0; i < w->d.cards; i++) {
+		const struct sim_card *c = &sim_world_fleet(w->sim)->cards[i];
+		const struct sim_sub_nvm *n = &c->sub->nvm;
+		const struct sim_sub_rec *rec = sim_sub_rec(c->sub);
+
+		for (unsigned p = 0; p < SIM_PAIRS_MAX; p++) {
+			char k[33], opc[33], tail[48] = ",,";
+			bool active = rec->place[p] == rec->index;
+
+			if (!rec->place[p])
+				continue;
+			hex(k, n->pair[p].k, 16);
+			hex(opc, n->pair[p].opc, 16);
+			if (active)
+				snprintf(tail, sizeof(tail), ",%s,%s", c->imsi_first, c->msisdn);
+			fprintf(f, "%s,%u,%s,%s,%s,", c->iccid, rec->place[p], active ? "1" : "", k, opc);
+			ota_keys(f, &n->pair[p].ota, tail);
+		}
+		fprintf(f, "%s,,%u,,,", c->iccid, SIM_KVN_VAULT);
+		ota_keys(f, &n->vault, ",,");
+		fprintf(f, "%s,,%u,,,", c->iccid, SIM_KVN_CHANGE);
+		ota_keys(f, &n->change, ",,");
+	}
+	fclose(f);
+}
+
+static void vault_said(void *ctx, int rc, const char *text)
+{
+	struct ho *w = ctx;
+
+	ho_say(w, "vault: %d %s", rc, text);
+	if (rc)
+		ho_find(w, "harness", "vault: %s", text);
+}
+
+void ho_issue(struct ho *w)
+{
+	struct desk_request r = { .verb = DESK_IMPORT_PAIRS, .done = vault_said, .ctx = w };
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/pairs.csv", w->dir);
+	pairs_write(w, path);
+	r.file = path;
+	if (desk_request(w->p[HO_M].desk, &r))
+		ho_find(w, "harness", "the vault takes no pairs");
+	r = (struct desk_request){ .verb = DESK_ISSUE, .done = vault_said, .ctx = w };
+	snprintf(r.partner, sizeof(r.partner), "%s", w->p[HO_A].name);
+	if (desk_request(w->p[HO_M].desk, &r))
+		ho_find(w, "harness", "the vault issues nothing");
+}
+
+/* A has all its cards. */
+bool ho_issued(struct ho *w)
+{
+	struct store_mem_disk *copy = store_mem_disk_copy(w->p[HO_A].disk);
+	struct store *s = store_mem_open(copy, NULL);
+	struct store_totals t = { 0 };
+	struct store_query q = { .kind = Q_TOTALS, .limit = 1, .out = &t };
+	bool all = !store_query_wait(s, &q) && t.cards >= w->d.cards;
+
+	s->ops->close(s);
+	store_mem_disk_free(copy);
+	return all;
+}
+
 bool ho_intake(struct ho *w)
 {
 	struct store_batch *b = store_batch_new();
 	struct store *s = store_mem_open(w->p[HO_A].disk, NULL);
 
-	for (unsigned i = 0; s && i < w->d.cards; i++) {
+	for (unsigned i = 0; i < w->d.cards; i++) {
+		const struct sim_card *c = &sim_world_fleet(w->sim)->cards[i];
+
+		memcpy(w->card[i].iccid, c->iccid, sizeof(w->card[i].iccid));
+		memcpy(w->card[i].imsi_old, c->imsi_first, sizeof(w->card[i].imsi_old));
+	}
+	for (unsigned i = 0; w->d.kind == ORDER_3A && s && i < w->d.cards; i++) {
 		const struct sim_card *c = &sim_world_fleet(w->sim)->cards[i];
 		struct store_card_insert in = { .n_keysets = 1 };
 
-		memcpy(w->card[i].iccid, c->iccid, sizeof(w->card[i].iccid));
-		memcpy(w->card[i].imsi_a, c->imsi_first, sizeof(w->card[i].imsi_a));
 		memcpy(in.card.iccid, c->iccid, SIM_ICCID_LEN);
 		memcpy(in.card.imsi, c->imsi_first, SIM_IMSI_LEN);
 		memcpy(in.card.msisdn, c->msisdn, SIM_IMSI_LEN);
@@ -456,8 +546,7 @@ bool ho_intake(struct ho *w)
 		if (keyset_of(w, c, &in.keyset[0]) < 0)
 			ho_find(w, "harness", "keys of card %s", c->iccid);
 		store_batch_add(b, ST_CARD_INSERT, &in, NULL, 0);
-		if (w->d.kind == ORDER_3A)
-			sub_add(w, b, c);
+		sub_add(w, b, c);
 	}
 	if (!s || store_commit_wait(s, b))
 		ho_find(w, "harness", "A's cards cannot be taken in");

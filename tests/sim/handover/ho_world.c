@@ -155,7 +155,9 @@ static int64_t carrier_due(const struct ho *w)
 static void order_write(struct ho *w, unsigned to)
 {
 	const struct xchg_schema *s = xchg_schema_of(XCHG_SO);
-	struct pkg_head h = { .seq = 1, .created_s = w->now_ms / 1000, .expires_s = w->now_ms / 1000 + 30 * 86400 };
+	struct pkg_head h = { .seq = w->leg + 1,
+			      .created_s = w->now_ms / 1000,
+			      .expires_s = w->now_ms / 1000 + 30 * 86400 };
 	char path[200], err[400] = "", until[24];
 	struct pkg_partner *pinned;
 	struct pkg_writer *out;
@@ -163,7 +165,7 @@ static void order_write(struct ho *w, unsigned to)
 	snprintf(path, sizeof(path), "%s/so-%u.otapkg", w->dir, to);
 	snprintf(until, sizeof(until), "%lld", (long long)(w->now_ms + w->d.until_ms) / 1000);
 	strcpy(h.type, "SO");
-	strcpy(h.order, "SO-1");
+	strcpy(h.order, w->name);
 	strcpy(h.from, w->p[HO_S].name);
 	strcpy(h.to, w->p[to].name);
 	xchg_columns_text(s, h.columns);
@@ -178,11 +180,13 @@ static void order_write(struct ho *w, unsigned to)
 				    w->d.kind == ORDER_3A ? "3a" : "3b",
 				    w->d.policy == POLICY_DELIVER_FIRST ? "deliver-then-activate" :
 									  "activate-then-deliver",
-				    w->p[HO_A].name,
-				    w->p[HO_B].name,
+				    w->p[w->src].name,
+				    w->p[w->dst].name,
 				    w->d.kind == ORDER_3A ? "" : w->p[HO_M].name,
 				    until };
 
+		if (!w->card[i].ordered)
+			continue;
 		if (xchg_join(s, v, line, sizeof(line), err, sizeof(err)) ||
 		    pkg_write_record(out, line, err, sizeof(err)))
 			ho_find(w, "harness", "%s", err);
@@ -190,16 +194,34 @@ static void order_write(struct ho *w, unsigned to)
 	if (pkg_write_close(out, &h, err, sizeof(err)))
 		ho_find(w, "harness", "%s", err);
 	pkg_partner_free(pinned);
-	on_its_way(w, HO_S, to, 1, path);
+	on_its_way(w, HO_S, to, h.seq, path);
+	unlink(path);
 }
 
-static void order(struct ho *w)
+/* From src to dst: all cards that src has. */
+static unsigned order(struct ho *w, unsigned src, unsigned dst)
 {
-	w->number = desk_number(w->p[HO_S].name, "SO-1");
+	unsigned n = 0;
+
+	w->src = src;
+	w->dst = dst;
+	snprintf(w->name, sizeof(w->name), "SO-%u", w->leg + 1);
+	w->number = desk_number(w->p[HO_S].name, w->name);
+	for (uint32_t i = 0; i < w->d.cards; i++) {
+		struct sim_world_card t;
+
+		sim_world_card(w->sim, i, &t);
+		memcpy(w->card[i].imsi_old, t.imsi_stored, sizeof(w->card[i].imsi_old));
+		w->card[i].ordered = t.imsi_stored[4] == (char)('1' + src);
+		n += w->card[i].ordered;
+	}
+	if (!n)
+		return 0;
 	order_write(w, HO_A);
 	order_write(w, HO_B);
 	if (w->d.kind == ORDER_3B)
 		order_write(w, HO_M);
+	return n;
 }
 
 /* ---- the virtual air calls ---- */
@@ -272,7 +294,7 @@ static bool sim_make(struct ho *w)
 static void plan_add(struct ho *w, int64_t at_ms, unsigned what, unsigned who, unsigned n)
 {
 	if (w->n_plan < HO_PLAN_MAX)
-		w->plan[w->n_plan++] = (struct ho_plan){ HO_START_MS + at_ms, what, who, n };
+		w->plan[w->n_plan++] = (struct ho_plan){ w->base_ms + at_ms, what, who, n };
 }
 
 static void plan(struct ho *w)
@@ -304,12 +326,13 @@ static void cancelled(void *ctx, int rc, const char *text)
 
 static void cancel(struct ho *w, struct ho_plan *p)
 {
-	struct desk_request r = { .verb = DESK_CANCEL, .order = "SO-1", .done = cancelled, .ctx = w };
+	struct desk_request r = { .verb = DESK_CANCEL, .done = cancelled, .ctx = w };
 
 	if (!w->p[HO_A].started || !desk_ready(w->p[HO_A].desk)) {
 		p->at_ms += HO_MINUTE; /* the operator tries again */
 		return;
 	}
+	memcpy(r.order, w->name, sizeof(w->name));
 	desk_request(w->p[HO_A].desk, &r);
 	w->cancelled = true;
 	p->at_ms = INT64_MAX;
@@ -356,7 +379,7 @@ static bool plan_step(struct ho *w)
 	return did;
 }
 
-/* Later on somebody at A looks at what waits, and says of each card that is there under its old IMSI that it is (`card present`): a card
+/* Later on somebody at the old operator looks at what waits, and says of each card that is there under its old IMSI that it is (`card present`): a card
  * that never leaves its cell is not heard of again by itself. */
 static bool people_step(struct ho *w)
 {
@@ -368,16 +391,16 @@ static bool people_step(struct ho *w)
 		struct sim_world_card t;
 
 		sim_world_card(w->sim, i, &t);
-		snprintf(from.digits, sizeof(from.digits), "%s", sim_world_fleet(w->sim)->cards[i].msisdn);
-		if (t.op == HO_A && t.present && w->p[HO_A].link)
-			ho_link_alert(w->p[HO_A].link, &from);
+		if (t.op == (int)w->src && t.present && w->p[w->src].link &&
+		    sim_hlr_msisdn_of(sim_world_hlr(w->sim, w->src), t.imsi_presented, from.digits))
+			ho_link_alert(w->p[w->src].link, &from);
 	}
 	return true;
 }
 
 static int64_t plan_due(const struct ho *w)
 {
-	int64_t due_ms = w->calm ? w->people_ms : HO_START_MS + w->d.calm_ms;
+	int64_t due_ms = w->calm ? w->people_ms : w->base_ms + w->d.calm_ms;
 
 	for (unsigned i = 0; i < w->n_plan; i++)
 		if (w->plan[i].at_ms < due_ms)
@@ -416,8 +439,8 @@ static void break_step(struct ho *w)
 	case HO_BREAK_PURGE_EARLY:
 		w->did_break = t.state == SIM_SUB_TRIAL;
 		if (w->did_break) {
-			ho_check_remove(w, HO_A, w->card[0].imsi_a);
-			hlr_forget(w, HO_A, w->card[0].imsi_a);
+			ho_check_remove(w, HO_A, w->card[0].imsi_old);
+			hlr_forget(w, HO_A, w->card[0].imsi_old);
 		}
 		break;
 	case HO_BREAK_FORGET_B:
@@ -489,7 +512,7 @@ static bool all_registered(struct ho *w)
 
 static void live(struct ho *w)
 {
-	const int64_t bound_ms = HO_START_MS + w->d.bound_ms;
+	const int64_t bound_ms = w->base_ms + w->d.bound_ms;
 	int64_t look_ms = 0;
 
 	while (!w->fail[0]) {
@@ -514,7 +537,7 @@ static void live(struct ho *w)
 			return;
 		}
 		w->now_ms = next_ms > w->now_ms ? next_ms : w->now_ms + 1;
-		if (!w->calm && w->now_ms >= HO_START_MS + w->d.calm_ms) {
+		if (!w->calm && w->now_ms >= w->base_ms + w->d.calm_ms) {
 			ho_say(w, "from now on nothing fails any more");
 			w->calm = true;
 			sim_air_calm(sim_world_air(w->sim));
@@ -522,6 +545,34 @@ static void live(struct ho *w)
 				w->p[i].crash_in = w->p[i].fail_in = 0;
 		}
 	}
+}
+
+/* 3b: before anything fails the vault gets its pairs, and A the first one of each card. */
+static void issue(struct ho *w)
+{
+	const int64_t until_ms = w->now_ms + HO_DAY;
+	bool asked = false;
+
+	w->calm = true;
+	w->people_ms = INT64_MAX;
+	while (!w->fail[0]) {
+		int64_t next_ms;
+
+		turn(w);
+		if (!asked && w->p[HO_M].started && desk_ready(w->p[HO_M].desk)) {
+			asked = true;
+			ho_issue(w);
+			continue;
+		}
+		if (asked && ho_issued(w))
+			break;
+		next_ms = due(w);
+		if (next_ms > until_ms)
+			ho_find(w, "harness", "A does not get its cards");
+		w->now_ms = next_ms > w->now_ms ? next_ms : w->now_ms + 1;
+	}
+	w->calm = false;
+	w->people_ms = 0;
 }
 
 static void remove_tree(const char *path)
@@ -571,15 +622,28 @@ int ho_run(uint64_t seed, enum ho_break broken, bool verbose, char out[600])
 	w->verbose = verbose;
 	w->now_ms = HO_START_MS;
 	ho_draw(w);
-	if (broken)
+	if (broken) {
 		w->d.bound_ms = 2 * HO_DAY; /* a sound one takes less */
-	if (sim_make(w)) {
-		plan(w);
-		if (ho_parties_make(w) && ho_intake(w) && ho_parties_up(w)) {
-			order(w);
+		w->d.back = false;
+	}
+	if (sim_make(w) && ho_parties_make(w)) {
+		if (ho_intake(w) && ho_parties_up(w)) {
+			if (w->d.kind == ORDER_3B)
+				issue(w);
+			w->base_ms = w->now_ms;
+			plan(w);
+			order(w, HO_A, HO_B);
 			live(w);
 			if (!w->fail[0])
 				ho_check_end(w);
+			w->leg = 1;
+			w->ended_ms = 0;
+			w->base_ms = w->now_ms;
+			if (!w->fail[0] && w->d.back && order(w, HO_B, HO_A)) {
+				live(w);
+				if (!w->fail[0])
+					ho_check_end(w);
+			}
 		}
 	}
 	rc = w->fail[0] ? 1 : 0;
