@@ -260,7 +260,7 @@ static void claim_refuse(struct gw *gw, struct campaign *camp, const struct card
 	t.ended_ms = gw->now_ms;
 	snprintf(t.reason, sizeof(t.reason), "another campaign has the card");
 	gw_op(gw, ST_TXN_PUT, &t, NULL, 0);
-	if (camp->row.kind)
+	if (camp->row.kind || camp->row.open_ended)
 		txn_told(gw, &t, &b->card, NULL);
 	gw_story_end(gw, t.card, txn_state_name(t.state), t.reason);
 	campaign_check_done(gw, camp);

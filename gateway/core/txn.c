@@ -104,7 +104,7 @@ void txn_state_set(struct gw *gw, struct card *c, enum txn_state to, const char 
 	if (txn_ended(to)) {
 		t->ended_ms = gw->now_ms;
 		gw_story_end(gw, c->b.card.id, txn_states[to].name, t->reason);
-		if (c->b.work_len)
+		if (c->b.work_len || (camp && camp->row.open_ended))
 			txn_told(gw, t, &c->b.card, card_said(c));
 	}
 	card_dirty(gw, c, DIRTY_TXN);

@@ -16,11 +16,12 @@
 
 /* ---- what it is told ---- */
 
-/* 0: planned, or negative: no work at all can be planned now.  Else the step that the line goes to, or stays at. */
+/* 0: planned, or negative: no work at all can be planned now.  Else the step that the line goes to, or stays at.  w NULL: the write of a
+ * plain card. */
 static int plan(struct desk_job *j, unsigned i, const struct work *w, enum line_step now)
 {
 	struct line *l = &j->line[i];
-	int rc = job_plan(j, i, w, a_kvn_from(j, l));
+	int rc = w ? job_plan(j, i, w, a_kvn_from(j, l)) : job_plan_plain(j, i, false, l->kvn);
 
 	if (!job_refused(j, i))
 		return rc;
@@ -35,7 +36,8 @@ static int plan(struct desk_job *j, unsigned i, const struct work *w, enum line_
 	case -EACCES:
 		return a_give_up(j, l, END_FAILED, "the card belongs to another operator already");
 	default:
-		return a_give_up(j, l, END_FAILED, "%s was refused by the store", work_kind_name(w->kind));
+		return a_give_up(j, l, END_FAILED, "%s was refused by the store",
+				 w ? work_kind_name(w->kind) : "its new IMSI");
 	}
 }
 
@@ -84,6 +86,18 @@ static int stage_work(const struct desk_job *j, unsigned i, enum work_kind kind,
 	return work_of_set(w, kind, set, (size_t)len, hash) < 0 ? -1 : 0;
 }
 
+/* A plain card cannot be staged: its write is STAGE and ARM in one.  So K goes out on nothing but the plan. */
+static enum line_step plain_stage(struct desk_job *j, unsigned i)
+{
+	struct line *l = &j->line[i];
+
+	l->flags |= LINE_STAGED;
+	if (!desk_deps(j->d)->hlr)
+		return A_HAND;
+	job_hlr(j, i, HLR_READ, l->old_imsi, "", NULL);
+	return A_STAGING;
+}
+
 int a_stage_decide(struct desk *d, struct desk_job *j)
 {
 	const bool at_once = j->order->o.policy == POLICY_ACTIVATE_FIRST;
@@ -91,22 +105,28 @@ int a_stage_decide(struct desk *d, struct desk_job *j)
 	(void)d;
 	for (unsigned i = 0; i < j->n; i++) {
 		struct line *l = &j->line[i];
+		const bool plain = l->flags & LINE_PLAIN;
 		struct work w;
 		int next;
 
 		if (a_gave_up(j, i))
 			continue;
-		if (stage_work(j, i, at_once ? WORK_ADVANCE : WORK_STAGE, &w)) {
+		if (plain && !at_once) {
+			a_put(j, i, plain_stage(j, i));
+			continue;
+		}
+		if (!plain && stage_work(j, i, at_once ? WORK_ADVANCE : WORK_STAGE, &w)) {
 			a_put(j, i, a_give_up(j, l, END_FAILED, "its set cannot be made: is there an AES KIK?"));
 			continue;
 		}
-		next = plan(j, i, &w, A_STAGE);
+		next = plan(j, i, plain ? NULL : &w, A_STAGE);
 		if (next < 0)
 			return next;
 		if (next == A_STAGE)
 			continue;
 		if (!next) {
-			memcpy(l->hash, w.hash, sizeof(l->hash));
+			if (!plain)
+				memcpy(l->hash, w.hash, sizeof(l->hash));
 			l->staged_ms = desk_now(j->d);
 			l->armed_ms = at_once ? desk_now(j->d) : 0;
 			l->flags |= at_once ? LINE_ARMED : 0;
@@ -156,36 +176,55 @@ int a_looking_decide(struct desk *d, struct desk_job *j)
 	return 0;
 }
 
+static bool fresh(const struct desk_job *j, unsigned i)
+{
+	const struct line *l = &j->line[i];
+	int64_t seen_ms = j->card[i].card.last_seen_ms;
+
+	if (l->evidence_ms > seen_ms) /* it has answered: presence alone is written now and then */
+		seen_ms = l->evidence_ms;
+	return desk_now(j->d) - seen_ms <= desk_cfg(j->d)->arm_fresh_ms;
+}
+
+/* 0: ARM may have left.  Else as plan(). */
+static int arm(struct desk_job *j, unsigned i)
+{
+	struct line *l = &j->line[i];
+	const struct work w = work_about(l, WORK_ARM);
+	const bool plain = l->flags & LINE_PLAIN;
+	int next;
+
+	if (plain && !fresh(j, i)) { /* nothing to ask it: it must be heard */
+		a_wait(j, A_ARM, desk_now(j->d) + BUSY_MS);
+		return A_ARM;
+	}
+	if (!fresh(j, i))
+		return A_LOOK;
+	next = plan(j, i, plain ? NULL : &w, A_ARM);
+	if (!next) {
+		l->flags |= LINE_ARMED;
+		l->armed_ms = desk_now(j->d);
+	}
+	return next;
+}
+
 int a_arm_decide(struct desk *d, struct desk_job *j)
 {
-	const int64_t now_ms = desk_now(d);
-
+	(void)d;
 	for (unsigned i = 0; i < j->n; i++) {
 		struct line *l = &j->line[i];
-		int64_t seen_ms = j->card[i].card.last_seen_ms;
-		struct work w;
 		int next = a_gate(l);
 
-		if (a_gave_up(j, i))
+		if (l->flags & LINE_ARMED) /* a plain card, once more */
+			next = a_over(j, l) == END_NONE ? A_ARM : A_ARMED;
+		else if (a_gave_up(j, i))
 			continue;
-		if (l->evidence_ms > seen_ms) /* it has answered: presence alone is written now and then */
-			seen_ms = l->evidence_ms;
-		if (next == A_ARM && now_ms - seen_ms > desk_cfg(d)->arm_fresh_ms)
-			next = A_LOOK;
-		if (next == A_ARM) {
-			w = work_about(l, WORK_ARM);
-			next = plan(j, i, &w, A_ARM);
-			if (next < 0)
-				return next;
-			if (next == A_ARM)
-				continue;
-			if (!next) {
-				l->flags |= LINE_ARMED;
-				l->armed_ms = now_ms;
-				next = A_ARMING;
-			}
-		}
-		a_put(j, i, (enum line_step)next);
+		if (next == A_ARM)
+			next = arm(j, i);
+		if (next < 0)
+			return next;
+		if (next != A_ARM)
+			a_put(j, i, next ? (enum line_step)next : A_ARMING);
 	}
 	a_wait(j, A_ARM, 0);
 	return 0;
@@ -198,7 +237,7 @@ static bool ours(const struct desk_job *j, unsigned i)
 
 	if (!c->has_txn || (c->txn.state != TXN_PLANNED && c->txn.state != TXN_ACTIVE))
 		return false;
-	for (unsigned k = 1; k < ORDER_WORKS; k++)
+	for (unsigned k = 0; k < ORDER_WORKS; k++)
 		if (c->txn.campaign && c->txn.campaign == j->order->o.campaign[k])
 			return true;
 	return false;
@@ -282,8 +321,12 @@ int a_heard_decide(struct desk *d, struct desk_job *j)
 			since_ms = l->served_ms;
 		if (j->card[i].card.last_seen_ms <= since_ms)
 			continue;
-		count_on(j, i);
-		a_put(j, i, A_LOOK);
+		if (!(l->flags & LINE_PLAIN)) {
+			count_on(j, i);
+			a_put(j, i, A_LOOK);
+		} else if (l->evidence == 255 && a_over(j, l) == END_NONE) {
+			a_put(j, i, A_ARM); /* the write has not been proven: the same once more */
+		}
 	}
 	desk_again(d, j->order->o.number, j->work->step, desk_now(d) + a_heard_ms(&j->order->o));
 	return 0;
@@ -347,6 +390,22 @@ static enum line_step staged(struct desk_job *j, unsigned i, const struct desk_e
 	/* what the card's SQN is at our register goes with K */
 	job_hlr(j, i, HLR_READ, l->old_imsi, "", NULL);
 	return A_STAGING;
+}
+
+/* The write of a plain card: proven when EF_IMSI was read back, and else not known. */
+static enum line_step on_plain(struct desk_job *j, unsigned i, const struct desk_event *ev)
+{
+	struct line *l = &j->line[i];
+
+	if (j->row[i].row.step != A_ARMING)
+		return (enum line_step)j->row[i].row.step;
+	if (ev->state == TXN_DONE)
+		evidence(l, ev);
+	else
+		snprintf(l->why, sizeof(l->why), "not known whether it has its new IMSI: %.50s", ev->reason);
+	if (l->flags & LINE_SERVED)
+		return A_SERVED;
+	return ev->state == TXN_DONE && !(l->flags & LINE_PROVISIONAL) ? A_HAND : A_ARMED;
 }
 
 static enum line_step on_stage(struct desk_job *j, unsigned i, const struct desk_event *ev)
@@ -485,6 +544,9 @@ void a_on_txn(struct desk_job *j, unsigned i)
 		return;
 	}
 	switch (ev->work) {
+	case 0:
+		next = on_plain(j, i, ev);
+		break;
 	case WORK_STAGE:
 		next = on_stage(j, i, ev);
 		break;

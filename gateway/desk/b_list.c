@@ -574,6 +574,8 @@ int b_pl_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 	r->line->to = want.to;
 	r->line->kvn = want.kvn;
 	strcpy(r->line->profile, want.profile);
+	if (in->order->o.kind == ORDER_3A && strcmp(want.profile, in->d->cfg.work_profile))
+		r->line->flags |= LINE_PLAIN;
 	r->line->pl_seq = in->head->seq;
 	r->line->pl_n = r->r->n;
 	job_line_put(in->job, r->i, in->order->o.kind == ORDER_3B ? B_PLANNED : B_ASKED);

@@ -147,6 +147,9 @@ int desk_order_new(struct desk_job *j, const struct order *o);
  * later), -ENOENT (no such card), -ENOKEY (no such keyset), -EACCES (the card belongs to another operator now), -ENOBUFS (no room for
  * one more campaign: try later), -EINVAL (else). */
 int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn);
+/* The same for a card without the subscription application (LINE_PLAIN): its IMSI is written by the script of its profile, and read back;
+ * its end comes with work 0.  touch: it has this IMSI already, and nothing but that is written and read.  One profile per order. */
+int job_plan_plain(struct desk_job *j, unsigned i, bool touch, uint8_t kvn);
 /* An operation at our HLR: durable with this batch, carried out after it, until it has a final answer: then a DESK_EV_HLR comes. */
 void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
 	     const uint8_t sub[KS_SUB_LEN]);

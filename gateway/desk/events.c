@@ -32,7 +32,7 @@ void desk_event(struct desk *d, const struct desk_event *ev)
 static struct desk_open_order *of_campaign(struct desk *d, uint64_t campaign, unsigned *work)
 {
 	for (unsigned i = 0; campaign && i < d->e->orders; i++)
-		for (*work = 1; *work < ORDER_WORKS; (*work)++)
+		for (*work = 0; *work < ORDER_WORKS; (*work)++)
 			if (d->e->order[i]->o.campaign[*work] == campaign)
 				return d->e->order[i];
 	return NULL;
@@ -209,7 +209,7 @@ static const struct desk_run_ops ended_ops = { .name = "events-ended",
 
 void scan_begin(struct desk *d, struct desk_open_order *o)
 {
-	o->scan = 1;
+	o->scan = 0;
 	o->scan_after = 0;
 }
 

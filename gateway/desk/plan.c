@@ -12,13 +12,13 @@
 #include "engine.h"
 
 /* The profile as its file says today; the campaign keeps this text. */
-static int profile_read(const struct desk *d, char text[PROFILE_TEXT_MAX], char why[DESK_ERR_MAX])
+static int profile_read(const struct desk *d, const char *name, char text[PROFILE_TEXT_MAX], char why[DESK_ERR_MAX])
 {
 	char path[sizeof(d->cfg.profile_dir) + PROFILE_NAME_MAX + 16];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s.profile", d->cfg.profile_dir, d->cfg.work_profile);
+	snprintf(path, sizeof(path), "%s/%s.profile", d->cfg.profile_dir, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	n = fd < 0 ? -1 : read(fd, text, PROFILE_TEXT_MAX);
 	if (n < 0)
@@ -29,9 +29,35 @@ static int profile_read(const struct desk *d, char text[PROFILE_TEXT_MAX], char 
 	return (int)n;
 }
 
-static void campaign_name(char name[CAMPAIGN_NAME_MAX], const char *order, enum work_kind kind, unsigned again)
+static bool begins(const char *line, const char *word)
 {
-	size_t at = (size_t)snprintf(name, CAMPAIGN_NAME_MAX, "%.*s.%s", ORDER_NAME_MAX, order, work_kind_name(kind));
+	return !strncmp(line, word, strlen(word));
+}
+
+/* Of a plain card's profile what proves that the card has the IMSI: it is written as it is there, and read.  Nothing else is touched. */
+static int profile_touch(char *text, int len)
+{
+	int at = 0;
+
+	for (int i = 0; i < len;) {
+		const char *end = memchr(text + i, '\n', (size_t)(len - i));
+		const int n = end ? (int)(end - (text + i)) + 1 : len - i;
+		const char *line = text + i + strspn(text + i, " \t");
+
+		if (!begins(line, "refresh") && (!begins(line, "update") || begins(line, "update 6f07 imsi")) &&
+		    (!begins(line, "read") || begins(line, "read 6f07 9"))) {
+			memmove(text + at, text + i, (size_t)n);
+			at += n;
+		}
+		i += n;
+	}
+	return at;
+}
+
+static void campaign_name(char name[CAMPAIGN_NAME_MAX], const char *order, unsigned kind, unsigned again)
+{
+	size_t at = (size_t)snprintf(name, CAMPAIGN_NAME_MAX, "%.*s.%s", ORDER_NAME_MAX, order,
+				     kind ? work_kind_name(kind) : "imsi");
 
 	for (char *c = strrchr(name, '.'); *c; c++)
 		*c = (char)tolower((unsigned char)*c);
@@ -40,12 +66,12 @@ static void campaign_name(char name[CAMPAIGN_NAME_MAX], const char *order, enum 
 }
 
 /* The order's campaign for this kind of work; made in this batch when there is none. */
-static int campaign_of(struct desk_job *j, enum work_kind kind, uint64_t *id)
+static int campaign_of(struct desk_job *j, unsigned kind, const char *profile, bool touch, uint64_t *id)
 {
 	struct desk *d = j->d;
 	struct order *o = &j->order->o;
 	struct campaign_row *row = &j->run->campaign[kind];
-	char text[PROFILE_TEXT_MAX];
+	char text[PROFILE_TEXT_MAX + 1];
 	int n;
 
 	*id = o->campaign[kind];
@@ -58,9 +84,12 @@ static int campaign_of(struct desk_job *j, enum work_kind kind, uint64_t *id)
 			 "no room for one more campaign: cancel or delete one, or wait until one is DONE");
 		return -ENOBUFS;
 	}
-	n = profile_read(d, text, j->why);
+	n = profile_read(d, profile, text, j->why);
 	if (n < 0)
 		return -EINVAL;
+	text[n] = '\0';
+	if (touch)
+		n = profile_touch(text, n);
 	*row = (struct campaign_row){ .id = d->deps.campaign_id(d->deps.campaign_id_ctx),
 				      .state = CAMPAIGN_RUNNING,
 				      .kind = (uint8_t)kind,
@@ -68,7 +97,7 @@ static int campaign_of(struct desk_job *j, enum work_kind kind, uint64_t *id)
 				      .created_ms = d->now_ms,
 				      .started_ms = d->now_ms };
 	campaign_name(row->name, o->name, kind, j->run->campaign_try);
-	snprintf(row->profile, sizeof(row->profile), "%s", d->cfg.work_profile);
+	snprintf(row->profile, sizeof(row->profile), "%s", profile);
 	job_op(j, JOB_NO_LINE, ST_CAMPAIGN_INSERT, row, text, (size_t)n);
 	*id = o->campaign[kind] = row->id;
 	job_order_put(j);
@@ -103,12 +132,30 @@ int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn)
 	if (!rc && len < 0)
 		rc = -EINVAL;
 	if (!rc)
-		rc = campaign_of(j, w->kind, &p.txn.campaign);
+		rc = campaign_of(j, w->kind, j->d->cfg.work_profile, false, &p.txn.campaign);
 	if (rc)
 		return rc;
 	snprintf(p.iccid, sizeof(p.iccid), "%s", j->line[i].iccid);
 	job_op(j, i, ST_TXN_PLAN, &p, packed, (size_t)len);
 	j->planned[w->kind]++;
+	return 0;
+}
+
+int job_plan_plain(struct desk_job *j, unsigned i, bool touch, uint8_t kvn)
+{
+	const struct line *l = &j->line[i];
+	struct store_txn_plan p = { .txn = { .state = TXN_PLANNED, .evidence = 255, .por_status = 255, .kvn = kvn },
+				    .kvn = kvn };
+	int rc = errno_of(job_refused(j, i));
+
+	if (!rc)
+		rc = campaign_of(j, 0, l->profile, touch, &p.txn.campaign);
+	if (rc)
+		return rc;
+	memcpy(p.iccid, l->iccid, sizeof(p.iccid));
+	memcpy(p.txn.new_imsi, l->imsi, sizeof(p.txn.new_imsi));
+	job_op(j, i, ST_TXN_PLAN, &p, NULL, 0);
+	j->planned[0]++;
 	return 0;
 }
 

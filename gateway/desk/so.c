@@ -90,9 +90,10 @@ bool once_twice(struct once *o, char digits[ICCID_DIGITS_MAX + 1])
 /* ---- the order ---- */
 
 struct so {
-	struct order o;	   /* as the first record has it */
-	bool known;	   /* stands in the books */
-	struct once *once; /* pass 1 */
+	struct order o;		      /* as the first record has it */
+	bool known;		      /* stands in the books */
+	struct once *once;	      /* pass 1 */
+	char plain[PROFILE_NAME_MAX]; /* pass 1: profile of the plain cards in it */
 };
 
 void so_key(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX])
@@ -259,8 +260,29 @@ static bool so_plain(const struct desk_in *in, const struct card_row *c)
 	return c->profile[0] && strcmp(c->profile, desk_cfg(in->d)->work_profile);
 }
 
+/* A card without the application has no way back: only where that was said to be right, and all by one profile. */
+static int so_plain_ok(struct desk_in *in, struct so *s, struct line *l, const struct card_row *c, struct desk_no *no)
+{
+	if (s->o.kind == ORDER_3B)
+		return desk_refuse(no, "card-profile", "card %s has the profile %s, and orders of kind 3b are for %s",
+				   l->iccid, c->profile, desk_cfg(in->d)->work_profile);
+	if (!desk_cfg(in->d)->no_rollback_ok)
+		return desk_refuse(no, "no-rollback",
+				   "card %s (profile %s) has no way back: `no-rollback-ok yes` in the config lets it "
+				   "go all the same",
+				   l->iccid, c->profile);
+	if (!s->plain[0])
+		memcpy(s->plain, c->profile, sizeof(s->plain));
+	if (in->dry && strcmp(s->plain, c->profile))
+		return desk_refuse(no, "card-profile",
+				   "plain cards of an order have one profile: card %s has %s, others %s", l->iccid,
+				   c->profile, s->plain);
+	l->flags |= LINE_PLAIN;
+	return 0;
+}
+
 /* A line as it begins at A. */
-static int so_line_a(struct desk_in *in, const struct so *s, struct desk_rec *r, struct line *l, struct desk_no *no)
+static int so_line_a(struct desk_in *in, struct so *s, struct desk_rec *r, struct line *l, struct desk_no *no)
 {
 	const struct card_row *c = &r->card->card;
 	struct hold h;
@@ -271,10 +293,8 @@ static int so_line_a(struct desk_in *in, const struct so *s, struct desk_rec *r,
 		return desk_refuse(no, "card-gone", "card %s belongs to another operator already", l->iccid);
 	if (so_hold(r, &h, no))
 		return -1;
-	if (so_plain(in, c))
-		return desk_refuse(no, "card-profile",
-				   "card %s has the profile %s, and orders are for %s, whose cards have a way back",
-				   l->iccid, c->profile, desk_cfg(in->d)->work_profile);
+	if (so_plain(in, c) && so_plain_ok(in, s, l, c, no))
+		return -1;
 	if (s->o.kind == ORDER_3B && h.kvn > 2)
 		return desk_refuse(no, "key-version",
 				   "card %s: keys of its active pair stand under version 1 or 2, here it is %u",

@@ -159,6 +159,7 @@ static void boot(struct bed *b)
 	b->hlr = (struct hlr){ .ops = &hlr_ops, .ctx = b };
 	dd.hlr = b->has_hlr ? &b->hlr : NULL;
 	b->hlr_ops = 0;
+	dc.no_rollback_ok = b->no_rollback_ok;
 	snprintf(dc.dir, sizeof(dc.dir), "%s", b->dir);
 	snprintf(dc.work_profile, sizeof(dc.work_profile), "m2m-sub");
 	snprintf(dc.profile_dir, sizeof(dc.profile_dir), "%s", PROFILE_DIR);
@@ -205,7 +206,7 @@ static void card_add(struct bed *b, struct store_batch *batch, unsigned i)
 	strcpy(in.card.iccid, b->iccid[i]);
 	snprintf(in.card.imsi, sizeof(in.card.imsi), "26201%010u", i + 1);
 	snprintf(in.card.msisdn, sizeof(in.card.msisdn), "49151%07u", i + 1);
-	strcpy(in.card.profile, "m2m-sub");
+	strcpy(in.card.profile, i == BED_PLAIN ? "usim-rfm" : "m2m-sub");
 	in.card.created_ms = b->now_ms;
 	n = ks_keyset_import(b->a.ks, b->iccid[i], &spec, key[0], key[1], key[2], in.keyset[0].sealed, err,
 			     sizeof(err));
@@ -221,8 +222,7 @@ static void card_add(struct bed *b, struct store_batch *batch, unsigned i)
 	assert_int_equal(ks_sub_import(b->a.ks, b->iccid[i], &sub, key[3], key[4], sealed, err, sizeof(err)),
 			 KS_SUB_LEN);
 	snprintf(row.key, sizeof(row.key), "%s/00001", b->iccid[i]);
-	if (!b->sub_missing)
-		store_batch_add(batch, ST_BOOK_PUT, &row, sealed, sizeof(sealed));
+	store_batch_add(batch, ST_BOOK_PUT, &row, sealed, sizeof(sealed));
 }
 
 void bed_open(struct bed *b, bool has_hlr)
@@ -562,7 +562,9 @@ void bed_ends(struct bed *b, unsigned card, enum work_kind kind, enum txn_state 
 {
 	const struct card_bundle *c;
 
-	bed_open_work(b, card, kind, NULL);
+	if (kind)
+		bed_open_work(b, card, kind, NULL);
+	assert_true(bed_has_work(b, card));
 	c = bed_card(b, card);
 	b->told_txn = c->txn.id;
 	b->told = (struct gw_fx_txn){ .state = (uint8_t)state,

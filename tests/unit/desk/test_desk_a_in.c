@@ -94,22 +94,22 @@ static void test_so_one_thing(void **state)
 	so(b, "next", "8988211000000000001," OTHERS, "card-busy");
 }
 
+/* A card without the application has no way back. */
 static void test_so_plain_card(void **state)
 {
 	struct bed *b = *state;
-	struct store_batch *batch = store_batch_new();
-	struct store_card_insert in = { .card = { .iccid = "8988211000000000777",
-						  .imsi = "262010000000777",
-						  .msisdn = "49151777",
-						  .profile = "usim-rfm" },
-					.n_keysets = 1 };
+	char record[160];
 
-	in.keyset[0] = bed_card(b, 0)->keyset[0];
-	store_batch_add(batch, ST_CARD_INSERT, &in, NULL, 0);
-	assert_int_equal(store_commit_wait(b->store, batch), STORE_OK);
-	assert_int_equal(batch->ops[0].rc, 0);
-	store_batch_free(batch);
-	so(b, "plain", "8988211000000000777," OTHERS, "card-profile");
+	snprintf(record, sizeof(record), "%s," OTHERS, b->iccid[BED_PLAIN]);
+	so(b, "plain", record, "card-profile");
+	snprintf(record, sizeof(record), "%s,3a,deliver-then-activate,operator-a,operator-b,,1797000000",
+		 b->iccid[BED_PLAIN]);
+	so(b, "plain", record, "no-rollback");
+	b->no_rollback_ok = true;
+	bed_restart(b);
+	so(b, "plain", record, "");
+	bed_at(b, BED_PLAIN, A_OPEN);
+	assert_true(b->l.flags & LINE_PLAIN);
 }
 
 /* ---- how packages come ---- */
