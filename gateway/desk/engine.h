@@ -310,6 +310,7 @@ void hlr_put(struct desk *d, struct desk_run *r); /* durable: operations have be
 void hlr_taken(struct desk *d, struct desk_event *ev);
 
 /* plan.c */
+int profile_touch(char *text, int len); /* what is left of it */
 void plan_durable(struct desk *d, struct desk_run *r);
 void plan_close(struct desk *d, const struct order *o);
 void settle_durable(struct desk *d, struct desk_run *r);

@@ -35,7 +35,7 @@ static bool begins(const char *line, const char *word)
 }
 
 /* Of a plain card's profile what proves that the card has the IMSI: it is written as it is there, and read.  Nothing else is touched. */
-static int profile_touch(char *text, int len)
+int profile_touch(char *text, int len)
 {
 	int at = 0;
 
@@ -44,7 +44,7 @@ static int profile_touch(char *text, int len)
 		const int n = end ? (int)(end - (text + i)) + 1 : len - i;
 		const char *line = text + i + strspn(text + i, " \t");
 
-		if (!begins(line, "refresh") && (!begins(line, "update") || begins(line, "update 6f07 imsi")) &&
+		if ((!begins(line, "update") || begins(line, "update 6f07 imsi")) &&
 		    (!begins(line, "read") || begins(line, "read 6f07 9"))) {
 			memmove(text + at, text + i, (size_t)n);
 			at += n;

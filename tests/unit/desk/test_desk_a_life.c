@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
 #include "a_bed.h"
+#include "core/profile.h"
+#include "desk/engine.h"
 
 #define DELIVER	 "deliver-then-activate"
 #define ACTIVATE "activate-then-deliver"
@@ -793,6 +795,33 @@ static void test_plain_unknown(void **state)
 	assert_false(bed_has_work(b, BED_PLAIN));
 }
 
+/* What is left of a shipped profile for a card that has its IMSI already: written as it is, and read. */
+static void test_touch(void **state)
+{
+	static const char *const names[] = { "usim-rfm", "usim-rfm-expanded", "usim-rfm-report", "sim-2g-rfm" };
+	struct bed *b = *state;
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		static struct profile p;
+		char path[300], text[PROFILE_TEXT_MAX + 1], err[400] = "";
+		FILE *f;
+		int n, writes = 0;
+
+		snprintf(path, sizeof(path), "%s/%s.profile", PROFILE_DIR, names[i]);
+		f = fopen(path, "r");
+		assert_non_null(f);
+		n = (int)fread(text, 1, PROFILE_TEXT_MAX, f);
+		fclose(f);
+		text[n] = '\0';
+		n = profile_touch(text, n);
+		if (profile_parse(&p, b->errtab, text, (size_t)n, err, sizeof(err)))
+			fail_msg("%s: %s", names[i], err);
+		for (unsigned k = 0; k < p.n_steps; k++)
+			writes += p.step[k].kind == STEP_UPDATE;
+		assert_int_equal(writes, 1);
+	}
+}
+
 /* ---- restarts ---- */
 
 /* The gateway ends after every step: the same way, and every line once. */
@@ -868,6 +897,7 @@ int main(void)
 		T(test_sums),
 		T(test_plain),
 		T(test_plain_unknown),
+		T(test_touch),
 		T(test_restarts),
 	};
 
