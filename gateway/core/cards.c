@@ -467,14 +467,21 @@ static bool same_key(const struct fetch_slot *s, uint64_t id, const struct ota_a
 
 bool card_fetching(struct gw *gw, uint64_t id, const struct ota_addr *a, struct ev_node *ev)
 {
-	for (unsigned i = 0; gw->fetches && i < gw->cfg.limits.fetch_max; i++) {
+	unsigned left = gw->fetches; /* of them: not of claims */
+
+	for (unsigned i = 0; i < CLAIMS_MAX; i++)
+		left -= gw->claim[i].used;
+	for (unsigned i = 0; left && i < gw->cfg.limits.fetch_max; i++) {
 		struct fetch_slot *s = &gw->fetch[i];
 
-		if (s->used && same_key(s, id, a)) {
+		if (!s->used)
+			continue;
+		if (same_key(s, id, a)) {
 			if (ev)
 				ev_append(&s->events, ev);
 			return true;
 		}
+		left--;
 	}
 	return false;
 }

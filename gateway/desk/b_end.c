@@ -73,7 +73,7 @@ void b_event_txn(struct desk *d, struct desk_job *j, unsigned i)
 		l->evidence = 6;
 		l->end = END_DONE;
 		l->confirmed_ms = l->evidence_ms = ev->at_ms;
-		job_line_put(j, i, B_TELL_CONFIRMED);
+		b_tell_soon(j, i, B_TELL_CONFIRMED);
 	} else if (step != B_CONFIRMING || ev->again) {
 		return;
 	} else if (ev->verdict == WORK_WENT_BACK + 1) {
@@ -138,7 +138,7 @@ void b_undo(struct desk_job *j, unsigned i, uint16_t step, enum line_end end)
 
 	if (!l->end || l->end == END_DONE)
 		l->end = (uint8_t)end;
-	if (step == B_ENDING) { /* nothing is left of it here */
+	if (step == B_ENDING && l->flags & LINE_CANCEL) { /* has been undone */
 		b_close(j, i);
 		return;
 	}
@@ -167,6 +167,7 @@ static int undo_tell(struct desk_job *j, struct desk_out **o, unsigned i)
 static void undo_line(struct desk_job *j, unsigned i)
 {
 	const struct line *l = &j->line[i];
+	const bool refused = l->flags & LINE_REFUSED;
 
 	/* its keys are here, so it may be known here, under the IMSI that it did not take */
 	if (j->card[i].card.id && !j->card[i].card.gone_ms && !strcmp(j->card[i].card.imsi, l->imsi)) {
@@ -175,12 +176,14 @@ static void undo_line(struct desk_job *j, unsigned i)
 		snprintf(c.iccid, sizeof(c.iccid), "%s", l->iccid);
 		job_op(j, i, ST_CARD_LEAVE, &c, NULL, 0);
 	}
-	if (l->flags & LINE_PROVISIONAL) { /* else its IMSI never reached the HLR */
+	if (l->flags & LINE_PROVISIONAL &&
+	    !refused) { /* else its IMSI never reached the HLR, or is somebody else's there */
 		job_hlr(j, i, HLR_REMOVE, l->imsi, "", NULL);
 		job_line_put(j, i, B_UNDOING);
 		return;
 	}
-	b_imsi_back(j, i);
+	if (!refused)
+		b_imsi_back(j, i);
 	b_rest(j, i);
 }
 

@@ -86,7 +86,7 @@ int b_hl3b_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 {
 	enum line_end end = end_of(xchg_value(r->r, "state"));
 
-	if (b_ascending(in, r->r, no) || hl_fits(in, r, no))
+	if (b_in_once(in, r->r, no) || hl_fits(in, r, no))
 		return -1;
 	if (r->row->row.step >= B_PLANNED &&
 	    (xchg_number(r->r, "index") != r->line->to || xchg_number(r->r, "kvn") != r->line->kvn) && end == END_DONE)
@@ -132,32 +132,45 @@ static int keys_fit(const struct desk_rec *r, const struct ks_block *block, bool
 	return 0;
 }
 
+static void keys_keep(struct desk_in *in, struct desk_rec *r, const struct ks_block *block, uint16_t *step)
+{
+	struct line *l = r->line;
+
+	if (block->has_sub && !(l->flags & LINE_PROVISIONAL))
+		b_sub_put(in, r, block->sub);
+	if (block->has_sub && *step == B_ASKED)
+		*step = B_KEYED;
+	if (block->sets && *step == B_SERVED)
+		*step = B_CONFIRM;
+	l->flags |= (block->has_sub ? LINE_PROVISIONAL : 0) | (block->sets ? LINE_FINAL : 0);
+	l->cntr = block->sets ? xchg_number(r->r, "cntr") : l->cntr;
+	l->sqn = block->has_sub ? xchg_number(r->r, "sqn") : l->sqn;
+	job_line_put(in->job, r->i, (enum line_step) * step);
+}
+
+/* The card is taken with K already, without any keyset: what is in the way of that is found while it can still be refused. */
 static int keys_take(struct desk_in *in, struct desk_rec *r, bool final, uint16_t *step, struct desk_no *no)
 {
 	const bool first = !(r->line->flags & LINE_PROVISIONAL);
 	struct ks_block block;
-	struct line *l = r->line;
 	int rc;
 
+	if (*step == B_ASKED && b_not_taken(in, r)) {
+		*step = B_TELL_READY;
+		return 0;
+	}
 	if (b_block_take(in, r, &block, no))
 		return -1;
 	rc = keys_fit(r, &block, final, no);
 	if (!rc && block.has_sub && first)
 		rc = join(in, r, &block, no);
-	if (!rc && block.sets)
+	if (!rc && !in->dry && job_refused(in->job, r->i))
+		rc = desk_refuse(no, "card", "card %s: its OTA keys cannot be kept: %s", r->line->iccid,
+				 store_strerror(job_refused(in->job, r->i)));
+	if (!rc && *step < B_UNDO)
 		rc = b_card_take(in, r, &block, xchg_number(r->r, "cntr"), no);
-	if (!rc && !in->dry && *step < B_UNDO) {
-		if (block.has_sub && first)
-			b_sub_put(in, r, block.sub);
-		if (block.has_sub && *step == B_ASKED)
-			*step = B_KEYED;
-		if (block.sets && *step == B_SERVED)
-			*step = B_CONFIRM;
-		l->flags |= (block.has_sub ? LINE_PROVISIONAL : 0) | (block.sets ? LINE_FINAL : 0);
-		l->cntr = block.sets ? xchg_number(r->r, "cntr") : l->cntr;
-		l->sqn = block.has_sub ? xchg_number(r->r, "sqn") : l->sqn;
-		job_line_put(in->job, r->i, (enum line_step) * step);
-	}
+	if (!rc && !in->dry && *step < B_UNDO)
+		keys_keep(in, r, &block, step);
 	ks_wipe(&block, sizeof(block));
 	return rc;
 }
@@ -168,7 +181,7 @@ int b_hl3a_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 	enum line_end end = end_of(xchg_value(r->r, "state"));
 	uint16_t step = r->row->row.step;
 
-	if (b_ascending(in, r->r, no) || hl_fits(in, r, no))
+	if (b_in_once(in, r->r, no) || hl_fits(in, r, no))
 		return -1;
 	if (!final && end != END_NONE)
 		return desk_refuse(no, "stage", "card %s: a provisional list tells no end", r->line->iccid);

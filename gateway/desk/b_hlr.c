@@ -34,7 +34,7 @@ int b_provision_decide(struct desk *d, struct desk_job *j)
 
 		if (j->order->o.step == ORDER_CANCELLED) {
 			line_fail(l, END_FAILED, "cancelled by our operator");
-			job_line_put(j, i, B_TELL_READY);
+			b_tell_soon(j, i, B_TELL_READY);
 			continue;
 		}
 		if (!j->also[i].row.version || j->also[i].row.len != KS_SUB_LEN) {
@@ -68,17 +68,18 @@ static void provisioned(struct desk_job *j, unsigned i)
 	}
 	if (*ev->hlr.vlr)
 		served(l, ev);
-	job_line_put(j, i, B_TELL_READY);
+	b_tell_soon(j, i, B_TELL_READY);
 }
 
 static void refused(struct desk *d, struct desk_job *j, unsigned i)
 {
 	struct line *l = &j->line[i];
 
+	l->flags |= LINE_REFUSED;
 	line_fail(l, END_FAILED, "HLR: %.80s", j->event[i].hlr.why);
 	desk_log(d, LOG_ERR, "order %s: card %s: our HLR refuses it: %s", j->order->o.name, l->iccid,
 		 j->event[i].hlr.why);
-	job_line_put(j, i, B_TELL_READY);
+	b_tell_soon(j, i, B_TELL_READY);
 }
 
 /* ---- waiting for the card ---- */
@@ -170,7 +171,7 @@ static void looked(struct desk *d, struct desk_job *j, unsigned i)
 		job_line_put(j, i, B_KEYED);
 	} else if (ev->hlr.end == HLR_OK && *ev->hlr.vlr) {
 		served(l, ev);
-		job_line_put(j, i, B_TELL_SERVED);
+		b_tell_soon(j, i, B_TELL_SERVED);
 	}
 }
 

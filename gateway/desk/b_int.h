@@ -20,6 +20,7 @@ enum imsi_step { IMSI_GIVEN = 1, IMSI_BACK };
 
 #define B_RETRY_MS     60000ll	/* something of ours is in the way: looked at again */
 #define B_CONFIRM_MS   600000ll /* CONFIRM was not answered: the next one */
+#define B_TELL_MS      250	/* what is to be told is gathered for so long: a package costs more than a line */
 #define B_POLL_LINES   16384	/* lines of an order that are gone through in one period */
 #define B_POLL_AGE     16	/* a line is looked up every sixteenth of the time it has waited, */
 #define B_POLL_PERIODS 16	/* and at least every so many periods */
@@ -35,11 +36,12 @@ unsigned b_il_want(struct desk *d, struct desk_call *c, struct desk_open_order *
 int b_il_decide(struct desk *d, struct desk_job *j, struct desk_call *c);
 void b_il_drop(struct desk_call *c);
 int b_pl_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
+/* What all packages in have in common: each card stands in one once. */
+int b_in_begin(struct desk_in *in, struct desk_no *no);
+int b_in_once(struct desk_in *in, const struct xchg_record *r, struct desk_no *no);
+int b_in_end(struct desk_in *in, struct desk_no *no);
+void b_in_drop(struct desk_in *in);
 void b_line_key(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX]);
-int b_kind_begin(struct desk_in *in, struct desk_no *no);
-void b_kind_drop(struct desk_in *in);
-/* Records of a package come in ascending order of their ICCID, so that none can be there twice. */
-int b_ascending(struct desk_in *in, const struct xchg_record *r, struct desk_no *no);
 
 /* ---- b_keys.c ---- */
 int b_ask_decide(struct desk *d, struct desk_job *j);
@@ -48,6 +50,7 @@ void b_sub_key(const struct line *l, char key[BOOK_KEY_MAX]); /* in BOOK_SUB, of
 int b_block_take(struct desk_in *in, const struct desk_rec *r, struct ks_block *out, struct desk_no *no);
 int b_card_take(struct desk_in *in, struct desk_rec *r, const struct ks_block *block, uint64_t cntr,
 		struct desk_no *no);
+bool b_not_taken(struct desk_in *in, struct desk_rec *r);
 void b_sub_put(struct desk_in *in, const struct desk_rec *r, const uint8_t sub[KS_SUB_LEN]);
 
 /* ---- b_hand.c ---- */
@@ -65,6 +68,8 @@ void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i);
 int b_ready_decide(struct desk *d, struct desk_job *j);
 int b_served_decide(struct desk *d, struct desk_job *j);
 int b_confirmed_decide(struct desk *d, struct desk_job *j);
+/* To a step B_TELL_...: told a little later, together with others. */
+void b_tell_soon(struct desk_job *j, unsigned i, enum line_step step);
 /* One line of a CF; cntr: 0 none. */
 int b_tell(struct desk_job *j, struct desk_out *o, const struct line *l, const char *what, const char *evidence,
 	   int64_t at_ms, uint64_t cntr);

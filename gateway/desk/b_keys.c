@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "b_int.h"
 
@@ -35,11 +36,21 @@ void b_sub_key(const struct line *l, char key[BOOK_KEY_MAX])
 struct plan {
 	struct pkg_tree *tree;
 	const struct desk_job *j;
-	unsigned n; /* rows of the job that are of this plan, */
-	unsigned of[DESK_PAGE];
-	char *leaf[DESK_PAGE]; /* and their records, */
-	unsigned found;	       /* so many of them so far: both go up by ICCID */
+	unsigned n; /* rows of the job that are of this plan, in its order, and their records */
+	struct place {
+		uint64_t n; /* in the plan */
+		unsigned row;
+		char *leaf;
+	} of[DESK_PAGE];
+	unsigned found; /* so many of them so far */
 };
+
+static int by_place(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return x->n < y->n ? -1 : x->n > y->n;
+}
 
 static int plan_take(void *ctx, uint64_t n, char *line, char *err, size_t err_cap)
 {
@@ -47,8 +58,8 @@ static int plan_take(void *ctx, uint64_t n, char *line, char *err, size_t err_ca
 
 	bool ok = true;
 
-	if (p->found < p->n && p->j->line[p->of[p->found]].pl_n == n)
-		ok = (p->leaf[p->found++] = strdup(line)) != NULL;
+	if (p->found < p->n && p->of[p->found].n == n)
+		ok = (p->of[p->found++].leaf = strdup(line)) != NULL;
 	if (ok && !pkg_tree_add(p->tree, line))
 		return 0;
 	snprintf(err, err_cap, "no memory");
@@ -59,7 +70,7 @@ static void plan_free(struct plan *p)
 {
 	pkg_tree_free(p->tree);
 	for (unsigned k = 0; k < p->n; k++)
-		free(p->leaf[k]);
+		free(p->of[k].leaf);
 	free(p);
 }
 
@@ -88,19 +99,20 @@ static int attach(struct desk_out *o, const struct pkg *p)
 
 static int ask_record(struct desk_job *j, struct desk_out *o, struct plan *p, unsigned k)
 {
-	const struct line *l = &j->line[p->of[k]];
+	const struct line *l = &j->line[p->of[k].row];
+	const char *text = p->of[k].leaf;
 	char index[8], n[24], leaf[HEX_LEAF], path[HEX_PATH];
 	uint8_t hash[PKG_PATH_MAX][PKG_HASH_LEN];
 	unsigned len;
 
-	if (!p->leaf[k] || pkg_tree_path(p->tree, l->pl_n, hash, &len)) {
+	if (!text || pkg_tree_path(p->tree, l->pl_n, hash, &len)) {
 		snprintf(j->why, sizeof(j->why), "card %s: its record %" PRIu64 " is not in plan %" PRIu64 " of %s",
 			 l->iccid, l->pl_n, l->pl_seq, j->order->o.a);
 		return -1;
 	}
 	snprintf(index, sizeof(index), "%u", l->to);
 	snprintf(n, sizeof(n), "%" PRIu64, l->pl_n);
-	b_hex(leaf, (const uint8_t *)p->leaf[k], strlen(p->leaf[k]));
+	b_hex(leaf, (const uint8_t *)text, strlen(text));
 	b_hex(path, hash[0], len * PKG_HASH_LEN);
 	return out_record(o, (const char *const[]){ l->iccid, l->imsi, index, n, leaf, path });
 }
@@ -137,12 +149,13 @@ int b_ask_decide(struct desk *d, struct desk_job *j)
 	p->j = j;
 	for (unsigned i = 0; i < j->n; i++) /* one plan at a time: a request refers to one */
 		if (j->line[i].pl_seq == j->line[0].pl_seq)
-			p->of[p->n++] = i;
+			p->of[p->n++] = (struct place){ .n = j->line[i].pl_n, .row = i };
+	qsort(p->of, p->n, sizeof(p->of[0]), by_place);
 	pl = again(d, j->order->o.a, j->line[0].pl_seq, j->why);
 	if (pl)
 		rc = ask_write(d, j, p, pl);
 	for (unsigned k = 0; !rc && k < p->n; k++)
-		job_line_put(j, p->of[k], B_ASKED);
+		job_line_put(j, p->of[k].row, B_ASKED);
 	if (!rc && p->n < j->n)
 		desk_kick(d, j->order->o.number, B_PLANNED);
 	pkg_close(pl);
@@ -206,6 +219,20 @@ void b_sub_put(struct desk_in *in, const struct desk_rec *r, const uint8_t sub[K
 	job_put(in->job, BOOK_SUB, key, r->line->order, 0, BOOK_ANY, sub, KS_SUB_LEN);
 }
 
+/* The store would not have the card, another one has its numbers: not ready here, so it is not armed there. */
+bool b_not_taken(struct desk_in *in, struct desk_rec *r)
+{
+	const int rc = in->dry ? 0 : job_refused(in->job, r->i);
+
+	if (!rc)
+		return false;
+	r->line->flags |= LINE_REFUSED;
+	line_fail(r->line, END_FAILED, "cannot be taken over: %.60s", store_strerror(rc));
+	desk_log(in->d, LOG_ERR, "order %s: card %s %s", in->order->o.name, r->line->iccid, r->line->why);
+	b_tell_soon(in->job, r->i, B_TELL_READY);
+	return true;
+}
+
 /* ---- KP in ---- */
 
 static int kp_fits(const struct desk_rec *r, struct desk_no *no)
@@ -229,9 +256,9 @@ int b_kp_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 	struct ks_sub_spec spec;
 	int rc = 0;
 
-	if (b_ascending(in, r->r, no) || kp_fits(r, no))
+	if (b_in_once(in, r->r, no) || kp_fits(r, no))
 		return -1;
-	if (r->row->row.step != B_ASKED) /* has them, or has ended meanwhile */
+	if (r->row->row.step != B_ASKED || b_not_taken(in, r)) /* has them, or has ended meanwhile */
 		return 0;
 	if (b_block_take(in, r, &block, no))
 		return -1;

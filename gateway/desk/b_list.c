@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "b_int.h"
+#include "so.h"
 
 #define FID_ACC	      "6f78"
 #define RECORD_VALUES 7
@@ -502,27 +503,33 @@ void b_list_after(struct desk *d, struct desk_job *j)
 
 /* ---- PL in ---- */
 
-int b_ascending(struct desk_in *in, const struct xchg_record *r, struct desk_no *no)
+void b_in_drop(struct desk_in *in)
 {
-	char *last = in->scratch ? in->scratch : (in->scratch = calloc(1, ICCID_DIGITS_MAX + 1));
-	const char *iccid = xchg_value(r, "iccid");
+	once_free(in->scratch);
+	in->scratch = NULL;
+}
 
-	if (!last)
-		return desk_refuse(no, "memory", "no memory: send it again later");
-	if (strcmp(iccid, last) <= 0)
-		return desk_refuse(no, "order-of-records",
-				   "record %" PRIu64
-				   ": card %s comes after %s; each card stands once, in ascending order",
-				   r->n + 1, iccid, last);
-	strcpy(last, iccid);
+int b_in_begin(struct desk_in *in, struct desk_no *no)
+{
+	b_in_drop(in);
+	if (in->dry && !(in->scratch = once_new()))
+		return desk_refuse(no, "memory", "no memory for %" PRIu64 " records: send it again", in->head->records);
 	return 0;
 }
 
-int b_kind_begin(struct desk_in *in, struct desk_no *no)
+int b_in_once(struct desk_in *in, const struct xchg_record *r, struct desk_no *no)
 {
-	(void)no;
-	free(in->scratch);
-	in->scratch = NULL;
+	if (in->dry && once_add(in->scratch, xchg_value(r, "iccid")))
+		return desk_refuse(no, "memory", "no memory for %" PRIu64 " records: send it again", in->head->records);
+	return 0;
+}
+
+int b_in_end(struct desk_in *in, struct desk_no *no)
+{
+	char twice[ICCID_DIGITS_MAX + 1];
+
+	if (in->dry && once_twice(in->scratch, twice))
+		return desk_refuse(no, "card-twice", "card %s is in it twice", twice);
 	return 0;
 }
 
@@ -566,7 +573,7 @@ int b_pl_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 	snprintf(want.iccid, sizeof(want.iccid), "%s", xchg_value(r->r, "iccid"));
 	snprintf(want.imsi, sizeof(want.imsi), "%s", xchg_value(r->r, "imsi"));
 	snprintf(want.profile, sizeof(want.profile), "%.47s", xchg_value(r->r, "profile"));
-	if (b_ascending(in, r->r, no) || pl_fits(in, r, &want, no))
+	if (b_in_once(in, r->r, no) || pl_fits(in, r, &want, no))
 		return -1;
 	if (in->dry || r->row->row.step > B_LISTED)
 		return 0;
@@ -580,10 +587,4 @@ int b_pl_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 	r->line->pl_n = r->r->n;
 	job_line_put(in->job, r->i, in->order->o.kind == ORDER_3B ? B_PLANNED : B_ASKED);
 	return 0;
-}
-
-void b_kind_drop(struct desk_in *in)
-{
-	free(in->scratch);
-	in->scratch = NULL;
 }

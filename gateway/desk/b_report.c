@@ -16,8 +16,8 @@ void desk_report_b(struct desk_report_b *r, uint16_t step, const struct line *l)
 	r->ready += (l->flags & LINE_READY) != 0;
 	r->served += served;
 	r->confirmed += confirmed;
-	r->refused += l->end == END_FAILED && !(l->flags & LINE_READY);
-	r->back += l->imsi[0] && !confirmed && (step == B_CLOSED || step == B_ENDING);
+	r->refused += (l->flags & LINE_REFUSED) != 0;
+	r->back += l->imsi[0] && !confirmed && !(l->flags & LINE_REFUSED) && (step == B_CLOSED || step == B_ENDING);
 	r->done_not_here += listed && l->told == END_DONE && !confirmed;
 	r->here_not_done += listed && l->told != END_DONE && (confirmed || (served && l->told != END_ROLLED_BACK));
 }

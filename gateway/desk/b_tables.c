@@ -4,7 +4,9 @@
 #include "b_int.h"
 #include "so.h"
 
-#define IN .side = 1u << SIDE_B, .book = BOOK_LINE, .key = b_line_key, .begin = b_kind_begin, .drop = b_kind_drop
+#define IN                                                                                                \
+	.side = 1u << SIDE_B, .book = BOOK_LINE, .key = b_line_key, .begin = b_in_begin, .end = b_in_end, \
+	.drop = b_in_drop
 
 const struct desk_kind desk_kinds_b[] = {
 	SO_KIND(1u << SIDE_A | 1u << SIDE_B | 1u << SIDE_M),
@@ -22,11 +24,11 @@ const struct desk_work desk_works_b[] = {
 	  .after = b_list_after },
 	{ "KR", DO, .step = B_PLANNED, .decide = b_ask_decide },
 	{ "provision", DO, .step = B_KEYED, .also = BOOK_SUB, .also_key = b_sub_also, .decide = b_provision_decide },
-	{ "CF ready", DO, .step = B_TELL_READY, .decide = b_ready_decide },
+	{ "CF ready", DO, .step = B_TELL_READY, .calm = true, .decide = b_ready_decide },
 	{ "await", DO, .step = B_READY, .calm = true, .decide = b_poll_decide, .after = b_poll_after },
-	{ "CF served", DO, .step = B_TELL_SERVED, .decide = b_served_decide },
+	{ "CF served", DO, .step = B_TELL_SERVED, .calm = true, .decide = b_served_decide },
 	{ "CONFIRM", DO, .step = B_CONFIRM, .cards = true, .decide = b_confirm_decide },
-	{ "CF confirmed", DO, .step = B_TELL_CONFIRMED, .cards = true, .decide = b_confirmed_decide },
+	{ "CF confirmed", DO, .step = B_TELL_CONFIRMED, .calm = true, .cards = true, .decide = b_confirmed_decide },
 	{ "undo", DO, .step = B_UNDO, .cards = true, .decide = b_undo_decide },
 	{ .name = NULL },
 };

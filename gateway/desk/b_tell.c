@@ -13,6 +13,12 @@
 
 #define VLR_MIN 3
 
+void b_tell_soon(struct desk_job *j, unsigned i, enum line_step step)
+{
+	job_line_put(j, i, step);
+	desk_again(j->d, j->order->o.number, step, j->d->now_ms + B_TELL_MS);
+}
+
 int b_tell(struct desk_job *j, struct desk_out *o, const struct line *l, const char *what, const char *evidence,
 	   int64_t at_ms, uint64_t cntr)
 {
@@ -54,7 +60,10 @@ int b_ready_decide(struct desk *d, struct desk_job *j)
 		}
 		l->flags |= LINE_READY;
 		l->ready_ms = d->now_ms;
-		job_line_put(j, i, *l->vlr ? B_TELL_SERVED : B_READY);
+		if (*l->vlr)
+			b_tell_soon(j, i, B_TELL_SERVED);
+		else
+			job_line_put(j, i, B_READY);
 	}
 	desk_again(d, j->order->o.number, B_READY, d->now_ms + d->cfg.hlr_poll_ms);
 	return o && !out_close(o) ? 0 : -EIO;

@@ -75,10 +75,10 @@ static json_t *out_flags(uint16_t flags)
 	static const struct {
 		uint16_t bit;
 		const char *name;
-	} all[] = { { LINE_READY, "ready" },	     { LINE_STAGED, "staged" }, { LINE_PROVISIONAL, "provisional" },
-		    { LINE_FINAL, "final" },	     { LINE_ARMED, "armed" },	{ LINE_SERVED, "served" },
-		    { LINE_CONFIRMED, "confirmed" }, { LINE_CANCEL, "cancel" }, { LINE_PLAIN, "plain" },
-		    { LINE_LISTED, "listed" } };
+	} all[] = { { LINE_READY, "ready" },	     { LINE_STAGED, "staged" },	 { LINE_PROVISIONAL, "provisional" },
+		    { LINE_FINAL, "final" },	     { LINE_ARMED, "armed" },	 { LINE_SERVED, "served" },
+		    { LINE_CONFIRMED, "confirmed" }, { LINE_CANCEL, "cancel" },	 { LINE_PLAIN, "plain" },
+		    { LINE_LISTED, "listed" },	     { LINE_REFUSED, "refused" } };
 	char text[160] = "";
 	size_t n = 0;
 
@@ -103,6 +103,7 @@ static json_t *out_line(const struct store_book *b)
 	json_set_s(o, "iccid", l.iccid);
 	json_set_s(o, "step", line_step_name(b->row.step));
 	json_set_s(o, "end", l.end ? line_end_name(l.end) : NULL);
+	json_set_s(o, "told", l.told ? line_end_name(l.told) : NULL);
 	json_set_s(o, "evidence", l.evidence != 255 ? e : NULL);
 	json_set_s(o, "imsi", *l.imsi ? l.imsi : NULL);
 	json_set_s(o, "msisdn", *l.msisdn ? l.msisdn : NULL);

@@ -161,6 +161,8 @@ struct sums {
 	uint64_t lines, imsis, ended, served, confirmed, armed_open, stranded, exposed, lowest, low;
 	bool asks; /* A: the vault has told it how many pairs are left */
 	uint64_t by_end[6];
+	uint64_t not_here,
+		here; /* B: A says done, and the card has not confirmed itself; A says otherwise, and it has been seen */
 };
 static const char *const ends[] = { "done", "failed", "unreached", "cancelled", "rolled-back" };
 #define ENDS (sizeof(ends) / sizeof(ends[0]))
@@ -203,6 +205,11 @@ static void sum_page(void *ctx, const json_t *rows)
 			s->stranded++;
 		if (flag(row, "provisional") && *end && strcmp(end, "done"))
 			s->exposed++;
+		if (!strcmp(js_text(row, "told"), "done"))
+			s->not_here += !*js_text(row, "confirmed");
+		else if (*js_text(row, "told"))
+			s->here += *js_text(row, "confirmed") ||
+				   (*js_text(row, "served") && strcmp(js_text(row, "told"), "rolled-back"));
 		if (js_count(row, "to") && s->asks && (!s->low || left < s->lowest)) {
 			s->lowest = left;
 			s->low = 1;
@@ -231,7 +238,9 @@ static json_t *sums_json(const struct sums *s, const json_t *order)
 	json_object_set_new(o, "stranded", json_integer((json_int_t)s->stranded));
 	json_object_set_new(o, "exposed", json_integer((json_int_t)s->exposed));
 	json_object_set_new(o, "lowest_left", s->low ? json_integer((json_int_t)s->lowest) : json_null());
-	json_object_set_new(o, "sums", json_boolean(s->lines == js_count(order, "cards")));
+	json_object_set_new(o, "done_not_here", json_integer((json_int_t)s->not_here));
+	json_object_set_new(o, "here_not_done", json_integer((json_int_t)s->here));
+	json_object_set_new(o, "sums", json_boolean(s->lines == js_count(order, "cards") && !s->not_here && !s->here));
 	return o;
 }
 
@@ -248,6 +257,11 @@ static void print_sums(const struct sums *s, const json_t *order)
 	printf("ends        %" PRIu64 " done, %" PRIu64 " failed, %" PRIu64 " unreached, %" PRIu64
 	       " cancelled, %" PRIu64 " rolled back; %" PRIu64 " are under way\n",
 	       s->by_end[0], s->by_end[1], s->by_end[2], s->by_end[3], s->by_end[4], s->lines - s->ended);
+	if (s->not_here || s->here)
+		printf("DIFFER      %" PRIu64
+		       " done, says the present operator, that have not confirmed themselves here; %" PRIu64
+		       " not done, says he, that are here\n",
+		       s->not_here, s->here);
 	printf("service     %" PRIu64 " seen at the new operator (E5), %" PRIu64 " confirmed under its keys (E6)\n",
 	       s->served, s->confirmed);
 	printf("armed       %" PRIu64 " told to go and not seen yet: nothing of theirs is deleted here\n",
@@ -288,7 +302,7 @@ int cmd_order_report(struct ctl *c, const struct ctl_args *a)
 	} else if (rc == CTL_OK && c->format == CTL_TABLE) {
 		print_sums(&s, order);
 	}
-	if (rc == CTL_OK && (s.lines != js_count(order, "cards") || s.by_end[0] != s.lines))
+	if (rc == CTL_OK && (s.lines != js_count(order, "cards") || s.by_end[0] != s.lines || s.not_here || s.here))
 		rc = CTL_PARTIAL;
 	json_decref(order);
 	return rc;

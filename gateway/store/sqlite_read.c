@@ -160,7 +160,17 @@ static int bundle_cmds(struct conn *c, struct card_bundle *out)
 	return n < 0 ? n : 0;
 }
 
-/* What belongs to out->card; the transaction is read here unless the caller has it. */
+/* What belongs to out->card and has been left behind by commands. */
+static int bundle_traffic(struct conn *c, struct card_bundle *out)
+{
+	int n = bundle_cmds(c, out);
+
+	if (n >= 0)
+		n = bundle_parts(c, out);
+	return n < 0 ? n : bundle_packet(c, out);
+}
+
+/* What belongs to out->card. */
 static int bundle_fill(struct conn *c, struct card_bundle *out, bool query)
 {
 	int n;
@@ -170,19 +180,10 @@ static int bundle_fill(struct conn *c, struct card_bundle *out, bool query)
 	if (n < 0)
 		return n;
 	out->n_keysets = (uint8_t)n;
-
-	n = bundle_cmds(c, out);
-	if (n < 0)
-		return n;
-
-	n = bundle_parts(c, out);
-	if (n < 0)
-		return n;
-
-	n = out->has_txn ? 0 : bundle_txn(c, query, out);
+	n = bundle_traffic(c, out);
 	if (n >= 0)
-		n = bundle_work(c, out);
-	return n < 0 ? n : bundle_packet(c, out);
+		n = bundle_txn(c, query, out);
+	return n < 0 ? n : bundle_work(c, out);
 }
 
 /* 1 there, 0 no such card, or an error. */
@@ -224,28 +225,52 @@ static int card_of_addr(struct conn *c, const struct store_fetch *f, uint64_t *c
 	return rc;
 }
 
+/* A card whose first row the statement stands on.  Most have never had a command. */
+static int claim_card(struct conn *c, sqlite3_stmt *st, struct card_bundle *out)
+{
+	const int card_at = table_width(&t_txn), cmds_at = card_at + table_width(&t_card);
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	out->has_txn = true;
+	rc = row_read(c, &t_txn, st, 0, &out->txn);
+	if (!rc)
+		rc = row_read(c, &t_card, st, card_at, &out->card);
+	if (!rc && (sqlite3_column_int(st, cmds_at) || !c->no_parts))
+		rc = bundle_traffic(c, out);
+	return rc < 0 ? rc : bundle_work(c, out);
+}
+
+static int claim_keyset(struct conn *c, sqlite3_stmt *st, struct card_bundle *out)
+{
+	const int at = table_width(&t_txn) + table_width(&t_card) + 1;
+
+	if (sqlite3_column_type(st, at) == SQLITE_NULL || out->n_keysets == CARD_KEYSETS_MAX)
+		return 0;
+	return row_read(c, &t_keyset, st, at, &out->keyset[out->n_keysets++]);
+}
+
 static int fetch_claim(struct conn *c, struct store_fetch *f)
 {
 	sqlite3_stmt *st = c->st[S_CLAIM];
 	unsigned limit = f->limit < f->cap ? f->limit : f->cap;
+	struct card_bundle *out = NULL;
 	int rc = 0;
 
 	bind_id(st, 1, f->campaign);
 	bind_id(st, 2, f->after_txn);
-	sqlite3_bind_int64(st, 3, limit);
-	while (f->n < limit && (rc = st_row(c, st)) > 0) {
-		struct card_bundle *out = &f->out[f->n];
-
-		memset(out, 0, sizeof(*out));
-		out->has_txn = true;
-		rc = row_read(c, &t_txn, st, 0, &out->txn);
+	while (limit && (rc = st_row(c, st)) > 0) {
+		rc = 0;
+		if (!out || out->txn.id != (uint64_t)sqlite3_column_int64(st, 0)) {
+			if (f->n == limit)
+				break;
+			out = &f->out[f->n++];
+			rc = claim_card(c, st, out);
+		}
 		if (!rc)
-			rc = row_read(c, &t_card, st, table_width(&t_txn), &out->card);
-		if (!rc)
-			rc = bundle_fill(c, out, false);
+			rc = claim_keyset(c, st, out);
 		if (rc < 0)
 			break;
-		f->n++;
 	}
 	sqlite3_reset(st);
 	return rc < 0 ? rc : 0;

@@ -353,8 +353,11 @@ static const char *const stmts[_STMTS] = {
 	[S_WIRE] = "SELECT packet FROM cmd_wire WHERE cmd_id=?1",
 	[S_ADDR] = "SELECT card FROM card_addr WHERE type=?1 AND digits=?2 "
 		   "AND (valid_to_ms=0 OR valid_to_ms>?3) ORDER BY valid_from_ms DESC,card DESC LIMIT 1",
-	[S_CLAIM] = "SELECT {txn},{card} FROM txn CROSS JOIN card ON card.id=txn.card "
-		    "WHERE campaign=?1 AND txn.id>?2 AND state=0 ORDER BY txn.id LIMIT ?3",
+	/* a row for each keyset of each card */
+	[S_CLAIM] = "SELECT {txn},{card},EXISTS(SELECT 1 FROM cmd WHERE cmd.card=txn.card),{keyset} "
+		    "FROM txn CROSS JOIN card ON card.id=txn.card "
+		    "LEFT JOIN keyset ON keyset.id>=txn.card*16 AND keyset.id<txn.card*16+16 "
+		    "WHERE campaign=?1 AND txn.id>?2 AND txn.state=0 ORDER BY txn.id,keyset.id",
 	[S_CAMPAIGNS] = "SELECT {campaign} FROM campaign WHERE id>?1 ORDER BY id LIMIT ?2",
 	/* counted by us: to group a million rows, SQLite would sort them all in memory first */
 	[S_COUNTS] = "SELECT {txn} FROM txn WHERE campaign=?1",

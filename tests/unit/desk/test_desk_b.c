@@ -8,7 +8,7 @@
 
 #define ORDER "SO-7"
 #define CARDS 5
-#define LINES 64
+#define LINES DESK_PAGE
 #define VLR   "901700000"
 
 static char line[LINES][BED_LINE_MAX];
@@ -78,14 +78,16 @@ static void send_so(struct bed *b, const char *kind, const char *policy, unsigne
 
 struct plan_terms {
 	unsigned from, to, kvn;
+	unsigned last; /* not 0: from this card down */
 };
 
 static void make_pl(struct ks_wrap *w, unsigned i, char out[BED_LINE_MAX], void *ctx)
 {
 	const struct plan_terms *t = ctx;
+	const unsigned card = t->last ? t->last - i : i;
 
 	(void)w;
-	snprintf(out, BED_LINE_MAX, "%s,%s,%u,%u,%u,m2m-sub", iccid_of(i), imsi_of(i), t->from, t->to, t->kvn);
+	snprintf(out, BED_LINE_MAX, "%s,%s,%u,%u,%u,m2m-sub", iccid_of(card), imsi_of(card), t->from, t->to, t->kvn);
 }
 
 static void send_pl(struct bed *b, unsigned n, struct plan_terms t)
@@ -113,6 +115,7 @@ struct pairs {
 	struct bed *b;
 	unsigned from; /* party whose keystore has them */
 	unsigned to, kvn;
+	const unsigned *card; /* NULL: from the first one on */
 };
 
 static void block_of(const struct pairs *p, struct ks_wrap *w, unsigned i, bool sub, bool set, char *out)
@@ -140,15 +143,16 @@ static void block_of(const struct pairs *p, struct ks_wrap *w, unsigned i, bool 
 static void make_kp(struct ks_wrap *w, unsigned i, char out[BED_LINE_MAX], void *ctx)
 {
 	const struct pairs *p = ctx;
+	const unsigned card = p->card ? p->card[i] : i;
 	char keys[2 * KS_BLOCK_MAX + 1];
 
-	block_of(p, w, i, true, true, keys);
-	snprintf(out, BED_LINE_MAX, "%s,%u,%u,%s", iccid_of(i), p->to, p->kvn, keys);
+	block_of(p, w, card, true, true, keys);
+	snprintf(out, BED_LINE_MAX, "%s,%u,%u,%s", iccid_of(card), p->to, p->kvn, keys);
 }
 
 static void send_kp(struct bed *b, unsigned n, unsigned to, unsigned kvn)
 {
-	struct pairs p = { b, BED_M, to, kvn };
+	struct pairs p = { b, BED_M, to, kvn, NULL };
 	const struct bed_out *kr = bed_got(b, BED_M, "KR");
 
 	bed_send(b, &(struct bed_in){ .from = BED_M,
@@ -190,7 +194,10 @@ static unsigned step_of(struct bed *b, unsigned i, struct line *l)
 static void expect_step(struct bed *b, unsigned i, enum line_step want)
 {
 	struct line l;
-	unsigned step = step_of(b, i, &l);
+	unsigned step;
+
+	bed_wait(b, 1000);
+	step = step_of(b, i, &l);
 
 	if (step != want)
 		fail_msg("card %u is at %s, not %s; log:\n%s", i, line_step_name((uint16_t)step),
@@ -203,6 +210,7 @@ static unsigned told(struct bed *b, unsigned to, const char *what)
 	char v[BED_LINE_MAX];
 	unsigned n = 0;
 
+	bed_wait(b, 1000);
 	for (unsigned i = 0; i < b->outs; i++) {
 		if (b->out[i].to != to || strcmp(b->out[i].head.type, "CF"))
 			continue;
@@ -397,7 +405,7 @@ static void make_hl3a(struct ks_wrap *w, unsigned i, char out[BED_LINE_MAX], voi
 
 static void send_hl3a(struct bed *b, unsigned n, const char *stage, const char *state, bool sub, bool set)
 {
-	struct hl3a h = { { b, BED_A, 1, 1 }, stage, state, sub, set, 777 };
+	struct hl3a h = { { b, BED_A, 1, 1, NULL }, stage, state, sub, set, 777 };
 
 	bed_send(b, &(struct bed_in){ .from = BED_A,
 				      .type = "HL3a",
@@ -443,7 +451,8 @@ static void test_3a(void **state)
 	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
 	bed_wait(b, 5000);
 	expect_step(b, 0, B_SERVED); /* seen; its OTA keys are A's until now */
-	assert_false(bed_card(b, iccid_of(0), c));
+	assert_true(bed_card(b, iccid_of(0), c));
+	assert_int_equal(c->n_keysets, 0);
 	send_hl3a(b, 1, "final", "armed", false, true);
 	assert_string_equal(bed_ack(b, BED_A), "");
 	expect_step(b, 0, B_CONFIRMING);
@@ -468,6 +477,8 @@ static void test_refused_by_hlr(void **state)
 {
 	struct bed *b = *state;
 
+	struct card_bundle *c = calloc(1, sizeof(*c));
+
 	strcpy(b->mood.refuse, imsi_of(2));
 	to_ready(b, CARDS);
 	assert_int_equal(told(b, BED_A, "ready"), CARDS - 1);
@@ -475,6 +486,27 @@ static void test_refused_by_hlr(void **state)
 	expect_step(b, 2, B_ENDING);
 	send_end(b, 2, "failed");
 	expect_step(b, 2, B_CLOSED);
+	assert_int_equal(sim_hlr_count(b->sim), CARDS - 1);
+	assert_true(bed_card(b, iccid_of(2), c));
+	assert_int_not_equal(c->card.gone_ms, 0);
+	free(c);
+}
+
+/* Another card of ours has the IMSI that we have promised: not ready, so that it is not armed. */
+static void test_cannot_be_taken(void **state)
+{
+	struct store_card_insert in = { .card = { .iccid = "8988211999999999999" } };
+	struct store_batch *batch = store_batch_new();
+	struct bed *b = *state;
+
+	strcpy(in.card.imsi, imsi_of(1));
+	store_batch_add(batch, ST_CARD_INSERT, &in, NULL, 0);
+	assert_int_equal(store_commit_wait(b->store, batch), STORE_OK);
+	store_batch_free(batch);
+	to_ready(b, CARDS);
+	assert_int_equal(told(b, BED_A, "ready"), CARDS - 1);
+	assert_int_equal(told(b, BED_A, "refused"), 1);
+	expect_step(b, 1, B_ENDING);
 	assert_int_equal(sim_hlr_count(b->sim), CARDS - 1);
 }
 
@@ -568,7 +600,7 @@ static void test_bad_pl(void **state)
 	snprintf(text, sizeof(text), "%s,%s,1,2,3,m2m-sub", iccid_of(0), imsi_of(0));
 	refused(b, BED_A, "PL", text, "kvn");
 	bed_send(b, &(struct bed_in){ .from = BED_A, .type = "PL", .order = ORDER, .line = (const char **)twice });
-	assert_string_not_equal(bed_ack(b, BED_A), "");
+	assert_string_equal(bed_ack(b, BED_A), "card-twice");
 	send_pl(b, CARDS, (struct plan_terms){ 1, 2, 2 });
 	assert_string_equal(bed_ack(b, BED_A), "");
 	/* the same once more changes nothing, another one is refused */
@@ -728,6 +760,61 @@ static void test_pool_pages(void **state)
 	assert_int_equal(desk_order_by_name(b->desk, "SO-4")->paired, 700);
 }
 
+/* More than a page, planned from the last card down: each request proves its own cards, each answer is taken. */
+static void test_many(void **state)
+{
+	static unsigned card[DESK_PAGE];
+	struct bed *b = *state;
+	unsigned all = 0;
+
+	send_so(b, "3b", "deliver-then-activate", MANY);
+	send_pl(b, MANY, (struct plan_terms){ 1, 2, 2, MANY - 1 });
+	assert_string_equal(bed_ack(b, BED_A), "");
+	assert_int_equal(bed_count(b, BED_M, "KR"), 2);
+	for (unsigned o = 0, n; o < b->outs; o++) {
+		struct pairs p = { b, BED_M, 2, 2, card };
+		const struct bed_out *kr = &b->out[o];
+		struct pkg_head pl;
+		const uint8_t *der;
+		struct pkg *pkg;
+		size_t len;
+
+		if (strcmp(kr->head.type, "KR"))
+			continue;
+		assert_int_equal(pkg_open(&pkg, kr->path, b->err, sizeof(b->err)), 0);
+		der = pkg_attached(pkg, 1, &len);
+		assert_int_equal(pkg_manifest_verify(&pl, der, len, b->party[BED_A].known, b->err, sizeof(b->err)), 0);
+		n = bed_read(b, kr, many, DESK_PAGE, false, NULL);
+		for (unsigned i = 0; i < n; i++) {
+			char v[BED_LINE_MAX], leaf[BED_LINE_MAX];
+			uint8_t path[PKG_PATH_MAX][PKG_HASH_LEN];
+			const uint64_t at = strtoull(bed_value(many[i], 3, v), NULL, 10);
+
+			card[i] = (unsigned)atoi(bed_value(many[i], 0, v) + 7);
+			assert_int_equal(at, MANY - 1 - card[i]);
+			bed_value(many[i], 4, v);
+			leaf[unhex(v, (uint8_t *)leaf)] = '\0';
+			bed_value(many[i], 5, v);
+			assert_int_equal(pkg_proof(&pl, leaf, at, path, unhex(v, path[0]) / PKG_HASH_LEN), 0);
+		}
+		pkg_close(pkg);
+		all += n;
+		bed_send(b, &(struct bed_in){ .from = BED_M,
+					      .type = "KP",
+					      .order = ORDER,
+					      .about = kr->head.id,
+					      .wrap = true,
+					      .make = make_kp,
+					      .n = n,
+					      .ctx = &p });
+		assert_string_equal(bed_ack(b, BED_M), "");
+	}
+	assert_int_equal(all, MANY);
+	bed_wait(b, 2000);
+	assert_int_equal(sim_hlr_count(b->sim), MANY);
+	assert_int_equal(told(b, BED_A, "ready"), MANY);
+}
+
 /* ---- stops, silence, changes of mind ---- */
 
 static void test_stopped_everywhere(void **state)
@@ -836,11 +923,13 @@ static void test_report(void **state)
 
 	(void)state;
 	desk_report_b(&r, B_CLOSED, &l);
-	l = (struct line){ .imsi = "262020000000101", .flags = LINE_LISTED, .end = END_FAILED, .told = END_FAILED };
+	l = (struct line){
+		.imsi = "262020000000101", .flags = LINE_LISTED | LINE_REFUSED, .end = END_FAILED, .told = END_FAILED
+	};
 	desk_report_b(&r, B_CLOSED, &l);
 	assert_true(desk_report_b_sums(&r));
 	assert_int_equal(r.refused, 1);
-	assert_int_equal(r.back, 1);
+	assert_int_equal(r.back, 0);
 	l = (struct line){ .imsi = "262020000000102", .flags = LINE_READY | LINE_LISTED, .told = END_DONE };
 	desk_report_b(&r, B_READY, &l);
 	assert_int_equal(r.done_not_here, 1);
@@ -863,6 +952,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_3a, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_by_hlr, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cannot_be_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hlr_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stale_registration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_polls_back_off, setup, teardown),
@@ -871,6 +961,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_hl, setup, teardown),
 		cmocka_unit_test(test_own_list),
 		cmocka_unit_test_setup_teardown(test_pool_pages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stopped_everywhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_confirm_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_activate_first, setup, teardown),
