@@ -455,7 +455,7 @@ static void grow(struct world *w, unsigned campaign)
 
 	for (unsigned i = 0; b && i < w->sc.cards; i++)
 		if (!w->watch[i].planned)
-			world_target(w, b, i, campaign, "");
+			world_target(w, b, i, campaign, w->watch[i].new_imsi);
 	if (!b || !b->n) {
 		check_fail(w, "harness", "nobody is to be planned");
 		return;
