@@ -43,6 +43,7 @@ enum ho_break {
 
 struct ho_draw {		      /* what a seed says; chances in ppm */
 	unsigned cards, kind, policy; /* enum order_kind, order_policy */
+	unsigned pairs;		      /* of each card, 3b */
 	struct sim_air_cfg air;
 	unsigned crashes, commit_fails, hlr_downs, refusals; /* refusals: cards that B's network never lets in (H2) */
 	uint32_t hlr_fail_ppm, hlr_temp_ppm, lose_ppm, twice_ppm;
@@ -101,6 +102,15 @@ struct ho_card {
 	unsigned state; /* as last seen by the judge */
 };
 
+struct ho;
+struct ho_case { /* ho_case.c */
+	const char *name, *story;
+	void (*draw)(struct ho_draw *d);
+	void (*act)(struct ho *w); /* in every turn */
+	void (*judge)(struct ho *w);
+	unsigned kind;
+};
+
 struct ho {
 	uint64_t seed, dice;
 	enum ho_break broken;
@@ -123,8 +133,12 @@ struct ho {
 	bool cancelled, did_break;
 	int64_t base_ms; /* when the order came: faults count from here */
 	int64_t people_ms;
-	int64_t ended_ms; /* both books */
-	char fail[600];	  /* the first finding */
+	int64_t ended_ms;	 /* both books */
+	const struct ho_case *c; /* NULL: a seed alone */
+	unsigned case_step;
+	int64_t case_ms; /* it wants a turn then; 0: none */
+	char case_imsi[SIM_IMSI_LEN];
+	char fail[600]; /* the first finding */
 	unsigned arms, removes, packages;
 };
 
@@ -135,7 +149,8 @@ bool ho_chance(uint64_t *dice, uint32_t ppm);
 void ho_draw(struct ho *w);
 
 /* ho_world.c */
-int ho_run(uint64_t seed, enum ho_break broken, bool verbose, char out[600]); /* 0: sound */
+/* 0: sound.  c: this case, with whatever the seed still says; NULL: the seed's own. */
+int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool verbose, char out[600]);
 void ho_say(struct ho *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void ho_find(struct ho *w, const char *rule, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void ho_carry(void *ctx, const char *partner, const char *path, uint64_t seq);
@@ -175,6 +190,12 @@ void ho_check_remove(struct ho *w, unsigned op, const char *imsi);
 bool ho_check_ended(struct ho *w); /* both books say so */
 void ho_check_end(struct ho *w);
 void ho_dump(struct ho *w);
+enum line_end ho_end_of(struct ho *w, unsigned card);		    /* as the old operator has it */
+unsigned ho_counters_of(struct ho *w, unsigned who, unsigned card); /* values that commands to it have taken */
+
+/* ho_case.c */
+extern const struct ho_case ho_cases[]; /* end: name NULL */
+void ho_case_draw(struct ho *w);
 int64_t ho_card_of(struct ho *w, const char *iccid);
 
 #endif

@@ -207,6 +207,45 @@ void ho_check_end(struct ho *w)
 	free(b);
 }
 
+enum line_end ho_end_of(struct ho *w, unsigned card)
+{
+	struct books *b = calloc(1, sizeof(*b));
+	enum line_end end;
+
+	if (!b)
+		abort();
+	books_read(w, w->src, b);
+	end = (enum line_end)b->line[card].end;
+	free(b);
+	return end;
+}
+
+unsigned ho_counters_of(struct ho *w, unsigned who, unsigned card)
+{
+	static struct cmd_row row[256];
+	struct store_mem_disk *copy = store_mem_disk_copy(w->p[who].disk);
+	struct store *s = store_mem_open(copy, NULL);
+	struct books *b = calloc(1, sizeof(*b));
+	struct store_query q = { .kind = Q_CARD_CMDS, .limit = 256, .out = row };
+	uint64_t highest = 0;
+	unsigned n = 0;
+
+	if (!b)
+		abort();
+	books_read(w, who, b);
+	q.id = b->card[card].card.id;
+	if (store_query_wait(s, &q))
+		ho_find(w, "harness", "commands of card %u", card);
+	for (unsigned i = 0; i < q.n; i++) {
+		n += row[i].cntr > highest;
+		highest = row[i].cntr > highest ? row[i].cntr : highest;
+	}
+	s->ops->close(s);
+	store_mem_disk_free(copy);
+	free(b);
+	return n;
+}
+
 /* For people: where everything stands. */
 void ho_dump(struct ho *w)
 {

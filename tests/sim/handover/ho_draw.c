@@ -54,6 +54,7 @@ void ho_draw(struct ho *w)
 	d->cards = (unsigned)ho_pick(dice, 1, ho_chance(dice, 300000) ? HO_CARDS_MAX : 6);
 	d->kind = ho_chance(dice, 500000) ? ORDER_3A : ORDER_3B;
 	d->policy = ho_chance(dice, 800000) ? POLICY_DELIVER_FIRST : POLICY_ACTIVATE_FIRST;
+	d->pairs = 6;
 	d->carry_ms = (struct sim_range){ 100, ho_chance(dice, 500000) ? 2000 : 10 * HO_MINUTE };
 	d->commit_ms = (struct sim_range){ 1, 20 };
 	d->read_ms = (struct sim_range){ 1, 10 };

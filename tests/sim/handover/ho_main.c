@@ -25,7 +25,7 @@ static unsigned seeds(uint64_t first, uint64_t count, uint64_t step)
 	for (uint64_t s = first; s < first + count; s += step) {
 		char why[600];
 
-		if (!ho_run(s, HO_SOUND, false, why))
+		if (!ho_run(s, NULL, HO_SOUND, false, why))
 			continue;
 		printf("seed %llu: %s\n", (unsigned long long)s, why);
 		fflush(stdout);
@@ -71,7 +71,7 @@ static int show_breaks(void)
 			char why[600];
 			size_t n = strlen(breaks[b].rule);
 
-			if (!ho_run(s, (enum ho_break)b, false, why))
+			if (!ho_run(s, NULL, (enum ho_break)b, false, why))
 				continue;
 			found = !strncmp(why, breaks[b].rule, n) && why[n] == ':';
 			if (found)
@@ -84,6 +84,25 @@ static int show_breaks(void)
 	return bad;
 }
 
+/* name NULL: all of them. */
+static int cases(const char *name, bool verbose)
+{
+	int bad = 0, n = 0;
+
+	for (const struct ho_case *c = ho_cases; c->name; c++) {
+		char why[600];
+
+		if (name && strcmp(name, c->name))
+			continue;
+		n++;
+		bad |= ho_run(1, c, HO_SOUND, verbose, why);
+		printf("%-8s %s: %s\n", c->name, c->story, why[0] ? why : "as it must");
+	}
+	if (!n)
+		fprintf(stderr, "no case %s\n", name);
+	return bad || !n;
+}
+
 static int usage(void)
 {
 	fputs("usage: sim_handover [--seed N] [--break NAME] | [--first N] [--count N] [--jobs N] | --breaks\n",
@@ -94,9 +113,9 @@ static int usage(void)
 static int run(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "seed", 1, NULL, 's' }, { "first", 1, NULL, 'f' },  { "count", 1, NULL, 'c' },
-		{ "jobs", 1, NULL, 'j' }, { "breaks", 0, NULL, 'B' }, { "break", 1, NULL, 'b' },
-		{ NULL, 0, NULL, 0 },
+		{ "seed", 1, NULL, 's' },  { "first", 1, NULL, 'f' },  { "count", 1, NULL, 'c' },
+		{ "jobs", 1, NULL, 'j' },  { "breaks", 0, NULL, 'B' }, { "break", 1, NULL, 'b' },
+		{ "cases", 0, NULL, 'A' }, { "case", 1, NULL, 'C' },   { NULL, 0, NULL, 0 },
 	};
 	uint64_t first = 1, count = 100, seed = 0;
 	unsigned jobs = 1, broken = HO_SOUND;
@@ -125,13 +144,17 @@ static int run(int argc, char **argv)
 			break;
 		case 'B':
 			return show_breaks();
+		case 'A':
+			return cases(NULL, false);
+		case 'C':
+			return cases(optarg, true);
 		default:
 			return usage();
 		}
 	if (jobs > 64 || optind < argc)
 		return usage();
 	if (seed)
-		return ho_run(seed, (enum ho_break)broken, true, why);
+		return ho_run(seed, NULL, (enum ho_break)broken, true, why);
 	return in_jobs(first, count, jobs);
 }
 

@@ -272,7 +272,7 @@ static bool sim_make(struct ho *w)
 	cfg.cards = w->d.cards;
 	cfg.seed = w->seed;
 	cfg.card.alg = SIM_ALG_AES128;
-	cfg.card.pairs = w->d.kind == ORDER_3A ? 1 : 6;
+	cfg.card.pairs = w->d.kind == ORDER_3A ? 1 : (uint8_t)w->d.pairs;
 	cfg.air = w->d.air;
 	cfg.op[HO_B].create_fail_ppm = w->d.hlr_fail_ppm;
 	cfg.cb = (struct sim_world_cb){ on_result, on_up, on_alert, on_ctrl, on_card, on_shown };
@@ -477,6 +477,8 @@ static void turn(struct ho *w)
 		did |= people_step(w);
 		if (w->broken)
 			break_step(w);
+		if (w->c && w->c->act && w->base_ms)
+			w->c->act(w);
 		sim_world_step(w->sim, w->now_ms);
 		did |= carrier_step(w);
 		for (unsigned i = 0; i < HO_N; i++)
@@ -490,6 +492,8 @@ static int64_t due(struct ho *w)
 
 	for (int i = 0; i < 2; i++)
 		due_ms = at[i] < due_ms ? at[i] : due_ms;
+	if (w->case_ms && w->case_ms < due_ms)
+		due_ms = w->case_ms;
 	for (unsigned i = 0; i < HO_N; i++) {
 		int64_t d_ms = ho_party_due(&w->p[i]);
 
@@ -609,7 +613,7 @@ static bool dir_make(struct ho *w)
 	return !mkdir(way, 0700);
 }
 
-int ho_run(uint64_t seed, enum ho_break broken, bool verbose, char out[600])
+int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool verbose, char out[600])
 {
 	struct ho *w = calloc(1, sizeof(*w));
 	int rc;
@@ -621,7 +625,11 @@ int ho_run(uint64_t seed, enum ho_break broken, bool verbose, char out[600])
 	w->broken = broken;
 	w->verbose = verbose;
 	w->now_ms = HO_START_MS;
-	ho_draw(w);
+	w->c = c;
+	if (c)
+		ho_case_draw(w);
+	else
+		ho_draw(w);
 	if (broken) {
 		w->d.bound_ms = 2 * HO_DAY; /* a sound one takes less */
 		w->d.back = false;
@@ -636,6 +644,8 @@ int ho_run(uint64_t seed, enum ho_break broken, bool verbose, char out[600])
 			live(w);
 			if (!w->fail[0])
 				ho_check_end(w);
+			if (!w->fail[0] && w->c)
+				w->c->judge(w);
 			w->leg = 1;
 			w->ended_ms = 0;
 			w->base_ms = w->now_ms;
