@@ -39,6 +39,13 @@ bool vault_ledger_ready(struct desk *d);
 int vault_ledger_put(struct desk_job *j, struct ledger_head *h, struct ledger_line *l);
 int vault_ledger_close(struct desk_job *j, const struct ledger_head *h);
 
+void vault_mark(struct desk *d); /* notes it (vault_out.c) */
+
+/* vault_mark.c */
+/* Whether the ledger has come as far as was noted outside the database; else it releases nothing, and *why says so. */
+bool vault_mark_fits(struct desk *d, const struct ledger_head *h, const char **why);
+int vault_mark_write(struct desk *d, const struct ledger_head *h); /* 0 or a negative errno */
+
 /* vault_make.c, vault_file.c: what is ordered of it */
 unsigned vault_gen_want(struct desk *d, struct desk_call *c, struct desk_open_order *o, char (*keys)[BOOK_KEY_MAX],
 			unsigned max);

@@ -21,7 +21,7 @@ struct issue {
 	uint64_t issued;
 	struct vault_card card[ISSUE_CARDS];
 	uint64_t version[ISSUE_CARDS];
-	bool no_head;
+	struct ledger_head head; /* as the round before has left it */
 };
 
 void vault_scratch_drop(struct desk_call *c)
@@ -63,6 +63,8 @@ static int issue_list(struct desk *d, struct desk_job *j, struct desk_call *c)
 	}
 	if (!s && !(s = c->scratch = calloc(1, sizeof(*s))))
 		return -ENOMEM;
+	if (s->head.n && vault_mark_write(d, &s->head)) /* durable since the round before */
+		desk_log(d, 3, "how far the ledger has come cannot be noted in %s", d->cfg.dir);
 	s->n = 0;
 	for (unsigned i = 0; i < j->n && s->n < ISSUE_CARDS; i++) {
 		struct vault_card *k = &s->card[s->n];
@@ -93,6 +95,7 @@ static int head_take(struct desk *d, struct desk_job *j, struct desk_call *c)
 	const struct store_book *row = &j->row[0];
 	struct desk_vault *v = &d->vault;
 	struct ledger_head h = { 0 };
+	const char *why;
 
 	if (row->row.version && ledger_head_unpack(&h, row->body, row->row.len)) {
 		snprintf(c->text, sizeof(c->text), "the ledger's head is damaged");
@@ -101,6 +104,10 @@ static int head_take(struct desk *d, struct desk_job *j, struct desk_call *c)
 	v->n = h.n;
 	memcpy(v->hash, h.hash, sizeof(v->hash));
 	v->version = row->row.version;
+	if (!vault_mark_fits(d, &h, &why)) {
+		snprintf(c->text, sizeof(c->text), "nothing is issued: %s: see the vault's documentation", why);
+		return -ESTALE;
+	}
 	return DESK_MORE;
 }
 
@@ -185,6 +192,7 @@ static int issue_cards(struct desk *d, struct desk_job *j, struct desk_call *c)
 	d->vault.next_n = 0;
 	if (rc)
 		return -EIO;
+	s->head = h;
 	s->issued += s->n;
 	return DESK_MORE;
 }

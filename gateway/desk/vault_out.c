@@ -110,6 +110,11 @@ static void head_read(struct store_query *q, int rc)
 	v->n = h.n;
 	memcpy(v->hash, h.hash, sizeof(v->hash));
 	v->version = q->n ? v->row.row.version : 0;
+	v->behind = NULL;
+	if (!vault_mark_fits(d, &h, &v->behind))
+		desk_log(d, 3, "nothing is released: %s", v->behind);
+	else
+		v->behind = NULL;
 	v->ready = true;
 }
 
@@ -204,6 +209,11 @@ int vault_release_decide(struct desk *d, struct desk_job *j)
 		desk_again(d, j->order->o.number, M_WANTED, desk_now(d) + 1);
 		return 0;
 	}
+	if (d->vault.behind) {
+		snprintf(j->why, sizeof(j->why), "order %s: no keys are released: %s: see the vault's documentation",
+			 j->order->o.name, d->vault.behind);
+		return -ESTALE;
+	}
 	h.n = d->vault.n;
 	memcpy(h.hash, d->vault.hash, sizeof(h.hash));
 	for (unsigned i = 0; i < j->n && rc >= 0; i++) {
@@ -213,6 +223,18 @@ int vault_release_decide(struct desk *d, struct desk_job *j)
 	if (rc >= 0 && any)
 		rc = vault_ledger_close(j, &h);
 	return rc < 0 ? -EIO : 0;
+}
+
+/* Before the keys leave, which is the next job's. */
+void vault_mark(struct desk *d)
+{
+	struct ledger_head h = { .n = d->vault.n };
+	int rc;
+
+	memcpy(h.hash, d->vault.hash, sizeof(h.hash));
+	rc = vault_mark_write(d, &h);
+	if (rc)
+		desk_log(d, 3, "how far the ledger has come cannot be noted in %s: %s", d->cfg.dir, strerror(-rc));
 }
 
 void vault_release_after(struct desk *d, struct desk_job *j)
@@ -226,6 +248,7 @@ void vault_release_after(struct desk *d, struct desk_job *j)
 	memcpy(v->hash, v->next_hash, sizeof(v->hash));
 	v->version++;
 	v->next_n = 0;
+	vault_mark(d);
 }
 
 /* ---- KP ---- */

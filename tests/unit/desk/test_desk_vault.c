@@ -421,6 +421,48 @@ static void test_crashes(void **state)
 	}
 }
 
+/* A backup is put back that knows nothing of what B has got: nobody else gets it, nobody gets anything. */
+static void test_backup(void **state)
+{
+	struct vb *v = *state;
+	const struct vb_row b = { 0, IMSI_B, 1, 2, 2 }, c = { 0, IMSI_C, 1, 2, 2 };
+	struct vb_plan *plan_b, *plan_c;
+	struct store_mem_disk *backup;
+
+	vb_gen(v, 2, 3, vb_path(v, "cards.csv"));
+	assert_true(vb_so(v, "SO-1", A, B, 0, 1, VB_UNTIL));
+	assert_true(vb_so(v, "SO-2", A, C, 0, 1, VB_UNTIL));
+	assert_true(vb_aq(v, "SO-1", A, 0, 1));
+	plan_b = vb_plan(v, "SO-1", A, B, &b, 1);
+	backup = store_mem_disk_copy(v->disk);
+	assert_true(vb_kr(v, "SO-1", B, plan_b, &b, 1));
+	assert_int_equal(v->got[B][XCHG_KP].packages, 1);
+	vb_down(v);
+	vb_up(v); /* its own books: all is well */
+	vb_run(v, 1000);
+	assert_true(vb_kr(v, "SO-1", B, plan_b, &b, 1));
+	assert_int_equal(v->got[B][XCHG_KP].packages, 2);
+
+	vb_down(v);
+	store_mem_disk_free(v->disk);
+	v->disk = backup;
+	vb_up(v);
+	vb_run(v, 1000);
+	v->p[A].seq = 1; /* as M knows it now */
+	v->p[B].seq = 0;
+	assert_true(vb_aq(v, "SO-2", A, 0, 1));
+	assert_string_equal(vb_value(&v->got[A][XCHG_AL], 0, "to"), "2"); /* B's, if it only knew */
+	plan_c = vb_plan(v, "SO-2", A, C, &c, 1);
+	vb_kr(v, "SO-2", C, plan_c, &c, 1);
+	vb_run(v, 100000);
+	assert_int_equal(v->got[C][XCHG_KP].packages, 0);
+	assert_int_equal(vb_step(v, "SO-2", 0), M_WANTED);
+	assert_int_equal(vb_verb(v, (struct desk_request){ .verb = DESK_ISSUE, .partner = "tele-a" }), -ESTALE);
+	assert_int_equal(v->got[A][XCHG_MF].packages, 0);
+	vb_plan_free(plan_b);
+	vb_plan_free(plan_c);
+}
+
 /* Many cards in one request, and many lines in one batch. */
 static void test_many(void **state)
 {
@@ -711,8 +753,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_through), T(test_refused), T(test_cancelled), T(test_ends),   cmocka_unit_test(test_crashes),
-		T(test_many),	 T(test_gen),	  T(test_import),    T(test_ledger), T(test_any_order),
+		T(test_through), T(test_refused),   T(test_cancelled),
+		T(test_ends),	 T(test_backup),    cmocka_unit_test(test_crashes),
+		T(test_many),	 T(test_gen),	    T(test_import),
+		T(test_ledger),	 T(test_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
