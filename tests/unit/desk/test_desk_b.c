@@ -115,6 +115,7 @@ struct pairs {
 	struct bed *b;
 	unsigned from; /* party whose keystore has them */
 	unsigned to, kvn;
+	unsigned says;	      /* the record, where it says another index; 0 */
 	const unsigned *card; /* NULL: from the first one on */
 };
 
@@ -147,12 +148,12 @@ static void make_kp(struct ks_wrap *w, unsigned i, char out[BED_LINE_MAX], void 
 	char keys[2 * KS_BLOCK_MAX + 1];
 
 	block_of(p, w, card, true, true, keys);
-	snprintf(out, BED_LINE_MAX, "%s,%u,%u,%s", iccid_of(card), p->to, p->kvn, keys);
+	snprintf(out, BED_LINE_MAX, "%s,%u,%u,%s", iccid_of(card), p->says ? p->says : p->to, p->kvn, keys);
 }
 
 static void send_kp(struct bed *b, unsigned n, unsigned to, unsigned kvn)
 {
-	struct pairs p = { b, BED_M, to, kvn, NULL };
+	struct pairs p = { b, BED_M, to, kvn, 0, NULL };
 	const struct bed_out *kr = bed_got(b, BED_M, "KR");
 
 	bed_send(b, &(struct bed_in){ .from = BED_M,
@@ -405,7 +406,7 @@ static void make_hl3a(struct ks_wrap *w, unsigned i, char out[BED_LINE_MAX], voi
 
 static void send_hl3a(struct bed *b, unsigned n, const char *stage, const char *state, bool sub, bool set)
 {
-	struct hl3a h = { { b, BED_A, 1, 1, NULL }, stage, state, sub, set, 777 };
+	struct hl3a h = { { b, BED_A, 1, 1, 0, NULL }, stage, state, sub, set, 777 };
 
 	bed_send(b, &(struct bed_in){ .from = BED_A,
 				      .type = "HL3a",
@@ -622,6 +623,16 @@ static void test_bad_kp(void **state)
 	assert_string_equal(bed_ack(b, BED_M), "index");
 	send_kp(b, 3, 2, 2); /* one that was not asked for */
 	assert_string_equal(bed_ack(b, BED_M), "not-asked");
+	/* and one that is another index inside than it says */
+	bed_send(b, &(struct bed_in){ .from = BED_M,
+				      .type = "KP",
+				      .order = ORDER,
+				      .about = bed_got(b, BED_M, "KR")->head.id,
+				      .wrap = true,
+				      .make = make_kp,
+				      .n = 1,
+				      .ctx = &(struct pairs){ b, BED_M, 3, 2, 2, NULL } });
+	assert_string_equal(bed_ack(b, BED_M), "keys");
 	expect_step(b, 0, B_ASKED);
 	assert_int_equal(sim_hlr_count(b->sim), 0);
 	send_kp(b, 2, 2, 2);
@@ -772,7 +783,7 @@ static void test_many(void **state)
 	assert_string_equal(bed_ack(b, BED_A), "");
 	assert_int_equal(bed_count(b, BED_M, "KR"), 2);
 	for (unsigned o = 0, n; o < b->outs; o++) {
-		struct pairs p = { b, BED_M, 2, 2, card };
+		struct pairs p = { b, BED_M, 2, 2, 0, card };
 		const struct bed_out *kr = &b->out[o];
 		struct pkg_head pl;
 		const uint8_t *der;
