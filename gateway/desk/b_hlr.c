@@ -141,11 +141,24 @@ static bool look_put(struct desk_b *b, const struct line *l)
 	return true;
 }
 
-/* Lines stay where they are: whether one has come, an event tells. */
+/* Lines stay where they are: whether one has come, an event tells.  Time alone deletes nothing, it only asks for a person. */
 int b_poll_decide(struct desk *d, struct desk_job *j)
 {
-	(void)d;
-	(void)j;
+	return b_wait_decide(d, j);
+}
+
+int b_wait_decide(struct desk *d, struct desk_job *j)
+{
+	struct order *o = &j->order->o;
+
+	if (d->now_ms < o->until_s * 1000) {
+		desk_again(d, o->number, j->work->step, o->until_s * 1000);
+	} else if (!*o->alarm) {
+		snprintf(o->alarm, sizeof(o->alarm), "its time is over and card %s is still %s: ask %s how it ended",
+			 j->line[0].iccid, line_step_name(j->work->step), o->a);
+		desk_log(d, LOG_WARNING, "order %s: %s", o->name, o->alarm);
+		job_order_put(j);
+	}
 	return 0;
 }
 

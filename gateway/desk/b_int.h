@@ -60,6 +60,7 @@ int b_hl3b_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
 /* ---- b_hlr.c ---- */
 void b_sub_also(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]);
 int b_provision_decide(struct desk *d, struct desk_job *j);
+int b_wait_decide(struct desk *d, struct desk_job *j);
 int b_poll_decide(struct desk *d, struct desk_job *j);
 void b_poll_after(struct desk *d, struct desk_job *j);
 void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i);

@@ -156,6 +156,8 @@ int b_ask_decide(struct desk *d, struct desk_job *j)
 		rc = ask_write(d, j, p, pl);
 	for (unsigned k = 0; !rc && k < p->n; k++)
 		job_line_put(j, p->of[k].row, B_ASKED);
+	if (!rc)
+		desk_again(d, j->order->o.number, B_ASKED, j->order->o.until_s * 1000);
 	if (!rc && p->n < j->n)
 		desk_kick(d, j->order->o.number, B_PLANNED);
 	pkg_close(pl);

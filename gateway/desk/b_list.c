@@ -489,6 +489,7 @@ int b_list_decide(struct desk *d, struct desk_job *j)
 	if (!o || out_close(o))
 		return -EIO;
 	d->b.given = listed ? 0 : j->n;
+	desk_again(d, j->order->o.number, B_LISTED, j->order->o.until_s * 1000);
 	j->order->o.paired += j->n;
 	job_order_put(j);
 	return 0;
@@ -586,5 +587,7 @@ int b_pl_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 	r->line->pl_seq = in->head->seq;
 	r->line->pl_n = r->r->n;
 	job_line_put(in->job, r->i, in->order->o.kind == ORDER_3B ? B_PLANNED : B_ASKED);
+	if (in->order->o.kind == ORDER_3A)
+		desk_again(in->d, in->order->o.number, B_ASKED, in->order->o.until_s * 1000);
 	return 0;
 }

@@ -22,6 +22,8 @@ const struct desk_kind desk_kinds_b[] = {
 const struct desk_work desk_works_b[] = {
 	{ "IL", DO, .step = B_OPEN, .also = BOOK_IMSI, .also_key = b_list_also, .decide = b_list_decide,
 	  .after = b_list_after },
+	{ "waiting for PL", DO, .step = B_LISTED, .calm = true, .decide = b_wait_decide },
+	{ "waiting for keys", DO, .step = B_ASKED, .calm = true, .decide = b_wait_decide },
 	{ "KR", DO, .step = B_PLANNED, .decide = b_ask_decide },
 	{ "provision", DO, .step = B_KEYED, .also = BOOK_SUB, .also_key = b_sub_also, .decide = b_provision_decide },
 	{ "CF ready", DO, .step = B_TELL_READY, .calm = true, .decide = b_ready_decide },

@@ -924,6 +924,19 @@ static void test_cancelled_here(void **state)
 	*state = b;
 }
 
+/* Time alone deletes nothing; it asks for a person. */
+static void test_overdue(void **state)
+{
+	struct bed *b = *state;
+
+	send_so(b, "3b", "deliver-then-activate", CARDS);
+	assert_string_equal(desk_order_by_name(b->desk, ORDER)->alarm, "");
+	b->now_ms += 86400ll * 31 * 1000;
+	bed_turn(b);
+	assert_non_null(strstr(desk_order_by_name(b->desk, ORDER)->alarm, "is still B_LISTED"));
+	expect_step(b, 0, B_LISTED);
+}
+
 static void test_report(void **state)
 {
 	struct line l = { .imsi = "262020000000100",
@@ -977,6 +990,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_confirm_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_activate_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancelled_here, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_overdue, setup, teardown),
 		cmocka_unit_test(test_report),
 	};
 
