@@ -177,12 +177,24 @@ static bool connect_to(struct exchange_peer *p)
 	return true;
 }
 
+/* The desk takes a file away when its package has been brought: a package that was told twice, and brought meanwhile, is done. */
+static bool gone(const struct exchange_peer *p)
+{
+	struct stat st;
+
+	return stat(p->first->path, &st) && errno == ENOENT;
+}
+
 static void send_first(struct exchange_peer *p)
 {
 	struct evhttp_request *req = NULL;
 	char path[PKG_NAME_MAX + 40], host[96];
 	struct evbuffer *body;
 
+	while (p->first && gone(p))
+		drop(p, &p->first);
+	if (!p->first)
+		return;
 	p->sent_seq = p->first->seq;
 	p->over = false;
 	p->status = 0;

@@ -245,6 +245,13 @@ static void test_carry(void **state)
 	b.refuse = false;
 	turns(&a.n_carried, 5);
 	assert_int_equal(b.taken[4], 4);
+	/* told again, and its file is gone: it was brought, and what comes behind it goes on */
+	assert_int_equal(unlink(path[3]), 0);
+	package(&a, &b, 5, 1, path[0]);
+	exchange_carry(a.x, "op-b", path[3], 4);
+	exchange_carry(a.x, "op-b", path[0], 5);
+	turns(&a.n_carried, 6);
+	assert_int_equal(b.taken[5], 5);
 	down(&a);
 	down(&b);
 }
