@@ -403,6 +403,25 @@ static void test_arm_heard_again(void **state)
 	is(0, TXN_DONE, WORK_IS_DONE, OTA_SUB_END_ARMED);
 }
 
+/* A person who says that the phone is there is heard as well. */
+static void test_arm_called_present(void **state)
+{
+	struct gw_event ev = { .kind = GW_EV_LINK, .own = true, .ev = { .kind = LINK_EV_ALERT, .from = { .npi = 6 } } };
+	struct sent first, s;
+
+	staged(0);
+	plan(WORK_ARM, 0, 1, 2, 0);
+	is_lost(OTA_SUB_ARM, &first);
+	bed_pass(bed, DAY_MS);
+	bed_expect_nothing(bed);
+	memcpy(ev.ev.from.digits, bed->card[0].imsi_first, SIM_IMSI_LEN);
+	assert_int_equal(gw_post(bed->gw, &ev), 0);
+	bed_pass(bed, 60000);
+	runs(OTA_SUB_ARM, &s);
+	assert_int_equal(s.p.cntr, first.p.cntr);
+	is(0, TXN_DONE, WORK_IS_DONE, OTA_SUB_END_ARMED);
+}
+
 /* Silence does not make it ask: each attempt needs a hearing of its own. */
 static void test_arm_silent(void **state)
 {
@@ -741,6 +760,7 @@ int main(void)
 		T(test_no_such_key_version),
 		T(test_arm_unknown),
 		T(test_arm_heard_again),
+		T(test_arm_called_present),
 		T(test_arm_silent),
 		T(test_arm_restart),
 		T(test_arm_refused_by_the_network),
