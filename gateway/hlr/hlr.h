@@ -15,7 +15,7 @@
 
 #define HLR_DIGITS_MAX 15
 #define HLR_WHY_MAX    200
-#define HLR_VLR_MAX    63 /* a number, or a name: OsmoHLR has the MSC's IPA name */
+#define HLR_VLR_MAX    63  /* a number, or a name: OsmoHLR has the MSC's IPA name */
 #define HLR_OPEN_MAX   256 /* operations under way at one register */
 
 enum hlr_kind {
