@@ -75,6 +75,7 @@ struct ho_party {
 	struct link *link;
 	struct ho_hlr *hlr;
 	uint64_t campaign;
+	uint32_t epoch;
 	bool started; /* the desk was */
 	bool crash_now, crash_keeps;
 	unsigned crash_in; /* with the Nth commit from now on; 0: none */
@@ -109,6 +110,8 @@ struct ho_case { /* ho_case.c */
 	void (*act)(struct ho *w); /* in every turn */
 	void (*judge)(struct ho *w);
 	unsigned kind;
+	bool again;   /* when it is over, the same once more, with nothing in its way */
+	bool unended; /* the books may never agree again: only cards and registers are judged */
 };
 
 struct ho {
@@ -136,6 +139,7 @@ struct ho {
 	int64_t ended_ms;	 /* both books */
 	const struct ho_case *c; /* NULL: a seed alone */
 	unsigned case_step;
+	struct store_mem_disk *backup; /* of A */
 	int64_t case_ms; /* it wants a turn then; 0: none */
 	char case_imsi[SIM_IMSI_LEN];
 	char fail[600]; /* the first finding */
@@ -162,6 +166,7 @@ void ho_parties_free(struct ho *w);
 void ho_lasting_free(void); /* what all seeds share */
 bool ho_party_up(struct ho_party *p);
 void ho_party_crash(struct ho_party *p);
+void ho_party_restore(struct ho_party *p, struct store_mem_disk *backup); /* the backup is the party's then */
 bool ho_party_turn(struct ho_party *p);
 int64_t ho_party_due(struct ho_party *p);
 bool ho_intake(struct ho *w);

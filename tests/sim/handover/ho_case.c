@@ -230,6 +230,52 @@ static void h7_draw(struct ho_draw *d)
 	d->twice_ppm = SIM_PPM;
 }
 
+/* ---- H8: A's database of the time of STAGE is put back when the cards are at B ---- */
+
+static void h8_draw(struct ho_draw *d)
+{
+	d->bound_ms = 5 * HO_DAY;
+}
+
+static void h8_act(struct ho *w)
+{
+	bool there = true;
+
+	for (uint32_t i = 0; i < w->d.cards; i++)
+		there &= look(w, i).state == SIM_SUB_CONFIRMED;
+	if (w->case_step == 0 && look(w, 0).state == SIM_SUB_STAGED && w->p[HO_A].store) {
+		w->backup = store_mem_disk_copy(w->p[HO_A].disk);
+		w->case_step = 1;
+	} else if (w->case_step == 1 && there) {
+		ho_party_restore(&w->p[HO_A], w->backup);
+		w->backup = NULL;
+		w->case_step = 2;
+	}
+}
+
+static void h8_judge(struct ho *w)
+{
+	must(w, w->case_step == 2, "no backup was put back");
+	for (uint32_t i = 0; i < w->d.cards; i++)
+		must(w, look(w, i).op == HO_B, "a card that had come is not at B any more");
+}
+
+/* ---- H5, with the same B again: cancelled after the keys went to B, then ordered anew ---- */
+
+static void h5_draw(struct ho_draw *d)
+{
+	d->carry_ms = (struct sim_range){ HO_MINUTE, HO_MINUTE };
+	d->cancel = true;
+	d->cancel_ms = 6 * HO_MINUTE + 30000;
+}
+
+static void h5_judge(struct ho *w)
+{
+	for (unsigned i = 0; i < w->d.cards; i++)
+		must(w, ho_end_of(w, i) == END_CANCELLED || ho_end_of(w, i) == END_DONE,
+		     "a cancelled card neither stayed nor came");
+}
+
 /* ---- cancelled while the cards are staged and B is not ready ---- */
 
 static void cancel_draw(struct ho_draw *d)
@@ -261,6 +307,8 @@ const struct ho_case ho_cases[] = {
 	{ "H3", "in coverage for five minutes a day", NULL, h3_act, h3_judge, ORDER_3B },
 	{ "H4", "the phone refuses REFRESH four times of five", h4_draw, NULL, all_done, ORDER_3B },
 	{ "H7", "every message and every package comes twice", h7_draw, NULL, all_done, ORDER_3B },
+	{ "H5", "cancelled after KP, then ordered again", h5_draw, NULL, h5_judge, ORDER_3B, .again = true },
+	{ "H8", "yesterday's backup is put back at A", h8_draw, h8_act, h8_judge, ORDER_3B, .unended = true },
 	{ "cancel", "cancelled while staged", cancel_draw, NULL, cancel_judge, ORDER_3B },
 	{ NULL, NULL, NULL, NULL, NULL, 0 },
 };

@@ -176,15 +176,17 @@ static void judge_card(struct ho *w, const struct books *a, const struct books *
 	if (known_a + known_b != 1 || known_b != at_b)
 		ho_find(w, "stranded", "card %u: IMSI %s is known to A %d, to B %d", i, t.imsi_stored, known_a,
 			known_b);
+	if (t.moves_max > 1)
+		ho_find(w, "twice", "card %u: an order has moved its index %u times", i, t.moves_max);
+	if (t.executions_max > 1)
+		ho_find(w, "twice", "card %u ran a packet %u times", i, t.executions_max);
+	if (w->c && w->c->unended)
+		return;
 	if (!owns(at_b ? b : a, i, t.imsi_stored))
 		ho_find(w, "books", "card %u is %s's by its IMSI %s, and does not stand so in its books", i,
 			at_b ? "B" : "A", t.imsi_stored);
 	if (other->id && !other->gone_ms)
 		ho_find(w, "books", "card %u is %s's, and stands in the other's books as well", i, at_b ? "B" : "A");
-	if (t.moves_max > 1)
-		ho_find(w, "twice", "card %u: an order has moved its index %u times", i, t.moves_max);
-	if (t.executions_max > 1)
-		ho_find(w, "twice", "card %u ran a packet %u times", i, t.executions_max);
 	if (w->card[i].ordered)
 		judge_books(w, w->src == HO_A ? a : b, w->src == HO_A ? b : a, i, &t);
 }

@@ -135,7 +135,7 @@ static struct gw *core_up(struct ho_party *p)
 	};
 
 	gw_cfg_default(&cfg);
-	cfg.epoch = 1;
+	cfg.epoch = p->epoch;
 	cfg.src = (struct ota_addr){ .ton = 3, .npi = 1, .digits = "4242" };
 	cfg.retry.jitter_pct = 0;
 	cfg.limits.resident_max = 256;
@@ -179,7 +179,7 @@ static struct desk *desk_up(struct ho_party *p, char err[DESK_ERR_MAX])
 	snprintf(cfg->dir, sizeof(cfg->dir), "%s", p->dir);
 	snprintf(cfg->work_profile, sizeof(cfg->work_profile), "m2m-sub");
 	snprintf(cfg->profile_dir, sizeof(cfg->profile_dir), "%s", PROFILES_DIR);
-	cfg->epoch = 1;
+	cfg->epoch = p->epoch;
 	cfg->hlr_poll_ms = 30000;
 	pool(p, &cfg->pool);
 	for (unsigned i = 0; i < HO_N; i++) {
@@ -253,6 +253,15 @@ void ho_party_crash(struct ho_party *p)
 	p->up_ms = p->w->now_ms + ho_pick(&p->w->dice, 1000, 10 * HO_MINUTE);
 	if (p->who <= HO_B)
 		sim_world_up_lost(p->w->sim, p->who, p->w->now_ms);
+}
+
+void ho_party_restore(struct ho_party *p, struct store_mem_disk *backup)
+{
+	ho_party_crash(p);
+	ho_say(p->w, "%s: a backup is put back", p->name);
+	store_mem_disk_free(p->disk);
+	p->disk = backup;
+	p->epoch++; /* gateway/mark.c sees it */
 }
 
 /* ---- turn ---- */
@@ -362,6 +371,7 @@ bool ho_parties_make(struct ho *w)
 			continue;
 		}
 		p->disk = store_mem_disk_new();
+		p->epoch = 1;
 	}
 	return true;
 }
