@@ -242,7 +242,7 @@ struct desk_engine {
 		uint64_t seq;
 	} * out_file;
 	unsigned out_files, out_files_cap, out_at;
-	bool out_listed;
+	bool out_listed, restored;
 	/* plan */
 	struct run_settle *settle;
 	unsigned settles, settles_cap;
@@ -288,6 +288,8 @@ void unacked_drop(struct desk *d, unsigned partner, uint64_t seq);
 bool out_next(struct desk *d); /* a job about what was carried; carries what is due */
 int64_t out_due(const struct desk *d);
 bool out_start(struct desk *d);
+/* PARTNER-000000000001.otapkg */
+bool parcel_file_parse(const struct desk *d, const char *file, unsigned *partner, uint64_t *seq);
 /* A sent package's record: acknowledged or refused now.  Nothing when it was before. */
 void out_put_acked(struct desk_job *j, const struct store_book *row, enum parcel_step step, const char *rule,
 		   uint64_t skipped);

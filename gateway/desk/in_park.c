@@ -92,19 +92,11 @@ void in_start(struct desk *d)
 	if (!dir)
 		desk_alarm(d, &d->e->parked, "%s: %s", path, strerror(errno));
 	while (dir && (en = readdir(dir))) {
-		char name[PKG_NAME_MAX + 1], again[PARCEL_FILE_MAX];
-		const char *dash = strrchr(en->d_name, '-');
-		uint64_t seq = dash ? strtoull(dash + 1, NULL, 10) : 0;
-		int at;
+		unsigned partner;
+		uint64_t seq;
 
-		if (!dash || (size_t)(dash - en->d_name) > PKG_NAME_MAX)
-			continue;
-		memcpy(name, en->d_name, (size_t)(dash - en->d_name));
-		name[dash - en->d_name] = 0;
-		parcel_file(again, name, seq);
-		at = partner_index(d, name);
-		if (at >= 0 && !strcmp(again, en->d_name) && seq <= d->e->seq[at].in)
-			in_parked_add(d, (unsigned)at, seq, "", true);
+		if (parcel_file_parse(d, en->d_name, &partner, &seq) && seq <= d->e->seq[partner].in)
+			in_parked_add(d, partner, seq, "", true);
 	}
 	if (dir)
 		closedir(dir);

@@ -336,22 +336,21 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct out_file *)a)->file, ((const struct out_file *)b)->file);
 }
 
-/* PARTNER-000000000001.otapkg; what is not so called is left of a write that was cut off. */
-static bool file_parse(const struct desk *d, struct out_file *f)
+bool parcel_file_parse(const struct desk *d, const char *file, unsigned *partner, uint64_t *seq)
 {
 	char name[PKG_NAME_MAX + 1], again[PARCEL_FILE_MAX];
-	const char *dash = strrchr(f->file, '-');
+	const char *dash = strrchr(file, '-');
 	int at;
 
-	if (!dash || (size_t)(dash - f->file) > PKG_NAME_MAX)
+	if (!dash || (size_t)(dash - file) > PKG_NAME_MAX)
 		return false;
-	memcpy(name, f->file, (size_t)(dash - f->file));
-	name[dash - f->file] = 0;
+	memcpy(name, file, (size_t)(dash - file));
+	name[dash - file] = 0;
 	at = partner_index(d, name);
-	f->seq = strtoull(dash + 1, NULL, 10);
-	parcel_file(again, name, f->seq);
-	f->partner = (unsigned)at;
-	return at >= 0 && !strcmp(again, f->file);
+	*seq = strtoull(dash + 1, NULL, 10);
+	*partner = (unsigned)at;
+	parcel_file(again, name, *seq);
+	return at >= 0 && !strcmp(again, file);
 }
 
 static int out_list(struct desk *d)
@@ -370,7 +369,7 @@ static int out_list(struct desk *d)
 			continue;
 		if (strlen(en->d_name) < sizeof(f.file))
 			strcpy(f.file, en->d_name);
-		if (!f.file[0] || !file_parse(d, &f)) {
+		if (!f.file[0] || !parcel_file_parse(d, f.file, &f.partner, &f.seq)) {
 			snprintf(path, sizeof(path), "%s/out/%s", d->cfg.dir, en->d_name);
 			if (strlen(en->d_name) > 5 && !strcmp(en->d_name + strlen(en->d_name) - 5, ".part"))
 				unlink(path);
@@ -412,6 +411,24 @@ static bool start_rows(struct desk *d, struct desk_run *r)
 	return run_keys(r, BOOK_OUT, r->j.n, r->j.row);
 }
 
+/* The books are older than the file: it was on its way, and perhaps there, when they were still those that knew it. */
+static void kept(struct desk *d, const struct out_file *f, const char *path, struct unacked *u)
+{
+	char err[DESK_ERR_MAX];
+	struct pkg *p;
+
+	if (pkg_open(&p, path, err, sizeof(err))) {
+		desk_log(d, 4, "%s", err);
+		return;
+	}
+	u->ack = !strcmp(pkg_head(p)->type, xchg_schema_of(XCHG_ACK)->name);
+	memcpy(u->id, pkg_head(p)->id, sizeof(u->id));
+	pkg_close(p);
+	if (f->seq > d->e->seq[f->partner].out)
+		d->e->seq[f->partner].out = f->seq;
+	unacked_add(d, u);
+}
+
 static void start_one(struct desk *d, const struct out_file *f, const struct store_book *row)
 {
 	struct unacked u = { .partner = f->partner, .seq = f->seq, .order = row->row.owner, .due_ms = d->now_ms };
@@ -419,7 +436,9 @@ static void start_one(struct desk *d, const struct out_file *f, const struct sto
 	char from[512], to[512];
 
 	out_path(d, "out", f->partner, f->seq, from);
-	if (!row->row.version) {
+	if (!row->row.version && d->e->restored) {
+		kept(d, f, from, &u);
+	} else if (!row->row.version) {
 		desk_log(d, 5, "%s: of a job that came to nothing: removed", from);
 		unlink(from);
 	} else if (row->row.step != PARCEL_READY) {
@@ -450,6 +469,56 @@ static const struct desk_run_ops start_ops = {
 	.name = "start-out", .rows = start_rows, .after = start_after, .failed = start_failed, .dry = true
 };
 
+/* One file of a folder that only holds what the books know.  `out`: its number is ours. */
+static void restored_file(struct desk *d, const char *folder, const char *file, bool out)
+{
+	struct desk_engine *e = d->e;
+	char from[512], to[512];
+	unsigned partner;
+	uint64_t seq;
+
+	if (!parcel_file_parse(d, file, &partner, &seq) || seq <= (out ? e->seq[partner].out : e->seq[partner].in))
+		return;
+	e->restored = true;
+	if (out) { /* a number that was used is never used again */
+		if (seq > e->seq[partner].out)
+			e->seq[partner].out = seq;
+		return;
+	}
+	out_path(d, folder, partner, seq, from);
+	out_path(d, "held", partner, seq, to);
+	if (rename(from, to))
+		desk_log(d, 4, "%s: cannot be moved to %s: %s", from, to, strerror(errno));
+}
+
+/* A backup that was put back knows less than the folders: what had come in since is taken again, and numbers go on behind those
+ * that have been seen. */
+static void restored_look(struct desk *d)
+{
+	static const struct {
+		const char *name;
+		bool out;
+	} folders[] = { { "sent", true }, { "done", false }, { "refused", false } };
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		char path[300];
+		struct dirent *en;
+		DIR *dir;
+
+		snprintf(path, sizeof(path), "%s/%s", d->cfg.dir, folders[i].name);
+		dir = opendir(path);
+		while (dir && (en = readdir(dir)))
+			restored_file(d, folders[i].name, en->d_name, folders[i].out);
+		if (dir)
+			closedir(dir);
+	}
+	if (d->e->restored)
+		desk_log(d, 4,
+			 "%s: the books are older than these packages: a backup was put back? What came in since is "
+			 "taken again",
+			 d->cfg.dir);
+}
+
 /* True: a job was begun; false: dir/out is known. */
 bool out_start(struct desk *d)
 {
@@ -457,6 +526,7 @@ bool out_start(struct desk *d)
 
 	if (!e->out_listed) {
 		e->out_listed = true;
+		restored_look(d);
 		if (out_list(d))
 			desk_alarm(d, d->deps.self, "%s/out cannot be read: %s", d->cfg.dir, strerror(errno));
 	}

@@ -140,7 +140,7 @@ struct ho {
 	const struct ho_case *c; /* NULL: a seed alone */
 	unsigned case_step;
 	struct store_mem_disk *backup; /* of A */
-	int64_t case_ms; /* it wants a turn then; 0: none */
+	int64_t case_ms;	       /* it wants a turn then; 0: none */
 	char case_imsi[SIM_IMSI_LEN];
 	char fail[600]; /* the first finding */
 	unsigned arms, removes, packages;

@@ -328,8 +328,12 @@ void bed_run(struct bed *b, int64_t within_ms)
 void bed_make(struct bed *b)
 {
 	the_bed = b;
-	strcpy(b->dir, "/tmp/otagw-desk-XXXXXX");
-	assert_non_null(mkdtemp(b->dir));
+	/* many small files, each flushed: in memory where there is such a place */
+	strcpy(b->dir, "/dev/shm/otagw-desk-XXXXXX");
+	if (!mkdtemp(b->dir)) {
+		strcpy(b->dir, "/tmp/otagw-desk-XXXXXX");
+		assert_non_null(mkdtemp(b->dir));
+	}
 	b->now_ms = BED_NOW;
 	b->tables = &bed_tables;
 	b->verbose = getenv("BED_VERBOSE") != NULL;
