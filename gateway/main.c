@@ -367,6 +367,7 @@ static int make_core(struct parts *p, char *err)
 		.ks = p->ks,
 		.errtab = p->errtab,
 		.profile_dir = p->cfg.profile_dir,
+		.read_only = p->cfg.desk.roles == DESK_VIEWER,
 		.address_by_imsi = p->cfg.gw.address_by_imsi,
 		.links = p->link,
 		.n_links = p->n_links,

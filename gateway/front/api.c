@@ -109,6 +109,11 @@ void api_attach(struct api *a, struct desk *desk, struct exchange *exchange)
 	a->exchange = exchange;
 }
 
+bool api_read_only(const struct api *a)
+{
+	return a->deps.read_only;
+}
+
 uint64_t api_campaign_id(struct api *a)
 {
 	return a->next_campaign++;

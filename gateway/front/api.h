@@ -217,6 +217,7 @@ struct api_deps {
 	const struct env *env;
 	const struct errtab *errtab; /* what profiles do not say themselves */
 	const char *profile_dir;
+	bool read_only;	      /* role viewer alone: nothing is ordered through this door */
 	bool address_by_imsi; /* as the core sends; false: a card without MSISDN cannot be a target */
 	struct link *const *links;
 	unsigned n_links;
@@ -241,6 +242,7 @@ void api_free(struct api *a);
 void api_attach(struct api *a, struct desk *desk, struct exchange *exchange);
 /* The next number of a campaign: they come from one place. */
 uint64_t api_campaign_id(struct api *a);
+bool api_read_only(const struct api *a);
 
 /* GW_FX_REPLY effects go here. */
 void api_on_effect(struct api *a, const struct gw_effect *fx);

@@ -632,6 +632,12 @@ static void route(struct http_in *in)
 			continue;
 		known = true;
 		if (routes[r].method == evhttp_request_get_command(in->req)) {
+			if (routes[r].method != EVHTTP_REQ_GET && api_read_only(in->h->api)) {
+				http_refuse(in->req, API_REFUSED, "viewer",
+					    "this gateway is a viewer: it shows and takes no orders (role, under "
+					    "exchange)");
+				return;
+			}
 			routes[r].handle(in);
 			return;
 		}
