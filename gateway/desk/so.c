@@ -285,7 +285,7 @@ static int so_plain_ok(struct desk_in *in, struct so *s, struct line *l, const s
 static int so_line_a(struct desk_in *in, struct so *s, struct desk_rec *r, struct line *l, struct desk_no *no)
 {
 	const struct card_row *c = &r->card->card;
-	struct hold h;
+	struct hold h = { 0 };
 
 	if (!c->id)
 		return desk_refuse(no, "card-unknown", "card %s is not known here: it is not ours to give", l->iccid);

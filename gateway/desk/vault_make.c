@@ -171,9 +171,9 @@ static int line_take(struct make *m, char *text, struct desk_call *c)
 		snprintf(c->text, sizeof(c->text), "%s, line %lu: card %s is there twice", c->r.file, m->line, iccid);
 		return -EINVAL;
 	}
-	snprintf(k->iccid, sizeof(k->iccid), "%s", iccid);
-	snprintf(k->imsi, sizeof(k->imsi), "%s", imsi);
-	snprintf(k->msisdn, sizeof(k->msisdn), "%s", msisdn);
+	snprintf(k->iccid, sizeof(k->iccid), "%.*s", ICCID_DIGITS_MAX, iccid);
+	snprintf(k->imsi, sizeof(k->imsi), "%.*s", IMSI_DIGITS_MAX, imsi);
+	snprintf(k->msisdn, sizeof(k->msisdn), "%.*s", MSISDN_DIGITS_MAX, msisdn);
 	m->n++;
 	return 0;
 }
