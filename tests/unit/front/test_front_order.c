@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../desk/vault.h"
+#include "desk/vault.h"
 #include "ota/package.h"
 
 #define NUMBER 0x1122334455667788ull
