@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "b_int.h"
 #include "so.h"
 
 #define FID_ACC	      "6f78"
 #define RECORD_VALUES 7
+#define LIST_AGAIN    "its list of IMSIs was not through when we stopped"
 #define PLMN_MIN      5
 #define LIST_MAX      1000000 /* lines of an operator's list */
 #define LIST_LINE_MAX 128
@@ -190,6 +192,10 @@ static int il_begin(struct desk *d, struct desk_call *c, const struct desk_open_
 			 "no pool is configured: give a list of ICCID,IMSI[,MSISDN], or configure one");
 		return -EINVAL;
 	}
+	if (d->b.list && d->b.list_order != o->o.number) {
+		snprintf(c->text, sizeof(c->text), "the list of another order is just being sent: try again");
+		return -EBUSY;
+	}
 	il->list = list_read(c->r.file, d->cfg.pool.plmns, c->text, &rc);
 	if (il->list && il->list->n != o->o.lines) {
 		snprintf(c->text, sizeof(c->text),
@@ -225,10 +231,11 @@ int b_il_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
 			return rc ? rc : DESK_MORE;
 	}
 	for (unsigned i = 0; il->list && i < il->n; i++) {
-		if (j->row[i].row.version && j->row[i].row.step == B_OPEN)
+		if (j->row[i].row.version &&
+		    (j->row[i].row.step == B_OPEN || !strcmp(j->line[i].imsi, il->list->e[il->at + i].imsi)))
 			continue;
 		snprintf(c->text, sizeof(c->text), "card %s %s", il->list->e[il->at + i].iccid,
-			 j->row[i].row.version ? "has been listed before" : "is not in this order");
+			 j->row[i].row.version ? "has been given another IMSI before" : "is not in this order");
 		return -EINVAL;
 	}
 	il->at += il->n;
@@ -236,6 +243,8 @@ int b_il_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
 		return DESK_MORE;
 	if (il->list) {
 		list_drop(d);
+		j->order->o.own_list = 1;
+		job_order_put(j);
 		d->b.list = il->list;
 		d->b.list_order = j->order->o.number;
 		il->list = NULL;
@@ -473,7 +482,12 @@ int b_list_decide(struct desk *d, struct desk_job *j)
 	}
 	if (!j->order->o.whole) /* pages go out full: not before all lines are there */
 		return 0;
-	if (!listed && !pool_size(&d->cfg.pool)) /* an operator will order it */
+	if (!listed && j->order->o.own_list && j->order->o.paired && !*j->order->o.alarm) {
+		snprintf(j->order->o.alarm, sizeof(j->order->o.alarm), LIST_AGAIN ": give the same list again");
+		desk_log(d, LOG_WARNING, "order %s: %s", j->order->o.name, j->order->o.alarm);
+		job_order_put(j);
+	}
+	if (!listed && (j->order->o.own_list || !pool_size(&d->cfg.pool))) /* an operator will order it */
 		return 0;
 	n = listed ? list_give(d, j) : pool_give(d, j);
 	j->anew = !n; /* the next page does not go before this one: only the last one may be short */
@@ -488,6 +502,8 @@ int b_list_decide(struct desk *d, struct desk_job *j)
 	}
 	if (!o || out_close(o))
 		return -EIO;
+	if (listed && !strncmp(j->order->o.alarm, LIST_AGAIN, sizeof(LIST_AGAIN) - 1))
+		j->order->o.alarm[0] = '\0';
 	d->b.given = listed ? 0 : j->n;
 	desk_again(d, j->order->o.number, B_LISTED, j->order->o.until_s * 1000);
 	j->order->o.paired += j->n;

@@ -109,6 +109,7 @@ static void order_io(const struct io *io, struct order *o)
 	NUM(io, o->listed);
 	NUM(io, o->closed);
 	NUM(io, o->whole);
+	NUM(io, o->own_list);
 	NUM(io, o->until_s);
 	NUM(io, o->created_ms);
 	NUM(io, o->ended_ms);

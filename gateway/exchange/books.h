@@ -47,11 +47,12 @@ struct order {
 	char s[PKG_NAME_MAX + 1], a[PKG_NAME_MAX + 1], b[PKG_NAME_MAX + 1], m[PKG_NAME_MAX + 1]; /* m "": 3a */
 	uint8_t so[PKG_ID_LEN]; /* the swap order's package, and where its manifest stands (file of BOOK_IN) */
 	uint64_t so_seq;
-	uint64_t lines;	 /* cards in it */
-	uint8_t whole;	 /* all of them have their line */
-	uint64_t paired; /* of these: have got an IMSI by the IL (A in, B out), */
-	uint64_t listed; /* have come back in a final HL, */
-	uint64_t closed; /* are at an end: with the last one the order is */
+	uint64_t lines;	  /* cards in it */
+	uint8_t whole;	  /* all of them have their line */
+	uint8_t own_list; /* B: its IMSIs come from a list of the operator's, never from the pool */
+	uint64_t paired;  /* of these: have got an IMSI by the IL (A in, B out), */
+	uint64_t listed;  /* have come back in a final HL, */
+	uint64_t closed;  /* are at an end: with the last one the order is */
 	int64_t until_s, created_ms, ended_ms;
 	uint64_t campaign[ORDER_WORKS]; /* per enum work_kind; 0: none yet */
 	char alarm[ORDER_ALARM_MAX];	/* what a person should look at, "" nothing */

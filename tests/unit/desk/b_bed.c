@@ -532,6 +532,17 @@ static void answered(void *ctx, int rc, const char *text)
 	snprintf(b->asked_text, sizeof(b->asked_text), "%s", text);
 }
 
+void bed_request_until(struct bed *b, enum desk_verb verb, const char *order, const char *file, unsigned to,
+		       const char *type)
+{
+	struct desk_request r = { .verb = (uint8_t)verb, .file = file, .done = answered, .ctx = b };
+
+	snprintf(r.order, sizeof(r.order), "%s", order);
+	assert_int_equal(desk_request(b->desk, &r), 0);
+	for (unsigned i = 0; i < TURNS_MAX && !bed_count(b, to, type); i++)
+		turn_once(b);
+}
+
 void bed_request(struct bed *b, enum desk_verb verb, const char *order, const char *file)
 {
 	struct desk_request r = { .verb = (uint8_t)verb, .file = file, .done = answered, .ctx = b };

@@ -114,6 +114,9 @@ const char *bed_value(const char *line, unsigned n, char out[BED_LINE_MAX]); /* 
 void bed_line(struct bed *b, const char *order, const char *iccid, struct line *l, uint16_t *step);
 bool bed_book(struct bed *b, enum book book, const char *key, struct store_book *out);
 bool bed_card(struct bed *b, const char *iccid, struct card_bundle *out);
+/* Ordered, and turned no further than until a package of that type has come out. */
+void bed_request_until(struct bed *b, enum desk_verb verb, const char *order, const char *file, unsigned to,
+		       const char *type);
 void bed_request(struct bed *b, enum desk_verb verb, const char *order, const char *file);
 /* The core ends the card's open transaction, and tells. */
 void bed_settle(struct bed *b, const char *iccid, enum txn_state end);

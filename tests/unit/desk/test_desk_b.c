@@ -714,7 +714,38 @@ static void test_own_list(void **state)
 	assert_int_equal(bed_read(b, bed_got(b, BED_A, "IL"), line, LINES, false, NULL), 2);
 	assert_string_equal(bed_value(line[0], 0, v), "262020000000007");
 	assert_string_equal(bed_value(line[1], 2, v), "4912345");
+	/* the same again changes nothing, other IMSIs are refused */
+	list_refused(b, "8988211000000000001,262020000000008\n8988211000000000000,262020000000007\n", NULL);
+	list_refused(b, "8988211000000000001,262020000000009\n8988211000000000000,262020000000007\n",
+		     "another IMSI before");
+	assert_int_equal(bed_count(b, BED_A, "IL"), 1);
 	bed_free(b);
+}
+
+/* A list that was not through when we stopped: the pool does not step in, the same list goes on. */
+static void test_list_stopped(void **state)
+{
+	struct bed *b = *state;
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/list", b->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	for (unsigned i = 0; i < DESK_PAGE + 5; i++)
+		fprintf(f, "%s,26202%010u\n", iccid_of(i), 900000 + i);
+	fclose(f);
+	strcpy(b->desk->cfg.pool.imsi_from, ""); /* not before the list is there */
+	send_so(b, "3b", "deliver-then-activate", DESK_PAGE + 5);
+	bed_request_until(b, DESK_IL, ORDER, path, BED_A, "IL");
+	bed_restart(b); /* with its pool */
+	assert_int_equal(desk_order_by_name(b->desk, ORDER)->paired, DESK_PAGE);
+	assert_non_null(strstr(desk_order_by_name(b->desk, ORDER)->alarm, "give the same list again"));
+	bed_request(b, DESK_IL, ORDER, path);
+	assert_int_equal(b->asked_rc, 0);
+	assert_int_equal(desk_order_by_name(b->desk, ORDER)->paired, DESK_PAGE + 5);
+	assert_string_equal(desk_order_by_name(b->desk, ORDER)->alarm, "");
+	assert_int_equal(bed_count(b, BED_A, "IL"), 2);
 }
 
 /* ---- more than a page, and out of IMSIs ---- */
@@ -984,6 +1015,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_kp, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_hl, setup, teardown),
 		cmocka_unit_test(test_own_list),
+		cmocka_unit_test_setup_teardown(test_list_stopped, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pool_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stopped_everywhere, setup, teardown),
