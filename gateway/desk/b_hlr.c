@@ -151,6 +151,14 @@ int b_wait_decide(struct desk *d, struct desk_job *j)
 {
 	struct order *o = &j->order->o;
 
+	if (o->until_s == ORDER_OVER && j->work->step == B_LISTED) { /* A has never had the list */
+		for (unsigned i = 0; i < j->n; i++) {
+			line_fail(&j->line[i], END_CANCELLED, "%s has ended the order without it", o->a);
+			b_imsi_back(j, i);
+			b_close(j, i);
+		}
+		return 0;
+	}
 	if (d->now_ms < o->until_s * 1000) {
 		desk_again(d, o->number, j->work->step, o->until_s * 1000);
 	} else if (!*o->alarm) {

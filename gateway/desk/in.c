@@ -479,6 +479,8 @@ static int ack_decide(struct desk *d, struct desk_run *r)
 		parcel_unpack(&p, r->j.row[last].body, r->j.row[last].row.len);
 		snprintf(o->o.alarm, sizeof(o->o.alarm), "%s refused %s %" PRIu64 "%s by rule %s", c->in.head->from,
 			 p.type, p.seq, c->rejected ? "" : " in part", c->rule);
+		if (c->rejected && !strcmp(c->rule, RULE_ENDED))
+			o->o.until_s = ORDER_OVER;
 		job_order_put(&r->j);
 	}
 	c->in.parcel.cursor = c->in.parcel.records;
@@ -498,6 +500,8 @@ static void ack_after(struct desk *d, struct desk_run *r)
 	for (unsigned i = 0; i < c->ack_acks; i++)
 		unacked_drop(d, c->in.partner, c->acked[i]);
 	d->e->stats.acks++;
+	if (c->rejected && r->j.order)
+		desk_kick(d, r->j.order->o.number, 0);
 	if (c->rejected)
 		desk_log(d, 4, "order %s: %s refused a package of ours by rule %s", c->in.head->order, c->in.head->from,
 			 c->rule);

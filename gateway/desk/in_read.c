@@ -151,7 +151,7 @@ void in_judge(struct desk *d, const struct store_book *order)
 		if (!order_name_fits(d))
 			return;
 	} else if (!c->in.order && order->row.version) {
-		desk_refuse(&c->no, "order-ended", "order %s has ended here", c->in.head->order);
+		desk_refuse(&c->no, RULE_ENDED, "order %s has ended here", c->in.head->order);
 		no(d);
 		return;
 	} else if (!c->in.order) {

@@ -39,6 +39,7 @@ enum order_kind { ORDER_3A = 1, ORDER_3B };
 enum order_policy { POLICY_DELIVER_FIRST = 1, POLICY_ACTIVATE_FIRST, POLICY_ESCROW };
 #define ORDER_WORKS	8 /* enum work_kind */
 #define ORDER_ALARM_MAX 160
+#define ORDER_OVER	0
 
 struct order {
 	char name[PKG_WORD_MAX + 1];
@@ -53,7 +54,8 @@ struct order {
 	uint64_t paired;  /* of these: have got an IMSI by the IL (A in, B out), */
 	uint64_t listed;  /* have come back in a final HL, */
 	uint64_t closed;  /* are at an end: with the last one the order is */
-	int64_t until_s, created_ms, ended_ms;
+	int64_t until_s;  /* ORDER_OVER: a partner has said that it has ended there */
+	int64_t created_ms, ended_ms;
 	uint64_t campaign[ORDER_WORKS]; /* per enum work_kind; 0: none yet */
 	char alarm[ORDER_ALARM_MAX];	/* what a person should look at, "" nothing */
 };

@@ -285,6 +285,12 @@ static void cancel_draw(struct ho_draw *d)
 	d->cancel_ms = 5 * HO_MINUTE + 30000;
 }
 
+static void early_draw(struct ho_draw *d)
+{
+	cancel_draw(d);
+	d->cancel_ms = HO_MINUTE + 30000;
+}
+
 static void cancel_judge(struct ho *w)
 {
 	for (unsigned i = 0; i < w->d.cards; i++)
@@ -309,6 +315,7 @@ const struct ho_case ho_cases[] = {
 	{ "H7", "every message and every package comes twice", h7_draw, NULL, all_done, ORDER_3B },
 	{ "H5", "cancelled after KP, then ordered again", h5_draw, NULL, h5_judge, ORDER_3B, .again = true },
 	{ "H8", "yesterday's backup is put back at A", h8_draw, h8_act, h8_judge, ORDER_3B, .unended = true },
+	{ "early", "cancelled while B's list is on its way", early_draw, NULL, cancel_judge, ORDER_3B },
 	{ "cancel", "cancelled while staged", cancel_draw, NULL, cancel_judge, ORDER_3B },
 	{ NULL, NULL, NULL, NULL, NULL, 0 },
 };
