@@ -17,7 +17,7 @@
 #define DESK_NETWORKS_MAX 16   /* MCC and MNC that a partner has declared */
 #define DESK_ORDERS_MAX	  256  /* open ones */
 #define DESK_PAGE	  1024 /* lines in a job, records in a package */
-#define DESK_PAGE_CARDS	  64   /* when cards are read with them */
+#define DESK_PAGE_CARDS	  256  /* when cards are read with them */
 #define DESK_HELD_MAX	  64   /* packages of a partner that came before their turn */
 #define DESK_ERR_MAX	  320
 
