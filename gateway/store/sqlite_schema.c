@@ -16,7 +16,7 @@
 #include "sqlite_int.h"
 
 #define BUSY_MS		 1000 /* a backup tool may hold the database for a moment */
-#define WRITER_CACHE_KIB 65536
+#define WRITER_CACHE_KIB 40960
 #define READER_CACHE_KIB 8192
 #define WAL_KEEP_OCTETS	 (256 << 20) /* the WAL file is cut back to this after a checkpoint */
 
