@@ -162,6 +162,7 @@ static int as_if_confirmed(struct desk *d, struct desk_job *j)
 		l->confirmed_ms = l->evidence_ms = desk_now(d);
 		job_line_put(j, i, B_TELL_CONFIRMED);
 	}
+	desk_again(d, j->order->o.number, B_TELL_CONFIRMED, desk_now(d));
 	return 0;
 }
 
