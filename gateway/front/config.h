@@ -94,7 +94,7 @@ struct otagw_config {
 	char listen_host[64];
 	uint16_t listen_port; /* 0: nobody connects to us */
 	char hlr_host[64];
-	uint16_t hlr_port; /* 0: none */
+	uint16_t hlr_port;	/* 0: none */
 	char hlr_template[256]; /* of another register, "": none */
 };
 

@@ -27,7 +27,7 @@
 #define PATH_PREFIX "/exchange/"
 #define PATH_CAP    512
 #define BACKLOG	    64
-#define SWEEP_S	    1
+#define SWEEP_MS    250
 #define ID_SHOWN    4 /* octets of a package's id in its file's name */
 
 /* ---- files ---- */
@@ -232,12 +232,20 @@ static void on_request(struct evhttp_request *req, void *ctx)
 
 /* ---- connections ---- */
 
+/* Has not shown yet whose it is. */
+static bool stranger(const struct exchange_conn *c)
+{
+	return exchange_ssl_partner(bufferevent_openssl_get_ssl(c->bev)) < 0;
+}
+
 /* As in http.c: evhttp does not tell that a connection has ended; bufferevent_free() takes the callbacks away. */
 static void sweep(struct exchange *x)
 {
-	int64_t now = exchange_now(x);
+	int64_t now = exchange_now(x), shake_ms = EXCHANGE_SHAKE_S * 1000;
 	unsigned keep = 0;
 
+	if (x->conns == EXCHANGE_CONNS_MAX) /* all places are taken: whoever says nothing makes room */
+		shake_ms = EXCHANGE_HURRY_S * 1000;
 	for (unsigned i = 0; i < x->conns; i++) {
 		bufferevent_event_cb cb;
 
@@ -246,6 +254,8 @@ static void sweep(struct exchange *x)
 			bufferevent_decref(x->conn[i].bev);
 			continue;
 		}
+		if (stranger(&x->conn[i]) && now - x->conn[i].since_ms > shake_ms)
+			shutdown(bufferevent_getfd(x->conn[i].bev), SHUT_RDWR);
 		if (now - x->conn[i].since_ms > EXCHANGE_REQUEST_S * 1000) { /* drop by drop is no way to come in */
 			exchange_log_stranger(x, "a connection brought nothing within %d s and is closed",
 					      EXCHANGE_REQUEST_S);
@@ -260,7 +270,7 @@ static void sweep(struct exchange *x)
 
 static void on_sweep(evutil_socket_t fd, short what, void *ctx)
 {
-	static const struct timeval again = { SWEEP_S, 0 };
+	static const struct timeval again = { 0, SWEEP_MS * 1000 };
 	struct exchange *x = ctx;
 
 	sweep(x);
@@ -270,7 +280,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *ctx)
 
 static struct bufferevent *on_accept(struct event_base *base, void *ctx)
 {
-	static const struct timeval soon = { SWEEP_S, 0 };
+	static const struct timeval soon = { 0, SWEEP_MS * 1000 };
 	struct exchange *x = ctx;
 	SSL *ssl = exchange_ssl(x, -1);
 	struct bufferevent *bev =
@@ -297,7 +307,7 @@ static struct bufferevent *on_accept(struct event_base *base, void *ctx)
 /* Out of descriptors most likely: the sweep takes it up again. */
 static void on_accept_error(struct evconnlistener *l, void *ctx)
 {
-	static const struct timeval soon = { SWEEP_S, 0 };
+	static const struct timeval soon = { 0, SWEEP_MS * 1000 };
 	struct exchange *x = ((struct exchange *)ctx);
 
 	evconnlistener_disable(l);

@@ -20,6 +20,8 @@
 #define EXCHANGE_HEADERS_MAX  8192
 #define EXCHANGE_CONNS_MAX    64    /* connections to us at a time */
 #define EXCHANGE_IDLE_S	      30    /* silence in the midst of something */
+#define EXCHANGE_SHAKE_S      10    /* until a connection has shown whose it is */
+#define EXCHANGE_HURRY_S      2	    /* the same while all places are taken */
 #define EXCHANGE_REQUEST_S    300   /* a connection must have brought a package within so long */
 #define EXCHANGE_QUEUE_MAX    65536 /* packages that wait for one partner */
 #define EXCHANGE_FIRST_MS     500   /* delay after a failure; doubles up to */

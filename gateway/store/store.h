@@ -68,8 +68,8 @@ enum store_op_kind {
 	ST_CARD_LEAVE,
 	ST_ADDR_PUT,	    /* insert or replace (type, digits, card) */
 	ST_CAMPAIGN_INSERT, /* bytes: profile text; DUP_NAME in rc; id is the caller's */
-	ST_CAMPAIGN_PUT, /* all but name and kind */
-	ST_CAMPAIGN_DROP, /* a LOADING or READY campaign with all its txns; id in campaign.id; else rc NOT_FOUND */
+	ST_CAMPAIGN_PUT,    /* all but name and kind */
+	ST_CAMPAIGN_DROP,   /* a LOADING or READY campaign with all its txns; id in campaign.id; else rc NOT_FOUND */
 	/* by ICCID; checks filter, card, keyset kvn, its numbers, open txn, IMSI; per-op rc; writes back txn.id and .card.
 	 * bytes: the packed work of a campaign of works, at most TXN_WORK_MAX */
 	ST_TXN_PLAN,

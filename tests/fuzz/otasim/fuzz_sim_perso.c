@@ -29,8 +29,8 @@ static void read_as(unsigned pairs, const char *text, size_t size)
 		FUZZ_HOLDS(strlen(c->iccid) >= 18 && strlen(c->imsi_first) >= 6 && c->ks[0].kvn >= 1);
 		FUZZ_HOLDS(fleet_find(&f, c->iccid) == (int64_t)i);
 		FUZZ_HOLDS(!c->sub || sim_sub_pair(c->sub, sim_sub_rec(c->sub)->index));
-		(void)sim_card_authenticate(&f.cards[i], (const uint8_t *)"0123456789abcdef", (const uint8_t *)"0123456789abcdef",
-					    &answer);
+		(void)sim_card_authenticate(&f.cards[i], (const uint8_t *)"0123456789abcdef",
+					    (const uint8_t *)"0123456789abcdef", &answer);
 	}
 	fleet_free(&f);
 }
