@@ -352,6 +352,26 @@ static void test_al(void **state)
 	assert_true(b->l.has_jump);
 }
 
+/* A PoR that strayed to B changes nothing here: the card's own word does. */
+static void test_stray_por(void **state)
+{
+	struct bed *b = *state;
+	char key[BOOK_KEY_MAX];
+	struct parcel p;
+
+	bed_order_pl(b, "o", "3b", "deliver-then-activate", 1);
+	bed_say(b, &b->b, "SP", "o", (const char *const[]){ "262020000000501,,1795000000,027100000b0a" }, 1, NULL,
+		"type");
+	parcel_key(key, "operator-b", b->b.out);
+	assert_true(bed_book(b, BOOK_IN, key));
+	assert_int_equal(b->row.row.step, PARCEL_REFUSED);
+	assert_int_equal(parcel_unpack(&p, b->row.body, b->row.row.len), 0);
+	assert_string_equal(p.why,
+			    "a SP (stray proof of receipt) is not taken by this version; what the card has done is "
+			    "learnt from the card itself");
+	bed_at(b, 0, A_STAGING);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -369,6 +389,7 @@ int main(void)
 		T(test_il_lint),
 		T(test_il_pool),
 		T(test_al),
+		T(test_stray_por),
 	};
 
 	return cmocka_run_group_tests_name("desk: packages to the old operator", tests, NULL, bed_parties_end);
