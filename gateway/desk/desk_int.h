@@ -56,7 +56,6 @@ struct desk_todo {	  /* a work on an order: when it is looked at again, and wher
 struct desk_open_order { /* resident: every open order */
 	struct order o;
 	uint64_t version;
-	bool gone;	     /* ended: freed when no job holds it */
 	unsigned scan;	     /* the next campaign whose ended txns are read again; ORDER_WORKS: none */
 	uint64_t scan_after; /* in it */
 	struct desk_todo todo[DESK_WORKS_MAX];
