@@ -85,7 +85,7 @@ struct desk *desk_new_with(const struct desk_cfg *cfg, const struct desk_deps *d
 	e->tables = *tables;
 	e->event = calloc(DESK_EVENTS_MAX + HLR_OPEN_MAX + DESK_EVENT_PAGE + DESK_SCAN_PAGE, sizeof(*e->event));
 	e->report = calloc(DESK_SCAN_PAGE, sizeof(*e->report));
-	e->in_name = calloc(DESK_IN_MAX, sizeof(*e->in_name));
+	e->in_name = calloc(2 * DESK_IN_MAX, sizeof(*e->in_name));
 	e->incoming.rec = calloc(DESK_PAGE, sizeof(*e->incoming.rec));
 	e->incoming.split = calloc(DESK_PAGE, sizeof(*e->incoming.split));
 	e->incoming.copy = calloc(DESK_PAGE, sizeof(*e->incoming.copy));

@@ -220,7 +220,7 @@ struct desk_engine {
 	unsigned scan_order;
 	/* in */
 	bool in_look;
-	char (*in_name)[256];
+	char (*in_name)[256]; /* 2 * DESK_IN_MAX */
 	unsigned in_names, in_at;
 	struct desk_incoming incoming;
 	uint32_t refused_n;

@@ -537,6 +537,16 @@ static int by_text(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+/* Of what has been seen of dir/in the first ones by their names: a partner that is far ahead of us has its packages taken in their order. */
+static void folder_first(struct desk_engine *e)
+{
+	qsort(e->in_name, e->in_names, sizeof(e->in_name[0]), by_text);
+	if (e->in_names <= DESK_IN_MAX)
+		return;
+	e->in_names = DESK_IN_MAX;
+	e->in_look = true; /* and again */
+}
+
 static void folder_list(struct desk *d)
 {
 	struct desk_engine *e = d->e;
@@ -553,15 +563,13 @@ static void folder_list(struct desk *d)
 	while (dir && (en = readdir(dir))) {
 		if (en->d_name[0] == '.' || strlen(en->d_name) >= sizeof(e->in_name[0]))
 			continue;
-		if (e->in_names == DESK_IN_MAX) {
-			e->in_look = true; /* and again */
-			break;
-		}
+		if (e->in_names == 2 * DESK_IN_MAX)
+			folder_first(e);
 		strcpy(e->in_name[e->in_names++], en->d_name);
 	}
 	if (dir)
 		closedir(dir);
-	qsort(e->in_name, e->in_names, sizeof(e->in_name[0]), by_text);
+	folder_first(e);
 }
 
 /* Of a partner's packages in dir/held the one whose turn it is. */
