@@ -61,6 +61,26 @@ static struct party {
 static unsigned long lines = LINES;
 static bool mixed;
 static char top[128], err[DESK_ERR_MAX];
+static pid_t owner; /* of top: the parent */
+
+static void remove_all(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *en;
+
+	while (d && (en = readdir(d))) {
+		char path[600];
+
+		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, ".."))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, en->d_name);
+		if (unlink(path) && errno == EISDIR)
+			remove_all(path);
+	}
+	if (d)
+		closedir(d);
+	rmdir(dir);
+}
 
 static _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...)
 {
@@ -71,6 +91,8 @@ static _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt,
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fprintf(stderr, "\n");
+	if (owner == getpid() && *top)
+		remove_all(top);
 	exit(1);
 }
 
@@ -631,25 +653,6 @@ static double octets(const char *dir)
 	return sum;
 }
 
-static void remove_all(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *en;
-
-	while (d && (en = readdir(d))) {
-		char path[600];
-
-		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, ".."))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, en->d_name);
-		if (unlink(path) && errno == EISDIR)
-			remove_all(path);
-	}
-	if (d)
-		closedir(d);
-	rmdir(dir);
-}
-
 static const struct phase {
 	const char *name;
 	uint8_t gate[2];  /* step of A's and of B's work that begins; 0: none */
@@ -763,6 +766,7 @@ int main(int argc, char **argv)
 	snprintf(top, sizeof(top), "%.90s/otagw-handover-XXXXXX", tmp ? tmp : "/var/tmp");
 	if (!mkdtemp(top))
 		die("%s: %s", top, strerror(errno));
+	owner = getpid();
 	for (enum who w = SHOP; w < PARTIES; w++)
 		party_make(w);
 	sides_start();
