@@ -17,6 +17,7 @@ _Static_assert((int)_WORK_KINDS <= ORDER_WORKS, "ORDER_WORKS");
 
 struct desk_vault { /* the ledger's head (vault_out.c) */
 	bool ready, reading;
+	bool marked;		     /* n is noted outside the database: keys may leave */
 	const char *behind;	     /* the books are not what they were: why nothing is released; NULL: all is well */
 	uint64_t n, version, next_n; /* next: in the batch under way */
 	uint8_t hash[KS_HASH_LEN], next_hash[KS_HASH_LEN];

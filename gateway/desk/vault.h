@@ -27,7 +27,7 @@ const char *pair_step_name(uint16_t step); /* "allocated"; never NULL */
 struct vault_slot {
 	uint8_t state;	/* enum pair_step */
 	uint8_t kvn;	/* under which it was released, 0: not yet */
-	uint64_t who;	/* vault_who() of the operator, 0 nobody */
+	uint64_t who;	/* vault_who() of the operator, 0 nobody; of the active one: who holds the card */
 	uint64_t order; /* number */
 };
 enum vault_step { VAULT_MADE = 1, VAULT_ISSUED }; /* step of BOOK_CARD */
@@ -56,15 +56,16 @@ struct vault_place {
 	uint16_t left; /* that nobody has, above it */
 	bool jump;     /* not the next one: the card wants the vault's MAC */
 };
+/* `a` is who hands the card over in this order: rule "holder" refuses unless the active index is its. */
 /* AQ: the lowest index above `from` that has never been released to anybody else; for the same order always the same one. */
-bool vault_allocate(struct vault_card *c, uint64_t who, uint64_t order, unsigned from, struct vault_place *out,
-		    struct vault_no *no);
+bool vault_allocate(struct vault_card *c, uint64_t a, uint64_t who, uint64_t order, unsigned from,
+		    struct vault_place *out, struct vault_no *no);
 /* KR: may this operator have the keys of this index for this order?  Changes nothing. */
-bool vault_may_release(const struct vault_card *c, uint64_t who, uint64_t order, unsigned index, unsigned kvn,
-		       struct vault_no *no);
+bool vault_may_release(const struct vault_card *c, uint64_t a, uint64_t who, uint64_t order, unsigned index,
+		       unsigned kvn, struct vault_no *no);
 /* They are its from now on.  *fresh: for the first time in this order, a line for the ledger. */
-bool vault_release(struct vault_card *c, uint64_t who, uint64_t order, unsigned index, unsigned kvn, bool *fresh,
-		   struct vault_no *no);
+bool vault_release(struct vault_card *c, uint64_t a, uint64_t who, uint64_t order, unsigned index, unsigned kvn,
+		   bool *fresh, struct vault_no *no);
 /* CF confirmed: the card lives under this index. */
 bool vault_confirm(struct vault_card *c, uint64_t who, uint64_t order, unsigned index, struct vault_no *no);
 

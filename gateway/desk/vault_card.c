@@ -146,31 +146,48 @@ static void activate(struct vault_card *c, unsigned index)
 	c->active = (uint16_t)index;
 }
 
+/* The operator of the card: its first pair was issued to it, or that of its active index released. */
+static bool holder_ask(const struct vault_card *c, uint64_t a, unsigned active, struct vault_no *no)
+{
+	const uint64_t who = c->slot[active - 1].who;
+
+	if (!who)
+		return refuse(no, "holder", "card %s: its first pair has not been issued to anybody: issue it first",
+			      c->iccid);
+	if (who != a)
+		return refuse(no, "holder",
+			      "card %s: index %u belongs to another operator than the one that hands it over", c->iccid,
+			      active);
+	return true;
+}
+
 /* The index from which the card goes.  Where it is above ours, the confirmation of the order before has not come here: that its keys were
  * released, and that the operator of the card says so, is as good. */
-static bool from_take(struct vault_card *c, unsigned from, struct vault_no *no)
+static bool from_take(struct vault_card *c, uint64_t a, unsigned from, struct vault_no *no)
 {
 	const struct vault_slot *s = slot_of(c, from);
 
 	if (!s)
 		return refuse(no, "index", "card %s has indexes 1 to %u here, not %u", c->iccid, c->pairs, from);
 	if (from == c->active)
-		return true;
+		return holder_ask(c, a, from, no);
 	if (from < c->active || s->state != PAIR_RELEASED)
 		return refuse(no, "index", "card %s: index %u is %s, its active one is %u", c->iccid, from,
 			      pair_step_name(s->state), c->active);
+	if (!holder_ask(c, a, from, no))
+		return false;
 	activate(c, from);
 	return true;
 }
 
-bool vault_allocate(struct vault_card *c, uint64_t who, uint64_t order, unsigned from, struct vault_place *out,
-		    struct vault_no *no)
+bool vault_allocate(struct vault_card *c, uint64_t a, uint64_t who, uint64_t order, unsigned from,
+		    struct vault_place *out, struct vault_no *no)
 {
 	struct vault_slot *s = NULL;
 	unsigned to;
 
 	*out = (struct vault_place){ 0 };
-	if (!from_take(c, from, no))
+	if (!from_take(c, a, from, no))
 		return false;
 	for (to = from + 1; to <= c->pairs; to++) {
 		s = slot_of(c, to);
@@ -196,8 +213,8 @@ bool vault_allocate(struct vault_card *c, uint64_t who, uint64_t order, unsigned
 	return true;
 }
 
-bool vault_may_release(const struct vault_card *c, uint64_t who, uint64_t order, unsigned index, unsigned kvn,
-		       struct vault_no *no)
+bool vault_may_release(const struct vault_card *c, uint64_t a, uint64_t who, uint64_t order, unsigned index,
+		       unsigned kvn, struct vault_no *no)
 {
 	const struct vault_slot *s = index && index <= c->pairs ? &c->slot[index - 1] : NULL;
 
@@ -211,6 +228,9 @@ bool vault_may_release(const struct vault_card *c, uint64_t who, uint64_t order,
 			      pair_step_name(s->state));
 	if (s->order != order || s->who != who)
 		return refuse(no, "index", "card %s: index %u is not allocated for this order", c->iccid, index);
+	/* What it has had in this order it may have again: lost on the way. */
+	if (!s->kvn && !holder_ask(c, a, c->active, no))
+		return false;
 	if (kvn != 1 && kvn != 2)
 		return refuse(no, "key-version", "card %s: keys of a pair stand under version 1 or 2, not %u", c->iccid,
 			      kvn);
@@ -220,13 +240,13 @@ bool vault_may_release(const struct vault_card *c, uint64_t who, uint64_t order,
 	return true;
 }
 
-bool vault_release(struct vault_card *c, uint64_t who, uint64_t order, unsigned index, unsigned kvn, bool *fresh,
-		   struct vault_no *no)
+bool vault_release(struct vault_card *c, uint64_t a, uint64_t who, uint64_t order, unsigned index, unsigned kvn,
+		   bool *fresh, struct vault_no *no)
 {
 	struct vault_slot *s;
 
 	*fresh = false;
-	if (!vault_may_release(c, who, order, index, kvn, no))
+	if (!vault_may_release(c, a, who, order, index, kvn, no))
 		return false;
 	s = slot_of(c, index);
 	if (s->state == PAIR_ACTIVE) /* lost on the way, and asked for again */

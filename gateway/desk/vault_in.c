@@ -124,7 +124,7 @@ int vault_aq_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 
 	if (rec_card(r, &c, no))
 		return -1;
-	if (!vault_allocate(&c, vault_who(o->b), o->number, from, &place, &v))
+	if (!vault_allocate(&c, vault_who(o->a), vault_who(o->b), o->number, from, &place, &v))
 		return rule(&v, no);
 	if (in->dry)
 		return 0;
@@ -237,7 +237,7 @@ int vault_kr_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 
 	if (rec_card(r, &c, no) || leaf_check(k, r, &leaf, text, no))
 		return -1;
-	if (!vault_may_release(&c, vault_who(o->b), o->number, (unsigned)xchg_number(&leaf, "to"),
+	if (!vault_may_release(&c, vault_who(o->a), vault_who(o->b), o->number, (unsigned)xchg_number(&leaf, "to"),
 			       (unsigned)xchg_number(&leaf, "kvn"), &v))
 		return rule(&v, no);
 	if (in->dry)

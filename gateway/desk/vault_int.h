@@ -39,8 +39,6 @@ bool vault_ledger_ready(struct desk *d);
 int vault_ledger_put(struct desk_job *j, struct ledger_head *h, struct ledger_line *l);
 int vault_ledger_close(struct desk_job *j, const struct ledger_head *h);
 
-void vault_mark(struct desk *d); /* notes it (vault_out.c) */
-
 /* vault_mark.c */
 /* Whether the ledger has come as far as was noted outside the database; else it releases nothing, and *why says so. */
 bool vault_mark_fits(struct desk *d, const struct ledger_head *h, const char **why);

@@ -51,6 +51,18 @@ unsigned vault_issue_want(struct desk *d, struct desk_call *c, struct desk_open_
 	return n;
 }
 
+/* Where it cannot be noted, nothing more is issued. */
+static int mark(struct desk *d, struct desk_call *c, const struct ledger_head *h)
+{
+	int rc = vault_mark_write(d, h);
+
+	if (rc)
+		snprintf(c->text, sizeof(c->text),
+			 "nothing is issued: how far the ledger has come cannot be noted in %.100s: %s", d->cfg.dir,
+			 strerror(-rc));
+	return rc;
+}
+
 static int issue_list(struct desk *d, struct desk_job *j, struct desk_call *c)
 {
 	const struct desk_partner *p = desk_partner_by_name(d, c->r.partner);
@@ -63,8 +75,8 @@ static int issue_list(struct desk *d, struct desk_job *j, struct desk_call *c)
 	}
 	if (!s && !(s = c->scratch = calloc(1, sizeof(*s))))
 		return -ENOMEM;
-	if (s->head.n && vault_mark_write(d, &s->head)) /* durable since the round before */
-		desk_log(d, 3, "how far the ledger has come cannot be noted in %s", d->cfg.dir);
+	if (s->head.n && mark(d, c, &s->head)) /* durable since the round before */
+		return -EIO;
 	s->n = 0;
 	for (unsigned i = 0; i < j->n && s->n < ISSUE_CARDS; i++) {
 		struct vault_card *k = &s->card[s->n];
@@ -108,7 +120,7 @@ static int head_take(struct desk *d, struct desk_job *j, struct desk_call *c)
 		snprintf(c->text, sizeof(c->text), "nothing is issued: %s: see the vault's documentation", why);
 		return -ESTALE;
 	}
-	return DESK_MORE;
+	return mark(d, c, &h) ? -EIO : DESK_MORE;
 }
 
 static int issue_keys(struct desk *d, const struct vault_card *k, const struct store_book *row, struct ks_wrap *wrap,

@@ -54,6 +54,19 @@ bool vault_mark_fits(struct desk *d, const struct ledger_head *h, const char **w
 	return !rc && (n < h->n || (n == h->n && !strcmp(own, hash)));
 }
 
+/* That the file has its new name outlasts the power, too. */
+static int folder_sync(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd))
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
 int vault_mark_write(struct desk *d, const struct ledger_head *h)
 {
 	char path[512], part[512], text[MARK_MAX + 1], hash[2 * KS_HASH_LEN + 1];
@@ -72,5 +85,5 @@ int vault_mark_write(struct desk *d, const struct ledger_head *h)
 		rc = -errno;
 	if (!rc && rename(part, path))
 		rc = -errno;
-	return rc;
+	return rc ? rc : folder_sync(d->cfg.dir);
 }

@@ -111,6 +111,7 @@ static void head_read(struct store_query *q, int rc)
 	memcpy(v->hash, h.hash, sizeof(v->hash));
 	v->version = q->n ? v->row.row.version : 0;
 	v->behind = NULL;
+	v->marked = false;
 	if (!vault_mark_fits(d, &h, &v->behind))
 		desk_log(d, 3, "nothing is released: %s", v->behind);
 	else
@@ -176,7 +177,7 @@ static int release(struct desk_job *j, unsigned i, struct ledger_head *h)
 		snprintf(j->why, sizeof(j->why), "card %s: its record in the vault cannot be read", l->iccid);
 		return -1;
 	}
-	if (!vault_release(&c, vault_who(o->b), o->number, l->to, l->kvn, &fresh, &no)) {
+	if (!vault_release(&c, vault_who(o->a), vault_who(o->b), o->number, l->to, l->kvn, &fresh, &no)) {
 		/* asked for rightly, and since then it has become another order's */
 		desk_log(j->d, 4, "order %s: no keys for %s: %s: %s", o->name, o->b, no.rule, no.why);
 		job_line_put(j, i, M_PLACED);
@@ -225,18 +226,6 @@ int vault_release_decide(struct desk *d, struct desk_job *j)
 	return rc < 0 ? -EIO : 0;
 }
 
-/* Before the keys leave, which is the next job's. */
-void vault_mark(struct desk *d)
-{
-	struct ledger_head h = { .n = d->vault.n };
-	int rc;
-
-	memcpy(h.hash, d->vault.hash, sizeof(h.hash));
-	rc = vault_mark_write(d, &h);
-	if (rc)
-		desk_log(d, 3, "how far the ledger has come cannot be noted in %s: %s", d->cfg.dir, strerror(-rc));
-}
-
 void vault_release_after(struct desk *d, struct desk_job *j)
 {
 	struct desk_vault *v = &d->vault;
@@ -248,7 +237,7 @@ void vault_release_after(struct desk *d, struct desk_job *j)
 	memcpy(v->hash, v->next_hash, sizeof(v->hash));
 	v->version++;
 	v->next_n = 0;
-	vault_mark(d);
+	v->marked = false; /* before the keys leave, which is the next job's */
 }
 
 /* ---- KP ---- */
@@ -300,14 +289,45 @@ static int keys_record(struct desk *d, struct desk_job *j, unsigned i, struct de
 	return out_record(out, (const char *const[]){ l->iccid, index, kvn, hex });
 }
 
+/* What was released is noted outside the database, or no key leaves. */
+static int marked(struct desk *d, struct desk_job *j)
+{
+	struct desk_vault *v = &d->vault;
+	struct ledger_head h = { .n = v->n };
+	int rc;
+
+	if (v->marked || v->behind) /* behind: what is noted is more than this */
+		return 0;
+	memcpy(h.hash, v->hash, sizeof(h.hash));
+	rc = vault_mark_write(d, &h);
+	v->marked = !rc;
+	if (rc)
+		snprintf(j->why, sizeof(j->why),
+			 "no keys leave: how far the ledger has come cannot be noted in %.100s: %s", d->cfg.dir,
+			 strerror(-rc));
+	return rc;
+}
+
 int vault_keys_decide(struct desk *d, struct desk_job *j)
 {
-	struct desk_out *out = j->n ? out_open(j, XCHG_KP, j->order->o.b, j->line[0].hash) : NULL;
-	struct ks_wrap *wrap = out ? out_wrap(out) : NULL;
-	int rc = wrap ? 0 : -1;
+	struct desk_out *out;
+	struct ks_wrap *wrap;
+	int rc;
 
+	if (!j->n)
+		return 0;
+	if (!vault_ledger_ready(d)) {
+		desk_again(d, j->order->o.number, M_RELEASED, desk_now(d) + 1);
+		return 0;
+	}
+	rc = marked(d, j);
+	if (rc)
+		return rc;
+	out = out_open(j, XCHG_KP, j->order->o.b, j->line[0].hash);
 	if (!out)
-		return j->n ? -EIO : 0;
+		return -EIO;
+	wrap = out_wrap(out);
+	rc = wrap ? 0 : -1;
 	for (unsigned i = 0; i < j->n && !rc; i++) {
 		if (!same_answer(j, i))
 			continue;

@@ -24,6 +24,13 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Cards whose first pairs are A's. */
+static void cards(struct vb *v, unsigned n, unsigned pairs, const char *file)
+{
+	vb_gen(v, n, pairs, file);
+	assert_int_equal(vb_verb(v, (struct desk_request){ .verb = DESK_ISSUE, .partner = "tele-a" }), 0);
+}
+
 /* K, OPc, KIc, KID, KIK of an index, as they stand in the card maker's file. */
 static void made(struct vb *v, const char *path, unsigned card, unsigned index, char out[200])
 {
@@ -148,6 +155,8 @@ static void test_through(void **state)
 
 /* ---- refused, by which rule, and nothing has changed ---- */
 
+#define REFUSED_CARDS 2
+
 static void nothing(struct vb *v, const char *rule, uint64_t version)
 {
 	struct vault_card c;
@@ -160,7 +169,7 @@ static void nothing(struct vb *v, const char *rule, uint64_t version)
 	vb_card(v, 0, &c, &now);
 	assert_true(now == version);
 	assert_int_equal(v->got[B][XCHG_KP].packages + v->got[C][XCHG_KP].packages, 0);
-	assert_int_equal(vb_ledger(v), 0);
+	assert_int_equal(vb_ledger(v), REFUSED_CARDS); /* their first pairs */
 	/* and it stands in the books who asked, and why not */
 	for (unsigned i = S; i < M; i++) {
 		struct parcel p;
@@ -194,7 +203,7 @@ static void test_refused(void **state)
 	uint64_t version;
 	struct vault_card c;
 
-	vb_gen(v, 2, 5, vb_path(v, "cards.csv"));
+	cards(v, REFUSED_CARDS, 5, vb_path(v, "cards.csv"));
 	assert_true(vb_so(v, "SO-1", A, B, 0, 2, VB_UNTIL));
 	plan = vb_plan(v, "SO-1", A, B, &row, 1);
 	vb_card(v, 0, &c, &version);
@@ -291,7 +300,7 @@ static void test_refused(void **state)
 	/* after all that, who may has them */
 	assert_true(vb_kr(v, "SO-1", B, plan, &row, 1));
 	assert_int_equal(v->got[B][XCHG_KP].packages, 1);
-	assert_int_equal(vb_ledger(v), 1);
+	assert_int_equal(vb_ledger(v), REFUSED_CARDS + 1);
 	vb_plan_free(plan);
 	vb_plan_free(wide);
 	vb_plan_free(wrong);
@@ -312,7 +321,7 @@ static void test_cancelled(void **state)
 	char iccid[ICCID_DIGITS_MAX + 1], key[BOOK_KEY_MAX], hex[2 * OTA_SUB_MAC_LEN + 1] = "";
 	uint64_t version;
 
-	vb_gen(v, 1, 3, vb_path(v, "cards.csv"));
+	cards(v, 1, 3, vb_path(v, "cards.csv"));
 	assert_true(vb_so(v, "SO-1", A, B, 0, 1, VB_UNTIL));
 	assert_true(vb_aq(v, "SO-1", A, 0, 1));
 	plan_b = vb_plan(v, "SO-1", A, B, &b, 1);
@@ -365,7 +374,7 @@ static void test_ends(void **state)
 	const struct vb_row row = { 0, IMSI_B, 1, 2, 2 };
 	struct vb_plan *plan;
 
-	vb_gen(v, 3, 2, vb_path(v, "cards.csv"));
+	cards(v, 3, 2, vb_path(v, "cards.csv"));
 	assert_true(vb_so(v, "SO-1", A, B, 0, 3, v->now_ms / 1000 + 86400));
 	assert_true(vb_aq(v, "SO-1", A, 0, 1));
 	assert_true(vb_aq(v, "SO-1", A, 1, 1));
@@ -399,7 +408,7 @@ static void test_crashes(void **state)
 
 		vb_make(v);
 		snprintf(file, sizeof(file), "%s", vb_path(v, "cards.csv"));
-		vb_gen(v, 1, 3, file);
+		cards(v, 1, 3, file);
 		assert_true(vb_so(v, "SO-1", A, B, 0, 1, VB_UNTIL));
 		v->commits = 0;
 		v->crash_keeps = at % 2;
@@ -414,12 +423,15 @@ static void test_crashes(void **state)
 		assert_true(g->packages >= 1);
 		made(v, file, 0, 2, text);
 		same_keys(v, B, 0, &g->block[0], 2, text);
-		assert_int_equal(vb_ledger(v), 1);
+		assert_int_equal(vb_ledger(v), 2);
 		assert_int_equal(vb_step(v, "SO-1", 0), M_KEYED);
 		vb_plan_free(plan);
 		vb_free(v);
 	}
 }
+
+static int gen(struct vb *v, const char *list, unsigned pairs, const char *out);
+static void list_write(struct vb *v, char path[200], const char *text);
 
 /* A backup is put back that knows nothing of what B has got: nobody else gets it, nobody gets anything. */
 static void test_backup(void **state)
@@ -428,12 +440,15 @@ static void test_backup(void **state)
 	const struct vb_row b = { 0, IMSI_B, 1, 2, 2 }, c = { 0, IMSI_C, 1, 2, 2 };
 	struct vb_plan *plan_b, *plan_c;
 	struct store_mem_disk *backup;
+	char list[200];
 
-	vb_gen(v, 2, 3, vb_path(v, "cards.csv"));
+	cards(v, 2, 3, vb_path(v, "cards.csv"));
 	assert_true(vb_so(v, "SO-1", A, B, 0, 1, VB_UNTIL));
 	assert_true(vb_so(v, "SO-2", A, C, 0, 1, VB_UNTIL));
 	assert_true(vb_aq(v, "SO-1", A, 0, 1));
 	plan_b = vb_plan(v, "SO-1", A, B, &b, 1);
+	list_write(v, list, "8988211000000000077,001010000000077\n");
+	assert_int_equal(gen(v, list, 2, vb_path(v, "more.csv")), 0);
 	backup = store_mem_disk_copy(v->disk);
 	assert_true(vb_kr(v, "SO-1", B, plan_b, &b, 1));
 	assert_int_equal(v->got[B][XCHG_KP].packages, 1);
@@ -458,9 +473,69 @@ static void test_backup(void **state)
 	assert_int_equal(v->got[C][XCHG_KP].packages, 0);
 	assert_int_equal(vb_step(v, "SO-2", 0), M_WANTED);
 	assert_int_equal(vb_verb(v, (struct desk_request){ .verb = DESK_ISSUE, .partner = "tele-a" }), -ESTALE);
-	assert_int_equal(v->got[A][XCHG_MF].packages, 0);
+	assert_int_equal(v->got[A][XCHG_MF].packages, 1);
 	vb_plan_free(plan_b);
 	vb_plan_free(plan_c);
+}
+
+/* S, C and B agree that a card of A's goes from C to B; and a card that was issued to nobody. */
+static void test_foreign(void **state)
+{
+	struct vb *v = *state;
+	const struct vb_row row = { 0, IMSI_B, 1, 2, 2 };
+	struct vb_plan *plan;
+	struct vault_card c;
+
+	vb_gen(v, 1, 4, vb_path(v, "cards.csv"));
+	assert_true(vb_so(v, "SO-0", A, B, 0, 1, VB_UNTIL));
+	assert_false(vb_aq(v, "SO-0", A, 0, 1));
+	assert_string_equal(v->ack_rule, "holder");
+	assert_int_equal(vb_verb(v, (struct desk_request){ .verb = DESK_ISSUE, .partner = "tele-a" }), 0);
+	assert_true(vb_so(v, "SO-1", C, B, 0, 1, VB_UNTIL));
+	assert_false(vb_aq(v, "SO-1", C, 0, 1));
+	assert_string_equal(v->ack_rule, "holder");
+	plan = vb_plan(v, "SO-1", C, B, &row, 1);
+	assert_false(vb_kr(v, "SO-1", B, plan, &row, 1));
+	assert_int_equal(v->got[B][XCHG_KP].packages, 0);
+	assert_false(vb_cf(v, "SO-1", B, 0, IMSI_B, 2));
+	vb_card(v, 0, &c, NULL);
+	assert_int_equal(c.active, 1);
+	assert_true(vb_aq(v, "SO-0", A, 0, 1)); /* whose it is */
+	vb_plan_free(plan);
+}
+
+/* How far the ledger has come cannot be noted: no keys leave, an alarm says so; when it can, they do. */
+static void test_unmarked(void **state)
+{
+	struct vb *v = *state;
+	const struct vb_row row = { 0, IMSI_B, 1, 2, 2 };
+	struct vb_plan *plan;
+	struct desk_stats stats;
+	char part[200];
+
+	cards(v, 1, 3, vb_path(v, "cards.csv"));
+	assert_true(vb_so(v, "SO-1", A, B, 0, 1, VB_UNTIL));
+	assert_true(vb_aq(v, "SO-1", A, 0, 1));
+	plan = vb_plan(v, "SO-1", A, B, &row, 1);
+	snprintf(part, sizeof(part), "%.180s/ledger-mark.part", v->m_dir);
+	assert_int_equal(mkdir(part, 0700), 0);
+	assert_true(vb_kr(v, "SO-1", B, plan, &row, 1));
+	vb_run(v, 10000);
+	assert_int_equal(v->got[B][XCHG_KP].packages, 0);
+	assert_int_equal(vb_step(v, "SO-1", 0), M_RELEASED);
+	desk_stats(v->desk, &stats);
+	assert_non_null(stats.alarm);
+	assert_non_null(strstr(stats.alarm, "no keys leave"));
+	vb_down(v); /* nor after a restart */
+	vb_up(v);
+	vb_run(v, 10000);
+	assert_int_equal(v->got[B][XCHG_KP].packages, 0);
+	assert_int_equal(rmdir(part), 0);
+	vb_run(v, 700000);
+	assert_int_equal(v->got[B][XCHG_KP].packages, 1);
+	desk_stats(v->desk, &stats);
+	assert_null(stats.alarm);
+	vb_plan_free(plan);
 }
 
 /* Many cards in one request, and many lines in one batch. */
@@ -474,7 +549,7 @@ static void test_many(void **state)
 	};
 	struct vb_plan *plan;
 
-	vb_gen(v, VB_LINES, 2, vb_path(v, "cards.csv"));
+	cards(v, VB_LINES, 2, vb_path(v, "cards.csv"));
 	assert_true(vb_so(v, "SO-1", A, B, 0, VB_LINES, VB_UNTIL));
 	for (unsigned i = 0; i < VB_LINES; i++) {
 		char iccid[ICCID_DIGITS_MAX + 1];
@@ -488,7 +563,7 @@ static void test_many(void **state)
 	plan = vb_plan(v, "SO-1", A, B, row, VB_LINES);
 	assert_true(vb_kr(v, "SO-1", B, plan, row, VB_LINES));
 	assert_int_equal(v->got[B][XCHG_KP].n, VB_LINES);
-	assert_int_equal(vb_ledger(v), VB_LINES);
+	assert_int_equal(vb_ledger(v), 2 * VB_LINES);
 	vb_plan_free(plan);
 }
 
@@ -690,12 +765,12 @@ static unsigned order_of(const struct vault_card *c, unsigned orders, unsigned f
 static void test_any_order(void **state)
 {
 	struct vb *v = *state;
-	uint64_t had[CARDS][PAIRS + 1] = { { 0 } };
+	uint64_t had[CARDS][PAIRS + 1] = { { 0, A }, { 0, A } };
 	unsigned orders = 0, a_of[64], b_of[64], grants = 0, seen[PARTIES] = { 0 };
 	const char *seed = getenv("SEED");
 
 	rng = (seed ? (uint64_t)atoi(seed) : 7) * 0x9e3779b97f4a7c15ULL + 1;
-	vb_gen(v, CARDS, PAIRS, vb_path(v, "cards.csv"));
+	cards(v, CARDS, PAIRS, vb_path(v, "cards.csv"));
 	for (unsigned i = 0; i < 150; i++) {
 		unsigned card = dice(CARDS), who = A + dice(3), o = orders ? dice(orders) : 0;
 		struct vault_card c;
@@ -741,6 +816,12 @@ static void test_any_order(void **state)
 			if (had[k][index] && had[k][index] != p)
 				fail_msg("card %u index %u went to %s and to %s", k, index, v->p[had[k][index]].name,
 					 v->p[p].name);
+			if (!had[k][index]) { /* the first time: who handed over holds the card */
+				vb_card(v, k, &c, NULL);
+				if (had[k][c.active] != a_of[o])
+					fail_msg("card %u index %u went out by an order of %s, who does not hold it", k,
+						 index, v->p[a_of[o]].name);
+			}
 			had[k][index] = p;
 		}
 	}
@@ -753,10 +834,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_through), T(test_refused),   T(test_cancelled),
-		T(test_ends),	 T(test_backup),    cmocka_unit_test(test_crashes),
-		T(test_many),	 T(test_gen),	    T(test_import),
-		T(test_ledger),	 T(test_any_order),
+		T(test_through),  T(test_refused),   T(test_cancelled),
+		T(test_ends),	  T(test_backup),    cmocka_unit_test(test_crashes),
+		T(test_many),	  T(test_gen),	     T(test_import),
+		T(test_ledger),	  T(test_any_order), T(test_foreign),
+		T(test_unmarked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

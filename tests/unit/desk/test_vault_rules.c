@@ -16,17 +16,25 @@
 #include "vault.h"
 
 #define ICCID "89882110000000000017"
+#define A     0xa
 #define B     0xb
 #define C     0xc
 #define PAIRS 6
 
 static struct vault_no no;
 
+/* Its first pair is A's. */
+static void issued(struct vault_card *c, unsigned pairs)
+{
+	vault_card_new(c, ICCID, pairs, 1);
+	c->slot[0].who = A;
+}
+
 static struct vault_place place(struct vault_card *c, uint64_t who, uint64_t order, unsigned from)
 {
 	struct vault_place p;
 
-	if (!vault_allocate(c, who, order, from, &p, &no))
+	if (!vault_allocate(c, c->slot[from - 1].who, who, order, from, &p, &no))
 		fail_msg("%s: %s", no.rule, no.why);
 	return p;
 }
@@ -35,7 +43,7 @@ static bool released(struct vault_card *c, uint64_t who, uint64_t order, unsigne
 {
 	bool fresh;
 
-	return vault_release(c, who, order, index, 2, &fresh, &no);
+	return vault_release(c, c->slot[c->active - 1].who, who, order, index, 2, &fresh, &no);
 }
 
 static void refused(bool granted, const char *rule)
@@ -52,7 +60,7 @@ static void test_allocate(void **state)
 	struct vault_place p;
 	bool fresh;
 
-	vault_card_new(&c, ICCID, PAIRS, 1);
+	issued(&c, PAIRS);
 	p = place(&c, B, 100, 1);
 	assert_int_equal(p.to, 2);
 	assert_int_equal(p.left, 4);
@@ -62,17 +70,17 @@ static void test_allocate(void **state)
 	assert_int_equal(p.to, 2);
 	assert_memory_equal(&c, &as_it_was, sizeof(c));
 
-	assert_true(vault_release(&c, B, 100, 2, 2, &fresh, &no));
+	assert_true(vault_release(&c, A, B, 100, 2, 2, &fresh, &no));
 	assert_true(fresh);
 	assert_int_equal(place(&c, B, 100, 1).to, 2);
-	assert_true(vault_release(&c, B, 100, 2, 2, &fresh, &no)); /* asked again: the same, and no second line */
+	assert_true(vault_release(&c, A, B, 100, 2, 2, &fresh, &no)); /* asked again: the same, and no second line */
 	assert_false(fresh);
 
 	assert_true(vault_confirm(&c, B, 100, 2, &no));
 	assert_int_equal(c.active, 2);
 	assert_int_equal(c.slot[0].state, PAIR_USED);
 	assert_true(vault_confirm(&c, B, 100, 2, &no));
-	refused(vault_allocate(&c, C, 200, 1, &p, &no), "index"); /* from there it has gone */
+	refused(vault_allocate(&c, B, C, 200, 1, &p, &no), "index"); /* from there it has gone */
 	assert_int_equal(place(&c, C, 200, 2).to, 3);
 }
 
@@ -83,7 +91,7 @@ static void test_cancelled(void **state)
 	struct vault_place p;
 	bool fresh;
 
-	vault_card_new(&c, ICCID, PAIRS, 1);
+	issued(&c, PAIRS);
 	place(&c, B, 100, 1);
 	assert_true(released(&c, B, 100, 2));
 	p = place(&c, C, 200, 1);
@@ -97,7 +105,7 @@ static void test_cancelled(void **state)
 	assert_int_equal(p.to, 2);
 	assert_false(p.jump);
 	refused(released(&c, B, 100, 2), "index"); /* it is the new order's now */
-	assert_true(vault_release(&c, B, 300, 2, 2, &fresh, &no));
+	assert_true(vault_release(&c, A, B, 300, 2, 2, &fresh, &no));
 	assert_true(fresh);
 
 	assert_true(vault_confirm(&c, C, 200, 3, &no));
@@ -112,7 +120,7 @@ static void test_not_released(void **state)
 {
 	struct vault_card c;
 
-	vault_card_new(&c, ICCID, PAIRS, 1);
+	issued(&c, PAIRS);
 	place(&c, B, 100, 1);
 	assert_int_equal(place(&c, C, 200, 1).to, 2);
 	refused(released(&c, B, 100, 2), "index");
@@ -124,7 +132,7 @@ static void test_refused(void **state)
 	struct vault_card c, as_it_was;
 	struct vault_place p;
 
-	vault_card_new(&c, ICCID, PAIRS, 1);
+	issued(&c, PAIRS);
 	place(&c, B, 100, 1);
 	as_it_was = c;
 	refused(released(&c, B, 100, 4), "index"); /* to + 2 */
@@ -133,12 +141,41 @@ static void test_refused(void **state)
 	refused(released(&c, B, 100, PAIRS + 1), "index");
 	refused(released(&c, C, 100, 2), "index"); /* another operator */
 	refused(released(&c, B, 101, 2), "index"); /* another order */
-	refused(vault_may_release(&c, B, 100, 2, 3, &no), "key-version");
+	refused(vault_may_release(&c, A, B, 100, 2, 3, &no), "key-version");
 	refused(vault_confirm(&c, B, 100, 2, &no), "index"); /* before it was released */
-	refused(vault_allocate(&c, B, 100, 3, &p, &no), "index");
-	refused(vault_allocate(&c, B, 100, 0, &p, &no), "index");
-	refused(vault_allocate(&c, B, 100, PAIRS + 1, &p, &no), "index");
+	refused(vault_allocate(&c, A, B, 100, 3, &p, &no), "index");
+	refused(vault_allocate(&c, A, B, 100, 0, &p, &no), "index");
+	refused(vault_allocate(&c, A, B, 100, PAIRS + 1, &p, &no), "index");
 	assert_memory_equal(&c, &as_it_was, sizeof(c)); /* nothing of it changed anything */
+}
+
+/* Only who holds the card hands it over: asked where an index is put aside, and again where its keys leave. */
+static void test_holder(void **state)
+{
+	struct vault_card c, as_it_was;
+	struct vault_place p;
+	bool fresh;
+
+	vault_card_new(&c, ICCID, PAIRS, 1);
+	refused(vault_allocate(&c, A, B, 100, 1, &p, &no), "holder"); /* issued to nobody */
+	assert_non_null(strstr(no.why, "issue it first"));
+	c.slot[0].who = A;
+	as_it_was = c;
+	refused(vault_allocate(&c, C, B, 100, 1, &p, &no), "holder");
+	assert_memory_equal(&c, &as_it_was, sizeof(c));
+
+	place(&c, B, 100, 1);
+	refused(vault_may_release(&c, C, B, 100, 2, 2, &no), "holder");
+	assert_true(vault_release(&c, A, B, 100, 2, 2, &fresh, &no));
+	as_it_was = c;
+	refused(vault_allocate(&c, C, A, 200, 2, &p, &no), "holder"); /* not confirmed yet, and not C's */
+	assert_memory_equal(&c, &as_it_was, sizeof(c));
+	place(&c, C, 300, 1);
+	assert_true(vault_confirm(&c, B, 100, 2, &no));
+	refused(vault_release(&c, A, C, 300, 3, 2, &fresh, &no), "holder"); /* B's in the meantime */
+	refused(vault_allocate(&c, A, C, 300, 2, &p, &no), "holder");
+	assert_true(vault_release(&c, A, B, 100, 2, 2, &fresh, &no)); /* its own, lost on the way */
+	assert_int_equal(place(&c, C, 400, 2).to, 3);
 }
 
 static void test_exhausted(void **state)
@@ -146,7 +183,7 @@ static void test_exhausted(void **state)
 	struct vault_card c;
 	struct vault_place p;
 
-	vault_card_new(&c, ICCID, 2, 1);
+	issued(&c, 2);
 	p = place(&c, B, 100, 1);
 	assert_int_equal(p.to, 2);
 	assert_int_equal(p.left, 0);
@@ -162,7 +199,7 @@ static void test_confirmation_lost(void **state)
 {
 	struct vault_card c;
 
-	vault_card_new(&c, ICCID, PAIRS, 1);
+	issued(&c, PAIRS);
 	place(&c, B, 100, 1);
 	assert_true(released(&c, B, 100, 2));
 	assert_int_equal(place(&c, C, 200, 2).to, 3);
@@ -189,11 +226,13 @@ static void run_seed(unsigned seed, unsigned *grants)
 	uint64_t had[PAIRS + 1] = { 0 }; /* who has been given the keys of an index */
 	struct vault_card c;
 	unsigned active = 1;
+	uint64_t holder = 1 + seed % 4; /* of the card: who has been given the keys of its active index */
 
 	rng = seed * 0x9e3779b97f4a7c15ULL + 1;
-	vault_card_new(&c, ICCID, PAIRS, 1);
+	issued(&c, PAIRS);
+	c.slot[0].who = had[1] = holder;
 	for (unsigned i = 0; i < 60; i++) {
-		uint64_t who = 1 + dice(4), order = 10 * who + dice(3);
+		uint64_t a = dice(2) ? holder : 1 + dice(4), who = 1 + dice(4), order = 10 * who + dice(3);
 		unsigned index = dice(4) ? c.active + dice(3) : dice(PAIRS + 2);
 		struct vault_card before = c, again;
 		uint8_t body[BOOK_BODY_MAX];
@@ -208,17 +247,21 @@ static void run_seed(unsigned seed, unsigned *grants)
 		}
 		switch (dice(3)) {
 		case 0:
-			granted = vault_allocate(&c, who, order, index, &p, &no);
+			granted = vault_allocate(&c, a, who, order, index, &p, &no);
 			if (granted && p.to && (p.to <= index || p.jump != (p.to > index + 1)))
 				fail_msg("seed %u: %u after %u", seed, p.to, index);
+			if (granted && had[index] != a)
+				fail_msg("seed %u: index %u put aside by who does not hold the card", seed, p.to);
 			if (granted && p.to && had[p.to] && had[p.to] != who)
 				fail_msg("seed %u: index %u of another operator was allocated", seed, p.to);
 			break;
 		case 1:
-			granted = vault_release(&c, who, order, index, 1 + dice(2), &fresh, &no);
+			granted = vault_release(&c, a, who, order, index, 1 + dice(2), &fresh, &no);
 			if (!granted)
 				break;
 			(*grants)++;
+			if (!had[index] && a != holder)
+				fail_msg("seed %u: index %u was given away by who does not hold the card", seed, index);
 			if (had[index] && had[index] != who)
 				fail_msg("seed %u: index %u went to two operators", seed, index);
 			had[index] = who;
@@ -233,6 +276,7 @@ static void run_seed(unsigned seed, unsigned *grants)
 		if (c.active < active)
 			fail_msg("seed %u: the card went back from %u to %u", seed, active, c.active);
 		active = c.active;
+		holder = had[active];
 		len = vault_card_pack(&c, body);
 		assert_true(len > 0);
 		assert_int_equal(vault_card_unpack(&again, body, (size_t)len), 0);
@@ -407,11 +451,17 @@ static void test_ledger(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_allocate),     cmocka_unit_test(test_cancelled),
-		cmocka_unit_test(test_not_released), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_exhausted),    cmocka_unit_test(test_confirmation_lost),
-		cmocka_unit_test(test_any_order),    cmocka_unit_test(test_pack),
-		cmocka_unit_test(test_keys),	     cmocka_unit_test(test_jump),
+		cmocka_unit_test(test_allocate),
+		cmocka_unit_test(test_cancelled),
+		cmocka_unit_test(test_not_released),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_holder),
+		cmocka_unit_test(test_exhausted),
+		cmocka_unit_test(test_confirmation_lost),
+		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_pack),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_jump),
 		cmocka_unit_test(test_ledger),
 	};
 
