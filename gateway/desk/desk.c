@@ -13,7 +13,7 @@
 #define ARM_FRESH_MS   (10 * 60 * 1000)
 #define HLR_POLL_MS    5000
 #define CNTR_MARGIN    64
-#define PACKAGE_LIFE_S (7 * 86400)
+#define PACKAGE_LIFE_S (90 * 86400)
 
 enum starting { START_THROUGH, START_SEQ, START_OPEN, START_CANCELLED, START_OUT };
 

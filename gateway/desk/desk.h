@@ -53,7 +53,7 @@ struct desk_cfg {
 	int64_t hlr_poll_ms;	/* how often a subscriber that is awaited is looked up; 0: 5 s */
 	int64_t grace_ms;	/* between CF(E6) and the removal of the old IMSI; 0: at once */
 	uint64_t cntr_margin;	/* added to CNTR in HL3a; 0: 64 */
-	int64_t package_life_s; /* 0: 7 days */
+	int64_t package_life_s; /* 0: 90 days */
 	unsigned low_water;	/* vault, A: pairs left below which an alarm is raised; 0: 1 */
 	bool no_rollback_ok;	/* plain RFM cards may be handed over */
 	uint32_t epoch;

@@ -677,7 +677,7 @@ const struct config_setting config_setting[] = {
 	{ CONF_EXCHANGE, "package-dir PATH",
 	  "Packages in and out are kept here (in/, out/), mode 0700\nPath, on the disk of state-dir\n", set_text,
 	  get_text, GW(desk.dir) },
-	{ CONF_EXCHANGE, "package-life DURATION", "How long a package that we send is good\nTime, 7d\n",
+	{ CONF_EXCHANGE, "package-life DURATION", "How long a package that we send is good\nTime, 90d\n",
 	  config_set_life, config_get_life },
 	{ CONF_EXCHANGE, "cntr-margin <1-100000>",
 	  "3a: added to the counter that is handed over, for what is still under way\nNumber, 64\n", set_number,
@@ -948,7 +948,7 @@ void config_default(struct otagw_config *c)
 	c->desk.arm_fresh_ms = 10 * MINUTE_MS;
 	c->desk.hlr_poll_ms = 5 * SECOND_MS;
 	c->desk.cntr_margin = 64;
-	c->desk.package_life_s = 7 * DAY_MS / SECOND_MS;
+	c->desk.package_life_s = 90 * DAY_MS / SECOND_MS;
 	c->desk.low_water = 1;
 	memcpy(c->desk.work_profile, "m2m-sub", sizeof("m2m-sub"));
 	link_now = 0;
