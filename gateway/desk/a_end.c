@@ -343,6 +343,7 @@ static void leave(struct desk_job *j, unsigned i)
 {
 	struct line *l = &j->line[i];
 	struct card_row c = { .gone_ms = desk_now(j->d) };
+	char key[BOOK_KEY_MAX];
 
 	switch (job_refused(j, i)) {
 	case STORE_R_OPEN_TXN: /* an operator's campaign has it */
@@ -356,6 +357,8 @@ static void leave(struct desk_job *j, unsigned i)
 	default: /* not known any more: it has left */
 		break;
 	}
+	a_sub_key(j, i, key);
+	job_drop(j, BOOK_SUB, key, BOOK_ANY);
 	a_close(j, i);
 }
 
@@ -386,10 +389,12 @@ int a_purge_decide(struct desk *d, struct desk_job *j)
 			desk_again(d, l->order, A_PURGE, due_ms);
 			continue;
 		}
-		if (j->also[i].row.version)
-			job_drop(j, BOOK_SUB, j->also[i].row.key, j->also[i].row.version);
-		if (desk_deps(d)->hlr && l->old_imsi[0]) {
-			job_hlr(j, i, HLR_REMOVE, l->old_imsi, "", NULL);
+		if (desk_deps(d)->hlr &&
+		    l->old_imsi[0]) { /* the keys stay until it is removed: asked again, it compares again */
+			const struct store_book *sub = &j->also[i];
+
+			job_hlr(j, i, HLR_REMOVE, l->old_imsi, "",
+				sub->row.version && sub->row.len == KS_SUB_LEN ? sub->body : NULL);
 			a_put(j, i, A_PURGING);
 		} else {
 			leave(j, i);

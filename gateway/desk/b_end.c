@@ -176,9 +176,11 @@ static void undo_line(struct desk_job *j, unsigned i)
 		snprintf(c.iccid, sizeof(c.iccid), "%s", l->iccid);
 		job_op(j, i, ST_CARD_LEAVE, &c, NULL, 0);
 	}
-	if (l->flags & LINE_PROVISIONAL &&
-	    !refused) { /* else its IMSI never reached the HLR, or is somebody else's there */
-		job_hlr(j, i, HLR_REMOVE, l->imsi, "", NULL);
+	if (l->flags & LINE_PROVISIONED) { /* else its IMSI is not in the HLR, or is somebody else's there */
+		const struct store_book *sub = &j->also[i];
+
+		job_hlr(j, i, HLR_REMOVE, l->imsi, "",
+			sub->row.version && sub->row.len == KS_SUB_LEN ? sub->body : NULL);
 		job_line_put(j, i, B_UNDOING);
 		return;
 	}

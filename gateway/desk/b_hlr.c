@@ -189,6 +189,7 @@ static void looked(struct desk *d, struct desk_job *j, unsigned i)
 	if (ev->hlr.end == HLR_ABSENT) { /* somebody has removed it: the card would find nobody */
 		desk_log(d, LOG_WARNING, "order %s: card %s is not in our HLR any more; made anew", j->order->o.name,
 			 l->iccid);
+		l->flags &= (uint16_t)~LINE_PROVISIONED;
 		job_line_put(j, i, B_KEYED);
 	} else if (ev->hlr.end == HLR_OK && *ev->hlr.vlr) {
 		served(l, ev);
@@ -213,12 +214,25 @@ static void removed(struct desk *d, struct desk_job *j, unsigned i)
 	b_rest(j, i);
 }
 
+/* Whether our HLR has it now; one that it refuses is somebody else's there. */
+static void learned(struct line *l, const struct desk_event *ev)
+{
+	if (ev->hlr.end == HLR_REFUSED)
+		l->flags |= LINE_REFUSED;
+	else if (ev->hlr_kind == HLR_PROVISION && ev->hlr.end == HLR_OK)
+		l->flags |= LINE_PROVISIONED;
+	else if (ev->hlr_kind == HLR_REMOVE)
+		l->flags &= (uint16_t)~LINE_PROVISIONED;
+}
+
 void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i)
 {
 	const struct desk_event *ev = &j->event[i];
 	struct line *l = &j->line[i];
 	const uint16_t step = j->row[i].row.step;
 
+	if (step == B_PROVISIONING && ev->hlr_kind != HLR_READ)
+		learned(l, ev);
 	if (ev->hlr_kind == HLR_READ && step == B_READY)
 		looked(d, j, i);
 	else if (ev->hlr_kind == HLR_REMOVE && step == B_UNDOING)

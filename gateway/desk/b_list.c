@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "b_int.h"
 #include "so.h"
@@ -555,6 +556,19 @@ void b_line_key(struct desk_in *in, const struct xchg_record *r, char key[BOOK_K
 	line_key(key, in->order->o.number, xchg_value(r, "iccid"));
 }
 
+/* Cards with the application are of our work profile; another name must be that of a file of ours, for plain cards (3a). */
+static bool profile_ok(const struct desk_in *in, const struct line *want)
+{
+	char path[sizeof(in->d->cfg.profile_dir) + PROFILE_NAME_MAX + 16];
+
+	if (strchr(want->profile, '/') || strstr(want->profile, ".."))
+		return false;
+	if (in->order->o.kind == ORDER_3B || !in->dry || !strcmp(want->profile, in->d->cfg.work_profile))
+		return true;
+	snprintf(path, sizeof(path), "%s/%s.profile", in->d->cfg.profile_dir, want->profile);
+	return !access(path, R_OK);
+}
+
 static int pl_fits(struct desk_in *in, const struct desk_rec *r, const struct line *want, struct desk_no *no)
 {
 	const bool keys = in->order->o.kind == ORDER_3B;
@@ -574,6 +588,11 @@ static int pl_fits(struct desk_in *in, const struct desk_rec *r, const struct li
 	if (keys && want->kvn > 2)
 		return desk_refuse(no, "kvn", "card %s: key version %u; in 3b a pair's keys are under 1 or 2",
 				   want->iccid, want->kvn);
+	if (!profile_ok(in, want))
+		return desk_refuse(no, "profile",
+				   "card %s: %.47s is neither our profile of cards with the subscription application "
+				   "nor one of ours for plain cards",
+				   want->iccid, want->profile);
 	if (r->row->row.step > B_LISTED &&
 	    (l->from != want->from || l->to != want->to || l->kvn != want->kvn || strcmp(l->profile, want->profile)))
 		return desk_refuse(no, "planned", "card %s: has been planned before, and otherwise (index %u, now %u)",

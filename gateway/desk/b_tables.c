@@ -31,7 +31,8 @@ const struct desk_work desk_works_b[] = {
 	{ "CF served", DO, .step = B_TELL_SERVED, .calm = true, .decide = b_served_decide },
 	{ "CONFIRM", DO, .step = B_CONFIRM, .cards = true, .decide = b_confirm_decide },
 	{ "CF confirmed", DO, .step = B_TELL_CONFIRMED, .calm = true, .cards = true, .decide = b_confirmed_decide },
-	{ "undo", DO, .step = B_UNDO, .cards = true, .decide = b_undo_decide },
+	{ "undo", DO, .step = B_UNDO, .cards = true, .also = BOOK_SUB, .also_key = b_sub_also,
+	  .decide = b_undo_decide },
 	{ .name = NULL },
 };
 

@@ -82,8 +82,10 @@ static int op_read(struct hlr_op *op, const struct store_book *row)
 	text_take(&r, op->iccid, sizeof(op->iccid));
 	text_take(&r, op->imsi, sizeof(op->imsi));
 	text_take(&r, op->msisdn, sizeof(op->msisdn));
-	if (rd_u8(&r) && (sub = rd_bytes(&r, KS_SUB_LEN)))
+	if (rd_u8(&r) && (sub = rd_bytes(&r, KS_SUB_LEN))) {
 		memcpy(op->sub, sub, KS_SUB_LEN);
+		op->keyed = true;
+	}
 	return r.bad || op->kind > HLR_REMOVE ? -1 : 0;
 }
 

@@ -18,6 +18,10 @@ static int profile_read(const struct desk *d, const char *name, char text[PROFIL
 	ssize_t n;
 	int fd;
 
+	if (strchr(name, '/') || strstr(name, "..")) { /* a partner may have named it */
+		snprintf(why, DESK_ERR_MAX, "profile %.60s: that is no name of a profile", name);
+		return -1;
+	}
 	snprintf(path, sizeof(path), "%s/%s.profile", d->cfg.profile_dir, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	n = fd < 0 ? -1 : read(fd, text, PROFILE_TEXT_MAX);

@@ -137,6 +137,7 @@ const char *line_end_name(uint8_t end); /* the schema's words */
 #define LINE_LISTED	 0x0200 /* its final HL line has gone out (A), come in (B) */
 #define LINE_ANEW	 0x0400 /* B: somebody was registered under it, and it was made anew: what is seen from now on is E5 */
 #define LINE_REFUSED	 0x0800 /* B: our HLR, or our store, would not have it */
+#define LINE_PROVISIONED 0x1000 /* B: our HLR has it, and has said so: only then it is removed there */
 
 #define LINE_WHY_MAX 96
 struct line {

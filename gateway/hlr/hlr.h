@@ -22,7 +22,7 @@ enum hlr_kind {
 	HLR_READ,      /* what it has of an IMSI */
 	HLR_PROVISION, /* the IMSI is there with this MSISDN and these keys, and may use CS and PS */
 	HLR_MSISDN,    /* the IMSI has this MSISDN, or none when empty */
-	HLR_REMOVE,    /* the IMSI is not there */
+	HLR_REMOVE,    /* the IMSI is not there; keyed: unless it is there with other keys */
 };
 const char *hlr_kind_name(enum hlr_kind kind);
 
@@ -31,7 +31,8 @@ struct hlr_op {
 	enum hlr_kind kind;
 	char imsi[HLR_DIGITS_MAX + 1];
 	char msisdn[HLR_DIGITS_MAX + 1];
-	char iccid[24]; /* PROVISION: whose keys `sub` are */
+	char iccid[24]; /* PROVISION, keyed REMOVE: whose keys `sub` are */
+	bool keyed;	/* REMOVE: `sub` is given */
 	uint8_t sub[KS_SUB_LEN];
 };
 

@@ -5,7 +5,7 @@
  * encryption and carries K and OPc: it belongs on loopback or into a tunnel.  Both buffers are ours, so that what has been sent
  * and read can be wiped.
  *
- * PROVISION looks first: an IMSI that is there with other keys is somebody's subscriber and is not touched.
+ * PROVISION and REMOVE look first: an IMSI that is there with other keys is somebody's subscriber and is not touched.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -232,6 +232,16 @@ static bool keys_match(struct hlr_osmo *h, const struct hlr_op *op, const char *
 	return same;
 }
 
+/* A subscriber that has any keys, be it those of 2G alone, and not ours. */
+static bool foreign(struct hlr_osmo *h, const struct hlr_op *op, const char *rest)
+{
+	char algo[40];
+	const bool has_3g =
+		ctrl_info(rest, "aud3g.algo", algo, sizeof(algo)) || ctrl_info(rest, "aud3g.k", (char[40]){ 0 }, 40);
+
+	return has_3g ? !keys_match(h, op, rest) : ctrl_info(rest, "aud2g.algo", algo, sizeof(algo));
+}
+
 static void looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r, bool there)
 {
 	struct hlr_result res = { .end = there ? HLR_OK : HLR_ABSENT };
@@ -249,13 +259,16 @@ static void looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_repl
 			end_with(h, o, &res);
 		break;
 	case HLR_REMOVE:
-		if (there)
+		if (there && o->op.keyed && foreign(h, &o->op, r->rest))
+			end_op(h, o, HLR_REFUSED,
+			       "IMSI is there with other keys: somebody else's subscriber, not removed");
+		else if (there)
 			ask(h, o, STEP_DELETE);
 		else
 			end_op(h, o, HLR_OK, "%s", ""); /* it is not there: that is what was asked for */
 		break;
 	case HLR_PROVISION:
-		if (there && res.has_keys && !keys_match(h, &o->op, r->rest))
+		if (there && foreign(h, &o->op, r->rest))
 			end_op(h, o, HLR_REFUSED,
 			       "IMSI is there with other keys: somebody else's subscriber? Remove it first if it is "
 			       "not");

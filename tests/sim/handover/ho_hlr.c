@@ -84,7 +84,7 @@ static void carry_out(struct ho_hlr *h, const struct hlr_op *op)
 {
 	struct ho *w = h->p->w;
 	struct hlr_result res = { .id = op->id, .end = HLR_OK };
-	char keys[KS_HLR_TEXT_MAX] = "", reply[SIM_HLR_REPLY_MAX];
+	char keys[KS_HLR_TEXT_MAX] = "", ours[KS_HLR_TEXT_MAX], reply[SIM_HLR_REPLY_MAX];
 	struct ctrl_reply r;
 	bool there;
 
@@ -110,7 +110,11 @@ static void carry_out(struct ho_hlr *h, const struct hlr_op *op)
 			     *op->msisdn ? op->msisdn : "none");
 		break;
 	case HLR_REMOVE:
-		if (there) {
+		if (there && op->keyed && res.has_keys &&
+		    (ks_emit_to_hlr(h->p->ks, op->iccid, op->sub, sizeof(op->sub), ours) < 0 || strcmp(keys, ours))) {
+			res.end = HLR_REFUSED;
+			snprintf(res.why, sizeof(res.why), "IMSI is there with other keys");
+		} else if (there) {
 			ho_check_remove(w, h->p->who, op->imsi);
 			says(h, reply, &r, "SET 1 subscriber.delete %s", op->imsi);
 		}

@@ -129,11 +129,26 @@ static void provision(struct bed *b, const struct hlr_op *op, struct hlr_result 
 	assert_string_equal(ours, theirs);
 }
 
+static void remove_sub(struct bed *b, const struct hlr_op *op, struct hlr_result *r)
+{
+	char ours[KS_HLR_TEXT_MAX], theirs[100], reply[SIM_HLR_REPLY_MAX];
+
+	if (op->keyed && there(b, op->imsi, r, theirs, sizeof(theirs)) && r->has_keys) {
+		assert_true(ks_emit_to_hlr(b->party[b->self].ks, op->iccid, op->sub, sizeof(op->sub), ours) > 0);
+		if (strcmp(ours, theirs)) {
+			r->end = HLR_REFUSED;
+			strcpy(r->why, "IMSI is there with other keys");
+			return;
+		}
+	}
+	ctrl(b, reply, "SET 1 subscriber.delete %s", op->imsi);
+}
+
 static int submit(struct hlr *h, const struct hlr_op *op)
 {
 	struct bed *b = h->ctx;
 	struct hlr_result *r = &b->answer[b->answers];
-	char keys[100], reply[SIM_HLR_REPLY_MAX];
+	char keys[100];
 
 	if (b->answers == HLR_OPEN_MAX)
 		return -ENOBUFS;
@@ -146,7 +161,7 @@ static int submit(struct hlr *h, const struct hlr_op *op)
 	} else if (op->kind == HLR_PROVISION) {
 		provision(b, op, r);
 	} else if (op->kind == HLR_REMOVE) {
-		ctrl(b, reply, "SET 1 subscriber.delete %s", op->imsi);
+		remove_sub(b, op, r);
 	} else if (!there(b, op->imsi, r, keys, sizeof(keys))) {
 		r->end = HLR_ABSENT;
 	}

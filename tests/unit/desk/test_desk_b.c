@@ -999,6 +999,75 @@ static void test_report(void **state)
 	assert_int_equal(r.told[END_FAILED], 2);
 }
 
+/* A plan of a profile that we do not have, or of a name that leads elsewhere, is refused when it is read. */
+static void test_profile(void **state)
+{
+	static const char *const bad[] = { "m2m-sub2", "..", "a..b" };
+	struct bed *b = *state;
+	char text[200];
+
+	send_so(b, "3a", "deliver-then-activate", 1);
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "%s,%s,1,1,1,%s", iccid_of(0), imsi_of(0), bad[i]);
+		send_one(b, BED_A, "PL", text);
+		assert_string_equal(bed_ack(b, BED_A), "profile");
+		expect_step(b, 0, B_LISTED);
+	}
+	snprintf(text, sizeof(text), "%s,%s,1,1,1,m2m-sub", iccid_of(0), imsi_of(0));
+	send_one(b, BED_A, "PL", text);
+	assert_string_equal(bed_ack(b, BED_A), "");
+}
+
+/* Our register has somebody else under the IMSI: whenever the order ends, he stays. */
+static void foreign_put(struct bed *b, bool first)
+{
+	char req[200], reply[SIM_HLR_REPLY_MAX];
+
+	snprintf(req, sizeof(req), "SET 1 subscriber.%s %s", first ? "create" : "delete", imsi_of(0));
+	sim_hlr_ctrl(b->sim, req, reply);
+	if (!first) {
+		foreign_put(b, true);
+		return;
+	}
+	snprintf(req, sizeof(req),
+		 "SET 1 subscriber.by-imsi-%s.aud3g "
+		 "milenage,00112233445566778899aabbccddeeff,opc,ffeeddccbbaa99887766554433221100",
+		 imsi_of(0));
+	sim_hlr_ctrl(b->sim, req, reply);
+}
+
+static void test_foreign(void **state)
+{
+	struct bed *b = *state;
+
+	foreign_put(b, true);
+	b->mood.away = true;
+	to_ready(b, CARDS);
+	expect_step(b, 0, B_PROVISIONING);
+	send_end(b, 0, "cancelled");
+	b->mood.away = false;
+	bed_wait(b, 180000);
+	expect_step(b, 0, B_CLOSED);
+	assert_true(sim_hlr_knows(b->sim, imsi_of(0)));
+}
+
+/* He came after we had made ours. */
+static void test_foreign_later(void **state)
+{
+	struct bed *b = *state;
+
+	to_ready(b, CARDS);
+	expect_step(b, 0, B_READY);
+	foreign_put(b, false);
+	send_end(b, 0, "cancelled");
+	bed_wait(b, 5000);
+	assert_true(sim_hlr_knows(b->sim, imsi_of(0)));
+	assert_non_null(strstr(desk_order_by_name(b->desk, ORDER)->alarm, "does not remove it"));
+	send_end(b, 1, "cancelled");
+	bed_wait(b, 5000);
+	assert_false(sim_hlr_knows(b->sim, imsi_of(1)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1021,6 +1090,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stopped_everywhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_confirm_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_activate_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_profile, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_foreign, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_foreign_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancelled_here, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overdue, setup, teardown),
 		cmocka_unit_test(test_report),

@@ -312,6 +312,7 @@ static struct hlr_result *run_op(struct bed *b, enum hlr_kind kind, const char *
 	snprintf(op.imsi, sizeof(op.imsi), "%s", imsi);
 	snprintf(op.msisdn, sizeof(op.msisdn), "%s", msisdn);
 	strcpy(op.iccid, ICCID);
+	op.keyed = k != NULL;
 	if (k)
 		sub_make(b, op.sub, k);
 	assert_int_equal(b->hlr->ops->submit(b->hlr, &op), 0);
@@ -370,6 +371,12 @@ static void test_remove(void **state)
 {
 	struct bed *b = *state;
 
+	assert_int_equal(run_op(b, HLR_PROVISION, IMSI, "491510001", K1)->end, HLR_OK);
+	/* with other keys it is somebody else's */
+	assert_int_equal(run_op(b, HLR_REMOVE, IMSI, "", K2)->end, HLR_REFUSED);
+	assert_int_equal(run_op(b, HLR_READ, IMSI, "", NULL)->end, HLR_OK);
+	assert_int_equal(run_op(b, HLR_REMOVE, IMSI, "", K1)->end, HLR_OK);
+	assert_int_equal(run_op(b, HLR_READ, IMSI, "", NULL)->end, HLR_ABSENT);
 	assert_int_equal(run_op(b, HLR_PROVISION, IMSI, "491510001", K1)->end, HLR_OK);
 	assert_int_equal(run_op(b, HLR_REMOVE, IMSI, "", NULL)->end, HLR_OK);
 	assert_int_equal(run_op(b, HLR_REMOVE, IMSI, "", NULL)->end, HLR_OK); /* and again */
