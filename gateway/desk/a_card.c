@@ -12,7 +12,8 @@
 
 #include "a_int.h"
 
-#define BUSY_MS 10000 /* a card with another command under way is tried again */
+#define CNTR_TOP (OTA_CNTR_MAX - (1u << 20)) /* nothing that a partner says takes the last ones of a counter */
+#define BUSY_MS	 10000			     /* a card with another command under way is tried again */
 
 /* ---- what it is told ---- */
 
@@ -294,7 +295,10 @@ static void count_on(struct desk_job *j, unsigned i)
 	const struct line *l = &j->line[i];
 	const struct card_bundle *c = &j->card[i];
 	struct store_card_insert in = { .card = c->card, .n_keysets = 1 };
-	const uint64_t above = l->cntr + desk_cfg(j->d)->cntr_margin;
+	uint64_t above = l->cntr + desk_cfg(j->d)->cntr_margin;
+
+	if (above > CNTR_TOP)
+		above = CNTR_TOP;
 
 	if (!(l->flags & LINE_FINAL) || !c->card.id)
 		return;

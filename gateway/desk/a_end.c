@@ -15,6 +15,7 @@
 #define CNTR_MAX     0xffffffffffull
 #define HLR_AGAIN_MS 60000 /* our register refuses: tried again, and a person is told */
 #define BUSY_MS	     10000
+#define CNTR_JUMP    1000000 /* no new operator counts on by more than this while it has a card on trial */
 #define HL3A_VALUES  11
 #define HL3B_VALUES  7
 #define HEX_BLOCK    (2 * KS_BLOCK_MAX + 1)
@@ -55,16 +56,24 @@ static int cf_names(const struct desk_in *in, const struct xchg_record *r, const
 	return 0;
 }
 
-static int cf_allowed(const struct desk_in *in, const struct desk_rec *r, enum what what, struct desk_no *no)
+static int cf_proves(const struct desk_rec *r, enum what what, struct desk_no *no)
 {
 	const struct line *l = r->line;
 	const char *evidence = xchg_value(r->r, "evidence");
 
-	if (r->row->row.step < A_STAGE)
-		return desk_refuse(no, "not-planned", "card %s: there is no plan for it yet", l->iccid);
 	if ((what == CF_SERVED && evidence[1] < '5') || (what == CF_CONFIRMED && evidence[1] < '6'))
 		return desk_refuse(no, "evidence", "card %s: %s stands for E%d, this is %s", l->iccid,
 				   xchg_value(r->r, "what"), what == CF_SERVED ? 5 : 6, evidence);
+	return 0;
+}
+
+/* Where this card stands: what does not go with it is left out, and proves nothing about the other cards of the package. */
+static int cf_allowed(const struct desk_rec *r, enum what what, struct desk_no *no)
+{
+	const struct line *l = r->line;
+
+	if (r->row->row.step < A_STAGE)
+		return desk_refuse(no, "not-planned", "card %s: there is no plan for it yet", l->iccid);
 	if (what != CF_SERVED && what != CF_CONFIRMED)
 		return 0;
 	if (l->end && l->end != END_DONE)
@@ -73,10 +82,27 @@ static int cf_allowed(const struct desk_in *in, const struct desk_rec *r, enum w
 	if (!(l->flags & LINE_ARMED))
 		return desk_refuse(no, "not-armed", "card %s has not been armed, it cannot be served elsewhere",
 				   l->iccid);
-	if (what == CF_CONFIRMED && in->order->o.kind == ORDER_3A && !(l->flags & LINE_FINAL))
-		return desk_refuse(no, "not-handed-over", "card %s: its OTA keys have not gone out, say served first",
-				   l->iccid);
 	return 0;
+}
+
+/* When it was proven, by the new operator's clock: it is not believed about the future. */
+static int64_t proven_ms(const struct desk_in *in, const struct desk_rec *r)
+{
+	const int64_t at_ms = (int64_t)xchg_number(r->r, "at") * 1000;
+
+	return at_ms < desk_now(in->d) ? at_ms : desk_now(in->d);
+}
+
+static void count_in(struct desk_in *in, const struct desk_rec *r)
+{
+	struct line *l = r->line;
+	const uint64_t cntr = xchg_number(r->r, "cntr");
+
+	if (cntr > l->cntr && l->flags & LINE_FINAL && cntr - l->cntr > CNTR_JUMP)
+		a_alarm(in->job, "card %s: a counter of %" PRIu64 " is told, ours is %" PRIu64 ": it is not taken",
+			l->iccid, cntr, l->cntr);
+	else if (cntr > l->cntr)
+		l->cntr = cntr;
 }
 
 /* Nobody waits for the card's answer any more. */
@@ -97,7 +123,7 @@ static enum line_step on_served(struct desk_in *in, struct desk_rec *r)
 	l->flags |= LINE_SERVED;
 	l->served_ms = desk_now(in->d);
 	l->evidence = 5;
-	l->evidence_ms = (int64_t)xchg_number(r->r, "at") * 1000;
+	l->evidence_ms = proven_ms(in, r);
 	snprintf(l->vlr, sizeof(l->vlr), "%s", xchg_value(r->r, "vlr"));
 	settle(in->job, r->i);
 	return in->order->o.kind == ORDER_3A && !(l->flags & LINE_FINAL) ? A_DUE : A_SERVED;
@@ -112,7 +138,7 @@ static enum line_step on_confirmed(struct desk_in *in, struct desk_rec *r)
 	l->flags |= LINE_SERVED | LINE_CONFIRMED;
 	l->confirmed_ms = desk_now(in->d);
 	l->evidence = 6;
-	l->evidence_ms = (int64_t)xchg_number(r->r, "at") * 1000;
+	l->evidence_ms = proven_ms(in, r);
 	l->end = END_DONE;
 	l->why[0] = '\0';
 	settle(in->job, r->i);
@@ -148,15 +174,21 @@ static enum line_step on_ready(struct desk_in *in, struct desk_rec *r)
 int a_cf_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 {
 	struct line *l = a_line_of(in, r, no);
-	const enum what what = what_of(r->r);
+	enum what what = what_of(r->r);
 	enum line_step next;
 
-	if (!l || a_take_card(in, r, no) || cf_names(in, r->r, l, no) || cf_allowed(in, r, what, no))
+	if (!l || a_take_card(in, r, no) || cf_names(in, r->r, l, no) || cf_proves(r, what, no))
 		return -1;
 	if (in->dry)
 		return 0;
-	if (xchg_number(r->r, "cntr") > l->cntr)
-		l->cntr = xchg_number(r->r, "cntr");
+	if (cf_allowed(r, what, no)) {
+		a_alarm(in->job, "CF left out by rule %s: %.120s", no->rule, no->why);
+		return -1;
+	}
+	/* its OTA keys have not gone out: they do now, and it is confirmed once more when they are there */
+	if (what == CF_CONFIRMED && in->order->o.kind == ORDER_3A && !(l->flags & LINE_FINAL))
+		what = CF_SERVED;
+	count_in(in, r);
 	switch (what) {
 	case CF_READY:
 		next = on_ready(in, r);

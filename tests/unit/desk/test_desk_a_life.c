@@ -180,7 +180,8 @@ static void test_cf_refused(void **state)
 	cf_as(b, &b->b, "8988211000000000001,262020000000501,,ready,E0,1795000000,,", "index");
 	cf_as(b, &b->b, "8988211000000000001,262020000000501,2,served,E4,1795000000,,", "evidence");
 	cf_as(b, &b->b, "8988211000000000001,262020000000501,2,confirmed,E5,1795000000,,", "evidence");
-	cf_as(b, &b->b, "8988211000000000001,262020000000501,2,confirmed,E6,1795000000,,", "not-armed");
+	cf_as(b, &b->b, "8988211000000000001,262020000000501,2,confirmed,E6,1795000000,,", "");
+	assert_non_null(strstr(bed_order(b, "o")->alarm, "not-armed"));
 	bed_at(b, 0, A_STAGING);
 	assert_int_equal(b->l.flags, 0);
 	assert_int_equal(b->l.end, END_NONE);
@@ -242,6 +243,34 @@ static void heard(struct bed *b, unsigned card, int end, uint16_t index)
 	bed_pass(b, 60000);
 	bed_at(b, card, A_LOOKING);
 	bed_ends(b, card, WORK_STATUS, TXN_DONE, WORK_IS_DONE, end, index);
+}
+
+/* One card went home: what the new operator had to say of it costs the other one no proof. */
+static void test_cf_stale(void **state)
+{
+	struct bed *b = *state;
+	char text[2][200];
+	const char *record[2] = { text[0], text[1] };
+
+	bed_order_pl(b, "o", "3b", DELIVER, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		arming(b, "o", i);
+		arms(b, i);
+		bed_order(b, "o");
+		bed_line(b, i);
+		snprintf(text[i], sizeof(text[i]), "%s,%s,%u,confirmed,E6,253402300799,,", b->l.iccid, b->l.imsi,
+			 b->l.to);
+	}
+	heard(b, 0, end_of(OTA_SUB_END_TIMEOUT), 1);
+	listed(b, "HL3b", 0, "rolled-back");
+	bed_say(b, &b->b, "CF", "o", record, 2, NULL, "");
+	assert_non_null(strstr(bed_order(b, "o")->alarm, "ended"));
+	bed_line(b, 0);
+	assert_int_equal(b->l.end, END_ROLLED_BACK);
+	bed_line(b, 1);
+	assert_true(b->l.flags & LINE_CONFIRMED);
+	assert_true(b->l.evidence_ms <= b->now_ms); /* whatever its clock says */
+	listed(b, "HL3b", 1, "done");
 }
 
 static void test_rolled_back(void **state)
@@ -509,8 +538,7 @@ static void test_3a(void **state)
 	bed_seen(b, 0);
 	bed_cf(b, "o", 0, "ready", "E0", "");
 	arms(b, 0);
-	bed_cf(b, "o", 0, "confirmed", "E6", "not-handed-over");
-	bed_cf(b, "o", 0, "served", "E5", "");
+	bed_cf(b, "o", 0, "confirmed", "E6", ""); /* before its OTA keys went out: as served */
 	bed_next(b, &b->b, "HL3a");
 	assert_string_equal(bed_value(b, 0, "stage"), "final");
 	assert_string_equal(bed_value(b, 0, "state"), "armed");
@@ -869,6 +897,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_3b),
+		T(test_cf_stale),
 		T(test_ready_first),
 		T(test_gates),
 		T(test_cf_refused),
