@@ -811,23 +811,6 @@ static int op_parts_drop(struct store_mem_disk *d, struct store_op *op)
 
 /* ---- the rest ---- */
 
-static int op_outbox_put(struct store_mem_disk *d, struct store_op *op)
-{
-	struct outbox_row *row = op->row;
-	uint32_t i, n = d->outbox.order.n;
-
-	if (!row->id) {
-		raw_edit(d, &row->id, sizeof(row->id)); /* a batch rolled back may be tried again: as it was */
-		row->id = n ? ((struct outbox_row *)otab_nth(&d->outbox, n - 1))->id + 1 : 1;
-	}
-	i = otab_find(&d->outbox, row->id);
-	if (i == NONE)
-		otab_insert(d, &d->outbox, row);
-	else
-		*(struct outbox_row *)vec_edit(d, &d->outbox.v, i) = *row;
-	return 0;
-}
-
 static int op_meta_put(struct store_mem_disk *d, struct store_op *op)
 {
 	const struct store_meta *meta = op->row;
@@ -884,8 +867,6 @@ static int op_run(struct store_mem_disk *d, struct store_op *op)
 	case ST_STORY_ADD:
 		story_add(d, op->row, op->bytes, op->bytes_len);
 		return 0;
-	case ST_OUTBOX_PUT:
-		return op_outbox_put(d, op);
 	case ST_META_PUT:
 		return op_meta_put(d, op);
 	case ST_BOOK_PUT:

@@ -104,7 +104,7 @@ struct m_book {
 struct store_mem_disk {
 	struct vec card, txn, part, addr, story, meta, bytes, book;
 	struct vec book_order; /* uint32_t positions, by book and key */
-	struct otab campaign, cmd, wire, outbox;
+	struct otab campaign, cmd, wire;
 	struct hidx by_iccid, by_imsi, by_msisdn, by_new_imsi, by_new_msisdn, by_addr;
 	uint32_t part_free, book_free;
 	uint32_t stray_first, stray_last; /* story of no card */

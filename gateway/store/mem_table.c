@@ -352,8 +352,7 @@ struct store_mem_disk *store_mem_disk_new(void)
 	d->campaign.v.size = sizeof(struct m_campaign);
 	d->cmd.v.size = sizeof(struct m_cmd);
 	d->wire.v.size = sizeof(struct m_wire);
-	d->outbox.v.size = sizeof(struct outbox_row);
-	d->campaign.order.size = d->cmd.order.size = d->wire.order.size = d->outbox.order.size = sizeof(uint32_t);
+	d->campaign.order.size = d->cmd.order.size = d->wire.order.size = sizeof(uint32_t);
 	d->by_iccid.node.size = d->by_imsi.node.size = d->by_msisdn.node.size = sizeof(struct hnode);
 	d->by_new_imsi.node.size = d->by_new_msisdn.node.size = d->by_addr.node.size = sizeof(struct hnode);
 	d->part_free = d->book_free = d->stray_first = d->stray_last = NONE;
@@ -363,15 +362,14 @@ struct store_mem_disk *store_mem_disk_new(void)
 }
 
 /* Everything in it that grows. */
-#define DISK_VECS  19
+#define DISK_VECS  17
 #define DISK_HASHS 6
 static void disk_parts(struct store_mem_disk *d, struct vec *vecs[DISK_VECS], struct hidx *hs[DISK_HASHS])
 {
-	struct vec *const v[DISK_VECS] = { &d->card,	   &d->txn,	   &d->part,	     &d->addr,
-					   &d->story,	   &d->meta,	   &d->bytes,	     &d->campaign.v,
-					   &d->cmd.v,	   &d->wire.v,	   &d->outbox.v,     &d->campaign.order,
-					   &d->cmd.order,  &d->wire.order, &d->outbox.order, &d->undo,
-					   &d->undo_bytes, &d->book,	   &d->book_order };
+	struct vec *const v[DISK_VECS] = { &d->card,	       &d->txn,	      &d->part,	      &d->addr,	 &d->story,
+					   &d->meta,	       &d->bytes,     &d->campaign.v, &d->cmd.v, &d->wire.v,
+					   &d->campaign.order, &d->cmd.order, &d->wire.order, &d->undo,	 &d->undo_bytes,
+					   &d->book,	       &d->book_order };
 	struct hidx *const h[DISK_HASHS] = { &d->by_iccid,    &d->by_imsi,	 &d->by_msisdn,
 					     &d->by_new_imsi, &d->by_new_msisdn, &d->by_addr };
 

@@ -220,12 +220,4 @@ struct book_row {
 	uint16_t len;	  /* octets of the body, that follow in the op's bytes */
 };
 
-/* ---- what must survive a crash and is carried out after the commit ---- */
-struct outbox_row {
-	uint64_t id;
-	char kind[16], target[64], idem_key[64];
-	uint16_t attempt;
-	int64_t due_ms, done_ms;
-};
-
 #endif

@@ -29,7 +29,6 @@ union any_row {
 	struct cmd_row cmd;
 	struct part_row part;
 	struct story_row story;
-	struct outbox_row outbox;
 	struct book_row book;
 };
 
@@ -258,7 +257,7 @@ static void rules_check(struct check *k)
 static void database_check(struct check *k)
 {
 	static const struct table *const tables[] = { &t_card, &t_keyset, &t_addr,  &t_campaign, &t_txn,
-						      &t_cmd,  &t_part,	  &t_story, &t_outbox,	 &t_book };
+						      &t_cmd,  &t_part,	  &t_story, &t_book };
 	char err[STORE_WHY_MAX];
 	int version = 0;
 

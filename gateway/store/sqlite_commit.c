@@ -714,23 +714,6 @@ static int op_parts_drop(struct conn *c, struct store_op *op)
 	return st_run(c, st);
 }
 
-static int op_outbox_put(struct conn *c, struct store_op *op, uint8_t *given)
-{
-	struct outbox_row *row = op->row;
-	sqlite3_stmt *st = c->st[S_OUTBOX_PUT];
-	int err;
-
-	row_bind(&t_outbox, st, row);
-	if (!row->id)
-		sqlite3_bind_null(st, 1);
-	err = st_run(c, st);
-	if (!err && !row->id) { /* an id that was given stays, whatever happens */
-		row->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
-		*given = GIVEN_ID;
-	}
-	return err;
-}
-
 static int op_meta_put(struct conn *c, struct store_op *op)
 {
 	const struct store_meta *meta = op->row;
@@ -780,8 +763,6 @@ static int op_run(struct conn *c, struct store_op *op, uint8_t *given)
 		return op_parts_drop(c, op);
 	case ST_STORY_ADD:
 		return story_add(c, op->row, op->bytes, op->bytes_len);
-	case ST_OUTBOX_PUT:
-		return op_outbox_put(c, op, given);
 	case ST_META_PUT:
 		return op_meta_put(c, op);
 	case ST_BOOK_PUT:
@@ -890,9 +871,6 @@ static void given_take_back(const struct committer *w, const struct store_batch 
 
 		switch ((enum op_given)w->order[i].given) {
 		case GIVEN_NOTHING:
-			break;
-		case GIVEN_ID:
-			((struct outbox_row *)row)->id = 0;
 			break;
 		case GIVEN_VERSION:
 			((struct book_row *)row)->version--;

@@ -68,7 +68,7 @@ static inline int table_width(const struct table *t)
 {
 	return t->plain + (t->plain < t->n);
 }
-extern const struct table t_wire, t_card, t_keyset, t_addr, t_campaign, t_txn, t_cmd, t_part, t_story, t_outbox, t_book;
+extern const struct table t_wire, t_card, t_keyset, t_addr, t_campaign, t_txn, t_cmd, t_part, t_story, t_book;
 
 /* Column i becomes parameter ?i+1.  The row must stay until the statement is reset, and no other row be bound in between. */
 void row_bind(const struct table *t, sqlite3_stmt *st, const void *row);
@@ -140,7 +140,6 @@ enum stmt_id {
 	S_PART_PUT,
 	S_PARTS_DROP,
 	S_STORY_ADD,
-	S_OUTBOX_PUT,
 	S_BULK_KEYSET,
 	S_BULK_ADDR,
 	S_BULK_CARD_SEEN,
@@ -257,7 +256,7 @@ int conn_why(struct conn *c, int err, char *out, size_t cap); /* as store_why, a
 /* ---- work ---- */
 
 /* What was written into an operation's row and is taken back when the batch does not happen. */
-enum op_given { GIVEN_NOTHING, GIVEN_ID, GIVEN_VERSION, GIVEN_VERSION_ANY };
+enum op_given { GIVEN_NOTHING, GIVEN_VERSION, GIVEN_VERSION_ANY };
 struct sort_key {
 	uint64_t card;
 	uint32_t at;

@@ -155,10 +155,6 @@ static const struct col story_cols[] = {
 	ENUM(story_row, kind, _STORY_KINDS),
 	TEXT(story_row, text),
 };
-static const struct col outbox_cols[] = {
-	KEY(outbox_row, id),	   TEXT(outbox_row, kind),   TEXT(outbox_row, target),	TEXT(outbox_row, idem_key),
-	UINT(outbox_row, attempt), TIME(outbox_row, due_ms), TIME(outbox_row, done_ms),
-};
 
 static const struct col book_cols[] = {
 	KEY(book_row, book),   COL(book_row, key, COL_TEXT, true, 0),
@@ -183,11 +179,10 @@ const struct table t_cmd = TABLE_REST("cmd", cmd_cols, 11);
 const struct table t_wire = TABLE("cmd_wire", wire_cols);
 const struct table t_part = TABLE("por_part", part_cols);
 const struct table t_story = TABLE("story", story_cols);
-const struct table t_outbox = TABLE("outbox", outbox_cols);
 const struct table t_book = TABLE("book", book_cols);
 
-static const struct table *const tables[] = { &t_card, &t_keyset, &t_addr,  &t_campaign, &t_txn, &t_cmd,
-					      &t_wire, &t_part,	  &t_story, &t_outbox,	 &t_book };
+static const struct table *const tables[] = { &t_card, &t_keyset, &t_addr, &t_campaign, &t_txn,
+					      &t_cmd,  &t_wire,	  &t_part, &t_story,	&t_book };
 
 static uint64_t uint_get(const uint8_t *p, size_t size)
 {

@@ -292,7 +292,6 @@ static const char *const stmts[_STMTS] = {
 	[S_PART_PUT] = "INSERT OR REPLACE INTO por_part({por_part:}) VALUES({por_part?})",
 	[S_PARTS_DROP] = "DELETE FROM por_part WHERE card=?1 AND iei=?2 AND ref=?3",
 	[S_STORY_ADD] = "INSERT INTO story({story:},detail) VALUES({story?},?7)",
-	[S_OUTBOX_PUT] = "INSERT OR REPLACE INTO outbox({outbox:}) VALUES({outbox?})",
 	[S_BOOK_LOOK] = "SELECT version,owner,step FROM book WHERE book=?1 AND key=?2",
 	[S_BOOK_INSERT] = "INSERT INTO book({book:},body) VALUES({book?},?6)",
 	/* an index whose columns are named is written anew, changed or not: name only what has changed */

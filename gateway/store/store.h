@@ -79,7 +79,6 @@ enum store_op_kind {
 	ST_PART_PUT,
 	ST_PARTS_DROP, /* all parts of (part.card, part.iei, part.ref) */
 	ST_STORY_ADD,  /* bytes: detail, cut to STORY_DETAIL_MAX; id is written back */
-	ST_OUTBOX_PUT, /* insert or replace; id 0: given here and written back */
 	ST_META_PUT,   /* key in meta.key, bytes: value ("ks-check", "epoch") */
 	/* a record of a book, bytes: its body.  row.version is the version it has now (0: it must not be there; BOOK_ANY: whatever),
 	 * else rc CHANGED; the version it has then is written back.  DROP: the same, rc NOT_FOUND when it is not there */

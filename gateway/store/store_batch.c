@@ -83,7 +83,6 @@ static const size_t row_sizes[] = {
 	[ST_BOOK_PUT] = sizeof(struct book_row),
 	[ST_BOOK_DROP] = sizeof(struct book_row),
 	[ST_TRIM] = sizeof(struct store_trim),
-	[ST_OUTBOX_PUT] = sizeof(struct outbox_row),
 	[ST_META_PUT] = sizeof(struct store_meta),
 };
 _Static_assert(sizeof(row_sizes) / sizeof(row_sizes[0]) == _ST_OPS, "every operation has its row");

@@ -737,7 +737,7 @@ static void test_parts(void **state)
 	assert_int_equal(b->part[7].ref, 22);
 }
 
-/* ---- story, outbox, meta, reports ---- */
+/* ---- story, meta, reports ---- */
 
 static void test_story(void **state)
 {
@@ -777,13 +777,12 @@ static void test_story(void **state)
 	assert_int_equal(out[0].row.id, stray.id);
 }
 
-static void test_meta_outbox(void **state)
+static void test_meta(void **state)
 {
 	struct fix *f = *state;
 	static struct store_blob blob;
 	struct store_query q = { .kind = Q_META, .digits = "ks-check", .out = &blob, .limit = 1 };
 	struct store_meta m = { .key = "ks-check" };
-	struct outbox_row o = { .kind = "webhook", .target = "http://x", .idem_key = "k", .due_ms = T0 }, p = o;
 
 	assert_int_equal(store_query_wait(f->s, &q), 0);
 	assert_int_equal(q.n, 0);
@@ -794,12 +793,6 @@ static void test_meta_outbox(void **state)
 	assert_int_equal(q.n, 1);
 	assert_int_equal(blob.len, 8);
 	assert_memory_equal(blob.bytes, "second\0x", 8);
-
-	assert_int_equal(one(f, ST_OUTBOX_PUT, &o, NULL, 0), 0);
-	assert_int_equal(one(f, ST_OUTBOX_PUT, &p, NULL, 0), 0);
-	assert_true(o.id && p.id && o.id != p.id);
-	o.done_ms = T0 + 1;
-	assert_int_equal(one(f, ST_OUTBOX_PUT, &o, NULL, 0), 0);
 }
 
 static void test_report(void **state)
@@ -870,7 +863,7 @@ int main(void)
 		T(test_open_cmds),
 		T(test_parts),
 		T(test_story),
-		T(test_meta_outbox),
+		T(test_meta),
 		T(test_report),
 	};
 	int rc = cmocka_run_group_tests_name("memory", tests, NULL, NULL);

@@ -293,14 +293,10 @@ static void add_rest(struct pair *p)
 	struct story_row s = {
 		.card = dice(p->cards + 1), .cmd = dice(60), .at_ms = T0 + dice(99), .kind = (uint8_t)(1 + dice(9))
 	};
-	struct outbox_row o = { .id = dice(5), .kind = "webhook", .due_ms = T0 };
 	struct store_meta m = { .key = "a" };
 
-	switch (dice(4)) {
+	switch (dice(3)) {
 	case 0:
-		add(p, ST_OUTBOX_PUT, &o, NULL, 0);
-		break;
-	case 1:
 		m.key[0] = (char)('a' + dice(3));
 		add(p, ST_META_PUT, &m, "0123456789", dice(10));
 		break;

@@ -173,14 +173,3 @@ CREATE TABLE book (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX book_step ON book (book, owner, step, key);
 CREATE INDEX book_owner ON book (book, owner, key);
-
--- What must survive a crash and is carried out after the commit.
-CREATE TABLE outbox (
-	id INTEGER PRIMARY KEY,
-	kind TEXT NOT NULL,
-	target TEXT NOT NULL,
-	idem_key TEXT NOT NULL,
-	attempt INTEGER NOT NULL,
-	due_ms INTEGER NOT NULL,
-	done_ms INTEGER NOT NULL		-- 0 open
-) STRICT;
