@@ -159,7 +159,7 @@ int a_look_decide(struct desk *d, struct desk_job *j)
 		if (next && armed) { /* cannot be asked: that closes nothing */
 			*l = kept;
 			next = l->flags & LINE_SERVED ? A_SERVED : A_ARMED;
-			a_alarm(j, "card %s is armed and cannot be asked: look at its story", l->iccid);
+			job_alarm(j, "card %s is armed and cannot be asked: look at its story", l->iccid);
 		}
 		a_put(j, i, next ? (enum line_step)next : A_LOOKING);
 	}
@@ -502,8 +502,8 @@ static enum line_step looked_armed(struct desk_job *j, struct line *l, const str
 		return A_STAGE;
 	}
 	if (end_is(ev, OTA_SUB_END_UNKNOWN))
-		a_alarm(j, "card %s is armed and says that index %u is active: look at its story", l->iccid,
-			ev->card_index);
+		job_alarm(j, "card %s is armed and says that index %u is active: look at its story", l->iccid,
+			  ev->card_index);
 	return stays(l);
 }
 
@@ -528,7 +528,7 @@ static enum line_step on_unstage(struct desk_job *j, unsigned i, const struct de
 	if (!says(ev, WORK_TOO_LATE))
 		return A_LIST;
 	/* cannot be; if it is, the line must not say that the card stays here */
-	a_alarm(j, "card %s is armed although its order was not: look at its story", l->iccid);
+	job_alarm(j, "card %s is armed although its order was not: look at its story", l->iccid);
 	l->end = END_NONE;
 	l->flags |= LINE_ARMED;
 	l->armed_ms = ev->at_ms;

@@ -99,8 +99,8 @@ static void count_in(struct desk_in *in, const struct desk_rec *r)
 	const uint64_t cntr = xchg_number(r->r, "cntr");
 
 	if (cntr > l->cntr && l->flags & LINE_FINAL && cntr - l->cntr > CNTR_JUMP)
-		a_alarm(in->job, "card %s: a counter of %" PRIu64 " is told, ours is %" PRIu64 ": it is not taken",
-			l->iccid, cntr, l->cntr);
+		job_alarm(in->job, "card %s: a counter of %" PRIu64 " is told, ours is %" PRIu64 ": it is not taken",
+			  l->iccid, cntr, l->cntr);
 	else if (cntr > l->cntr)
 		l->cntr = cntr;
 }
@@ -157,7 +157,7 @@ static enum line_step on_refused(struct desk_in *in, struct desk_rec *r, enum wh
 	if (!(l->flags & LINE_ARMED))
 		return a_give_up(in->job, l, what == CF_REFUSED ? END_FAILED : END_CANCELLED, "%s", why);
 	snprintf(l->why, sizeof(l->why), "%s after it was armed: its trial brings it home", why);
-	a_alarm(in->job, "card %s: %s after it was armed: its trial must bring it home", l->iccid, why);
+	job_alarm(in->job, "card %s: %s after it was armed: its trial must bring it home", l->iccid, why);
 	return (enum line_step)r->row->row.step;
 }
 
@@ -182,7 +182,7 @@ int a_cf_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 	if (in->dry)
 		return 0;
 	if (cf_allowed(r, what, no)) {
-		a_alarm(in->job, "CF left out by rule %s: %.120s", no->rule, no->why);
+		job_alarm(in->job, "CF left out by rule %s: %.120s", no->rule, no->why);
 		return -1;
 	}
 	/* its OTA keys have not gone out: they do now, and it is confirmed once more when they are there */
@@ -289,7 +289,7 @@ int a_hand_decide(struct desk *d, struct desk_job *j)
 			continue;
 		if (!j->also[i].row.version || j->also[i].row.len != KS_SUB_LEN) {
 			/* it was there when it was planned */
-			a_alarm(j, "card %s: its K has gone: import it, or cancel the order", l->iccid);
+			job_alarm(j, "card %s: its K has gone: import it, or cancel the order", l->iccid);
 			a_wait(j, A_HAND, desk_now(d) + HLR_AGAIN_MS);
 			continue;
 		}
@@ -320,7 +320,7 @@ int a_due_decide(struct desk *d, struct desk_job *j)
 		while (c->card.id && k < c->n_keysets && c->keyset[k].kvn != l->kvn)
 			k++;
 		if (!c->card.id || k == c->n_keysets) {
-			a_alarm(j, "card %s: its keys of version %u have gone: import them", l->iccid, l->kvn);
+			job_alarm(j, "card %s: its keys of version %u have gone: import them", l->iccid, l->kvn);
 			desk_again(d, l->order, A_DUE, desk_now(d) + HLR_AGAIN_MS);
 			continue;
 		}
@@ -443,7 +443,7 @@ static void on_removed(struct desk_job *j, unsigned i, const struct hlr_result *
 		leave(j, i);
 		return;
 	}
-	a_alarm(j, "card %s: our register does not remove IMSI %s: %.60s", l->iccid, l->old_imsi, r->why);
+	job_alarm(j, "card %s: our register does not remove IMSI %s: %.60s", l->iccid, l->old_imsi, r->why);
 	l->again_ms = desk_now(j->d) + HLR_AGAIN_MS;
 	a_put(j, i, A_PURGE);
 }

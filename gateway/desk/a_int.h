@@ -53,7 +53,6 @@ enum line_step a_gate(const struct line *l);
 void a_close(struct desk_job *j, unsigned i);
 /* Waits of a step end at the order's time, too; `at_ms` 0: nothing else is waited for. */
 void a_wait(struct desk_job *j, enum line_step step, int64_t at_ms);
-void a_alarm(struct desk_job *j, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 uint8_t a_kvn_from(const struct desk_job *j, const struct line *l); /* of the pair that is active until ARM */
 void a_hex(char *out, const uint8_t *p, size_t len);
 void a_sub_key(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]); /* our K of its active pair */

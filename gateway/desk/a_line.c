@@ -30,18 +30,6 @@ uint8_t a_kvn_from(const struct desk_job *j, const struct line *l)
 	return j->order->o.kind == ORDER_3B ? (uint8_t)(3 - l->kvn) : l->kvn;
 }
 
-void a_alarm(struct desk_job *j, const char *fmt, ...)
-{
-	struct order *o = &j->order->o;
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(o->alarm, sizeof(o->alarm), fmt, ap);
-	va_end(ap);
-	desk_log(j->d, 4, "order %s: %s", o->name, o->alarm);
-	job_order_put(j);
-}
-
 /* ---- ends ---- */
 
 enum line_end a_over(const struct desk_job *j, const struct line *l)
@@ -90,8 +78,8 @@ static void order_closed(struct desk_job *j)
 	struct order *o = &j->order->o;
 
 	if (o->listed != o->paired) {
-		a_alarm(j, "%llu lines of the IMSI list came in and %llu went back: compare the lists",
-			(unsigned long long)o->paired, (unsigned long long)o->listed);
+		job_alarm(j, "%llu lines of the IMSI list came in and %llu went back: compare the lists",
+			  (unsigned long long)o->paired, (unsigned long long)o->listed);
 		return;
 	}
 	o->step = ORDER_ENDED;

@@ -165,8 +165,8 @@ int a_il_end(struct desk_in *in, struct desk_no *no)
 	if (in->dry)
 		return a_take_end(in, no);
 	if (t->sca_missing)
-		a_alarm(in->job,
-			"the IMSI list has lines whose files tell no SMSC (EF_SMSP with TS-SCA): no answer by SMS");
+		job_alarm(in->job,
+			  "the IMSI list has lines whose files tell no SMSC (EF_SMSP with TS-SCA): no answer by SMS");
 	if (o->paired ==
 	    o->lines) /* nothing is given out before: a list of many packages does not go through all cards for each */
 		desk_kick(in->d, o->number, A_OPEN);
@@ -262,13 +262,13 @@ static void al_take(struct desk_in *in, const struct desk_rec *r, struct line *l
 	if (l->has_jump)
 		xchg_hex(r->r, "jump", l->jump, sizeof(l->jump));
 	if (!l->to) {
-		a_alarm(in->job, "card %s has no pair left: refill it, or it stays here", l->iccid);
+		job_alarm(in->job, "card %s has no pair left: refill it, or it stays here", l->iccid);
 		line_fail(l, END_FAILED, "no pair left");
 		a_put(in->job, r->i, A_LIST);
 		return;
 	}
 	if (l->left < low)
-		a_alarm(in->job, "card %s has %u pairs left after this order: refill it", l->iccid, l->left);
+		job_alarm(in->job, "card %s has %u pairs left after this order: refill it", l->iccid, l->left);
 	a_put(in->job, r->i, A_PLACED);
 }
 

@@ -138,27 +138,6 @@ int a_set_encode(const struct a_set *s, const struct line *l, struct ota_span op
 
 /* ---- in the books ---- */
 
-static void put_text(struct wr *w, const char *v)
-{
-	size_t len = strlen(v);
-
-	wr_u8(w, (uint8_t)len);
-	wr_bytes(w, v, len);
-}
-
-static void get_text(struct rd *r, char *out, size_t cap)
-{
-	size_t len = rd_u8(r);
-	const uint8_t *p = rd_bytes(r, len);
-
-	if (!p || len >= cap) {
-		r->bad = true;
-		return;
-	}
-	memcpy(out, p, len);
-	out[len] = '\0';
-}
-
 static void get_bytes(struct rd *r, void *out, size_t len, size_t cap)
 {
 	const uint8_t *p = len <= cap ? rd_bytes(r, len) : NULL;
@@ -174,8 +153,8 @@ int a_set_pack(const struct a_set *s, uint8_t body[BOOK_BODY_MAX])
 	struct wr w = wr_init(body, BOOK_BODY_MAX);
 
 	wr_u8(&w, SET_VERSION);
-	put_text(&w, s->imsi);
-	put_text(&w, s->msisdn);
+	book_text_put(&w, s->imsi);
+	book_text_put(&w, s->msisdn);
 	wr_be(&w, s->trial_s, 4);
 	wr_u8(&w, s->plmns);
 	wr_bytes(&w, s->plmn, (size_t)s->plmns * 3);
@@ -193,8 +172,8 @@ int a_set_unpack(struct a_set *s, const uint8_t *body, size_t len)
 	memset(s, 0, sizeof(*s));
 	if (rd_u8(&r) != SET_VERSION)
 		return -1;
-	get_text(&r, s->imsi, sizeof(s->imsi));
-	get_text(&r, s->msisdn, sizeof(s->msisdn));
+	book_text_take(&r, s->imsi, sizeof(s->imsi));
+	book_text_take(&r, s->msisdn, sizeof(s->msisdn));
 	s->trial_s = (uint32_t)rd_be(&r, 4);
 	s->plmns = rd_u8(&r);
 	get_bytes(&r, s->plmn, (size_t)s->plmns * 3, sizeof(s->plmn));

@@ -47,10 +47,8 @@ int b_confirm_decide(struct desk *d, struct desk_job *j)
 		if (again_ms < next_ms)
 			next_ms = again_ms;
 		if (rc != -EAGAIN && rc != -EBUSY && rc != -ENOBUFS) {
-			snprintf(j->order->o.alarm, sizeof(j->order->o.alarm),
-				 "card %s: CONFIRM cannot be planned: %s; is its import complete?", l->iccid,
-				 strerror(-rc));
-			job_order_put(j);
+			job_alarm(j, "card %s: CONFIRM cannot be planned: %s; is its import complete?", l->iccid,
+				  strerror(-rc));
 		}
 	}
 	if (next_ms != INT64_MAX)
@@ -80,10 +78,7 @@ void b_event_txn(struct desk *d, struct desk_job *j, unsigned i)
 		b_undo(j, i, B_CONFIRM, END_ROLLED_BACK);
 	} else if (ev->verdict && ev->verdict != WORK_NOT_RUN + 1) {
 		snprintf(l->why, sizeof(l->why), "CONFIRM: %.80s", ev->reason);
-		snprintf(j->order->o.alarm, sizeof(j->order->o.alarm), "card %s does not confirm the order: %.90s",
-			 l->iccid, ev->reason);
-		desk_log(d, LOG_ERR, "order %s: %s", j->order->o.name, j->order->o.alarm);
-		job_order_put(j);
+		job_alarm(j, "card %s does not confirm the order: %.90s", l->iccid, ev->reason);
 		b_rest(j, i);
 	} else { /* no answer: it confirms itself meanwhile, or A tells that it went back */
 		l->again_ms = d->now_ms + B_CONFIRM_MS;

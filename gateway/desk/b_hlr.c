@@ -162,10 +162,8 @@ int b_wait_decide(struct desk *d, struct desk_job *j)
 	if (d->now_ms < o->until_s * 1000) {
 		desk_again(d, o->number, j->work->step, o->until_s * 1000);
 	} else if (!*o->alarm) {
-		snprintf(o->alarm, sizeof(o->alarm), "its time is over and card %s is still %s: ask %s how it ended",
-			 j->line[0].iccid, line_step_name(j->work->step), o->a);
-		desk_log(d, LOG_WARNING, "order %s: %s", o->name, o->alarm);
-		job_order_put(j);
+		job_alarm(j, "its time is over and card %s is still %s: ask %s how it ended", j->line[0].iccid,
+			  line_step_name(j->work->step), o->a);
 	}
 	return 0;
 }
@@ -204,10 +202,7 @@ static void removed(struct desk *d, struct desk_job *j, unsigned i)
 	struct line *l = &j->line[i];
 
 	if (j->event[i].hlr.end == HLR_REFUSED) {
-		snprintf(j->order->o.alarm, sizeof(j->order->o.alarm), "card %s: our HLR does not remove it: %.80s",
-			 l->iccid, j->event[i].hlr.why);
-		desk_log(d, LOG_ERR, "order %s: %s", j->order->o.name, j->order->o.alarm);
-		job_order_put(j);
+		job_alarm(j, "card %s: our HLR does not remove it: %.80s", l->iccid, j->event[i].hlr.why);
 	} else {
 		b_imsi_back(j, i);
 	}

@@ -484,9 +484,7 @@ int b_list_decide(struct desk *d, struct desk_job *j)
 	if (!j->order->o.whole) /* pages go out full: not before all lines are there */
 		return 0;
 	if (!listed && j->order->o.own_list && j->order->o.paired && !*j->order->o.alarm) {
-		snprintf(j->order->o.alarm, sizeof(j->order->o.alarm), LIST_AGAIN ": give the same list again");
-		desk_log(d, LOG_WARNING, "order %s: %s", j->order->o.name, j->order->o.alarm);
-		job_order_put(j);
+		job_alarm(j, LIST_AGAIN ": give the same list again");
 	}
 	if (!listed && (j->order->o.own_list || !pool_size(&d->cfg.pool))) /* an operator will order it */
 		return 0;

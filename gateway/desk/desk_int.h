@@ -140,6 +140,7 @@ struct store_op *job_op(struct desk_job *j, unsigned i, enum store_op_kind kind,
 /* What the store has refused of line i (a job_op(), a job_plan()): nothing of the batch has happened, and decide() is asked again.  A
  * STORE_R_*, 0: nothing.  For a package: of the record that one() looks at. */
 int job_refused(const struct desk_job *j, unsigned i);
+void job_alarm(struct desk_job *j, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void job_order_put(struct desk_job *j); /* j->order->o has changed */
 /* An order begins: resident when the batch is durable.  -ENOSPC, with a sentence in j->why: too many are open. */
 int desk_order_new(struct desk_job *j, const struct order *o);

@@ -28,27 +28,6 @@ static void hlr_key(char key[BOOK_KEY_MAX], uint64_t order, const char *iccid, e
 	snprintf(key, BOOK_KEY_MAX, "%.*s/%u", LINE_KEY_LEN, line, kind);
 }
 
-static void text_put(struct wr *w, const char *text)
-{
-	size_t len = strlen(text);
-
-	wr_u8(w, (uint8_t)len);
-	wr_bytes(w, text, len);
-}
-
-static void text_take(struct rd *r, char *out, size_t cap)
-{
-	size_t len = rd_u8(r);
-	const uint8_t *p = rd_bytes(r, len);
-
-	if (!p || len >= cap) {
-		r->bad = true;
-		return;
-	}
-	memcpy(out, p, len);
-	out[len] = 0;
-}
-
 void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
 	     const uint8_t sub[KS_SUB_LEN])
 {
@@ -60,9 +39,9 @@ void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *ims
 	row.owner = j->line[i].order;
 	hlr_key(row.key, row.owner, j->line[i].iccid, kind);
 	wr_u8(&w, (uint8_t)kind);
-	text_put(&w, j->line[i].iccid);
-	text_put(&w, imsi ? imsi : "");
-	text_put(&w, msisdn ? msisdn : "");
+	book_text_put(&w, j->line[i].iccid);
+	book_text_put(&w, imsi ? imsi : "");
+	book_text_put(&w, msisdn ? msisdn : "");
 	wr_u8(&w, sub != NULL);
 	if (sub)
 		wr_bytes(&w, sub, KS_SUB_LEN);
@@ -79,9 +58,9 @@ static int op_read(struct hlr_op *op, const struct store_book *row)
 	const uint8_t *sub;
 
 	*op = (struct hlr_op){ .kind = (enum hlr_kind)rd_u8(&r) };
-	text_take(&r, op->iccid, sizeof(op->iccid));
-	text_take(&r, op->imsi, sizeof(op->imsi));
-	text_take(&r, op->msisdn, sizeof(op->msisdn));
+	book_text_take(&r, op->iccid, sizeof(op->iccid));
+	book_text_take(&r, op->imsi, sizeof(op->imsi));
+	book_text_take(&r, op->msisdn, sizeof(op->msisdn));
 	if (rd_u8(&r) && (sub = rd_bytes(&r, KS_SUB_LEN))) {
 		memcpy(op->sub, sub, KS_SUB_LEN);
 		op->keyed = true;

@@ -477,11 +477,10 @@ static int ack_decide(struct desk *d, struct desk_run *r)
 		struct parcel p = { 0 };
 
 		parcel_unpack(&p, r->j.row[last].body, r->j.row[last].row.len);
-		snprintf(o->o.alarm, sizeof(o->o.alarm), "%s refused %s %" PRIu64 "%s by rule %s", c->in.head->from,
-			 p.type, p.seq, c->rejected ? "" : " in part", c->rule);
 		if (c->rejected && !strcmp(c->rule, RULE_ENDED))
 			o->o.until_s = ORDER_OVER;
-		job_order_put(&r->j);
+		job_alarm(&r->j, "%s refused %s %" PRIu64 "%s by rule %s", c->in.head->from, p.type, p.seq,
+			  c->rejected ? "" : " in part", c->rule);
 	}
 	c->in.parcel.cursor = c->in.parcel.records;
 	c->in.parcel.ended_ms = d->now_ms;

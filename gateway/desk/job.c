@@ -661,6 +661,18 @@ void job_order_put(struct desk_job *j)
 	j->run->order_put = true;
 }
 
+void job_alarm(struct desk_job *j, const char *fmt, ...)
+{
+	struct order *o = &j->order->o;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(o->alarm, sizeof(o->alarm), fmt, ap);
+	va_end(ap);
+	desk_log(j->d, 4, "order %s: %s", o->name, o->alarm);
+	job_order_put(j);
+}
+
 int job_refused(const struct desk_job *j, unsigned i)
 {
 	const struct desk_run *r = j->run;

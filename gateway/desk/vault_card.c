@@ -37,36 +37,15 @@ uint64_t vault_who(const char *name)
 
 /* ---- at rest ---- */
 
-static void text_put(struct wr *w, const char *text)
-{
-	size_t len = strlen(text);
-
-	wr_u8(w, (uint8_t)len);
-	wr_bytes(w, text, len);
-}
-
-static void text_take(struct rd *r, char *text, size_t cap)
-{
-	size_t len = rd_u8(r);
-	const uint8_t *p = rd_bytes(r, len);
-
-	if (!p || len >= cap || memchr(p, 0, len)) {
-		r->bad = true;
-		return;
-	}
-	memcpy(text, p, len);
-	text[len] = 0;
-}
-
 int vault_card_pack(const struct vault_card *c, uint8_t body[BOOK_BODY_MAX])
 {
 	struct wr w = wr_init(body, BOOK_BODY_MAX);
 
 	wr_u8(&w, BODY_VERSION);
-	text_put(&w, c->iccid);
-	text_put(&w, c->imsi);
-	text_put(&w, c->msisdn);
-	text_put(&w, c->issuer);
+	book_text_put(&w, c->iccid);
+	book_text_put(&w, c->imsi);
+	book_text_put(&w, c->msisdn);
+	book_text_put(&w, c->issuer);
 	wr_be(&w, c->active, 2);
 	wr_u8(&w, c->pairs);
 	for (unsigned i = 0; i < c->pairs && i < VAULT_PAIRS_MAX; i++) {
@@ -85,10 +64,10 @@ int vault_card_unpack(struct vault_card *c, const uint8_t *body, size_t len)
 	*c = (struct vault_card){ 0 };
 	if (rd_u8(&r) != BODY_VERSION)
 		return -1;
-	text_take(&r, c->iccid, sizeof(c->iccid));
-	text_take(&r, c->imsi, sizeof(c->imsi));
-	text_take(&r, c->msisdn, sizeof(c->msisdn));
-	text_take(&r, c->issuer, sizeof(c->issuer));
+	book_text_take(&r, c->iccid, sizeof(c->iccid));
+	book_text_take(&r, c->imsi, sizeof(c->imsi));
+	book_text_take(&r, c->msisdn, sizeof(c->msisdn));
+	book_text_take(&r, c->issuer, sizeof(c->issuer));
 	c->active = (uint16_t)rd_be(&r, 2);
 	c->pairs = rd_u8(&r);
 	if (r.bad || c->pairs > VAULT_PAIRS_MAX || !c->active || c->active > c->pairs)
@@ -281,7 +260,7 @@ int vault_pair_pack(const struct vault_pair *p, uint8_t body[BOOK_BODY_MAX])
 	struct wr w = wr_init(body, BOOK_BODY_MAX);
 
 	wr_u8(&w, BODY_VERSION);
-	text_put(&w, p->who);
+	book_text_put(&w, p->who);
 	wr_be(&w, (uint64_t)p->at_ms, 8);
 	wr_bytes(&w, p->keys.sub, sizeof(p->keys.sub));
 	wr_u8(&w, p->keys.ota_len);
@@ -309,7 +288,7 @@ int vault_pair_unpack(struct vault_pair *p, const uint8_t *body, size_t len)
 	*p = (struct vault_pair){ 0 };
 	if (rd_u8(&r) != BODY_VERSION)
 		return -1;
-	text_take(&r, p->who, sizeof(p->who));
+	book_text_take(&r, p->who, sizeof(p->who));
 	p->at_ms = (int64_t)rd_be(&r, 8);
 	sub = rd_bytes(&r, sizeof(p->keys.sub));
 	if (sub)

@@ -26,18 +26,6 @@ void vault_card_key(struct desk_in *in, const struct xchg_record *r, char key[BO
 	snprintf(key, BOOK_KEY_MAX, "%s", xchg_value(r, "iccid"));
 }
 
-void vault_alarm(struct desk_job *j, const char *fmt, ...)
-{
-	struct order *o = &j->order->o;
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(o->alarm, sizeof(o->alarm), fmt, ap);
-	va_end(ap);
-	desk_log(j->d, 4, "order %s: %s", o->name, o->alarm);
-	job_order_put(j);
-}
-
 int vault_card_put(struct desk_job *j, const struct vault_card *c, uint16_t step, uint64_t version)
 {
 	uint8_t body[BOOK_BODY_MAX];
@@ -108,9 +96,9 @@ int vault_aq_begin(struct desk_in *in, struct desk_no *no)
 static void water(struct desk_job *j, const char *iccid, const struct vault_place *p)
 {
 	if (!p->to)
-		vault_alarm(j, "card %s has no pair left: refill it", iccid);
+		job_alarm(j, "card %s has no pair left: refill it", iccid);
 	else if (p->left < desk_cfg(j->d)->low_water)
-		vault_alarm(j, "card %s has %u pairs left after this order: refill it", iccid, p->left);
+		job_alarm(j, "card %s has %u pairs left after this order: refill it", iccid, p->left);
 }
 
 int vault_aq_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)

@@ -19,7 +19,6 @@ int vault_kr_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
 void vault_kr_drop(struct desk_in *in);
 int vault_cf_begin(struct desk_in *in, struct desk_no *no);
 int vault_cf_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
-void vault_alarm(struct desk_job *j, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The card's record, changed. */
 int vault_card_put(struct desk_job *j, const struct vault_card *c, uint16_t step, uint64_t version);
 void vault_hex(char *out, const uint8_t *p, size_t len);

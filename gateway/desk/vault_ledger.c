@@ -16,27 +16,6 @@ void ledger_key(char key[BOOK_KEY_MAX], uint64_t n)
 	snprintf(key, BOOK_KEY_MAX, "%020" PRIu64, n);
 }
 
-static void text_put(struct wr *w, const char *text)
-{
-	size_t len = strlen(text);
-
-	wr_u8(w, (uint8_t)len);
-	wr_bytes(w, text, len);
-}
-
-static void text_take(struct rd *r, char *text, size_t cap)
-{
-	size_t len = rd_u8(r);
-	const uint8_t *p = rd_bytes(r, len);
-
-	if (!p || len >= cap || memchr(p, 0, len)) {
-		r->bad = true;
-		return;
-	}
-	memcpy(text, p, len);
-	text[len] = 0;
-}
-
 static void octets_take(struct rd *r, uint8_t *out, size_t len)
 {
 	const uint8_t *p = rd_bytes(r, len);
@@ -55,11 +34,11 @@ int ledger_next(struct ledger_head *h, struct ledger_line *l, uint8_t body[BOOK_
 	wr_u8(&w, BODY_VERSION);
 	wr_be(&w, l->n, 8);
 	wr_be(&w, (uint64_t)l->at_ms, 8);
-	text_put(&w, l->order);
-	text_put(&w, l->iccid);
+	book_text_put(&w, l->order);
+	book_text_put(&w, l->iccid);
 	wr_be(&w, l->index, 2);
 	wr_u8(&w, l->kvn);
-	text_put(&w, l->to);
+	book_text_put(&w, l->to);
 	wr_bytes(&w, l->request, sizeof(l->request));
 	wr_bytes(&w, l->root, sizeof(l->root));
 	wr_bytes(&w, l->before, sizeof(l->before));
@@ -79,11 +58,11 @@ int ledger_unpack(struct ledger_line *l, const uint8_t *body, size_t len)
 		return -1;
 	l->n = rd_be(&r, 8);
 	l->at_ms = (int64_t)rd_be(&r, 8);
-	text_take(&r, l->order, sizeof(l->order));
-	text_take(&r, l->iccid, sizeof(l->iccid));
+	book_text_take(&r, l->order, sizeof(l->order));
+	book_text_take(&r, l->iccid, sizeof(l->iccid));
 	l->index = (uint16_t)rd_be(&r, 2);
 	l->kvn = rd_u8(&r);
-	text_take(&r, l->to, sizeof(l->to));
+	book_text_take(&r, l->to, sizeof(l->to));
 	octets_take(&r, l->request, sizeof(l->request));
 	octets_take(&r, l->root, sizeof(l->root));
 	octets_take(&r, l->before, sizeof(l->before));

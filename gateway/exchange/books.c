@@ -38,25 +38,33 @@ static void io_bytes(const struct io *io, uint8_t *field, size_t len)
 		memcpy(field, p, len);
 }
 
+void book_text_put(struct wr *w, const char *text)
+{
+	size_t len = strlen(text);
+
+	wr_u8(w, (uint8_t)len);
+	wr_bytes(w, text, len);
+}
+
+void book_text_take(struct rd *r, char *text, size_t cap)
+{
+	size_t len = rd_u8(r);
+	const uint8_t *p = rd_bytes(r, len);
+
+	if (!p || len >= cap || memchr(p, 0, len)) {
+		r->bad = true;
+		return;
+	}
+	memcpy(text, p, len);
+	text[len] = 0;
+}
+
 static void io_text(const struct io *io, char *field, size_t cap)
 {
-	size_t len;
-	const uint8_t *p;
-
-	if (io->w) {
-		len = strnlen(field, cap - 1);
-		wr_u8(io->w, (uint8_t)len);
-		wr_bytes(io->w, field, len);
-		return;
-	}
-	len = rd_u8(io->r);
-	p = rd_bytes(io->r, len);
-	if (!p || len >= cap || memchr(p, 0, len)) {
-		io->r->bad = true;
-		return;
-	}
-	memcpy(field, p, len);
-	field[len] = 0;
+	if (io->w)
+		book_text_put(io->w, field);
+	else
+		book_text_take(io->r, field, cap);
 }
 #define TEXT(io, field) io_text(io, field, sizeof(field))
 

@@ -31,6 +31,12 @@ enum book {
 	_BOOKS
 };
 
+/* A text in a body: its length in one octet, then the characters.  Taking one that is too long for cap, or holds a NUL, is bad. */
+struct rd;
+struct wr;
+void book_text_put(struct wr *w, const char *text); /* at most 255 characters */
+void book_text_take(struct rd *r, char *text, size_t cap);
+
 /* ---- an order, as one party sees it ---- */
 #define ORDER_NAME_MAX 38 /* its campaigns are named after it, as NAME.unstage */
 enum order_side { SIDE_A = 1, SIDE_B, SIDE_M };
