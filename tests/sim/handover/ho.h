@@ -198,9 +198,17 @@ void ho_dump(struct ho *w);
 enum line_end ho_end_of(struct ho *w, unsigned card);		    /* as the old operator has it */
 unsigned ho_counters_of(struct ho *w, unsigned who, unsigned card); /* values that commands to it have taken */
 
+/* ho_cases.c: all lists; each ends with a name of NULL */
+extern const struct ho_case *const ho_cases[]; /* end: NULL */
 /* ho_case.c */
-extern const struct ho_case ho_cases[]; /* end: name NULL */
+extern const struct ho_case ho_cases_fine[]; /* the first one is: nothing goes wrong */
 void ho_case_draw(struct ho *w);
 int64_t ho_card_of(struct ho *w, const char *iccid);
+/* What a case asks and says: the truth of a card, what must be so, how its line must have ended at the old operator. */
+struct sim_world_card ho_look(struct ho *w, uint32_t card);
+struct sim_air *ho_air(struct ho *w);
+void ho_must(struct ho *w, bool right, const char *what);
+void ho_must_end(struct ho *w, unsigned card, enum line_end end);
+void ho_all_done(struct ho *w);
 
 #endif

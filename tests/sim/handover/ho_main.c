@@ -89,15 +89,16 @@ static int cases(const char *name, bool verbose)
 {
 	int bad = 0, n = 0;
 
-	for (const struct ho_case *c = ho_cases; c->name; c++) {
-		char why[600];
+	for (const struct ho_case *const *list = ho_cases; *list; list++)
+		for (const struct ho_case *c = *list; c->name; c++) {
+			char why[600];
 
-		if (name && strcmp(name, c->name))
-			continue;
-		n++;
-		bad |= ho_run(1, c, HO_SOUND, verbose, why);
-		printf("%-8s %s: %s\n", c->name, c->story, why[0] ? why : "as it must");
-	}
+			if (name && strcmp(name, c->name))
+				continue;
+			n++;
+			bad |= ho_run(1, c, HO_SOUND, verbose, why);
+			printf("%-8s %s: %s\n", c->name, c->story, why[0] ? why : "as it must");
+		}
 	if (!n)
 		fprintf(stderr, "no case %s\n", name);
 	return bad || !n;

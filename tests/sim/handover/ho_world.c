@@ -652,7 +652,7 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 			w->ended_ms = 0;
 			w->base_ms = w->now_ms;
 			if (!w->fail[0] && w->c && w->c->again && order(w, HO_A, HO_B)) {
-				w->c = &ho_cases[0];
+				w->c = &ho_cases_fine[0];
 				live(w);
 				if (!w->fail[0])
 					ho_check_end(w);

@@ -1,0 +1,9 @@
+/* ho_cases.c - all cases there are: a file of cases adds its list here.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include "ho.h"
+
+const struct ho_case *const ho_cases[] = {
+	ho_cases_fine,
+	NULL,
+};
