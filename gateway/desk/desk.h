@@ -122,34 +122,6 @@ int desk_request(struct desk *d, const struct desk_request *r);
 unsigned desk_orders(const struct desk *d);
 const struct order *desk_order(const struct desk *d, unsigned i);
 const struct order *desk_order_by_name(const struct desk *d, const char *name);
-/* Of an order where we are A: begin with zeros, one call per record of BOOK_LINE (Q_BOOK_OWNER). */
-#define DESK_ENDS (END_ROLLED_BACK + 1)
-struct desk_report_a {
-	uint64_t lines, paired, listed,
-		closed; /* cards; with an IMSI of the IL; that have gone back in the final list; at their end */
-	uint64_t by_end[DESK_ENDS]; /* enum line_end; END_NONE: on their way */
-	uint64_t staged, ready, armed,
-		served; /* of those: not armed, but staged; not armed, but ready at B; armed, not seen at B; seen there */
-	uint64_t exposed_k, exposed_ota; /* stay here, and B has got their K, their OTA keys: change them */
-	bool has_left;
-	uint16_t least_left; /* pairs left on the card that has the fewest */
-};
-void desk_report_a(struct desk_report_a *r, uint16_t step, const struct line *l);
-bool desk_report_a_sums(const struct desk_report_a *r); /* at its end: every line of the IL has come back once */
-/* The same where we are B. */
-struct desk_report_b {
-	uint64_t lines, paired, listed,
-		closed;		  /* cards; with an IMSI of our IL; told how they ended by A; at their end */
-	uint64_t told[DESK_ENDS]; /* enum line_end, as A has it; END_NONE: not yet */
-	uint64_t ready, served,
-		confirmed;	/* made ready at our HLR; of those seen there; of those confirmed by the card */
-	uint64_t refused, back; /* our HLR would not have it; the IMSI has come back */
-	uint64_t done_not_here; /* A says done, and the card has not confirmed itself */
-	uint64_t here_not_done; /* A says otherwise, and the card has been seen here */
-};
-void desk_report_b(struct desk_report_b *r, uint16_t step, const struct line *l);
-/* At its end: every line of our IL has come back once, and both books say the same. */
-bool desk_report_b_sums(const struct desk_report_b *r);
 struct desk_stats {
 	uint64_t jobs, commits, packages_in, packages_out, refused, acks, txns, hlr_ops;
 	const char *alarm; /* NULL: none */

@@ -15,19 +15,38 @@ static const char *query_text(struct http_in *in, const char *key)
 	return s ? s : "";
 }
 
-static unsigned query_limit(struct http_in *in, bool *bad)
+/* Where the answer of a list goes, and how long a page of it is; to.done NULL: refused already. */
+static struct api_to to_of_page(struct http_in *in, unsigned *limit)
 {
 	uint64_t n;
 
-	*bad = http_query_number(in, "limit", HTTP_PAGE_DEFAULT, &n) != 0;
-	return n > UINT32_MAX ? UINT32_MAX : (unsigned)n;
+	if (http_query_number(in, "limit", HTTP_PAGE_DEFAULT, &n))
+		return (struct api_to){ 0 };
+	*limit = n > UINT32_MAX ? UINT32_MAX : (unsigned)n;
+	return http_to_of(in);
+}
+
+/* The body that all orders to the desk have.  False: refused already. */
+static bool body_of(struct http_in *in, struct api_desk_body *b)
+{
+	char why[API_REASON_MAX] = "";
+	size_t len;
+	char *text = http_body_take(in, HTTP_JSON_MAX, &len);
+	int bad;
+
+	if (!text)
+		return false;
+	bad = json_desk_req(b, text, len, why, sizeof(why));
+	http_body_give_back(text, len);
+	if (bad)
+		http_refuse(in->req, API_BAD, "bad-request", "%s", why);
+	return !bad;
 }
 
 void h_orders(struct http_in *in)
 {
-	bool bad;
-	unsigned limit = query_limit(in, &bad);
-	struct api_to to = bad ? (struct api_to){ 0 } : http_to_of(in);
+	unsigned limit;
+	struct api_to to = to_of_page(in, &limit);
 
 	if (to.done)
 		api_orders(http_api(in), query_text(in, "after"), limit, to);
@@ -43,9 +62,8 @@ void h_order_show(struct http_in *in)
 
 void h_order_lines(struct http_in *in)
 {
-	bool bad;
-	unsigned limit = query_limit(in, &bad);
-	struct api_to to = bad ? (struct api_to){ 0 } : http_to_of(in);
+	unsigned limit;
+	struct api_to to = to_of_page(in, &limit);
 
 	if (to.done)
 		api_order_lines(http_api(in), in->seg[1], query_text(in, "step"), query_text(in, "after"), limit, to);
@@ -55,20 +73,10 @@ static void order_desk(struct http_in *in, enum desk_verb verb, const char *orde
 {
 	struct desk_request r = { .verb = (uint8_t)verb };
 	struct api_desk_body b;
-	char why[API_REASON_MAX] = "";
 	struct api_to to;
-	size_t len;
-	char *text = http_body_take(in, HTTP_JSON_MAX, &len);
-	int bad;
 
-	if (!text)
+	if (!body_of(in, &b))
 		return;
-	bad = json_desk_req(&b, text, len, why, sizeof(why));
-	http_body_give_back(text, len);
-	if (bad) {
-		http_refuse(in->req, API_BAD, "bad-request", "%s", why);
-		return;
-	}
 	snprintf(r.order, sizeof(r.order), "%s", order);
 	memcpy(r.partner, b.partner, sizeof(r.partner));
 	_Static_assert(sizeof(r.out) == sizeof(b.out), "one length of paths");
@@ -113,9 +121,8 @@ void h_vault_verify(struct http_in *in)
 
 void h_vault_cards(struct http_in *in)
 {
-	bool bad;
-	unsigned limit = query_limit(in, &bad);
-	struct api_to to = bad ? (struct api_to){ 0 } : http_to_of(in);
+	unsigned limit;
+	struct api_to to = to_of_page(in, &limit);
 
 	if (to.done)
 		api_vault_cards(http_api(in), query_text(in, "after"), limit, to);
@@ -131,9 +138,8 @@ void h_vault_card(struct http_in *in)
 
 void h_vault_ledger(struct http_in *in)
 {
-	bool bad;
-	unsigned limit = query_limit(in, &bad);
-	struct api_to to = bad ? (struct api_to){ 0 } : http_to_of(in);
+	unsigned limit;
+	struct api_to to = to_of_page(in, &limit);
 
 	if (to.done)
 		api_vault_ledger(http_api(in), query_text(in, "after"), limit, to);
@@ -149,9 +155,8 @@ void h_exchange(struct http_in *in)
 
 void h_parcels(struct http_in *in)
 {
-	bool bad;
-	unsigned limit = query_limit(in, &bad);
-	struct api_to to = bad ? (struct api_to){ 0 } : http_to_of(in);
+	unsigned limit;
+	struct api_to to = to_of_page(in, &limit);
 
 	if (to.done)
 		api_parcels(http_api(in), !strcmp(in->seg[1], "out"), query_text(in, "order"), query_text(in, "after"),
@@ -174,20 +179,10 @@ void h_exchange_file(struct http_in *in)
 void h_exchange_import(struct http_in *in)
 {
 	struct api_desk_body b;
-	char why[API_REASON_MAX] = "";
 	struct api_to to;
-	size_t len;
-	char *text = http_body_take(in, HTTP_JSON_MAX, &len);
-	int bad;
 
-	if (!text)
+	if (!body_of(in, &b))
 		return;
-	bad = json_desk_req(&b, text, len, why, sizeof(why));
-	http_body_give_back(text, len);
-	if (bad) {
-		http_refuse(in->req, API_BAD, "bad-request", "%s", why);
-		return;
-	}
 	to = http_to_of(in);
 	if (to.done)
 		api_exchange_import(http_api(in), b.file, to);

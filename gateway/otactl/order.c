@@ -158,7 +158,7 @@ int cmd_order_show(struct ctl *c, const struct ctl_args *a)
 /* What the lines of an order add up to, on one side. */
 struct sums {
 	struct ctl_list *list; /* NULL: only the sums */
-	uint64_t lines, imsis, ended, served, confirmed, armed_open, stranded, exposed, lowest, low;
+	uint64_t lines, imsis, ended, served, confirmed, armed_open, stranded, exposed, exposed_ota, lowest, low;
 	bool asks; /* A: the vault has told it how many pairs are left */
 	uint64_t by_end[6];
 	uint64_t not_here,
@@ -203,8 +203,11 @@ static void sum_page(void *ctx, const json_t *rows)
 		/* a card without a way back that was told to go and was seen nowhere since */
 		if (flag(row, "plain") && flag(row, "armed") && strcmp(end, "done") && !*js_text(row, "served"))
 			s->stranded++;
-		if (flag(row, "provisional") && *end && strcmp(end, "done"))
-			s->exposed++;
+		/* a card that stays under keys that another operator has got */
+		if (*end && strcmp(end, "done")) {
+			s->exposed += flag(row, "provisional");
+			s->exposed_ota += flag(row, "final");
+		}
 		if (!strcmp(js_text(row, "told"), "done"))
 			s->not_here += !*js_text(row, "confirmed");
 		else if (*js_text(row, "told"))
@@ -237,6 +240,7 @@ static json_t *sums_json(const struct sums *s, const json_t *order)
 	json_object_set_new(o, "armed", json_integer((json_int_t)s->armed_open));
 	json_object_set_new(o, "stranded", json_integer((json_int_t)s->stranded));
 	json_object_set_new(o, "exposed", json_integer((json_int_t)s->exposed));
+	json_object_set_new(o, "exposed_ota", json_integer((json_int_t)s->exposed_ota));
 	json_object_set_new(o, "lowest_left", s->low ? json_integer((json_int_t)s->lowest) : json_null());
 	json_object_set_new(o, "done_not_here", json_integer((json_int_t)s->not_here));
 	json_object_set_new(o, "here_not_done", json_integer((json_int_t)s->here));
@@ -268,8 +272,9 @@ static void print_sums(const struct sums *s, const json_t *order)
 	       s->armed_open);
 	printf("stranded    %" PRIu64 "%s\n", s->stranded,
 	       s->stranded ? ": cards without a way back; keep them served and ask the new operator" : "");
-	printf("exposure    %" PRIu64 " cards whose K went to the new operator and that never moved%s\n", s->exposed,
-	       s->exposed ? ": give them new keys" : "");
+	printf("exposure    %" PRIu64 " cards whose K went to the new operator and that stay here, %" PRIu64
+	       " of them with OTA keys%s\n",
+	       s->exposed, s->exposed_ota, s->exposed ? ": give them new keys" : "");
 	if (s->low)
 		printf("pairs       at least %" PRIu64 " left in each card\n", s->lowest);
 }

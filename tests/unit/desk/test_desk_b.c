@@ -968,37 +968,6 @@ static void test_overdue(void **state)
 	expect_step(b, 0, B_LISTED);
 }
 
-static void test_report(void **state)
-{
-	struct line l = { .imsi = "262020000000100",
-			  .flags = LINE_READY | LINE_SERVED | LINE_CONFIRMED | LINE_LISTED,
-			  .end = END_DONE,
-			  .told = END_DONE };
-	struct desk_report_b r = { 0 };
-
-	(void)state;
-	desk_report_b(&r, B_CLOSED, &l);
-	l = (struct line){
-		.imsi = "262020000000101", .flags = LINE_LISTED | LINE_REFUSED, .end = END_FAILED, .told = END_FAILED
-	};
-	desk_report_b(&r, B_CLOSED, &l);
-	assert_true(desk_report_b_sums(&r));
-	assert_int_equal(r.refused, 1);
-	assert_int_equal(r.back, 0);
-	l = (struct line){ .imsi = "262020000000102", .flags = LINE_READY | LINE_LISTED, .told = END_DONE };
-	desk_report_b(&r, B_READY, &l);
-	assert_int_equal(r.done_not_here, 1);
-	assert_false(desk_report_b_sums(&r));
-	l = (struct line){ .imsi = "262020000000103",
-			   .flags = LINE_READY | LINE_SERVED | LINE_LISTED,
-			   .told = END_FAILED };
-	desk_report_b(&r, B_CONFIRMING, &l);
-	assert_int_equal(r.here_not_done, 1);
-	assert_int_equal(r.lines, 4);
-	assert_int_equal(r.told[END_DONE], 2);
-	assert_int_equal(r.told[END_FAILED], 2);
-}
-
 /* A plan of a profile that we do not have, or of a name that leads elsewhere, is refused when it is read. */
 static void test_profile(void **state)
 {
@@ -1095,7 +1064,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_foreign_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancelled_here, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overdue, setup, teardown),
-		cmocka_unit_test(test_report),
 	};
 
 	return cmocka_run_group_tests_name("desk-b", tests, NULL, NULL);
