@@ -195,10 +195,9 @@ int sctp_send(int fd, const void *msg, size_t len, const struct sctp_sndrcvinfo 
 		frame[9] = (uint8_t)info->sinfo_stream;
 	}
 	memcpy(frame + FRAME_HEAD, msg, len);
-	if (send_all(fd, frame, FRAME_HEAD + len) < 0)
-		return -1;
+	/* Before the peer can answer: the file has everything in its order. */
 	sctp_pcap(fd, get32(frame + 4), (uint16_t)(frame[8] << 8 | frame[9]), msg, len);
-	return (int)len;
+	return send_all(fd, frame, FRAME_HEAD + len) < 0 ? -1 : (int)len;
 }
 
 int sctp_sendmsg(int fd, const void *msg, size_t len, struct sockaddr *to, socklen_t to_len, uint32_t ppid,
