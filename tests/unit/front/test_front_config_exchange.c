@@ -113,6 +113,9 @@ static void test_bad(void **state)
 		const char *from, *to, *line, *want;
 	} bad[] = {
 		{ "exchange\n", "exchagne\n", ":6: ", "did you mean \"exchange\"?" },
+		/* who sends to cards says how */
+		{ " role vault\n", " role agent\n", ": ", "there is no \"source-address DIGITS\": add it under otagw" },
+		{ " role vault\n", " role vault\n role mno\n", ": ", "there is no \"source-address DIGITS\"" },
 		{ "role vault", "role vautl", ":7: ", "did you mean \"vault\"?" },
 		{ "role vault", "role mno", ": ", "there is no \"source-address DIGITS\"" },
 		{ " role vault\n", "", ": ", "there is no \"s" },
