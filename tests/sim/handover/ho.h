@@ -15,19 +15,20 @@
 #include "store/store.h"
 #include "world/world.h"
 
-#define HO_CARDS_MAX 20
-#define HO_OPS	     2
-#define HO_START_MS  1700000000000LL
-#define HO_LINK_OUT  64
-#define HO_LINK_IN   64
-#define HO_CARRY_MAX 4096
-#define HO_PLAN_MAX  64
-#define HO_TURNS_MAX 200000 /* at one instant */
-#define HO_MINUTE    60000LL
-#define HO_HOUR	     (60 * HO_MINUTE)
-#define HO_DAY	     (24 * HO_HOUR)
+#define HO_CARDS_MAX  20
+#define HO_OPS	      3
+#define HO_ORDERS_MAX 16
+#define HO_START_MS   1700000000000LL
+#define HO_LINK_OUT   64
+#define HO_LINK_IN    64
+#define HO_CARRY_MAX  4096
+#define HO_PLAN_MAX   64
+#define HO_TURNS_MAX  200000 /* at one instant */
+#define HO_MINUTE     60000LL
+#define HO_HOUR	      (60 * HO_MINUTE)
+#define HO_DAY	      (24 * HO_HOUR)
 
-enum ho_who { HO_A, HO_B, HO_M, HO_S, HO_N };
+enum ho_who { HO_A, HO_B, HO_C, HO_M, HO_S, HO_N }; /* operators first; C only where ops says so */
 
 /* Each must make its judge speak, or the judge proves nothing. */
 enum ho_break {
@@ -43,16 +44,26 @@ enum ho_break {
 
 struct ho_draw {		      /* what a seed says; chances in ppm */
 	unsigned cards, kind, policy; /* enum order_kind, order_policy */
+	unsigned ops;		      /* 2, or 3: with C */
 	unsigned pairs;		      /* of each card, 3b */
 	struct sim_air_cfg air;
 	unsigned crashes, commit_fails, hlr_downs, refusals; /* refusals: cards that B's network never lets in (H2) */
 	uint32_t hlr_fail_ppm, hlr_temp_ppm, lose_ppm, twice_ppm;
 	struct sim_range carry_ms, commit_ms, read_ms, hlr_ms;
-	bool back; /* when all is over, the cards that came go back by an order of their own */
+	unsigned shape; /* enum ho_shape */
 	bool cancel;
 	int64_t cancel_ms, until_ms;
 	int64_t calm_ms, bound_ms;
 	uint32_t trial_s;
+};
+
+/* What the subscriber orders, one leg after the other. */
+enum ho_shape {
+	HO_ONCE,  /* all cards from A to B */
+	HO_BACK,  /* ... and those that came back again */
+	HO_SPLIT, /* some to B and the others to C, at once */
+	HO_ROUND, /* A to B to C to A */
+	_HO_SHAPES
 };
 
 struct ho;
@@ -98,9 +109,18 @@ struct ho_carried {
 };
 
 struct ho_card {
-	char iccid[SIM_ICCID_LEN], imsi_old[SIM_IMSI_LEN];
-	bool ordered;	/* is in the order under way */
+	char iccid[SIM_ICCID_LEN];
 	unsigned state; /* as last seen by the judge */
+};
+
+struct ho_order {
+	char name[8];
+	uint64_t number;
+	unsigned src, dst, kind, policy;
+	uint32_t cards;	  /* bit mask */
+	int64_t ended_ms; /* both books say so; 0: not yet */
+	bool cancelled;
+	char imsi_old[HO_CARDS_MAX][SIM_IMSI_LEN];
 };
 
 struct ho;
@@ -110,8 +130,8 @@ struct ho_case { /* ho_case.c */
 	void (*act)(struct ho *w); /* in every turn */
 	void (*judge)(struct ho *w);
 	unsigned kind;
-	bool again;   /* when it is over, the same once more, with nothing in its way */
-	bool unended; /* the books may never agree again: only cards and registers are judged */
+	bool (*leg)(struct ho *w); /* as ho_leg(); NULL: all cards from A to B, once */
+	bool unended;		   /* the books may never agree again: only cards and registers are judged */
 };
 
 struct ho {
@@ -129,14 +149,13 @@ struct ho {
 	struct ho_plan plan[HO_PLAN_MAX];
 	unsigned n_plan;
 	uint64_t token; /* of short messages */
-	/* the order under way: there, and perhaps back again */
-	unsigned leg, src, dst; /* src, dst: operators */
-	char name[8];
-	uint64_t number;
-	bool cancelled, did_break;
-	int64_t base_ms; /* when the order came: faults count from here */
+	struct ho_order order[HO_ORDERS_MAX];
+	unsigned n_orders, leg, leg_first; /* leg_first: order with which this leg began */
+	uint64_t so_seq[HO_N];		   /* of the subscriber to each */
+	bool did_break;
+	int64_t base_ms; /* when the leg began: faults count from here */
 	int64_t people_ms;
-	int64_t ended_ms;	 /* both books */
+	int64_t ended_ms;	 /* all orders, in both books */
 	const struct ho_case *c; /* NULL: a seed alone */
 	unsigned case_step;
 	struct store_mem_disk *backup; /* of A */
@@ -157,6 +176,7 @@ void ho_draw(struct ho *w);
 int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool verbose, char out[600]);
 void ho_say(struct ho *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void ho_find(struct ho *w, const char *rule, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void ho_on_its_way(struct ho *w, unsigned from, unsigned to, uint64_t seq, const char *path);
 void ho_carry(void *ctx, const char *partner, const char *path, uint64_t seq);
 
 /* ho_party.c */
@@ -172,6 +192,13 @@ int64_t ho_party_due(struct ho_party *p);
 bool ho_intake(struct ho *w);
 void ho_issue(struct ho *w); /* 3b: the vault gets its pairs, A the first ones */
 bool ho_issued(struct ho *w);
+
+/* ho_order.c */
+bool ho_leg(struct ho *w); /* what is ordered next; false: nothing */
+struct ho_order *ho_order_give(struct ho *w, unsigned src, unsigned dst, uint32_t cards); /* NULL: of no card */
+struct ho_order *ho_order_of(struct ho *w, uint64_t number);				  /* NULL: none */
+struct ho_order *ho_order_last(struct ho *w, unsigned card); /* in which the card is, or was; NULL: none */
+uint32_t ho_cards_at(struct ho *w, unsigned op);	     /* by their own IMSI */
 
 /* ho_link.c */
 struct link *ho_link_new(struct ho_party *p);
@@ -192,11 +219,13 @@ int64_t ho_hlr_due(const struct ho_hlr *h);
 /* ho_check.c */
 void ho_check_state(struct ho *w, uint32_t card); /* a card was touched */
 void ho_check_remove(struct ho *w, unsigned op, const char *imsi);
-bool ho_check_ended(struct ho *w); /* both books say so */
+bool ho_check_ended(struct ho *w); /* of this leg, both books say so */
 void ho_check_end(struct ho *w);
+bool ho_card_moved(struct ho *w, unsigned card, uint64_t number); /* by its own word, for good */
 void ho_dump(struct ho *w);
-enum line_end ho_end_of(struct ho *w, unsigned card);		    /* as the old operator has it */
-unsigned ho_counters_of(struct ho *w, unsigned who, unsigned card); /* values that commands to it have taken */
+bool ho_has_pair(struct ho *w, unsigned who, unsigned card, unsigned index); /* K stands in its books */
+enum line_end ho_end_of(struct ho *w, unsigned card);			     /* as the old operator has it */
+unsigned ho_counters_of(struct ho *w, unsigned who, unsigned card);	     /* values that commands to it have taken */
 
 /* ho_cases.c: all lists; each ends with a name of NULL */
 extern const struct ho_case *const ho_cases[]; /* end: NULL */

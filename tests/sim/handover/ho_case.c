@@ -260,20 +260,34 @@ static void h8_judge(struct ho *w)
 		ho_must(w, ho_look(w, i).op == HO_B, "a card that had come is not at B any more");
 }
 
-/* ---- H5, with the same B again: cancelled after the keys went to B, then ordered anew ---- */
+/* ---- H5: cancelled after the keys went to B, then ordered to C ---- */
 
 static void h5_draw(struct ho_draw *d)
 {
+	d->ops = 3;
 	d->carry_ms = (struct sim_range){ HO_MINUTE, HO_MINUTE };
 	d->cancel = true;
 	d->cancel_ms = 6 * HO_MINUTE + 30000;
 }
 
+static bool h5_leg(struct ho *w)
+{
+	return w->leg < 2 && ho_order_give(w, HO_A, w->leg ? HO_C : HO_B, ho_cards_at(w, HO_A));
+}
+
 static void h5_judge(struct ho *w)
 {
-	for (unsigned i = 0; i < w->d.cards; i++)
-		ho_must(w, ho_end_of(w, i) == END_CANCELLED || ho_end_of(w, i) == END_DONE,
-			"a cancelled card neither stayed nor came");
+	for (unsigned i = 0; i < w->d.cards; i++) {
+		if (!w->leg) {
+			ho_must_end(w, i, END_CANCELLED);
+			ho_must(w, ho_has_pair(w, HO_B, i, 2), "B has not got its pair before the order was cancelled");
+			continue;
+		}
+		ho_must_end(w, i, END_DONE);
+		ho_must(w, ho_look(w, i).op == HO_C && ho_look(w, i).index == 3,
+			"the card is not at C with the index after that which B has got");
+		ho_must(w, !ho_has_pair(w, HO_C, i, 2), "C has got the pair that is B's");
+	}
 }
 
 /* ---- cancelled while the cards are staged and B is not ready ---- */
@@ -313,7 +327,8 @@ const struct ho_case ho_cases_fine[] = {
 	{ "H3", "in coverage for five minutes a day", NULL, h3_act, h3_judge, ORDER_3B },
 	{ "H4", "the phone refuses REFRESH four times of five", h4_draw, NULL, ho_all_done, ORDER_3B },
 	{ "H7", "every message and every package comes twice", h7_draw, NULL, ho_all_done, ORDER_3B },
-	{ "H5", "cancelled after KP, then ordered again", h5_draw, NULL, h5_judge, ORDER_3B, .again = true },
+	{ "H5", "cancelled after B has got its keys, then ordered to C", h5_draw, NULL, h5_judge, ORDER_3B,
+	  .leg = h5_leg },
 	{ "H8", "yesterday's backup is put back at A", h8_draw, h8_act, h8_judge, ORDER_3B, .unended = true },
 	{ "early", "cancelled while B's list is on its way", early_draw, NULL, cancel_judge, ORDER_3B },
 	{ "cancel", "cancelled while staged", cancel_draw, NULL, cancel_judge, ORDER_3B },
@@ -325,6 +340,7 @@ void ho_case_draw(struct ho *w)
 	struct ho_draw *d = &w->d;
 
 	*d = (struct ho_draw){ .cards = 3,
+			       .ops = 2,
 			       .kind = w->c->kind,
 			       .policy = POLICY_DELIVER_FIRST,
 			       .pairs = 6,

@@ -17,7 +17,7 @@ int64_t ho_card_of(struct ho *w, const char *iccid)
 
 static bool of_op(const char *imsi, unsigned op)
 {
-	return !strncmp(imsi, op == HO_A ? "00101" : "00102", 5);
+	return imsi[4] == (char)('1' + op);
 }
 
 /* An IMSI that a card may present from its next reset on must be known where it belongs: in the order that strands nobody. */
@@ -26,6 +26,7 @@ void ho_check_state(struct ho *w, uint32_t card)
 	const struct sim_card *c = &sim_world_fleet(w->sim)->cards[card];
 	struct sim_world_card t;
 	unsigned was = w->card[card].state;
+	struct ho_order *o;
 
 	sim_world_card(w->sim, card, &t);
 	w->card[card].state = t.state;
@@ -37,16 +38,16 @@ void ho_check_state(struct ho *w, uint32_t card)
 	if (t.state != SIM_SUB_ARMED)
 		return;
 	w->arms++;
-	if (w->d.policy == POLICY_DELIVER_FIRST && was == SIM_SUB_STAGED) {
+	o = ho_order_last(w, card);
+	if (o && o->policy == POLICY_DELIVER_FIRST && was == SIM_SUB_STAGED) {
 		char imsi[SIM_IMSI_LEN] = "";
 		struct ota_sub_set set;
 
-		(void)c;
 		if (!ota_sub_set_decode(&set, sim_sub_rec(c->sub)->set, sim_sub_rec(c->sub)->set_len))
 			snprintf(imsi, sizeof(imsi), "%s", set.imsi);
-		if (!sim_hlr_knows(sim_world_hlr(w->sim, w->dst), imsi))
-			ho_find(w, "ready", "card %u is armed for IMSI %s, which B's register does not know", card,
-				imsi);
+		if (!sim_hlr_knows(sim_world_hlr(w->sim, o->dst), imsi))
+			ho_find(w, "ready", "card %u is armed for IMSI %s, which the register of %s does not know",
+				card, imsi, w->p[o->dst].name);
 	}
 }
 
@@ -55,21 +56,23 @@ void ho_check_remove(struct ho *w, unsigned op, const char *imsi)
 {
 	w->removes++;
 	for (uint32_t i = 0; i < w->d.cards; i++) {
+		const struct ho_order *o = ho_order_last(w, i);
 		struct sim_world_card t;
 
 		sim_world_card(w->sim, i, &t);
-		if (op == w->src && !strcmp(imsi, w->card[i].imsi_old) &&
-		    (t.state != SIM_SUB_CONFIRMED || !of_op(t.imsi_stored, w->dst)))
-			ho_find(w, "purge", "A removes IMSI %s of card %u, which is in state %u with IMSI %s", imsi, i,
-				t.state, t.imsi_stored);
-		if (op == w->dst && (!strcmp(imsi, t.imsi_stored) || !strcmp(imsi, t.imsi_presented)))
-			ho_find(w, "purge", "B removes IMSI %s, which card %u holds in state %u", imsi, i, t.state);
+		if (o && op == o->src && !strcmp(imsi, o->imsi_old[i]) &&
+		    (t.state != SIM_SUB_CONFIRMED || !of_op(t.imsi_stored, o->dst)))
+			ho_find(w, "purge", "%s removes IMSI %s of card %u, which is in state %u with IMSI %s",
+				w->p[op].name, imsi, i, t.state, t.imsi_stored);
+		if (!strcmp(imsi, t.imsi_stored) || !strcmp(imsi, t.imsi_presented))
+			ho_find(w, "purge", "%s removes IMSI %s, which card %u holds in state %u", w->p[op].name, imsi,
+				i, t.state);
 	}
 }
 
 /* ---- the end ---- */
 
-static bool order_over(struct ho *w, struct ho_party *p)
+static bool order_over(const struct ho_order *o, struct ho_party *p)
 {
 	static struct store_book row;
 	struct store_query q = { .kind = Q_BOOK_GET, .book = BOOK_ORDER, .limit = 1, .out = &row };
@@ -77,9 +80,9 @@ static bool order_over(struct ho *w, struct ho_party *p)
 	struct store *s;
 	bool over;
 
-	if (!p->store || !p->started || !desk_ready(p->desk) || desk_order_by_name(p->desk, w->name))
+	if (!p->store || !p->started || !desk_ready(p->desk) || desk_order_by_name(p->desk, o->name))
 		return false;
-	memcpy(q.key, w->name, sizeof(w->name));
+	memcpy(q.key, o->name, sizeof(o->name));
 	copy = store_mem_disk_copy(p->disk);
 	s = store_mem_open(copy, NULL);
 	over = !store_query_wait(s, &q) && q.n && row.row.step == ORDER_ENDED;
@@ -90,7 +93,16 @@ static bool order_over(struct ho *w, struct ho_party *p)
 
 bool ho_check_ended(struct ho *w)
 {
-	return order_over(w, &w->p[HO_A]) && order_over(w, &w->p[HO_B]);
+	bool all = true;
+
+	for (unsigned i = w->leg_first; i < w->n_orders; i++) {
+		struct ho_order *o = &w->order[i];
+
+		if (!o->ended_ms && order_over(o, &w->p[o->src]) && order_over(o, &w->p[o->dst]))
+			o->ended_ms = w->now_ms;
+		all &= o->ended_ms != 0;
+	}
+	return all;
 }
 
 struct books {
@@ -101,17 +113,18 @@ struct books {
 	struct card_bundle card[HO_CARDS_MAX];
 };
 
-static void books_read(struct ho *w, unsigned who, struct books *b)
+/* o NULL: cards alone. */
+static void books_read(struct ho *w, unsigned who, const struct ho_order *o, struct books *b)
 {
 	static struct store_book row[HO_CARDS_MAX + 1];
 	struct store_mem_disk *copy = store_mem_disk_copy(w->p[who].disk);
 	struct store *s = store_mem_open(copy, NULL);
 	struct store_query q = {
-		.kind = Q_BOOK_OWNER, .book = BOOK_LINE, .id = w->number, .limit = HO_CARDS_MAX + 1, .out = row
+		.kind = Q_BOOK_OWNER, .book = BOOK_LINE, .id = o ? o->number : 0, .limit = HO_CARDS_MAX + 1, .out = row
 	};
 
 	memset(b, 0, sizeof(*b));
-	if (store_query_wait(s, &q))
+	if (o && store_query_wait(s, &q))
 		ho_find(w, "harness", "books of %s", w->p[who].name);
 	for (unsigned i = 0; i < q.n; i++) {
 		struct line l;
@@ -140,83 +153,120 @@ static void books_read(struct ho *w, unsigned who, struct books *b)
 	store_mem_disk_free(copy);
 }
 
-static bool owns(const struct books *b, unsigned card, const char *imsi)
+/* By the card's own word: this order has moved it for good. */
+bool ho_card_moved(struct ho *w, unsigned card, uint64_t number)
 {
-	return b->card[card].card.id && !b->card[card].card.gone_ms && !strcmp(b->card[card].card.imsi, imsi);
+	const struct sim_sub_rec *r = sim_sub_rec(sim_world_fleet(w->sim)->cards[card].sub);
+	uint8_t id[8];
+
+	for (int i = 0; i < 8; i++)
+		id[i] = (uint8_t)(number >> (56 - 8 * i));
+	for (unsigned i = 0; i < SIM_SUB_ORDERS_MAX; i++)
+		if (!memcmp(r->orders[i].id, id, sizeof(id)) &&
+		    (r->orders[i].end == SIM_END_CONFIRMED || r->orders[i].end == SIM_END_CONFIRMED_SELF))
+			return true;
+	return false;
 }
 
-static void judge_books(struct ho *w, const struct books *from, const struct books *to, unsigned i,
-			const struct sim_world_card *t)
+static void judge_books(struct ho *w, const struct ho_order *o, const struct books *from, const struct books *to,
+			unsigned i)
 {
-	const bool moved = of_op(t->imsi_stored, w->dst);
 	const struct line *f = &from->line[i], *g = &to->line[i];
+	struct sim_world_card t;
+	bool moved;
 
+	sim_world_card(w->sim, i, &t);
+	moved = t.applet ? ho_card_moved(w, i, o->number) : of_op(t.imsi_stored, o->dst);
 	if (!from->have[i] || !to->have[i])
-		ho_find(w, "books", "card %u: a line at the old operator %d, at the new one %d", i, from->have[i],
-			to->have[i]);
+		ho_find(w, "books", "%s, card %u: a line at the old operator %d, at the new one %d", o->name, i,
+			from->have[i], to->have[i]);
 	else if ((f->end == END_DONE) != moved)
-		ho_find(w, "books", "card %u: the old operator says \"%s\" (%s), the card holds IMSI %s", i,
-			line_end_name(f->end), f->why, t->imsi_stored);
+		ho_find(w, "books", "%s, card %u: the old operator says \"%s\" (%s), the card holds IMSI %s", o->name,
+			i, line_end_name(f->end), f->why, t.imsi_stored);
 	else if ((f->end == END_DONE) != (g->end == END_DONE))
-		ho_find(w, "books", "card %u: the old operator says \"%s\" (%s), the new one \"%s\" (%s)", i,
-			line_end_name(f->end), f->why, line_end_name(g->end), g->why);
+		ho_find(w, "books", "%s, card %u: the old operator says \"%s\" (%s), the new one \"%s\" (%s)", o->name,
+			i, line_end_name(f->end), f->why, line_end_name(g->end), g->why);
 }
 
-static void judge_card(struct ho *w, const struct books *a, const struct books *b, unsigned i)
+/* Where its IMSI belongs, there it must be served, and stand in the books; and nowhere else. */
+static void judge_card(struct ho *w, struct books *const at[HO_OPS], unsigned i)
 {
 	struct sim_world_card t;
-	const bool at_b = (sim_world_card(w->sim, i, &t), of_op(t.imsi_stored, HO_B));
-	const bool known_a = sim_hlr_knows(sim_world_hlr(w->sim, HO_A), t.imsi_stored);
-	const bool known_b = sim_hlr_knows(sim_world_hlr(w->sim, HO_B), t.imsi_stored);
-	const struct card_row *other = &(at_b ? a : b)->card[i].card;
 
-	if (t.op != (at_b ? HO_B : HO_A))
+	sim_world_card(w->sim, i, &t);
+	if (t.op < 0 || !of_op(t.imsi_stored, (unsigned)t.op))
 		ho_find(w, "stranded", "card %u holds IMSI %s and is registered with %d; state %u", i, t.imsi_stored,
 			t.op, t.state);
-	if (known_a + known_b != 1 || known_b != at_b)
-		ho_find(w, "stranded", "card %u: IMSI %s is known to A %d, to B %d", i, t.imsi_stored, known_a,
-			known_b);
 	if (t.moves_max > 1)
 		ho_find(w, "twice", "card %u: an order has moved its index %u times", i, t.moves_max);
 	if (t.executions_max > 1)
 		ho_find(w, "twice", "card %u ran a packet %u times", i, t.executions_max);
-	if (w->c && w->c->unended)
-		return;
-	if (!owns(at_b ? b : a, i, t.imsi_stored))
-		ho_find(w, "books", "card %u is %s's by its IMSI %s, and does not stand so in its books", i,
-			at_b ? "B" : "A", t.imsi_stored);
-	if (other->id && !other->gone_ms)
-		ho_find(w, "books", "card %u is %s's, and stands in the other's books as well", i, at_b ? "B" : "A");
-	if (w->card[i].ordered)
-		judge_books(w, w->src == HO_A ? a : b, w->src == HO_A ? b : a, i, &t);
+	for (unsigned op = 0; op < w->d.ops; op++) {
+		const struct card_row *c = &at[op]->card[i].card;
+		const bool known = sim_hlr_knows(sim_world_hlr(w->sim, op), t.imsi_stored);
+		const bool here = of_op(t.imsi_stored, op);
+
+		if (known != here)
+			ho_find(w, "stranded", "card %u: IMSI %s is known to %s: %d", i, t.imsi_stored, w->p[op].name,
+				known);
+		if (w->c && w->c->unended)
+			continue;
+		if (here && (!c->id || c->gone_ms || strcmp(c->imsi, t.imsi_stored)))
+			ho_find(w, "books", "card %u is at %s by its IMSI %s, and does not stand so in its books", i,
+				w->p[op].name, t.imsi_stored);
+		if (!here && c->id && !c->gone_ms)
+			ho_find(w, "books", "card %u holds IMSI %s, and stands in the books of %s as well", i,
+				t.imsi_stored, w->p[op].name);
+	}
+}
+
+static void judge_order(struct ho *w, const struct ho_order *o)
+{
+	struct books *from = calloc(1, sizeof(*from)), *to = calloc(1, sizeof(*to));
+
+	if (!from || !to)
+		abort();
+	books_read(w, o->src, o, from);
+	books_read(w, o->dst, o, to);
+	for (unsigned i = 0; i < w->d.cards && !w->fail[0]; i++)
+		if (o->cards & 1u << i)
+			judge_books(w, o, from, to, i);
+	free(from);
+	free(to);
 }
 
 void ho_check_end(struct ho *w)
 {
-	struct books *a = calloc(1, sizeof(*a)), *b = calloc(1, sizeof(*b));
+	struct books *at[HO_OPS] = { NULL };
 	struct sim_world_counts n;
 
-	if (!a || !b)
-		abort();
-	books_read(w, HO_A, a);
-	books_read(w, HO_B, b);
+	for (unsigned op = 0; op < w->d.ops; op++) {
+		at[op] = calloc(1, sizeof(*at[op]));
+		if (!at[op])
+			abort();
+		books_read(w, op, NULL, at[op]);
+	}
 	for (unsigned i = 0; i < w->d.cards && !w->fail[0]; i++)
-		judge_card(w, a, b, i);
+		judge_card(w, at, i);
+	for (unsigned op = 0; op < w->d.ops; op++)
+		free(at[op]);
+	for (unsigned i = w->leg_first; i < w->n_orders && !w->fail[0] && !(w->c && w->c->unended); i++)
+		judge_order(w, &w->order[i]);
 	sim_world_count(w->sim, &n);
 	if (n.moved_twice || n.ran_twice)
 		ho_find(w, "twice", "%u cards were moved twice, %u ran a packet twice", n.moved_twice, n.ran_twice);
-	free(a);
-	free(b);
 }
 
 enum line_end ho_end_of(struct ho *w, unsigned card)
 {
+	const struct ho_order *o = ho_order_last(w, card);
 	struct books *b = calloc(1, sizeof(*b));
 	enum line_end end;
 
 	if (!b)
 		abort();
-	books_read(w, w->src, b);
+	if (o)
+		books_read(w, o->src, o, b);
 	end = (enum line_end)b->line[card].end;
 	free(b);
 	return end;
@@ -234,7 +284,7 @@ unsigned ho_counters_of(struct ho *w, unsigned who, unsigned card)
 
 	if (!b)
 		abort();
-	books_read(w, who, b);
+	books_read(w, who, NULL, b);
 	q.id = b->card[card].card.id;
 	if (store_query_wait(s, &q))
 		ho_find(w, "harness", "commands of card %u", card);
@@ -248,25 +298,47 @@ unsigned ho_counters_of(struct ho *w, unsigned who, unsigned card)
 	return n;
 }
 
+bool ho_has_pair(struct ho *w, unsigned who, unsigned card, unsigned index)
+{
+	static struct store_book row;
+	struct store_mem_disk *copy = store_mem_disk_copy(w->p[who].disk);
+	struct store *s = store_mem_open(copy, NULL);
+	struct store_query q = { .kind = Q_BOOK_GET, .book = BOOK_SUB, .limit = 1, .out = &row };
+	bool has;
+
+	snprintf(q.key, sizeof(q.key), "%s/%05u", w->card[card].iccid, index);
+	has = !store_query_wait(s, &q) && q.n;
+	s->ops->close(s);
+	store_mem_disk_free(copy);
+	return has;
+}
+
 /* For people: where everything stands. */
+static void dump(struct ho *w, const struct ho_order *o, unsigned who, struct books *b)
+{
+	books_read(w, who, o, b);
+	for (unsigned i = 0; i < w->d.cards; i++) {
+		const struct card_bundle *c = &b->card[i];
+
+		if (o->cards & 1u << i)
+			ho_say(w, "%s %s card %u: %s flags %03x end %s (%s); txn %llu of %llu %s: %s; cmd %s due %lld",
+			       w->p[who].name, o->name, i, line_step_name(b->step[i]), b->line[i].flags,
+			       line_end_name(b->line[i].end), b->line[i].why, (unsigned long long)c->txn.id,
+			       (unsigned long long)c->txn.campaign, c->has_txn ? txn_state_name(c->txn.state) : "-",
+			       c->txn.reason, c->n_cmds ? cmd_state_name(c->cmd[0].state) : "-",
+			       c->n_cmds ? (long long)(c->cmd[0].due_ms - HO_START_MS) / 1000 : 0LL);
+	}
+}
+
 void ho_dump(struct ho *w)
 {
 	struct books *b = calloc(1, sizeof(*b));
 
 	if (!b)
 		abort();
-	for (unsigned who = HO_A; who <= HO_B && w->name[0]; who++) {
-		books_read(w, who, b);
-		for (unsigned i = 0; i < w->d.cards; i++) {
-			const struct card_bundle *c = &b->card[i];
-
-			ho_say(w, "%s card %u: %s flags %03x end %s (%s); txn %llu of %llu %s: %s; cmd %s due %lld",
-			       w->p[who].name, i, line_step_name(b->step[i]), b->line[i].flags,
-			       line_end_name(b->line[i].end), b->line[i].why, (unsigned long long)c->txn.id,
-			       (unsigned long long)c->txn.campaign, c->has_txn ? txn_state_name(c->txn.state) : "-",
-			       c->txn.reason, c->n_cmds ? cmd_state_name(c->cmd[0].state) : "-",
-			       c->n_cmds ? (long long)(c->cmd[0].due_ms - HO_START_MS) / 1000 : 0LL);
-		}
+	for (unsigned i = w->leg_first; i < w->n_orders; i++) {
+		dump(w, &w->order[i], w->order[i].src, b);
+		dump(w, &w->order[i], w->order[i].dst, b);
 	}
 	free(b);
 }

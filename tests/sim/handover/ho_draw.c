@@ -46,7 +46,20 @@ static void air(struct ho *w, uint64_t *dice)
 	a->power_cut_ppm = ho_chance(dice, 300000) ? 200000 : 0;
 }
 
-void ho_draw(struct ho *w)
+/* Drawn apart, so that what was drawn before stays what it was. */
+static void more(struct ho *w)
+{
+	uint64_t draw = w->seed * 0xd1342543de82ef95ULL + 3, *dice = &draw;
+	struct ho_draw *d = &w->d;
+	const int64_t shape = ho_pick(dice, 0, 99);
+
+	if (shape < 40) {
+		d->ops = 3;
+		d->shape = shape < 20 ? HO_SPLIT : HO_ROUND;
+	}
+}
+
+static void draw_first(struct ho *w)
 {
 	uint64_t draw = w->seed * 0x9e3779b97f4a7c15ULL + 7, *dice = &draw;
 	struct ho_draw *d = &w->d;
@@ -63,7 +76,8 @@ void ho_draw(struct ho *w)
 	d->until_ms = 90 * HO_DAY;
 	d->calm_ms = 12 * HO_HOUR;
 	d->bound_ms = 60 * HO_DAY;
-	d->back = ho_chance(dice, 300000);
+	d->ops = 2;
+	d->shape = ho_chance(dice, 300000) ? HO_BACK : HO_ONCE;
 	air(w, dice);
 	if (ho_chance(dice, 250000))
 		return;
@@ -77,4 +91,10 @@ void ho_draw(struct ho *w)
 	d->refusals = ho_chance(dice, 250000) ? 1 : 0; /* H2 */
 	d->cancel = ho_chance(dice, 150000);
 	d->cancel_ms = ho_pick(dice, HO_MINUTE, 4 * HO_HOUR);
+}
+
+void ho_draw(struct ho *w)
+{
+	draw_first(w);
+	more(w);
 }

@@ -10,8 +10,8 @@
 
 #define OTA_KEY_HEX (2 * SIM_KEY_MAX + 1)
 
-static const char *const names[HO_N] = { "operator-a", "operator-b", "vault", "shop" };
-static const unsigned roles[HO_N] = { XCHG_A | XCHG_B, XCHG_A | XCHG_B, XCHG_M, XCHG_S };
+static const char *const names[HO_N] = { "operator-a", "operator-b", "operator-c", "vault", "shop" };
+static const unsigned roles[HO_N] = { XCHG_A | XCHG_B, XCHG_A | XCHG_B, XCHG_A | XCHG_B, XCHG_M, XCHG_S };
 
 /* ---- what lasts over all seeds: keys are slow to make, and no decision hangs on them ---- */
 
@@ -146,7 +146,7 @@ static struct gw *core_up(struct ho_party *p)
 
 static void pool(struct ho_party *p, struct desk_pool *pool)
 {
-	if (p->who > HO_B)
+	if (p->who >= HO_OPS)
 		return;
 	snprintf(pool->imsi_from, sizeof(pool->imsi_from), "0010%u5000000001", p->who + 1);
 	snprintf(pool->imsi_to, sizeof(pool->imsi_to), "0010%u5000000999", p->who + 1);
@@ -190,7 +190,7 @@ static struct desk *desk_up(struct ho_party *p, char err[DESK_ERR_MAX])
 		if (pkg_partner_load(&n->pinned, lasting[i].party, lasting[i].party_len, err, DESK_ERR_MAX))
 			abort();
 		n->roles = roles[i];
-		if (i <= HO_B)
+		if (i < HO_OPS)
 			snprintf(n->network[n->networks++], sizeof(n->network[0]), "0010%u", i + 1);
 		cfg->n_partners++;
 	}
@@ -209,7 +209,7 @@ bool ho_party_up(struct ho_party *p)
 	p->crash_now = p->started = false;
 	p->store = store_mem_open(p->disk, &hooks);
 	last_campaign(p);
-	if (p->who <= HO_B) {
+	if (p->who < HO_OPS) {
 		p->gw = core_up(p);
 		p->link = ho_link_new(p);
 		p->hlr = ho_hlr_new(p);
@@ -217,7 +217,7 @@ bool ho_party_up(struct ho_party *p)
 	p->desk = desk_up(p, err);
 	p->fail_in = fails;
 	p->crash_in = crash;
-	if (!p->store || !p->desk || (p->who <= HO_B && !p->gw)) {
+	if (!p->store || !p->desk || (p->who < HO_OPS && !p->gw)) {
 		ho_find(p->w, "harness", "%s does not come up: %s", p->name, err);
 		return false;
 	}
@@ -251,7 +251,7 @@ void ho_party_crash(struct ho_party *p)
 	p->crash_in = 0;
 	p->crashes++;
 	p->up_ms = p->w->now_ms + ho_pick(&p->w->dice, 1000, 10 * HO_MINUTE);
-	if (p->who <= HO_B)
+	if (p->who < HO_OPS)
 		sim_world_up_lost(p->w->sim, p->who, p->w->now_ms);
 }
 
@@ -366,7 +366,7 @@ bool ho_parties_make(struct ho *w)
 		p->party = lasting[i].party;
 		p->party_len = lasting[i].party_len;
 		snprintf(p->dir, sizeof(p->dir), "%s/%s", w->dir, p->name);
-		if (i == HO_S || (i == HO_M && w->d.kind == ORDER_3A)) {
+		if (i == HO_S || (i == HO_M && w->d.kind == ORDER_3A) || (i < HO_OPS && i >= w->d.ops)) {
 			mkdir(p->dir, 0700);
 			continue;
 		}
@@ -542,7 +542,6 @@ bool ho_intake(struct ho *w)
 		const struct sim_card *c = &sim_world_fleet(w->sim)->cards[i];
 
 		memcpy(w->card[i].iccid, c->iccid, sizeof(w->card[i].iccid));
-		memcpy(w->card[i].imsi_old, c->imsi_first, sizeof(w->card[i].imsi_old));
 	}
 	for (unsigned i = 0; w->d.kind == ORDER_3A && s && i < w->d.cards; i++) {
 		const struct sim_card *c = &sim_world_fleet(w->sim)->cards[i];

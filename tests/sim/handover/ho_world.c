@@ -61,7 +61,7 @@ static void copy(struct ho *w, const char *from, const char *to)
 		ho_find(w, "harness", "%s cannot be written", to);
 }
 
-static void on_its_way(struct ho *w, unsigned from, unsigned to, uint64_t seq, const char *path)
+void ho_on_its_way(struct ho *w, unsigned from, unsigned to, uint64_t seq, const char *path)
 {
 	struct ho_carried *c;
 
@@ -104,9 +104,9 @@ void ho_carry(void *ctx, const char *partner, const char *path, uint64_t seq)
 			return;
 		if (w->broken == HO_BREAK_LOSE_HL && final_list(path))
 			return;
-		on_its_way(w, p->who, to, seq, path);
+		ho_on_its_way(w, p->who, to, seq, path);
 		if (!w->calm && ho_chance(&w->dice, w->d.twice_ppm))
-			on_its_way(w, p->who, to, seq, path);
+			ho_on_its_way(w, p->who, to, seq, path);
 	}
 }
 
@@ -148,80 +148,6 @@ static int64_t carrier_due(const struct ho *w)
 		if (w->carried[i].at_ms < due_ms)
 			due_ms = w->carried[i].at_ms;
 	return due_ms;
-}
-
-/* ---- the subscriber ---- */
-
-static void order_write(struct ho *w, unsigned to)
-{
-	const struct xchg_schema *s = xchg_schema_of(XCHG_SO);
-	struct pkg_head h = { .seq = w->leg + 1,
-			      .created_s = w->now_ms / 1000,
-			      .expires_s = w->now_ms / 1000 + 30 * 86400 };
-	char path[200], err[400] = "", until[24];
-	struct pkg_partner *pinned;
-	struct pkg_writer *out;
-
-	snprintf(path, sizeof(path), "%s/so-%u.otapkg", w->dir, to);
-	snprintf(until, sizeof(until), "%lld", (long long)(w->now_ms + w->d.until_ms) / 1000);
-	strcpy(h.type, "SO");
-	strcpy(h.order, w->name);
-	strcpy(h.from, w->p[HO_S].name);
-	strcpy(h.to, w->p[to].name);
-	xchg_columns_text(s, h.columns);
-	if (pkg_partner_load(&pinned, w->p[to].party, w->p[to].party_len, err, sizeof(err)) ||
-	    pkg_write_open(&out, path, &h, w->p[HO_S].self, pinned, err, sizeof(err))) {
-		ho_find(w, "harness", "%s", err);
-		return;
-	}
-	for (unsigned i = 0; i < w->d.cards; i++) {
-		char line[300];
-		const char *v[] = { w->card[i].iccid,
-				    w->d.kind == ORDER_3A ? "3a" : "3b",
-				    w->d.policy == POLICY_DELIVER_FIRST ? "deliver-then-activate" :
-									  "activate-then-deliver",
-				    w->p[w->src].name,
-				    w->p[w->dst].name,
-				    w->d.kind == ORDER_3A ? "" : w->p[HO_M].name,
-				    until };
-
-		if (!w->card[i].ordered)
-			continue;
-		if (xchg_join(s, v, line, sizeof(line), err, sizeof(err)) ||
-		    pkg_write_record(out, line, err, sizeof(err)))
-			ho_find(w, "harness", "%s", err);
-	}
-	if (pkg_write_close(out, &h, err, sizeof(err)))
-		ho_find(w, "harness", "%s", err);
-	pkg_partner_free(pinned);
-	on_its_way(w, HO_S, to, h.seq, path);
-	unlink(path);
-}
-
-/* From src to dst: all cards that src has. */
-static unsigned order(struct ho *w, unsigned src, unsigned dst)
-{
-	unsigned n = 0;
-
-	w->src = src;
-	w->dst = dst;
-	snprintf(w->name, sizeof(w->name), "SO-%u", w->leg + 1);
-	w->number = desk_number(w->p[HO_S].name, w->name);
-	for (uint32_t i = 0; i < w->d.cards; i++) {
-		struct sim_world_card t;
-
-		sim_world_card(w->sim, i, &t);
-		memcpy(w->card[i].imsi_old, t.imsi_stored, sizeof(w->card[i].imsi_old));
-		w->card[i].ordered = t.imsi_stored[4] == (char)('1' + src);
-		n += w->card[i].ordered;
-	}
-	if (!n)
-		return 0;
-	order_write(w, HO_A);
-	order_write(w, HO_B);
-	if (w->d.kind == ORDER_3B)
-		order_write(w, HO_M);
-	return n;
 }
 
 /* ---- the virtual air calls ---- */
@@ -274,6 +200,9 @@ static bool sim_make(struct ho *w)
 	cfg.card.alg = SIM_ALG_AES128;
 	cfg.card.pairs = w->d.kind == ORDER_3A ? 1 : (uint8_t)w->d.pairs;
 	cfg.air = w->d.air;
+	cfg.ops = w->d.ops;
+	snprintf(cfg.op[HO_C].name, sizeof(cfg.op[HO_C].name), "C");
+	snprintf(cfg.op[HO_C].plmn, sizeof(cfg.op[HO_C].plmn), "00103");
 	cfg.op[HO_B].create_fail_ppm = w->d.hlr_fail_ppm;
 	cfg.cb = (struct sim_world_cb){ on_result, on_up, on_alert, on_ctrl, on_card, on_shown };
 	cfg.ctx = w;
@@ -297,23 +226,27 @@ static void plan_add(struct ho *w, int64_t at_ms, unsigned what, unsigned who, u
 		w->plan[w->n_plan++] = (struct ho_plan){ w->base_ms + at_ms, what, who, n };
 }
 
+static unsigned who(struct ho *w)
+{
+	unsigned n = (unsigned)ho_pick(&w->dice, 0, w->d.kind == ORDER_3A ? w->d.ops - 1 : w->d.ops);
+
+	return n == w->d.ops ? HO_M : n;
+}
+
 static void plan(struct ho *w)
 {
 	const struct ho_draw *d = &w->d;
-	const unsigned last = d->kind == ORDER_3A ? HO_B : HO_M;
-
 	for (unsigned i = 0; i < d->crashes; i++)
 		plan_add(w, ho_pick(&w->dice, 1000, ho_chance(&w->dice, 700000) ? HO_HOUR : d->calm_ms), HO_DO_CRASH,
-			 (unsigned)ho_pick(&w->dice, HO_A, last), (unsigned)ho_pick(&w->dice, 0, 12));
+			 who(w), (unsigned)ho_pick(&w->dice, 0, 12));
 	for (unsigned i = 0; i < d->commit_fails; i++)
-		plan_add(w, ho_pick(&w->dice, 1000, HO_HOUR), HO_DO_FAILS, (unsigned)ho_pick(&w->dice, HO_A, last),
-			 (unsigned)ho_pick(&w->dice, 1, 4));
+		plan_add(w, ho_pick(&w->dice, 1000, HO_HOUR), HO_DO_FAILS, who(w), (unsigned)ho_pick(&w->dice, 1, 4));
 	for (unsigned i = 0; i < d->hlr_downs; i++) {
 		int64_t at_ms = ho_pick(&w->dice, 1000, 4 * HO_HOUR);
-		unsigned who = (unsigned)ho_pick(&w->dice, HO_A, HO_B);
+		unsigned op = (unsigned)ho_pick(&w->dice, HO_A, w->d.ops - 1);
 
-		plan_add(w, at_ms, HO_DO_HLR_DOWN, who, 0);
-		plan_add(w, at_ms + ho_pick(&w->dice, 1000, HO_HOUR), HO_DO_HLR_UP, who, 0);
+		plan_add(w, at_ms, HO_DO_HLR_DOWN, op, 0);
+		plan_add(w, at_ms + ho_pick(&w->dice, 1000, HO_HOUR), HO_DO_HLR_UP, op, 0);
 	}
 	if (d->cancel)
 		plan_add(w, d->cancel_ms, HO_DO_CANCEL, HO_A, 0);
@@ -328,13 +261,15 @@ static void cancel(struct ho *w, struct ho_plan *p)
 {
 	struct desk_request r = { .verb = DESK_CANCEL, .done = cancelled, .ctx = w };
 
+	struct ho_order *o = &w->order[w->leg_first];
+
 	if (!w->p[HO_A].started || !desk_ready(w->p[HO_A].desk)) {
 		p->at_ms += HO_MINUTE; /* the operator tries again */
 		return;
 	}
-	memcpy(r.order, w->name, sizeof(w->name));
+	memcpy(r.order, o->name, sizeof(o->name));
 	desk_request(w->p[HO_A].desk, &r);
-	w->cancelled = true;
+	o->cancelled = true;
 	p->at_ms = INT64_MAX;
 }
 
@@ -388,12 +323,13 @@ static bool people_step(struct ho *w)
 	w->people_ms = w->now_ms + 12 * HO_HOUR;
 	for (uint32_t i = 0; i < w->d.cards; i++) {
 		struct sim_addr from = { .ton = 1, .npi = 1 };
+		const struct ho_order *o = ho_order_last(w, i);
 		struct sim_world_card t;
 
 		sim_world_card(w->sim, i, &t);
-		if (t.op == (int)w->src && t.present && w->p[w->src].link &&
-		    sim_hlr_msisdn_of(sim_world_hlr(w->sim, w->src), t.imsi_presented, from.digits))
-			ho_link_alert(w->p[w->src].link, &from);
+		if (o && t.op == (int)o->src && t.present && w->p[o->src].link &&
+		    sim_hlr_msisdn_of(sim_world_hlr(w->sim, o->src), t.imsi_presented, from.digits))
+			ho_link_alert(w->p[o->src].link, &from);
 	}
 	return true;
 }
@@ -439,8 +375,8 @@ static void break_step(struct ho *w)
 	case HO_BREAK_PURGE_EARLY:
 		w->did_break = t.state == SIM_SUB_TRIAL;
 		if (w->did_break) {
-			ho_check_remove(w, HO_A, w->card[0].imsi_old);
-			hlr_forget(w, HO_A, w->card[0].imsi_old);
+			ho_check_remove(w, HO_A, w->order[0].imsi_old[0]);
+			hlr_forget(w, HO_A, w->order[0].imsi_old[0]);
 		}
 		break;
 	case HO_BREAK_FORGET_B:
@@ -634,7 +570,7 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 		ho_draw(w);
 	if (broken) {
 		w->d.bound_ms = 2 * HO_DAY; /* a sound one takes less */
-		w->d.back = false;
+		w->d.shape = HO_ONCE;
 	}
 	if (sim_make(w) && ho_parties_make(w)) {
 		if (ho_intake(w) && ho_parties_up(w)) {
@@ -642,25 +578,14 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 				issue(w);
 			w->base_ms = w->now_ms;
 			plan(w);
-			order(w, HO_A, HO_B);
-			live(w);
-			if (!w->fail[0])
-				ho_check_end(w);
-			if (!w->fail[0] && w->c)
-				w->c->judge(w);
-			w->leg = 1;
-			w->ended_ms = 0;
-			w->base_ms = w->now_ms;
-			if (!w->fail[0] && w->c && w->c->again && order(w, HO_A, HO_B)) {
-				w->c = &ho_cases_fine[0];
+			for (; !w->fail[0] && ho_leg(w); w->leg++) {
 				live(w);
 				if (!w->fail[0])
 					ho_check_end(w);
-				w->c->judge(w);
-			} else if (!w->fail[0] && w->d.back && order(w, HO_B, HO_A)) {
-				live(w);
-				if (!w->fail[0])
-					ho_check_end(w);
+				if (!w->fail[0] && w->c)
+					w->c->judge(w);
+				w->ended_ms = 0;
+				w->base_ms = w->now_ms;
 			}
 		}
 	}

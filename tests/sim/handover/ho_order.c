@@ -1,0 +1,148 @@
+/* ho_order.c - the subscriber: what is ordered, leg after leg.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ho.h"
+
+static const char *const policies[] = { [POLICY_DELIVER_FIRST] = "deliver-then-activate",
+					[POLICY_ACTIVATE_FIRST] = "activate-then-deliver",
+					[POLICY_ESCROW] = "escrow" };
+
+static void record(struct ho *w, const struct ho_order *o, unsigned card, struct pkg_writer *out)
+{
+	const struct xchg_schema *s = xchg_schema_of(XCHG_SO);
+	char line[300], err[400] = "", until[24];
+	const char *v[] = { w->card[card].iccid,
+			    o->kind == ORDER_3A ? "3a" : "3b",
+			    policies[o->policy],
+			    w->p[o->src].name,
+			    w->p[o->dst].name,
+			    o->kind == ORDER_3A ? "" : w->p[HO_M].name,
+			    until };
+
+	snprintf(until, sizeof(until), "%lld", (long long)(w->now_ms + w->d.until_ms) / 1000);
+	if (xchg_join(s, v, line, sizeof(line), err, sizeof(err)) || pkg_write_record(out, line, err, sizeof(err)))
+		ho_find(w, "harness", "%s", err);
+}
+
+static void order_write(struct ho *w, const struct ho_order *o, unsigned to)
+{
+	struct pkg_head h = { .seq = ++w->so_seq[to],
+			      .created_s = w->now_ms / 1000,
+			      .expires_s = w->now_ms / 1000 + 30 * 86400 };
+	char path[200], err[400] = "";
+	struct pkg_partner *pinned;
+	struct pkg_writer *out;
+
+	snprintf(path, sizeof(path), "%s/so-%u.otapkg", w->dir, to);
+	snprintf(h.type, sizeof(h.type), "SO");
+	snprintf(h.order, sizeof(h.order), "%s", o->name);
+	snprintf(h.from, sizeof(h.from), "%s", w->p[HO_S].name);
+	snprintf(h.to, sizeof(h.to), "%s", w->p[to].name);
+	xchg_columns_text(xchg_schema_of(XCHG_SO), h.columns);
+	if (pkg_partner_load(&pinned, w->p[to].party, w->p[to].party_len, err, sizeof(err)) ||
+	    pkg_write_open(&out, path, &h, w->p[HO_S].self, pinned, err, sizeof(err))) {
+		ho_find(w, "harness", "%s", err);
+		return;
+	}
+	for (unsigned i = 0; i < w->d.cards; i++)
+		if (o->cards & 1u << i)
+			record(w, o, i, out);
+	if (pkg_write_close(out, &h, err, sizeof(err)))
+		ho_find(w, "harness", "%s", err);
+	pkg_partner_free(pinned);
+	ho_on_its_way(w, HO_S, to, h.seq, path);
+	unlink(path);
+}
+
+uint32_t ho_cards_at(struct ho *w, unsigned op)
+{
+	uint32_t cards = 0;
+
+	for (uint32_t i = 0; i < w->d.cards; i++) {
+		struct sim_world_card t;
+
+		sim_world_card(w->sim, i, &t);
+		if (t.imsi_stored[4] == (char)('1' + op))
+			cards |= 1u << i;
+	}
+	return cards;
+}
+
+struct ho_order *ho_order_give(struct ho *w, unsigned src, unsigned dst, uint32_t cards)
+{
+	struct ho_order *o = &w->order[w->n_orders];
+
+	if (!cards || w->n_orders == HO_ORDERS_MAX)
+		return NULL;
+	*o = (struct ho_order){ .src = src, .dst = dst, .kind = w->d.kind, .policy = w->d.policy, .cards = cards };
+	snprintf(o->name, sizeof(o->name), "SO-%u", ++w->n_orders % 100);
+	o->number = desk_number(w->p[HO_S].name, o->name);
+	for (uint32_t i = 0; i < w->d.cards; i++) {
+		struct sim_world_card t;
+
+		sim_world_card(w->sim, i, &t);
+		memcpy(o->imsi_old[i], t.imsi_stored, sizeof(o->imsi_old[i]));
+	}
+	ho_say(w, "order %s: cards %05x from %s to %s", o->name, cards, w->p[src].name, w->p[dst].name);
+	order_write(w, o, src);
+	order_write(w, o, dst);
+	if (o->kind == ORDER_3B)
+		order_write(w, o, HO_M);
+	return o;
+}
+
+struct ho_order *ho_order_of(struct ho *w, uint64_t number)
+{
+	for (unsigned i = 0; i < w->n_orders; i++)
+		if (w->order[i].number == number)
+			return &w->order[i];
+	return NULL;
+}
+
+struct ho_order *ho_order_last(struct ho *w, unsigned card)
+{
+	for (unsigned i = w->n_orders; i--;)
+		if (w->order[i].cards & 1u << card)
+			return &w->order[i];
+	return NULL;
+}
+
+/* From op to op, and at last to A again. */
+static bool round_leg(struct ho *w)
+{
+	const unsigned src = w->leg % w->d.ops, dst = (w->leg + 1) % w->d.ops;
+
+	return w->leg < w->d.ops && ho_order_give(w, src, dst, ho_cards_at(w, src));
+}
+
+static bool split_leg(struct ho *w)
+{
+	const uint32_t all = ho_cards_at(w, HO_A), some = (uint32_t)ho_next(&w->dice) & all;
+
+	if (w->leg)
+		return false;
+	ho_order_give(w, HO_A, HO_B, some);
+	ho_order_give(w, HO_A, HO_C, all & ~some);
+	return true;
+}
+
+/* A case without legs of its own: as HO_ONCE. */
+bool ho_leg(struct ho *w)
+{
+	w->leg_first = w->n_orders;
+	if (w->c && w->c->leg)
+		return w->c->leg(w);
+	switch (w->d.shape) {
+	case HO_BACK:
+	case HO_ROUND:
+		return round_leg(w);
+	case HO_SPLIT:
+		return split_leg(w);
+	default:
+		return !w->leg && ho_order_give(w, HO_A, HO_B, ho_cards_at(w, HO_A));
+	}
+}
