@@ -29,6 +29,7 @@
 
 #include "desk/engine.h"
 #include "env_real.h"
+#include "tree.h"
 
 #define LINES	     1000000
 #define LINES_MAX    1000000 /* of an order (so.c) */
@@ -63,25 +64,6 @@ static bool mixed;
 static char top[128], err[DESK_ERR_MAX];
 static pid_t owner; /* of top: the parent */
 
-static void remove_all(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *en;
-
-	while (d && (en = readdir(d))) {
-		char path[600];
-
-		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, ".."))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, en->d_name);
-		if (unlink(path) && errno == EISDIR)
-			remove_all(path);
-	}
-	if (d)
-		closedir(d);
-	rmdir(dir);
-}
-
 static _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...)
 {
 	va_list ap;
@@ -92,7 +74,7 @@ static _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt,
 	va_end(ap);
 	fprintf(stderr, "\n");
 	if (owner == getpid() && *top)
-		remove_all(top);
+		tree_remove(top);
 	exit(1);
 }
 
@@ -789,6 +771,6 @@ int main(int argc, char **argv)
 	}
 	printf("memory: %.1f MiB, goal: below %d MiB, %s\n", (double)high / 1024, GOAL_KIB / 1024,
 	       high < GOAL_KIB ? "met" : "missed");
-	remove_all(top);
+	tree_remove(top);
 	return failed ? 1 : high < GOAL_KIB ? 0 : 2;
 }

@@ -1,7 +1,6 @@
 /* ho_world.c - the world of a hand-over: clock, carrier, subscriber, faults in their time, and one run from its seed.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "ho.h"
+#include "tree.h"
 
 void ho_say(struct ho *w, const char *fmt, ...)
 {
@@ -517,25 +517,6 @@ static void issue(struct ho *w)
 	w->people_ms = 0;
 }
 
-static void remove_tree(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *en;
-
-	while (dir && (en = readdir(dir))) {
-		char sub[700];
-
-		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, ".."))
-			continue;
-		snprintf(sub, sizeof(sub), "%.400s/%.255s", path, en->d_name);
-		if (unlink(sub))
-			remove_tree(sub);
-	}
-	if (dir)
-		closedir(dir);
-	rmdir(path);
-}
-
 static bool dir_make(struct ho *w)
 {
 	char way[128];
@@ -600,7 +581,7 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 	ho_parties_free(w);
 	store_mem_disk_free(w->backup);
 	sim_world_free(w->sim);
-	remove_tree(w->dir);
+	tree_remove(w->dir);
 	free(w->carried);
 	free(w);
 	return rc;

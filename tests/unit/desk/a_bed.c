@@ -1,12 +1,12 @@
 /* a_bed.c - a desk that is the old operator, on the real core and a store in memory; its partners are played by hand with real packages.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
-#include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "a_bed.h"
+#include "tree.h"
 
 #define TURNS_MAX 400
 #define STEPS_MAX 20000
@@ -255,25 +255,6 @@ void bed_open(struct bed *b, bool has_hlr)
 	boot(b);
 }
 
-static void folder_empty(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *en;
-	char path[600];
-
-	while (d && (en = readdir(d))) {
-		if (en->d_name[0] == '.' && (!en->d_name[1] || en->d_name[1] == '.'))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, en->d_name);
-		if (unlink(path) && errno != ENOENT) {
-			folder_empty(path);
-			rmdir(path);
-		}
-	}
-	if (d)
-		closedir(d);
-}
-
 void bed_close(struct bed *b)
 {
 	shut(b);
@@ -285,8 +266,7 @@ void bed_close(struct bed *b)
 	who_free(&b->m);
 	who_free(&b->s);
 	who_free(&b->x);
-	folder_empty(b->dir);
-	assert_int_equal(rmdir(b->dir), 0);
+	assert_int_equal(tree_remove(b->dir), 0);
 }
 
 /* ---- turns ---- */

@@ -1,12 +1,12 @@
 /* b_bed.c - the new operator: a real desk with core, books and register in memory; its partners are played by hand.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
-#include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "b_bed.h"
+#include "tree.h"
 #include "gateway/core/work.h"
 #include "gateway/hlr/hlr_ctrl.h"
 #include "ota/errtab.h"
@@ -288,24 +288,6 @@ struct bed *bed_new(unsigned self, const struct desk_cfg *cfg, const struct desk
 	return b;
 }
 
-static void remove_all(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *e;
-	char sub[600];
-
-	while (dir && (e = readdir(dir))) {
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		snprintf(sub, sizeof(sub), "%s/%s", path, e->d_name);
-		if (unlink(sub))
-			remove_all(sub);
-	}
-	if (dir)
-		closedir(dir);
-	rmdir(path);
-}
-
 void bed_free(struct bed *b)
 {
 	halt(b);
@@ -314,7 +296,7 @@ void bed_free(struct bed *b)
 	store_mem_disk_free(b->disk);
 	sim_hlr_free(b->sim);
 	errtab_free(b->errtab);
-	remove_all(b->dir);
+	tree_remove(b->dir);
 	free(b);
 }
 

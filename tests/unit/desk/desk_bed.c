@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "desk_bed.h"
+#include "tree.h"
 
 static const char *const names[BED_N] = { "shop", "operator-a", "operator-b" };
 static struct bed *the_bed; /* toys have no other way to it */
@@ -359,25 +360,6 @@ void bed_make(struct bed *b)
 	bed_run(b, 0);
 }
 
-static void remove_tree(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *en;
-
-	while (dir && (en = readdir(dir))) {
-		char sub[512];
-
-		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, ".."))
-			continue;
-		snprintf(sub, sizeof(sub), "%.200s/%.250s", path, en->d_name);
-		if (unlink(sub))
-			remove_tree(sub);
-	}
-	if (dir)
-		closedir(dir);
-	rmdir(path);
-}
-
 void bed_free(struct bed *b)
 {
 	for (unsigned i = 0; i < BED_N; i++) {
@@ -390,7 +372,7 @@ void bed_free(struct bed *b)
 		free(p->sealed);
 		ks_close(p->ks);
 	}
-	remove_tree(b->dir);
+	tree_remove(b->dir);
 	free(b);
 }
 

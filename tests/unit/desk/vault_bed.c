@@ -1,13 +1,13 @@
 /* vault_bed.c - a vault's desk on a store in memory, and a subscriber and three operators who are played by hand.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <unistd.h>
 
 #include "vault_bed.h"
+#include "tree.h"
 
 static const char *const names[PARTIES] = { "shop", "tele-a", "tele-b", "tele-c", "vault" };
 
@@ -247,25 +247,6 @@ void vb_make(struct vb *v)
 	vb_run(v, 0);
 }
 
-static void remove_tree(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *en;
-
-	while (dir && (en = readdir(dir))) {
-		char sub[512];
-
-		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, ".."))
-			continue;
-		snprintf(sub, sizeof(sub), "%.200s/%.250s", path, en->d_name);
-		if (unlink(sub))
-			remove_tree(sub);
-	}
-	if (dir)
-		closedir(dir);
-	rmdir(path);
-}
-
 void vb_free(struct vb *v)
 {
 	vb_down(v);
@@ -276,7 +257,7 @@ void vb_free(struct vb *v)
 		free(v->p[i].sealed);
 		ks_close(v->p[i].ks);
 	}
-	remove_tree(v->dir);
+	tree_remove(v->dir);
 	free(v);
 }
 

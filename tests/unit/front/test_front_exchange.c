@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -21,6 +22,7 @@
 #include <cmocka.h>
 
 #include "exchange_tls.h"
+#include "tree.h"
 
 #define TURNS_MAX 20000
 #define TEXT_CAP  400
@@ -145,14 +147,20 @@ static void down(struct side *s)
 	s->x = NULL;
 }
 
-static void turns(const unsigned *counter, unsigned until)
+static void turns_to(const unsigned *counter, unsigned least)
 {
 	static const struct timeval tick = { 0, 1000 };
 
-	for (int i = 0; i < TURNS_MAX && *counter < until; i++) {
+	for (int i = 0; i < TURNS_MAX && *counter < least; i++) {
 		event_base_loopexit(base, &tick);
 		event_base_dispatch(base);
 	}
+	assert_true(*counter >= least);
+}
+
+static void turns(const unsigned *counter, unsigned until)
+{
+	turns_to(counter, until);
 	assert_int_equal(*counter, until);
 }
 
@@ -210,8 +218,7 @@ static void test_carry(void **state)
 	exchange_carry(a.x, "op-b", path[0], 1);
 	exchange_carry(a.x, "op-b", path[0], 1);
 	exchange_carry(a.x, "op-z", path[0], 1); /* nobody: nothing */
-	for (int i = 0; i < 200 && !a.n_log; i++)
-		turns(&(unsigned){ 0 }, 0), event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK), usleep(1000);
+	turns_to(&a.n_log, 1);
 	assert_int_equal(exchange_views(a.x, v, 2), 1);
 	assert_int_equal(v[0].waiting, 2);
 	assert_true(*v[0].why);
@@ -281,11 +288,7 @@ static void test_wrong_certificate(void **state)
 	exchange_carry(a.x, "op-b", path, 9);
 	turns(&(unsigned){ 0 }, 0);
 	a.n_log = 0;
-	for (int i = 0; i < TURNS_MAX && a.n_log < 2; i++) {
-		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-		usleep(100);
-	}
-	assert_true(a.n_log >= 2); /* the certificate, and that the package waits */
+	turns_to(&a.n_log, 2); /* the certificate, and that the package waits */
 	assert_int_equal(evil.n_taken, 0);
 	down(&a);
 	down(&evil);
@@ -391,7 +394,7 @@ static void test_no_certificate(void **state)
 	for (int i = 0; i < TURNS_MAX && !b.n_log; i++) {
 		rc = SSL_read(ssl, buf, sizeof(buf));
 		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-		usleep(100);
+		poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 1);
 	}
 	assert_true(rc <= 0);
 	assert_true(b.n_log >= 1);
@@ -427,23 +430,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static void empty(const char *dir)
-{
-	DIR *d = opendir(dir);
-	char path[512];
-
-	for (struct dirent *e; d && (e = readdir(d));) {
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		if (unlink(path) && errno == EISDIR)
-			empty(path);
-	}
-	if (d)
-		closedir(d);
-	rmdir(dir);
-}
-
 static int teardown(void **state)
 {
 	struct side *all[] = { &a, &b, &evil };
@@ -454,7 +440,7 @@ static int teardown(void **state)
 	}
 	event_base_free(base);
 	ks_close(ks);
-	empty(top);
+	tree_remove(top);
 	return 0;
 }
 
