@@ -41,8 +41,8 @@ void sim_card_look(const struct sim_card *c, const struct sim_air *air, uint32_t
 
 	sim_card_truth(c, &t);
 	*out = (struct sim_world_card){
-		.op = sim_air_operator(air, card),
-		.present = sim_air_present(air, card),
+		.op = air ? sim_air_operator(air, card) : SIM_WORLD_NOBODY,
+		.present = air && sim_air_present(air, card),
 		.kvn = c->ks[0].kvn,
 		.imsi_writes = t.imsi_writes,
 		.executions_max = t.executions_max,

@@ -111,7 +111,7 @@ struct fleet *sim_world_fleet(struct sim_world *w);
 
 /* The register gets the fleet's first IMSIs, MSISDNs and keys.  False: it does not take one of them. */
 bool sim_hlr_fill(struct sim_hlr *h, const struct fleet *f, uint32_t *card);
-/* The same truth without a world. */
+/* The same truth without a world; without an air (NULL) op and present are the caller's to fill in. */
 void sim_card_look(const struct sim_card *c, const struct sim_air *air, uint32_t card, struct sim_world_card *out);
 
 #endif
