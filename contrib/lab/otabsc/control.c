@@ -75,6 +75,8 @@ static bool client_write(struct client *c)
 
 static void client_say(struct client *c, const char *text, size_t len)
 {
+	if (!len)
+		return;
 	if (c->out_len + len > c->out_cap) {
 		size_t cap = 2 * (c->out_len + len);
 		char *more = cap <= OUT_MAX ? realloc(c->out, cap) : NULL;
