@@ -17,9 +17,11 @@
 #include "env_real.h"
 #include "front/api.h"
 #include "front/config.h"
+#include "front/console.h"
 #include "front/http.h"
 #include "handover.h"
 #include "mark.h"
+#include "osmo_bridge.h"
 #include "retain.h"
 #include "ota/smpp_link.h"
 #include "shell.h"
@@ -40,6 +42,9 @@ struct parts {
 	struct http *http;
 	struct shell *shell;
 	struct retain *retain;
+	struct osmo_bridge *bridge; /* these two NULL: neither VTY nor CTRL */
+	struct console *console;
+	const char *config_path;
 	struct handover *handover; /* NULL: no orders between operators */
 	struct link *link[CONFIG_LINKS_MAX];
 	const char *link_name[CONFIG_LINKS_MAX];
@@ -396,6 +401,27 @@ static int make_core(struct parts *p, char *err)
 	return p->http ? 0 : -1;
 }
 
+static int make_console(struct parts *p, char *err)
+{
+	const struct console_parts cp = {
+		.api = p->api,
+		.gw = p->gw,
+		.config_path = p->config_path,
+		.log = log_line,
+		.log_ctx = p,
+	};
+
+	if (!console_wanted(&p->cfg))
+		return 0;
+	p->bridge = osmo_bridge_new(p->base);
+	if (!p->bridge) {
+		snprintf(err, ERR_MAX, "VTY and CTRL: out of memory or files");
+		return -1;
+	}
+	p->console = console_new(&p->cfg, &cp, err, ERR_MAX);
+	return p->console ? 0 : -1;
+}
+
 static int build(struct parts *p, char *err)
 {
 	const struct store_sqlite_cfg sc = { .dir = p->cfg.state_dir };
@@ -416,7 +442,7 @@ static int build(struct parts *p, char *err)
 		return -1;
 	p->store = store_sqlite_open(&sc, err, ERR_MAX);
 	if (!p->store || open_keystore(p, err) || open_mark(p, err) || make_links(p, err) || read_orders(p, err) ||
-	    make_core(p, err))
+	    make_core(p, err) || make_console(p, err))
 		return -1;
 	config_wipe(&p->cfg);
 	if (days && !(p->retain = retain_new(p->store, days, log_line, p))) {
@@ -434,6 +460,7 @@ static int build(struct parts *p, char *err)
 		.reply_ctx = p,
 		.txn = on_txn,
 		.txn_ctx = p,
+		.bridge = p->bridge,
 		.desk = handover_desk(p->handover),
 		.retain = p->retain,
 		.log = log_line,
@@ -447,6 +474,7 @@ static int build(struct parts *p, char *err)
 /* In reverse order.  The store finishes what was submitted before anybody who waits for it is freed. */
 static void tear_down(struct parts *p)
 {
+	console_free(p->console);
 	if (p->http)
 		http_free(p->http);
 	handover_stop(p->handover);
@@ -465,6 +493,7 @@ static void tear_down(struct parts *p)
 	gw_free(p->gw);
 	if (p->ks)
 		ks_close(p->ks);
+	osmo_bridge_free(p->bridge);
 	if (p->base)
 		event_base_free(p->base);
 	errtab_free(p->errtab);
@@ -566,6 +595,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	p.log_level = p.cfg.log_level;
+	p.config_path = path;
 	if (check_only)
 		return check_config(&p, path, err);
 	if (check_db) {

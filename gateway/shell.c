@@ -183,13 +183,24 @@ struct shell *shell_new(const struct shell_parts *p)
 	return sh;
 }
 
+static int loop(struct shell *sh)
+{
+	int rc = 0;
+
+	if (!sh->p.bridge)
+		return event_base_dispatch(sh->p.base);
+	while (!rc && !event_base_got_break(sh->p.base))
+		rc = osmo_bridge_turn(sh->p.bridge);
+	return rc;
+}
+
 int shell_run(struct shell *sh)
 {
 	gw_start(sh->p.gw, shell_now(sh));
 	if (sh->p.desk)
 		desk_start(sh->p.desk, shell_now(sh));
 	shell_kick(sh);
-	if (event_base_dispatch(sh->p.base) < 0)
+	if (loop(sh) < 0)
 		sh->failed = true;
 	return sh->failed;
 }

@@ -9,6 +9,7 @@
 #include "core/gw.h"
 #include "desk/desk.h"
 #include "env.h"
+#include "osmo_bridge.h"
 #include "retain.h"
 
 struct shell_parts {
@@ -23,8 +24,9 @@ struct shell_parts {
 	void *reply_ctx;
 	void (*txn)(void *ctx, const struct gw_effect *fx); /* ends of works; may be NULL */
 	void *txn_ctx;
-	struct desk *desk;     /* NULL: no orders between operators */
-	struct retain *retain; /* NULL: everything is kept for ever */
+	struct osmo_bridge *bridge; /* NULL: nothing of libosmocore's is to be served */
+	struct desk *desk;	    /* NULL: no orders between operators */
+	struct retain *retain;	    /* NULL: everything is kept for ever */
 	void (*log)(void *ctx, int level, const char *line);
 	void *log_ctx;
 };

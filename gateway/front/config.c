@@ -731,13 +731,20 @@ const struct config_setting config_setting[] = {
 	  GW(hlr_template) },
 	{ CONF_HLR, "poll DURATION", "How often a subscriber that is awaited is looked up\nTime, 5s\n", set_time,
 	  get_time, GW(desk.hlr_poll_ms), 50, HOUR_MS },
+
+	{ CONF_CTRL, "bind A.B.C.D", "Where programs ask and are told (GET, SET, TRAP); loopback alone\n127.0.0.1\n",
+	  config_set_ctrl, config_get_ctrl },
+	{ CONF_CTRL, "bind A.B.C.D <0-65535>",
+	  "Where programs ask and are told (GET, SET, TRAP); loopback alone\n127.0.0.1\nPort, 4280; 0: any, the log "
+	  "says which\n",
+	  config_set_ctrl, get_nothing },
 };
 const size_t config_settings = ARRAY_SIZE(config_setting);
 
 /* ----------------------------------------------------------------------------------------------- explain */
 
 static const char *const top_words[] = { "otagw",    "keystore", "smsc-link", "route", "retry",
-					 "exchange", "partner",	 "pool",      "hlr" };
+					 "exchange", "partner",	 "pool",      "hlr",   "ctrl" };
 
 size_t config_keyword(const char *syntax, char *out, size_t cap)
 {
@@ -857,7 +864,7 @@ void config_explain(enum config_node node, const char *line, char *why, size_t c
 {
 	static const char *const node_name[_CONF_NODES] = { "the top",	  "otagw", "keystore", "smsc-link NAME",
 							    "route NAME", "retry", "exchange", "partner NAME",
-							    "pool",	  "hlr" };
+							    "pool",	  "hlr",   "ctrl" };
 	char words[CONFIG_WORDS_MAX][64] = { "" };
 	const char *list[64], *near;
 	size_t n = config_words(line, words), n_list;
@@ -955,6 +962,10 @@ void config_default(struct otagw_config *c)
 	link_now = 0;
 	config_route_at(0);
 	config_partner_at(0);
+	memcpy(c->vty_ip, "127.0.0.1", sizeof("127.0.0.1"));
+	memcpy(c->ctrl_ip, "127.0.0.1", sizeof("127.0.0.1"));
+	c->vty_port = CONFIG_VTY_PORT;
+	c->ctrl_port = CONFIG_CTRL_PORT;
 }
 
 void config_wipe(struct otagw_config *c)

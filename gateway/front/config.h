@@ -20,6 +20,9 @@
 #define CONFIG_LINKS_MAX	  16
 #define CONFIG_CONCAT_PAYLOAD_UDH 2 /* of config_link.concat: a submit is a whole packet */
 #define CONFIG_PATH_MAX		  256
+#define CONFIG_IP_MAX		  16   /* A.B.C.D */
+#define CONFIG_VTY_PORT		  4279 /* free in Osmocom's lists */
+#define CONFIG_CTRL_PORT	  4280
 #define CONFIG_ERR_MAX		  512
 #define CONFIG_SETTINGS_MAX	  128
 #define CONFIG_TYPE_AS_GIVEN	  0xff /* TON and NPI of source-address */
@@ -96,6 +99,10 @@ struct otagw_config {
 	char hlr_host[64];
 	uint16_t hlr_port;	/* 0: none */
 	char hlr_template[256]; /* of another register, "": none */
+	/* VTY and CTRL, each only where its node stands in the file; loopback alone */
+	bool vty, ctrl;
+	char vty_ip[CONFIG_IP_MAX], ctrl_ip[CONFIG_IP_MAX];
+	uint16_t vty_port, ctrl_port; /* 0: any */
 };
 
 void config_default(struct otagw_config *c);

@@ -23,6 +23,7 @@ enum config_node {
 	CONF_PARTNER,
 	CONF_POOL,
 	CONF_HLR,
+	CONF_CTRL,
 	_CONF_NODES
 };
 
@@ -87,6 +88,12 @@ int config_exchange_check(const struct otagw_config *c, char *why, size_t cap);
 
 /* A setting of the link that is open was given: presets of its flavour leave it alone. */
 void config_link_given(const struct config_setting *s, struct otagw_config *c);
+
+/* config_console.c */
+config_set_fn config_set_ctrl;
+config_get_fn config_get_ctrl;
+/* 0, or -1 with a sentence: VTY and CTRL have neither encryption nor users. */
+int config_loopback(const char *node, const char *ip, char *err, size_t cap);
 
 /* Words that begin a line in this node; at most cap. */
 size_t config_keywords(enum config_node node, const char **out, size_t cap);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "config_int.h"
+#include "vty_int.h"
 
 #define KEYWORD_MAX 24
 #define REFUSED	    -1 /* a return value that config_from_file() does not read over, as it does over CMD_WARNING */
@@ -52,6 +53,10 @@ static int on_setting(struct cmd_element *self, struct vty *vty, int argc, const
 		config_partner_at((unsigned)((struct config_partner *)vty->index - me.c->partner));
 	if (s->set(s, me.c, argv, argc, err, sizeof(err)))
 		return say(vty, err);
+	if (vty->type == VTY_TERM) { /* the gateway works with what it has read at its start */
+		config_wipe(me.c);
+		vty_out(vty, "%% noted: it holds after 'write file' and a restart of otagwd%s", VTY_NEWLINE);
+	}
 	if (s->node == CONF_LINK)
 		config_link_given(s, me.c);
 	return CMD_SUCCESS;
@@ -117,6 +122,13 @@ DEFUN(cfg_partner, cfg_partner_cmd, "partner NAME", "Another party to orders\nAs
 DEFUN(cfg_pool, cfg_pool_cmd, "pool", "What cards get that come to us\n")
 {
 	vty->node = NODE(CONF_POOL);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_ctrl, cfg_ctrl_cmd, "ctrl", "The control interface of Osmocom's: GET, SET, TRAP\n")
+{
+	vty->node = NODE(CONF_CTRL);
+	me.c->ctrl = true;
 	return CMD_SUCCESS;
 }
 
@@ -254,6 +266,15 @@ static int write_hlr(struct vty *vty)
 	return 0;
 }
 
+static int write_ctrl(struct vty *vty)
+{
+	if (!me.c->ctrl)
+		return 0;
+	put(vty, "ctrl");
+	put_settings(vty, CONF_CTRL);
+	return 0;
+}
+
 void vty_config_write(struct otagw_config *c, FILE *f)
 {
 	me.c = c;
@@ -267,6 +288,7 @@ void vty_config_write(struct otagw_config *c, FILE *f)
 	write_partners(NULL);
 	write_pool(NULL);
 	write_hlr(NULL);
+	write_ctrl(NULL);
 	me.out = NULL;
 }
 
@@ -281,12 +303,37 @@ static struct cmd_node node_exchange = { NODE(CONF_EXCHANGE), "%s(config-exchang
 static struct cmd_node node_partner = { NODE(CONF_PARTNER), "%s(config-partner)# ", 1 };
 static struct cmd_node node_pool = { NODE(CONF_POOL), "%s(config-pool)# ", 1 };
 static struct cmd_node node_hlr = { NODE(CONF_HLR), "%s(config-hlr)# ", 1 };
+static struct cmd_node node_ctrl = { NODE(CONF_CTRL), "%s(config-ctrl)# ", 1 };
+
+/* `write file` writes nothing that would not be read. */
+static int is_consistent(struct vty *vty)
+{
+	struct otagw_config *scratch = malloc(sizeof(*scratch));
+	char why[CONFIG_ERR_MAX] = "out of memory";
+	int rc = -1;
+
+	if (scratch) {
+		*scratch = *me.c;
+		rc = config_check(scratch, why, sizeof(why));
+		ks_wipe(scratch, sizeof(*scratch));
+	}
+	free(scratch);
+	if (rc)
+		vty_out(vty, "%% not written: %s%s", why, VTY_NEWLINE);
+	return rc ? CMD_WARNING : 0;
+}
+
+void *vty_tall(void)
+{
+	return me.tall;
+}
 
 int vty_config_init(struct otagw_config *c)
 {
-	static struct vty_app_info app = { .name = "OtaGW",
+	static struct vty_app_info app = { .name = VTY_APP_NAME,
 					   .version = OTAGW_VERSION,
-					   .copyright = "AGPL-3.0-or-later\r\n" };
+					   .copyright = "AGPL-3.0-or-later\r\n",
+					   .config_is_consistent = is_consistent };
 	struct setting_cmd *cmd;
 
 	me.c = c;
@@ -307,6 +354,7 @@ int vty_config_init(struct otagw_config *c)
 	install_element(CONFIG_NODE, &cfg_partner_cmd);
 	install_element(CONFIG_NODE, &cfg_pool_cmd);
 	install_element(CONFIG_NODE, &cfg_hlr_cmd);
+	install_element(CONFIG_NODE, &cfg_ctrl_cmd);
 	install_node(&node_otagw, write_otagw);
 	install_node(&node_keystore, write_keystore);
 	install_node(&node_link, write_links);
@@ -316,6 +364,7 @@ int vty_config_init(struct otagw_config *c)
 	install_node(&node_partner, write_partners);
 	install_node(&node_pool, write_pool);
 	install_node(&node_hlr, write_hlr);
+	install_node(&node_ctrl, write_ctrl);
 	for (size_t i = 0; i < config_settings; i++) {
 		cmd[i].s = &config_setting[i];
 		cmd[i].el = (struct cmd_element){ .string = config_setting[i].syntax,
@@ -323,6 +372,7 @@ int vty_config_init(struct otagw_config *c)
 						  .func = on_setting };
 		install_element(NODE(config_setting[i].node), &cmd[i].el);
 	}
+	vty_show_init();
 	return 0;
 }
 
@@ -341,6 +391,30 @@ static unsigned line_number(FILE *f)
 	return n;
 }
 
+/* libosmovty tells neither whether there was a node `line vty`, nor where `bind` stood. */
+static bool line_vty(FILE *f)
+{
+	char text[VTY_BUFSIZ], first[8], second[8];
+	bool found = false;
+
+	while (fgets(text, sizeof(text), f))
+		found |=
+			sscanf(text, "%7s %7s", first, second) == 2 && !strcmp(first, "line") && !strcmp(second, "vty");
+	rewind(f);
+	return found;
+}
+
+static int take_bind(struct otagw_config *c, char *why, size_t cap)
+{
+	const char *ip = vty_get_bind_addr();
+
+	if (config_loopback("line vty", ip, why, cap))
+		return -1;
+	snprintf(c->vty_ip, sizeof(c->vty_ip), "%s", ip);
+	c->vty_port = (uint16_t)vty_get_bind_port(CONFIG_VTY_PORT);
+	return 0;
+}
+
 int vty_config_lines(struct otagw_config *c, FILE *f, unsigned *line, char *why, size_t cap)
 {
 	struct vty *vty;
@@ -353,6 +427,7 @@ int vty_config_lines(struct otagw_config *c, FILE *f, unsigned *line, char *why,
 		return -1;
 	}
 	*me.err = 0;
+	c->vty = line_vty(f);
 	vty = vty_new();
 	vty->type = VTY_FILE;
 	vty->node = CONFIG_NODE;
@@ -361,7 +436,7 @@ int vty_config_lines(struct otagw_config *c, FILE *f, unsigned *line, char *why,
 	snprintf(text, sizeof(text), "%.*s", (int)strcspn(vty->buf, "\r\n"), vty->buf);
 	vty_close(vty);
 	if (rc == CMD_SUCCESS)
-		return 0;
+		return c->vty ? take_bind(c, why, cap) : 0;
 	*line = line_number(f);
 	if (*me.err)
 		snprintf(why, cap, "%.*s", (int)cap - 1, me.err);

@@ -18,4 +18,11 @@ int vty_config_lines(struct otagw_config *c, FILE *f, unsigned *line, char *why,
 /* What `write file` would write. */
 void vty_config_write(struct otagw_config *c, FILE *f);
 
+#define VTY_APP_NAME "OtaGW" /* in prompts */
+/* Where libosmocore's memory hangs; NULL before vty_config_init(). */
+void *vty_tall(void);
+struct api;
+/* Whom the commands ask. */
+void vty_attach(struct api *a);
+
 #endif

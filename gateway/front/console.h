@@ -1,0 +1,30 @@
+/* console.h - what speaks Osmocom's ways to people and programs on this machine: VTY and CTRL.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Both are served by libosmocore's fds and timers: the loop must run them (osmo_bridge.h).  Both ask the api and nobody else.
+ */
+#ifndef OTAGW_CONSOLE_H
+#define OTAGW_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "api.h"
+#include "config.h"
+
+struct console_parts {
+	struct api *api;
+	struct gw *gw;
+	const char *config_path; /* where `write file` writes */
+	void (*log)(void *ctx, int level, const char *line);
+	void *log_ctx;
+};
+
+struct console;
+bool console_wanted(const struct otagw_config *cfg);
+/* NULL with a sentence. */
+struct console *console_new(const struct otagw_config *cfg, const struct console_parts *p, char *err, size_t cap);
+/* Before the api is freed. */
+void console_free(struct console *c);
+
+#endif

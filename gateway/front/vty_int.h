@@ -1,0 +1,33 @@
+/* vty_int.h - what the files of the VTY's commands share.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Whoever includes this must not include libevent's headers: <osmocom/vty/vty.h> has an enum event.
+ */
+#ifndef OTAGW_VTY_INT_H
+#define OTAGW_VTY_INT_H
+
+#include <osmocom/vty/command.h>
+#include <osmocom/vty/vty.h>
+
+#include "telnet.h"
+#include "vty.h"
+#include "words.h"
+
+#define NL	 "\r\n" /* these commands are of telnet sessions alone */
+#define SPAN_MAX 24
+
+/* The door; NULL before it is open. */
+struct api *vty_api(void);
+/* Whether orders are taken; else it has said why. */
+bool vty_may(struct vty *vty);
+/* "3d 4h", "5m 2s", "200ms". */
+const char *vty_span(char out[SPAN_MAX], int64_t ms);
+const char *vty_time(char out[RFC3339_MAX], int64_t utc_ms); /* "never" for 0 */
+
+/* Each installs its commands. */
+void vty_show_init(void);  /* links, campaigns */
+void vty_card_init(void);  /* cards, transactions, presence */
+void vty_about_init(void); /* counters, errors, keystore, orders */
+void vty_log_init(void *tall);
+
+#endif
