@@ -39,6 +39,12 @@ enum ho_break {
 	HO_BREAK_TWICE,	      /* the cards forget which orders have moved their index */
 	HO_BREAK_MUTE,	      /* one card is never reached again */
 	HO_BREAK_LOSE_HL,     /* the carrier loses every final list */
+	HO_BREAK_PAIR,	      /* the vault gives a pair to a second operator */
+	HO_BREAK_LIE,	      /* B signs that a card is confirmed which is in its trial */
+	HO_BREAK_LIST,	      /* A tells the end of a line twice */
+	HO_BREAK_SQN,	      /* A hands over an SQN of yesterday */
+	HO_BREAK_PRESENT,     /* somebody says of a card at B that it is at A */
+	HO_BREAK_COUNTERS,    /* A's database is an older one, and it does not know */
 	_HO_BREAKS
 };
 
@@ -108,11 +114,47 @@ struct ho_carried {
 	char path[512];
 };
 
-struct ho_card {
-	char iccid[SIM_ICCID_LEN];
-	unsigned state; /* as last seen by the judge */
+/* ---- what has gone to a card (ho_wire.c) ---- */
+#define HO_PACKET_MAX 900
+#define HO_SENT_MAX   256 /* different packets to one card */
+#define HO_KEYS_MAX   16
+#define HO_INS_STAGE  0x32
+#define HO_INS_ARM    0x36
+struct ho_packet {
+	unsigned op;
+	unsigned ref_first, ref_last; /* concatenation reference of the first and of the last sending */
+	uint8_t kvn, ins;	      /* ins: last one of its script; 0: none, or the keys are not known here */
+	uint16_t index;		      /* of the pair under whose keys it is; 0: not known */
+	uint64_t cntr;
+	int64_t first_ms, last_ms;
+	unsigned times;
+	uint16_t len;
+	uint8_t octets[HO_PACKET_MAX]; /* from CPL on */
+};
+struct ho_join {
+	unsigned next;
+	struct ho_packet k;
+};
+struct ho_key {
+	uint16_t index;
+	struct sim_ota_keys ota;
 };
 
+struct ho_card {
+	char iccid[SIM_ICCID_LEN];
+	struct ho_key key[HO_KEYS_MAX];
+	unsigned n_keys, n_sent, order_from; /* order_from: with which its last order began */
+	struct ho_packet *sent;
+	struct ho_join join[HO_OPS];
+	int64_t heard_ms[HO_OPS];     /* by a message or an alert */
+	int64_t moved_ms;	      /* confirmed at its new operator, last time */
+	uint8_t pair_of[HO_KEYS_MAX]; /* 3b, by index: who has got it, + 1 */
+	uint64_t sqn;		      /* as it was handed over last */
+	unsigned state;		      /* as last seen by the judge */
+};
+
+#define HO_IL_MAX  (2 * HO_CARDS_MAX)
+#define HO_SEQ_MAX 512
 struct ho_order {
 	char name[8];
 	uint64_t number;
@@ -121,6 +163,16 @@ struct ho_order {
 	int64_t ended_ms; /* both books say so; 0: not yet */
 	bool cancelled;
 	char imsi_old[HO_CARDS_MAX][SIM_IMSI_LEN];
+	/* as signed (ho_words.c) */
+	uint32_t seen;	    /* cards that have been registered at dst */
+	uint32_t confirmed; /* whose CF has come in at src */
+	uint8_t il_id[PKG_ID_LEN];
+	bool il_taken;
+	unsigned n_il;
+	struct ho_il {
+		char imsi[SIM_IMSI_LEN];
+		unsigned back;
+	} il[HO_IL_MAX];
 };
 
 struct ho;
@@ -150,9 +202,12 @@ struct ho {
 	unsigned n_plan;
 	uint64_t token; /* of short messages */
 	struct ho_order order[HO_ORDERS_MAX];
-	unsigned n_orders, leg, leg_first; /* leg_first: order with which this leg began */
-	uint64_t so_seq[HO_N];		   /* of the subscriber to each */
+	unsigned n_orders, leg, leg_first;		  /* leg_first: order with which this leg began */
+	uint64_t so_seq[HO_N];				  /* of the subscriber to each */
+	uint8_t said[HO_N][HO_N][HO_SEQ_MAX][PKG_ID_LEN]; /* packages by number, */
+	bool said_at[HO_N][HO_N][HO_SEQ_MAX];		  /* and whether there is one */
 	bool did_break;
+	unsigned forged;
 	int64_t base_ms; /* when the leg began: faults count from here */
 	int64_t people_ms;
 	int64_t ended_ms;	 /* all orders, in both books */
@@ -199,6 +254,20 @@ struct ho_order *ho_order_give(struct ho *w, unsigned src, unsigned dst, uint32_
 struct ho_order *ho_order_of(struct ho *w, uint64_t number);				  /* NULL: none */
 struct ho_order *ho_order_last(struct ho *w, unsigned card); /* in which the card is, or was; NULL: none */
 uint32_t ho_cards_at(struct ho *w, unsigned op);	     /* by their own IMSI */
+
+/* ho_break.c */
+void ho_break_step(struct ho *w);
+
+/* ho_words.c */
+void ho_words(struct ho *w, unsigned from, unsigned to, const char *path,
+	      bool arrived); /* a package leaves, or is there */
+void ho_words_end(struct ho *w, const struct ho_order *o);
+
+/* ho_wire.c */
+void ho_wire_keys(struct ho *w);
+void ho_wire_down(struct ho *w, unsigned op, uint32_t card, const struct sim_sm *sm);
+void ho_wire_heard(struct ho *w, unsigned op, uint32_t card); /* something of it has come to this operator */
+void ho_wire_free(struct ho *w);
 
 /* ho_link.c */
 struct link *ho_link_new(struct ho_party *p);

@@ -35,6 +35,8 @@ void ho_check_state(struct ho *w, uint32_t card)
 	ho_say(w, "card %u: state %u -> %u, IMSI %s, index %u", card, was, t.state, t.imsi_stored, t.index);
 	if (t.moves_max > 1)
 		ho_find(w, "twice", "card %u: an order has moved its index %u times", card, t.moves_max);
+	if (t.state == SIM_SUB_CONFIRMED)
+		w->card[card].moved_ms = w->now_ms;
 	if (t.state != SIM_SUB_ARMED)
 		return;
 	w->arms++;
@@ -64,6 +66,9 @@ void ho_check_remove(struct ho *w, unsigned op, const char *imsi)
 		    (t.state != SIM_SUB_CONFIRMED || !of_op(t.imsi_stored, o->dst)))
 			ho_find(w, "purge", "%s removes IMSI %s of card %u, which is in state %u with IMSI %s",
 				w->p[op].name, imsi, i, t.state, t.imsi_stored);
+		if (o && op == o->src && !strcmp(imsi, o->imsi_old[i]) && !(o->confirmed & 1u << i))
+			ho_find(w, "purge", "%s removes IMSI %s of card %u without a confirmation of %s", w->p[op].name,
+				imsi, i, w->p[o->dst].name);
 		if (!strcmp(imsi, t.imsi_stored) || !strcmp(imsi, t.imsi_presented))
 			ho_find(w, "purge", "%s removes IMSI %s, which card %u holds in state %u", w->p[op].name, imsi,
 				i, t.state);
@@ -111,7 +116,17 @@ struct books {
 	unsigned n;
 	bool have[HO_CARDS_MAX];
 	struct card_bundle card[HO_CARDS_MAX];
+	uint32_t pairs[HO_CARDS_MAX]; /* whose K stands there; bit: index */
 };
+
+static bool has_pair(struct store *s, const char *iccid, unsigned index)
+{
+	static struct store_book row;
+	struct store_query q = { .kind = Q_BOOK_GET, .book = BOOK_SUB, .limit = 1, .out = &row };
+
+	snprintf(q.key, sizeof(q.key), "%s/%05u", iccid, index);
+	return !store_query_wait(s, &q) && q.n;
+}
 
 /* o NULL: cards alone. */
 static void books_read(struct ho *w, unsigned who, const struct ho_order *o, struct books *b)
@@ -148,6 +163,8 @@ static void books_read(struct ho *w, unsigned who, const struct ho_order *o, str
 		memcpy(qc.digits, w->card[i].iccid, SIM_ICCID_LEN);
 		if (store_query_wait(s, &qc) || !qc.n)
 			b->card[i].card.id = 0;
+		for (unsigned p = 1; w->d.kind == ORDER_3B && p < HO_KEYS_MAX; p++)
+			b->pairs[i] |= has_pair(s, w->card[i].iccid, p) ? 1u << p : 0;
 	}
 	s->ops->close(s);
 	store_mem_disk_free(copy);
@@ -201,6 +218,11 @@ static void judge_card(struct ho *w, struct books *const at[HO_OPS], unsigned i)
 		ho_find(w, "twice", "card %u: an order has moved its index %u times", i, t.moves_max);
 	if (t.executions_max > 1)
 		ho_find(w, "twice", "card %u ran a packet %u times", i, t.executions_max);
+	for (unsigned op = 1; op < w->d.ops; op++)
+		for (unsigned to = 0; to < op; to++)
+			if (at[op]->pairs[i] & at[to]->pairs[i])
+				ho_find(w, "pair", "card %u: %s and %s have the same pair (indexes %x)", i,
+					w->p[to].name, w->p[op].name, at[op]->pairs[i] & at[to]->pairs[i]);
 	for (unsigned op = 0; op < w->d.ops; op++) {
 		const struct card_row *c = &at[op]->card[i].card;
 		const bool known = sim_hlr_knows(sim_world_hlr(w->sim, op), t.imsi_stored);
@@ -250,8 +272,10 @@ void ho_check_end(struct ho *w)
 		judge_card(w, at, i);
 	for (unsigned op = 0; op < w->d.ops; op++)
 		free(at[op]);
-	for (unsigned i = w->leg_first; i < w->n_orders && !w->fail[0] && !(w->c && w->c->unended); i++)
+	for (unsigned i = w->leg_first; i < w->n_orders && !w->fail[0] && !(w->c && w->c->unended); i++) {
 		judge_order(w, &w->order[i]);
+		ho_words_end(w, &w->order[i]);
+	}
 	sim_world_count(w->sim, &n);
 	if (n.moved_twice || n.ran_twice)
 		ho_find(w, "twice", "%u cards were moved twice, %u ran a packet twice", n.moved_twice, n.ran_twice);
@@ -300,14 +324,10 @@ unsigned ho_counters_of(struct ho *w, unsigned who, unsigned card)
 
 bool ho_has_pair(struct ho *w, unsigned who, unsigned card, unsigned index)
 {
-	static struct store_book row;
 	struct store_mem_disk *copy = store_mem_disk_copy(w->p[who].disk);
 	struct store *s = store_mem_open(copy, NULL);
-	struct store_query q = { .kind = Q_BOOK_GET, .book = BOOK_SUB, .limit = 1, .out = &row };
-	bool has;
+	bool has = has_pair(s, w->card[card].iccid, index);
 
-	snprintf(q.key, sizeof(q.key), "%s/%05u", w->card[card].iccid, index);
-	has = !store_query_wait(s, &q) && q.n;
 	s->ops->close(s);
 	store_mem_disk_free(copy);
 	return has;

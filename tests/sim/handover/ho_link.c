@@ -83,6 +83,7 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 			     .ref = (uint16_t)sub->token,
 			     .validity_ms = 1000LL * sub->validity_s,
 			     .ud_len = sub->ud_len };
+	int64_t card;
 
 	for (unsigned i = 0; i < HO_LINK_OUT; i++) {
 		if (s->out[i].air)
@@ -94,6 +95,9 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 		addr(&sm.dst, &sub->dst);
 		addr(&sm.src, &sub->src);
 		memcpy(sm.ud, sub->ud, sub->ud_len);
+		card = sim_air_subscriber(sim_world_air(s->p->w->sim), s->p->who, &sm.dst);
+		if (card >= 0)
+			ho_wire_down(s->p->w, s->p->who, (uint32_t)card, &sm);
 		sim_world_submit(s->p->w->sim, s->p->who, &sm, now_ms);
 		return 0;
 	}
@@ -168,6 +172,7 @@ bool ho_link_up(struct link *l, const struct sim_up *up)
 			ev.fail = (struct fail){ FAIL_ABSENT, 0, "undelivered" };
 		ev.payload_len = up->ud_len;
 		memcpy(ev.payload, up->ud, up->ud_len);
+		ho_wire_heard(s->p->w, s->p->who, up->card);
 		push(s, &ev);
 		return true;
 	}
@@ -178,9 +183,13 @@ void ho_link_alert(struct link *l, const struct sim_addr *from)
 {
 	struct ho_link *s = (struct ho_link *)l;
 	struct link_event ev = { .kind = LINK_EV_ALERT };
+	int64_t card;
 
 	if (!s || !s->up)
 		return;
+	card = sim_air_subscriber(sim_world_air(s->p->w->sim), s->p->who, from);
+	if (card >= 0)
+		ho_wire_heard(s->p->w, s->p->who, (uint32_t)card);
 	ev.from.ton = from->ton;
 	ev.from.npi = from->npi;
 	snprintf(ev.from.digits, sizeof(ev.from.digits), "%s", from->digits);

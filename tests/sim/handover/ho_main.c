@@ -13,10 +13,21 @@
 static const struct {
 	const char *name, *rule;
 } breaks[_HO_BREAKS] = {
-	[HO_BREAK_ARM_EARLY] = { "arm-early", "ready" },  [HO_BREAK_PURGE_EARLY] = { "purge-early", "purge" },
-	[HO_BREAK_FORGET_B] = { "forget-b", "stranded" }, [HO_BREAK_TWICE] = { "twice", "twice" },
-	[HO_BREAK_MUTE] = { "mute", "liveness" },	  [HO_BREAK_LOSE_HL] = { "lose-hl", "liveness" },
+	[HO_BREAK_ARM_EARLY] = { "arm-early", "ready" },
+	[HO_BREAK_PURGE_EARLY] = { "purge-early", "purge" },
+	[HO_BREAK_FORGET_B] = { "forget-b", "stranded" },
+	[HO_BREAK_TWICE] = { "twice", "twice" },
+	[HO_BREAK_MUTE] = { "mute", "liveness" },
+	[HO_BREAK_LOSE_HL] = { "lose-hl", "liveness" },
+	[HO_BREAK_PAIR] = { "pair", "pair" },
+	[HO_BREAK_LIE] = { "lie", "truth" },
+	[HO_BREAK_LIST] = { "list", "list" },
+	[HO_BREAK_SQN] = { "sqn", "sqn" },
+	[HO_BREAK_PRESENT] = { "present", "after-arm" },
+	[HO_BREAK_COUNTERS] = { "counters", "cntr" },
 };
+
+#define BREAK_SEEDS 16 /* one of the first must notice */
 
 static unsigned seeds(uint64_t first, uint64_t count, uint64_t step)
 {
@@ -67,7 +78,7 @@ static int show_breaks(void)
 	for (unsigned b = 1; b < _HO_BREAKS; b++) {
 		bool found = false;
 
-		for (uint64_t s = 1; s <= 8 && !found; s++) {
+		for (uint64_t s = 1; s <= BREAK_SEEDS && !found; s++) {
 			char why[600];
 			size_t n = strlen(breaks[b].rule);
 

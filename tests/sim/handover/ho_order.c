@@ -86,6 +86,8 @@ struct ho_order *ho_order_give(struct ho *w, unsigned src, unsigned dst, uint32_
 
 		sim_world_card(w->sim, i, &t);
 		memcpy(o->imsi_old[i], t.imsi_stored, sizeof(o->imsi_old[i]));
+		if (cards & 1u << i)
+			w->card[i].order_from = w->card[i].n_sent;
 	}
 	ho_say(w, "order %s: cards %05x from %s to %s", o->name, cards, w->p[src].name, w->p[dst].name);
 	order_write(w, o, src);

@@ -78,17 +78,17 @@ void ho_on_its_way(struct ho *w, unsigned from, unsigned to, uint64_t seq, const
 	copy(w, path, c->path);
 }
 
-static bool final_list(const char *path)
+static bool of_type(const char *path, const char *type)
 {
 	char err[200];
 	struct pkg *p;
-	bool final;
+	bool is;
 
 	if (pkg_open(&p, path, err, sizeof(err)))
 		return false;
-	final = !strncmp(pkg_head(p)->type, "HL3", 3);
+	is = !strncmp(pkg_head(p)->type, type, strlen(type));
 	pkg_close(p);
-	return final;
+	return is;
 }
 
 void ho_carry(void *ctx, const char *partner, const char *path, uint64_t seq)
@@ -100,9 +100,11 @@ void ho_carry(void *ctx, const char *partner, const char *path, uint64_t seq)
 	for (unsigned to = 0; to < HO_N; to++) {
 		if (strcmp(w->p[to].name, partner))
 			continue;
+		ho_words(w, p->who, to, path, false);
 		if (!w->calm && ho_chance(&w->dice, w->d.lose_ppm))
 			return;
-		if (w->broken == HO_BREAK_LOSE_HL && final_list(path))
+		if ((w->broken == HO_BREAK_LOSE_HL && of_type(path, "HL3")) ||
+		    (w->broken == HO_BREAK_PRESENT && w->card[0].moved_ms && of_type(path, "CF")))
 			return;
 		ho_on_its_way(w, p->who, to, seq, path);
 		if (!w->calm && ho_chance(&w->dice, w->d.twice_ppm))
@@ -131,6 +133,8 @@ static bool carrier_step(struct ho *w)
 			unlink(c.path);
 		} else if (rename(c.path, target)) {
 			ho_find(w, "harness", "%s cannot be written", target);
+		} else {
+			ho_words(w, c.from, c.to, target, true);
 		}
 		if (to->desk && to->started)
 			desk_take_file(to->desk, name, err);
@@ -344,61 +348,21 @@ static int64_t plan_due(const struct ho *w)
 	return due_ms;
 }
 
-/* ---- what is broken on purpose ---- */
-
-static void hlr_forget(struct ho *w, unsigned op, const char *imsi)
-{
-	char text[100], reply[SIM_HLR_REPLY_MAX];
-
-	snprintf(text, sizeof(text), "SET 1 subscriber.delete %s", imsi);
-	sim_hlr_ctrl(sim_world_hlr(w->sim, op), text, reply);
-}
-
-static void break_step(struct ho *w)
-{
-	struct sim_world_card t;
-
-	if (w->did_break)
-		return;
-	sim_world_card(w->sim, 0, &t);
-	switch (w->broken) {
-	case HO_BREAK_ARM_EARLY: { /* the register has forgotten everybody while A is about to arm */
-		char imsi[SIM_IMSI_LEN];
-
-		for (unsigned i = 1; i <= w->d.cards; i++) {
-			snprintf(imsi, sizeof(imsi), "0010250000%05u", i % 100000);
-			if (t.state == SIM_SUB_STAGED)
-				hlr_forget(w, HO_B, imsi);
-		}
-		break;
-	}
-	case HO_BREAK_PURGE_EARLY:
-		w->did_break = t.state == SIM_SUB_TRIAL;
-		if (w->did_break) {
-			ho_check_remove(w, HO_A, w->order[0].imsi_old[0]);
-			hlr_forget(w, HO_A, w->order[0].imsi_old[0]);
-		}
-		break;
-	case HO_BREAK_FORGET_B:
-		w->did_break = w->ended_ms && t.state == SIM_SUB_CONFIRMED;
-		if (w->did_break)
-			hlr_forget(w, HO_B, t.imsi_stored);
-		break;
-	case HO_BREAK_TWICE:
-		w->did_break = t.state == SIM_SUB_CONFIRMED;
-		if (w->did_break)
-			sim_world_fleet(w->sim)->cards[0].sub->moves_max = 2;
-		break;
-	case HO_BREAK_MUTE:
-		w->did_break = true;
-		sim_air_cover(sim_world_air(w->sim), 0, SIM_COVERAGE_ABSENT, w->now_ms);
-		break;
-	default:
-		break;
-	}
-}
-
 /* ---- one run ---- */
+
+/* Who is registered where its order leads; what cards do by themselves. */
+static void seen(struct ho *w)
+{
+	for (uint32_t i = 0; i < w->d.cards; i++) {
+		const struct sim_sub *sub = sim_world_fleet(w->sim)->cards[i].sub;
+		struct ho_order *o = ho_order_last(w, i);
+
+		if (o && sim_air_operator(sim_world_air(w->sim), i) == (int)o->dst)
+			o->seen |= 1u << i;
+		if (sub && sim_sub_rec(sub)->state != w->card[i].state)
+			ho_check_state(w, i);
+	}
+}
 
 static void turn(struct ho *w)
 {
@@ -409,10 +373,11 @@ static void turn(struct ho *w)
 			ho_find(w, "spin", "the world does not come to rest at one instant");
 			return;
 		}
+		seen(w);
 		did = plan_step(w);
 		did |= people_step(w);
 		if (w->broken)
-			break_step(w);
+			ho_break_step(w);
 		if (w->c && w->c->act && w->base_ms)
 			w->c->act(w);
 		sim_world_step(w->sim, w->now_ms);
@@ -554,6 +519,7 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 		w->d.shape = HO_ONCE;
 	}
 	if (sim_make(w) && ho_parties_make(w)) {
+		ho_wire_keys(w);
 		if (ho_intake(w) && ho_parties_up(w)) {
 			if (w->d.kind == ORDER_3B)
 				issue(w);
@@ -581,6 +547,7 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 	ho_parties_free(w);
 	store_mem_disk_free(w->backup);
 	sim_world_free(w->sim);
+	ho_wire_free(w);
 	tree_remove(w->dir);
 	free(w->carried);
 	free(w);
