@@ -21,7 +21,7 @@
 #include "ks_int.h"
 
 #define KSC_BLOCK_MAX  16
-#define KCV_LEN	       3
+#define KCV_LEN KS_KCV_LEN
 #define SCRYPT_MEM_MAX (192u << 20) /* octets; N = 2^17, r = 8 needs 128 MiB */
 
 enum ksc_dir { KSC_DEC, KSC_ENC, _KSC_DIRS };
@@ -508,6 +508,23 @@ int ksc_kwp_card(enum ksc_kind kind, const uint8_t *kik, const uint8_t *in, size
 	};
 
 	return names[kind] ? once(names[kind], true, kik, in, len, out, out_len) : KS_E_POLICY;
+}
+
+int ksc_kcv(enum ksc_kind kind, const uint8_t *key, uint8_t out[KCV_LEN])
+{
+	static const char *const names[_KSC_KINDS] = {
+		[KSC_AES128] = "AES-128-ECB",
+		[KSC_AES192] = "AES-192-ECB",
+		[KSC_AES256] = "AES-256-ECB",
+	};
+	uint8_t block[16];
+	size_t n;
+	int rc;
+
+	memset(block, 0x01, sizeof(block));
+	rc = names[kind] ? once(names[kind], true, key, block, sizeof(block), block, &n) : KS_E_POLICY;
+	memcpy(out, block, KCV_LEN);
+	return rc;
 }
 
 int ksc_scrypt(const char *pass, size_t pass_len, const uint8_t salt[KS_SALT_LEN], unsigned log_n, unsigned r,

@@ -653,6 +653,14 @@ int ks_opc_wrap(struct ks *ks, uint32_t set, const uint8_t sealed[KS_OPC_LEN], u
 	return rc;
 }
 
+const struct ks_keyset *ks_set_of(struct ks *ks, uint32_t set, const char **iccid)
+{
+	const struct slot *s = slot_of(ks, set);
+
+	*iccid = s ? s->iccid : NULL;
+	return s ? &s->set : NULL;
+}
+
 static int hook_mac(void *ctx, struct ota_mac_job *jobs, size_t n)
 {
 	struct ks *ks = ctx;

@@ -134,6 +134,8 @@ int ksc_aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16]);
 int ksc_kwp(const uint8_t kek[KS_KEK_LEN], bool wrap, const uint8_t *in, size_t len, uint8_t *out, size_t *out_len);
 /* The same under a key of any AES kind: to a card. */
 int ksc_kwp_card(enum ksc_kind kind, const uint8_t *kik, const uint8_t *in, size_t len, uint8_t *out, size_t *out_len);
+/* The check value of an AES key (card interface, 5.3). */
+int ksc_kcv(enum ksc_kind kind, const uint8_t *key, uint8_t out[KS_KCV_LEN]);
 
 /* ---- ks.c for the other files: working memory in the arena, wiped by whoever used it ---- */
 #define KS_WRAPS_MAX 8 /* packages being written or read at a time */
@@ -151,6 +153,8 @@ struct ks_room {
 	struct ks_stats *st;
 };
 struct ks_room ks_room(struct ks *ks);
+/* A loaded set, and whose it is; NULL: the handle names none. */
+const struct ks_keyset *ks_set_of(struct ks *ks, uint32_t set, const char **iccid);
 int ks_random(struct ks *ks, uint8_t *buf, size_t len);
 /* Number of octets, or KS_E_HEX, KS_E_KEYLEN with a reason that counts digits and shows none. */
 int ks_key_hex(uint8_t key[KS_KEY_MAX], const char *hex, const char *what, char *err, size_t err_cap);

@@ -135,6 +135,7 @@ struct gw_effect {
 		/* of the card's state, when has_card: */
 		bool has_card;
 		uint8_t card_state, kvn; /* enum ota_sub_state; of the active pair */
+		uint8_t pending;	 /* OTA_SUB_PENDING_* */
 		uint16_t index, pairs_left;
 		uint64_t cntr; /* of the active pair: the highest accepted */
 		int64_t at_ms;

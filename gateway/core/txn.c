@@ -65,6 +65,7 @@ void txn_told(struct gw *gw, const struct txn_row *t, const struct card_row *car
 	if (said) {
 		x->card_state = said->state;
 		x->kvn = said->kvn;
+		x->pending = said->pending;
 		x->index = said->index;
 		x->pairs_left = said->pairs_left;
 		x->cntr = said->cntr;

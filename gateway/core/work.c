@@ -11,7 +11,8 @@
 #include "work.h"
 
 static const char *const kind_names[_WORK_KINDS] = { "?",	"STAGE",   "UNSTAGE",  "ARM",
-						     "ADVANCE", "CONFIRM", "ROLLBACK", "STATUS" };
+						     "ADVANCE", "CONFIRM", "ROLLBACK", "STATUS",
+						     "OTA-KEYS", "K",	    "OPC",	"K-OPC" };
 
 const char *work_kind_name(uint8_t kind)
 {
@@ -25,9 +26,39 @@ const char *work_verdict_name(enum work_verdict v)
 	return (unsigned)v < sizeof(names) / sizeof(names[0]) ? names[v] : "?";
 }
 
+#define WRAPPED_LEN 24 /* octets of K or OPc under a KIK */
+
+static bool is_keys(uint8_t kind)
+{
+	return kind >= WORK_OTA_KEYS && kind < _WORK_KINDS;
+}
+
 static bool has_set(uint8_t kind)
 {
-	return kind == WORK_STAGE || kind == WORK_ADVANCE;
+	return kind == WORK_STAGE || kind == WORK_ADVANCE || is_keys(kind);
+}
+
+/* Keys in it: each has its check value. */
+static unsigned keys_of(uint8_t kind)
+{
+	return kind == WORK_OTA_KEYS ? 3 : kind == WORK_K_OPC ? 2 : 1;
+}
+
+static bool keys_len_ok(uint8_t kind, size_t len)
+{
+	if (kind == WORK_OTA_KEYS) /* three of 16, 24 or 32 octets */
+		return len == 56 || len == 80 || len == 104;
+	return len == (size_t)WRAPPED_LEN * keys_of(kind);
+}
+
+int work_of_keys(struct work *w, enum work_kind kind, const uint8_t *wrapped, size_t len, const uint8_t *kcvs)
+{
+	*w = (struct work){ .kind = (uint8_t)kind, .set_len = (uint16_t)len };
+	if (!is_keys(w->kind) || !keys_len_ok(w->kind, len))
+		return OTA_E_FORMAT;
+	memcpy(w->set, wrapped, len);
+	memcpy(w->hash, kcvs, (size_t)keys_of(w->kind) * OTA_SUB_KCV_LEN);
+	return 0;
 }
 
 int work_of_set(struct work *w, enum work_kind kind, const uint8_t *set, size_t len,
@@ -83,7 +114,8 @@ int work_unpack(struct work *w, const uint8_t *buf, size_t len)
 	w->set_len = (uint16_t)rd_be(&r, 2);
 	set = w->set_len <= OTA_SUB_SET_MAX ? rd_bytes(&r, w->set_len) : NULL;
 	if (r.bad || rd_left(&r) || !w->kind || w->kind >= _WORK_KINDS || !w->order || imsi[sizeof(w->imsi) - 1] ||
-	    (w->set_len > 0) != has_set(w->kind) || (w->set_len && !set))
+	    (w->set_len > 0) != has_set(w->kind) || (w->set_len && !set) ||
+	    (is_keys(w->kind) && !keys_len_ok(w->kind, w->set_len)))
 		return OTA_E_FORMAT;
 	memcpy(w->imsi, imsi, sizeof(w->imsi));
 	memcpy(w->hash, hash, sizeof(w->hash));
@@ -124,6 +156,19 @@ int work_script(const struct work *w, uint8_t *buf, size_t cap, uint16_t *apdus)
 		break;
 	case WORK_ROLLBACK:
 		ota_sub_rollback(&s, w->order);
+		break;
+	case WORK_OTA_KEYS:
+		ota_sub_key_change_ota(&s, w->order, w->from, (struct ota_span){ w->set, w->set_len }, w->hash);
+		break;
+	case WORK_K:
+	case WORK_K_OPC:
+		ota_sub_key_change_k(&s, w->order, w->from, (struct ota_span){ w->set, WRAPPED_LEN }, w->hash);
+		if (w->kind == WORK_K_OPC)
+			ota_sub_op_set(&s, w->order, w->from, (struct ota_span){ w->set + WRAPPED_LEN, WRAPPED_LEN },
+				       w->hash + OTA_SUB_KCV_LEN);
+		break;
+	case WORK_OPC:
+		ota_sub_op_set(&s, w->order, w->from, (struct ota_span){ w->set, WRAPPED_LEN }, w->hash);
 		break;
 	default:
 		ota_sub_status(&s, w->order);
@@ -251,11 +296,32 @@ static enum work_verdict went_back(const struct work *w, uint8_t end, char why[W
 						  "the card was rolled back");
 }
 
+/* "Pending" in a state may be of an earlier change that nobody has ended: only check values say whose it is.  They come with the answer
+ * of the last command; all of a script were done, or there was no such answer. */
+static enum work_verdict keys(const struct work *w, const struct ota_sub_rsp *r, char why[WORK_WHY_MAX])
+{
+	const unsigned all = keys_of(w->kind), last = w->kind == WORK_OTA_KEYS ? 3 : 1;
+	const uint8_t *kcv = w->hash + (size_t)(all - last) * OTA_SUB_KCV_LEN;
+
+	if (r->index != w->from)
+		return say(why, WORK_CONFLICT, "index %u is active and the keys are of %u", r->index, w->from);
+	if (r->kcv_len)
+		return r->kcv_len == last * OTA_SUB_KCV_LEN && !memcmp(r->kcv, kcv, r->kcv_len) ?
+			       WORK_IS_DONE :
+			       say(why, WORK_CONFLICT, "the card has unwrapped other keys than were meant");
+	if (!resting(r->state) && r->state != OTA_SUB_STAGED)
+		return say(why, WORK_CONFLICT, "the card is %s: no keys are changed then",
+			   ota_sub_state_name(r->state));
+	return say(why, WORK_NOT_RUN, "whether it has these keys it did not say: they take their own place");
+}
+
 enum work_verdict work_judge(const struct work *w, const struct ota_sub_rsp *rsp, char why[WORK_WHY_MAX])
 {
 	why[0] = '\0';
 	if (!rsp->has_state)
 		return say(why, WORK_CONFLICT, "the card answered without its state");
+	if (is_keys(w->kind))
+		return keys(w, rsp, why);
 	switch (rsp->end) {
 	case OTA_SUB_END_UNKNOWN:
 		return unknown_order(w, rsp, why);

@@ -21,6 +21,12 @@ enum work_kind {
 	WORK_CONFIRM, /* by the new operator, under the new pair */
 	WORK_ROLLBACK,
 	WORK_STATUS, /* only ask */
+	/* New keys for a card that is ours, left pending (card interface, 8).  Whether the card has them, it says by their check values, in the
+	 * answer to the work itself alone; the same value takes its own place, so the work may be sent any number of times. */
+	WORK_OTA_KEYS, /* into the other key version */
+	WORK_K,
+	WORK_OPC,
+	WORK_K_OPC, /* both in one script */
 	_WORK_KINDS
 };
 const char *work_kind_name(uint8_t kind); /* "STAGE"; never NULL */
@@ -33,8 +39,8 @@ struct work {
 	uint64_t order;	   /* not 0 */
 	uint16_t from, to; /* equal in 3a */
 	char imsi[16];	   /* of the set: what the card will present */
-	uint8_t hash[OTA_SUB_HASH_LEN];
-	uint16_t set_len; /* STAGE, ADVANCE */
+	uint8_t hash[OTA_SUB_HASH_LEN]; /* new keys: their check values, then 0 */
+	uint16_t set_len;		/* STAGE, ADVANCE; new keys: as they are wrapped, K before OPc */
 	uint8_t set[OTA_SUB_SET_MAX];
 };
 
@@ -42,6 +48,9 @@ struct work {
  * 0, or a negative ota_err: not a set. */
 int work_of_set(struct work *w, enum work_kind kind, const uint8_t *set, size_t len,
 		const uint8_t hash[OTA_SUB_HASH_LEN]);
+
+/* New keys: wrapped as they travel, and the check value of each.  0, or a negative ota_err. */
+int work_of_keys(struct work *w, enum work_kind kind, const uint8_t *wrapped, size_t len, const uint8_t *kcvs);
 
 /* For the store.  Length, or a negative ota_err. */
 int work_pack(const struct work *w, uint8_t *buf, size_t cap);

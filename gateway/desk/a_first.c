@@ -52,7 +52,7 @@ static int card_of(struct desk_in *in, const struct xchg_record *r, const struct
 
 int a_first_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 {
-	const struct hold hold = { (uint16_t)xchg_number(r->r, "index"), (uint8_t)xchg_number(r->r, "kvn") };
+	struct hold hold = { .index = (uint16_t)xchg_number(r->r, "index"), .kvn = (uint8_t)xchg_number(r->r, "kvn") };
 	const char *iccid = xchg_value(r->r, "iccid");
 	const int refused = job_refused(in->job, r->i);
 	uint8_t body[HOLD_LEN];
@@ -70,8 +70,8 @@ int a_first_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 		job_op(in->job, r->i, ST_CARD_TAKE, &c, NULL, 0);
 		snprintf(key, sizeof(key), "%s/%05u", iccid, hold.index);
 		job_put(in->job, BOOK_SUB, key, 0, 0, BOOK_ANY, b.sub, KS_SUB_LEN);
-		hold_pack(&hold, body);
-		job_put(in->job, BOOK_HOLD, iccid, 0, 0, BOOK_ANY, body, sizeof(body));
+		snprintf(hold.from, sizeof(hold.from), "%s", in->head->from);
+		job_put(in->job, BOOK_HOLD, iccid, 0, 0, BOOK_ANY, body, hold_pack(&hold, body));
 	}
 	ks_wipe(&b, sizeof(b));
 	ks_wipe(&c, sizeof(c));

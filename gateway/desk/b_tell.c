@@ -110,10 +110,12 @@ int b_confirmed_decide(struct desk *d, struct desk_job *j)
 		rc = confirmed_to(j, j->order->o.m);
 	for (unsigned i = 0; !rc && i < j->n; i++) {
 		const struct line *l = &j->line[i];
-		uint8_t hold[HOLD_LEN];
+		struct hold hold = { .index = l->to, .kvn = l->kvn };
+		const char *from = j->order->o.kind == ORDER_3B ? j->order->o.m : j->order->o.a;
+		uint8_t body[HOLD_LEN];
 
-		hold_pack(&(struct hold){ l->to, l->kvn }, hold);
-		job_put(j, BOOK_HOLD, l->iccid, l->order, 0, BOOK_ANY, hold, sizeof(hold));
+		memcpy(hold.from, from, sizeof(hold.from));
+		job_put(j, BOOK_HOLD, l->iccid, l->order, 0, BOOK_ANY, body, hold_pack(&hold, body));
 		if (l->flags & LINE_LISTED)
 			b_close(j, i);
 		else

@@ -51,8 +51,8 @@ static void cfg_complete(struct desk_cfg *c)
 
 static int works_list(struct desk_engine *e, char err[DESK_ERR_MAX])
 {
-	const struct desk_work *lists[SIDE_M + 1] = { e->tables.works[0], e->tables.works[1], e->tables.works[2],
-						      desk_works_engine };
+	const struct desk_work *lists[ORDER_SIDES + 1] = { e->tables.works[0], e->tables.works[1], e->tables.works[2],
+							   e->tables.works[3], desk_works_engine };
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		for (const struct desk_work *w = lists[i]; w && w->name; w++) {

@@ -106,12 +106,17 @@ enum desk_verb {
 	DESK_GEN,
 	DESK_IMPORT_PAIRS, /* vault: such a file of others, ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK[,IMSI[,MSISDN]]; known cards stay as they are */
 	DESK_LEDGER, /* vault: walks the ledger; the answer says how many lines it has, or which one is not right */
+	/* New keys (`what`) for cards of our own, in a list, a file of ICCID lines: a change called `name`.  Again: a list that was cut short by a
+	 * stop goes on where it was */
+	DESK_CHANGE,
 };
 struct desk_request {
 	uint8_t verb;
 	char order[PKG_WORD_MAX + 1], partner[PKG_NAME_MAX + 1];
 	const char *file;				   /* a path; copied */
 	char out[256];					   /* DESK_GEN */
+	char name[PKG_WORD_MAX + 1];			   /* DESK_CHANGE */
+	uint8_t what;					   /* DESK_CHANGE: CHANGE_..., ored */
 	uint16_t pairs, key_octets;			   /* DESK_GEN; octets 16, 24 or 32, 0: 16 */
 	void (*done)(void *ctx, int rc, const char *text); /* 0, or negative errno with a sentence */
 	void *ctx;

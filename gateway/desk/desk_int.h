@@ -95,7 +95,7 @@ struct desk_event {
 	uint8_t state, verdict, evidence; /* enum txn_state; enum work_verdict + 1, 0: the card has said nothing */
 	uint8_t card_end;		  /* enum ota_sub_end + 1: what the card said of the order, 0 nothing */
 	bool has_card;			  /* the card's state came with it: */
-	uint8_t card_state, card_kvn;
+	uint8_t card_state, card_kvn, card_pending;
 	uint16_t card_index, card_left;
 	uint64_t card_cntr; /* of the active pair: the highest accepted */
 	char reason[64];
@@ -144,6 +144,7 @@ void job_alarm(struct desk_job *j, const char *fmt, ...) __attribute__((format(p
 void job_order_put(struct desk_job *j); /* j->order->o has changed */
 /* An order begins: resident when the batch is durable.  -ENOSPC, with a sentence in j->why: too many are open. */
 int desk_order_new(struct desk_job *j, const struct order *o);
+int desk_order_begin(struct desk_job *j, const struct order *o); /* the same, of no package */
 /* Plans this work for the line's card in the order's campaign of that kind (made and started when it is the first; open-ended); after the
  * commit the campaign grows.  Its end comes as a DESK_EV_TXN.  0, or what the store has refused: -EBUSY (the card has an open txn: try
  * later), -ENOENT (no such card), -ENOKEY (no such keyset), -EACCES (the card belongs to another operator now), -ENOBUFS (no room for
@@ -153,6 +154,8 @@ int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn);
  * its end comes with work 0.  touch: it has this IMSI already, and nothing but that is written and read.  One profile per order. */
 int job_plan_plain(struct desk_job *j, unsigned i, bool touch, uint8_t kvn);
 /* An operation at our HLR: durable with this batch, carried out after it, until it has a final answer: then a DESK_EV_HLR comes. */
+/* REKEY; the IMSI has the keys in `was` now, NULL: nobody here knows which. */
+void job_hlr_rekey(struct desk_job *j, unsigned i, const char *imsi, const uint8_t sub[KS_SUB_LEN], const uint8_t *was);
 void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
 	     const uint8_t sub[KS_SUB_LEN]);
 /* After the commit: the line's open txn is settled elsewhere (gw_txn_settle()).  Lost in a crash; whoever meets STORE_R_OPEN_TXN for what
@@ -251,19 +254,20 @@ struct desk_verb_row {
 
 /* The tables. */
 extern const struct desk_kind desk_kinds_a[], desk_kinds_b[], desk_kinds_vault[];     /* end: type _XCHG_TYPES */
-extern const struct desk_work desk_works_a[], desk_works_b[], desk_works_vault[];     /* end: name NULL */
-extern const struct desk_verb_row desk_verbs_a[], desk_verbs_b[], desk_verbs_vault[]; /* end: verb 0 */
+extern const struct desk_work desk_works_a[], desk_works_b[], desk_works_vault[], desk_works_c[]; /* end: name NULL */
+extern const struct desk_verb_row desk_verbs_a[], desk_verbs_b[], desk_verbs_vault[], desk_verbs_c[]; /* end: verb 0 */
 void desk_event_a(struct desk *d, struct desk_job *j,
 		  unsigned i); /* event[i] about line[i] of an order where we are A */
 void desk_event_b(struct desk *d, struct desk_job *j, unsigned i);
+void desk_event_c(struct desk *d, struct desk_job *j, unsigned i);
 void desk_turn_b(struct desk *d); /* in each step: what waits for room at the HLR */
 void desk_free_b(struct desk *d);
 
 struct desk_tables { /* in the order of enum order_side - 1 */
-	const struct desk_kind *kinds[SIDE_M];
-	const struct desk_work *works[SIDE_M];
-	const struct desk_verb_row *verbs[SIDE_M];
-	void (*event[SIDE_M])(struct desk *d, struct desk_job *j, unsigned i); /* may be NULL */
+	const struct desk_kind *kinds[ORDER_SIDES];
+	const struct desk_work *works[ORDER_SIDES];
+	const struct desk_verb_row *verbs[ORDER_SIDES];
+	void (*event[ORDER_SIDES])(struct desk *d, struct desk_job *j, unsigned i); /* may be NULL */
 };
 struct desk *desk_new_with(const struct desk_cfg *cfg, const struct desk_deps *deps, const struct desk_tables *tables,
 			   char err[DESK_ERR_MAX]);

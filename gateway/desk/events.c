@@ -51,6 +51,7 @@ void desk_on_effect(struct desk *d, const struct gw_effect *fx)
 				 .has_card = t->has_card,
 				 .card_state = t->card_state,
 				 .card_kvn = t->kvn,
+				 .card_pending = t->pending,
 				 .card_index = t->index,
 				 .card_left = t->pairs_left,
 				 .card_cntr = t->cntr,

@@ -28,6 +28,13 @@ static void hlr_key(char key[BOOK_KEY_MAX], uint64_t order, const char *iccid, e
 	snprintf(key, BOOK_KEY_MAX, "%.*s/%u", LINE_KEY_LEN, line, kind);
 }
 
+static void ordered(struct desk_run *r, const char key[BOOK_KEY_MAX])
+{
+	r->hlr_put = true;
+	if (r->hlr_keys < DESK_PAGE)
+		memcpy(r->hlr_key[r->hlr_keys++], key, BOOK_KEY_MAX);
+}
+
 void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
 	     const uint8_t sub[KS_SUB_LEN])
 {
@@ -47,9 +54,29 @@ void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *ims
 		wr_bytes(&w, sub, KS_SUB_LEN);
 	row.len = (uint16_t)wr_len(&w);
 	job_op(j, i, ST_BOOK_PUT, &row, body, row.len);
-	r->hlr_put = true;
-	if (r->hlr_keys < DESK_PAGE)
-		memcpy(r->hlr_key[r->hlr_keys++], row.key, BOOK_KEY_MAX);
+	ordered(r, row.key);
+}
+
+void job_hlr_rekey(struct desk_job *j, unsigned i, const char *imsi, const uint8_t sub[KS_SUB_LEN], const uint8_t *was)
+{
+	struct book_row row = { .book = BOOK_HLR, .step = HLR_DUE, .version = BOOK_ANY };
+	uint8_t body[BOOK_BODY_MAX];
+	struct wr w = wr_init(body, sizeof(body));
+
+	row.owner = j->line[i].order;
+	hlr_key(row.key, row.owner, j->line[i].iccid, HLR_REKEY);
+	wr_u8(&w, HLR_REKEY);
+	book_text_put(&w, j->line[i].iccid);
+	book_text_put(&w, imsi);
+	book_text_put(&w, "");
+	wr_u8(&w, true);
+	wr_bytes(&w, sub, KS_SUB_LEN);
+	wr_u8(&w, was != NULL);
+	if (was)
+		wr_bytes(&w, was, KS_SUB_LEN);
+	row.len = (uint16_t)wr_len(&w);
+	job_op(j, i, ST_BOOK_PUT, &row, body, row.len);
+	ordered(j->run, row.key);
 }
 
 static int op_read(struct hlr_op *op, const struct store_book *row)
@@ -65,7 +92,11 @@ static int op_read(struct hlr_op *op, const struct store_book *row)
 		memcpy(op->sub, sub, KS_SUB_LEN);
 		op->keyed = true;
 	}
-	return r.bad || op->kind > HLR_REMOVE ? -1 : 0;
+	if (op->kind == HLR_REKEY && rd_u8(&r) && (sub = rd_bytes(&r, KS_SUB_LEN))) {
+		memcpy(op->was, sub, KS_SUB_LEN);
+		op->has_was = true;
+	}
+	return r.bad || op->kind > HLR_REKEY ? -1 : 0;
 }
 
 /* ---- what is under way ---- */

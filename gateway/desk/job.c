@@ -271,6 +271,20 @@ static void lines_put(struct desk_job *j)
 	}
 }
 
+static bool order_over(const struct order *o)
+{
+	if (o->closed < o->lines)
+		return false;
+	switch (o->side) {
+	case SIDE_A: /* it stays open when not every line of the IMSI list has gone back: a person must look (a_line.c) */
+		return o->lines && o->listed == o->paired;
+	case SIDE_HOME: /* its list may have been cut short */
+		return o->lines ? o->whole || o->step == ORDER_CANCELLED : o->step == ORDER_CANCELLED;
+	default:
+		return o->lines > 0;
+	}
+}
+
 static void order_put(struct desk_job *j, int64_t now_ms)
 {
 	struct desk_run *r = j->run;
@@ -278,9 +292,7 @@ static void order_put(struct desk_job *j, int64_t now_ms)
 	uint8_t body[BOOK_BODY_MAX];
 	int len;
 
-	/* at A it stays open when not every line of the IMSI list has gone back: a person must look (a_line.c) */
-	if (o->lines && o->closed >= o->lines && o->step != ORDER_ENDED &&
-	    (o->side != SIDE_A || o->listed == o->paired)) {
+	if (o->step != ORDER_ENDED && order_over(o)) {
 		o->step = ORDER_ENDED;
 		o->ended_ms = now_ms;
 	}
@@ -683,7 +695,7 @@ int job_refused(const struct desk_job *j, unsigned i)
 	return 0;
 }
 
-int desk_order_new(struct desk_job *j, const struct order *o)
+int desk_order_begin(struct desk_job *j, const struct order *o)
 {
 	struct desk *d = j->d;
 	struct desk_open_order *n;
@@ -698,8 +710,16 @@ int desk_order_new(struct desk_job *j, const struct order *o)
 	j->run->order_new = n;
 	j->run->order_put = true;
 	j->order = n;
-	d->e->incoming.in.order = n;
 	return 0;
+}
+
+int desk_order_new(struct desk_job *j, const struct order *o)
+{
+	int rc = desk_order_begin(j, o);
+
+	if (!rc)
+		j->d->e->incoming.in.order = j->order;
+	return rc;
 }
 
 void line_fail(struct line *l, enum line_end end, const char *fmt, ...)

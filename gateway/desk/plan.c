@@ -175,6 +175,8 @@ void plan_durable(struct desk *d, struct desk_run *r)
 			const struct store_card_insert *in = op->row;
 
 			gw_card_moved(d->deps.gw, &in->card, in);
+		} else if (op->kind == ST_CARD_INSERT && op->rc == STORE_R_UPDATED) {
+			gw_card_imported(d->deps.gw, op->row);
 		} else if (op->kind == ST_CARD_LEAVE) {
 			gw_card_moved(d->deps.gw, op->row, NULL);
 		} else if (op->kind == ST_CAMPAIGN_INSERT && gw_campaign_adopt(d->deps.gw, row, (const char *)op->bytes,

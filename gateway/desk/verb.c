@@ -27,7 +27,7 @@ static const struct desk_verb_row cancel_row = { .verb = DESK_CANCEL, .decide = 
 
 static const struct desk_verb_row *row_of(const struct desk *d, uint8_t verb, uint8_t side)
 {
-	for (unsigned s = 0; s < SIDE_M; s++)
+	for (unsigned s = 0; s < ORDER_SIDES; s++)
 		for (const struct desk_verb_row *v = d->e->tables.verbs[s]; v && v->verb; v++)
 			if (v->verb == verb && (!v->side || v->side == side))
 				return v;

@@ -196,6 +196,23 @@ static const char *const step_names[_LINE_STEPS] = {
 	[M_RELEASED] = "M_RELEASED",
 	[M_KEYED] = "M_KEYED",
 	[M_CLOSED] = "M_CLOSED",
+	[C_OPEN] = "C_OPEN",
+	[C_TAKEN] = "C_TAKEN",
+	[C_MAKE] = "C_MAKE",
+	[C_OTA] = "C_OTA",
+	[C_OTA_SENT] = "C_OTA_SENT",
+	[C_PROVE] = "C_PROVE",
+	[C_PROVING] = "C_PROVING",
+	[C_PROVED] = "C_PROVED",
+	[C_KEY] = "C_KEY",
+	[C_KEY_SENT] = "C_KEY_SENT",
+	[C_SWITCH] = "C_SWITCH",
+	[C_SWITCHING] = "C_SWITCHING",
+	[C_SETTLE] = "C_SETTLE",
+	[C_SETTLING] = "C_SETTLING",
+	[C_SHRED] = "C_SHRED",
+	[C_NOTE] = "C_NOTE",
+	[C_CLOSED] = "C_CLOSED",
 };
 
 const char *line_step_name(uint16_t step)
@@ -334,3 +351,78 @@ int parcel_unpack(struct parcel *p, const uint8_t *body, size_t len)
 	parcel_io(&(struct io){ .r = &r }, p);
 	return unpacked(&r);
 }
+/* ---- which pair is active, and what is to come ---- */
+
+size_t hold_pack(const struct hold *h, uint8_t body[HOLD_LEN])
+{
+	struct hold copy = *h;
+	struct wr w = wr_init(body, HOLD_LEN);
+	const struct io io = { .w = &w };
+
+	NUM(&io, copy.index);
+	NUM(&io, copy.kvn);
+	NUM(&io, copy.k);
+	NUM(&io, copy.ota);
+	TEXT(&io, copy.from);
+	return wr_len(&w);
+}
+
+int hold_unpack(struct hold *h, const uint8_t *body, size_t len)
+{
+	struct rd r = rd_init(body, len);
+	const struct io io = { .r = &r };
+
+	*h = (struct hold){ 0 };
+	NUM(&io, h->index);
+	NUM(&io, h->kvn);
+	NUM(&io, h->k);
+	NUM(&io, h->ota);
+	TEXT(&io, h->from);
+	return !unpacked(&r) && h->index && h->index <= OTA_SUB_INDEX_MAX && h->kvn && h->kvn <= KVN_MAX ? 0 : -1;
+}
+
+void hold_who(const struct hold *h, bool ota, char out[HOLD_WHO_MAX])
+{
+	const uint8_t known = ota ? h->ota : h->k;
+
+	snprintf(out, HOLD_WHO_MAX, "%s%s", *h->from ? h->from : "the card's maker",
+		 known == HOLD_IF_HEARD ? " if it listened" : "");
+}
+
+static void change_io(const struct io *io, struct change_keys *c)
+{
+	NUM(io, c->kvn);
+	NUM(io, c->sealed_len);
+	if (c->sealed_len <= sizeof(c->sealed))
+		io_bytes(io, c->sealed, c->sealed_len);
+	else if (io->r)
+		io->r->bad = true;
+	io_flag(io, &c->has_sub);
+	if (c->has_sub)
+		io_bytes(io, c->sub, sizeof(c->sub));
+	io_flag(io, &c->has_was);
+	if (c->has_was)
+		io_bytes(io, c->was, sizeof(c->was));
+}
+
+int change_pack(const struct change_keys *c, uint8_t body[BOOK_BODY_MAX])
+{
+	struct change_keys copy = *c;
+	struct wr w = wr_init(body, BOOK_BODY_MAX);
+
+	wr_u8(&w, BODY_VERSION);
+	change_io(&(struct io){ .w = &w }, &copy);
+	return packed(&w);
+}
+
+int change_unpack(struct change_keys *c, const uint8_t *body, size_t len)
+{
+	struct rd r = rd_init(body, len);
+
+	*c = (struct change_keys){ 0 };
+	if (!version_read(&r))
+		return -1;
+	change_io(&(struct io){ .r = &r }, c);
+	return unpacked(&r);
+}
+

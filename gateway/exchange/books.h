@@ -28,6 +28,7 @@ enum book {
 	BOOK_CARD,   /* vault; key: ICCID; issuer, highest index, KVN 14 and 15 sealed */
 	BOOK_TAKEN,  /* A and B; key: ICCID; owner: the open order that the card is in */
 	BOOK_HOLD,   /* A and B; key: ICCID; body: struct hold.  Not there: as it left the factory */
+	BOOK_CHANGE, /* key: as its line; owner: the change; body: struct change_keys, until they are in force */
 	_BOOKS
 };
 
@@ -39,18 +40,26 @@ void book_text_take(struct rd *r, char *text, size_t cap);
 
 /* ---- an order, as one party sees it ---- */
 #define ORDER_NAME_MAX 38 /* its campaigns are named after it, as NAME.unstage */
-enum order_side { SIDE_A = 1, SIDE_B, SIDE_M };
+/* SIDE_HOME: a change that an operator makes to its own cards; there is no other party in it. */
+enum order_side { SIDE_A = 1, SIDE_B, SIDE_M, SIDE_HOME };
+#define ORDER_SIDES SIDE_HOME
 enum order_step { ORDER_OPEN = 1, ORDER_CANCELLED, ORDER_ENDED };
-enum order_kind { ORDER_3A = 1, ORDER_3B };
+enum order_kind { ORDER_3A = 1, ORDER_3B, ORDER_CHANGE };
 enum order_policy { POLICY_DELIVER_FIRST = 1, POLICY_ACTIVATE_FIRST, POLICY_ESCROW };
-#define ORDER_WORKS	8 /* enum work_kind */
+#define ORDER_WORKS	12 /* enum work_kind */
 #define ORDER_ALARM_MAX 160
 #define ORDER_OVER	0
+
+/* What a change gives a card anew. */
+#define CHANGE_OTA 0x01
+#define CHANGE_K   0x02
+#define CHANGE_OPC 0x04
 
 struct order {
 	char name[PKG_WORD_MAX + 1];
 	uint64_t number; /* on the card and as owner in the books: order_number() */
-	uint8_t side, step, kind, policy;
+	uint8_t side, step, kind;
+	uint8_t policy; /* enum order_policy; of a change: CHANGE_..., ored */
 	char s[PKG_NAME_MAX + 1], a[PKG_NAME_MAX + 1], b[PKG_NAME_MAX + 1], m[PKG_NAME_MAX + 1]; /* m "": 3a */
 	uint8_t so[PKG_ID_LEN]; /* the swap order's package, and where its manifest stands (file of BOOK_IN) */
 	uint64_t so_seq;
@@ -123,6 +132,24 @@ enum line_step {
 	M_RELEASED, /* to do: KP */
 	M_KEYED,    /* KP out; waits for CF confirmed */
 	M_CLOSED,
+	/* of a change at home (desk/c_*.c) */
+	C_OPEN = 192, /* to do: the card is taken */
+	C_TAKEN,      /* to do: which of its pairs is active? */
+	C_MAKE,	      /* to do: new keys made */
+	C_OTA,	      /* to do: plan the new OTA keys, into the other key version */
+	C_OTA_SENT,
+	C_PROVE, /* to do: a question under the new key version, which then is the one */
+	C_PROVING,
+	C_PROVED, /* to do: it is noted, and the old one goes */
+	C_KEY,	  /* to do: plan K, OPc */
+	C_KEY_SENT,
+	C_SWITCH, /* to do: our HLR gets them */
+	C_SWITCHING,
+	C_SETTLE, /* asked now and then: are they in force? */
+	C_SETTLING,
+	C_SHRED, /* to do: what is old goes */
+	C_NOTE,	 /* to do: who knows its keys now */
+	C_CLOSED,
 	_LINE_STEPS
 };
 const char *line_step_name(uint16_t step); /* "A_STAGED"; never NULL */
@@ -179,24 +206,30 @@ int line_pack(const struct line *l, uint8_t body[BOOK_BODY_MAX]);
 int line_unpack(struct line *l, const uint8_t *body, size_t len);
 
 /* Which pair of a card of ours is active: a later order begins there.  Kept by whoever takes a card over, when it is confirmed. */
+enum hold_known { HOLD_KNOWS, HOLD_IF_HEARD }; /* by whoever gave it; if it listened when the new one went to the card */
 struct hold {
 	uint16_t index;
-	uint8_t kvn; /* of its OTA keys */
+	uint8_t kvn;		    /* of its OTA keys */
+	uint8_t k, ota;		    /* enum hold_known: what `from` knows of K and OPc, of the OTA keys */
+	char from[PKG_NAME_MAX + 1]; /* who gave us the keys; "" nobody who is known here: whoever made the card */
 };
-#define HOLD_LEN 3
-static inline void hold_pack(const struct hold *h, uint8_t body[HOLD_LEN])
-{
-	body[0] = (uint8_t)(h->index >> 8);
-	body[1] = (uint8_t)h->index;
-	body[2] = h->kvn;
-}
-static inline int hold_unpack(struct hold *h, const uint8_t *body, size_t len) /* 0 or -1 */
-{
-	if (len < HOLD_LEN)
-		return -1;
-	*h = (struct hold){ (uint16_t)(body[0] << 8 | body[1]), body[2] };
-	return h->index && h->index <= OTA_SUB_INDEX_MAX && h->kvn && h->kvn <= KVN_MAX ? 0 : -1;
-}
+#define HOLD_LEN (6 + PKG_NAME_MAX)
+size_t hold_pack(const struct hold *h, uint8_t body[HOLD_LEN]);
+int hold_unpack(struct hold *h, const uint8_t *body, size_t len); /* 0 or -1 */
+/* "operator-a", "operator-a if it listened", ...: who besides us has them.  ota: OTA keys, else K. */
+#define HOLD_WHO_MAX (PKG_NAME_MAX + 32)
+void hold_who(const struct hold *h, bool ota, char out[HOLD_WHO_MAX]);
+
+/* What a change makes for a card: sealed, and kept beside what is in force until the card has the new. */
+struct change_keys {
+	uint8_t kvn; /* of the new OTA keys; 0: none */
+	uint16_t sealed_len;
+	uint8_t sealed[KS_SEALED_MAX];
+	bool has_sub, has_was; /* new K and OPc; those that the HLR has */
+	uint8_t sub[KS_SUB_LEN], was[KS_SUB_LEN];
+};
+int change_pack(const struct change_keys *c, uint8_t body[BOOK_BODY_MAX]); /* length */
+int change_unpack(struct change_keys *c, const uint8_t *body, size_t len);
 
 /* ---- packages ---- */
 enum parcel_step {

@@ -23,6 +23,7 @@ enum hlr_kind {
 	HLR_PROVISION, /* the IMSI is there with this MSISDN and these keys, and may use CS and PS */
 	HLR_MSISDN,    /* the IMSI has this MSISDN, or none when empty */
 	HLR_REMOVE,    /* the IMSI is not there; keyed: unless it is there with other keys */
+	HLR_REKEY,     /* the IMSI, which is there, has these keys; nothing else of it changes */
 };
 const char *hlr_kind_name(enum hlr_kind kind);
 
@@ -31,14 +32,16 @@ struct hlr_op {
 	enum hlr_kind kind;
 	char imsi[HLR_DIGITS_MAX + 1];
 	char msisdn[HLR_DIGITS_MAX + 1];
-	char iccid[24]; /* PROVISION, keyed REMOVE: whose keys `sub` are */
+	char iccid[24]; /* PROVISION, REKEY, keyed REMOVE: whose keys `sub` are */
 	bool keyed;	/* REMOVE: `sub` is given */
 	uint8_t sub[KS_SUB_LEN];
+	bool has_was; /* REKEY: unless it has keys that are neither these nor `sub` */
+	uint8_t was[KS_SUB_LEN];
 };
 
 enum hlr_end {
 	HLR_OK,
-	HLR_ABSENT,    /* READ, MSISDN: no such subscriber */
+	HLR_ABSENT,    /* READ, MSISDN, REKEY: no such subscriber */
 	HLR_REFUSED,   /* it will not; a person must look */
 	HLR_TEMPORARY, /* no connection, no answer: ask again later */
 };
@@ -46,7 +49,7 @@ struct hlr_result {
 	uint64_t id;
 	enum hlr_end end;
 	char why[HLR_WHY_MAX]; /* for REFUSED and TEMPORARY; never a key */
-	/* READ and PROVISION: as read back */
+	/* READ, PROVISION, REKEY: as read back */
 	char msisdn[HLR_DIGITS_MAX + 1];
 	char vlr[HLR_VLR_MAX + 1]; /* where it is registered; "" nowhere */
 	bool cs, ps;
@@ -88,7 +91,7 @@ bool hlr_osmo_connected(const struct hlr *h);
 #define HLR_TEMPLATE_MAX 512 /* characters of a line of the template */
 struct hlr_template {
 	char program[256];		/* absolute; run without arguments */
-	char line[4][HLR_TEMPLATE_MAX]; /* by enum hlr_kind */
+	char line[HLR_REKEY + 1][HLR_TEMPLATE_MAX]; /* by enum hlr_kind; that of REKEY may be missing */
 };
 /* Reads a template file.  0, or -1 with a sentence. */
 int hlr_template_read(struct hlr_template *out, const char *path, char *err, size_t err_cap);

@@ -5,7 +5,7 @@
  * encryption and carries K and OPc: it belongs on loopback or into a tunnel.  Both buffers are ours, so that what has been sent
  * and read can be wiped.
  *
- * PROVISION and REMOVE look first: an IMSI that is there with other keys is somebody's subscriber and is not touched.
+ * PROVISION, REKEY and REMOVE look first: an IMSI that is there with other keys is somebody's subscriber and is not touched.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -87,7 +87,7 @@ static __attribute__((format(printf, 3, 4))) void say(struct hlr_osmo *h, int le
 
 const char *hlr_kind_name(enum hlr_kind kind)
 {
-	static const char *const names[] = { "read", "provision", "msisdn", "remove" };
+	static const char *const names[] = { "read", "provision", "msisdn", "remove", "rekey" };
 
 	return (unsigned)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
 }
@@ -215,12 +215,12 @@ static void info_take(const char *rest, struct hlr_result *r)
 }
 
 /* Whether the keys in the register are this card's: "milenage,K,opc,OPc" against the two lines. */
-static bool keys_match(struct hlr_osmo *h, const struct hlr_op *op, const char *rest)
+static bool keys_match(struct hlr_osmo *h, const struct hlr_op *op, const uint8_t sub[KS_SUB_LEN], const char *rest)
 {
 	char ours[KS_HLR_TEXT_MAX], k[40] = "", opc[40] = "", theirs[KS_HLR_TEXT_MAX];
 	bool same;
 
-	if (ks_emit_to_hlr(h->ks, op->iccid, op->sub, sizeof(op->sub), ours) < 0)
+	if (ks_emit_to_hlr(h->ks, op->iccid, sub, KS_SUB_LEN, ours) < 0)
 		return false;
 	same = ctrl_info(rest, "aud3g.k", k, sizeof(k)) && ctrl_info(rest, "aud3g.opc", opc, sizeof(opc));
 	snprintf(theirs, sizeof(theirs), "milenage,%s,opc,%s", k, opc);
@@ -239,7 +239,17 @@ static bool foreign(struct hlr_osmo *h, const struct hlr_op *op, const char *res
 	const bool has_3g =
 		ctrl_info(rest, "aud3g.algo", algo, sizeof(algo)) || ctrl_info(rest, "aud3g.k", (char[40]){ 0 }, 40);
 
-	return has_3g ? !keys_match(h, op, rest) : ctrl_info(rest, "aud2g.algo", algo, sizeof(algo));
+	return has_3g ? !keys_match(h, op, op->sub, rest) : ctrl_info(rest, "aud2g.algo", algo, sizeof(algo));
+}
+
+static void rekey_looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r, struct hlr_result *res)
+{
+	if (keys_match(h, &o->op, o->op.sub, r->rest)) /* again: writing them anew would set its SQN back */
+		end_with(h, o, res);
+	else if (o->op.has_was && res->has_keys && !keys_match(h, &o->op, o->op.was, r->rest))
+		end_op(h, o, HLR_REFUSED, "IMSI is there with other keys than those that are to be replaced");
+	else
+		ask(h, o, STEP_KEYS);
 }
 
 static void looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r, bool there)
@@ -255,6 +265,12 @@ static void looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_repl
 	case HLR_MSISDN:
 		if (there)
 			ask(h, o, STEP_MSISDN);
+		else
+			end_with(h, o, &res);
+		break;
+	case HLR_REKEY:
+		if (there)
+			rekey_looked(h, o, r, &res);
 		else
 			end_with(h, o, &res);
 		break;
@@ -284,9 +300,9 @@ static void read_back(struct hlr_osmo *h, struct open_op *o, const struct ctrl_r
 	const char *wrong = NULL;
 
 	info_take(r->rest, &res);
-	if (o->op.kind == HLR_PROVISION && !keys_match(h, &o->op, r->rest))
+	if (o->op.kind != HLR_MSISDN && !keys_match(h, &o->op, o->op.sub, r->rest))
 		wrong = "keys";
-	else if (strcmp(res.msisdn, o->op.msisdn))
+	else if (o->op.kind != HLR_REKEY && strcmp(res.msisdn, o->op.msisdn))
 		wrong = "MSISDN";
 	else if (o->op.kind == HLR_PROVISION && (!res.cs || !res.ps))
 		wrong = "CS or PS access";
@@ -334,7 +350,7 @@ static void replied(struct hlr_osmo *h, struct open_op *o, const struct ctrl_rep
 		ask(h, o, o->op.kind == HLR_MSISDN ? STEP_READ_BACK : STEP_KEYS);
 		break;
 	case STEP_KEYS:
-		ask(h, o, STEP_CS);
+		ask(h, o, o->op.kind == HLR_REKEY ? STEP_READ_BACK : STEP_CS);
 		break;
 	case STEP_CS:
 		ask(h, o, STEP_PS);
@@ -525,7 +541,7 @@ static int osmo_submit(struct hlr *hlr, const struct hlr_op *op)
 	struct hlr_osmo *h = (struct hlr_osmo *)hlr;
 	struct open_op *o = NULL;
 
-	if (!digits(op->imsi, 6) || (*op->msisdn && !digits(op->msisdn, 3)) || (unsigned)op->kind > HLR_REMOVE)
+	if (!digits(op->imsi, 6) || (*op->msisdn && !digits(op->msisdn, 3)) || (unsigned)op->kind > HLR_REKEY)
 		return -EINVAL;
 	for (unsigned i = 0; i < HLR_OPEN_MAX && !o; i++)
 		if (!h->op[i].used)

@@ -72,7 +72,8 @@ static __attribute__((format(printf, 3, 4))) void say(struct hlr_prog *h, int le
 /* ---- the template ---- */
 
 static const char *const kinds[] = {
-	[HLR_READ] = "read", [HLR_PROVISION] = "provision", [HLR_MSISDN] = "msisdn", [HLR_REMOVE] = "remove"
+	[HLR_READ] = "read", [HLR_PROVISION] = "provision", [HLR_MSISDN] = "msisdn", [HLR_REMOVE] = "remove",
+	[HLR_REKEY] = "rekey",
 };
 enum field { FIELD_IMSI, FIELD_MSISDN, FIELD_K, FIELD_OPC, _FIELDS };
 static const char *const fields[] = { "{imsi}", "{msisdn}", "{k}", "{opc}" };
@@ -85,7 +86,12 @@ static int field_at(const char *s)
 	return -1;
 }
 
-/* Keys stand in the line that needs them, and in no other. */
+static bool has_keys(int kind)
+{
+	return kind == HLR_PROVISION || kind == HLR_REKEY;
+}
+
+/* Keys stand in the lines that need them, and in no other. */
 static int line_check(int kind, const char *text, char *err, size_t err_cap)
 {
 	for (const char *p = strchr(text, '{'); p; p = strchr(p + 1, '{')) {
@@ -96,8 +102,8 @@ static int line_check(int kind, const char *text, char *err, size_t err_cap)
 				 kinds[kind], p);
 			return -1;
 		}
-		if ((f == FIELD_K || f == FIELD_OPC) && kind != HLR_PROVISION) {
-			snprintf(err, err_cap, "%s: keys stand in the line provision alone", kinds[kind]);
+		if ((f == FIELD_K || f == FIELD_OPC) && !has_keys(kind)) {
+			snprintf(err, err_cap, "%s: keys stand in the lines provision and rekey alone", kinds[kind]);
 			return -1;
 		}
 	}
@@ -132,13 +138,13 @@ static int tpl_line(struct hlr_template *t, char *text, unsigned n, char *err, s
 		strcpy(t->program, rest);
 		return 0;
 	}
-	for (int k = 0; k <= HLR_REMOVE; k++) {
+	for (int k = 0; k <= HLR_REKEY; k++) {
 		if (strcmp(word, kinds[k]))
 			continue;
 		snprintf(t->line[k], sizeof(t->line[k]), "%s", rest);
 		return line_check(k, t->line[k], err, err_cap);
 	}
-	snprintf(err, err_cap, "line %u: %.20s: a line begins with program, read, provision, msisdn or remove", n,
+	snprintf(err, err_cap, "line %u: %.20s: a line begins with program, read, provision, msisdn, remove or rekey", n,
 		 word);
 	return -1;
 }
@@ -224,7 +230,7 @@ static int keys_of(struct hlr_prog *h, const struct hlr_op *op, char k[KEY_HEX +
 	int rc = 0;
 
 	k[0] = opc[0] = '\0';
-	if (op->kind != HLR_PROVISION)
+	if (!has_keys(op->kind))
 		return 0;
 	if (ks_emit_to_hlr(h->ks, op->iccid, op->sub, sizeof(op->sub), text) < 0 ||
 	    sscanf(text, "milenage,%32[0-9a-f],opc,%32[0-9a-f]", k, opc) != 2)
@@ -332,9 +338,9 @@ static void ok_take(struct hlr_prog *h, struct open_op *o, struct hlr_result *r)
 		ask(h, o, HLR_READ);
 		return;
 	}
-	if (strcmp(r->msisdn, o->op.msisdn))
+	if (o->op.kind != HLR_REKEY && strcmp(r->msisdn, o->op.msisdn))
 		wrong = "MSISDN";
-	else if (o->op.kind == HLR_PROVISION && !r->has_keys)
+	else if (has_keys(o->op.kind) && !r->has_keys)
 		wrong = "keys";
 	else if (o->op.kind == HLR_PROVISION && (!r->cs || !r->ps))
 		wrong = "CS or PS access";
@@ -375,7 +381,7 @@ static bool line_take(struct hlr_prog *h, char *text)
 	} else if (!strcmp(word, "refused")) {
 		/* what it says of a line with keys may repeat what it was given */
 		end_op(h, o, HLR_REFUSED, "%.120s",
-		       o->op.kind == HLR_PROVISION && !o->reading_back ? "the register does not take it" : rest);
+		       has_keys(o->op.kind) && !o->reading_back ? "the register does not take it" : rest);
 	} else if (!strcmp(word, "temporary")) {
 		end_op(h, o, HLR_TEMPORARY, "the register is not there, says the program");
 	} else if (!strcmp(word, "ok")) {
@@ -552,7 +558,7 @@ static int prog_submit(struct hlr *hlr, const struct hlr_op *op)
 	struct hlr_prog *h = (struct hlr_prog *)hlr;
 	struct open_op *o = NULL;
 
-	if (!digits(op->imsi, 6) || (*op->msisdn && !digits(op->msisdn, 3)) || (unsigned)op->kind > HLR_REMOVE)
+	if (!digits(op->imsi, 6) || (*op->msisdn && !digits(op->msisdn, 3)) || (unsigned)op->kind > HLR_REKEY)
 		return -EINVAL;
 	for (unsigned i = 0; i < HLR_OPEN_MAX && !o; i++)
 		if (!h->op[i].used)
@@ -560,7 +566,9 @@ static int prog_submit(struct hlr *hlr, const struct hlr_op *op)
 	if (!o)
 		return -ENOBUFS;
 	*o = (struct open_op){ .used = true, .op = *op };
-	if (h->fd < 0)
+	if (!*h->tpl.line[op->kind])
+		end_op(h, o, HLR_REFUSED, "the template has no line %s", kinds[op->kind]);
+	else if (h->fd < 0)
 		end_op(h, o, HLR_TEMPORARY, "the program does not run");
 	else
 		ask(h, o, op->kind);

@@ -164,6 +164,23 @@ int ks_sub_join(struct ks *ks, const char *iccid, const uint8_t sub[KS_SUB_LEN],
 /* Whether a subscription has this OPc: 0, KS_E_POLICY when it has another one. */
 int ks_opc_same(struct ks *ks, const char *iccid, const uint8_t sub[KS_SUB_LEN], const uint8_t opc[KS_OPC_LEN]);
 
+/* ---- new keys for a card that is ours (card interface, 8) ----
+ * Values are random, wrapped under the KIK of a loaded set of the same card, which must be AES, and nobody sees them.  A check value is the
+ * leftmost octets of sixteen octets 01 enciphered under the key: the card repeats it when it has unwrapped what we meant. */
+#define KS_KCV_LEN	   3
+#define KS_SET_WRAPPED_MAX 104 /* octets of three AES-256 keys, wrapped */
+#define KS_SUB_WRAPPED	   24  /* of K, or of OPc */
+enum ks_sub_part { KS_SUB_K = 1, KS_SUB_OPC = 2 };
+/* A subscription with new parts (enum ks_sub_part, ored) in the place of those of `was`; NULL: all parts are new, and `index` its own. */
+int ks_sub_renew(struct ks *ks, const char *iccid, uint16_t index, const uint8_t *was, unsigned parts,
+		 uint8_t out[KS_SUB_LEN]);
+/* One part under the KIK of `to`. */
+int ks_sub_wrap(struct ks *ks, uint32_t to, const uint8_t sub[KS_SUB_LEN], enum ks_sub_part part,
+		uint8_t out[KS_SUB_WRAPPED], uint8_t kcv[KS_KCV_LEN]);
+/* KIc, KID, KIK of the loaded set `from`, one after the other, under the KIK of `to`.  Returns the length. */
+int ks_set_wrap(struct ks *ks, uint32_t to, uint32_t from, uint8_t out[KS_SET_WRAPPED_MAX],
+		uint8_t kcv[3 * KS_KCV_LEN]);
+
 /* ---- pairs (a vault's) ----
  * A pair is K, OPc and OTA keys of one index.  The OTA keys have no key version before the card activates them (1 or 2, whichever is free
  * then), so until somebody receives them they are sealed for the index. */

@@ -80,6 +80,30 @@ static enum hlr_end provision(struct ho_hlr *h, const struct hlr_op *op, struct 
 	return HLR_OK;
 }
 
+static enum hlr_end rekey(struct ho_hlr *h, const struct hlr_op *op, struct hlr_result *res, const char *keys)
+{
+	char ours[KS_HLR_TEXT_MAX], was[KS_HLR_TEXT_MAX] = "", reply[SIM_HLR_REPLY_MAX], now[KS_HLR_TEXT_MAX] = "";
+	struct ctrl_reply r;
+
+	if (ks_emit_to_hlr(h->p->ks, op->iccid, op->sub, sizeof(op->sub), ours) < 0 ||
+	    (op->has_was && ks_emit_to_hlr(h->p->ks, op->iccid, op->was, sizeof(op->was), was) < 0)) {
+		snprintf(res->why, sizeof(res->why), "keys of card %s do not open", op->iccid);
+		return HLR_REFUSED;
+	}
+	if (!strcmp(keys, ours))
+		return HLR_OK;
+	if (op->has_was && strcmp(keys, was)) {
+		snprintf(res->why, sizeof(res->why), "IMSI is there with other keys");
+		return HLR_REFUSED;
+	}
+	if (!says(h, reply, &r, "SET 1 subscriber.by-imsi-%s.aud3g %s", op->imsi, ours)) {
+		snprintf(res->why, sizeof(res->why), "%.120s", r.rest);
+		return HLR_REFUSED;
+	}
+	look(h, op, res, now);
+	return strcmp(now, ours) ? HLR_REFUSED : HLR_OK;
+}
+
 static void carry_out(struct ho_hlr *h, const struct hlr_op *op)
 {
 	struct ho *w = h->p->w;
@@ -102,6 +126,9 @@ static void carry_out(struct ho_hlr *h, const struct hlr_op *op)
 		break;
 	case HLR_PROVISION:
 		res.end = provision(h, op, &res, there, keys);
+		break;
+	case HLR_REKEY:
+		res.end = there ? rekey(h, op, &res, keys) : HLR_ABSENT;
 		break;
 	case HLR_MSISDN:
 		res.end = there ? HLR_OK : HLR_ABSENT;

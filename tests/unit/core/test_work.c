@@ -215,7 +215,7 @@ static void every_work_in_every_state(void **state)
 {
 	(void)state;
 	for (size_t s = 0; s < sizeof(states) / sizeof(states[0]); s++) {
-		for (int kind = WORK_STAGE; kind < _WORK_KINDS; kind++) {
+		for (int kind = WORK_STAGE; kind <= WORK_STATUS; kind++) {
 			struct work w;
 			char why[WORK_WHY_MAX];
 			enum work_verdict v;

@@ -129,6 +129,27 @@ static void provision(struct bed *b, const struct hlr_op *op, struct hlr_result 
 	assert_string_equal(ours, theirs);
 }
 
+static void rekey(struct bed *b, const struct hlr_op *op, struct hlr_result *r)
+{
+	struct ks *ks = b->party[b->self].ks;
+	char ours[KS_HLR_TEXT_MAX], was[KS_HLR_TEXT_MAX] = "", theirs[100], reply[SIM_HLR_REPLY_MAX];
+
+	assert_true(ks_emit_to_hlr(ks, op->iccid, op->sub, sizeof(op->sub), ours) > 0);
+	if (op->has_was)
+		assert_true(ks_emit_to_hlr(ks, op->iccid, op->was, sizeof(op->was), was) > 0);
+	if (!there(b, op->imsi, r, theirs, sizeof(theirs))) {
+		r->end = HLR_ABSENT;
+	} else if (!strcmp(op->imsi, b->mood.refuse) ||
+		   (op->has_was && strcmp(theirs, ours) && strcmp(theirs, was))) {
+		r->end = HLR_REFUSED;
+		strcpy(r->why, "IMSI is there with other keys");
+	} else if (strcmp(theirs, ours)) {
+		ctrl(b, reply, "SET 1 subscriber.by-imsi-%s.aud3g %s", op->imsi, ours);
+		assert_true(there(b, op->imsi, r, theirs, sizeof(theirs)));
+		assert_string_equal(ours, theirs);
+	}
+}
+
 static void remove_sub(struct bed *b, const struct hlr_op *op, struct hlr_result *r)
 {
 	char ours[KS_HLR_TEXT_MAX], theirs[100], reply[SIM_HLR_REPLY_MAX];
@@ -160,6 +181,8 @@ static int submit(struct hlr *h, const struct hlr_op *op)
 		strcpy(r->why, "no connection");
 	} else if (op->kind == HLR_PROVISION) {
 		provision(b, op, r);
+	} else if (op->kind == HLR_REKEY) {
+		rekey(b, op, r);
 	} else if (op->kind == HLR_REMOVE) {
 		remove_sub(b, op, r);
 	} else if (!there(b, op->imsi, r, keys, sizeof(keys))) {

@@ -1,0 +1,325 @@
+/* c_begin.c - a change at home begins: the operator's list, then each card's lines to where its new keys are made.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "c_int.h"
+
+#define LIST_MAX 1000000 /* cards in a list */
+#define ICCID_MIN 18
+
+/* ---- the list ---- */
+
+struct change_call {
+	char (*iccid)[ICCID_DIGITS_MAX + 1];
+	size_t n, cap;
+	size_t at;    /* so many have their line */
+	unsigned now; /* asked about in this round */
+};
+
+static int by_iccid(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static int list_take(struct change_call *l, char *text, unsigned line, char err[DESK_ERR_MAX])
+{
+	const char *iccid = text + strspn(text, " \t");
+	size_t n = strspn(iccid, "0123456789");
+
+	if (*iccid == '#' || !iccid[strspn(iccid, "\r\n")])
+		return 0;
+	if (n < ICCID_MIN || n > ICCID_DIGITS_MAX || (iccid[n] && !strchr(", \t\r\n", iccid[n]))) {
+		snprintf(err, DESK_ERR_MAX, "line %u: a line begins with an ICCID, %d to %d digits", line, ICCID_MIN,
+			 ICCID_DIGITS_MAX);
+		return -EINVAL;
+	}
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? 2 * l->cap : 1024;
+		void *more = cap <= 2 * LIST_MAX ? realloc(l->iccid, cap * sizeof(*l->iccid)) : NULL;
+
+		if (!more) {
+			snprintf(err, DESK_ERR_MAX, "line %u: a list has at most %d lines", line, LIST_MAX);
+			return -E2BIG;
+		}
+		l->iccid = more;
+		l->cap = cap;
+	}
+	memcpy(l->iccid[l->n], iccid, n);
+	l->iccid[l->n++][n] = '\0';
+	return 0;
+}
+
+static int list_read(struct change_call *l, const char *path, char err[DESK_ERR_MAX])
+{
+	FILE *f = path ? fopen(path, "re") : NULL;
+	char text[256];
+	unsigned line = 0;
+	int rc = 0;
+
+	if (!f) {
+		snprintf(err, DESK_ERR_MAX, "%.200s: %s", path ? path : "no list of cards", strerror(errno));
+		return -ENOENT;
+	}
+	while (!rc && fgets(text, sizeof(text), f))
+		rc = list_take(l, text, ++line, err);
+	fclose(f);
+	qsort(l->iccid, l->n, sizeof(*l->iccid), by_iccid);
+	for (size_t i = 1; !rc && i < l->n; i++) {
+		if (!strcmp(l->iccid[i - 1], l->iccid[i])) {
+			snprintf(err, DESK_ERR_MAX, "card %s is there twice", l->iccid[i]);
+			rc = -EINVAL;
+		}
+	}
+	if (!rc && !l->n) {
+		snprintf(err, DESK_ERR_MAX, "no card in the list");
+		rc = -EINVAL;
+	}
+	return rc;
+}
+
+/* ---- the operator's order ---- */
+
+static int name_check(struct desk *d, const struct desk_request *r, char err[DESK_ERR_MAX])
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t n = strlen(r->name);
+
+	if (!n || n > ORDER_NAME_MAX || r->name[strspn(r->name, allowed)]) {
+		snprintf(err, DESK_ERR_MAX, "a change has a name of 1 to %d letters, digits and . _ -", ORDER_NAME_MAX);
+		return -EINVAL;
+	}
+	if (!r->what || r->what & ~(CHANGE_OTA | CHANGE_K | CHANGE_OPC)) {
+		snprintf(err, DESK_ERR_MAX, "what is to be changed? ota-keys, k, opc");
+		return -EINVAL;
+	}
+	if (!(desk_cfg(d)->roles & DESK_MNO) || !desk_deps(d)->gw) {
+		snprintf(err, DESK_ERR_MAX, "keys of cards are changed by their operator (role mno)");
+		return -EINVAL;
+	}
+	if (r->what & (CHANGE_K | CHANGE_OPC) && !desk_deps(d)->hlr) {
+		snprintf(err, DESK_ERR_MAX,
+			 "no HLR is configured, and who has the old K must get the new one: configure it (node hlr)");
+		return -ENXIO;
+	}
+	return 0;
+}
+
+unsigned c_want(struct desk *d, struct desk_call *c, struct desk_open_order *o, char (*keys)[BOOK_KEY_MAX],
+		unsigned max)
+{
+	struct change_call *l = c->scratch;
+
+	(void)d;
+	if (!l) {
+		c->book = BOOK_ORDER;
+		snprintf(keys[0], BOOK_KEY_MAX, "%.*s", ORDER_NAME_MAX, c->r.name);
+		return 1;
+	}
+	for (l->now = 0; l->now < max && l->at + l->now < l->n; l->now++)
+		line_key(keys[l->now], o->o.number, l->iccid[l->at + l->now]);
+	return l->now;
+}
+
+/* A change of that name that a stop has cut short goes on. */
+static int begin(struct desk *d, struct desk_job *j, struct desk_call *c)
+{
+	const struct desk_open_order *known = desk_order_open(d, c->r.name);
+	struct order o = { .number = desk_number(d->self, c->r.name),
+			   .side = SIDE_HOME,
+			   .step = ORDER_OPEN,
+			   .kind = ORDER_CHANGE,
+			   .policy = c->r.what,
+			   .created_ms = desk_now(d) };
+	int rc;
+
+	memcpy(o.name, c->r.name, sizeof(o.name));
+	memcpy(c->r.order, c->r.name, sizeof(c->r.order));
+	if (known && known->o.side == SIDE_HOME && known->o.step == ORDER_OPEN && known->o.policy == o.policy &&
+	    !known->o.whole)
+		return DESK_MORE;
+	if (known || j->row[0].row.version) {
+		snprintf(c->text, sizeof(c->text), "there is an order or a change %s already: take another name",
+			 c->r.name);
+		return -EEXIST;
+	}
+	rc = desk_order_begin(j, &o);
+	return rc ? rc : DESK_MORE;
+}
+
+int c_start_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
+{
+	struct change_call *l = c->scratch;
+	struct order *o;
+	int rc;
+
+	if (!l) {
+		rc = name_check(d, &c->r, c->text);
+		if (rc)
+			return rc;
+		l = c->scratch = calloc(1, sizeof(*l));
+		rc = l ? list_read(l, c->r.file, c->text) : -ENOMEM;
+		return rc ? rc : begin(d, j, c);
+	}
+	o = &j->order->o;
+	for (unsigned i = 0; i < l->now; i++) {
+		struct line *line = &j->line[i];
+
+		if (j->row[i].row.version)
+			continue;
+		*line = (struct line){ .order = o->number, .evidence = 255 };
+		memcpy(line->iccid, l->iccid[l->at + i], sizeof(line->iccid));
+		job_line_put(j, i, C_OPEN);
+		o->lines++;
+	}
+	l->at += l->now;
+	o->whole = l->at == l->n;
+	job_order_put(j);
+	snprintf(c->text, sizeof(c->text), "change %s: %llu cards", o->name, (unsigned long long)o->lines);
+	return o->whole ? 0 : DESK_MORE;
+}
+
+void c_start_drop(struct desk_call *c)
+{
+	struct change_call *l = c->scratch;
+
+	if (l)
+		free(l->iccid);
+	free(l);
+	c->scratch = NULL;
+}
+
+/* ---- each card ---- */
+
+int c_take_decide(struct desk *d, struct desk_job *j)
+{
+	for (unsigned i = 0; i < j->n; i++) {
+		const struct card_row *c = &j->card[i].card;
+		const struct store_book *taken = &j->also[i];
+		struct line *l = &j->line[i];
+
+		if (j->order->o.step == ORDER_CANCELLED)
+			line_fail(l, END_CANCELLED, "cancelled by our operator");
+		else if (taken->row.version && taken->row.owner != l->order)
+			line_fail(l, END_FAILED, "is in another open order: end or cancel that one first");
+		else if (!c->id)
+			line_fail(l, END_FAILED, "is not known here");
+		else if (c->gone_ms)
+			line_fail(l, END_FAILED, "belongs to another operator");
+		else if (c->profile[0] && strcmp(c->profile, desk_cfg(d)->work_profile))
+			line_fail(l, END_FAILED, "profile %.48s: has no subscription application", c->profile);
+		if (l->end) {
+			c_close(j, i, false);
+			continue;
+		}
+		job_put(j, BOOK_TAKEN, l->iccid, l->order, 0, taken->row.version, "", 0);
+		l->card = c->id;
+		memcpy(l->imsi, c->imsi, sizeof(l->imsi));
+		memcpy(l->msisdn, c->msisdn, sizeof(l->msisdn));
+		memcpy(l->old_imsi, c->imsi, sizeof(l->old_imsi));
+		memcpy(l->profile, desk_cfg(d)->work_profile, sizeof(l->profile));
+		job_line_put(j, i, C_TAKEN);
+	}
+	return 0;
+}
+
+const struct keyset_row *c_keyset(const struct card_bundle *c, uint8_t kvn)
+{
+	for (unsigned k = 0; c->card.id && k < c->n_keysets; k++)
+		if (c->keyset[k].kvn == kvn)
+			return &c->keyset[k];
+	return NULL;
+}
+
+int c_hold_decide(struct desk *d, struct desk_job *j)
+{
+	(void)d;
+	for (unsigned i = 0; i < j->n; i++) {
+		struct line *l = &j->line[i];
+		struct hold h = { .index = 1 };
+
+		if (c_cancelled(j, i))
+			continue;
+		for (uint8_t kvn = KVN_MAX; kvn; kvn--)
+			if (c_keyset(&j->card[i], kvn))
+				h.kvn = kvn;
+		if (j->also[i].row.version && hold_unpack(&h, j->also[i].body, j->also[i].row.len)) {
+			c_give_up(j, i, END_FAILED, "what is kept of its active pair cannot be read");
+			continue;
+		}
+		if (!c_keyset(&j->card[i], h.kvn)) {
+			c_give_up(j, i, END_FAILED, "no keys of version %u here: import them", h.kvn);
+			continue;
+		}
+		if (j->order->o.policy & CHANGE_OTA && h.kvn > 2) {
+			c_give_up(j, i, END_FAILED, "keys of an active pair stand under version 1 or 2, here it is %u",
+				  h.kvn);
+			continue;
+		}
+		l->from = l->to = h.index;
+		l->kvn = h.kvn;
+		job_line_put(j, i, C_MAKE);
+	}
+	return 0;
+}
+
+/* 0, or why not. */
+static const char *keys_make(struct desk *d, struct desk_job *j, unsigned i, struct change_keys *k)
+{
+	const uint8_t what = j->order->o.policy;
+	const struct line *l = &j->line[i];
+	const struct keyset_row *own = c_keyset(&j->card[i], l->kvn);
+	const struct store_book *sub = &j->also[i];
+	int n;
+
+	*k = (struct change_keys){ 0 };
+	if (!own)
+		return "its keys are not here any more";
+	if (what & CHANGE_OTA) {
+		k->kvn = (uint8_t)(3 - l->kvn);
+		n = ks_keyset_make(desk_deps(d)->ks, l->iccid, k->kvn, ks_sealed_kic_octets(own->sealed, own->sealed_len),
+				   k->sealed);
+		if (n < 0)
+			return ks_strerror(n);
+		k->sealed_len = (uint16_t)n;
+	}
+	if (!(what & (CHANGE_K | CHANGE_OPC)))
+		return NULL;
+	if (sub->row.version && sub->row.len == KS_SUB_LEN) {
+		k->has_was = true;
+		memcpy(k->was, sub->body, KS_SUB_LEN);
+	} else if (~what & (CHANGE_K | CHANGE_OPC)) {
+		return "its K is not in our books: change K and OPc together";
+	}
+	n = ks_sub_renew(desk_deps(d)->ks, l->iccid, l->from, k->has_was ? k->was : NULL,
+			 (what & CHANGE_K ? KS_SUB_K : 0u) | (what & CHANGE_OPC ? KS_SUB_OPC : 0u), k->sub);
+	k->has_sub = true;
+	return n ? ks_strerror(n) : NULL;
+}
+
+int c_make_decide(struct desk *d, struct desk_job *j)
+{
+	for (unsigned i = 0; i < j->n; i++) {
+		uint8_t body[BOOK_BODY_MAX];
+		struct change_keys k;
+		char key[BOOK_KEY_MAX];
+		const char *why;
+		int len;
+
+		if (c_cancelled(j, i))
+			continue;
+		why = keys_make(d, j, i, &k);
+		len = change_pack(&k, body);
+		if (why || len < 0) {
+			c_give_up(j, i, END_FAILED, "%s", why ? why : "its new keys cannot be kept");
+			continue;
+		}
+		line_key(key, j->line[i].order, j->line[i].iccid);
+		job_put(j, BOOK_CHANGE, key, j->line[i].order, 0, BOOK_ANY, body, (size_t)len);
+		job_line_put(j, i, k.kvn ? C_OTA : C_KEY);
+	}
+	return 0;
+}

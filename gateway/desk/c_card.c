@@ -1,0 +1,363 @@
+/* c_card.c - a change at home: what the card is told, and what its answers mean.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * The same values may go out any number of times: they take their own place on the card.  So nothing here is decided by silence; whoever
+ * has no answer asks again later, for as long as it takes.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "c_int.h"
+
+#define CNTR_TOP (OTA_CNTR_MAX - (1u << 20))
+
+/* ---- plans ---- */
+
+static bool ours_open(const struct card_bundle *c)
+{
+	return c->has_txn && (c->txn.state == TXN_PLANNED || c->txn.state == TXN_ACTIVE);
+}
+
+/* True: planned.  Else the line stays, or has been given up; next_ms says when it is looked at again. */
+static bool plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn, int64_t *next_ms)
+{
+	const struct line *l = &j->line[i];
+	const int64_t now_ms = desk_now(j->d);
+	int64_t at_ms = now_ms + C_BUSY_MS;
+	int rc = l->again_ms > now_ms ? -EAGAIN : ours_open(&j->card[i]) ? -EBUSY : job_plan(j, i, w, kvn);
+
+	if (!rc)
+		return true;
+	if (rc == -EAGAIN)
+		at_ms = l->again_ms;
+	if (at_ms < *next_ms)
+		*next_ms = at_ms;
+	if (rc == -EAGAIN || rc == -EBUSY || rc == -ENOBUFS)
+		return false;
+	/* nothing of what has been done is lost: it goes on when its card is whole again */
+	job_alarm(j, "card %s: %s cannot be planned: %s; is its import complete?", l->iccid, work_kind_name(w->kind),
+		strerror(-rc));
+	return false;
+}
+
+static int load(struct desk_job *j, unsigned i, uint8_t kvn, uint32_t *set)
+{
+	const struct keyset_row *k = c_keyset(&j->card[i], kvn);
+
+	*set = 0;
+	return k ? ks_load(desk_deps(j->d)->ks, j->line[i].iccid, kvn, k->sealed, k->sealed_len, set) : KS_E_REF;
+}
+
+static struct work about(const struct line *l, enum work_kind kind)
+{
+	return (struct work){ .kind = (uint8_t)kind, .order = l->order, .from = l->from, .to = l->to };
+}
+
+static int work_keys(struct work *w, const struct line *l, enum work_kind kind, const uint8_t *wrapped, size_t len,
+		     const uint8_t *kcv)
+{
+	if (work_of_keys(w, kind, wrapped, len, kcv))
+		return -1;
+	w->order = l->order;
+	w->from = w->to = l->from;
+	return 0;
+}
+
+/* ---- OTA keys ---- */
+
+static int ota_work(struct desk_job *j, unsigned i, const struct change_keys *k, struct work *w)
+{
+	uint8_t wrapped[KS_SET_WRAPPED_MAX], kcv[3 * KS_KCV_LEN];
+	const struct line *l = &j->line[i];
+	struct ks *ks = desk_deps(j->d)->ks;
+	uint32_t to, from = 0;
+	int n = load(j, i, l->kvn, &to);
+
+	if (!n)
+		n = ks_load(ks, l->iccid, k->kvn, k->sealed, k->sealed_len, &from);
+	if (!n)
+		n = ks_set_wrap(ks, to, from, wrapped, kcv);
+	ks_unload(ks, from);
+	ks_unload(ks, to);
+	return n < 0 ? n : work_keys(w, l, WORK_OTA_KEYS, wrapped, (size_t)n, kcv);
+}
+
+static bool made(struct desk_job *j, unsigned i, struct change_keys *k)
+{
+	if (j->also[i].row.version && !change_unpack(k, j->also[i].body, j->also[i].row.len))
+		return true;
+	job_alarm(j, "card %s: its new keys in the books cannot be read: check-store, or restore a backup",
+		j->line[i].iccid);
+	return false;
+}
+
+int c_ota_decide(struct desk *d, struct desk_job *j)
+{
+	int64_t next_ms = INT64_MAX;
+
+	(void)d;
+	for (unsigned i = 0; i < j->n; i++) {
+		struct line *l = &j->line[i];
+		struct change_keys k;
+		struct work w;
+
+		if (c_cancelled(j, i) || !made(j, i, &k))
+			continue;
+		if (ota_work(j, i, &k, &w)) {
+			c_give_up(j, i, END_FAILED, "its new OTA keys cannot be wrapped: is there an AES KIK?");
+			continue;
+		}
+		if (!plan(j, i, &w, l->kvn, &next_ms))
+			continue;
+		l->flags |= LINE_ARMED;
+		job_line_put(j, i, C_OTA_SENT);
+	}
+	c_again(j, next_ms);
+	return 0;
+}
+
+/* The card counts on over both key versions: the new one begins above all that we have taken under the old. */
+static void keyset_put(struct desk_job *j, unsigned i, const struct change_keys *k)
+{
+	const struct card_bundle *c = &j->card[i];
+	const struct keyset_row *old = c_keyset(c, j->line[i].kvn), *own = c_keyset(c, k->kvn);
+	struct store_card_insert in = { .card = c->card, .n_keysets = 1 };
+	struct keyset_row *n = &in.keyset[0];
+	struct ks_keyset_spec spec;
+	uint64_t above = (old ? old->cntr : 0) + desk_cfg(j->d)->cntr_margin;
+
+	if (!c->card.id || ks_sealed_spec(k->sealed, k->sealed_len, &spec))
+		return;
+	in.card.tz_min = CARD_TZ_KEEP;
+	in.card.profile[0] = '\0';
+	*n = (struct keyset_row){ .card = c->card.id,
+				  .kvn = k->kvn,
+				  .kic_alg = (uint8_t)spec.kic_alg,
+				  .kid_alg = (uint8_t)spec.kid_alg,
+				  .cc_len = spec.cc_len,
+				  .generation = own ? own->generation + 1 : 1,
+				  .cntr = above < CNTR_TOP ? above : CNTR_TOP,
+				  .epoch = desk_cfg(j->d)->epoch,
+				  .sealed_len = k->sealed_len };
+	memcpy(n->sealed, k->sealed, k->sealed_len);
+	if (own && own->sealed_len == n->sealed_len && !memcmp(own->sealed, n->sealed, n->sealed_len)) {
+		n->generation = own->generation; /* has been put: it only counts on */
+		if (own->cntr >= above)
+			return;
+	}
+	job_op(j, i, ST_CARD_INSERT, &in, NULL, 0);
+}
+
+int c_prove_decide(struct desk *d, struct desk_job *j)
+{
+	int64_t next_ms = INT64_MAX;
+
+	(void)d;
+	for (unsigned i = 0; i < j->n; i++) {
+		struct line *l = &j->line[i];
+		const struct work w = about(l, WORK_STATUS);
+		struct change_keys k;
+
+		if (!made(j, i, &k))
+			continue;
+		if (l->again_ms <= desk_now(j->d) && !ours_open(&j->card[i]) && !job_refused(j, i))
+			keyset_put(j, i, &k);
+		if (plan(j, i, &w, k.kvn, &next_ms))
+			job_line_put(j, i, C_PROVING);
+	}
+	c_again(j, next_ms);
+	return 0;
+}
+
+/* ---- K, OPc ---- */
+
+static int key_work(struct desk_job *j, unsigned i, const struct change_keys *k, struct work *w)
+{
+	const uint8_t what = j->order->o.policy;
+	const bool both = what & CHANGE_K && what & CHANGE_OPC;
+	uint8_t wrapped[2 * KS_SUB_WRAPPED], kcv[2 * KS_KCV_LEN];
+	struct ks *ks = desk_deps(j->d)->ks;
+	size_t n = 0, m = 0;
+	uint32_t to;
+	int rc = load(j, i, j->line[i].kvn, &to);
+
+	if (!rc && what & CHANGE_K) {
+		rc = ks_sub_wrap(ks, to, k->sub, KS_SUB_K, wrapped, kcv);
+		n += KS_SUB_WRAPPED;
+		m += KS_KCV_LEN;
+	}
+	if (!rc && what & CHANGE_OPC) {
+		rc = ks_sub_wrap(ks, to, k->sub, KS_SUB_OPC, wrapped + n, kcv + m);
+		n += KS_SUB_WRAPPED;
+	}
+	ks_unload(ks, to);
+	return rc ? rc :
+		    work_keys(w, &j->line[i],
+			      both		? WORK_K_OPC :
+			      what & CHANGE_K ? WORK_K :
+						WORK_OPC,
+			      wrapped, n, kcv);
+}
+
+int c_key_decide(struct desk *d, struct desk_job *j)
+{
+	int64_t next_ms = INT64_MAX;
+
+	(void)d;
+	for (unsigned i = 0; i < j->n; i++) {
+		struct line *l = &j->line[i];
+		struct change_keys k;
+		struct work w;
+
+		if (c_cancelled(j, i) || !made(j, i, &k))
+			continue;
+		if (key_work(j, i, &k, &w)) {
+			c_give_up(j, i, END_FAILED, "its new K cannot be wrapped: is there an AES KIK?");
+			continue;
+		}
+		if (!plan(j, i, &w, l->kvn, &next_ms))
+			continue;
+		l->flags |= LINE_ARMED;
+		job_line_put(j, i, C_KEY_SENT);
+	}
+	c_again(j, next_ms);
+	return 0;
+}
+
+/* Under the keys that the card has now: whether something is pending still. */
+int c_settle_decide(struct desk *d, struct desk_job *j)
+{
+	int64_t next_ms = INT64_MAX;
+
+	(void)d;
+	for (unsigned i = 0; i < j->n; i++) {
+		const struct work w = about(&j->line[i], WORK_STATUS);
+
+		if (plan(j, i, &w, j->line[i].kvn, &next_ms))
+			job_line_put(j, i, C_SETTLING);
+	}
+	c_again(j, next_ms);
+	return 0;
+}
+
+/* ---- answers ---- */
+
+static void later(struct desk_job *j, unsigned i, enum line_step step, int64_t in_ms)
+{
+	struct line *l = &j->line[i];
+
+	l->again_ms = desk_now(j->d) + in_ms;
+	job_line_put(j, i, step);
+}
+
+static void good(struct desk_job *j, unsigned i, enum line_step next, uint16_t flag)
+{
+	struct line *l = &j->line[i];
+
+	l->again_ms = 0;
+	l->flags |= flag;
+	l->evidence = 4;
+	l->evidence_ms = j->event[i].at_ms;
+	job_line_put(j, i, next);
+}
+
+/* The card has said no under its keys: what is in force stays so. */
+static void refused(struct desk_job *j, unsigned i, const char *what)
+{
+	struct line *l = &j->line[i];
+
+	desk_log(j->d, LOG_ERR, "change %s: card %s: %s: %s", j->order->o.name, l->iccid, what, j->event[i].reason);
+	c_give_up(j, i, END_FAILED, "%s%.70s", l->flags & LINE_FINAL ? "its OTA keys are new; " : "",
+		  j->event[i].reason);
+}
+
+/* New keys were sent, `sent`; `plan` is where they are sent again. */
+static void keys_answered(struct desk_job *j, unsigned i, uint16_t step, enum line_step plan, enum line_step next,
+			  uint16_t flag, const char *what)
+{
+	const struct desk_event *ev = &j->event[i];
+
+	if (ev->verdict == WORK_IS_DONE + 1) /* also late, of one that was given up */
+		good(j, i, next, flag);
+	else if (step == plan || ev->again)
+		return;
+	else if (ev->verdict && ev->verdict != WORK_NOT_RUN + 1)
+		refused(j, i, what);
+	else
+		later(j, i, plan, C_RETRY_MS);
+}
+
+static void proof_answered(struct desk_job *j, unsigned i, uint16_t step)
+{
+	const struct desk_event *ev = &j->event[i];
+
+	if (ev->verdict == WORK_IS_DONE + 1)
+		good(j, i, C_PROVED, LINE_FINAL);
+	else if (step == C_PROVING && !ev->again)
+		later(j, i, C_PROVE, C_RETRY_MS);
+}
+
+static void settle_answered(struct desk_job *j, unsigned i)
+{
+	const struct desk_event *ev = &j->event[i];
+	struct line *l = &j->line[i];
+	int64_t in_ms = (desk_now(j->d) - l->ready_ms) / 4;
+
+	if (ev->again)
+		return;
+	if (ev->verdict == WORK_IS_DONE + 1 && ev->has_card &&
+	    !(ev->card_pending & (OTA_SUB_PENDING_K | OTA_SUB_PENDING_OPC))) {
+		l->end = END_DONE;
+		l->confirmed_ms = ev->at_ms;
+		good(j, i, C_SHRED, LINE_CONFIRMED);
+		return;
+	}
+	in_ms = in_ms < C_SETTLE_MS ? C_SETTLE_MS : in_ms > C_SETTLE_MAX_MS ? C_SETTLE_MAX_MS : in_ms;
+	later(j, i, C_SETTLE, in_ms);
+}
+
+static void on_txn(struct desk_job *j, unsigned i)
+{
+	const uint8_t work = j->event[i].work;
+	const uint16_t step = j->row[i].row.step;
+	const bool is_key = work == WORK_K || work == WORK_OPC || work == WORK_K_OPC;
+
+	if (work == WORK_OTA_KEYS && (step == C_OTA_SENT || step == C_OTA))
+		keys_answered(j, i, step, C_OTA, C_PROVE, 0, "OTA keys");
+	else if (work == WORK_STATUS && (step == C_PROVING || step == C_PROVE))
+		proof_answered(j, i, step);
+	else if (is_key && (step == C_KEY_SENT || step == C_KEY))
+		keys_answered(j, i, step, C_KEY, C_SWITCH, LINE_PROVISIONAL, "K");
+	else if (work == WORK_STATUS && step == C_SETTLING)
+		settle_answered(j, i);
+}
+
+static void on_hlr(struct desk_job *j, unsigned i)
+{
+	const struct desk_event *ev = &j->event[i];
+	struct line *l = &j->line[i];
+
+	if (ev->hlr_kind != HLR_REKEY || j->row[i].row.step != C_SWITCHING)
+		return;
+	if (ev->hlr.end == HLR_OK) {
+		l->flags |= LINE_PROVISIONED;
+		l->ready_ms = ev->at_ms;
+		later(j, i, C_SETTLE, C_SETTLE_MS);
+		return;
+	}
+	/* the card answers under the old ones as well: nobody is cut off while somebody looks */
+	job_alarm(j, "card %s: our HLR does not take its new keys: %.80s; tried again", l->iccid,
+		ev->hlr.end == HLR_ABSENT ? "its IMSI is not there" : ev->hlr.why);
+	later(j, i, C_SWITCH, C_RETRY_MS);
+}
+
+void desk_event_c(struct desk *d, struct desk_job *j, unsigned i)
+{
+	(void)d;
+	if (j->event[i].kind == DESK_EV_HLR)
+		on_hlr(j, i);
+	else
+		on_txn(j, i);
+}

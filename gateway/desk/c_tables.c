@@ -1,0 +1,45 @@
+/* c_tables.c - what the desk does in a change at home: works, the operator's order, events.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ */
+#include <stdio.h>
+
+#include "c_int.h"
+
+static void iccid_key(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX])
+{
+	snprintf(key, BOOK_KEY_MAX, "%s", j->line[i].iccid);
+}
+
+static void sub_key(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX])
+{
+	snprintf(key, BOOK_KEY_MAX, "%s/%05u", j->line[i].iccid, j->line[i].from);
+}
+
+static void change_key(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX])
+{
+	line_key(key, j->line[i].order, j->line[i].iccid);
+}
+
+#define DO     .side = SIDE_HOME, .book = BOOK_LINE
+#define CHANGE .also = BOOK_CHANGE, .also_key = change_key
+#define HOLD   .also = BOOK_HOLD, .also_key = iccid_key
+
+const struct desk_work desk_works_c[] = {
+	{ "take", DO, .step = C_OPEN, .cards = true, .also = BOOK_TAKEN, .also_key = iccid_key, .decide = c_take_decide },
+	{ "active pair", DO, .step = C_TAKEN, .cards = true, HOLD, .decide = c_hold_decide },
+	{ "new keys", DO, .step = C_MAKE, .cards = true, .also = BOOK_SUB, .also_key = sub_key, .decide = c_make_decide },
+	{ "OTA keys", DO, .step = C_OTA, .cards = true, CHANGE, .decide = c_ota_decide },
+	{ "proof", DO, .step = C_PROVE, .cards = true, CHANGE, .decide = c_prove_decide },
+	{ "proven", DO, .step = C_PROVED, HOLD, .decide = c_proved_decide },
+	{ "K and OPc", DO, .step = C_KEY, .cards = true, CHANGE, .decide = c_key_decide },
+	{ "switch", DO, .step = C_SWITCH, CHANGE, .decide = c_switch_decide },
+	{ "in force?", DO, .step = C_SETTLE, .cards = true, .decide = c_settle_decide },
+	{ "shred", DO, .step = C_SHRED, CHANGE, .decide = c_shred_decide },
+	{ "note", DO, .step = C_NOTE, HOLD, .decide = c_note_decide },
+	{ .name = NULL },
+};
+
+const struct desk_verb_row desk_verbs_c[] = {
+	{ .verb = DESK_CHANGE, .book = BOOK_LINE, .want = c_want, .decide = c_start_decide, .drop = c_start_drop },
+	{ .verb = 0 },
+};
