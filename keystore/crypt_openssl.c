@@ -21,7 +21,7 @@
 #include "ks_int.h"
 
 #define KSC_BLOCK_MAX  16
-#define KCV_LEN KS_KCV_LEN
+#define KCV_LEN	       KS_KCV_LEN
 #define SCRYPT_MEM_MAX (192u << 20) /* octets; N = 2^17, r = 8 needs 128 MiB */
 
 enum ksc_dir { KSC_DEC, KSC_ENC, _KSC_DIRS };

@@ -76,8 +76,7 @@ int ks_sub_wrap(struct ks *ks, uint32_t to, const uint8_t sub[KS_SUB_LEN], enum 
 	return told(ks, rc);
 }
 
-int ks_set_wrap(struct ks *ks, uint32_t to, uint32_t from, uint8_t out[KS_SET_WRAPPED_MAX],
-		uint8_t kcv[3 * KS_KCV_LEN])
+int ks_set_wrap(struct ks *ks, uint32_t to, uint32_t from, uint8_t out[KS_SET_WRAPPED_MAX], uint8_t kcv[3 * KS_KCV_LEN])
 {
 	struct ks_room room = ks_room(ks);
 	const uint8_t *kik = NULL;
@@ -85,9 +84,7 @@ int ks_set_wrap(struct ks *ks, uint32_t to, uint32_t from, uint8_t out[KS_SET_WR
 	enum ksc_kind kind = kik_of(ks, to, &kik, &iccid);
 	const struct ks_keyset *set = ks_set_of(ks, from, &whose);
 	size_t n = set ? set->len[0] : 0, len = 0;
-	int rc = !iccid || !whose			     ? KS_E_REF :
-		 kind == KSC_NONE || strcmp(iccid, whose) != 0 ? KS_E_POLICY :
-								 0;
+	int rc = !iccid || !whose ? KS_E_REF : kind == KSC_NONE || strcmp(iccid, whose) != 0 ? KS_E_POLICY : 0;
 
 	if (!rc && (!ks_kind(OTA_ALG_AES_CBC, n) || set->len[1] != n || set->len[2] != n ||
 		    set->spec.kic_alg != OTA_ALG_AES_CBC || set->spec.kid_alg != OTA_ALG_AES_CBC))

@@ -10,9 +10,8 @@
 #include "ota/wr.h"
 #include "work.h"
 
-static const char *const kind_names[_WORK_KINDS] = { "?",	"STAGE",   "UNSTAGE",  "ARM",
-						     "ADVANCE", "CONFIRM", "ROLLBACK", "STATUS",
-						     "OTA-KEYS", "K",	    "OPC",	"K-OPC" };
+static const char *const kind_names[_WORK_KINDS] = { "?",	 "STAGE",  "UNSTAGE",  "ARM", "ADVANCE", "CONFIRM",
+						     "ROLLBACK", "STATUS", "OTA-KEYS", "K",   "OPC",	 "K-OPC" };
 
 const char *work_kind_name(uint8_t kind)
 {

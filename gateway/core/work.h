@@ -36,9 +36,9 @@ const char *work_kind_name(uint8_t kind); /* "STAGE"; never NULL */
 
 struct work {
 	uint8_t kind;
-	uint64_t order;	   /* not 0 */
-	uint16_t from, to; /* equal in 3a */
-	char imsi[16];	   /* of the set: what the card will present */
+	uint64_t order;			/* not 0 */
+	uint16_t from, to;		/* equal in 3a */
+	char imsi[16];			/* of the set: what the card will present */
 	uint8_t hash[OTA_SUB_HASH_LEN]; /* new keys: their check values, then 0 */
 	uint16_t set_len;		/* STAGE, ADVANCE; new keys: as they are wrapped, K before OPc */
 	uint8_t set[OTA_SUB_SET_MAX];

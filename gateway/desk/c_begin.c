@@ -8,7 +8,7 @@
 
 #include "c_int.h"
 
-#define LIST_MAX 1000000 /* cards in a list */
+#define LIST_MAX  1000000 /* cards in a list */
 #define ICCID_MIN 18
 
 /* ---- the list ---- */
@@ -67,7 +67,8 @@ static int list_read(struct change_call *l, const char *path, char err[DESK_ERR_
 	while (!rc && fgets(text, sizeof(text), f))
 		rc = list_take(l, text, ++line, err);
 	fclose(f);
-	qsort(l->iccid, l->n, sizeof(*l->iccid), by_iccid);
+	if (l->n)
+		qsort(l->iccid, l->n, sizeof(*l->iccid), by_iccid);
 	for (size_t i = 1; !rc && i < l->n; i++) {
 		if (!strcmp(l->iccid[i - 1], l->iccid[i])) {
 			snprintf(err, DESK_ERR_MAX, "card %s is there twice", l->iccid[i]);
@@ -280,8 +281,8 @@ static const char *keys_make(struct desk *d, struct desk_job *j, unsigned i, str
 		return "its keys are not here any more";
 	if (what & CHANGE_OTA) {
 		k->kvn = (uint8_t)(3 - l->kvn);
-		n = ks_keyset_make(desk_deps(d)->ks, l->iccid, k->kvn, ks_sealed_kic_octets(own->sealed, own->sealed_len),
-				   k->sealed);
+		n = ks_keyset_make(desk_deps(d)->ks, l->iccid, k->kvn,
+				   ks_sealed_kic_octets(own->sealed, own->sealed_len), k->sealed);
 		if (n < 0)
 			return ks_strerror(n);
 		k->sealed_len = (uint16_t)n;

@@ -38,7 +38,7 @@ static bool plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t k
 		return false;
 	/* nothing of what has been done is lost: it goes on when its card is whole again */
 	job_alarm(j, "card %s: %s cannot be planned: %s; is its import complete?", l->iccid, work_kind_name(w->kind),
-		strerror(-rc));
+		  strerror(-rc));
 	return false;
 }
 
@@ -89,7 +89,7 @@ static bool made(struct desk_job *j, unsigned i, struct change_keys *k)
 	if (j->also[i].row.version && !change_unpack(k, j->also[i].body, j->also[i].row.len))
 		return true;
 	job_alarm(j, "card %s: its new keys in the books cannot be read: check-store, or restore a backup",
-		j->line[i].iccid);
+		  j->line[i].iccid);
 	return false;
 }
 
@@ -195,7 +195,7 @@ static int key_work(struct desk_job *j, unsigned i, const struct change_keys *k,
 	ks_unload(ks, to);
 	return rc ? rc :
 		    work_keys(w, &j->line[i],
-			      both		? WORK_K_OPC :
+			      both	      ? WORK_K_OPC :
 			      what & CHANGE_K ? WORK_K :
 						WORK_OPC,
 			      wrapped, n, kcv);
@@ -303,7 +303,7 @@ static void settle_answered(struct desk_job *j, unsigned i)
 {
 	const struct desk_event *ev = &j->event[i];
 	struct line *l = &j->line[i];
-	int64_t in_ms = (desk_now(j->d) - l->ready_ms) / 4;
+	int64_t in_ms = desk_now(j->d) - l->ready_ms;
 
 	if (ev->again)
 		return;
@@ -349,7 +349,7 @@ static void on_hlr(struct desk_job *j, unsigned i)
 	}
 	/* the card answers under the old ones as well: nobody is cut off while somebody looks */
 	job_alarm(j, "card %s: our HLR does not take its new keys: %.80s; tried again", l->iccid,
-		ev->hlr.end == HLR_ABSENT ? "its IMSI is not there" : ev->hlr.why);
+		  ev->hlr.end == HLR_ABSENT ? "its IMSI is not there" : ev->hlr.why);
 	later(j, i, C_SWITCH, C_RETRY_MS);
 }
 

@@ -113,8 +113,8 @@ int c_shred_decide(struct desk *d, struct desk_job *j)
 		char key[BOOK_KEY_MAX];
 
 		if (l->flags & LINE_CONFIRMED) {
-			if (!j->also[i].row.version ||
-			    change_unpack(&k, j->also[i].body, j->also[i].row.len) || !k.has_sub) {
+			if (!j->also[i].row.version || change_unpack(&k, j->also[i].body, j->also[i].row.len) ||
+			    !k.has_sub) {
 				job_alarm(j, "card %s: its new K is not in the books: restore a backup", l->iccid);
 				continue;
 			}
@@ -146,8 +146,8 @@ static void note(struct desk_job *j, unsigned i)
 		job_put(j, BOOK_HOLD, l->iccid, l->order, 0, BOOK_ANY, body, hold_pack(&h, body));
 	}
 	hold_who(&h, !(l->flags & LINE_CONFIRMED), who);
-	snprintf(l->why, sizeof(l->why), "%s known to us and to %s",
-		 l->flags & LINE_CONFIRMED ? "keys" : "OTA keys", who);
+	snprintf(l->why, sizeof(l->why), "%s known to us and to %s", l->flags & LINE_CONFIRMED ? "keys" : "OTA keys",
+		 who);
 }
 
 int c_note_decide(struct desk *d, struct desk_job *j)

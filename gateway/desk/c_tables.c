@@ -25,9 +25,11 @@ static void change_key(const struct desk_job *j, unsigned i, char key[BOOK_KEY_M
 #define HOLD   .also = BOOK_HOLD, .also_key = iccid_key
 
 const struct desk_work desk_works_c[] = {
-	{ "take", DO, .step = C_OPEN, .cards = true, .also = BOOK_TAKEN, .also_key = iccid_key, .decide = c_take_decide },
+	{ "take", DO, .step = C_OPEN, .cards = true, .also = BOOK_TAKEN, .also_key = iccid_key,
+	  .decide = c_take_decide },
 	{ "active pair", DO, .step = C_TAKEN, .cards = true, HOLD, .decide = c_hold_decide },
-	{ "new keys", DO, .step = C_MAKE, .cards = true, .also = BOOK_SUB, .also_key = sub_key, .decide = c_make_decide },
+	{ "new keys", DO, .step = C_MAKE, .cards = true, .also = BOOK_SUB, .also_key = sub_key,
+	  .decide = c_make_decide },
 	{ "OTA keys", DO, .step = C_OTA, .cards = true, CHANGE, .decide = c_ota_decide },
 	{ "proof", DO, .step = C_PROVE, .cards = true, CHANGE, .decide = c_prove_decide },
 	{ "proven", DO, .step = C_PROVED, HOLD, .decide = c_proved_decide },

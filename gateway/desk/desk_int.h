@@ -253,7 +253,7 @@ struct desk_verb_row {
 };
 
 /* The tables. */
-extern const struct desk_kind desk_kinds_a[], desk_kinds_b[], desk_kinds_vault[];     /* end: type _XCHG_TYPES */
+extern const struct desk_kind desk_kinds_a[], desk_kinds_b[], desk_kinds_vault[]; /* end: type _XCHG_TYPES */
 extern const struct desk_work desk_works_a[], desk_works_b[], desk_works_vault[], desk_works_c[]; /* end: name NULL */
 extern const struct desk_verb_row desk_verbs_a[], desk_verbs_b[], desk_verbs_vault[], desk_verbs_c[]; /* end: verb 0 */
 void desk_event_a(struct desk *d, struct desk_job *j,

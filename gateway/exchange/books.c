@@ -425,4 +425,3 @@ int change_unpack(struct change_keys *c, const uint8_t *body, size_t len)
 	change_io(&(struct io){ .r = &r }, c);
 	return unpacked(&r);
 }
-

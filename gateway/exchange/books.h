@@ -206,11 +206,14 @@ int line_pack(const struct line *l, uint8_t body[BOOK_BODY_MAX]);
 int line_unpack(struct line *l, const uint8_t *body, size_t len);
 
 /* Which pair of a card of ours is active: a later order begins there.  Kept by whoever takes a card over, when it is confirmed. */
-enum hold_known { HOLD_KNOWS, HOLD_IF_HEARD }; /* by whoever gave it; if it listened when the new one went to the card */
+enum hold_known {
+	HOLD_KNOWS,
+	HOLD_IF_HEARD
+}; /* by whoever gave it; if it listened when the new one went to the card */
 struct hold {
 	uint16_t index;
-	uint8_t kvn;		    /* of its OTA keys */
-	uint8_t k, ota;		    /* enum hold_known: what `from` knows of K and OPc, of the OTA keys */
+	uint8_t kvn;		     /* of its OTA keys */
+	uint8_t k, ota;		     /* enum hold_known: what `from` knows of K and OPc, of the OTA keys */
 	char from[PKG_NAME_MAX + 1]; /* who gave us the keys; "" nobody who is known here: whoever made the card */
 };
 #define HOLD_LEN (6 + PKG_NAME_MAX)

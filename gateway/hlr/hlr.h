@@ -90,7 +90,7 @@ bool hlr_osmo_connected(const struct hlr *h);
 /* ---- any other register, by a program of the operator's and a template (hlr_template.c, contrib/doc/hlr-template.md) ---- */
 #define HLR_TEMPLATE_MAX 512 /* characters of a line of the template */
 struct hlr_template {
-	char program[256];		/* absolute; run without arguments */
+	char program[256];			    /* absolute; run without arguments */
 	char line[HLR_REKEY + 1][HLR_TEMPLATE_MAX]; /* by enum hlr_kind; that of REKEY may be missing */
 };
 /* Reads a template file.  0, or -1 with a sentence. */

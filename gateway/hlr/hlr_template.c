@@ -72,8 +72,8 @@ static __attribute__((format(printf, 3, 4))) void say(struct hlr_prog *h, int le
 /* ---- the template ---- */
 
 static const char *const kinds[] = {
-	[HLR_READ] = "read", [HLR_PROVISION] = "provision", [HLR_MSISDN] = "msisdn", [HLR_REMOVE] = "remove",
-	[HLR_REKEY] = "rekey",
+	[HLR_READ] = "read",	 [HLR_PROVISION] = "provision", [HLR_MSISDN] = "msisdn",
+	[HLR_REMOVE] = "remove", [HLR_REKEY] = "rekey",
 };
 enum field { FIELD_IMSI, FIELD_MSISDN, FIELD_K, FIELD_OPC, _FIELDS };
 static const char *const fields[] = { "{imsi}", "{msisdn}", "{k}", "{opc}" };
@@ -144,8 +144,8 @@ static int tpl_line(struct hlr_template *t, char *text, unsigned n, char *err, s
 		snprintf(t->line[k], sizeof(t->line[k]), "%s", rest);
 		return line_check(k, t->line[k], err, err_cap);
 	}
-	snprintf(err, err_cap, "line %u: %.20s: a line begins with program, read, provision, msisdn, remove or rekey", n,
-		 word);
+	snprintf(err, err_cap, "line %u: %.20s: a line begins with program, read, provision, msisdn, remove or rekey",
+		 n, word);
 	return -1;
 }
 

@@ -61,6 +61,7 @@ struct ho_draw {		      /* what a seed says; chances in ppm */
 	int64_t cancel_ms, until_ms;
 	int64_t calm_ms, bound_ms;
 	uint32_t trial_s;
+	bool change; /* before anything else A changes the keys of its cards */
 };
 
 /* What the subscriber orders, one leg after the other. */
@@ -162,6 +163,11 @@ struct ho_order {
 	uint32_t cards;	  /* bit mask */
 	int64_t ended_ms; /* both books say so; 0: not yet */
 	bool cancelled;
+	unsigned what; /* a change of keys at src: CHANGE_...; 0: a hand-over */
+	unsigned asked;
+	bool given;
+	int64_t restart_ms;
+	struct sim_pair was[HO_CARDS_MAX];
 	char imsi_old[HO_CARDS_MAX][SIM_IMSI_LEN];
 	/* as signed (ho_words.c) */
 	uint32_t seen;	    /* cards that have been registered at dst */
@@ -268,6 +274,15 @@ void ho_wire_keys(struct ho *w);
 void ho_wire_down(struct ho *w, unsigned op, uint32_t card, const struct sim_sm *sm);
 void ho_wire_heard(struct ho *w, unsigned op, uint32_t card); /* something of it has come to this operator */
 void ho_wire_free(struct ho *w);
+/* ho_change.c */
+struct ho_order *ho_change_give(struct ho *w, unsigned op, unsigned what, uint32_t cards); /* NULL: of no card */
+bool ho_change_leg(struct ho *w);							   /* at A, of all its cards */
+bool ho_change_step(struct ho *w);
+int64_t ho_change_due(const struct ho *w);
+void ho_check_rekey(struct ho *w, const char *imsi, const char *keys);
+void ho_check_change(struct ho *w, const struct ho_order *o, unsigned card, const struct line *l,
+		     const struct card_bundle *c);
+extern const struct ho_case ho_cases_change[];
 
 /* ho_link.c */
 struct link *ho_link_new(struct ho_party *p);

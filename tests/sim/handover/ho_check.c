@@ -251,7 +251,9 @@ static void judge_order(struct ho *w, const struct ho_order *o)
 	books_read(w, o->src, o, from);
 	books_read(w, o->dst, o, to);
 	for (unsigned i = 0; i < w->d.cards && !w->fail[0]; i++)
-		if (o->cards & 1u << i)
+		if (o->cards & 1u << i && o->what)
+			ho_check_change(w, o, i, &from->line[i], &from->card[i]);
+		else if (o->cards & 1u << i)
 			judge_books(w, o, from, to, i);
 	free(from);
 	free(to);

@@ -78,6 +78,7 @@ static void draw_first(struct ho *w)
 	d->bound_ms = 60 * HO_DAY;
 	d->ops = 2;
 	d->shape = ho_chance(dice, 300000) ? HO_BACK : HO_ONCE;
+	d->change = ho_chance(&(uint64_t){ w->seed * 0x9e3779b97f4a7c15ULL + 11 }, 200000);
 	air(w, dice);
 	if (ho_chance(dice, 250000))
 		return;

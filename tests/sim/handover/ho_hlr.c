@@ -96,6 +96,7 @@ static enum hlr_end rekey(struct ho_hlr *h, const struct hlr_op *op, struct hlr_
 		snprintf(res->why, sizeof(res->why), "IMSI is there with other keys");
 		return HLR_REFUSED;
 	}
+	ho_check_rekey(h->p->w, op->imsi, ours);
 	if (!says(h, reply, &r, "SET 1 subscriber.by-imsi-%s.aud3g %s", op->imsi, ours)) {
 		snprintf(res->why, sizeof(res->why), "%.120s", r.rest);
 		return HLR_REFUSED;

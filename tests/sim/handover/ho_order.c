@@ -114,18 +114,18 @@ struct ho_order *ho_order_last(struct ho *w, unsigned card)
 }
 
 /* From op to op, and at last to A again. */
-static bool round_leg(struct ho *w)
+static bool round_leg(struct ho *w, unsigned leg)
 {
-	const unsigned src = w->leg % w->d.ops, dst = (w->leg + 1) % w->d.ops;
+	const unsigned src = leg % w->d.ops, dst = (leg + 1) % w->d.ops;
 
-	return w->leg < w->d.ops && ho_order_give(w, src, dst, ho_cards_at(w, src));
+	return leg < w->d.ops && ho_order_give(w, src, dst, ho_cards_at(w, src));
 }
 
-static bool split_leg(struct ho *w)
+static bool split_leg(struct ho *w, unsigned leg)
 {
 	const uint32_t all = ho_cards_at(w, HO_A), some = (uint32_t)ho_next(&w->dice) & all;
 
-	if (w->leg)
+	if (leg)
 		return false;
 	ho_order_give(w, HO_A, HO_B, some);
 	ho_order_give(w, HO_A, HO_C, all & ~some);
@@ -135,16 +135,20 @@ static bool split_leg(struct ho *w)
 /* A case without legs of its own: as HO_ONCE. */
 bool ho_leg(struct ho *w)
 {
+	const unsigned leg = w->leg - w->d.change;
+
 	w->leg_first = w->n_orders;
 	if (w->c && w->c->leg)
 		return w->c->leg(w);
+	if (w->d.change && !w->leg)
+		return ho_change_leg(w);
 	switch (w->d.shape) {
 	case HO_BACK:
 	case HO_ROUND:
-		return round_leg(w);
+		return round_leg(w, leg);
 	case HO_SPLIT:
-		return split_leg(w);
+		return split_leg(w, leg);
 	default:
-		return !w->leg && ho_order_give(w, HO_A, HO_B, ho_cards_at(w, HO_A));
+		return !leg && ho_order_give(w, HO_A, HO_B, ho_cards_at(w, HO_A));
 	}
 }

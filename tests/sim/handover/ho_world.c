@@ -376,6 +376,7 @@ static void turn(struct ho *w)
 		seen(w);
 		did = plan_step(w);
 		did |= people_step(w);
+		did |= ho_change_step(w);
 		if (w->broken)
 			ho_break_step(w);
 		if (w->c && w->c->act && w->base_ms)
@@ -389,9 +390,9 @@ static void turn(struct ho *w)
 
 static int64_t due(struct ho *w)
 {
-	int64_t due_ms = sim_world_next_due(w->sim), at[2] = { plan_due(w), carrier_due(w) };
+	int64_t due_ms = sim_world_next_due(w->sim), at[3] = { plan_due(w), carrier_due(w), ho_change_due(w) };
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		due_ms = at[i] < due_ms ? at[i] : due_ms;
 	if (w->case_ms && w->case_ms < due_ms)
 		due_ms = w->case_ms;

@@ -139,8 +139,7 @@ static void rekey(struct bed *b, const struct hlr_op *op, struct hlr_result *r)
 		assert_true(ks_emit_to_hlr(ks, op->iccid, op->was, sizeof(op->was), was) > 0);
 	if (!there(b, op->imsi, r, theirs, sizeof(theirs))) {
 		r->end = HLR_ABSENT;
-	} else if (!strcmp(op->imsi, b->mood.refuse) ||
-		   (op->has_was && strcmp(theirs, ours) && strcmp(theirs, was))) {
+	} else if (!strcmp(op->imsi, b->mood.refuse) || (op->has_was && strcmp(theirs, ours) && strcmp(theirs, was))) {
 		r->end = HLR_REFUSED;
 		strcpy(r->why, "IMSI is there with other keys");
 	} else if (strcmp(theirs, ours)) {

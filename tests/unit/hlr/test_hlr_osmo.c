@@ -324,6 +324,44 @@ static struct hlr_result *run_op(struct bed *b, enum hlr_kind kind, const char *
 #define K1 "465b5ce8b199b49faa5f0a2ee238a6bc"
 #define K2 "465b5ce8b199b49faa5f0a2ee238a6bd"
 
+/* New keys for a subscriber that is there: in the place of those that are known, and nothing else of it changes. */
+static struct hlr_result *rekey(struct bed *b, const char *imsi, const char *k, const char *was)
+{
+	struct hlr_op op = { .id = b->results + 100, .kind = HLR_REKEY, .iccid = ICCID, .has_was = was != NULL };
+	unsigned before = b->results;
+
+	snprintf(op.imsi, sizeof(op.imsi), "%s", imsi);
+	sub_make(b, op.sub, k);
+	if (was)
+		sub_make(b, op.was, was);
+	assert_int_equal(b->hlr->ops->submit(b->hlr, &op), 0);
+	WAIT_FOR(b, b->results == before + 1);
+	return &b->last[before];
+}
+
+static void test_rekey(void **state)
+{
+	static const char k3[] = "465b5ce8b199b49faa5f0a2ee238a6be";
+	struct bed *b = *state;
+	struct hlr_result *r;
+
+	assert_int_equal(rekey(b, IMSI, K2, K1)->end, HLR_ABSENT);
+	assert_int_equal(run_op(b, HLR_PROVISION, IMSI, "491510001", K1)->end, HLR_OK);
+	r = rekey(b, IMSI, k3, K2);
+	assert_int_equal(r->end, HLR_REFUSED);
+	assert_non_null(strstr(r->why, "other keys"));
+	r = rekey(b, IMSI, K2, K1);
+	if (r->end != HLR_OK)
+		fail_msg("%s", r->why);
+	assert_true(r->has_keys);
+	assert_string_equal(r->msisdn, "491510001");
+	assert_int_equal(rekey(b, IMSI, K2, K1)->end, HLR_OK); /* once more: they are there */
+	assert_int_equal(run_op(b, HLR_PROVISION, IMSI, "491510001", K2)->end, HLR_OK);
+	assert_int_equal(run_op(b, HLR_PROVISION, IMSI, "491510001", K1)->end, HLR_REFUSED);
+	assert_int_equal(rekey(b, IMSI, k3, NULL)->end, HLR_OK); /* whatever it had */
+	assert_int_equal(run_op(b, HLR_PROVISION, IMSI, "491510001", k3)->end, HLR_OK);
+}
+
 static void test_provision(void **state)
 {
 	struct bed *b = *state;
@@ -511,6 +549,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest both[] = {
 		cmocka_unit_test_setup_teardown(test_provision, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rekey, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_msisdn, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),

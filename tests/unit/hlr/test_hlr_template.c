@@ -289,7 +289,7 @@ static void test_bad_template(void **state)
 	bad_template(b, "program hlr\n", "absolute path");
 	bad_template(b, "programme /x\n", "line 1: programme");
 	bad_template(b, "program /x\n" REST "provision a {imsi} {ki}\n", "{ki} is no field");
-	bad_template(b, "program /x\nread g {imsi} {k}\n", "keys stand in the line provision alone");
+	bad_template(b, "program /x\nread g {imsi} {k}\n", "keys stand in the lines provision and rekey alone");
 	bad_template(b, "program /x\nread get it\n", "must name its {imsi}");
 	assert_int_equal(hlr_template_read(&b->tpl, "/nowhere/tpl", err, sizeof(err)), -1);
 	assert_non_null(strstr(err, "No such file"));

@@ -1,0 +1,288 @@
+/* ho_change.c - an operator changes the keys of cards that are its own: ordered, and judged by the cards' own memory.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Somebody restarts the phones now and then: K is in force from the first authentication under it on, and a phone that stays in its cell
+ * is seldom asked for one.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hlr/hlr_ctrl.h"
+#include "ho.h"
+
+#define RESTART_MS (6 * HO_HOUR)
+
+static const struct sim_pair *pair_of(struct ho *w, unsigned card)
+{
+	const struct sim_sub *s = sim_world_fleet(w->sim)->cards[card].sub;
+
+	return sim_sub_pair(s, sim_sub_rec(s)->index);
+}
+
+struct ho_order *ho_change_give(struct ho *w, unsigned op, unsigned what, uint32_t cards)
+{
+	struct ho_order *o = &w->order[w->n_orders];
+	char path[160];
+	FILE *f;
+
+	if (!cards || w->n_orders == HO_ORDERS_MAX)
+		return NULL;
+	*o = (struct ho_order){ .src = op, .dst = op, .kind = ORDER_CHANGE, .what = what, .cards = cards };
+	snprintf(o->name, sizeof(o->name), "K-%u", ++w->n_orders % 100);
+	o->number = desk_number(w->p[op].name, o->name);
+	o->restart_ms = w->now_ms + RESTART_MS;
+	snprintf(path, sizeof(path), "%s/%s", w->dir, o->name);
+	f = fopen(path, "w");
+	for (uint32_t i = 0; f && i < w->d.cards; i++) {
+		o->was[i] = *pair_of(w, i);
+		if (cards & 1u << i)
+			fprintf(f, "%s\n", w->card[i].iccid);
+	}
+	if (!f || fclose(f))
+		ho_find(w, "harness", "no list of cards");
+	ho_say(w, "change %s: cards %05x of %s, what %x", o->name, cards, w->p[op].name, what);
+	return o;
+}
+
+static void said(void *ctx, int rc, const char *text)
+{
+	struct ho *w = ctx;
+
+	ho_say(w, "operator: %d %s", rc, text);
+	for (unsigned i = 0; i < w->n_orders; i++)
+		if (w->order[i].what && !w->order[i].given && w->order[i].asked) {
+			w->order[i].given = !rc || rc == -EEXIST;
+			w->order[i].asked = 0;
+		}
+}
+
+/* The operator orders it, and orders it again when nobody has answered. */
+static bool ask(struct ho *w, struct ho_order *o)
+{
+	struct ho_party *p = &w->p[o->src];
+	struct desk_request r = { .verb = DESK_CHANGE, .what = (uint8_t)o->what, .done = said, .ctx = w };
+	char path[160];
+
+	if (o->given || !p->started || !desk_ready(p->desk) || o->asked == p->crashes + 1)
+		return false;
+	o->asked = p->crashes + 1;
+	snprintf(path, sizeof(path), "%s/%s", w->dir, o->name);
+	snprintf(r.name, sizeof(r.name), "%s", o->name);
+	r.file = path;
+	if (desk_request(p->desk, &r))
+		ho_find(w, "harness", "the desk takes no request");
+	return true;
+}
+
+bool ho_change_step(struct ho *w)
+{
+	bool did = false;
+
+	for (unsigned k = w->leg_first; k < w->n_orders; k++) {
+		struct ho_order *o = &w->order[k];
+
+		if (!o->what || o->ended_ms)
+			continue;
+		did |= ask(w, o);
+		if (w->now_ms < o->restart_ms)
+			continue;
+		o->restart_ms = w->now_ms + RESTART_MS;
+		for (uint32_t i = 0; i < w->d.cards; i++)
+			if (o->cards & 1u << i)
+				sim_air_power_cycle(sim_world_air(w->sim), i);
+		did = true;
+	}
+	return did;
+}
+
+int64_t ho_change_due(const struct ho *w)
+{
+	int64_t due_ms = INT64_MAX;
+
+	for (unsigned k = w->leg_first; k < w->n_orders; k++)
+		if (w->order[k].what && !w->order[k].ended_ms && w->order[k].restart_ms < due_ms)
+			due_ms = w->order[k].restart_ms;
+	return due_ms;
+}
+
+bool ho_change_leg(struct ho *w)
+{
+	static const unsigned whats[] = { CHANGE_OTA, CHANGE_K, CHANGE_OPC, CHANGE_K | CHANGE_OPC,
+					  CHANGE_OTA | CHANGE_K | CHANGE_OPC };
+
+	return ho_change_give(w, HO_A, whats[w->seed % 5], ho_cards_at(w, HO_A));
+}
+
+/* ---- judges ---- */
+
+static void hex(char *out, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		sprintf(out + 2 * i, "%02x", p[i]);
+}
+
+static void aka_text(const uint8_t k[16], const uint8_t opc[16], char out[KS_HLR_TEXT_MAX])
+{
+	char a[33], b[33];
+
+	hex(a, k, 16);
+	hex(b, opc, 16);
+	snprintf(out, KS_HLR_TEXT_MAX, "milenage,%s,opc,%s", a, b);
+}
+
+/* A register gets no keys that the card of that IMSI would not answer under. */
+void ho_check_rekey(struct ho *w, const char *imsi, const char *keys)
+{
+	for (uint32_t i = 0; i < w->d.cards; i++) {
+		const struct sim_sub *s = sim_world_fleet(w->sim)->cards[i].sub;
+		const struct sim_sub_rec *r = sim_sub_rec(s);
+		const struct sim_pair *p = pair_of(w, i);
+		char have[KS_HLR_TEXT_MAX], with[KS_HLR_TEXT_MAX];
+		struct sim_world_card t;
+
+		sim_world_card(w->sim, i, &t);
+		if (strcmp(t.imsi_stored, imsi))
+			continue;
+		aka_text(p->k, p->opc, have);
+		aka_text(r->pending.what & SIM_PENDING_K ? r->pending.k : p->k,
+			 r->pending.what & SIM_PENDING_OPC ? r->pending.opc : p->opc, with);
+		if (strcmp(keys, have) && strcmp(keys, with))
+			ho_find(w, "rekey", "card %u: its register gets keys that it does not hold", i);
+	}
+}
+
+static bool book(struct store *s, enum book b, const char *key, struct store_book *row)
+{
+	struct store_query q = { .kind = Q_BOOK_GET, .book = (uint8_t)b, .limit = 1, .out = row };
+
+	snprintf(q.key, sizeof(q.key), "%s", key);
+	return !store_query_wait(s, &q) && q.n;
+}
+
+static void judge_ota(struct ho *w, const struct ho_order *o, unsigned i, const struct card_bundle *c)
+{
+	const struct sim_sub_rec *r = sim_sub_rec(sim_world_fleet(w->sim)->cards[i].sub);
+	const struct sim_pair *p = pair_of(w, i);
+	char have[KS_MAKER_TEXT_MAX] = "", want[KS_MAKER_TEXT_MAX] = ",";
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < 3; k++) {
+		const uint8_t *key = k == 0 ? p->ota.kic : k == 1 ? p->ota.kid : p->ota.kik;
+
+		strcat(want, ",");
+		hex(want + strlen(want), key, p->ota.len);
+	}
+	for (char *x = want; *x; x++)
+		*x = *x >= 'a' ? (char)(*x - 32) : *x;
+	for (unsigned k = 0; k < c->n_keysets; k++) {
+		if (c->keyset[k].kvn > 2)
+			continue;
+		n++;
+		if (c->keyset[k].kvn == r->kvn)
+			ks_emit_keyset(w->p[o->src].ks, w->card[i].iccid, r->kvn, c->keyset[k].sealed,
+				       c->keyset[k].sealed_len, have);
+	}
+	if (strcmp(have, want))
+		ho_find(w, "keys", "card %u: its OTA keys under version %u are not those of the books", i, r->kvn);
+}
+
+void ho_check_change(struct ho *w, const struct ho_order *o, unsigned i, const struct line *l,
+		     const struct card_bundle *c)
+{
+	static struct store_book row;
+	const struct sim_sub_rec *r = sim_sub_rec(sim_world_fleet(w->sim)->cards[i].sub);
+	const struct sim_pair *p = pair_of(w, i), *was = &o->was[i];
+	struct store_mem_disk *copy = store_mem_disk_copy(w->p[o->src].disk);
+	struct store *s = store_mem_open(copy, NULL);
+	char have[KS_HLR_TEXT_MAX], text[KS_HLR_TEXT_MAX] = "", reply[SIM_HLR_REPLY_MAX], k[40] = "", opc[40] = "",
+				    key[BOOK_KEY_MAX];
+	const bool done = l->end == END_DONE;
+	struct hold h;
+
+	if (r->pending.what)
+		ho_find(w, "keys", "card %u: %s is over (%s), and %x is pending", i, o->name, line_end_name(l->end),
+			r->pending.what);
+	if (done && ((o->what & CHANGE_K && !memcmp(p->k, was->k, 16)) ||
+		     (o->what & CHANGE_OPC && !memcmp(p->opc, was->opc, 16)) ||
+		     (o->what & CHANGE_OTA && !memcmp(&p->ota, &was->ota, sizeof(p->ota)))))
+		ho_find(w, "keys", "card %u: done, and it has its old keys", i);
+	if ((!(o->what & CHANGE_K) && memcmp(p->k, was->k, 16)) ||
+	    (!(o->what & CHANGE_OPC) && memcmp(p->opc, was->opc, 16)) ||
+	    (!(o->what & CHANGE_OTA) && memcmp(&p->ota, &was->ota, sizeof(p->ota))))
+		ho_find(w, "keys", "card %u: keys have changed that nobody ordered", i);
+	aka_text(p->k, p->opc, have);
+	snprintf(reply, sizeof(reply), "GET 1 subscriber.by-imsi-%s.info-all", c->card.imsi);
+	sim_hlr_ctrl(sim_world_hlr(w->sim, o->src), reply, reply);
+	ctrl_info(reply, "aud3g.k", k, sizeof(k));
+	ctrl_info(reply, "aud3g.opc", opc, sizeof(opc));
+	snprintf(text, sizeof(text), "milenage,%s,opc,%s", k, opc);
+	if (strcmp(have, text))
+		ho_find(w, "keys", "card %u: its K is not that of the register", i);
+	snprintf(key, sizeof(key), "%s/%05u", w->card[i].iccid, r->index);
+	text[0] = '\0';
+	if (book(s, BOOK_SUB, key, &row))
+		ks_emit_to_hlr(w->p[o->src].ks, w->card[i].iccid, row.body, row.row.len, text);
+	if (strcmp(have, text))
+		ho_find(w, "keys", "card %u: its K is not that of the books", i);
+	if (book(s, BOOK_HOLD, w->card[i].iccid, &row) &&
+	    (hold_unpack(&h, row.body, row.row.len) || h.kvn != r->kvn || h.index != r->index))
+		ho_find(w, "keys", "card %u: the books have its pair at %u/%u, it is at %u/%u", i, h.index, h.kvn,
+			r->index, r->kvn);
+	line_key(key, o->number, w->card[i].iccid);
+	if (book(s, BOOK_CHANGE, key, &row))
+		ho_find(w, "keys", "card %u: what was made for it has not been shredded", i);
+	judge_ota(w, o, i, c);
+	s->ops->close(s);
+	store_mem_disk_free(copy);
+}
+
+/* ---- cases ---- */
+
+static void done_judge(struct ho *w)
+{
+	for (unsigned i = 0; i < w->d.cards; i++)
+		ho_must_end(w, i, END_DONE);
+}
+
+/* There, new keys, and back again under them. */
+static bool h10_leg(struct ho *w)
+{
+	if (w->leg == 0)
+		return ho_order_give(w, HO_A, HO_B, ho_cards_at(w, HO_A));
+	if (w->leg == 1)
+		return ho_change_give(w, HO_B, CHANGE_OTA | CHANGE_K | CHANGE_OPC, ho_cards_at(w, HO_B));
+	return w->leg == 2 && ho_order_give(w, HO_B, HO_A, ho_cards_at(w, HO_B));
+}
+
+/* A gave the keys and may have listened: the report of each card says so. */
+static void h10_judge(struct ho *w)
+{
+	static struct store_book row;
+	struct store_mem_disk *copy;
+	struct store *s;
+	struct hold h;
+
+	done_judge(w);
+	if (w->leg != 1)
+		return;
+	copy = store_mem_disk_copy(w->p[HO_B].disk);
+	s = store_mem_open(copy, NULL);
+	for (unsigned i = 0; i < w->d.cards; i++) {
+		char who[HOLD_WHO_MAX] = "", want[HOLD_WHO_MAX];
+
+		if (book(s, BOOK_HOLD, w->card[i].iccid, &row) && !hold_unpack(&h, row.body, row.row.len))
+			hold_who(&h, false, who);
+		snprintf(want, sizeof(want), "%s if it listened", w->p[w->d.kind == ORDER_3A ? HO_A : HO_M].name);
+		ho_must(w, !strcmp(who, want), "its exposure is not told as it is");
+	}
+	s->ops->close(s);
+	store_mem_disk_free(copy);
+}
+
+const struct ho_case ho_cases_change[] = {
+	{ "H10", "new keys after 3a, and A may have listened; then back under them", NULL, NULL, h10_judge, ORDER_3A,
+	  .leg = h10_leg },
+	{ "H10-3b", "the same after 3b", NULL, NULL, h10_judge, ORDER_3B, .leg = h10_leg },
+	{ NULL, NULL, NULL, NULL, NULL, 0 },
+};
