@@ -30,7 +30,7 @@ static int list_take(struct change_call *l, char *text, unsigned line, char err[
 	const char *iccid = text + strspn(text, " \t");
 	size_t n = strspn(iccid, "0123456789");
 
-	if (*iccid == '#' || !iccid[strspn(iccid, "\r\n")])
+	if (*iccid == '#' || !iccid[strspn(iccid, "\r\n")] || (line == 1 && !n)) /* a comment, nothing, a heading */
 		return 0;
 	if (n < ICCID_MIN || n > ICCID_DIGITS_MAX || (iccid[n] && !strchr(", \t\r\n", iccid[n]))) {
 		snprintf(err, DESK_ERR_MAX, "line %u: a line begins with an ICCID, %d to %d digits", line, ICCID_MIN,

@@ -24,6 +24,7 @@ struct card_call {
 	} wire[API_CARD_CMDS_MAX];
 	size_t n_wires; /* commands whose packet has been asked for */
 	struct store_blob blob;
+	struct store_book hold;
 	struct store_story *story;
 	size_t n_story;
 };
@@ -250,6 +251,18 @@ static void card_wire(struct store_query *q, int rc)
 	card_wire_ask(c);
 }
 
+static void card_hold(struct store_query *q, int rc)
+{
+	struct card_call *c = q->ctx;
+
+	if (rc) {
+		card_fail(c, rc);
+		return;
+	}
+	c->card.has_hold = q->n && !hold_unpack(&c->card.hold, c->hold.body, c->hold.row.len);
+	card_wire_ask(c);
+}
+
 static void card_cmds(struct store_query *q, int rc)
 {
 	struct card_call *c = q->ctx;
@@ -260,7 +273,11 @@ static void card_cmds(struct store_query *q, int rc)
 	}
 	c->card.n_cmds = q->n;
 	c->card.cut = q->n == q->limit;
-	card_wire_ask(c);
+	c->q = (struct store_query){
+		.kind = Q_BOOK_GET, .book = BOOK_HOLD, .limit = 1, .out = &c->hold, .done = card_hold, .ctx = c
+	};
+	memcpy(c->q.key, c->card.bundle.card.iccid, sizeof(c->card.bundle.card.iccid));
+	c->call.a->deps.store->ops->query(c->call.a->deps.store, &c->q);
 }
 
 static void card_cmds_ask(struct card_call *c)

@@ -378,7 +378,7 @@ void api_desk(struct api *a, const struct desk_request *req, struct api_to to)
 	c = call_new(a, sizeof(*c), to, NULL);
 	if (!c)
 		return;
-	snprintf(c->name, sizeof(c->name), "%s", *r.order ? r.order : r.partner);
+	snprintf(c->name, sizeof(c->name), "%s", *r.order ? r.order : *r.name ? r.name : r.partner);
 	r.done = ordered;
 	r.ctx = c;
 	rc = desk_request(a->desk, &r);

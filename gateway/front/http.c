@@ -556,6 +556,7 @@ static const struct {
 	{ EVHTTP_REQ_GET, { "orders", "*", "lines" }, h_order_lines },
 	{ EVHTTP_REQ_POST, { "orders", "*", "cancel" }, h_order_cancel },
 	{ EVHTTP_REQ_POST, { "orders", "*", "il" }, h_order_il },
+	{ EVHTTP_REQ_POST, { "changes" }, h_change },
 	{ EVHTTP_REQ_POST, { "vault", "gen" }, h_vault_gen },
 	{ EVHTTP_REQ_POST, { "vault", "import" }, h_vault_import },
 	{ EVHTTP_REQ_POST, { "vault", "issue" }, h_vault_issue },

@@ -15,6 +15,8 @@ int json_campaign_req(struct api_campaign_req *out, const char *body, size_t len
 struct api_desk_body {
 	char file[256], out[256], partner[PKG_NAME_MAX + 1];
 	uint16_t pairs, key_octets;
+	char name[PKG_WORD_MAX + 1];
+	uint8_t what; /* CHANGE_..., ored */
 };
 int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char *why, size_t cap);
 /* NULL only without memory. */

@@ -662,6 +662,21 @@ static json_t *out_imported(const struct card_row *c)
 	return o;
 }
 
+/* The pair in force, and who besides us has its keys. */
+static json_t *out_hold(const struct hold *h)
+{
+	json_t *o = json_object();
+	char who[HOLD_WHO_MAX];
+
+	json_set_n(o, "index", h->index);
+	json_set_n(o, "kvn", h->kvn);
+	hold_who(h, false, who);
+	json_set_s(o, "k_known", who);
+	hold_who(h, true, who);
+	json_set_s(o, "ota_known", who);
+	return o;
+}
+
 static json_t *out_card(const struct api_card *c)
 {
 	const struct card_bundle *b = &c->bundle;
@@ -692,6 +707,7 @@ static json_t *out_card(const struct api_card *c)
 		json_array_append_new(keysets, k);
 	}
 	set(o, "keysets", keysets);
+	set(o, "pair", c->has_hold ? out_hold(&c->hold) : NULL);
 	set(o, "txn", b->has_txn ? out_txn(&b->txn, c->campaign) : NULL);
 	for (size_t i = 0; i < c->n_cmds; i++)
 		json_array_append_new(cmds, out_cmd(&c->cmd[i]));

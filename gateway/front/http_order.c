@@ -16,9 +16,9 @@ static const char *word(const char *const *words, unsigned n, unsigned i)
 }
 #define WORD(list, i) word(list, sizeof(list) / sizeof((list)[0]), i)
 
-static const char *const sides[] = { NULL, "a", "b", "vault" };
+static const char *const sides[] = { NULL, "a", "b", "vault", "home" };
 static const char *const states[] = { NULL, "OPEN", "CANCELLED", "ENDED" };
-static const char *const kinds[] = { NULL, "3a", "3b" };
+static const char *const kinds[] = { NULL, "3a", "3b", "change" };
 static const char *const policies[] = { NULL, "deliver-then-activate", "activate-then-deliver", "escrow" };
 static const char *const parcels[] = { NULL, "READY", "ACKED", "REFUSED", "ACCEPTED", "APPLIED", "WAITS" };
 
@@ -39,6 +39,25 @@ static json_t *steps(const struct store_book_count *c, size_t n)
 	return o;
 }
 
+static const struct {
+	const char *word;
+	uint8_t what;
+} whats[] = { { "ota-keys", CHANGE_OTA },
+	      { "k", CHANGE_K },
+	      { "opc", CHANGE_OPC },
+	      { "all", CHANGE_OTA | CHANGE_K | CHANGE_OPC } };
+
+static void set_what(json_t *o, const struct order *d)
+{
+	char text[40] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < 3; i++)
+		if (d->policy & whats[i].what)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? "," : "", whats[i].word);
+	json_set_s(o, "what", text);
+}
+
 static json_t *out_order(const struct store_book *b)
 {
 	json_t *o = json_object();
@@ -54,7 +73,10 @@ static json_t *out_order(const struct store_book *b)
 	json_set_s(o, "side", WORD(sides, d.side));
 	json_set_s(o, "state", WORD(states, d.step));
 	json_set_s(o, "kind", WORD(kinds, d.kind));
-	json_set_s(o, "policy", WORD(policies, d.policy));
+	if (d.kind == ORDER_CHANGE)
+		set_what(o, &d);
+	else
+		json_set_s(o, "policy", WORD(policies, d.policy));
 	json_set_s(o, "subscriber", d.s);
 	json_set_s(o, "a", d.a);
 	json_set_s(o, "b", d.b);
@@ -282,9 +304,29 @@ json_t *json_exchange(const struct api_exchange *x)
 	return o;
 }
 
+/* "ota-keys,k" */
+static int what_of(char *text, uint8_t *what, char *why, size_t cap)
+{
+	char *save = NULL;
+
+	for (char *w = strtok_r(text, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		size_t i = 0;
+
+		while (i < sizeof(whats) / sizeof(whats[0]) && strcmp(whats[i].word, w))
+			i++;
+		if (i == sizeof(whats) / sizeof(whats[0])) {
+			snprintf(why, cap, "\"what\": %.20s is none of ota-keys, k, opc, all", w);
+			return -1;
+		}
+		*what |= whats[i].what;
+	}
+	return 0;
+}
+
 int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char *why, size_t cap)
 {
-	static const char *const known[] = { "file", "out", "partner", "pairs", "key_octets" };
+	static const char *const known[] = { "file", "out", "partner", "pairs", "key_octets", "name", "what" };
+	char what[40];
 	json_t *j;
 	int64_t pairs = 0, octets = 0;
 	int rc;
@@ -299,6 +341,8 @@ int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char 
 	     json_text(j, "file", out->file, sizeof(out->file), why, cap) ||
 	     json_text(j, "out", out->out, sizeof(out->out), why, cap) ||
 	     json_text(j, "partner", out->partner, sizeof(out->partner), why, cap) ||
+	     json_text(j, "name", out->name, sizeof(out->name), why, cap) ||
+	     json_text(j, "what", what, sizeof(what), why, cap) || (*what && what_of(what, &out->what, why, cap)) ||
 	     json_number(j, "pairs", 0, VAULT_PAIRS_MAX, &pairs, why, cap) ||
 	     json_number(j, "key_octets", 0, 32, &octets, why, cap);
 	out->pairs = (uint16_t)pairs;

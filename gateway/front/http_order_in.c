@@ -84,6 +84,8 @@ static void order_desk(struct http_in *in, enum desk_verb verb, const char *orde
 	r.file = *b.file ? b.file : NULL;
 	r.pairs = b.pairs;
 	r.key_octets = b.key_octets;
+	memcpy(r.name, b.name, sizeof(r.name));
+	r.what = b.what;
 	to = http_to_of(in);
 	if (to.done)
 		api_desk(http_api(in), &r, to);
@@ -97,6 +99,11 @@ void h_order_cancel(struct http_in *in)
 void h_order_il(struct http_in *in)
 {
 	order_desk(in, DESK_IL, in->seg[1]);
+}
+
+void h_change(struct http_in *in)
+{
+	order_desk(in, DESK_CHANGE, "");
 }
 
 void h_vault_gen(struct http_in *in)

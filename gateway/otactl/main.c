@@ -95,6 +95,15 @@ static const struct ctl_option il_options[] = {
 	{ "list", 0, "FILE", "CSV ICCID,IMSI[,MSISDN] instead of the pool; the gateway reads it itself" },
 	{ NULL },
 };
+static const struct ctl_option change_options[] = {
+	{ "cards", 0, "FILE", "list whose first column is ICCID; the gateway reads it itself" },
+	{ "what", 0, "WORD,WORD", "ota-keys, k, opc; or all" },
+	{ NULL },
+};
+static const struct ctl_option change_show_options[] = {
+	{ "lines", 'l', NULL, "every card with its step, and who besides us has its keys" },
+	{ NULL },
+};
 static const struct ctl_option gen_options[] = {
 	{ "pairs", 0, "N", "pairs for each card, 1 to 40" },
 	{ "cards", 0, "FILE", "CSV ICCID[,IMSI[,MSISDN]]" },
@@ -313,6 +322,18 @@ static const struct command commands[] = {
 	  cmd_order_cancel },
 	{ "order", "il", "ORDER", 1, "give IMSIs to the cards of an order that come to us now", NULL, il_options,
 	  cmd_order_il },
+	{ "change", "start", "NAME", 1, "new keys for cards of our own",
+	  "Cards are named by a list, a file whose first column is the ICCID; 'otactl -o csv order show ORDER --lines' "
+	  "writes one.\n"
+	  "OTA keys come first, and are proven, before K and OPc follow; what is in force stays so until the card has "
+	  "the\n"
+	  "new.  A change that was cut short while its list was read goes on when it is ordered again.",
+	  change_options, cmd_change_start },
+	{ "change", "list", "", 0, "all changes", NULL, no_options, cmd_change_list },
+	{ "change", "show", "NAME", 1, "one change: how many cards stand where, and who knows their keys", NULL,
+	  change_show_options, cmd_change_show },
+	{ "change", "cancel", "NAME", 1, "cards to which nothing has been sent yet keep their keys", NULL, yes_options,
+	  cmd_change_cancel },
 	{ "vault", "gen-batch", "", 0, "make pairs for cards that are to be made", NULL, gen_options, cmd_vault_gen },
 	{ "vault", "import", "FILE", 1, "take pairs that others have made",
 	  "ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK[,IMSI[,MSISDN]]; cards that are known stay as they are.", no_options,

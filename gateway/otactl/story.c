@@ -127,7 +127,8 @@ static void print_head(const json_t *answer)
 {
 	static const char *const skip[] = { "iccid", "imsi", "msisdn", "id", NULL };
 	static const char *const skip_txn[] = { "id", NULL };
-	const json_t *card = json_object_get(answer, "card"), *txn = json_object_get(answer, "txn");
+	const json_t *card = json_object_get(answer, "card"), *txn = json_object_get(answer, "txn"),
+		     *pair = json_object_get(answer, "pair");
 	char buf[WORD_MAX], proven[WORD_MAX];
 	json_t *k;
 	size_t i;
@@ -144,6 +145,13 @@ static void print_head(const json_t *answer)
 		       js_text(k, "kic_alg"), js_text(k, "kid_alg"));
 		printf("last counter %s, proven %s\n", js_word(buf, sizeof(buf), json_object_get(k, "cntr")),
 		       js_word(proven, sizeof(proven), json_object_get(k, "cntr_proven")));
+	}
+	if (worth_printing(pair)) {
+		printf("  %-11s index %s under version %s\n", "pair",
+		       js_word(buf, sizeof(buf), json_object_get(pair, "index")),
+		       js_word(proven, sizeof(proven), json_object_get(pair, "kvn")));
+		printf("  %-11s K: us and %s\n", "known to", js_text(pair, "k_known"));
+		printf("  %-11s OTA keys: us and %s\n", "", js_text(pair, "ota_known"));
 	}
 	if (worth_printing(txn)) {
 		printf("\ntransaction\n");

@@ -87,9 +87,37 @@ static void report_where_all_is_well(void **state)
 	done(2);
 }
 
+/* A change is an order of ours alone. */
+static void changes(void **state)
+{
+	SERVE({ 200, "{\"orders\":[{\"name\":\"o1\",\"side\":\"b\",\"state\":\"OPEN\"},"
+		     "{\"name\":\"k1\",\"side\":\"home\",\"what\":\"ota-keys,k\",\"state\":\"OPEN\",\"cards\":7}],"
+		     "\"next\":null}" },
+	      { 200, "{\"name\":\"k1\",\"side\":\"home\",\"kind\":\"change\",\"state\":\"OPEN\",\"what\":\"ota-keys,"
+		     "k\",\"number\":"
+		     "\"00000000000000aa\",\"cards\":7,\"closed\":2,\"steps\":{\"C_SETTLE\":5,\"C_CLOSED\":2}}" },
+	      { 200, "{\"name\":\"k2\",\"state\":\"change k2: 1 cards\"}" });
+
+	assert_int_equal(run("change", "list", NULL), 0);
+	assert_has(out, "k1");
+	assert_null(strstr(out, "o1"));
+	assert_int_equal(run("change", "show", "k1", NULL), 0);
+	assert_has(out, "change      k1  OPEN: ota-keys,k  (number 00000000000000aa)\n");
+	assert_has(out, "cards       7, 2 at an end\n");
+	assert_has(out, "  C_SETTLE           5\n");
+	assert_int_equal(run("change", "start", "k2", "--cards", "/dev/null", "--what", "ota-keys,k", NULL), 0);
+	assert_has(out, "k2: change k2: 1 cards\n");
+	assert_request(2, "POST /api/v1/changes");
+	assert_int_equal(run("change", "start", "k2", "--what", "k", NULL), 1);
+	assert_has(err, "needs --cards FILE and --what");
+	assert_int_equal(run("change", "cancel", "k2", NULL), 1);
+	done(3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(changes),
 		cmocka_unit_test(report_of_the_old_operator),
 		cmocka_unit_test(report_of_the_new_operator),
 		cmocka_unit_test(report_where_all_is_well),
