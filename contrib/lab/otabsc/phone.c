@@ -194,6 +194,7 @@ static void locate(struct phone *ph, int64_t now_ms)
 	}
 	mm_lu_request(&w, ph->lu_type, &loci.lai, &id);
 	if (!ph_open(ph, PHONE_LU, msc, &w, now_ms)) {
+		ph_say(ph, "LU", "unreachable msc=%d", msc);
 		ph->counts.lu_lost++;
 		ph_again(ph, now_ms);
 	}
@@ -234,10 +235,11 @@ static void ask_to_send(struct phone *ph, int64_t now_ms)
 	uint8_t l3[PHONE_L3_MAX];
 	struct wr w = wr_init(l3, sizeof(l3));
 
-	ph->mo_ms = PHONE_NEVER;
 	mm_cm_request_sms(&w, &id);
-	if (!ph_open(ph, PHONE_MO, ph->at, &w, now_ms))
-		ph_mo_failed(ph, now_ms);
+	if (ph_open(ph, PHONE_MO, ph->at, &w, now_ms))
+		ph->mo_ms = PHONE_NEVER;
+	else /* nobody is there: it waits, and that is no try */
+		ph->mo_ms = now_ms + MO_AGAIN_MS + spread(ph);
 }
 
 /* ---- messages of the card ---- */
@@ -457,8 +459,12 @@ void phone_powered(struct phone *ph, uint32_t s, int64_t now_ms)
 
 void phone_network_up(struct phone *ph, int64_t now_ms)
 {
-	if (!ph->on || ph->lu_ms == PHONE_NEVER)
+	if (!ph->on)
 		return;
-	ph->failures = 0;
-	ph->lu_ms = earlier(ph->lu_ms, now_ms + spread(ph));
+	if (ph->lu_ms != PHONE_NEVER) {
+		ph->failures = 0;
+		ph->lu_ms = earlier(ph->lu_ms, now_ms + spread(ph));
+	}
+	if (ph->mo_ms != PHONE_NEVER)
+		ph->mo_ms = earlier(ph->mo_ms, now_ms + spread(ph));
 }

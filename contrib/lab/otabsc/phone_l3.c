@@ -129,6 +129,7 @@ static void cm_reject(struct phone *ph, uint8_t cause, int64_t now_ms)
 		ph->at = PHONE_NOWHERE;
 		ph->lu_type = LU_NORMAL;
 		ph->lu_ms = now_ms;
+		ph->mo_ms = now_ms; /* which was no try */
 	}
 }
 
@@ -345,7 +346,7 @@ void ph_conn_end(struct phone *ph, int64_t now_ms)
 		ph->counts.lu_lost++;
 		ph_say(ph, "LU", "lost");
 		ph_again(ph, now_ms);
-	} else if (was == PHONE_MO && ph->mo_n && (ph->mo_open || ph->mo_ms == PHONE_NEVER)) {
+	} else if (was == PHONE_MO && (ph->mo_open || ph->mo_ms == PHONE_NEVER)) {
 		ph_mo_failed(ph, now_ms);
 	}
 	ph->mo_open = false;

@@ -679,7 +679,13 @@ static void forgotten_by_the_network(void **state)
 	l3(&n, "052204"); /* IMSI unknown in VLR */
 	over(&n);
 	said(&n, "050870");
+	n.down[A] = true; /* which is no try */
 	let_in(&n, PLMN_A, 4);
+	run_for(&n, 20000);
+	silent(&n);
+	n.down[A] = false;
+	phone_network_up(&n.phone, n.now_ms);
+	run_for(&n, 100);
 	proof(&n);
 	assert_int_equal(n.phone.counts.mo_ok, 1);
 }
