@@ -30,6 +30,7 @@ moved=0
 hook=
 dir=
 address_by=msisdn
+trial=60m
 declare -A gw_pid=() port_of=()
 # Of operators and registers: PLMN, first MSISDN, and EF_SMSP's service centre, without which a card's answers by SMS would go nowhere.
 declare -A plmn=([a]=00101 [b]=00102 [c]=00103) msisdn=([a]=491519000000 [b]=491529000000 [c]=491539000000) smsp=([a]=01 [b]=02 [c]=03)
@@ -208,8 +209,8 @@ config() {
 	done
 	[ "$who" = m ] || partner m vault
 	if [ "$who" != m ]; then
-		printf 'pool\n imsi-range %s9%09d %s9%09d\n msisdn-from %s\n plmns %s\n trial 60m\n' \
-			"${plmn[$who]}" 0 "${plmn[$who]}" 999999999 "${msisdn[$who]}" "${plmn[$who]}"
+		printf 'pool\n imsi-range %s9%09d %s9%09d\n msisdn-from %s\n plmns %s\n trial %s\n' \
+			"${plmn[$who]}" 0 "${plmn[$who]}" 999999999 "${msisdn[$who]}" "${plmn[$who]}" "$trial"
 		# alpha identifier, "TS-SCA alone", no TP-DA, TS-SCA +4915n0000001, the rest absent
 		printf ' file 6f42:%s\n' "$(printf 'f%.0s' {1..20})fd$(printf 'f%.0s' {1..24})07919451${smsp[$who]}000010ffffffffffffff"
 		printf 'hlr\n osmo %s\n poll 300ms\n' "$(hlr_at "$who")"
@@ -293,8 +294,9 @@ reconcile() {
 	[ "$(wc -l <"$dir/$order.$who")" -eq "$cards" ] || die "order $order: $who has not one line for each card"
 }
 
-hand_over() {
-	local order=$1 from=$2 to=$3 name sign=() rc
+# The subscriber signs, everybody takes it.
+begin_order() {
+	local order=$1 from=$2 to=$3 name f sign=()
 	step "order $order: $cards cards from $from to $to"
 	[ "$kind" = 3a ] || sign=(--partner "$dir/m/m.otaparty" --vault m)
 	"$otactl" order sign --party "$dir/s/s.otaparty" --partner "$dir/$from/$from.otaparty" --partner "$dir/$to/$to.otaparty" \
@@ -310,6 +312,11 @@ hand_over() {
 	for name in "$from" "$to"; do
 		await_so "$order" "$name"
 	done
+}
+
+hand_over() {
+	local order=$1 from=$2 to=$3 name
+	begin_order "$order" "$from" "$to"
 	await_order "$order" "$from" "$to"
 	for name in "$from" "$to"; do
 		reconcile "$order" "$name"
