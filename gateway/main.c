@@ -67,7 +67,7 @@ static void log_line(void *ctx, int level, const char *line)
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	events_note(&p->events, (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, level, line);
-	if (level > p->log_level || level < 0)
+	if (console_log_line(level, line) || level > p->log_level || level < 0)
 		return;
 	gmtime_r(&ts.tv_sec, &tm);
 	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%S", &tm);
@@ -407,6 +407,7 @@ static int make_console(struct parts *p, char *err)
 		.api = p->api,
 		.gw = p->gw,
 		.config_path = p->config_path,
+		.log_level = p->log_level > EVENTS_LEVEL ? p->log_level : EVENTS_LEVEL,
 		.log = log_line,
 		.log_ctx = p,
 	};

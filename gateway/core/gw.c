@@ -13,6 +13,11 @@ void gw_assert_failed(const char *file, int line, const char *expr)
 	abort();
 }
 
+void gw_log_level(struct gw *gw, int level)
+{
+	gw->deps.log_level = level;
+}
+
 void gw_log(struct gw *gw, int level, const char *fmt, ...)
 {
 	char line[GW_ALARM_MAX + 160];

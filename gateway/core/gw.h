@@ -246,6 +246,9 @@ void gw_measured_submit(const struct gw *gw, unsigned link,
 			struct gw_measured *out);		       /* a packet, until all of it is accepted */
 void gw_measured_answer(const struct gw *gw, struct gw_measured *out); /* from there to the card's proof */
 
+/* From now on lines up to this level are made (gw_deps.log_level). */
+void gw_log_level(struct gw *gw, int level);
+
 uint32_t gw_epoch(const struct gw *gw); /* what counters taken or imported now belong to */
 
 /* What is wrong with the store at this moment, in a sentence that says what to do; NULL when nothing is. */

@@ -278,6 +278,32 @@ void api_links(struct api *a, struct api_to to)
 	free(look);
 }
 
+void api_counters(struct api *a, struct api_to to)
+{
+	const struct api_deps *d = &a->deps;
+	struct links_look *look = calloc(1, sizeof(*look));
+	struct api_exchange *x = a->desk ? calloc(1, sizeof(*x)) : NULL;
+	struct api_gw_status st = { .version = d->version, .exchange = x };
+	struct api_reply r = { .status = API_OK, .gw = &st };
+
+	if (x)
+		api_exchange_look(a, x);
+	if (look) {
+		st.links = links_look(a, look);
+		st.ready = gw_ready(d->gw) && (!x || x->ready);
+		gw_stats(d->gw, &st.core);
+		ks_stats(d->ks, &st.keystore);
+		st.alarm = api_alarm(a);
+		if (!st.alarm)
+			st.alarm = st.links.alarm;
+		to.done(to.ctx, &r);
+	} else {
+		api_fail(to, API_NOT_READY, "no-memory", "out of memory: try again later");
+	}
+	free(look);
+	free(x);
+}
+
 /* A store that answers nothing is itself the news: the rest is shown. */
 static void status_campaigns(struct campaign_rows *r, int rc)
 {

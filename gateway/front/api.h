@@ -270,6 +270,8 @@ void api_import_finish(struct api *a, const char *id, struct api_to to);
 /* Pages of all cards. */
 void api_cards(struct api *a, uint64_t after, unsigned limit, struct api_to to);
 void api_card_show(struct api *a, const char *iccid, struct api_to to);
+/* The card that has this IMSI now: its bundle alone, without commands that have ended and without story. */
+void api_card_find(struct api *a, const char *imsi, struct api_to to);
 /* Somebody knows that its phone is reachable now: as an alert_notification of the SMSC. */
 void api_card_present(struct api *a, const char *iccid, struct api_to to);
 /* The same, of its story only what follows this entry. */
@@ -320,6 +322,8 @@ void api_exchange_file(struct api *a, bool out, const char *partner, uint64_t se
 /* ---- the gateway ---- */
 void api_status(struct api *a, struct api_to to);
 void api_links(struct api *a, struct api_to to);
+/* The status without what the store would be asked for: no totals, no campaigns.  Answered at once. */
+void api_counters(struct api *a, struct api_to to);
 /* Blocks, drains or opens a link; answered when that is durable. */
 void api_link_order(struct api *a, const char *name, enum link_order order, struct api_to to);
 void api_explain(struct api *a, const char *packet_hex, struct api_to to);

@@ -359,6 +359,56 @@ void api_card_story(struct api *a, const char *iccid, uint64_t after, struct api
 	a->deps.store->ops->query(a->deps.store, &c->q);
 }
 
+/* --------------------------------------------------------------------------------------------- by its IMSI */
+
+struct find_call {
+	struct call call;
+	struct store_fetch f;
+	struct api_card card;
+};
+
+static void find_drop(struct call *c)
+{
+	ks_wipe(&((struct find_call *)c)->card.bundle, sizeof(struct card_bundle));
+}
+
+static void find_got(struct store_fetch *f, int rc)
+{
+	struct find_call *c = f->ctx;
+	struct api_reply r = { .status = API_OK, .card = &c->card };
+
+	if (rc)
+		api_fail_store(c->call.a, c->call.to, rc, f->why);
+	else if (!f->n)
+		api_fail(c->call.to, API_NOT_FOUND, "no-such-card", "there is no card with this IMSI");
+	else
+		c->call.to.done(c->call.to.ctx, &r);
+	call_free(&c->call);
+}
+
+void api_card_find(struct api *a, const char *imsi, struct api_to to)
+{
+	char digits[ICCID_DIGITS_MAX + 1], why[API_REASON_MAX];
+	struct find_call *c;
+
+	if (check_number(NUM_IMSI, imsi, digits, why, sizeof(why))) {
+		api_fail(to, API_BAD, "bad-imsi", "%s", why);
+		return;
+	}
+	c = call_new(a, sizeof(*c), to, find_drop);
+	if (!c)
+		return;
+	c->f = (struct store_fetch){ .by = FETCH_BY_ADDR,
+				     .addr_type = ADDR_IMSI,
+				     .at_ms = api_now(a),
+				     .out = &c->card.bundle,
+				     .cap = 1,
+				     .done = find_got,
+				     .ctx = c };
+	snprintf(c->f.digits, sizeof(c->f.digits), "%.*s", IMSI_DIGITS_MAX, digits);
+	a->deps.store->ops->fetch(a->deps.store, &c->f);
+}
+
 /* ---------------------------------------------------------------------------------------------- presence */
 
 struct present_call {

@@ -16,6 +16,7 @@ struct console_parts {
 	struct api *api;
 	struct gw *gw;
 	const char *config_path; /* where `write file` writes */
+	int log_level;		 /* as syslog; what the core makes when nobody looks on */
 	void (*log)(void *ctx, int level, const char *line);
 	void *log_ctx;
 };
@@ -26,5 +27,8 @@ bool console_wanted(const struct otagw_config *cfg);
 struct console *console_new(const struct otagw_config *cfg, const struct console_parts *p, char *err, size_t cap);
 /* Before the api is freed. */
 void console_free(struct console *c);
+
+/* A line of the log, to whoever looks on by libosmocore's ways.  True: its own stderr target shows it already. */
+bool console_log_line(int level, const char *line);
 
 #endif

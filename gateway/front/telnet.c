@@ -270,8 +270,7 @@ static void ask_done(void *ctx, const struct api_reply *r)
 	else
 		ask->print(ask, r);
 	s->busy = inside;
-	if (s->ask != ask)
-		free(ask);
+	free(ask);
 	if (!inside && !s->ask)
 		session_answered(s);
 }
@@ -306,7 +305,14 @@ struct api_to vty_ask(struct vty *vty, void (*print)(struct vty_ask *ask, const 
 
 struct api_to vty_ask_again(struct vty_ask *ask)
 {
-	return ask_begin((struct telnet_session *)ask->vty->priv, ask);
+	struct vty_ask *more = malloc(sizeof(*more));
+
+	if (!more) {
+		vty_out(ask->vty, "%% out of memory: try again later\r\n");
+		return (struct api_to){ .done = ask_nobody };
+	}
+	*more = *ask;
+	return ask_begin((struct telnet_session *)ask->vty->priv, more);
 }
 
 /* ------------------------------------------------------------------------------------------------ sessions */
@@ -511,4 +517,12 @@ void telnet_free(struct telnet *t)
 uint16_t telnet_port(const struct telnet *t)
 {
 	return t->port;
+}
+
+bool telnet_logging(const struct telnet *t)
+{
+	const struct telnet_session *s;
+
+	llist_for_each_entry(s, &t->sessions, conn.entry) if (s->conn.dbg) return true;
+	return false;
 }

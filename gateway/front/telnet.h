@@ -26,6 +26,8 @@ struct telnet *telnet_new(void *tall, const char *ip, uint16_t port, const char 
 /* Ends all sessions. */
 void telnet_free(struct telnet *t);
 uint16_t telnet_port(const struct telnet *t);
+/* Whether a session has 'logging enable'. */
+bool telnet_logging(const struct telnet *t);
 
 /* What a command wants to know, and who prints the answer. */
 struct vty_ask {
@@ -41,7 +43,7 @@ struct vty_ask {
 /* Of a command: hand `to` to one call of the api, and return. */
 struct api_to vty_ask(struct vty *vty, void (*print)(struct vty_ask *ask, const struct api_reply *r), const char *arg0,
 		      const char *arg1);
-/* From within print(): the same ask once more, with what stands in it. */
+/* From within print(): the same once more, with what stands in it now. */
 struct api_to vty_ask_again(struct vty_ask *ask);
 
 #endif

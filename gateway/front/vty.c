@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <osmocom/core/talloc.h>
 #include <osmocom/vty/command.h>
+#include <osmocom/vty/misc.h>
+#include <osmocom/vty/stats.h>
 #include <osmocom/vty/vty.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,7 +307,7 @@ static struct cmd_node node_pool = { NODE(CONF_POOL), "%s(config-pool)# ", 1 };
 static struct cmd_node node_hlr = { NODE(CONF_HLR), "%s(config-hlr)# ", 1 };
 static struct cmd_node node_ctrl = { NODE(CONF_CTRL), "%s(config-ctrl)# ", 1 };
 
-/* `write file` writes nothing that would not be read. */
+/* `write file` writes nothing that would not be read.  1: it may. */
 static int is_consistent(struct vty *vty)
 {
 	struct otagw_config *scratch = malloc(sizeof(*scratch));
@@ -314,13 +316,14 @@ static int is_consistent(struct vty *vty)
 
 	if (scratch) {
 		*scratch = *me.c;
-		rc = config_check(scratch, why, sizeof(why));
+		rc = config_check(scratch, why, sizeof(why)) ||
+		     config_loopback("line vty", vty_get_bind_addr(), why, sizeof(why));
 		ks_wipe(scratch, sizeof(*scratch));
 	}
 	free(scratch);
 	if (rc)
 		vty_out(vty, "%% not written: %s%s", why, VTY_NEWLINE);
-	return rc ? CMD_WARNING : 0;
+	return !rc;
 }
 
 void *vty_tall(void)
@@ -372,7 +375,12 @@ int vty_config_init(struct otagw_config *c)
 						  .func = on_setting };
 		install_element(NODE(config_setting[i].node), &cmd[i].el);
 	}
+	vty_log_init(me.tall);
+	osmo_stats_vty_add_cmds();
+	osmo_talloc_vty_add_cmds();
 	vty_show_init();
+	vty_card_init();
+	vty_about_init();
 	return 0;
 }
 

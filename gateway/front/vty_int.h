@@ -29,5 +29,8 @@ void vty_show_init(void);  /* links, campaigns */
 void vty_card_init(void);  /* cards, transactions, presence */
 void vty_about_init(void); /* counters, errors, keystore, orders */
 void vty_log_init(void *tall);
+/* From now on libosmocore's own lines go to log(). */
+void vty_log_start(void (*log)(void *ctx, int level, const char *line), void *ctx);
+void vty_log_stop(void);
 
 #endif

@@ -163,10 +163,10 @@ static bool ctrl_next(char *out, size_t cap)
 	return true;
 }
 
-/* The reply, or the TRAP that the line waits for; traps may come at any time. */
+/* The reply, or the trap that "WAIT NAME" is for; traps may come at any time. */
 static void ctrl_ask(const char *line, char *out, size_t cap)
 {
-	bool trap = !strncmp(line, "TRAP", 4), is_trap;
+	bool trap = !strncmp(line, "WAIT ", 5), is_trap;
 
 	if (!trap)
 		ctrl_send(line);
@@ -176,19 +176,16 @@ static void ctrl_ask(const char *line, char *out, size_t cap)
 			return;
 		}
 		is_trap = !strncmp(out, "TRAP", 4);
-	} while (is_trap != trap || (trap && strncmp(out, line, strlen(line)) != 0));
+	} while (is_trap != trap || (trap && strncmp(out + 5, line + 5, strlen(line + 5)) != 0));
 }
 
 /* --------------------------------------------------------------------------------------------------- match */
 
 static bool fits(const char *want, const char *is)
 {
-	size_t hole;
-	bool wide;
-
 	while (*want) {
-		wide = !strncmp(want, "<...*>", 6);
-		hole = wide ? 6 : !strncmp(want, "<...>", 5) ? 5 : 0;
+		bool wide = !strncmp(want, "<...*>", 6);
+		size_t hole = wide ? 6 : !strncmp(want, "<...>", 5) ? 5 : 0;
 		if (!hole) {
 			if (*want++ != *is++)
 				return false;
@@ -224,7 +221,7 @@ static bool all_fit(char **want, unsigned n, char **is, unsigned m)
 static bool is_command(const char *line)
 {
 	if (ctrl)
-		return !strncmp(line, "GET ", 4) || !strncmp(line, "SET ", 4) || !strncmp(line, "TRAP", 4);
+		return !strncmp(line, "GET ", 4) || !strncmp(line, "SET ", 4) || !strncmp(line, "WAIT ", 5);
 	return prompt_at(line) > 0;
 }
 
@@ -248,14 +245,49 @@ static unsigned split(char **is)
 
 static unsigned played, wrong;
 
+/* "2026-11-23T00:39:42.310Z" */
+static size_t time_at(const char *p)
+{
+	const char *form = "dddd-dd-ddTdd:dd:dd.dddZ";
+	size_t i = 0;
+
+	for (; form[i]; i++)
+		if (form[i] == 'd' ? p[i] < '0' || p[i] > '9' : p[i] != form[i])
+			return 0;
+	return i;
+}
+
+/* A line of an answer that did not fit: as a line of the file still has it, or with times left open. */
+static void put_new(FILE *out, char **want, unsigned n, const char *line)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(want[i], "...") != 0 && fits(want[i], line)) {
+			fprintf(out, "%s\n", want[i]);
+			return;
+		}
+	}
+	while (*line) {
+		size_t t = time_at(line);
+
+		if (t)
+			fputs("<...>", out);
+		else
+			fputc(*line, out);
+		line += t ? t : 1;
+	}
+	fputc('\n', out);
+}
+
 static void judge(FILE *out, unsigned at, char **want, unsigned n, char **is, unsigned m)
 {
 	bool good = all_fit(want, n, is, m);
 
 	played++;
 	if (out) {
-		for (unsigned i = 0; i < (good ? n : m); i++)
-			fprintf(out, "%s\n", good ? want[i] : is[i]);
+		for (unsigned i = 0; good && i < n; i++)
+			fprintf(out, "%s\n", want[i]);
+		for (unsigned i = 0; !good && i < m; i++)
+			put_new(out, want, n, is[i]);
 		return;
 	}
 	if (good)
