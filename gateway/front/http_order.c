@@ -326,7 +326,7 @@ static int what_of(char *text, uint8_t *what, char *why, size_t cap)
 int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char *why, size_t cap)
 {
 	static const char *const known[] = { "file", "out", "partner", "pairs", "key_octets", "name", "what" };
-	char what[40];
+	char what[40] = "";
 	json_t *j;
 	int64_t pairs = 0, octets = 0;
 	int rc;
