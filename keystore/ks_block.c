@@ -5,7 +5,8 @@
  * also covers the ICCID and these five.
  *
  * Key block before it is wrapped: version(1) length of the ICCID(1) ICCID, then parts: 01 and a subscription (algorithm, SQN scheme,
- * index(2), K, OPc); 02 and a keyset (KVN, CC length, two algorithms, three lengths, the keys); 03 and an OPc.
+ * index(2), K, OPc); 02 and a keyset (KVN, CC length, two algorithms, three lengths, the keys); 03 and an OPc; 04, length(1) and a block that
+ * is wrapped under a release key; 05 and a release key.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 #define BLOCK_SUB     0x01
 #define BLOCK_SET     0x02
 #define BLOCK_OPC     0x03
+#define BLOCK_LOCKED  0x04
+#define BLOCK_RELEASE 0x05
 #define BOUND_MAX     (SUB_FIXED + KS_ICCID_MAX)
 #define LABEL_MAX     32
 
@@ -338,6 +341,29 @@ static int block_put_opc(struct ks *ks, struct wr *w, const char *name, const st
 	return rc;
 }
 
+static int block_put_release(struct ks *ks, struct wr *w, const char *iccid, const struct ks_block *in)
+{
+	struct ks_room room = ks_room(ks);
+	int rc = ks_release_open(ks, iccid, in->release, room.plain);
+
+	if (!rc) {
+		wr_u8(w, BLOCK_RELEASE);
+		wr_bytes(w, room.plain, KS_KEK_LEN);
+	}
+	ks_wipe(room.plain, KS_KEK_LEN);
+	return rc;
+}
+
+static int block_put_locked(struct wr *w, const struct ks_block *in)
+{
+	if (in->locked_len > KS_LOCKED_MAX)
+		return KS_E_SPEC;
+	wr_u8(w, BLOCK_LOCKED);
+	wr_u8(w, (uint8_t)in->locked_len);
+	wr_bytes(w, in->locked, in->locked_len);
+	return 0;
+}
+
 static int block_put_set(struct ks *ks, struct wr *w, const char *iccid, const struct ks_block *in, unsigned i)
 {
 	struct ks_room room = ks_room(ks);
@@ -376,6 +402,10 @@ int ks_block_wrap(struct ks_wrap *wrap, const char *iccid, const struct ks_block
 		rc = block_put_opc(wrap->ks, &w, iccid, in);
 	for (unsigned i = 0; !rc && i < in->sets; i++)
 		rc = block_put_set(wrap->ks, &w, iccid, in, i);
+	if (!rc && in->locked_len)
+		rc = block_put_locked(&w, in);
+	if (!rc && in->has_release)
+		rc = block_put_release(wrap->ks, &w, iccid, in);
 	if (!rc)
 		rc = w.bad ? KS_E_SPEC : ksc_kwp(wrap->kek, true, room.work, wr_len(&w), out, &len);
 	ks_wipe(room.work, KS_SECRET_FILE_MAX);
@@ -403,6 +433,28 @@ static int block_take_opc(struct ks *ks, struct rd *r, const char *name, struct 
 		return KS_E_SEALED;
 	out->has_opc = true;
 	return ks_opc_seal(ks, name, opc, out->opc);
+}
+
+static int block_take_release(struct ks *ks, struct rd *r, const char *iccid, struct ks_block *out)
+{
+	const uint8_t *key = rd_bytes(r, KS_KEK_LEN);
+
+	if (!key || out->has_release)
+		return KS_E_SEALED;
+	out->has_release = true;
+	return ks_release_seal(ks, iccid, key, out->release);
+}
+
+static int block_take_locked(struct rd *r, struct ks_block *out)
+{
+	const size_t len = rd_u8(r);
+	const uint8_t *locked = len && len <= KS_LOCKED_MAX ? rd_bytes(r, len) : NULL;
+
+	if (!locked || out->locked_len)
+		return KS_E_SEALED;
+	memcpy(out->locked, locked, len);
+	out->locked_len = (unsigned)len;
+	return 0;
 }
 
 static int block_take_set(struct ks *ks, struct rd *r, const char *iccid, struct ks_block *out)
@@ -467,11 +519,17 @@ int ks_block_unwrap(struct ks_wrap *wrap, const char *iccid, const uint8_t *bloc
 		case BLOCK_OPC:
 			rc = block_take_opc(wrap->ks, &r, iccid, out);
 			break;
+		case BLOCK_LOCKED:
+			rc = block_take_locked(&r, out);
+			break;
+		case BLOCK_RELEASE:
+			rc = block_take_release(wrap->ks, &r, iccid, out);
+			break;
 		default:
 			rc = KS_E_SEALED;
 		}
 	}
-	if (!rc && !out->has_sub && !out->has_opc && !out->sets)
+	if (!rc && !out->has_sub && !out->has_opc && !out->sets && !out->locked_len && !out->has_release)
 		rc = KS_E_SEALED;
 	ks_wipe(room.work, KS_SECRET_FILE_MAX);
 	if (rc)

@@ -173,6 +173,11 @@ int ks_sub_open(struct ks *ks, const char *iccid, const uint8_t *sealed, size_t 
 int ks_opc_seal(struct ks *ks, const char *name, const uint8_t opc[KS_AKA_KEY_LEN], uint8_t sealed[KS_OPC_LEN]);
 int ks_opc_open(struct ks *ks, const char *name, const uint8_t sealed[KS_OPC_LEN], uint8_t opc[KS_AKA_KEY_LEN]);
 
+/* ---- ks_release.c ---- */
+
+int ks_release_seal(struct ks *ks, const char *iccid, const uint8_t key[KS_KEK_LEN], uint8_t sealed[KS_RELEASE_LEN]);
+int ks_release_open(struct ks *ks, const char *iccid, const uint8_t sealed[KS_RELEASE_LEN], uint8_t key[KS_KEK_LEN]);
+
 struct ks_wrap *ks_wrap_new(struct ks *ks, const uint8_t kek[KS_KEK_LEN]); /* NULL: KS_WRAPS_MAX are in use */
 
 /* A record of any length under the KEK: nonce, text, tag.  out: len + KS_NONCE_LEN + KS_TAG_LEN octets. */

@@ -387,10 +387,10 @@ static enum line_step staged(struct desk_job *j, unsigned i, const struct desk_e
 		return a_give_up(j, l, end,
 				 end == END_CANCELLED ? "the order was cancelled" :
 							"staged, not armed in the time of the order");
-	if (o->kind != ORDER_3A)
+	if (o->kind != ORDER_3A || (o->policy == POLICY_ESCROW && l->flags & LINE_PROVISIONAL)) /* staged anew */
 		return a_gate(l);
 	if (!desk_deps(j->d)->hlr)
-		return A_HAND;
+		return a_hand_step(o);
 	/* what the card's SQN is at our register goes with K */
 	job_hlr(j, i, HLR_READ, l->old_imsi, "", NULL);
 	return A_STAGING;

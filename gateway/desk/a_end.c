@@ -461,7 +461,7 @@ void a_on_hlr(struct desk_job *j, unsigned i)
 	if (ev->hlr_kind == HLR_READ && next == A_STAGING && l->flags & LINE_STAGED) {
 		if (ev->hlr.end == HLR_OK && ev->hlr.has_keys)
 			l->sqn = ev->hlr.sqn;
-		next = A_HAND;
+		next = a_hand_step(&j->order->o);
 	}
 	a_put(j, i, next);
 }

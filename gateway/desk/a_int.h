@@ -95,6 +95,12 @@ int a_unstaging_decide(struct desk *d, struct desk_job *j);
 int a_heard_decide(struct desk *d, struct desk_job *j); /* armed: the card was heard at us again */
 void a_on_txn(struct desk_job *j, unsigned i);
 
+/* ---- a_escrow.c: keys that are locked, and told later how to open them ---- */
+int a_escrow_decide(struct desk *d, struct desk_job *j);
+int a_release_decide(struct desk *d, struct desk_job *j);
+void a_release_key(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]);
+enum line_step a_hand_step(const struct order *o); /* 3a: by which step K is handed over when the card is staged */
+
 /* ---- a_end.c: CF, hand-over lists, purge ---- */
 int a_cf_begin(struct desk_in *in, struct desk_no *no);
 int a_cf_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);

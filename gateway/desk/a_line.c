@@ -97,6 +97,11 @@ void a_close(struct desk_job *j, unsigned i)
 		job_drop(j, BOOK_SET, key, BOOK_ANY);
 		job_drop(j, BOOK_IMSI, l->imsi, BOOK_ANY);
 	}
+	if ((l->flags & (LINE_ESCROW | LINE_PROVISIONAL)) == LINE_ESCROW) {
+		/* what was not told by now never is: what it locks is of no use to anybody */
+		line_key(key, l->order, l->iccid);
+		job_drop(j, BOOK_RELEASE, key, BOOK_ANY);
+	}
 	job_drop(j, BOOK_TAKEN, l->iccid, BOOK_ANY);
 	l->ended_ms = desk_now(j->d);
 	a_put(j, i, A_CLOSED);

@@ -322,7 +322,7 @@ int a_plan_decide(struct desk *d, struct desk_job *j)
 		if (!out && !(out = out_open(j, XCHG_PL, j->order->o.b, NULL)))
 			return -EIO;
 		rc = plan_record(out, l);
-		a_put(j, i, A_STAGE);
+		a_put(j, i, j->order->o.policy == POLICY_ESCROW ? A_ESCROW : A_STAGE);
 	}
 	return a_out_done(out, rc);
 }

@@ -103,7 +103,7 @@ static int join(struct desk_in *in, const struct desk_rec *r, struct ks_block *b
 	uint8_t joined[KS_SUB_LEN];
 	int rc = 0;
 
-	if (r->also->row.version && r->also->row.len == KS_OPC_LEN)
+	if (r->also->row.version && r->also->row.len >= KS_OPC_LEN)
 		rc = ks_sub_join(in->d->deps.ks, r->line->iccid, block->sub, r->also->body, joined);
 	else
 		memcpy(joined, block->sub, sizeof(joined));
@@ -171,6 +171,91 @@ static int keys_take(struct desk_in *in, struct desk_rec *r, bool final, uint16_
 		rc = b_card_take(in, r, &block, xchg_number(r->r, "cntr"), no);
 	if (!rc && !in->dry && *step < B_UNDO)
 		keys_keep(in, r, &block, step);
+	ks_wipe(&block, sizeof(block));
+	return rc;
+}
+
+/* ---- 3a, escrow ----
+ * What came locked is kept behind the card's OPc in BOOK_SET, as it came: our keystore cannot open it before it is told how. */
+
+int b_ke_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
+{
+	uint8_t body[KS_OPC_LEN + KS_LOCKED_MAX];
+	struct ks_block block;
+
+	if (b_in_once(in, r->r, no) || hl_fits(in, r, no))
+		return -1;
+	if (in->order->o.policy != POLICY_ESCROW)
+		return desk_refuse(no, "policy", "order %s is none with keys in escrow", in->order->o.name);
+	if (r->row->row.step < B_ASKED)
+		return desk_refuse(no, "not-planned", "card %s: no plan (PL) has come for it", r->line->iccid);
+	if (r->line->flags & LINE_ESCROW)
+		return desk_refuse(no, "escrow-twice", "card %s: its keys are in escrow already", r->line->iccid);
+	if (!r->also->row.version || r->also->row.len != KS_OPC_LEN) /* gone with its end */
+		return r->row->row.step >= B_UNDO ?
+			       0 :
+			       desk_refuse(no, "keys", "card %s: our OPc for it is not in the books", r->line->iccid);
+	if (b_block_take(in, r, &block, no))
+		return -1;
+	if (!block.locked_len || block.has_sub || block.sets || block.has_opc || block.has_release)
+		return desk_refuse(no, "keys", "card %s: keys in escrow are locked ones, and nothing else",
+				   r->line->iccid);
+	if (in->dry)
+		return 0;
+	memcpy(body, r->also->body, KS_OPC_LEN);
+	memcpy(body + KS_OPC_LEN, block.locked, block.locked_len);
+	job_put(in->job, BOOK_SET, r->also->row.key, r->line->order, 0, r->also->row.version, body,
+		KS_OPC_LEN + block.locked_len);
+	r->line->flags |= LINE_ESCROW;
+	job_line_put(in->job, r->i, (enum line_step)r->row->row.step);
+	return 0;
+}
+
+static int unlock(struct desk_in *in, const struct desk_rec *r, struct ks_block *out, struct desk_no *no)
+{
+	const char *iccid = r->line->iccid;
+	struct ks_block told;
+	int rc;
+
+	if (b_block_take(in, r, &told, no))
+		return -1;
+	if (!told.has_release || told.has_sub || told.sets || told.has_opc || told.locked_len)
+		return desk_refuse(no, "keys", "card %s: a release key, and nothing else, was to come", iccid);
+	rc = ks_block_unlock(in->d->deps.ks, iccid, told.release, r->also->body + KS_OPC_LEN,
+			     r->also->row.len - KS_OPC_LEN, out);
+	if (rc)
+		return desk_refuse(no, "release", "card %s: its release key does not open its keys: %s", iccid,
+				   ks_strerror(rc));
+	rc = join(in, r, out, no);
+	if (rc)
+		ks_wipe(out, sizeof(*out));
+	return rc;
+}
+
+int b_rk_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
+{
+	uint16_t step = r->row->row.step;
+	struct ks_block block;
+	int rc;
+
+	if (b_in_once(in, r->r, no) || hl_fits(in, r, no))
+		return -1;
+	if (xchg_value(r->r, "evidence")[1] < '4')
+		return desk_refuse(no, "evidence", "card %s: a release key goes with E4, this is %s", r->line->iccid,
+				   xchg_value(r->r, "evidence"));
+	if (!(r->line->flags & LINE_ESCROW))
+		return desk_refuse(no, "not-in-escrow", "card %s: no keys of it are in escrow here", r->line->iccid);
+	if (step >= B_UNDO) /* has ended meanwhile */
+		return 0;
+	if (step == B_ASKED && b_not_taken(in, r))
+		return 0;
+	if (!r->also->row.version || r->also->row.len <= KS_OPC_LEN)
+		return desk_refuse(no, "books", "card %s: its keys in escrow are not in the books", r->line->iccid);
+	if (unlock(in, r, &block, no))
+		return -1;
+	rc = b_card_take(in, r, &block, 0, no);
+	if (!rc && !in->dry)
+		keys_keep(in, r, &block, &step);
 	ks_wipe(&block, sizeof(block));
 	return rc;
 }

@@ -4,7 +4,7 @@
  * What B keeps besides its lines:
  *
  *	BOOK_IMSI	every IMSI that was ever promised, so that none is given twice: step enum imsi_step, owner the order
- *	BOOK_SET	3a: the card's OPc, sealed, as it stands in the IL
+ *	BOOK_SET	3a: the card's OPc, sealed, as it stands in the IL; with keys in escrow these behind it, locked
  *	BOOK_SUB	K and OPc of an index, sealed, as they go to the HLR
  *	BOOK_HOLD	which index a card that came is at, once it is confirmed
  */
@@ -56,6 +56,8 @@ void b_sub_put(struct desk_in *in, const struct desk_rec *r, const uint8_t sub[K
 /* ---- b_hand.c ---- */
 int b_hl3a_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
 int b_hl3b_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
+int b_ke_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
+int b_rk_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
 
 /* ---- b_hlr.c ---- */
 void b_sub_also(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]);

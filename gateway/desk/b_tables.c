@@ -14,6 +14,8 @@ const struct desk_kind desk_kinds_b[] = {
 	{ .type = XCHG_KP, IN, .one = b_kp_one },
 	{ .type = XCHG_HL3A, IN, .one = b_hl3a_one, .also = BOOK_SET, .also_key = b_line_key },
 	{ .type = XCHG_HL3B, IN, .one = b_hl3b_one },
+	{ .type = XCHG_KE, IN, .one = b_ke_one, .also = BOOK_SET, .also_key = b_line_key },
+	{ .type = XCHG_RK, IN, .one = b_rk_one, .also = BOOK_SET, .also_key = b_line_key },
 	{ .type = _XCHG_TYPES },
 };
 

@@ -213,8 +213,10 @@ static int so_first(struct desk_in *in, struct so *s, const struct xchg_record *
 		return -1;
 	if (s->o.until_s * 1000 <= desk_now(in->d))
 		return desk_refuse(no, "until", "its time was over before it came: ask for a new order");
-	if (s->o.policy == POLICY_ESCROW)
-		return desk_refuse(no, "policy", "escrow is not offered here: order deliver-then-activate");
+	if (s->o.policy == POLICY_ESCROW && s->o.kind != ORDER_3A)
+		return desk_refuse(no, "policy",
+				   "escrow is for kind 3a: in 3b the present operator has no keys to release, and the "
+				   "vault gives them on its signed plan; order deliver-then-activate");
 	if (in->dry)
 		return 0;
 	if (desk_order_new(in->job, &s->o))
@@ -266,6 +268,11 @@ static int so_plain_ok(struct desk_in *in, struct so *s, struct line *l, const s
 	if (s->o.kind == ORDER_3B)
 		return desk_refuse(no, "card-profile", "card %s has the profile %s, and orders of kind 3b are for %s",
 				   l->iccid, c->profile, desk_cfg(in->d)->work_profile);
+	if (s->o.policy == POLICY_ESCROW)
+		return desk_refuse(no, "policy",
+				   "card %s (profile %s) cannot show that it is staged, which would release its keys: "
+				   "escrow is not for it",
+				   l->iccid, c->profile);
 	if (!desk_cfg(in->d)->no_rollback_ok)
 		return desk_refuse(no, "no-rollback",
 				   "card %s (profile %s) has no way back: `no-rollback-ok yes` in the config lets it "

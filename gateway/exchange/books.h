@@ -18,17 +18,18 @@ enum book {
 	BOOK_LINE,	/* key: line_key(); owner: order; step: enum line_step */
 	BOOK_SET,	/* key: as its line; what the IL says of it: files, PLMNs, trial, OPc */
 	BOOK_IMSI, /* key: IMSI; owner: the order in which it was promised last (B: step says whether it has come back) */
-	BOOK_SEQ,    /* key: partner; body: last sequence out and in */
-	BOOK_OUT,    /* key: partner/sequence; owner: order; step: enum parcel_step */
-	BOOK_IN,     /* likewise */
-	BOOK_SUB,    /* key: ICCID/index; sealed K and OPc */
-	BOOK_HLR,    /* key: order/ICCID/kind; owner: order; an operation due at our HLR */
-	BOOK_PAIR,   /* vault; key: ICCID/index; owner: order; step: enum pair_step */
-	BOOK_LEDGER, /* vault; key: number of 20 digits; hash-chained */
-	BOOK_CARD,   /* vault; key: ICCID; issuer, highest index, KVN 14 and 15 sealed */
-	BOOK_TAKEN,  /* A and B; key: ICCID; owner: the open order that the card is in */
-	BOOK_HOLD,   /* A and B; key: ICCID; body: struct hold.  Not there: as it left the factory */
-	BOOK_CHANGE, /* key: as its line; owner: the change; body: struct change_keys, until they are in force */
+	BOOK_SEQ,     /* key: partner; body: last sequence out and in */
+	BOOK_OUT,     /* key: partner/sequence; owner: order; step: enum parcel_step */
+	BOOK_IN,      /* likewise */
+	BOOK_SUB,     /* key: ICCID/index; sealed K and OPc */
+	BOOK_HLR,     /* key: order/ICCID/kind; owner: order; an operation due at our HLR */
+	BOOK_PAIR,    /* vault; key: ICCID/index; owner: order; step: enum pair_step */
+	BOOK_LEDGER,  /* vault; key: number of 20 digits; hash-chained */
+	BOOK_CARD,    /* vault; key: ICCID; issuer, highest index, KVN 14 and 15 sealed */
+	BOOK_TAKEN,   /* A and B; key: ICCID; owner: the open order that the card is in */
+	BOOK_HOLD,    /* A and B; key: ICCID; body: struct hold.  Not there: as it left the factory */
+	BOOK_CHANGE,  /* key: as its line; owner: the change; body: struct change_keys, until they are in force */
+	BOOK_RELEASE, /* A; key: as its line; the card's release key, sealed, until it has been told */
 	_BOOKS
 };
 
@@ -105,6 +106,8 @@ enum line_step {
 	A_PURGE, /* to do: old IMSI removed at our HLR, card left, keys shredded */
 	A_PURGING,
 	A_CLOSED,
+	A_ESCROW,  /* 3a, to do: KE */
+	A_RELEASE, /* 3a, to do: RK */
 	/* at B */
 	B_OPEN = 64, /* to do: IL */
 	B_LISTED,    /* IL out; waits for PL */
@@ -171,6 +174,7 @@ const char *line_end_name(uint8_t end); /* the schema's words */
 #define LINE_ANEW	 0x0400 /* B: somebody was registered under it, and it was made anew: what is seen from now on is E5 */
 #define LINE_REFUSED	 0x0800 /* B: our HLR, or our store, would not have it */
 #define LINE_PROVISIONED 0x1000 /* B: our HLR has it, and has said so: only then it is removed there */
+#define LINE_ESCROW	 0x8000 /* K went out locked (A), came in locked (B); with LINE_PROVISIONAL its release key, too */
 
 #define LINE_WHY_MAX 96
 struct line {

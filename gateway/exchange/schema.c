@@ -136,6 +136,15 @@ static const struct xchg_schema schemas[_XCHG_TYPES] = {
 	  .column = { { "n", XCHG_V_NUMBER, .max = (uint64_t)PKG_PARTS_MAX * PKG_PART_RECORDS, .optional = true },
 		      ONE_OF("result", results),
 		      { "rule", XCHG_V_NAME, .optional = true } } },
+	{ XCHG_KE, "KE", "keys in escrow, each locked under its card's release key", XCHG_A, XCHG_B, .keys = true,
+	  .column = { ICCID, IMSI, KEYS } },
+	{ XCHG_RK, "RK", "release keys of keys in escrow", XCHG_A, XCHG_B, .keys = true,
+	  .column = { ICCID,
+		      IMSI,
+		      ONE_OF("evidence", evidences),
+		      WHEN("at"),
+		      { "sqn", XCHG_V_NUMBER, .max = 0xffffffffffffull, .optional = true },
+		      KEYS } },
 };
 
 const struct xchg_schema *xchg_schema_of(enum xchg_type type)

@@ -32,6 +32,8 @@ enum xchg_type {
 	XCHG_SP,   /* a PoR that came to somebody whose card it is not */
 	XCHG_MF,   /* first pairs, from the vault to the issuer; of no order */
 	XCHG_ACK,  /* what the receiver of a package made of it */
+	XCHG_KE,   /* 3a, escrow: K of each card, locked under a release key of its own */
+	XCHG_RK,   /* 3a, escrow: release keys of cards that have shown that they are staged */
 	_XCHG_TYPES
 };
 

@@ -97,10 +97,10 @@ static json_t *out_flags(uint16_t flags)
 	static const struct {
 		uint16_t bit;
 		const char *name;
-	} all[] = { { LINE_READY, "ready" },	     { LINE_STAGED, "staged" },	 { LINE_PROVISIONAL, "provisional" },
-		    { LINE_FINAL, "final" },	     { LINE_ARMED, "armed" },	 { LINE_SERVED, "served" },
-		    { LINE_CONFIRMED, "confirmed" }, { LINE_CANCEL, "cancel" },	 { LINE_PLAIN, "plain" },
-		    { LINE_LISTED, "listed" },	     { LINE_REFUSED, "refused" } };
+	} all[] = { { LINE_READY, "ready" },	     { LINE_STAGED, "staged" },	  { LINE_PROVISIONAL, "provisional" },
+		    { LINE_FINAL, "final" },	     { LINE_ARMED, "armed" },	  { LINE_SERVED, "served" },
+		    { LINE_CONFIRMED, "confirmed" }, { LINE_CANCEL, "cancel" },	  { LINE_PLAIN, "plain" },
+		    { LINE_LISTED, "listed" },	     { LINE_REFUSED, "refused" }, { LINE_ESCROW, "escrow" } };
 	char text[160] = "";
 	size_t n = 0;
 

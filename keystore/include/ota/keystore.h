@@ -221,6 +221,8 @@ void ks_wrap_free(struct ks_wrap *w); /* NULL is allowed */
 
 #define KS_BLOCK_SETS_MAX 4   /* keysets in a block */
 #define KS_BLOCK_MAX	  512 /* octets */
+#define KS_RELEASE_LEN	  61  /* octets of a sealed release key */
+#define KS_LOCKED_MAX	  128 /* octets of keys under a release key: K and OPc of one index */
 struct ks_block {
 	bool has_sub;
 	uint8_t sub[KS_SUB_LEN]; /* sealed */
@@ -232,11 +234,26 @@ struct ks_block {
 		size_t len;
 		uint8_t sealed[KS_SEALED_MAX];
 	} set[KS_BLOCK_SETS_MAX];
+	bool has_release;
+	uint8_t release[KS_RELEASE_LEN]; /* sealed */
+	unsigned locked_len;		 /* 0: none */
+	uint8_t locked[KS_LOCKED_MAX];	 /* as it came: nobody without the release key opens it */
 };
 /* From records sealed here to a block; returns its length.  Nothing is seen in the clear outside the locked memory. */
 int ks_block_wrap(struct ks_wrap *w, const char *iccid, const struct ks_block *in, uint8_t out[KS_BLOCK_MAX]);
 /* From a block to records sealed here. */
 int ks_block_unwrap(struct ks_wrap *w, const char *iccid, const uint8_t *block, size_t len, struct ks_block *out);
+
+/* ---- escrow: keys go now, and can be opened when their release key is told ----
+ * One release key for each card, random, made here and kept sealed like an OPc, bound to the ICCID. */
+int ks_release_make(struct ks *ks, const char *iccid, uint8_t sealed[KS_RELEASE_LEN]);
+/* K and OPc of `in` under the release key, wrapped as a block is; returns the length.  Goes to the partner as `locked` of a block, the
+ * release key later as `release` of another one. */
+int ks_block_lock(struct ks *ks, const char *iccid, const uint8_t release[KS_RELEASE_LEN], const struct ks_block *in,
+		  uint8_t out[KS_LOCKED_MAX]);
+/* At the partner, when it has both. */
+int ks_block_unlock(struct ks *ks, const char *iccid, const uint8_t release[KS_RELEASE_LEN], const uint8_t *locked,
+		    size_t len, struct ks_block *out);
 
 /* ---- to an HLR ----
  * The one place where K and OPc leave in the clear: "milenage,K,opc,OPC" in small hex digits, as OsmoHLR's CTRL takes it.  Returns its

@@ -45,6 +45,7 @@ enum ho_break {
 	HO_BREAK_SQN,	      /* A hands over an SQN of yesterday */
 	HO_BREAK_PRESENT,     /* somebody says of a card at B that it is at A */
 	HO_BREAK_COUNTERS,    /* A's database is an older one, and it does not know */
+	HO_BREAK_KEYS_EARLY,  /* B's register has the new IMSIs before a card is staged */
 	_HO_BREAKS
 };
 
@@ -143,6 +144,7 @@ struct ho_key {
 
 struct ho_card {
 	char iccid[SIM_ICCID_LEN];
+	uint64_t staged; /* for this order it was */
 	struct ho_key key[HO_KEYS_MAX];
 	unsigned n_keys, n_sent, order_from; /* order_from: with which its last order began */
 	struct ho_packet *sent;
@@ -308,13 +310,16 @@ void ho_check_end(struct ho *w);
 bool ho_card_moved(struct ho *w, unsigned card, uint64_t number); /* by its own word, for good */
 void ho_dump(struct ho *w);
 bool ho_has_pair(struct ho *w, unsigned who, unsigned card, unsigned index); /* K stands in its books */
-enum line_end ho_end_of(struct ho *w, unsigned card);			     /* as the old operator has it */
-unsigned ho_counters_of(struct ho *w, unsigned who, unsigned card);	     /* values that commands to it have taken */
+/* Its line of its last order as the old or the new operator has it; false: none there. */
+bool ho_line_of(struct ho *w, enum order_side side, unsigned card, struct line *out);
+enum line_end ho_end_of(struct ho *w, unsigned card);		    /* as the old operator has it */
+unsigned ho_counters_of(struct ho *w, unsigned who, unsigned card); /* values that commands to it have taken */
 
 /* ho_cases.c: all lists; each ends with a name of NULL */
 extern const struct ho_case *const ho_cases[]; /* end: NULL */
 /* ho_case.c */
-extern const struct ho_case ho_cases_fine[]; /* the first one is: nothing goes wrong */
+extern const struct ho_case ho_cases_fine[];	 /* the first one is: nothing goes wrong */
+extern const struct ho_case ho_cases_packages[]; /* ho_case_packages.c */
 void ho_case_draw(struct ho *w);
 int64_t ho_card_of(struct ho *w, const char *iccid);
 /* What a case asks and says: the truth of a card, what must be so, how its line must have ended at the old operator. */

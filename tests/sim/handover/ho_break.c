@@ -112,6 +112,15 @@ void ho_break_step(struct ho *w)
 		if (w->did_break)
 			sim_world_fleet(w->sim)->cards[0].sub->moves_max = 2;
 		break;
+	case HO_BREAK_KEYS_EARLY:
+		w->did_break = true;
+		for (unsigned i = 1; i <= w->d.cards; i++) {
+			char text[100], reply[SIM_HLR_REPLY_MAX];
+
+			snprintf(text, sizeof(text), "SET 1 subscriber.create 0010250000%05u", i % 100000);
+			sim_hlr_ctrl(sim_world_hlr(w->sim, HO_B), text, reply);
+		}
+		break;
 	case HO_BREAK_MUTE:
 		w->did_break = true;
 		sim_air_cover(sim_world_air(w->sim), 0, SIM_COVERAGE_ABSENT, w->now_ms);

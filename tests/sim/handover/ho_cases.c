@@ -6,5 +6,6 @@
 const struct ho_case *const ho_cases[] = {
 	ho_cases_fine,
 	ho_cases_change,
+	ho_cases_packages,
 	NULL,
 };

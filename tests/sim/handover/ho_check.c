@@ -20,12 +20,25 @@ static bool of_op(const char *imsi, unsigned op)
 	return imsi[4] == (char)('1' + op);
 }
 
+/* 3a: K goes to B, under no lock that it can open, before the card has shown that it is staged: so B's register cannot have it when the card
+ * takes its set. */
+static void check_early(struct ho *w, uint32_t card, const struct ho_order *o, const char *imsi)
+{
+	if (!o || o->kind != ORDER_3A || o->policy == POLICY_ACTIVATE_FIRST || w->card[card].staged == o->number)
+		return;
+	w->card[card].staged = o->number;
+	if (sim_hlr_knows(sim_world_hlr(w->sim, o->dst), imsi))
+		ho_find(w, "early", "card %u is only now staged, and the register of %s has its IMSI %s", card,
+			w->p[o->dst].name, imsi);
+}
+
 /* An IMSI that a card may present from its next reset on must be known where it belongs: in the order that strands nobody. */
 void ho_check_state(struct ho *w, uint32_t card)
 {
 	const struct sim_card *c = &sim_world_fleet(w->sim)->cards[card];
 	struct sim_world_card t;
 	unsigned was = w->card[card].state;
+	struct ota_sub_set set;
 	struct ho_order *o;
 
 	sim_world_card(w->sim, card, &t);
@@ -37,20 +50,19 @@ void ho_check_state(struct ho *w, uint32_t card)
 		ho_find(w, "twice", "card %u: an order has moved its index %u times", card, t.moves_max);
 	if (t.state == SIM_SUB_CONFIRMED)
 		w->card[card].moved_ms = w->now_ms;
+	o = ho_order_last(w, card);
+	if ((t.state != SIM_SUB_ARMED && t.state != SIM_SUB_STAGED) ||
+	    ota_sub_set_decode(&set, sim_sub_rec(c->sub)->set, sim_sub_rec(c->sub)->set_len))
+		set.imsi[0] = '\0';
+	if (t.state == SIM_SUB_STAGED)
+		check_early(w, card, o, set.imsi);
 	if (t.state != SIM_SUB_ARMED)
 		return;
 	w->arms++;
-	o = ho_order_last(w, card);
-	if (o && o->policy == POLICY_DELIVER_FIRST && was == SIM_SUB_STAGED) {
-		char imsi[SIM_IMSI_LEN] = "";
-		struct ota_sub_set set;
-
-		if (!ota_sub_set_decode(&set, sim_sub_rec(c->sub)->set, sim_sub_rec(c->sub)->set_len))
-			snprintf(imsi, sizeof(imsi), "%s", set.imsi);
-		if (!sim_hlr_knows(sim_world_hlr(w->sim, o->dst), imsi))
-			ho_find(w, "ready", "card %u is armed for IMSI %s, which the register of %s does not know",
-				card, imsi, w->p[o->dst].name);
-	}
+	if (o && o->policy != POLICY_ACTIVATE_FIRST && was == SIM_SUB_STAGED &&
+	    !sim_hlr_knows(sim_world_hlr(w->sim, o->dst), set.imsi))
+		ho_find(w, "ready", "card %u is armed for IMSI %s, which the register of %s does not know", card,
+			set.imsi, w->p[o->dst].name);
 }
 
 /* Nothing of a subscriber goes while his card may still come back to it. */
@@ -281,6 +293,22 @@ void ho_check_end(struct ho *w)
 	sim_world_count(w->sim, &n);
 	if (n.moved_twice || n.ran_twice)
 		ho_find(w, "twice", "%u cards were moved twice, %u ran a packet twice", n.moved_twice, n.ran_twice);
+}
+
+bool ho_line_of(struct ho *w, enum order_side side, unsigned card, struct line *out)
+{
+	const struct ho_order *o = ho_order_last(w, card);
+	struct books *b = calloc(1, sizeof(*b));
+	bool have;
+
+	if (!b)
+		abort();
+	if (o)
+		books_read(w, side == SIDE_A ? o->src : o->dst, o, b);
+	*out = b->line[card];
+	have = b->have[card];
+	free(b);
+	return have;
 }
 
 enum line_end ho_end_of(struct ho *w, unsigned card)

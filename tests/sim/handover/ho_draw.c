@@ -57,6 +57,8 @@ static void more(struct ho *w)
 		d->ops = 3;
 		d->shape = shape < 20 ? HO_SPLIT : HO_ROUND;
 	}
+	if (d->kind == ORDER_3A && d->policy == POLICY_DELIVER_FIRST && ho_chance(dice, 350000))
+		d->policy = POLICY_ESCROW;
 }
 
 static void draw_first(struct ho *w)

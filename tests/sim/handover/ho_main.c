@@ -25,6 +25,7 @@ static const struct {
 	[HO_BREAK_SQN] = { "sqn", "sqn" },
 	[HO_BREAK_PRESENT] = { "present", "after-arm" },
 	[HO_BREAK_COUNTERS] = { "counters", "cntr" },
+	[HO_BREAK_KEYS_EARLY] = { "keys-early", "early" },
 };
 
 #define BREAK_SEEDS 16 /* one of the first must notice */

@@ -202,6 +202,68 @@ static void test_opc(void **state)
 	ks_close(b);
 }
 
+/* ---- escrow ---- */
+
+/* A locks a card's K, B keeps it without being able to open it, until it is told the card's release key. */
+static void test_escrow(void **state)
+{
+	struct ks *a = test_open(4), *b = test_open(4);
+	static const uint8_t kek[KS_KEK_LEN] = "one package's";
+	struct ks_wrap *wa = ks_wrap_new(a, kek), *wb = ks_wrap_new(b, kek);
+	struct ks_block in = { .has_sub = true }, out = { 0 }, got;
+	uint8_t release[2][KS_RELEASE_LEN], block[KS_BLOCK_MAX];
+	char was[KS_HLR_TEXT_MAX], is[KS_HLR_TEXT_MAX];
+	struct ks_pair pair;
+	int n;
+
+	assert_int_equal(ks_pair_make(a, ICCID_1, 1, 16, &pair), 0);
+	memcpy(in.sub, pair.sub, sizeof(in.sub));
+	assert_int_equal(ks_release_make(a, ICCID_1, release[0]), 0);
+	assert_int_equal(ks_release_make(a, ICCID_1, release[1]), 0);
+	n = ks_block_lock(a, ICCID_1, release[0], &in, out.locked);
+	assert_true(n > 0);
+	out.locked_len = (unsigned)n;
+	n = ks_block_wrap(wa, ICCID_1, &out, block);
+	assert_true(n > 0);
+	assert_int_equal(ks_block_unwrap(wb, ICCID_1, block, (size_t)n, &got), 0);
+	assert_true(got.locked_len == out.locked_len && !got.has_sub && !got.has_release);
+	out = got; /* what B keeps */
+
+	/* the other release key, then the right one */
+	for (int i = 1; i >= 0; i--) {
+		in = (struct ks_block){ .has_release = true };
+		memcpy(in.release, release[i], sizeof(in.release));
+		n = ks_block_wrap(wa, ICCID_1, &in, block);
+		assert_true(n > 0);
+		assert_int_equal(ks_block_unwrap(wb, ICCID_2, block, (size_t)n, &got), KS_E_SEALED);
+		assert_int_equal(ks_block_unwrap(wb, ICCID_1, block, (size_t)n, &got), 0);
+		assert_true(got.has_release && !got.has_sub);
+		assert_int_equal(ks_block_unlock(b, ICCID_1, got.release, out.locked, out.locked_len, &in),
+				 i ? KS_E_SEALED : 0);
+	}
+	assert_true(ks_emit_to_hlr(a, ICCID_1, pair.sub, KS_SUB_LEN, was) > 0);
+	assert_true(ks_emit_to_hlr(b, ICCID_1, in.sub, KS_SUB_LEN, is) > 0);
+	assert_string_equal(was, is);
+
+	/* each octet of what was locked counts, and its length */
+	for (unsigned i = 0; i < out.locked_len; i++) {
+		out.locked[i] ^= 1;
+		assert_int_equal(ks_block_unlock(b, ICCID_1, got.release, out.locked, out.locked_len, &in),
+				 KS_E_SEALED);
+		assert_int_equal(ks_block_unlock(b, ICCID_1, got.release, out.locked, i, &in), KS_E_SEALED);
+		out.locked[i] ^= 1;
+	}
+	assert_int_equal(ks_block_unlock(b, ICCID_2, got.release, out.locked, out.locked_len, &in), KS_E_SEALED);
+	/* only K and OPc are locked, and nothing in a lock is a lock */
+	in = (struct ks_block){ .has_release = true };
+	memcpy(in.release, got.release, sizeof(in.release));
+	assert_int_equal(ks_block_lock(b, ICCID_1, got.release, &in, out.locked), KS_E_SPEC);
+	ks_wrap_free(wa);
+	ks_wrap_free(wb);
+	ks_close(a);
+	ks_close(b);
+}
+
 static uint32_t load(struct ks *ks, const char *iccid, enum ota_alg alg, const char *key, const char *kik)
 {
 	const struct ks_keyset_spec spec = { .kvn = 1, .kic_alg = alg, .kid_alg = alg, .cc_len = 8 };
@@ -294,9 +356,9 @@ static void test_wiped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_make),   cmocka_unit_test(test_bound), cmocka_unit_test(test_import_pair),
-		cmocka_unit_test(test_keyset), cmocka_unit_test(test_opc),   cmocka_unit_test(test_to_card),
-		cmocka_unit_test(test_wiped),
+		cmocka_unit_test(test_make),   cmocka_unit_test(test_bound),  cmocka_unit_test(test_import_pair),
+		cmocka_unit_test(test_keyset), cmocka_unit_test(test_opc),    cmocka_unit_test(test_to_card),
+		cmocka_unit_test(test_wiped),  cmocka_unit_test(test_escrow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
