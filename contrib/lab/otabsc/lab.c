@@ -72,13 +72,6 @@ static int net_home(void *ctx, const char *imsi)
 	return best;
 }
 
-static const struct cell *net_cell(void *ctx, int msc)
-{
-	const struct seat *s = ctx;
-
-	return bsc_msc_cell(s->lab->bsc, msc);
-}
-
 static bool net_open(void *ctx, struct phone *ph, int msc, const uint8_t *l3, size_t len)
 {
 	struct seat *s = ctx;
@@ -121,7 +114,6 @@ static void net_say(void *ctx, const char *line)
 
 static const struct phone_net net = {
 	.home = net_home,
-	.cell = net_cell,
 	.open = net_open,
 	.send = net_send,
 	.drop = net_drop,

@@ -166,8 +166,10 @@ static bool take(struct args *a, int opt, int at)
 		a->control = optarg;
 		return true;
 	case O_MSC:
+		if (a->mscs == BSC_MSCS_MAX)
+			return false;
 		a->msc[a->mscs++] = optarg;
-		return a->mscs < BSC_MSCS_MAX;
+		return true;
 	case O_STP:
 		return stp(a, optarg);
 	case O_LOCAL:

@@ -170,7 +170,7 @@ bool ph_open(struct phone *ph, enum phone_doing doing, int msc, struct wr *w, in
 	return true;
 }
 
-void ph_send(struct phone *ph, uint8_t sapi, struct wr *w, int64_t now_ms)
+void ph_send(struct phone *ph, uint8_t sapi, struct wr *w)
 {
 	if (w->bad)
 		return; /* nothing of ours is longer than a message may be */

@@ -20,7 +20,6 @@ struct phone;
 struct phone_net {
 	/* The network whose PLMN this IMSI begins with, the longest one; PHONE_NOWHERE: none. */
 	int (*home)(void *ctx, const char *imsi);
-	const struct cell *(*cell)(void *ctx, int msc);
 	/* An RR connection and its first message.  False: the network cannot be reached now. */
 	bool (*open)(void *ctx, struct phone *ph, int msc, const uint8_t *l3, size_t len);
 	void (*send)(void *ctx, struct phone *ph, uint8_t sapi, const uint8_t *l3, size_t len);

@@ -17,7 +17,7 @@ void ph_refresh_soon(struct phone *ph, int64_t now_ms);
 void ph_again(struct phone *ph, int64_t now_ms);
 struct mobile_id ph_identity(const struct phone *ph, const struct loci *l, int msc);
 bool ph_open(struct phone *ph, enum phone_doing doing, int msc, struct wr *w, int64_t now_ms);
-void ph_send(struct phone *ph, uint8_t sapi, struct wr *w, int64_t now_ms);
+void ph_send(struct phone *ph, uint8_t sapi, struct wr *w);
 bool ph_mo_add(struct phone *ph, const struct sim_addr *to, uint8_t pid, uint8_t dcs, const uint8_t *ud, size_t len,
 	       int64_t now_ms);
 void ph_mo_next(struct phone *ph, int64_t now_ms);

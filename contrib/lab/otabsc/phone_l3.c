@@ -20,7 +20,7 @@ static void hex(char *out, const uint8_t *p, size_t n)
 
 /* ---- mobility management ---- */
 
-static void authenticate(struct phone *ph, const struct mm *m, int64_t now_ms)
+static void authenticate(struct phone *ph, const struct mm *m)
 {
 	enum sim_auth_result res = SIM_AUTH_NONE;
 	uint8_t l3[PHONE_L3_MAX];
@@ -42,12 +42,12 @@ static void authenticate(struct phone *ph, const struct mm *m, int64_t now_ms)
 		ph_say(ph, "AUTH", "%s", res == SIM_AUTH_MAC ? "mac-failure" : "not possible without AUTN and keys");
 		mm_auth_failure(&w, MM_MAC_FAILURE, NULL);
 	}
-	ph_send(ph, 0, &w, now_ms);
+	ph_send(ph, 0, &w);
 	memset(&a, 0, sizeof(a));
 }
 
 /* Where it is now stands in the card, and the card of the subscription applet waits for it. */
-static void located(struct phone *ph, const struct mm *m, int64_t now_ms)
+static void located(struct phone *ph, const struct mm *m)
 {
 	struct loci loci = usim_loci(ph->card);
 	uint8_t l3[PHONE_L3_MAX];
@@ -64,7 +64,7 @@ static void located(struct phone *ph, const struct mm *m, int64_t now_ms)
 	usim_loci_write(ph->card, &loci);
 	if (m->has_id && loci.has_tmsi) {
 		mm_tmsi_complete(&w);
-		ph_send(ph, 0, &w, now_ms);
+		ph_send(ph, 0, &w);
 	}
 }
 
@@ -73,7 +73,7 @@ static void lu_accept(struct phone *ph, const struct mm *m, int64_t now_ms)
 	ph->at = ph->msc;
 	ph->failures = 0;
 	ph->counts.lu_ok++;
-	located(ph, m, now_ms);
+	located(ph, m);
 	if (ph->cfg->periodic_ms)
 		ph->periodic_ms = now_ms + ph->cfg->periodic_ms + ph->number % 16 * ph->cfg->periodic_ms / 128;
 	ph->lu_type = LU_NORMAL;
@@ -110,7 +110,7 @@ static void lu_reject(struct phone *ph, uint8_t cause, int64_t now_ms)
 		ph->doing = PHONE_SERVED;
 }
 
-static void mo_begin(struct phone *ph, int64_t now_ms)
+static void mo_begin(struct phone *ph)
 {
 	uint8_t l3[PHONE_L3_MAX];
 	struct wr w = wr_init(l3, sizeof(l3));
@@ -119,7 +119,7 @@ static void mo_begin(struct phone *ph, int64_t now_ms)
 		return;
 	ph->mo_open = true;
 	cp_rp_data(&w, 0, ++ph->mo_ref, ph->smsc, ph->smsc_len, ph->mo[0].tpdu, ph->mo[0].len);
-	ph_send(ph, SMS_SAPI, &w, now_ms);
+	ph_send(ph, SMS_SAPI, &w);
 }
 
 static void cm_reject(struct phone *ph, uint8_t cause, int64_t now_ms)
@@ -133,7 +133,7 @@ static void cm_reject(struct phone *ph, uint8_t cause, int64_t now_ms)
 	}
 }
 
-static void identify(struct phone *ph, uint8_t type, int64_t now_ms)
+static void identify(struct phone *ph, uint8_t type)
 {
 	struct loci loci = usim_loci(ph->card);
 	struct mobile_id id = mobile_id_imsi(ph->card->imsi_presented);
@@ -145,7 +145,7 @@ static void identify(struct phone *ph, uint8_t type, int64_t now_ms)
 	else if (type != MOBILE_ID_IMSI)
 		id.type = MOBILE_ID_IMEI;
 	mm_id_response(&w, &id);
-	ph_send(ph, 0, &w, now_ms);
+	ph_send(ph, 0, &w);
 }
 
 static void rx_mm(struct phone *ph, const uint8_t *l3, size_t len, int64_t now_ms)
@@ -158,7 +158,7 @@ static void rx_mm(struct phone *ph, const uint8_t *l3, size_t len, int64_t now_m
 	}
 	switch (m.type) {
 	case MM_AUTH_REQUEST:
-		authenticate(ph, &m, now_ms);
+		authenticate(ph, &m);
 		break;
 	case MM_AUTH_REJECT:
 		ph_say(ph, "AUTH", "rejected");
@@ -166,7 +166,7 @@ static void rx_mm(struct phone *ph, const uint8_t *l3, size_t len, int64_t now_m
 			lu_reject(ph, MM_ILLEGAL_MS, now_ms);
 		break;
 	case MM_ID_REQUEST:
-		identify(ph, m.id_type, now_ms);
+		identify(ph, m.id_type);
 		break;
 	case MM_LU_ACCEPT:
 		if (ph->doing == PHONE_LU)
@@ -177,10 +177,10 @@ static void rx_mm(struct phone *ph, const uint8_t *l3, size_t len, int64_t now_m
 			lu_reject(ph, m.cause, now_ms);
 		break;
 	case MM_TMSI_COMMAND:
-		located(ph, &m, now_ms);
+		located(ph, &m);
 		break;
 	case MM_CM_ACCEPT:
-		mo_begin(ph, now_ms);
+		mo_begin(ph);
 		break;
 	case MM_CM_REJECT:
 		if (ph->doing == PHONE_MO)
@@ -191,7 +191,7 @@ static void rx_mm(struct phone *ph, const uint8_t *l3, size_t len, int64_t now_m
 
 /* ---- short messages ---- */
 
-static void answer(struct phone *ph, uint8_t ti, int64_t now_ms)
+static void answer(struct phone *ph, uint8_t ti)
 {
 	struct phone_mt *mt = &ph->mt[ti];
 	uint8_t l3[PHONE_L3_MAX];
@@ -199,14 +199,14 @@ static void answer(struct phone *ph, uint8_t ti, int64_t now_ms)
 
 	cp_rp_answer(&w, ti | CP_TI_FLAG, mt->ref, mt->answer.rp_cause, mt->answer.tpdu, mt->answer.len);
 	mt->used = false;
-	ph_send(ph, SMS_SAPI, &w, now_ms);
+	ph_send(ph, SMS_SAPI, &w);
 }
 
 void ph_answers_due(struct phone *ph, int64_t now_ms)
 {
 	for (uint8_t ti = 0; ti < CP_TI_MAX; ti++) {
 		if (ph->mt[ti].used && ph->mt[ti].due_ms <= now_ms)
-			answer(ph, ti, now_ms);
+			answer(ph, ti);
 	}
 }
 
@@ -258,7 +258,7 @@ static void mt_data(struct phone *ph, const struct cp *m, int64_t now_ms)
 	struct wr w = wr_init(l3, sizeof(l3));
 
 	cp_plain(&w, m->ti | CP_TI_FLAG, CP_ACK);
-	ph_send(ph, SMS_SAPI, &w, now_ms);
+	ph_send(ph, SMS_SAPI, &w);
 	if (mt->used)
 		return; /* the same once more, while its answer is on the way */
 	memcpy(ph->smsc, m->addr, m->addr_len);
@@ -275,7 +275,7 @@ static void mo_answer(struct phone *ph, const struct cp *m, int64_t now_ms)
 	struct wr w = wr_init(l3, sizeof(l3));
 
 	cp_plain(&w, m->ti & (uint8_t)~CP_TI_FLAG, CP_ACK);
-	ph_send(ph, SMS_SAPI, &w, now_ms);
+	ph_send(ph, SMS_SAPI, &w);
 	if (!ph->mo_open || m->ref != ph->mo_ref || !ph->mo_n)
 		return;
 	ph->mo_open = false;

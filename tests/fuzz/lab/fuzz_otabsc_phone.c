@@ -36,13 +36,6 @@ static int net_home(void *ctx, const char *imsi)
 	return 0;
 }
 
-static const struct cell *net_cell(void *ctx, int msc)
-{
-	static const struct cell cell = { .plmn = { "00102" }, .lac = 1, .ci = 1 };
-
-	return &cell;
-}
-
 static bool net_open(void *ctx, struct phone *ph, int msc, const uint8_t *l3, size_t len)
 {
 	struct net *n = ctx;
@@ -81,7 +74,6 @@ static void net_say(void *ctx, const char *line)
 
 static const struct phone_net ops = {
 	.home = net_home,
-	.cell = net_cell,
 	.open = net_open,
 	.send = net_send,
 	.drop = net_drop,

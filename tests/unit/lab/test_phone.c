@@ -39,9 +39,6 @@ struct net {
 	uint64_t rand;
 };
 
-static const struct cell cells[2] = { { .plmn = { "00102" }, .lac = 1, .ci = 1 },
-				      { .plmn = { "00103" }, .lac = 1, .ci = 1 } };
-
 static void keep(struct net *n, const uint8_t *l3, size_t len)
 {
 	struct oct *o = &n->sent[n->n];
@@ -62,11 +59,6 @@ static void keep(struct net *n, const uint8_t *l3, size_t len)
 static int net_home(void *ctx, const char *imsi)
 {
 	return !strncmp(imsi, "00102", 5) ? A : !strncmp(imsi, "00103", 5) ? B : PHONE_NOWHERE;
-}
-
-static const struct cell *net_cell(void *ctx, int msc)
-{
-	return &cells[msc];
 }
 
 static bool net_open(void *ctx, struct phone *ph, int msc, const uint8_t *l3, size_t len)
@@ -119,7 +111,6 @@ static void net_say(void *ctx, const char *line)
 
 static const struct phone_net ops = {
 	.home = net_home,
-	.cell = net_cell,
 	.open = net_open,
 	.send = net_send,
 	.drop = net_drop,
