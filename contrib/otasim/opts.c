@@ -65,6 +65,9 @@ static const char help[] =
 	"  --poll T                a phone asks its card whether there is anything to do (default 30s)\n"
 	"  --register T            from switching on to the network's answer (default 1s..5s)\n"
 	"  --register-again T      a phone that was refused tries again after this at most (default 10m)\n"
+	"  --locate T              with operators: a phone that is registered is authenticated again after this "
+	"(default: never)\n"
+	"  --vectors N             ... of which a network fetches so many at once, 1 to 5 (default 1)\n"
 	"  --unserved D            with --pairs: no network knows IMSIs that begin so; may be given again\n"
 	"Server\n"
 	"  --listen HOST:PORT      numeric host; port 0: any free one (default 127.0.0.1:0)\n"
@@ -125,6 +128,8 @@ enum {
 	O_POLL,
 	O_REGISTER,
 	O_REGISTER_AGAIN,
+	O_LOCATE,
+	O_VECTORS,
 	O_LISTEN,
 	O_PORT_FILE,
 	O_CONTROL,
@@ -192,6 +197,8 @@ static const struct option longs[] = {
 	{ "poll", required_argument, NULL, O_POLL },
 	{ "register", required_argument, NULL, O_REGISTER },
 	{ "register-again", required_argument, NULL, O_REGISTER_AGAIN },
+	{ "locate", required_argument, NULL, O_LOCATE },
+	{ "vectors", required_argument, NULL, O_VECTORS },
 	{ "listen", required_argument, NULL, O_LISTEN },
 	{ "port-file", required_argument, NULL, O_PORT_FILE },
 	{ "control", required_argument, NULL, O_CONTROL },
@@ -399,6 +406,10 @@ static bool take_weather(struct opts *o, int opt, const char *arg)
 		return opts_range(arg, &o->air.register_ms);
 	case O_REGISTER_AGAIN:
 		return opts_range(arg, &r) && r.lo == r.hi && r.lo > 0 && (o->air.register_again_ms = r.lo, true);
+	case O_LOCATE:
+		return opts_range(arg, &o->air.locate_ms) && o->air.locate_ms.lo > 0;
+	case O_VECTORS:
+		return number(arg, 10, 1, SIM_VECTORS_MAX, &n) && (o->air.vectors = (unsigned)n, true);
 	case O_ALERT_LOSS:
 		return opts_share(arg, &o->air.alert_loss_ppm);
 	case O_ABSENT_FOR:

@@ -664,11 +664,13 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 		card_heard(c, &e->from);
 	/* what stands in a receipt is the card's answer to what was sent to its old numbers */
 	if (c && (e->kind == LINK_EV_MO || (e->kind == LINK_EV_ALERT && e->ms_status == 0) || e->payload_len))
-		moving_heard(gw, c, &e->from);
+		moving_heard(gw, c, &e->from, ev->since_ms);
 	if (e->kind == LINK_EV_ALERT) {
 		gw->stats.alerts++;
 		if (c && e->ms_status == 0) {
-			c->alert_ms = c->b.card.last_seen_ms = gw->now_ms;
+			c->alert_ms = gw->now_ms;
+			if (work_is_here(c, &e->from))
+				c->b.card.last_seen_ms = gw->now_ms;
 			if (gw->now_ms - c->seen_written_ms >= SEEN_WRITE_MS)
 				card_dirty(gw, c, DIRTY_CARD);
 			cmd_on_alert(gw, c);
@@ -704,6 +706,16 @@ static bool take_settle(struct gw *gw, struct ev_node *n)
 	gw_card_event(gw, c, &n->ev);
 	gw_ev_free(gw, n);
 	return true;
+}
+
+int gw_card_seen(struct gw *gw, const char *imsi, int64_t since_ms)
+{
+	struct gw_event ev = {
+		.kind = GW_EV_LINK, .own = true, .since_ms = since_ms, .ev = { .kind = LINK_EV_ALERT, .from.npi = 6 }
+	};
+
+	snprintf(ev.ev.from.digits, sizeof(ev.ev.from.digits), "%s", imsi);
+	return gw_post(gw, &ev);
 }
 
 int gw_txn_settle(struct gw *gw, uint64_t txn, uint64_t card, enum txn_state end, const char *why)

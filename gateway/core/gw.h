@@ -95,6 +95,7 @@ struct gw_event {
 	unsigned link; /* GW_EV_LINK, GW_EV_ORDER: index */
 	bool own; /* GW_EV_LINK: an outcome that is not the SMSC's: nothing was asked; an alert that does not tell the number */
 	struct link_event ev; /* GW_EV_LINK */
+	int64_t since_ms;     /* GW_EV_LINK, an alert of our own: gw_card_seen() */
 	uint64_t campaign;    /* GW_EV_CAMPAIGN */
 	uint8_t verb;	      /* enum gw_campaign_verb; GW_EV_ORDER: enum link_order */
 	uint64_t request;     /* GW_EV_CAMPAIGN, GW_EV_ORDER: comes back in the effect */
@@ -104,6 +105,9 @@ struct gw_event {
 };
 /* -ENOBUFS when full: an MO or REPORT must then be answered LINK_ANSWER_FULL by the caller. */
 int gw_post(struct gw *gw, const struct gw_event *ev);
+/* Somebody who knows (our register, an operator) tells that the card with this IMSI was in our network at some time after since_ms; 0: is
+ * there now.  As an alert of the SMSC. */
+int gw_card_seen(struct gw *gw, const char *imsi, int64_t since_ms);
 
 /* ---- turn ---- */
 /* Takes, fetches, decides, commits.  Returns the number of things it did: call again until 0 before sleeping. */

@@ -484,7 +484,11 @@ void moving_launched(struct gw *gw, struct card *c, const struct cmd_row *cmd);
 void moving_back(struct gw *gw, struct card *c, const struct cmd_row *cmd, const struct flight *f);
 /* The store was put back: what it says of this transaction was true once. */
 void moving_forgotten(struct gw *gw, struct card *c);
-void moving_heard(struct gw *gw, struct card *c, const struct ota_addr *from);
+/* since_ms: heard at some time after that, 0: now */
+void moving_heard(struct gw *gw, struct card *c, const struct ota_addr *from, int64_t since_ms);
+/* Whether who speaks under this number is in our network: of a card with a work of an order, that it uses its old IMSI, or an
+ * MSISDN that it does not keep elsewhere. */
+bool work_is_here(const struct card *c, const struct ota_addr *from);
 /* The card may have moved, and was not heard since: the command waits until it is. */
 bool moving_waits(struct gw *gw, struct card *c, struct cmd_row *cmd);
 /* The card may have moved: its transaction does not end so, it stays open. */

@@ -333,8 +333,10 @@ void por_on_rx(struct gw *gw, struct card *c, const struct link_event *ev)
 	bool joined = false;
 	int len;
 
-	/* a receipt is the SMSC's word; only what is in it, or that it was delivered, is the card's */
-	if (ev->kind == LINK_EV_MO || ev->payload_len || ev->delivered)
+	/* a receipt is the SMSC's word; only what is in it, or that it was delivered, is the card's.  Of a card that an order may have taken
+	 * elsewhere it counts what speaks under its numbers of here, and no receipt: it may be late */
+	if (c->b.work_len ? (ev->kind == LINK_EV_MO || ev->payload_len) && work_is_here(c, &ev->from) :
+			    ev->kind == LINK_EV_MO || ev->payload_len || ev->delivered)
 		c->b.card.last_seen_ms = gw->now_ms;
 	if (c->b.card.last_seen_ms - c->seen_written_ms >= SEEN_WRITE_MS)
 		card_dirty(gw, c, DIRTY_CARD);

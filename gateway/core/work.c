@@ -95,6 +95,7 @@ int work_pack(const struct work *w, uint8_t *buf, size_t cap)
 	wr_bytes(&wr, w->hash, sizeof(w->hash));
 	wr_be(&wr, w->set_len, 2);
 	wr_bytes(&wr, w->set, w->set_len);
+	wr_u8(&wr, w->keeps_msisdn);
 	return wr.bad ? OTA_E_SPACE : (int)wr_len(&wr);
 }
 
@@ -112,6 +113,7 @@ int work_unpack(struct work *w, const uint8_t *buf, size_t len)
 	hash = rd_bytes(&r, sizeof(w->hash));
 	w->set_len = (uint16_t)rd_be(&r, 2);
 	set = w->set_len <= OTA_SUB_SET_MAX ? rd_bytes(&r, w->set_len) : NULL;
+	w->keeps_msisdn = rd_u8(&r);
 	if (r.bad || rd_left(&r) || !w->kind || w->kind >= _WORK_KINDS || !w->order || imsi[sizeof(w->imsi) - 1] ||
 	    (w->set_len > 0) != has_set(w->kind) || (w->set_len && !set) ||
 	    (is_keys(w->kind) && !keys_len_ok(w->kind, w->set_len)))

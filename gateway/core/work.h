@@ -31,7 +31,7 @@ enum work_kind {
 };
 const char *work_kind_name(uint8_t kind); /* "STAGE"; never NULL */
 
-#define WORK_PACKED_MAX (1 + 8 + 2 + 2 + 16 + OTA_SUB_HASH_LEN + 2 + OTA_SUB_SET_MAX)
+#define WORK_PACKED_MAX (1 + 8 + 2 + 2 + 16 + OTA_SUB_HASH_LEN + 2 + OTA_SUB_SET_MAX + 1)
 #define WORK_WHY_MAX	120
 
 struct work {
@@ -39,6 +39,7 @@ struct work {
 	uint64_t order;			/* not 0 */
 	uint16_t from, to;		/* equal in 3a */
 	char imsi[16];			/* of the set: what the card will present */
+	bool keeps_msisdn;		/* its MSISDN goes with it: who speaks under it may be here or there */
 	uint8_t hash[OTA_SUB_HASH_LEN]; /* new keys: their check values, then 0 */
 	uint16_t set_len;		/* STAGE, ADVANCE; new keys: as they are wrapped, K before OPc */
 	uint8_t set[OTA_SUB_SET_MAX];

@@ -87,14 +87,25 @@ void moving_back(struct gw *gw, struct card *c, const struct cmd_row *cmd, const
 		s->heard_old = true;
 }
 
-void moving_heard(struct gw *gw, struct card *c, const struct ota_addr *from)
+bool work_is_here(const struct card *c, const struct ota_addr *from)
 {
-	const struct txn_row *t = &c->b.txn;
-	struct stub *s = work_moves(c) ? stub_find(gw, c->b.card.id) : NULL;
-	const char *now = from->npi == 6 ? c->b.card.imsi : c->b.card.msisdn;
-	const char *then = from->npi == 6 ? t->new_imsi : t->new_msisdn;
+	struct work w;
 
-	if (s && !strcmp(from->digits, now) && strcmp(now, then))
+	if (!c->b.work_len || !card_work(c, &w))
+		return true;
+	if (from->npi == 6)
+		return !strcmp(from->digits, c->b.card.imsi);
+	return !w.keeps_msisdn && !strcmp(from->digits, c->b.card.msisdn);
+}
+
+void moving_heard(struct gw *gw, struct card *c, const struct ota_addr *from, int64_t since_ms)
+{
+	struct stub *s = work_moves(c) ? stub_find(gw, c->b.card.id) : NULL;
+
+	/* heard at some time since then, which may have been before the last attempt: that says nothing */
+	if (since_ms && since_ms <= c->b.txn.last_try_ms)
+		return;
+	if (s && work_is_here(c, from))
 		s->heard_old = true;
 }
 

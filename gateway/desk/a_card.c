@@ -42,10 +42,20 @@ static int plan(struct desk_job *j, unsigned i, const struct work *w, enum line_
 	}
 }
 
+/* Who speaks under its MSISDN may be here or there. */
+static bool keeps_msisdn(const struct line *l)
+{
+	return l->old_msisdn[0] && !strcmp(l->msisdn, l->old_msisdn);
+}
+
 /* What the set says, for ARM and STATUS. */
 static struct work work_about(const struct line *l, enum work_kind kind)
 {
-	struct work w = { .kind = (uint8_t)kind, .order = l->order, .from = l->from, .to = l->to };
+	struct work w = { .kind = (uint8_t)kind,
+			  .order = l->order,
+			  .from = l->from,
+			  .to = l->to,
+			  .keeps_msisdn = kind != WORK_UNSTAGE && keeps_msisdn(l) };
 
 	memcpy(w.imsi, l->imsi, sizeof(w.imsi));
 	memcpy(w.hash, l->hash, sizeof(w.hash));
@@ -82,9 +92,10 @@ static int stage_work(const struct desk_job *j, unsigned i, enum work_kind kind,
 	    (s.has_opc && opc_wrap(j, i, &s, opc)))
 		return -1;
 	len = a_set_encode(&s, &j->line[i], (struct ota_span){ opc, s.has_opc ? sizeof(opc) : 0 }, set);
-	if (len < 0 || ks_sha256(set, (size_t)len, hash))
+	if (len < 0 || ks_sha256(set, (size_t)len, hash) || work_of_set(w, kind, set, (size_t)len, hash) < 0)
 		return -1;
-	return work_of_set(w, kind, set, (size_t)len, hash) < 0 ? -1 : 0;
+	w->keeps_msisdn = kind == WORK_ADVANCE && keeps_msisdn(&j->line[i]);
+	return 0;
 }
 
 /* A plain card cannot be staged: its write is STAGE and ARM in one.  So K goes out on nothing but the plan. */
@@ -184,6 +195,8 @@ static bool fresh(const struct desk_job *j, unsigned i)
 
 	if (l->evidence_ms > seen_ms) /* it has answered: presence alone is written now and then */
 		seen_ms = l->evidence_ms;
+	if (l->here_ms > seen_ms)
+		seen_ms = l->here_ms;
 	return desk_now(j->d) - seen_ms <= desk_cfg(j->d)->arm_fresh_ms;
 }
 
@@ -317,13 +330,10 @@ int a_heard_decide(struct desk *d, struct desk_job *j)
 {
 	for (unsigned i = 0; i < j->n; i++) {
 		const struct line *l = &j->line[i];
-		int64_t since_ms = l->armed_ms;
+		const int64_t since_ms = a_since_ms(l, &j->card[i]);
 
-		if (l->evidence_ms > since_ms)
-			since_ms = l->evidence_ms;
-		if (l->served_ms > since_ms)
-			since_ms = l->served_ms;
-		if (j->card[i].card.last_seen_ms <= since_ms)
+		/* heard under its old numbers, or our register has told it: no receipt counts (core/por.c) */
+		if (j->card[i].card.last_seen_ms <= since_ms && l->here_ms <= since_ms)
 			continue;
 		if (!(l->flags & LINE_PLAIN)) {
 			count_on(j, i);
@@ -332,8 +342,7 @@ int a_heard_decide(struct desk *d, struct desk_job *j)
 			a_put(j, i, A_ARM); /* the write has not been proven: the same once more */
 		}
 	}
-	desk_again(d, j->order->o.number, j->work->step, desk_now(d) + a_heard_ms(&j->order->o));
-	return 0;
+	return a_arming_decide(d, j);
 }
 
 /* ---- what it answered ---- */

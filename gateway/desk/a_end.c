@@ -458,6 +458,10 @@ void a_on_hlr(struct desk_job *j, unsigned i)
 		on_removed(j, i, &ev->hlr);
 		return;
 	}
+	if (ev->hlr_kind == HLR_READ && a_waits_here(next)) {
+		a_here(j, i);
+		return;
+	}
 	if (ev->hlr_kind == HLR_READ && next == A_STAGING && l->flags & LINE_STAGED) {
 		if (ev->hlr.end == HLR_OK && ev->hlr.has_keys)
 			l->sqn = ev->hlr.sqn;

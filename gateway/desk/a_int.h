@@ -39,7 +39,6 @@ void a_set_key(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]);
 /* ---- a_line.c ---- */
 #define A_UNSTAGE_MAX_MS (86400ll * 1000) /* so long for a card to be told that its order is over */
 void a_put(struct desk_job *j, unsigned i, enum line_step step);
-int64_t a_heard_ms(const struct order *o);
 /* How a line that is not armed ends now, for its order was cancelled or its time is over; END_NONE: it goes on. */
 enum line_end a_over(const struct desk_job *j, const struct line *l);
 /* Ends it so: the step that comes next, A_LIST, or A_UNSTAGE where the card may hold the set. */
@@ -73,6 +72,15 @@ int a_take_begin(struct desk_in *in, const char *party, struct desk_no *no);
 int a_take_card(struct desk_in *in, const struct desk_rec *r, struct desk_no *no);
 int a_take_end(struct desk_in *in, struct desk_no *no);
 void a_take_drop(struct desk_in *in);
+
+/* ---- a_here.c: is it still here? ---- */
+int64_t a_heard_ms(const struct desk *d, const struct order *o); /* how often armed lines are gone through */
+/* The last thing that is known of it: presence counts from there on.  c NULL: attempts aside. */
+int64_t a_since_ms(const struct line *l, const struct card_bundle *c);
+bool a_waits_here(uint16_t step); /* armed: its old IMSI is looked up */
+int a_arming_decide(struct desk *d, struct desk_job *j);
+void a_here_after(struct desk *d, struct desk_job *j);
+void a_here(struct desk_job *j, unsigned i); /* such a look has an answer */
 
 /* ---- a_list.c: IL, AQ, AL, PL ---- */
 void a_imsi_key(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX]);

@@ -9,10 +9,6 @@
 
 #include "a_int.h"
 
-/* How often armed cards are looked at, whether they have been heard here again; the more they are, the longer. */
-#define HEARD_MS    30000
-#define HEARD_LINES 1000
-
 void a_hex(char *out, const uint8_t *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -134,9 +130,10 @@ void a_put(struct desk_job *j, unsigned i, enum line_step step)
 	case A_LOOKING:
 		a_wait(j, step, 0);
 		break;
+	case A_ARMING:
 	case A_ARMED:
 	case A_SERVED:
-		desk_again(j->d, o->number, step, desk_now(j->d) + a_heard_ms(o));
+		desk_again(j->d, o->number, step, desk_now(j->d) + a_heard_ms(j->d, o));
 		break;
 	case A_UNSTAGING:
 		desk_again(j->d, o->number, step, desk_now(j->d) + A_UNSTAGE_MAX_MS);
@@ -144,11 +141,6 @@ void a_put(struct desk_job *j, unsigned i, enum line_step step)
 	default: /* to do: is kicked by itself */
 		break;
 	}
-}
-
-int64_t a_heard_ms(const struct order *o)
-{
-	return HEARD_MS + (int64_t)(o->lines / HEARD_LINES) * HEARD_MS;
 }
 
 int a_idle(struct desk *d, struct desk_job *j)

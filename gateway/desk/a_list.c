@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "a_int.h"
+#include "in.h"
 
 #define PLAN_VALUES 6
 
@@ -42,7 +43,7 @@ int a_il_begin(struct desk_in *in, struct desk_no *no)
 	if (!in->dry)
 		return 0;
 	if (o->step != ORDER_OPEN)
-		return desk_refuse(no, "cancelled", "order %s is cancelled", o->name);
+		return desk_refuse(no, RULE_CANCELLED, "order %s is cancelled", o->name);
 	return il_count(in, no);
 }
 

@@ -84,27 +84,6 @@ static void refused(struct desk *d, struct desk_job *j, unsigned i)
 
 /* ---- waiting for the card ---- */
 
-/* What is to be looked up; the HLR takes some at a time. */
-#define LOOKS_MAX 65536
-struct b_look {
-	uint64_t order;
-	char iccid[ICCID_DIGITS_MAX + 1], imsi[IMSI_DIGITS_MAX + 1];
-};
-
-void desk_turn_b(struct desk *d)
-{
-	struct desk_b *b = &d->b;
-
-	while (b->n_looks) {
-		const struct b_look *l = &b->look[b->look_at];
-
-		if (!desk_look(d, l->order, l->iccid, l->imsi))
-			return;
-		b->look_at = (b->look_at + 1) % LOOKS_MAX;
-		b->n_looks--;
-	}
-}
-
 /* How often a line is looked up: often at first, more seldom the longer it has not come. */
 static int64_t period(const struct desk *d, const struct line *l)
 {
@@ -115,30 +94,13 @@ static int64_t period(const struct desk *d, const struct line *l)
 	return p < d->cfg.hlr_poll_ms * B_POLL_PERIODS ? p : d->cfg.hlr_poll_ms * B_POLL_PERIODS;
 }
 
-/* Whether its moment is within span_ms from now; lines are spread over their period by their ICCID. */
-static bool due(const struct desk *d, const struct line *l, int64_t span_ms)
+static bool look_put(struct desk *d, const struct line *l)
 {
-	const int64_t p = period(d, l);
-	uint64_t spread = 0;
+	struct desk_look k = { .order = l->order };
 
-	for (const char *c = l->iccid; *c; c++)
-		spread = spread * 31 + (uint8_t)*c;
-	return p <= span_ms || (d->now_ms + (int64_t)(spread % (uint64_t)p)) % p < span_ms;
-}
-
-static bool look_put(struct desk_b *b, const struct line *l)
-{
-	struct b_look *k;
-
-	if (!b->look && !(b->look = calloc(LOOKS_MAX, sizeof(*b->look))))
-		return false;
-	if (b->n_looks == LOOKS_MAX)
-		return false;
-	k = &b->look[(b->look_at + b->n_looks++) % LOOKS_MAX];
-	k->order = l->order;
-	memcpy(k->iccid, l->iccid, sizeof(k->iccid));
-	memcpy(k->imsi, l->imsi, sizeof(k->imsi));
-	return true;
+	memcpy(k.iccid, l->iccid, sizeof(k.iccid));
+	memcpy(k.imsi, l->imsi, sizeof(k.imsi));
+	return desk_look_soon(d, &k);
 }
 
 /* Lines stay where they are: whether one has come, an event tells.  Time alone deletes nothing, it only asks for a person. */
@@ -174,7 +136,7 @@ void b_poll_after(struct desk *d, struct desk_job *j)
 	const int64_t span_ms = d->cfg.hlr_poll_ms * rounds; /* of many lines each comes round more seldom */
 
 	for (unsigned i = 0; i < j->n; i++)
-		if (due(d, &j->line[i], span_ms) && !look_put(&d->b, &j->line[i]))
+		if (desk_look_due(d, &j->line[i], period(d, &j->line[i]), span_ms) && !look_put(d, &j->line[i]))
 			break;
 	desk_again(d, j->order->o.number, B_READY, d->now_ms + span_ms);
 }

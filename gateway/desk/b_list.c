@@ -172,7 +172,6 @@ void desk_free_b(struct desk *d)
 {
 	list_drop(d);
 	free(d->b.found);
-	free(d->b.look);
 }
 
 /* ---- the operator orders an IL: from his own list, which is held against the order first, or from the pool ---- */

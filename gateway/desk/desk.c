@@ -106,6 +106,7 @@ void desk_free(struct desk *d)
 	e = d->e;
 	in_drop(d);
 	desk_free_b(d);
+	looks_free(d);
 	run_free(d);
 	for (unsigned i = 0; i < e->orders; i++)
 		free(e->order[i]);
@@ -397,7 +398,7 @@ int desk_step(struct desk *d, int64_t now_ms)
 	d->now_ms = now_ms;
 	if (d->e->fatal[0])
 		return 0;
-	desk_turn_b(d);
+	looks_turn(d);
 	if (d->e->run.stage == RUN_IDLE)
 		return next(d);
 	return run_turn(d);

@@ -27,15 +27,25 @@ struct desk_vault { /* the ledger's head (vault_out.c) */
 
 struct desk_engine;
 struct b_list;
-struct b_look;
 struct desk_b {		    /* what B keeps in memory alone */
 	uint64_t pool_next; /* where in the pool the search for free IMSIs goes on: the books know which are given */
 	uint64_t *found;    /* those that were free a moment ago, for a page that is not full yet: DESK_PAGE */
 	unsigned n_found, given;
 	struct b_list *list; /* an operator's own list for an IL, */
 	uint64_t list_order; /* and for which order it is */
-	struct b_look *look; /* ring of lines that are to be looked up at the HLR */
-	unsigned look_at, n_looks;
+};
+
+/* One look at what our HLR has of an IMSI. */
+struct desk_look {
+	uint64_t order;
+	char iccid[ICCID_DIGITS_MAX + 1], imsi[IMSI_DIGITS_MAX + 1];
+	/* what it is for: whether it is registered anywhere; marks: whether anything is other than it was known */
+	bool marks;
+	struct line_mark known; /* at_ms 0: nothing is */
+};
+struct desk_looks {
+	struct desk_look *ring;
+	unsigned at, n;
 };
 struct desk {
 	struct desk_cfg cfg; /* its zeros filled in */
@@ -45,6 +55,7 @@ struct desk {
 	struct desk_vault vault;
 	struct desk_engine *e;
 	struct desk_b b;
+	struct desk_looks looks;
 };
 
 #define DESK_WORKS_MAX 64 /* rows of all tables of works */
@@ -102,6 +113,8 @@ struct desk_event {
 	int64_t at_ms;
 	struct hlr_result hlr; /* of a final end: OK, ABSENT, REFUSED */
 	uint8_t hlr_kind;      /* enum hlr_kind */
+	int64_t asked_ms;      /* HLR: the register was asked then */
+	int64_t known_ms;      /* HLR, a look with marks: known.at_ms of it */
 	uint32_t hlr_slot;     /* the engine's */
 };
 #define DESK_EVENT_PAGE 64 /* in a job */
@@ -162,7 +175,14 @@ void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *ims
  * has been settled does it again. */
 void job_settle(struct desk_job *j, unsigned i, enum txn_state end, const char *why);
 /* One look at what our HLR has of an IMSI: not durable, lost in a crash; for after().  False: too many are under way, try later. */
-bool desk_look(struct desk *d, uint64_t order, const char *iccid, const char *imsi);
+bool desk_look(struct desk *d, const struct desk_look *l);
+/* The same as soon as there is room.  False: too many wait. */
+bool desk_look_soon(struct desk *d, const struct desk_look *l);
+/* Whether a line that is looked up every period_ms has its turn within span_ms from now; lines are spread by their ICCID. */
+bool desk_look_due(const struct desk *d, const struct line *l, int64_t period_ms, int64_t span_ms);
+void desk_mark(struct line_mark *m, const struct hlr_result *r, int64_t asked_ms);
+bool desk_mark_same(const struct line_mark *a, const struct line_mark *b);
+bool desk_mark_grown(const struct line_mark *was, const struct line_mark *is);
 /* Line ends for good: `end` stands in the final HL (A), the reason in words. */
 void line_fail(struct line *l, enum line_end end, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -260,7 +280,6 @@ void desk_event_a(struct desk *d, struct desk_job *j,
 		  unsigned i); /* event[i] about line[i] of an order where we are A */
 void desk_event_b(struct desk *d, struct desk_job *j, unsigned i);
 void desk_event_c(struct desk *d, struct desk_job *j, unsigned i);
-void desk_turn_b(struct desk *d); /* in each step: what waits for room at the HLR */
 void desk_free_b(struct desk *d);
 
 struct desk_tables { /* in the order of enum order_side - 1 */

@@ -188,6 +188,9 @@ struct hlr_slot {
 	uint64_t order, version;
 	char iccid[ICCID_DIGITS_MAX + 1];
 	char key[BOOK_KEY_MAX];
+	int64_t asked_ms;
+	bool marks; /* a look with marks */
+	struct line_mark known;
 };
 
 struct desk_engine {
@@ -310,6 +313,10 @@ void scan_begin(struct desk *d, struct desk_open_order *o);
 extern const struct desk_work desk_works_engine[];
 void hlr_put(struct desk *d, struct desk_run *r); /* durable: operations have been put */
 void hlr_taken(struct desk *d, struct desk_event *ev);
+
+/* look.c */
+void looks_turn(struct desk *d); /* in each step: what waits for room */
+void looks_free(struct desk *d);
 
 /* plan.c */
 int profile_touch(char *text, int len); /* what is left of it */

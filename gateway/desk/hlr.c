@@ -148,6 +148,7 @@ static int submit(struct desk *d, struct hlr_slot *s, struct hlr_op *op)
 	s->stale = false;
 	s->kind = (uint8_t)op->kind;
 	s->gen = ++d->e->slot_gen;
+	s->asked_ms = d->now_ms;
 	op->id = (uint64_t)s->gen << SLOT_BITS | (uint64_t)(s - d->e->slot);
 	d->e->slots_open++;
 	d->e->stats.hlr_ops++;
@@ -166,11 +167,26 @@ static void answer(struct desk *d, struct hlr_slot *s, const struct hlr_result *
 				 .at_ms = d->now_ms,
 				 .hlr = *res,
 				 .hlr_kind = s->kind,
+				 .asked_ms = s->asked_ms,
+				 .known_ms = s->known.at_ms,
 				 .hlr_slot = (uint32_t)(s - d->e->slot) };
 
 	snprintf(ev.iccid, sizeof(ev.iccid), "%s", s->iccid);
 	s->state = SLOT_ANSWERED;
 	desk_event(d, &ev);
+}
+
+/* Most looks tell what is known: not worth a job. */
+static bool news(const struct hlr_slot *s, const struct hlr_result *res)
+{
+	struct line_mark now;
+
+	if (s->durable || res->end != HLR_OK)
+		return true;
+	if (!s->marks)
+		return *res->vlr;
+	desk_mark(&now, res, s->asked_ms);
+	return !s->known.at_ms || !desk_mark_same(&s->known, &now);
 }
 
 void desk_on_hlr(struct desk *d, const struct hlr_result *res)
@@ -191,8 +207,7 @@ void desk_on_hlr(struct desk *d, const struct hlr_result *res)
 		slot_end(d, s);
 	} else {
 		e->hlr_delay_ms = 0;
-		/* most looks tell that nothing has come: not worth a job */
-		if (s->stale || (!s->durable && res->end == HLR_OK && !*res->vlr))
+		if (s->stale || !news(s, res))
 			slot_end(d, s);
 		else
 			answer(d, s, res);
@@ -222,17 +237,31 @@ void hlr_put(struct desk *d, struct desk_run *r)
 		desk_kick(d, r->j.order->o.number, HLR_DUE);
 }
 
-bool desk_look(struct desk *d, uint64_t order, const char *iccid, const char *imsi)
+/* Its answer has not come yet: one at a time. */
+static bool looking(const struct desk *d, const struct desk_look *l)
+{
+	for (unsigned i = 0; i < HLR_OPEN_MAX; i++) {
+		const struct hlr_slot *s = &d->e->slot[i];
+
+		if (s->state != SLOT_FREE && !s->durable && s->order == l->order && !strcmp(s->iccid, l->iccid))
+			return true;
+	}
+	return false;
+}
+
+bool desk_look(struct desk *d, const struct desk_look *l)
 {
 	struct hlr_op op = { .kind = HLR_READ };
 	struct hlr_slot *s = slot_free(d);
 
 	if (!d->deps.hlr || !s || d->now_ms < d->e->hlr_until_ms || d->e->events >= DESK_EVENTS_MAX)
 		return false;
-	*s = (struct hlr_slot){ .order = order };
-	snprintf(s->iccid, sizeof(s->iccid), "%s", iccid);
-	snprintf(op.iccid, sizeof(op.iccid), "%s", iccid);
-	snprintf(op.imsi, sizeof(op.imsi), "%s", imsi);
+	if (looking(d, l))
+		return true;
+	*s = (struct hlr_slot){ .order = l->order, .marks = l->marks, .known = l->known };
+	snprintf(s->iccid, sizeof(s->iccid), "%s", l->iccid);
+	snprintf(op.iccid, sizeof(op.iccid), "%s", l->iccid);
+	snprintf(op.imsi, sizeof(op.imsi), "%s", l->imsi);
 	return submit(d, s, &op) == 0;
 }
 

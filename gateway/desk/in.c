@@ -477,7 +477,9 @@ static int ack_decide(struct desk *d, struct desk_run *r)
 		struct parcel p = { 0 };
 
 		parcel_unpack(&p, r->j.row[last].body, r->j.row[last].row.len);
-		if (c->rejected && !strcmp(c->rule, RULE_ENDED))
+		/* all of our list came too late: nothing of it is known there */
+		if (c->rejected && (!strcmp(c->rule, RULE_ENDED) || (!strcmp(c->rule, RULE_CANCELLED) &&
+								     !strcmp(p.type, "IL") && p.records == o->o.lines)))
 			o->o.until_s = ORDER_OVER;
 		job_alarm(&r->j, "%s refused %s %" PRIu64 "%s by rule %s", c->in.head->from, p.type, p.seq,
 			  c->rejected ? "" : " in part", c->rule);

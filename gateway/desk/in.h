@@ -6,7 +6,8 @@
 
 #include "engine.h"
 
-#define RULE_ENDED "order-ended" /* the order has ended where the package came to: its sender's is over, too */
+#define RULE_ENDED     "order-ended" /* the order has ended where the package came to: its sender's is over, too */
+#define RULE_CANCELLED "cancelled"
 
 /* in.c */
 void in_failed(struct desk *d, struct desk_run *r, int rc);

@@ -281,6 +281,11 @@ static void line_io(const struct io *io, struct line *l)
 	NUM(io, l->again_ms);
 	TEXT(io, l->vlr);
 	TEXT(io, l->why);
+	NUM(io, l->mark.at_ms);
+	NUM(io, l->mark.sqn);
+	NUM(io, l->mark.seen_ms);
+	NUM(io, l->mark.vlr);
+	NUM(io, l->here_ms);
 }
 
 int line_pack(const struct line *l, uint8_t body[BOOK_BODY_MAX])

@@ -203,6 +203,14 @@ struct line {
 	int64_t again_ms; /* what has to be tried again: not before */
 	char vlr[16];	  /* baseline at B_READY, then where it is */
 	char why[LINE_WHY_MAX];
+	/* A: what our register had of the old IMSI, asked for after all that was done to the card: growth from there on is presence */
+	struct line_mark {
+		int64_t at_ms; /* of the question; 0: none yet */
+		uint64_t sqn;
+		int64_t seen_ms; /* its last contact, where the register tells */
+		uint32_t vlr;	 /* digest of where it was; 0 nowhere */
+	} mark;
+	int64_t here_ms; /* A: so our register has told that it was here, under its old IMSI */
 };
 #define LINE_KEY_LEN (16 + 1 + ICCID_DIGITS_MAX)
 void line_key(char key[BOOK_KEY_MAX], uint64_t order, const char *iccid); /* "%016x/ICCID" */

@@ -421,24 +421,15 @@ static void present_got(struct store_query *q, int rc)
 {
 	struct present_call *c = q->ctx;
 	const struct card_row *card = &c->bundle.card;
-	/* which of its numbers it has by now is not known: they only say which card is meant */
-	struct gw_event ev = { .kind = GW_EV_LINK, .own = true, .ev = { .kind = LINK_EV_ALERT } };
 	struct api_verb v = { .name = q->digits, .state = "PRESENT" };
 	struct api_reply r = { .status = API_OK, .verb = &v };
 
-	if (*card->msisdn) {
-		ev.ev.from = (struct ota_addr){ .ton = 1, .npi = 1 };
-		memcpy(ev.ev.from.digits, card->msisdn, sizeof(card->msisdn));
-	} else {
-		ev.ev.from = (struct ota_addr){ .ton = 0, .npi = 6 };
-		memcpy(ev.ev.from.digits, card->imsi, sizeof(card->imsi));
-	}
 	if (rc)
 		api_fail_store(c->call.a, c->call.to, rc, q->why);
 	else if (!q->n)
 		api_fail(c->call.to, API_NOT_FOUND, "no-such-card", "there is no card with ICCID %s: import it first",
 			 q->digits);
-	else if (gw_post(c->call.a->deps.gw, &ev))
+	else if (gw_card_seen(c->call.a->deps.gw, card->imsi, 0)) /* its MSISDN it may have elsewhere by now */
 		api_fail(c->call.to, API_NOT_READY, "busy", "the core's inbox is full: try again in a moment");
 	else
 		c->call.to.done(c->call.to.ctx, &r);

@@ -54,7 +54,8 @@ struct hlr_result {
 	char vlr[HLR_VLR_MAX + 1]; /* where it is registered; "" nowhere */
 	bool cs, ps;
 	bool has_keys;
-	uint64_t sqn; /* of 48 bits, with IND; 0 without keys */
+	uint64_t sqn;	/* of 48 bits, with IND; 0 without keys */
+	int64_t seen_s; /* READ: its last contact, UTC; 0: it does not tell */
 };
 
 struct hlr; /* an adapter's own */

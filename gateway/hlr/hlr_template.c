@@ -31,6 +31,7 @@
 #define IN_MAX	       4096
 #define OUT_MAX	       (HLR_OPEN_MAX * 256)
 #define KEY_HEX	       (2 * KS_AKA_KEY_LEN)
+#define SEEN_MAX_S     253402300800 /* the year 10000 */
 
 struct open_op {
 	bool used, reading_back;
@@ -317,11 +318,14 @@ static bool pair_take(struct hlr_result *r, char *word)
 		*(word[0] == 'c' ? &r->cs : word[0] == 'p' ? &r->ps : &r->has_keys) = yes;
 		return yes || !strcmp(v, "0");
 	}
-	if (strcmp(word, "sqn"))
+	if (strcmp(word, "sqn") && strcmp(word, "seen"))
 		return true;
 	if (!value_take(text, sizeof(text), v, true))
 		return false;
-	r->sqn = strtoull(text, NULL, 10);
+	if (!strcmp(word, "seen"))
+		r->seen_s = strtoll(text, NULL, 10) < SEEN_MAX_S ? strtoll(text, NULL, 10) : 0;
+	else
+		r->sqn = strtoull(text, NULL, 10);
 	return true;
 }
 

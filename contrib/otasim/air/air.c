@@ -692,6 +692,9 @@ static void on_event(struct sim_air *a, const struct ev *e, const struct sim_air
 	case EV_REGISTER:
 		air_on_register(a, e->slot, e->token, e->due_ms);
 		break;
+	case EV_LOCATE:
+		air_on_locate(a, e->slot, e->token, e->due_ms);
+		break;
 	}
 }
 

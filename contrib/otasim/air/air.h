@@ -43,7 +43,8 @@ struct sim_air_op {
 
 /* What the networks do with a phone that presents an IMSI beginning so; of phones that register (with the subscription applet,
  * or where there are operators).  The longest prefix counts; where nothing is laid down the home network serves. */
-#define SIM_NETS_MAX 8
+#define SIM_NETS_MAX	8
+#define SIM_VECTORS_MAX 5
 enum sim_net_how {
 	SIM_NET_SERVES,	 /* authenticates it and lets it in */
 	SIM_NET_REFUSES, /* authenticates it, and does not let it in */
@@ -95,6 +96,9 @@ struct sim_air_cfg {
 	struct sim_range register_ms; /* from switching on to the network's answer */
 	int64_t register_again_ms;    /* a phone that was refused tries again after this; with operators at most ... */
 	int64_t register_first_ms;    /* ... and after this at first, doubled each time it is refused again */
+	/* with operators: a phone that is registered says so again after this (T3212), and is authenticated; 0..0: never */
+	struct sim_range locate_ms;
+	unsigned vectors;	      /* that a network fetches at once, at most SIM_VECTORS_MAX; 0: one */
 	uint32_t refresh_refused_ppm; /* a REFRESH the phone will not do now */
 	uint32_t power_cut_ppm;	      /* REFRESHes before which power fails and comes back; no proof comes out */
 	uint32_t late_proof_ppm;      /* proofs before REFRESH that leave when the phone is registered again */

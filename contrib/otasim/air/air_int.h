@@ -20,6 +20,7 @@ enum ev_kind {
 	EV_REFRESH,  /* the phone of card `slot` re-reads its files */
 	EV_POLL,     /* the phone of card `slot` asks whether there is anything to do */
 	EV_REGISTER, /* it looks for a network */
+	EV_LOCATE,   /* it is registered, and says so again */
 };
 
 struct ev {
@@ -79,6 +80,13 @@ struct phone {
 	uint16_t refused;	  /* attempts to register in a row */
 	uint32_t attempt;	  /* to register: number of the last one */
 	int64_t since_ms;	  /* powered time has been told up to here */
+	/* what its network has fetched and not used */
+	unsigned vectors;
+	char vectors_of[SIM_IMSI_LEN];
+	struct {
+		struct sim_hlr_vector v;
+		uint8_t rand[16];
+	} vector[SIM_VECTORS_MAX];
 };
 /* The location update of the presented IMSI; false: refused. */
 bool phone_register(struct phone *ph, struct sim_card *c, const struct sim_air_cfg *cfg);
@@ -148,6 +156,7 @@ void air_came_back(struct sim_air *a, uint32_t card, int64_t now_ms);
 void air_power_cut(struct sim_air *a, uint32_t card, int64_t now_ms, const struct sim_air_cb *cb, void *ctx);
 void air_on_poll(struct sim_air *a, uint32_t card, int64_t now_ms);
 void air_on_register(struct sim_air *a, uint32_t card, uint64_t attempt, int64_t now_ms);
+void air_on_locate(struct sim_air *a, uint32_t card, uint64_t attempt, int64_t now_ms);
 void air_on_refresh(struct sim_air *a, uint32_t card, const struct sim_air_cb *cb, void *ctx, int64_t now_ms);
 
 #endif

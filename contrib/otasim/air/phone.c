@@ -103,27 +103,59 @@ int phone_home(const struct sim_air_cfg *cfg, const char *imsi)
 	return best;
 }
 
-/* Does the operator believe it with what its register has?  A card that is ahead of it may say so once (TS 33.102, 6.3.5). */
-static bool believed(struct phone *ph, struct sim_card *c, struct sim_hlr *hlr, enum sim_hlr_end *end)
+/* The next vector: one that was fetched before, or of a batch that is fetched now. */
+static enum sim_hlr_end vector_take(struct phone *ph, const struct sim_air_cfg *cfg, const char *imsi,
+				    struct sim_hlr *hlr, uint8_t rand[16], struct sim_hlr_vector *v)
+{
+	const unsigned want = cfg->vectors > 1 ? cfg->vectors : 1;
+	enum sim_hlr_end end = SIM_HLR_OK;
+
+	if (strcmp(ph->vectors_of, imsi))
+		ph->vectors = 0;
+	snprintf(ph->vectors_of, sizeof(ph->vectors_of), "%s", imsi);
+	if (!ph->vectors) {
+		/* the last one first: they are used in their order from the end */
+		for (unsigned i = want; i-- && end == SIM_HLR_OK;) {
+			draw_rand(ph, ph->vector[i].rand);
+			end = sim_hlr_vector(hlr, imsi, ph->vector[i].rand, &ph->vector[i].v);
+		}
+		if (end != SIM_HLR_OK)
+			return end;
+		ph->vectors = want;
+	}
+	ph->vectors--;
+	memcpy(rand, ph->vector[ph->vectors].rand, 16);
+	*v = ph->vector[ph->vectors].v;
+	return end;
+}
+
+/* Does the operator believe it with what its register has?  A card that is ahead of it may say so once (TS 33.102, 6.3.5); what was
+ * fetched before that is of no use then. */
+static bool believed(struct phone *ph, struct sim_card *c, const struct sim_air_cfg *cfg, struct sim_hlr *hlr,
+		     enum sim_hlr_end *end)
 {
 	struct sim_hlr_vector v;
 	struct sim_auth answer;
 	uint8_t rand[16];
+	bool fetched;
 
-	for (int turn = 0; turn < 2; turn++) {
-		draw_rand(ph, rand);
-		*end = sim_hlr_vector(hlr, c->imsi_presented, rand, &v);
+	for (int turn = 0; turn < 3; turn++) {
+		fetched = !ph->vectors;
+		*end = vector_take(ph, cfg, c->imsi_presented, hlr, rand, &v);
 		if (*end != SIM_HLR_OK)
 			return false;
 		switch (sim_card_authenticate(c, rand, v.autn, &answer)) {
 		case SIM_AUTH_OK:
 			return !memcmp(answer.res, v.xres, sizeof(v.xres));
 		case SIM_AUTH_SYNC:
+			ph->vectors = 0;
 			if (!sim_hlr_resync(hlr, c->imsi_presented, rand, answer.auts))
 				return false;
 			break;
 		default:
-			return false;
+			ph->vectors = 0;
+			if (fetched)
+				return false;
 		}
 	}
 	return false;
@@ -161,9 +193,13 @@ bool phone_register(struct phone *ph, struct sim_card *c, const struct sim_air_c
 		return false;
 	ok = how != SIM_NET_UNKNOWN;
 	if (cfg->ops)
-		ok = ok && op && believed(ph, c, op->hlr, &end) && !(ph->refused_ops >> home & 1);
+		ok = ok && op && believed(ph, c, cfg, op->hlr, &end) && !(ph->refused_ops >> home & 1);
 	else
 		ok = ok && authenticated(ph, c);
+	if (ok && op && sim_hlr_is_down(op->hlr)) { /* with vectors that its network had */
+		ok = false;
+		end = SIM_HLR_DOWN;
+	}
 	if (!ok || how != SIM_NET_SERVES) {
 		loci_write(ph, c, NULL, cfg->ops && end == SIM_HLR_DOWN ? NOT_UPDATED : PLMN_NOT_ALLOWED);
 		return false;

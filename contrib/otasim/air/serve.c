@@ -114,6 +114,17 @@ static int64_t again_ms(const struct sim_air *a, struct phone *ph)
 	return ms < a->cfg.register_again_ms ? ms : a->cfg.register_again_ms;
 }
 
+static void locate_later(struct sim_air *a, uint32_t card, int64_t now_ms)
+{
+	struct phone *ph = &a->card[card].phone;
+
+	if (a->cfg.ops && a->cfg.locate_ms.hi)
+		air_push(a, (struct ev){ .kind = EV_LOCATE,
+					 .slot = card,
+					 .token = ph->attempt,
+					 .due_ms = now_ms + sim_rng_range(&ph->rng, a->cfg.locate_ms) });
+}
+
 void air_on_register(struct sim_air *a, uint32_t card, uint64_t attempt, int64_t now_ms)
 {
 	struct card_air *ca = &a->card[card];
@@ -128,7 +139,21 @@ void air_on_register(struct sim_air *a, uint32_t card, uint64_t attempt, int64_t
 	a->stats.registered++;
 	ca->phone.unserved = false;
 	ca->phone.refused = 0;
+	locate_later(a, card, now_ms);
 	air_attached(a, card, now_ms);
+}
+
+/* Periodic location update; out of coverage it waits for the next one. */
+void air_on_locate(struct sim_air *a, uint32_t card, uint64_t attempt, int64_t now_ms)
+{
+	struct card_air *ca = &a->card[card];
+
+	if (attempt != ca->phone.attempt || ca->phone.unserved)
+		return;
+	if (air_covered(ca))
+		register_at(a, card, now_ms);
+	else
+		locate_later(a, card, now_ms);
 }
 
 void air_on_refresh(struct sim_air *a, uint32_t card, const struct sim_air_cb *cb, void *ctx, int64_t now_ms)

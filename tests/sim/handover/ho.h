@@ -149,7 +149,8 @@ struct ho_card {
 	unsigned n_keys, n_sent, order_from; /* order_from: with which its last order began */
 	struct ho_packet *sent;
 	struct ho_join join[HO_OPS];
-	int64_t heard_ms[HO_OPS];     /* by a message or an alert */
+	int64_t heard_ms[HO_OPS]; /* by a message or an alert, or authenticated with what the register gave out */
+	uint64_t sqn_now;
 	int64_t moved_ms;	      /* confirmed at its new operator, last time */
 	uint8_t pair_of[HO_KEYS_MAX]; /* 3b, by index: who has got it, + 1 */
 	uint64_t sqn;		      /* as it was handed over last */
@@ -216,8 +217,7 @@ struct ho {
 	bool said_at[HO_N][HO_N][HO_SEQ_MAX];		  /* and whether there is one */
 	bool did_break;
 	unsigned forged;
-	int64_t base_ms; /* when the leg began: faults count from here */
-	int64_t people_ms;
+	int64_t base_ms;	 /* when the leg began: faults count from here */
 	int64_t ended_ms;	 /* all orders, in both books */
 	const struct ho_case *c; /* NULL: a seed alone */
 	unsigned case_step;
@@ -320,6 +320,7 @@ extern const struct ho_case *const ho_cases[]; /* end: NULL */
 /* ho_case.c */
 extern const struct ho_case ho_cases_fine[];	 /* the first one is: nothing goes wrong */
 extern const struct ho_case ho_cases_packages[]; /* ho_case_packages.c */
+extern const struct ho_case ho_cases_here[];
 void ho_case_draw(struct ho *w);
 int64_t ho_card_of(struct ho *w, const char *iccid);
 /* What a case asks and says: the truth of a card, what must be so, how its line must have ended at the old operator. */

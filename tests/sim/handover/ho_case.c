@@ -354,6 +354,7 @@ void ho_case_draw(struct ho *w)
 			       .bound_ms = 60 * HO_DAY };
 	sim_air_cfg_default(&d->air);
 	d->air.alert = SIM_ALERT_PENDING;
+	d->air.locate_ms = (struct sim_range){ 3 * HO_HOUR, 6 * HO_HOUR };
 	if (w->c->draw)
 		w->c->draw(d);
 	snprintf(w->case_imsi, sizeof(w->case_imsi), "001025000000001");

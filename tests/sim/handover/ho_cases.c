@@ -7,5 +7,6 @@ const struct ho_case *const ho_cases[] = {
 	ho_cases_fine,
 	ho_cases_change,
 	ho_cases_packages,
+	ho_cases_here,
 	NULL,
 };

@@ -46,6 +46,17 @@ static void air(struct ho *w, uint64_t *dice)
 	a->power_cut_ppm = ho_chance(dice, 300000) ? 200000 : 0;
 }
 
+/* How often a phone that stays in its cell is authenticated, and by how much the register's SQN lags behind: where an ARM is lost nothing
+ * else tells that the card is there. */
+static void locate(struct ho *w)
+{
+	uint64_t draw = w->seed * 0xaf251af3b0f025b5ULL + 5;
+
+	w->d.air.locate_ms.lo = ho_pick(&draw, HO_HOUR / 2, 6 * HO_HOUR);
+	w->d.air.locate_ms.hi = ho_pick(&draw, w->d.air.locate_ms.lo, 24 * HO_HOUR);
+	w->d.air.vectors = ho_chance(&draw, 500000) ? 1 : SIM_VECTORS_MAX;
+}
+
 /* Drawn apart, so that what was drawn before stays what it was. */
 static void more(struct ho *w)
 {
@@ -82,6 +93,7 @@ static void draw_first(struct ho *w)
 	d->shape = ho_chance(dice, 300000) ? HO_BACK : HO_ONCE;
 	d->change = ho_chance(&(uint64_t){ w->seed * 0x9e3779b97f4a7c15ULL + 11 }, 200000);
 	air(w, dice);
+	locate(w);
 	if (ho_chance(dice, 250000))
 		return;
 	d->crashes = (unsigned)ho_pick(dice, 0, 6);

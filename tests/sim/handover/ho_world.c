@@ -318,29 +318,9 @@ static bool plan_step(struct ho *w)
 	return did;
 }
 
-/* Later on somebody at the old operator looks at what waits, and says of each card that is there under its old IMSI that it is (`card present`): a card
- * that never leaves its cell is not heard of again by itself. */
-static bool people_step(struct ho *w)
-{
-	if (!w->calm || w->now_ms < w->people_ms)
-		return false;
-	w->people_ms = w->now_ms + 12 * HO_HOUR;
-	for (uint32_t i = 0; i < w->d.cards; i++) {
-		struct sim_addr from = { .ton = 1, .npi = 1 };
-		const struct ho_order *o = ho_order_last(w, i);
-		struct sim_world_card t;
-
-		sim_world_card(w->sim, i, &t);
-		if (o && t.op == (int)o->src && t.present && w->p[o->src].link &&
-		    sim_hlr_msisdn_of(sim_world_hlr(w->sim, o->src), t.imsi_presented, from.digits))
-			ho_link_alert(w->p[o->src].link, &from);
-	}
-	return true;
-}
-
 static int64_t plan_due(const struct ho *w)
 {
-	int64_t due_ms = w->calm ? w->people_ms : w->base_ms + w->d.calm_ms;
+	int64_t due_ms = w->calm ? INT64_MAX : w->base_ms + w->d.calm_ms;
 
 	for (unsigned i = 0; i < w->n_plan; i++)
 		if (w->plan[i].at_ms < due_ms)
@@ -356,9 +336,14 @@ static void seen(struct ho *w)
 	for (uint32_t i = 0; i < w->d.cards; i++) {
 		const struct sim_sub *sub = sim_world_fleet(w->sim)->cards[i].sub;
 		struct ho_order *o = ho_order_last(w, i);
+		const int op = sim_air_operator(sim_world_air(w->sim), i);
+		const uint64_t sqn = sim_card_sqn(&sim_world_fleet(w->sim)->cards[i]);
 
-		if (o && sim_air_operator(sim_world_air(w->sim), i) == (int)o->dst)
+		if (o && op == (int)o->dst)
 			o->seen |= 1u << i;
+		if (op >= 0 && sqn != w->card[i].sqn_now)
+			ho_wire_heard(w, (unsigned)op, i);
+		w->card[i].sqn_now = sqn;
 		if (sub && sim_sub_rec(sub)->state != w->card[i].state)
 			ho_check_state(w, i);
 	}
@@ -375,7 +360,6 @@ static void turn(struct ho *w)
 		}
 		seen(w);
 		did = plan_step(w);
-		did |= people_step(w);
 		did |= ho_change_step(w);
 		if (w->broken)
 			ho_break_step(w);
@@ -462,7 +446,6 @@ static void issue(struct ho *w)
 	bool asked = false;
 
 	w->calm = true;
-	w->people_ms = INT64_MAX;
 	while (!w->fail[0]) {
 		int64_t next_ms;
 
@@ -480,7 +463,6 @@ static void issue(struct ho *w)
 		w->now_ms = next_ms > w->now_ms ? next_ms : w->now_ms + 1;
 	}
 	w->calm = false;
-	w->people_ms = 0;
 }
 
 static bool dir_make(struct ho *w)

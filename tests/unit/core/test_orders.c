@@ -422,6 +422,55 @@ static void test_arm_called_present(void **state)
 	is(0, TXN_DONE, WORK_IS_DONE, OTA_SUB_END_ARMED);
 }
 
+/* The register tells that it was here at some time since then: that counts when the attempt was before. */
+static void test_arm_seen_since(void **state)
+{
+	const int64_t before_ms = bed->now_ms;
+	struct sent first, s;
+
+	staged(0);
+	plan(WORK_ARM, 0, 1, 2, 0);
+	is_lost(OTA_SUB_ARM, &first);
+	bed_pass(bed, DAY_MS);
+	assert_int_equal(gw_card_seen(bed->gw, bed->card[0].imsi_first, before_ms), 0);
+	bed_pass(bed, DAY_MS);
+	bed_expect_nothing(bed);
+	assert_int_equal(gw_card_seen(bed->gw, bed->card[0].imsi_first, bed->now_ms - 60000), 0);
+	bed_pass(bed, 60000);
+	runs(OTA_SUB_ARM, &s);
+	assert_int_equal(s.p.cntr, first.p.cntr);
+	is(0, TXN_DONE, WORK_IS_DONE, OTA_SUB_END_ARMED);
+}
+
+/* An MSISDN that goes with the card says nothing of where it is; and no receipt does. */
+static void test_arm_keeps_msisdn(void **state)
+{
+	struct link_event ev = { .kind = LINK_EV_REPORT, .delivered = true, .from = { .ton = 1, .npi = 1 } };
+	struct sent first, s;
+	struct work w;
+	int64_t seen_ms;
+
+	staged(0);
+	bed_work(&w, WORK_ARM, ORDER, 0, 1, 2);
+	w.keeps_msisdn = true;
+	bed_plan(bed, bed_works(bed, WORK_ARM), 0, &w, 0);
+	is_lost(OTA_SUB_ARM, &first);
+	bed_pass(bed, DAY_MS);
+	seen_ms = bed_card(bed, 0)->card.last_seen_ms;
+	heard_old(0);
+	snprintf(ev.from.digits, sizeof(ev.from.digits), "%s", bed->card[0].msisdn);
+	ev.token = ++bed->next_token;
+	assert_int_equal(gw_post(bed->gw, &(struct gw_event){ .kind = GW_EV_LINK, .ev = ev }), 0);
+	bed_pass(bed, DAY_MS);
+	bed_expect_nothing(bed);
+	assert_int_equal(bed_card(bed, 0)->card.last_seen_ms, seen_ms);
+	assert_int_equal(gw_card_seen(bed->gw, bed->card[0].imsi_first, 0), 0);
+	bed_pass(bed, 60000);
+	runs(OTA_SUB_ARM, &s);
+	assert_int_equal(s.p.cntr, first.p.cntr);
+	assert_true(bed_card(bed, 0)->card.last_seen_ms > seen_ms);
+}
+
 /* Silence does not make it ask: each attempt needs a hearing of its own. */
 static void test_arm_silent(void **state)
 {
@@ -761,6 +810,8 @@ int main(void)
 		T(test_arm_unknown),
 		T(test_arm_heard_again),
 		T(test_arm_called_present),
+		T(test_arm_seen_since),
+		T(test_arm_keeps_msisdn),
 		T(test_arm_silent),
 		T(test_arm_restart),
 		T(test_arm_refused_by_the_network),

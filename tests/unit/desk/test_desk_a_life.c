@@ -316,6 +316,71 @@ static void test_heard_in_trial(void **state)
 	bed_at(b, 0, A_ARMED);
 }
 
+#define OLD_IMSI "262010000000001"
+
+/* Our register is asked of the old IMSI of an armed card, and answers so. */
+static void register_says(struct bed *b, enum hlr_end end, uint64_t sqn)
+{
+	bed_pass(b, 120000);
+	bed_hlr(b, HLR_READ, OLD_IMSI, end, sqn);
+}
+
+/* Never heard, but authenticated: the first look is the mark, growth from there on is presence. */
+static void test_register_tells(void **state)
+{
+	struct bed *b = *state;
+
+	bed_order_pl(b, "o", "3b", DELIVER, 1);
+	arming(b, "o", 0);
+	arms(b, 0);
+	register_says(b, HLR_OK, 1000); /* that may have been before */
+	bed_at(b, 0, A_ARMED);
+	register_says(b, HLR_TEMPORARY, 0);
+	register_says(b, HLR_OK, 1000);
+	bed_at(b, 0, A_ARMED);
+	register_says(b, HLR_OK, 32); /* somebody made it anew */
+	bed_at(b, 0, A_ARMED);
+	register_says(b, HLR_OK, 64);
+	bed_pass(b, 60000);
+	bed_at(b, 0, A_LOOKING);
+	bed_ends(b, 0, WORK_STATUS, TXN_DONE, WORK_IS_DONE, end_of(OTA_SUB_END_ARMED), 1);
+	bed_at(b, 0, A_ARMED);
+	register_says(b, HLR_OK, 1064); /* since the last mark, but perhaps before its answer: a new mark */
+	register_says(b, HLR_OK, 1064);
+	bed_pass(b, 60000);
+	bed_at(b, 0, A_ARMED);
+	register_says(b, HLR_OK, 1096);
+	bed_pass(b, 60000);
+	bed_at(b, 0, A_LOOKING);
+	bed_ends(b, 0, WORK_STATUS, TXN_DONE, WORK_IS_DONE, end_of(OTA_SUB_END_TIMEOUT), 1);
+	listed(b, "HL3b", 0, "rolled-back");
+}
+
+/* While ARM has no answer the core is told: the same octets go again. */
+static void test_register_tells_core(void **state)
+{
+	struct bed *b = *state;
+	int64_t seen_ms;
+
+	bed_order_pl(b, "o", "3b", DELIVER, 1);
+	arming(b, "o", 0);
+	register_says(b, HLR_OK, 1000);
+	bed_restart(b); /* and with it another attempt: a new mark */
+	register_says(b, HLR_OK, 1000);
+	register_says(b, HLR_OK, 1000);
+	seen_ms = bed_card(b, 0)->card.last_seen_ms;
+	register_says(b, HLR_OK, 1032);
+	bed_pass(b, 1000);
+	bed_at(b, 0, A_ARMING);
+	assert_true(bed_card(b, 0)->card.last_seen_ms > seen_ms);
+	seen_ms = bed_card(b, 0)->card.last_seen_ms;
+	register_says(b, HLR_OK, 1032);
+	bed_pass(b, 1000);
+	assert_int_equal(bed_card(b, 0)->card.last_seen_ms, seen_ms);
+	register_says(b, HLR_ABSENT, 0); /* it could not come home */
+	assert_non_null(strstr(bed_order(b, "o")->alarm, "old IMSI"));
+}
+
 /* The ARM never ran: the question fences it, and another one goes. */
 static void test_heard_still_staged(void **state)
 {
@@ -904,6 +969,8 @@ int main(void)
 		T(test_arm_went_back),
 		T(test_heard_in_trial),
 		T(test_heard_still_staged),
+		H(test_register_tells),
+		H(test_register_tells_core),
 		T(test_arm_conflict),
 		T(test_stage_fails),
 		T(test_staged_anew),
