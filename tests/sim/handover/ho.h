@@ -63,6 +63,8 @@ struct ho_draw {		      /* what a seed says; chances in ppm */
 	int64_t calm_ms, bound_ms;
 	uint32_t trial_s;
 	bool change; /* before anything else A changes the keys of its cards */
+	const char *files; /* of the sets; NULL: none */
+	bool roams;	   /* B's phones are let in by a network that is not on B's list */
 };
 
 /* What the subscriber orders, one leg after the other. */
@@ -193,6 +195,12 @@ struct ho_case { /* ho_case.c */
 	unsigned kind;
 	bool (*leg)(struct ho *w); /* as ho_leg(); NULL: all cards from A to B, once */
 	bool unended;		   /* the books may never agree again: only cards and registers are judged */
+	/* A segment that an SMSC has taken, a message for a gateway: false: it is lost there. */
+	bool (*down)(struct ho *w, unsigned op, uint32_t card, const struct sim_sm *sm);
+	bool (*up)(struct ho *w, const struct sim_up *up);
+	/* The power of this party fails with its Nth commit; crashed says whether it came so far. */
+	unsigned crash_who, crash_at;
+	bool crash_keeps, *crashed;
 };
 
 struct ho {
@@ -224,6 +232,8 @@ struct ho {
 	struct store_mem_disk *backup; /* of A */
 	int64_t case_ms;	       /* it wants a turn then; 0: none */
 	char case_imsi[SIM_IMSI_LEN];
+	unsigned case_who, case_refused, injected;
+	struct sim_world_card case_truth;
 	char fail[600]; /* the first finding */
 	unsigned arms, removes, packages;
 };
@@ -275,6 +285,9 @@ void ho_words_end(struct ho *w, const struct ho_order *o);
 void ho_wire_keys(struct ho *w);
 void ho_wire_down(struct ho *w, unsigned op, uint32_t card, const struct sim_sm *sm);
 void ho_wire_heard(struct ho *w, unsigned op, uint32_t card); /* something of it has come to this operator */
+/* A packet under the OTA keys of this pair: its length, 0: it cannot be made. */
+size_t ho_wire_seal(struct ho *w, unsigned card, unsigned index, uint64_t cntr, const uint8_t *script, size_t len,
+		    uint8_t out[HO_PACKET_MAX]);
 void ho_wire_free(struct ho *w);
 /* ho_change.c */
 struct ho_order *ho_change_give(struct ho *w, unsigned op, unsigned what, uint32_t cards); /* NULL: of no card */
@@ -321,7 +334,10 @@ extern const struct ho_case *const ho_cases[]; /* end: NULL */
 extern const struct ho_case ho_cases_fine[];	 /* the first one is: nothing goes wrong */
 extern const struct ho_case ho_cases_packages[]; /* ho_case_packages.c */
 extern const struct ho_case ho_cases_here[];
+/* ho_case_wire.c */
+extern const struct ho_case ho_cases_wire[];
 void ho_case_draw(struct ho *w);
+void ho_one_card(struct ho_draw *d);
 int64_t ho_card_of(struct ho *w, const char *iccid);
 /* What a case asks and says: the truth of a card, what must be so, how its line must have ended at the old operator. */
 struct sim_world_card ho_look(struct ho *w, uint32_t card);

@@ -8,5 +8,6 @@ const struct ho_case *const ho_cases[] = {
 	ho_cases_change,
 	ho_cases_packages,
 	ho_cases_here,
+	ho_cases_wire,
 	NULL,
 };

@@ -72,6 +72,15 @@ static void addr(struct sim_addr *to, const struct ota_addr *from)
 	       sizeof(to->digits) < sizeof(from->digits) ? sizeof(to->digits) : sizeof(from->digits));
 }
 
+static void outcome(struct ho_link *s, unsigned i, enum link_event_kind kind, enum fail_class cls, const char *what)
+{
+	struct link_event ev = { .kind = kind, .token = s->out[i].token, .fail = { cls, 1, what } };
+
+	s->out[i].air = 0;
+	s->out_n--;
+	push(s, &ev);
+}
+
 static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 {
 	struct ho_link *s = (struct ho_link *)l;
@@ -83,6 +92,7 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 			     .ref = (uint16_t)sub->token,
 			     .validity_ms = 1000LL * sub->validity_s,
 			     .ud_len = sub->ud_len };
+	const struct ho_case *c = s->p->w->c;
 	int64_t card;
 
 	for (unsigned i = 0; i < HO_LINK_OUT; i++) {
@@ -98,19 +108,14 @@ static int submit(struct link *l, const struct link_submit *sub, int64_t now_ms)
 		card = sim_air_subscriber(sim_world_air(s->p->w->sim), s->p->who, &sm.dst);
 		if (card >= 0)
 			ho_wire_down(s->p->w, s->p->who, (uint32_t)card, &sm);
+		if (card >= 0 && c && c->down && !c->down(s->p->w, s->p->who, (uint32_t)card, &sm)) {
+			outcome(s, i, LINK_EV_ACCEPTED, FAIL_NONE, "");
+			return 0;
+		}
 		sim_world_submit(s->p->w->sim, s->p->who, &sm, now_ms);
 		return 0;
 	}
 	return -EAGAIN;
-}
-
-static void outcome(struct ho_link *s, unsigned i, enum link_event_kind kind, enum fail_class cls, const char *what)
-{
-	struct link_event ev = { .kind = kind, .token = s->out[i].token, .fail = { cls, 1, what } };
-
-	s->out[i].air = 0;
-	s->out_n--;
-	push(s, &ev);
 }
 
 void ho_link_result(struct link *l, uint64_t token, enum sim_submit_result r)

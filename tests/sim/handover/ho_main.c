@@ -28,6 +28,7 @@ static const struct {
 	[HO_BREAK_KEYS_EARLY] = { "keys-early", "early" },
 };
 
+#define F13_STEP    7  /* of all commits when all cases run; --case F13 goes through each */
 #define BREAK_SEEDS 16 /* one of the first must notice */
 
 static unsigned seeds(uint64_t first, uint64_t count, uint64_t step)
@@ -96,6 +97,42 @@ static int show_breaks(void)
 	return bad;
 }
 
+/* F13: the power of each party fails with each of its commits, which is lost or kept.  step: with every how many-th. */
+static int at_each_commit(unsigned step, bool verbose)
+{
+	static const unsigned who[] = { HO_A, HO_B, HO_M };
+	unsigned n = 0;
+	int bad = 0;
+
+	for (unsigned k = 0; k < 12; k++) { /* kind, lost or kept, party */
+		bool crashed = true;
+		struct ho_case c = ho_cases_fine[k & 1];
+
+		c.crash_who = who[k / 4];
+		c.crash_keeps = k & 2;
+		c.crashed = &crashed;
+		c.draw = ho_one_card;
+		for (c.crash_at = 1 + k % step; crashed && (c.kind == ORDER_3B || c.crash_who != HO_M);
+		     c.crash_at += step) {
+			char why[600];
+
+			if (ho_run(1, &c, HO_SOUND, false, why)) {
+				printf("F13: %s, %s fails with commit %u, which is %s: %s\n",
+				       c.kind == ORDER_3A ? "3a" : "3b",
+				       k / 4 == 0 ? "A" :
+				       k / 4 == 1 ? "B" :
+						    "the vault",
+				       c.crash_at, c.crash_keeps ? "kept" : "lost", why);
+				bad = 1;
+			}
+			n += crashed;
+		}
+	}
+	printf("%-8s the power of each party fails at its commits, %u times%s: %s\n", "F13", n, verbose ? "" : " here",
+	       bad ? "see above" : "as it must");
+	return bad;
+}
+
 /* name NULL: all of them. */
 static int cases(const char *name, bool verbose)
 {
@@ -111,6 +148,10 @@ static int cases(const char *name, bool verbose)
 			bad |= ho_run(1, c, HO_SOUND, verbose, why);
 			printf("%-8s %s: %s\n", c->name, c->story, why[0] ? why : "as it must");
 		}
+	if (!name || !strcmp(name, "F13")) {
+		bad |= at_each_commit(name ? 1 : F13_STEP, name);
+		n++;
+	}
 	if (!n)
 		fprintf(stderr, "no case %s\n", name);
 	return bad || !n;

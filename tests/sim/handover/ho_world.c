@@ -168,6 +168,8 @@ static bool on_up(void *ctx, const struct sim_up *up)
 {
 	struct ho *w = ctx;
 
+	if (w->c && w->c->up && !w->c->up(w, up))
+		return true; /* taken, and never answered */
 	return w->p[up->op].link && ho_link_up(w->p[up->op].link, up);
 }
 
@@ -185,7 +187,13 @@ static void on_ctrl(void *ctx, unsigned op, uint64_t tag, const char *reply)
 
 static void on_card(void *ctx, uint32_t card, const struct sim_card_out *out, const struct sim_sm *sm)
 {
-	ho_check_state(ctx, card);
+	struct ho *w = ctx;
+	const struct sim_sub *sub = sim_world_fleet(w->sim)->cards[card].sub;
+
+	if (out->complete)
+		ho_say(w, "card %u meets a packet of %u: status %d, %s, %u against its rules", card, sm->op,
+		       out->status, out->accepted ? "accepted" : "refused", sub ? sub->audit : 0);
+	ho_check_state(w, card);
 }
 
 static void on_shown(void *ctx, uint32_t card)
@@ -217,6 +225,11 @@ static bool sim_make(struct ho *w)
 		struct sim_net net = { .imsi_prefix = "00102", .how = SIM_NET_REFUSES };
 
 		snprintf(net.imsi_prefix, sizeof(net.imsi_prefix), "0010250000000%02u", (i + 1) % 100);
+		sim_air_net(sim_world_air(w->sim), &net);
+	}
+	if (w->sim && w->d.roams) {
+		const struct sim_net net = { .imsi_prefix = "00102", .how = SIM_NET_SERVES, .plmn = "26201" };
+
 		sim_air_net(sim_world_air(w->sim), &net);
 	}
 	return w->sim;
@@ -508,6 +521,10 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 				issue(w);
 			w->base_ms = w->now_ms;
 			plan(w);
+			if (w->c && w->c->crash_at) {
+				w->p[w->c->crash_who].crash_in = w->c->crash_at;
+				w->p[w->c->crash_who].crash_keeps = w->c->crash_keeps;
+			}
 			for (; !w->fail[0] && ho_leg(w); w->leg++) {
 				live(w);
 				if (!w->fail[0])
@@ -520,6 +537,8 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 		}
 	}
 	rc = w->fail[0] ? 1 : 0;
+	if (w->c && w->c->crashed)
+		*w->c->crashed = w->p[w->c->crash_who].crashes;
 	if (rc && verbose)
 		ho_dump(w);
 	snprintf(out, 600, "%s", w->fail);
