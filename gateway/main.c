@@ -19,6 +19,7 @@
 #include "front/config.h"
 #include "front/console.h"
 #include "front/http.h"
+#include "gsmtap.h"
 #include "handover.h"
 #include "mark.h"
 #include "osmo_bridge.h"
@@ -44,6 +45,7 @@ struct parts {
 	struct retain *retain;
 	struct osmo_bridge *bridge; /* these two NULL: neither VTY nor CTRL */
 	struct console *console;
+	struct gsmtap *gsmtap; /* NULL: nothing is shown */
 	const char *config_path;
 	struct handover *handover; /* NULL: no orders between operators */
 	struct link *link[CONFIG_LINKS_MAX];
@@ -467,9 +469,17 @@ static int build(struct parts *p, char *err)
 		.log = log_line,
 		.log_ctx = p,
 	});
-	if (!p->shell)
+	if (!p->shell) {
 		snprintf(err, ERR_MAX, "the event loop cannot be set up");
-	return p->shell ? 0 : -1;
+		return -1;
+	}
+	if (*p->cfg.gsmtap_ip) {
+		p->gsmtap = gsmtap_new(p->cfg.gsmtap_ip, p->cfg.gsmtap_port, err, ERR_MAX);
+		if (!p->gsmtap)
+			return -1;
+		gsmtap_attach(p->gsmtap, p->link, p->n_links);
+	}
+	return 0;
 }
 
 /* In reverse order.  The store finishes what was submitted before anybody who waits for it is freed. */
@@ -481,6 +491,7 @@ static void tear_down(struct parts *p)
 	handover_stop(p->handover);
 	for (unsigned i = 0; i < p->n_links; i++) /* tells its last outcomes to the shell */
 		p->link[i]->ops->free(p->link[i]);
+	gsmtap_free(p->gsmtap);
 	if (p->shell)
 		shell_free(p->shell);
 	p->shell = NULL; /* what wakes it from now on wakes nobody */

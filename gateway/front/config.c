@@ -534,6 +534,13 @@ const struct config_setting config_setting[] = {
 	  "(default)\nand more of it\nand all of it\n",
 	  set_log_level, get_log_level },
 
+	{ CONF_OTAGW, "gsmtap remote A.B.C.D",
+	  "Shows each short message to and from cards to Wireshark, as GSMTAP over UDP\nWhere to\n127.0.0.1\n",
+	  config_set_gsmtap, config_get_gsmtap },
+	{ CONF_OTAGW, "gsmtap remote A.B.C.D <1-65535>",
+	  "Shows each short message to and from cards to Wireshark, as GSMTAP over UDP\nWhere to\n127.0.0.1\nPort, "
+	  "4729\n",
+	  config_set_gsmtap, get_nothing },
 	{ CONF_KEYSTORE, "kek (file|passphrase-file) PATH",
 	  "Key-encryption key that seals all card keys\n32 octets in a file of mode 0600\nA passphrase, first line of "
 	  "a file of mode 0600\nPath\n",

@@ -23,6 +23,7 @@
 #define CONFIG_IP_MAX		  16   /* A.B.C.D */
 #define CONFIG_VTY_PORT		  4279 /* free in Osmocom's lists */
 #define CONFIG_CTRL_PORT	  4280
+#define CONFIG_GSMTAP_PORT	  4729 /* IANA: gsmtap */
 #define CONFIG_ERR_MAX		  512
 #define CONFIG_SETTINGS_MAX	  128
 #define CONFIG_TYPE_AS_GIVEN	  0xff /* TON and NPI of source-address */
@@ -102,7 +103,9 @@ struct otagw_config {
 	/* VTY and CTRL, each only where its node stands in the file; loopback alone */
 	bool vty, ctrl;
 	char vty_ip[CONFIG_IP_MAX], ctrl_ip[CONFIG_IP_MAX];
-	uint16_t vty_port, ctrl_port; /* 0: any */
+	uint16_t vty_port, ctrl_port;  /* 0: any */
+	char gsmtap_ip[CONFIG_IP_MAX]; /* "": no GSMTAP */
+	uint16_t gsmtap_port;
 };
 
 void config_default(struct otagw_config *c);

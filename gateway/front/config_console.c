@@ -44,3 +44,27 @@ bool config_get_ctrl(const struct config_setting *s, const struct otagw_config *
 		snprintf(out, cap, "%s %u", c->ctrl_ip, c->ctrl_port);
 	return true;
 }
+
+int config_set_gsmtap(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+		      char *err, size_t cap)
+{
+	char *end = NULL;
+	unsigned long port = argc > 1 ? strtoul(argv[1], &end, 10) : CONFIG_GSMTAP_PORT;
+
+	if (strlen(argv[0]) >= sizeof(c->gsmtap_ip) || (end && *end) || !port || port > UINT16_MAX) {
+		snprintf(err, cap, "\"%.40s\" must be A.B.C.D and a port of 1 to 65535", argv[0]);
+		return -1;
+	}
+	memcpy(c->gsmtap_ip, argv[0], strlen(argv[0]) + 1);
+	c->gsmtap_port = (uint16_t)port;
+	return 0;
+}
+
+bool config_get_gsmtap(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
+{
+	if (c->gsmtap_port == CONFIG_GSMTAP_PORT)
+		snprintf(out, cap, "remote %s", c->gsmtap_ip);
+	else
+		snprintf(out, cap, "remote %s %u", c->gsmtap_ip, c->gsmtap_port);
+	return *c->gsmtap_ip != 0;
+}
