@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <osmocom/core/select.h>
 #include <osmocom/core/signal.h>
 #include <osmocom/core/talloc.h>
@@ -447,10 +448,12 @@ static int session_open(struct telnet *t, int fd)
 static int on_listen(struct osmo_fd *fd, unsigned int what)
 {
 	struct telnet *t = fd->data;
-	int one = accept4(fd->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int on = 1, one = accept4(fd->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (one < 0)
 		return 0;
+	/* else an answer that comes after its echo waits for the client's delayed acknowledgement: 40 ms */
+	(void)setsockopt(one, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (t->n >= TELNET_SESSIONS_MAX)
 		refuse(one, "% too many sessions are open: end one\r\n");
 	else if (session_open(t, one))
