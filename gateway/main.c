@@ -13,12 +13,14 @@
 #include <unistd.h>
 
 #include <event2/event.h>
+#include <osmocom/core/application.h>
 
 #include "env_real.h"
 #include "front/api.h"
 #include "front/config.h"
 #include "front/console.h"
 #include "front/http.h"
+#include "front/vty.h"
 #include "gsmtap.h"
 #include "handover.h"
 #include "mark.h"
@@ -517,10 +519,17 @@ static void usage(FILE *to)
 	fputs("usage: otagwd -c FILE\n"
 	      "  -c FILE   configuration (see contrib/cfg/otagw.cfg)\n"
 	      "  -C        check the configuration and exit\n"
+	      "  -D        into the background; paths must be absolute then, and the log goes by 'log syslog' or 'log "
+	      "file'\n"
+	      "  -d MASK   log to standard error in libosmocore's form, by categories: DLINK:DCMD,3 (see 'show logging "
+	      "vty')\n"
+	      "  -e LEVEL  1 debug, 3 info, 5 notice, 7 error: instead of log-level in the configuration\n"
+	      "  -s        no colours (with -d)\n"
 	      "  -R, --restored  a backup of the state directory was put back: counters skip what may have been taken "
 	      "since\n"
 	      "  --check-store  read all of the database, change nothing, say what is wrong with it; no gateway may "
 	      "run\n"
+	      "  --vty-ref-xml  every command of the VTY, as XML\n"
 	      "  -V        version\n"
 	      "  -h        this\n"
 	      "Log lines go to standard error.  SIGTERM and SIGINT stop it; nothing is lost by SIGKILL either.\n",
@@ -555,33 +564,106 @@ static int check_config(struct parts *p, const char *path, char *err)
 	return rc;
 }
 
-enum { OPT_CHECK_STORE = 256 };
+/* libosmocore's numbers; 0: none of them. */
+static int level_of(const char *text)
+{
+	static const struct {
+		const char *osmo;
+		int level;
+	} of[] = { { "1", 7 }, { "3", 6 }, { "5", 5 }, { "7", 3 }, { "8", 2 } };
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		if (!strcmp(of[i].osmo, text))
+			return of[i].level;
+	return 0;
+}
+
+static int print_reference(struct parts *p)
+{
+	config_default(&p->cfg);
+	if (vty_config_init(&p->cfg) || vty_reference(stdout)) {
+		fprintf(stderr, "otagwd: out of memory\n");
+		return 1;
+	}
+	return 0;
+}
+
+struct options {
+	const char *path, *mask;
+	bool check_only, check_db, daemon, no_color;
+	int level; /* 0: as the configuration says */
+};
+
+/* How the log is written, and whether we stay in front: as it is given on the command line. */
+static int apply_options(struct parts *p, const struct options *o)
+{
+	if (o->level)
+		p->cfg.log_level = o->level;
+	p->log_level = p->cfg.log_level;
+	if (o->mask) {
+		p->log_level = 7; /* its categories have levels of their own */
+		if (console_log_stderr(o->mask, !o->no_color)) {
+			fprintf(stderr, "otagwd: out of memory\n");
+			return -1;
+		}
+	}
+	if (!o->daemon || o->check_only || o->check_db)
+		return 0;
+	if (*o->path != '/') {
+		fprintf(stderr, "otagwd: -D needs a configuration with an absolute path: %s\n", o->path);
+		return -1;
+	}
+	if (osmo_daemonize() < 0) {
+		fprintf(stderr, "otagwd: cannot go into the background: %s\n", strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+enum { OPT_CHECK_STORE = 256, OPT_VTY_REF };
 
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = { { "restored", no_argument, NULL, 'R' },
 					       { "check-store", no_argument, NULL, OPT_CHECK_STORE },
+					       { "vty-ref-xml", no_argument, NULL, OPT_VTY_REF },
 					       { 0 } };
 	static struct parts p = { .mark = { .fd = -1 } };
-	const char *path = NULL;
+	struct options o = { 0 };
 	char err[ERR_MAX] = "out of memory";
-	bool check_only = false, check_db = false;
 	int opt, rc = 1;
 
-	while ((opt = getopt_long(argc, argv, "c:CRVh", longs, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "c:CDd:e:sRVh", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
-			path = optarg;
+			o.path = optarg;
 			break;
 		case 'C':
-			check_only = true;
+			o.check_only = true;
+			break;
+		case 'D':
+			o.daemon = true;
+			break;
+		case 'd':
+			o.mask = optarg;
+			break;
+		case 'e':
+			o.level = level_of(optarg);
+			if (o.level)
+				break;
+			fprintf(stderr, "otagwd: -e %s: 1 (debug), 3 (info), 5 (notice) or 7 (error)\n", optarg);
+			return 1;
+		case 's':
+			o.no_color = true;
 			break;
 		case 'R':
 			p.restored = true;
 			break;
 		case OPT_CHECK_STORE:
-			check_db = true;
+			o.check_db = true;
 			break;
+		case OPT_VTY_REF:
+			return print_reference(&p);
 		case 'V':
 			puts("otagwd " OTAGW_VERSION);
 			return 0;
@@ -593,7 +675,7 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	if (!path || optind != argc) {
+	if (!o.path || optind != argc) {
 		usage(stderr);
 		return 1;
 	}
@@ -601,16 +683,19 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a full disk: the write says so, and we go on */
 	config_default(&p.cfg);
-	if (config_read(&p.cfg, path, err)) {
+	if (config_read(&p.cfg, o.path, err)) {
 		fprintf(stderr, "otagwd: %s\n", err);
 		config_wipe(&p.cfg);
 		return 1;
 	}
-	p.log_level = p.cfg.log_level;
-	p.config_path = path;
-	if (check_only)
-		return check_config(&p, path, err);
-	if (check_db) {
+	p.config_path = o.path;
+	if (apply_options(&p, &o)) {
+		config_wipe(&p.cfg);
+		return 1;
+	}
+	if (o.check_only)
+		return check_config(&p, o.path, err);
+	if (o.check_db) {
 		rc = check_store(&p.cfg);
 		config_wipe(&p.cfg);
 		return rc;

@@ -1,11 +1,20 @@
 /* config_console.c - the settings of VTY and CTRL.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config_int.h"
+
+static bool is_address(const char *ip)
+{
+	struct in_addr a;
+
+	return strlen(ip) < CONFIG_IP_MAX && inet_pton(AF_INET, ip, &a) == 1;
+}
 
 int config_loopback(const char *node, const char *ip, char *err, size_t cap)
 {
@@ -27,7 +36,7 @@ int config_set_ctrl(const struct config_setting *s, struct otagw_config *c, cons
 
 	if (config_loopback("ctrl", argv[0], err, cap))
 		return -1;
-	if (strlen(argv[0]) >= sizeof(c->ctrl_ip) || (end && *end) || port > UINT16_MAX) {
+	if (!is_address(argv[0]) || (end && *end) || port > UINT16_MAX) {
 		snprintf(err, cap, "\"%.40s\" must be A.B.C.D and a port of 0 to 65535", argv[0]);
 		return -1;
 	}
@@ -51,7 +60,7 @@ int config_set_gsmtap(const struct config_setting *s, struct otagw_config *c, co
 	char *end = NULL;
 	unsigned long port = argc > 1 ? strtoul(argv[1], &end, 10) : CONFIG_GSMTAP_PORT;
 
-	if (strlen(argv[0]) >= sizeof(c->gsmtap_ip) || (end && *end) || !port || port > UINT16_MAX) {
+	if (!is_address(argv[0]) || (end && *end) || !port || port > UINT16_MAX) {
 		snprintf(err, cap, "\"%.40s\" must be A.B.C.D and a port of 1 to 65535", argv[0]);
 		return -1;
 	}

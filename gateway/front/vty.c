@@ -486,3 +486,8 @@ int config_read(struct otagw_config *c, const char *path, char err[CONFIG_ERR_MA
 		snprintf(err, CONFIG_ERR_MAX, "%.100s: %s", path, why);
 	return rc;
 }
+
+int vty_reference(FILE *f)
+{
+	return vty_dump_xml_ref_mode(f, VTY_REF_GEN_MODE_DEFAULT);
+}

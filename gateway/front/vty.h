@@ -21,6 +21,8 @@ void vty_config_write(struct otagw_config *c, FILE *f);
 #define VTY_APP_NAME "OtaGW" /* in prompts */
 /* Where libosmocore's memory hangs; NULL before vty_config_init(). */
 void *vty_tall(void);
+/* All nodes and commands, as XML; after vty_config_init().  0 when written. */
+int vty_reference(FILE *f);
 struct api;
 /* Whom the commands ask. */
 void vty_attach(struct api *a);

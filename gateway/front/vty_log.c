@@ -98,6 +98,22 @@ bool console_log_line(int level, const char *line)
 	return log_target_find(LOG_TGT_TYPE_STDERR, NULL) != NULL;
 }
 
+int console_log_stderr(const char *mask, bool color)
+{
+	struct log_target *t = log_target_find(LOG_TGT_TYPE_STDERR, NULL);
+
+	if (!t) {
+		t = log_target_create_stderr();
+		if (!t)
+			return -1;
+		log_add_target(t);
+	}
+	log_set_all_filter(t, 1);
+	log_set_use_color(t, color);
+	log_parse_category_mask(t, mask);
+	return 0;
+}
+
 /* A line of libosmocore's own becomes one of ours. */
 static void to_us(struct log_target *t, unsigned int level, const char *text)
 {

@@ -50,7 +50,7 @@ static void set_and_get(const struct config_setting *s, char *line)
 		return;
 	}
 	/* those that write in two forms are written in the form of the other */
-	if (!s->get(s, &a, value, sizeof(value)) || strstr(value, " ton "))
+	if (!s->get(s, &a, value, sizeof(value)) || strstr(value, " ton ") || !strncmp(value, "remote ", 7))
 		return;
 	argc = words(value, argv);
 	FUZZ_HOLDS(argc == want || want == 3);
