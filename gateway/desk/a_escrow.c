@@ -124,8 +124,9 @@ int a_release_decide(struct desk *d, struct desk_job *j)
 		if (a_gave_up(j, i))
 			continue;
 		if (!j->also[i].row.version || j->also[i].row.len != KS_RELEASE_LEN) {
-			job_alarm(j, "card %s: its release key is not in the books: cancel the order, and order it anew",
-				l->iccid);
+			job_alarm(j,
+				  "card %s: its release key is not in the books: cancel the order, and order it anew",
+				  l->iccid);
 			a_wait(j, A_RELEASE, desk_now(d) + LATER_MS);
 			continue;
 		}

@@ -111,10 +111,12 @@ void b_close(struct desk_job *j, unsigned i)
 
 void b_rest(struct desk_job *j, unsigned i)
 {
-	if (j->line[i].flags & LINE_LISTED)
+	if (j->line[i].flags & LINE_LISTED) {
 		b_close(j, i);
-	else
-		job_line_put(j, i, B_ENDING);
+		return;
+	}
+	j->line[i].again_n = 0;
+	b_again_from(j, i, B_ENDING);
 }
 
 void b_imsi_back(struct desk_job *j, unsigned i)

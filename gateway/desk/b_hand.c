@@ -140,8 +140,10 @@ static void keys_keep(struct desk_in *in, struct desk_rec *r, const struct ks_bl
 		b_sub_put(in, r, block->sub);
 	if (block->has_sub && *step == B_ASKED)
 		*step = B_KEYED;
-	if (block->sets && *step == B_SERVED)
+	if (block->sets && *step == B_SERVED) {
 		*step = B_CONFIRM;
+		l->again_ms = 0; /* at once */
+	}
 	l->flags |= (block->has_sub ? LINE_PROVISIONAL : 0) | (block->sets ? LINE_FINAL : 0);
 	l->cntr = block->sets ? xchg_number(r->r, "cntr") : l->cntr;
 	l->sqn = block->has_sub ? xchg_number(r->r, "sqn") : l->sqn;

@@ -94,7 +94,7 @@ static int64_t period(const struct desk *d, const struct line *l)
 	return p < d->cfg.hlr_poll_ms * B_POLL_PERIODS ? p : d->cfg.hlr_poll_ms * B_POLL_PERIODS;
 }
 
-static bool look_put(struct desk *d, const struct line *l)
+bool b_look_soon(struct desk *d, const struct line *l)
 {
 	struct desk_look k = { .order = l->order };
 
@@ -106,7 +106,9 @@ static bool look_put(struct desk *d, const struct line *l)
 /* Lines stay where they are: whether one has come, an event tells.  Time alone deletes nothing, it only asks for a person. */
 int b_poll_decide(struct desk *d, struct desk_job *j)
 {
-	return b_wait_decide(d, j);
+	int rc = b_wait_decide(d, j);
+
+	return rc ? rc : b_again_decide(d, j);
 }
 
 int b_wait_decide(struct desk *d, struct desk_job *j)
@@ -136,7 +138,7 @@ void b_poll_after(struct desk *d, struct desk_job *j)
 	const int64_t span_ms = d->cfg.hlr_poll_ms * rounds; /* of many lines each comes round more seldom */
 
 	for (unsigned i = 0; i < j->n; i++)
-		if (desk_look_due(d, &j->line[i], period(d, &j->line[i]), span_ms) && !look_put(d, &j->line[i]))
+		if (desk_look_due(d, &j->line[i], period(d, &j->line[i]), span_ms) && !b_look_soon(d, &j->line[i]))
 			break;
 	desk_again(d, j->order->o.number, B_READY, d->now_ms + span_ms);
 }
@@ -153,6 +155,7 @@ static void looked(struct desk *d, struct desk_job *j, unsigned i)
 		job_line_put(j, i, B_KEYED);
 	} else if (ev->hlr.end == HLR_OK && *ev->hlr.vlr) {
 		served(l, ev);
+		l->again_n = 0;
 		b_tell_soon(j, i, B_TELL_SERVED);
 	}
 }
@@ -192,6 +195,8 @@ void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i)
 		learned(l, ev);
 	if (ev->hlr_kind == HLR_READ && step == B_READY)
 		looked(d, j, i);
+	else if (ev->hlr_kind == HLR_READ && step == B_SERVED && ev->hlr.end == HLR_OK && *ev->hlr.vlr)
+		b_tell_soon(j, i, B_TELL_SERVED); /* it still is */
 	else if (ev->hlr_kind == HLR_REMOVE && step == B_UNDOING)
 		removed(d, j, i);
 	else if (step == B_PROVISIONING && l->flags & LINE_CANCEL && ev->hlr_kind != HLR_READ)

@@ -21,9 +21,11 @@ enum imsi_step { IMSI_GIVEN = 1, IMSI_BACK };
 #define B_RETRY_MS     60000ll	/* something of ours is in the way: looked at again */
 #define B_CONFIRM_MS   600000ll /* CONFIRM was not answered: the next one */
 #define B_TELL_MS      250	/* what is to be told is gathered for so long: a package costs more than a line */
-#define B_POLL_LINES   16384	/* lines of an order that are gone through in one period */
-#define B_POLL_AGE     16	/* a line is looked up every sixteenth of the time it has waited, */
-#define B_POLL_PERIODS 16	/* and at least every so many periods */
+#define B_AGAIN_MS     (30ll * 60 * 1000) /* what A has not answered in words is told again: first delay, doubles */
+#define B_AGAIN_MAX    10		  /* times: then a person must look */
+#define B_POLL_LINES   16384		  /* lines of an order that are gone through in one period */
+#define B_POLL_AGE     16		  /* a line is looked up every sixteenth of the time it has waited, */
+#define B_POLL_PERIODS 16		  /* and at least every so many periods */
 
 void b_hex(char *out, const uint8_t *p, size_t len); /* NUL-terminated */
 
@@ -65,12 +67,16 @@ int b_provision_decide(struct desk *d, struct desk_job *j);
 int b_wait_decide(struct desk *d, struct desk_job *j);
 int b_poll_decide(struct desk *d, struct desk_job *j);
 void b_poll_after(struct desk *d, struct desk_job *j);
+bool b_look_soon(struct desk *d, const struct line *l); /* at the HLR; false: too many wait for that */
 void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i);
 
 /* ---- b_tell.c: CF ---- */
 int b_ready_decide(struct desk *d, struct desk_job *j);
 int b_served_decide(struct desk *d, struct desk_job *j);
 int b_confirmed_decide(struct desk *d, struct desk_job *j);
+/* At a step that waits for what A says next: told again by itself, for A's books may have been put back. */
+int b_again_decide(struct desk *d, struct desk_job *j);
+void b_again_from(struct desk_job *j, unsigned i, enum line_step step); /* from now on */
 /* To a step B_TELL_...: told a little later, together with others. */
 void b_tell_soon(struct desk_job *j, unsigned i, enum line_step step);
 /* One line of a CF; cntr: 0 none. */

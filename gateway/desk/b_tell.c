@@ -60,10 +60,11 @@ int b_ready_decide(struct desk *d, struct desk_job *j)
 		}
 		l->flags |= LINE_READY;
 		l->ready_ms = d->now_ms;
+		l->again_n = 0;
 		if (*l->vlr)
 			b_tell_soon(j, i, B_TELL_SERVED);
 		else
-			job_line_put(j, i, B_READY);
+			b_again_from(j, i, B_READY);
 	}
 	desk_again(d, j->order->o.number, B_READY, d->now_ms + d->cfg.hlr_poll_ms);
 	return o && !out_close(o) ? 0 : -EIO;
@@ -82,16 +83,24 @@ int b_served_decide(struct desk *d, struct desk_job *j)
 			return -EINVAL;
 		}
 		/* 3b: its OTA keys came with the pair; 3a: they come now */
-		job_line_put(j, i, j->order->o.kind == ORDER_3B || l->flags & LINE_FINAL ? B_CONFIRM : B_SERVED);
+		if (j->order->o.kind == ORDER_3B || l->flags & LINE_FINAL) {
+			l->again_ms = 0;
+			job_line_put(j, i, B_CONFIRM);
+		} else {
+			b_again_from(j, i, B_SERVED);
+		}
 	}
 	return o && !out_close(o) ? 0 : -EIO;
 }
 
-static int confirmed_to(struct desk_job *j, const char *partner)
+/* only: NULL, or those of the lines that are meant */
+static int confirmed_to(struct desk_job *j, const char *partner, const bool *only)
 {
 	struct desk_out *o = out_open(j, XCHG_CF, partner, NULL);
 
 	for (unsigned i = 0; o && i < j->n; i++) {
+		if (only && !only[i])
+			continue;
 		if (b_tell(j, o, &j->line[i], "confirmed", "E6", j->line[i].confirmed_ms,
 			   b_highest(&j->card[i], j->line[i].kvn))) {
 			out_drop(o);
@@ -103,23 +112,113 @@ static int confirmed_to(struct desk_job *j, const char *partner)
 
 int b_confirmed_decide(struct desk *d, struct desk_job *j)
 {
-	int rc = confirmed_to(j, j->order->o.a);
+	int rc = confirmed_to(j, j->order->o.a, NULL);
 
 	(void)d;
 	if (!rc && *j->order->o.m)
-		rc = confirmed_to(j, j->order->o.m);
+		rc = confirmed_to(j, j->order->o.m, NULL);
 	for (unsigned i = 0; !rc && i < j->n; i++) {
-		const struct line *l = &j->line[i];
+		struct line *l = &j->line[i];
 		struct hold hold = { .index = l->to, .kvn = l->kvn };
 		const char *from = j->order->o.kind == ORDER_3B ? j->order->o.m : j->order->o.a;
 		uint8_t body[HOLD_LEN];
 
 		memcpy(hold.from, from, sizeof(hold.from));
 		job_put(j, BOOK_HOLD, l->iccid, l->order, 0, BOOK_ANY, body, hold_pack(&hold, body));
-		if (l->flags & LINE_LISTED)
+		if (l->flags & LINE_LISTED) {
 			b_close(j, i);
-		else
-			job_line_put(j, i, B_CONFIRMED);
+			continue;
+		}
+		l->again_n = 0;
+		b_again_from(j, i, B_CONFIRMED);
 	}
 	return rc;
+}
+
+/* ---- told again ----
+ * A has acknowledged it, and may have left this record out, or have lost it with its books.  The answer in words is its hand-over list.  It is
+ * the same that is told, and only while it is so. */
+
+void b_again_from(struct desk_job *j, unsigned i, enum line_step step)
+{
+	struct line *l = &j->line[i];
+
+	l->again_ms = j->d->now_ms + (B_AGAIN_MS << l->again_n);
+	job_line_put(j, i, step);
+	desk_again(j->d, j->order->o.number, step, l->again_ms);
+}
+
+static bool due(struct desk_job *j, unsigned i)
+{
+	struct line *l = &j->line[i];
+
+	if (!l->again_ms)
+		return false;
+	if (l->again_ms > j->d->now_ms) {
+		desk_again(j->d, j->order->o.number, j->work->step, l->again_ms);
+		return false;
+	}
+	if (l->again_n < B_AGAIN_MAX) {
+		l->again_n++;
+		b_again_from(j, i, (enum line_step)j->work->step);
+		return true;
+	}
+	l->again_ms = 0;
+	job_line_put(j, i, (enum line_step)j->work->step);
+	if (j->work->step != B_READY) /* a device may be off for long */
+		job_alarm(j, "card %s: %s has been told %d times that it is %s, and has not answered", l->iccid,
+			  j->order->o.a, B_AGAIN_MAX, line_step_name(j->work->step));
+	return false;
+}
+
+/* What stands for a line that waits for its end; NULL: A has heard nothing of it from us. */
+static const char *what_again(const struct line *l, uint16_t step)
+{
+	if (step == B_READY)
+		return "ready";
+	if (l->flags & LINE_REFUSED || !(l->flags & LINE_READY))
+		return l->end == END_FAILED ? "refused" : NULL;
+	return l->flags & LINE_CANCEL ? "recalled" : NULL;
+}
+
+static int confirmed_again(struct desk_job *j, const bool *tell)
+{
+	int rc = confirmed_to(j, j->order->o.a, tell);
+
+	return rc || !*j->order->o.m ? rc : confirmed_to(j, j->order->o.m, tell);
+}
+
+static int others_again(struct desk_job *j, const bool *tell)
+{
+	struct desk_out *o = NULL;
+	int rc = 0;
+
+	for (unsigned i = 0; i < j->n && !rc; i++) {
+		const struct line *l = &j->line[i];
+		const char *what = tell[i] ? what_again(l, j->work->step) : NULL;
+
+		if (!what)
+			continue;
+		if (!o && !(o = out_open(j, XCHG_CF, j->order->o.a, NULL)))
+			return -EIO;
+		rc = b_tell(j, o, l, what, "E0", j->d->now_ms, 0);
+	}
+	if (rc)
+		out_drop(o);
+	return rc ? -EINVAL : !o || !out_close(o) ? 0 : -EIO;
+}
+
+int b_again_decide(struct desk *d, struct desk_job *j)
+{
+	bool tell[DESK_PAGE] = { false }, any = false;
+
+	for (unsigned i = 0; i < j->n; i++) {
+		tell[i] = due(j, i);
+		any |= tell[i];
+		if (tell[i] && j->work->step == B_SERVED && !b_look_soon(d, &j->line[i]))
+			continue; /* next time */
+	}
+	if (!any || j->work->step == B_SERVED) /* is it still there?  It is told when our HLR says so */
+		return 0;
+	return j->work->step == B_CONFIRMED ? confirmed_again(j, tell) : others_again(j, tell);
 }

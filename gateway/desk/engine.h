@@ -243,6 +243,7 @@ struct desk_engine {
 		char file[PARCEL_FILE_MAX];
 		unsigned partner;
 		uint64_t seq;
+		bool fresh; /* nobody has said that it is durable */
 	} * out_file;
 	unsigned out_files, out_files_cap, out_at;
 	bool out_listed, restored;

@@ -1,8 +1,9 @@
 /* out.c - packages out: written beside a job's decision, durable with it, carried until the partner's ACK is there.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * A file in dir/out without a record is of a job that came to nothing: it is removed at start.  What is not acknowledged is known from
- * the files of dir/out; a package that is moves to dir/sent.  An ACK is acknowledged by whatever the partner acknowledges behind it, since
+ * A file has its name behind ".new" until it is durable: without a record it is of a job that came to nothing, and is removed at start.  One
+ * under its own name was on its way: where the books do not know it, they are older than it is, and its number stays taken.  What is not
+ * acknowledged is known from the files of dir/out; a package that is moves to dir/sent.  An ACK is acknowledged by whatever the partner acknowledges behind it, since
  * it takes packages in their order, or by transport's word.
  */
 #include <assert.h>
@@ -15,6 +16,8 @@
 #include <unistd.h>
 
 #include "engine.h"
+
+#define NEW ".new"
 
 void out_path(const struct desk *d, const char *folder, unsigned partner, uint64_t seq, char path[512])
 {
@@ -52,6 +55,7 @@ struct desk_out *out_open_for(struct desk_job *j, enum xchg_type type, unsigned 
 		memcpy(head.about, about, sizeof(head.about));
 	}
 	out_path(d, "out", partner, head.seq, o->path);
+	strcat(o->path, NEW); /* a path has 256 characters and a name */
 	if (pkg_write_open(&o->w, o->path, &head, d->deps.self, to->pinned, j->why, sizeof(j->why)))
 		return NULL;
 	r->outs++;
@@ -191,6 +195,15 @@ void unacked_drop(struct desk *d, unsigned partner, uint64_t seq)
 	}
 }
 
+static void out_named(struct desk *d, unsigned partner, uint64_t seq, const char *path)
+{
+	char to[512];
+
+	out_path(d, "out", partner, seq, to);
+	if (rename(path, to))
+		desk_alarm(d, d->deps.self, "%s: cannot be named %s: %s", path, to, strerror(errno));
+}
+
 void out_carry(struct desk *d, unsigned partner, uint64_t seq, bool sent)
 {
 	char path[512];
@@ -213,6 +226,7 @@ void out_durable(struct desk *d, struct desk_run *r)
 
 		memcpy(u.id, o->parcel.id, sizeof(u.id));
 		d->e->stats.packages_out++;
+		out_named(d, o->partner, o->parcel.seq, o->path);
 		desk_log(d, 6, "order %s: %s %" PRIu64 " to %s: %" PRIu64 " records", o->parcel.order, o->parcel.type,
 			 o->parcel.seq, pkg_partner_name(d->cfg.partner[o->partner].pinned), o->parcel.records);
 		if (!unacked_add(d, &u))
@@ -365,10 +379,15 @@ static int out_list(struct desk *d)
 	while (dir && (en = readdir(dir))) {
 		struct out_file f = { 0 };
 
+		size_t len = strlen(en->d_name);
+
 		if (en->d_name[0] == '.')
 			continue;
-		if (strlen(en->d_name) < sizeof(f.file))
-			strcpy(f.file, en->d_name);
+		f.fresh = len > strlen(NEW) && !strcmp(en->d_name + len - strlen(NEW), NEW);
+		if (f.fresh)
+			len -= strlen(NEW);
+		if (len < sizeof(f.file))
+			memcpy(f.file, en->d_name, len);
 		if (!f.file[0] || !parcel_file_parse(d, f.file, &f.partner, &f.seq)) {
 			snprintf(path, sizeof(path), "%s/out/%s", d->cfg.dir, en->d_name);
 			if (strlen(en->d_name) > 5 && !strcmp(en->d_name + strlen(en->d_name) - 5, ".part"))
@@ -417,6 +436,8 @@ static void kept(struct desk *d, const struct out_file *f, const char *path, str
 	char err[DESK_ERR_MAX];
 	struct pkg *p;
 
+	if (f->seq > d->e->seq[f->partner].out)
+		d->e->seq[f->partner].out = f->seq;
 	if (pkg_open(&p, path, err, sizeof(err))) {
 		desk_log(d, 4, "%s", err);
 		return;
@@ -424,8 +445,7 @@ static void kept(struct desk *d, const struct out_file *f, const char *path, str
 	u->ack = !strcmp(pkg_head(p)->type, xchg_schema_of(XCHG_ACK)->name);
 	memcpy(u->id, pkg_head(p)->id, sizeof(u->id));
 	pkg_close(p);
-	if (f->seq > d->e->seq[f->partner].out)
-		d->e->seq[f->partner].out = f->seq;
+	desk_log(d, 4, "%s: the books are older than this package: its number stays taken", path);
 	unacked_add(d, u);
 }
 
@@ -436,11 +456,14 @@ static void start_one(struct desk *d, const struct out_file *f, const struct sto
 	char from[512], to[512];
 
 	out_path(d, "out", f->partner, f->seq, from);
-	if (!row->row.version && d->e->restored) {
+	snprintf(to, sizeof(to), "%.400s" NEW, from);
+	if (f->fresh && row->row.version)
+		out_named(d, f->partner, f->seq, to);
+	if (!row->row.version && !f->fresh) {
 		kept(d, f, from, &u);
 	} else if (!row->row.version) {
-		desk_log(d, 5, "%s: of a job that came to nothing: removed", from);
-		unlink(from);
+		desk_log(d, 5, "%s: of a job that came to nothing: removed", to);
+		unlink(to);
 	} else if (row->row.step != PARCEL_READY) {
 		out_path(d, "sent", f->partner, f->seq, to);
 		rename(from, to);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "b_say.h"
+#include "gateway/desk/b_int.h"
 #include "gateway/core/work.h"
 
 #define VLR "901700000"
@@ -648,6 +649,64 @@ static void test_confirm_again(void **state)
 	assert_int_equal(told(b, BED_A, "confirmed"), 1);
 }
 
+/* A has taken the package and says nothing more of the card: told again by itself, ever more seldom, and not for ever. */
+static void test_told_again(void **state)
+{
+	struct bed *b = *state;
+	int64_t wait_ms = B_AGAIN_MS;
+	unsigned a, m;
+
+	to_ready(b, 1);
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
+	bed_wait(b, 5000);
+	bed_txn(b, ORDER, WORK_CONFIRM, iccid_of(0), TXN_DONE, WORK_IS_DONE);
+	expect_step(b, 0, B_CONFIRMED);
+	bed_restart(b);
+	a = bed_count(b, BED_A, "CF");
+	m = bed_count(b, BED_M, "CF");
+	for (unsigned n = 0; n < B_AGAIN_MAX; n++, wait_ms *= 2) {
+		assert_int_equal(bed_count(b, BED_A, "CF"), a + n);
+		b->now_ms += wait_ms - 10000;
+		bed_turn(b);
+		assert_int_equal(bed_count(b, BED_A, "CF"), a + n);
+		b->now_ms += 20000;
+		bed_turn(b);
+		if (!n)
+			assert_int_equal(told(b, BED_A, "confirmed"), 2);
+	}
+	assert_int_equal(bed_count(b, BED_A, "CF"), a + B_AGAIN_MAX);
+	assert_int_equal(bed_count(b, BED_M, "CF"), m + B_AGAIN_MAX);
+	b->now_ms += 4 * wait_ms;
+	bed_turn(b);
+	assert_int_equal(bed_count(b, BED_A, "CF"), a + B_AGAIN_MAX);
+	assert_non_null(strstr(desk_order_by_name(b->desk, ORDER)->alarm, "has not answered"));
+}
+
+/* 3a: A has left out that the card is served here; it is told again when our register says that it still is, and not when it has gone. */
+static void test_served_again(void **state)
+{
+	struct bed *b = *state;
+
+	send_so(b, "3a", "deliver-then-activate", 1);
+	send_pl(b, 1, (struct plan_terms){ 1, 1, 1 });
+	send_hl3a(b, 1, "provisional", "staged", true, false);
+	bed_wait(b, 2000);
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
+	bed_wait(b, 5000);
+	expect_step(b, 0, B_SERVED);
+	assert_int_equal(told(b, BED_A, "served"), 1);
+	b->now_ms += B_AGAIN_MS;
+	bed_wait(b, 5000);
+	assert_int_equal(told(b, BED_A, "served"), 2);
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), ""));
+	b->now_ms += 2 * B_AGAIN_MS;
+	bed_wait(b, 5000);
+	expect_step(b, 0, B_SERVED);
+	assert_int_equal(told(b, BED_A, "served"), 2);
+	send_hl3a(b, 1, "final", "armed", false, true);
+	expect_step(b, 0, B_CONFIRMING); /* at once */
+}
+
 /* The papers' order: the card may be here before it is ready. */
 static void test_activate_first(void **state)
 {
@@ -793,6 +852,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stopped_everywhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_confirm_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_told_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_served_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_activate_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_profile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_foreign, setup, teardown),

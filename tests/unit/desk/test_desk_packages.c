@@ -356,13 +356,75 @@ static void test_restored(void **state)
 	assert_true(last == UINT64_MAX);
 }
 
+static bool none_to_a(struct bed *b, const struct bed_party *from, unsigned to, uint64_t seq)
+{
+	return to == BED_A && from->at == BED_B;
+}
+
+/* The same, and what was told since stands in dir/out alone, perhaps on its way: nothing else has its number. */
+static void test_restored_out(void **state)
+{
+	struct bed *b = *state;
+	struct store_mem_disk *backup;
+	struct parcel was[8], p;
+	uint16_t step;
+	uint64_t first = 1;
+	unsigned n = 0;
+
+	bed_order(b, "SO-1", 0, 10);
+	bed_run(b, 60000);
+	while (bed_parcel(b, BED_B, BOOK_OUT, "operator-a", first, &p, &step))
+		first++;
+	backup = store_mem_disk_copy(b->p[BED_B].disk);
+	b->lose = none_to_a;
+	bed_order(b, "SO-2", 1000, 10);
+	bed_run(b, 60000);
+	while (n < 8 && bed_parcel(b, BED_B, BOOK_OUT, "operator-a", first + n, &was[n], &step))
+		n++;
+	assert_true(n > 0);
+	bed_down(b, BED_B);
+	store_mem_disk_free(b->p[BED_B].disk);
+	b->p[BED_B].disk = backup;
+	bed_up(b, BED_B);
+	b->lose = NULL;
+	bed_run(b, 3600000);
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(bed_parcel(b, BED_A, BOOK_IN, "operator-b", first + i, &p, &step));
+		assert_memory_equal(p.id, was[i].id, PKG_ID_LEN);
+	}
+	/* and what is told anew goes behind them */
+	assert_false(bed_parcel(b, BED_B, BOOK_OUT, "operator-a", first, &p, &step));
+}
+
+/* A stop before the commit leaves a file that nobody has sent: its number is the next one's. */
+static void test_came_to_nothing(void **state)
+{
+	struct bed *b = *state;
+	char path[300];
+	FILE *f;
+
+	bed_order(b, "SO-1", 0, 10);
+	bed_run(b, 60000);
+	bed_down(b, BED_B);
+	snprintf(path, sizeof(path), "%s/out/operator-a-%012u.otapkg.new", b->p[BED_B].dir, 900);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fclose(f);
+	bed_up(b, BED_B);
+	bed_order(b, "SO-2", 1000, 10);
+	bed_run(b, 60000);
+	all_closed(b, "SO-2", 10);
+	nothing_left(b);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_through), T(test_long),		 T(test_lost_and_doubled), T(test_gap),	     T(test_order_late),
-		T(test_refused), T(test_record_refused), T(test_damaged),	   T(test_restored), T(test_crash),
+		T(test_through),    T(test_long),    T(test_lost_and_doubled), T(test_gap),
+		T(test_order_late), T(test_refused), T(test_record_refused),   T(test_damaged),
+		T(test_restored),   T(test_crash),   T(test_restored_out),     T(test_came_to_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
