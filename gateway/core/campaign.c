@@ -79,10 +79,10 @@ int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text
 		return -ENOSPC;
 	if (profile_parse(&p, gw->deps.errtab, text, len, err, err_cap))
 		return -EINVAL;
-	if (p.works != (row->kind != 0)) {
+	if (p.works != (row->kind && !work_plain(row->kind))) {
 		snprintf(err, err_cap, "profile %s %s", p.name,
-			 p.works ? "speaks to the subscription application: it is for orders, not for lists of IMSIs" :
-				   "changes files by itself: an order needs one with 'application subscription'");
+			 p.works ? "speaks to the subscription application: it changes no files by itself" :
+				   "changes files by itself: this work needs one with 'application subscription'");
 		return -EINVAL;
 	}
 	if (rules_parse(&r, row->rules, why) || rules_fit(&r, row->targets, why)) {

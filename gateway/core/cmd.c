@@ -379,7 +379,7 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 				 NULL);
 	memcpy(v.imsi, c->b.txn.new_imsi, sizeof(v.imsi));
 	memcpy(v.msisdn, c->b.txn.new_msisdn, sizeof(v.msisdn));
-	n = camp->row.kind     ? work_data(c, kind, s->script[i], OTA_SCRIPT_MAX, &p->apdus) :
+	n = camp->row.kind     ? work_data(c, pr, kind, s->script[i], OTA_SCRIPT_MAX, &p->apdus) :
 	    kind == CMD_SCRIPT ? profile_script(pr, &v, s->script[i], OTA_SCRIPT_MAX, &p->apdus) :
 				 profile_readback(pr, s->script[i], OTA_SCRIPT_MAX, &p->apdus);
 	if (n < 0)

@@ -85,6 +85,10 @@ int profile_parse(struct profile *p, const struct errtab *errtab, const char *te
 struct swap_values {
 	char imsi[IMSI_DIGITS_MAX + 1];
 	char msisdn[MSISDN_DIGITS_MAX + 1];
+	/* Of an order, the new operator's, written before EF_IMSI, in place of what the profile says of them; each: number of FIDs from
+	 * ADF.USIM down (1, 2), these, length, content.  NULL: none. */
+	const uint8_t *files;
+	size_t files_len;
 };
 /* The script of an IMSI change: octets of secured data into buf, number of C-APDUs in *apdus.  Length or negative ota_err. */
 int profile_script(const struct profile *p, const struct swap_values *v, uint8_t *buf, size_t cap, uint16_t *apdus);

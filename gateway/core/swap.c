@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ota/rd.h"
 #include "profile.h"
 
 #define FID_NONE 0x0000
+#define FID_ADF	 0x7fff /* the application that the session is in (TS 102 221, 8.4.1) */
 
 /* The commands of a script, one after the other: each file is selected unless it is the current one already (a SELECT is
  * seven octets of a short message).  A read-back is a session of its own (TS 102 226, 5.1): the way to EF_IMSI is walked
@@ -19,6 +21,8 @@ struct walk {
 	bool readback;
 	unsigned step;
 	uint16_t current;
+	const struct swap_values *v;
+	bool filed; /* the new operator's files are written */
 };
 struct command {
 	enum profile_step_kind kind;
@@ -37,11 +41,85 @@ static const struct profile_step *walk_step(const struct walk *w)
 	return w->readback && i == w->p->n_steps ? &read_imsi : NULL;
 }
 
+struct file {
+	uint8_t fids, len;
+	uint16_t fid[2];
+	const uint8_t *content;
+};
+
+static bool file_next(struct rd *r, struct file *f)
+{
+	if (r->bad || !rd_left(r))
+		return false;
+	f->fids = rd_u8(r);
+	if (f->fids < 1 || f->fids > 2)
+		r->bad = true;
+	for (unsigned i = 0; !r->bad && i < f->fids; i++)
+		f->fid[i] = (uint16_t)rd_be(r, 2);
+	f->len = rd_u8(r);
+	f->content = rd_bytes(r, f->len);
+	return !r->bad;
+}
+
+/* The new operator says what is in this file: the profile's own value would only be written over. */
+static bool is_filed(const struct swap_values *v, const struct profile_step *st)
+{
+	struct rd r = rd_init(v ? v->files : NULL, v && v->files ? v->files_len : 0);
+	struct file f;
+
+	while (st->kind == STEP_UPDATE && file_next(&r, &f))
+		if (f.fids == 1 && f.fid[0] == st->fid)
+			return true;
+	return false;
+}
+
+static bool passed_over(const struct walk *w, const struct profile_step *st)
+{
+	if (!st || st == &read_imsi || st->kind == STEP_SELECT)
+		return false;
+	return w->readback || is_filed(w->v, st);
+}
+
+/* Linear fixed ones take their first record, as a card with the subscription application does it. */
+static bool has_records(uint16_t fid)
+{
+	static const uint16_t fids[] = { USIM_FID_SMSP, USIM_FID_MSISDN, USIM_FID_ECC, USIM_FID_PNN, USIM_FID_OPL };
+
+	for (unsigned i = 0; i < sizeof(fids) / sizeof(fids[0]); i++)
+		if (fids[i] == fid)
+			return true;
+	return false;
+}
+
+static int files_put(struct ota_script *s, const struct profile *p, const struct swap_values *v)
+{
+	struct rd r = rd_init(v->files, v->files_len);
+	struct file f;
+	bool below = false;
+
+	while (file_next(&r, &f)) {
+		if (below)
+			ota_script_select(s, p->cla, FID_ADF);
+		for (unsigned i = 0; i < f.fids; i++)
+			ota_script_select(s, p->cla, f.fid[i]);
+		if (has_records(f.fid[f.fids - 1]))
+			ota_script_update_record(s, p->cla, 1, f.content, f.len);
+		else
+			ota_script_update_binary(s, p->cla, 0, f.content, f.len);
+		below = f.fids > 1;
+		if (below && p->cla) /* a 2G SIM has no way back to its application but from the top */
+			return OTA_E_FORMAT;
+	}
+	if (below)
+		ota_script_select(s, p->cla, FID_ADF);
+	return r.bad ? OTA_E_FORMAT : 0;
+}
+
 static bool walk_next(struct walk *w, struct command *c)
 {
 	const struct profile_step *st = walk_step(w);
 
-	while (w->readback && st && st != &read_imsi && st->kind != STEP_SELECT) {
+	while (passed_over(w, st)) {
 		w->step++;
 		st = walk_step(w);
 	}
@@ -117,6 +195,13 @@ static int build(struct walk *w, const struct swap_values *v, uint8_t *buf, size
 
 	ota_script_init_format(&s, buf, cap, (enum ota_format)w->p->format);
 	while (walk_next(w, &c)) {
+		/* before EF_IMSI: if the script breaks off, the old subscription is still in force */
+		if (!w->readback && v->files && !w->filed && c.kind == STEP_SELECT && c.fid == USIM_FID_IMSI) {
+			w->filed = true;
+			rc = files_put(&s, w->p, v);
+			if (rc < 0)
+				return rc;
+		}
 		rc = command_put(&s, w->p, &c, v);
 		if (rc < 0)
 			return rc;
@@ -128,7 +213,7 @@ static int build(struct walk *w, const struct swap_values *v, uint8_t *buf, size
 
 int profile_script(const struct profile *p, const struct swap_values *v, uint8_t *buf, size_t cap, uint16_t *apdus)
 {
-	struct walk w = { .p = p };
+	struct walk w = { .p = p, .v = v };
 
 	return build(&w, v, buf, cap, apdus);
 }

@@ -1,4 +1,4 @@
-/* work.c - what is done to a card that has the subscription application: script, question, verdict.
+/* work.c - what is done to a card for an order: script, question, verdict.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
 #include <inttypes.h>
@@ -10,8 +10,9 @@
 #include "ota/wr.h"
 #include "work.h"
 
-static const char *const kind_names[_WORK_KINDS] = { "?",	 "STAGE",  "UNSTAGE",  "ARM", "ADVANCE", "CONFIRM",
-						     "ROLLBACK", "STATUS", "OTA-KEYS", "K",   "OPC",	 "K-OPC" };
+static const char *const kind_names[_WORK_KINDS] = { "?",	"STAGE",    "UNSTAGE", "ARM",	   "ADVANCE",
+						     "CONFIRM", "ROLLBACK", "STATUS",  "OTA-KEYS", "K",
+						     "OPC",	"K-OPC",    "WRITE",   "READ" };
 
 const char *work_kind_name(uint8_t kind)
 {
@@ -29,7 +30,7 @@ const char *work_verdict_name(enum work_verdict v)
 
 static bool is_keys(uint8_t kind)
 {
-	return kind >= WORK_OTA_KEYS && kind < _WORK_KINDS;
+	return kind >= WORK_OTA_KEYS && kind <= WORK_K_OPC;
 }
 
 static bool has_set(uint8_t kind)
@@ -88,6 +89,7 @@ int work_pack(const struct work *w, uint8_t *buf, size_t cap)
 	struct wr wr = wr_init(buf, cap);
 
 	wr_u8(&wr, w->kind);
+	wr_u8(&wr, w->flags);
 	wr_be(&wr, w->order, 8);
 	wr_be(&wr, w->from, 2);
 	wr_be(&wr, w->to, 2);
@@ -106,6 +108,7 @@ int work_unpack(struct work *w, const uint8_t *buf, size_t len)
 
 	memset(w, 0, sizeof(*w));
 	w->kind = rd_u8(&r);
+	w->flags = rd_u8(&r);
 	w->order = rd_be(&r, 8);
 	w->from = (uint16_t)rd_be(&r, 2);
 	w->to = (uint16_t)rd_be(&r, 2);
@@ -115,7 +118,7 @@ int work_unpack(struct work *w, const uint8_t *buf, size_t len)
 	set = w->set_len <= OTA_SUB_SET_MAX ? rd_bytes(&r, w->set_len) : NULL;
 	w->keeps_msisdn = rd_u8(&r);
 	if (r.bad || rd_left(&r) || !w->kind || w->kind >= _WORK_KINDS || !w->order || imsi[sizeof(w->imsi) - 1] ||
-	    (w->set_len > 0) != has_set(w->kind) || (w->set_len && !set) ||
+	    (w->kind != WORK_WRITE && (w->set_len > 0) != has_set(w->kind)) || (w->set_len && !set) ||
 	    (is_keys(w->kind) && !keys_len_ok(w->kind, w->set_len)))
 		return OTA_E_FORMAT;
 	memcpy(w->imsi, imsi, sizeof(w->imsi));
@@ -342,6 +345,16 @@ enum work_verdict work_judge(const struct work *w, const struct ota_sub_rsp *rsp
 	default:
 		return say(why, WORK_CONFLICT, "the card tells an end %u that is not known here", rsp->end);
 	}
+}
+
+enum work_verdict work_judge_imsi(const struct work *w, const char *imsi, const char *old, char why[WORK_WHY_MAX])
+{
+	why[0] = '\0';
+	if (!strcmp(imsi, w->imsi))
+		return WORK_IS_DONE;
+	if (old[0] && strcmp(imsi, old))
+		return say(why, WORK_CONFLICT, "the card holds IMSI %s, neither its old nor its new one", imsi);
+	return say(why, WORK_NOT_RUN, "the card holds its old IMSI");
 }
 
 /* Words that say by themselves that the work is not done and will not be, however often it is sent.  6985, 9605 and 9606 depend on what

@@ -1,8 +1,10 @@
-/* work.h - what is done to a card that has the subscription application (contrib/doc/card-interface.md): script, question, verdict.
+/* work.h - what is done to a card for an order: script, question, verdict.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * A work is one command of an order to one card.  The card compares and swaps, so that the same work may arrive any number of
- * times; what it made of it is asked by STATUS with the order's number, and what the answer means for the work is told here.  Pure.
+ * A work is one command of an order to one card.  A card with the subscription application (contrib/doc/card-interface.md) compares and
+ * swaps, so that the same work may arrive any number of times; what it made of it is asked by STATUS with the order's number.  A plain
+ * card has files alone: its IMSI is written by the script of its profile, each file absolutely, and asked by reading EF_IMSI.
+ * What an answer means for the work is told here.  Pure.
  */
 #ifndef OTAGW_WORK_H
 #define OTAGW_WORK_H
@@ -27,21 +29,32 @@ enum work_kind {
 	WORK_K,
 	WORK_OPC,
 	WORK_K_OPC, /* both in one script */
+	WORK_WRITE, /* plain card: STAGE and ARM in one, and no way back */
+	WORK_READ,  /* plain card: only ask for its IMSI */
 	_WORK_KINDS
 };
 const char *work_kind_name(uint8_t kind); /* "STAGE"; never NULL */
+static inline bool work_plain(uint8_t kind)
+{
+	return kind == WORK_WRITE || kind == WORK_READ;
+}
 
-#define WORK_PACKED_MAX (1 + 8 + 2 + 2 + 16 + OTA_SUB_HASH_LEN + 2 + OTA_SUB_SET_MAX + 1)
+/* READ: when it was planned the card may have moved already, so it binds like the WRITE before it. */
+#define WORK_F_MOVED 0x01
+
+#define WORK_PACKED_MAX (1 + 1 + 8 + 2 + 2 + 16 + OTA_SUB_HASH_LEN + 2 + OTA_SUB_SET_MAX + 1)
 #define WORK_WHY_MAX	120
 
 struct work {
 	uint8_t kind;
+	uint8_t flags;			/* WORK_F_... */
 	uint64_t order;			/* not 0 */
 	uint16_t from, to;		/* equal in 3a */
 	char imsi[16];			/* of the set: what the card will present */
 	bool keeps_msisdn;		/* its MSISDN goes with it: who speaks under it may be here or there */
 	uint8_t hash[OTA_SUB_HASH_LEN]; /* new keys: their check values, then 0 */
-	uint16_t set_len;		/* STAGE, ADVANCE; new keys: as they are wrapped, K before OPc */
+	/* STAGE, ADVANCE; new keys: as they are wrapped, K before OPc; WRITE: the new operator's files, as in struct swap_values */
+	uint16_t set_len;
 	uint8_t set[OTA_SUB_SET_MAX];
 };
 
@@ -57,7 +70,7 @@ int work_of_keys(struct work *w, enum work_kind kind, const uint8_t *wrapped, si
 int work_pack(const struct work *w, uint8_t *buf, size_t cap);
 int work_unpack(struct work *w, const uint8_t *buf, size_t len);
 
-/* The script that does it; *apdus gets the number of commands.  Length or a negative ota_err. */
+/* The script that does it; *apdus gets the number of commands.  Length or a negative ota_err.  Plain cards: profile.h. */
 int work_script(const struct work *w, uint8_t *buf, size_t cap, uint16_t *apdus);
 /* The script that asks what became of it. */
 int work_question(const struct work *w, uint8_t *buf, size_t cap, uint16_t *apdus);
@@ -78,5 +91,7 @@ enum work_verdict work_judge(const struct work *w, const struct ota_sub_rsp *rsp
 /* The same from a status word other than 9000 of the work's own script: final words only; anything else is NOT known and must be
  * asked.  False: ask. */
 bool work_judge_sw(const struct work *w, uint16_t sw, enum work_verdict *v, char why[WORK_WHY_MAX]);
+/* Of a plain card: what its EF_IMSI says; old: the IMSI that it had when the order came, "" not known. */
+enum work_verdict work_judge_imsi(const struct work *w, const char *imsi, const char *old, char why[WORK_WHY_MAX]);
 
 #endif

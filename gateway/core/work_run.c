@@ -5,7 +5,7 @@
  * itself is the read-back.  Whatever else is asked by STATUS, whose higher counter fences the work before it; a fresh copy goes out
  * only after STATUS has said that it has not run.
  *
- * ARM and ADVANCE take the card to another operator.  From the moment one of them may have reached the card, the counter of its
+ * ARM, ADVANCE and a plain card's WRITE take the card to another operator.  From the moment one of them may have reached the card, the counter of its
  * keys may be another writer's: nothing fresh goes out, neither by timer nor because of silence.  What goes out at all, goes out
  * after the card was heard under its old numbers since the last attempt: the same octets once more, then STATUS.  Who never
  * hears it again keeps the transaction open until the order is settled elsewhere (gw_txn_settle()).
@@ -26,12 +26,21 @@ bool card_work(const struct card *c, struct work *w)
 	return c->b.work_len && work_unpack(w, c->b.work, c->b.work_len) >= 0;
 }
 
-int work_data(const struct card *c, enum cmd_kind kind, uint8_t *buf, size_t cap, uint16_t *apdus)
+int work_data(const struct card *c, const struct profile *p, enum cmd_kind kind, uint8_t *buf, size_t cap,
+	      uint16_t *apdus)
 {
 	struct work w;
 
 	if (!card_work(c, &w))
 		return OTA_E_FORMAT;
+	if (w.kind == WORK_WRITE && kind == CMD_SCRIPT) {
+		struct swap_values v = { .files = w.set, .files_len = w.set_len };
+
+		memcpy(v.imsi, w.imsi, sizeof(v.imsi));
+		return profile_script(p, &v, buf, cap, apdus);
+	}
+	if (work_plain(w.kind))
+		return profile_readback(p, buf, cap, apdus);
 	return kind == CMD_SCRIPT ? work_script(&w, buf, cap, apdus) : work_question(&w, buf, cap, apdus);
 }
 
@@ -39,7 +48,18 @@ int work_data(const struct card *c, enum cmd_kind kind, uint8_t *buf, size_t cap
 
 bool work_moves(const struct card *c)
 {
-	return c->b.work_len && (c->b.work[0] == WORK_ARM || c->b.work[0] == WORK_ADVANCE);
+	if (c->b.work_len < 2)
+		return false;
+	switch (c->b.work[0]) {
+	case WORK_ARM:
+	case WORK_ADVANCE:
+	case WORK_WRITE:
+		return true;
+	case WORK_READ:
+		return c->b.work[1] & WORK_F_MOVED;
+	default:
+		return false;
+	}
 }
 
 void moving_addr(struct gw *gw, struct card *c)
@@ -169,6 +189,7 @@ bool moving_asks(const struct gw *gw, const struct card *c, const struct cmd_row
 /* What an answer says about the work: a verdict and a sentence, or only the sentence: then it is asked. */
 struct says {
 	bool known;
+	bool final; /* NOT_RUN, and it would not run either if it were sent again */
 	enum work_verdict v;
 	char why[WORK_WHY_MAX];
 };
@@ -201,6 +222,37 @@ static void read_answer(struct card *c, const struct cmd_row *cmd, const struct 
 		said_words(s, a);
 }
 
+/* The script of this transaction that went out last, if the card has said that it ran it: as far as it went. */
+static const struct cmd_row *script_run(const struct card *c)
+{
+	for (unsigned i = 0; i < c->b.n_cmds; i++)
+		if (c->b.cmd[i].txn == c->b.txn.id && c->b.cmd[i].kind == CMD_SCRIPT)
+			return c->b.cmd[i].por_status == OTA_POR_OK ? &c->b.cmd[i] : NULL;
+	return NULL;
+}
+
+/* Of a plain card only EF_IMSI says anything, and what comes behind a script that broke off is asked: some cards go on after an error. */
+static void read_plain(const struct card *c, const struct cmd_row *cmd, const struct work *w, const struct answer *a,
+		       struct says *s)
+{
+	const struct cmd_row *script = cmd->kind == CMD_READBACK && w->kind == WORK_WRITE ? script_run(c) : NULL;
+	char imsi[IMSI_DIGITS_MAX + 1] = "";
+
+	*s = (struct says){ .known = false };
+	if (a->kind != ANSWER_WHOLE || a->data_len != USIM_IMSI_LEN) {
+		answer_words(a, NULL, cmd->kind == CMD_READBACK, s->why, sizeof(s->why));
+		return;
+	}
+	if (usim_imsi_decode(imsi, a->data, a->data_len) < 0)
+		imsi[0] = '\0'; /* none at all: not the new one */
+	s->v = work_judge_imsi(w, imsi, c->b.card.imsi, s->why);
+	s->known = w->kind == WORK_READ || cmd->kind == CMD_READBACK || s->v == WORK_IS_DONE;
+	s->final = script && s->v == WORK_NOT_RUN;
+	if (s->final)
+		snprintf(s->why, sizeof(s->why), "the card ran the script up to %04X (%s) and holds its old IMSI",
+			 script->sw, ota_sw_name(script->sw));
+}
+
 static void verdict_set(struct gw *gw, struct card *c, const struct cmd_row *cmd, enum work_verdict v)
 {
 	struct txn_row *t = &c->b.txn;
@@ -212,10 +264,19 @@ static void verdict_set(struct gw *gw, struct card *c, const struct cmd_row *cmd
 	card_dirty(gw, c, DIRTY_TXN);
 }
 
-static void work_done(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct work *w)
+static const char *done_how(const struct cmd_row *cmd, const struct work *w, const struct says *s)
 {
-	const char *how = cmd->kind == CMD_SCRIPT ? "the card has done it and shows its state" :
-						    "the card shows that it has done it";
+	if (s->v != WORK_IS_DONE)
+		return s->why;
+	if (work_plain(w->kind))
+		return "the card holds its new IMSI";
+	return cmd->kind == CMD_SCRIPT ? "the card has done it and shows its state" :
+					 "the card shows that it has done it";
+}
+
+static void work_done(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct work *w, const struct says *s)
+{
+	const char *how = done_how(cmd, w, s);
 	struct cmd_row *open;
 
 	cmd_state_set(gw, c, cmd, CMD_DONE);
@@ -227,10 +288,11 @@ static void work_done(struct gw *gw, struct card *c, struct cmd_row *cmd, const 
 	/* what the card has said last stands: a later answer to an earlier command is older */
 	if (c->b.txn.state == TXN_DONE || c->b.txn.verdict)
 		return;
-	verdict_set(gw, c, cmd, WORK_IS_DONE);
+	verdict_set(gw, c, cmd, s->v);
 	/* under the new pair's keys it is the confirmation itself */
-	txn_evidence(gw, c, w->kind == WORK_CONFIRM ? 6 : 4);
-	txn_state_set(gw, c, TXN_DONE, "%s", how);
+	if (s->v == WORK_IS_DONE)
+		txn_evidence(gw, c, w->kind == WORK_CONFIRM ? 6 : 4);
+	txn_state_set(gw, c, TXN_DONE, "%.*s", TXN_REASON_MAX - 1, how);
 }
 
 static void work_over(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct says *s)
@@ -246,6 +308,10 @@ static void work_anew(struct gw *gw, struct card *c, struct cmd_row *cmd, const 
 	char why[TXN_REASON_MAX];
 
 	moved_set(gw, c, false);
+	if (s->final) {
+		work_over(gw, c, cmd, s);
+		return;
+	}
 	if (c->b.txn.scripts >= gw->cfg.retry.scripts_max) {
 		snprintf(why, sizeof(why), "not run after %u times: %.36s", c->b.txn.scripts, s->why);
 		txn_obstacle(gw, c, FAIL_CARD_RESYNC, 0);
@@ -295,9 +361,12 @@ void work_on_ok(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 			cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, "the stored work cannot be read");
 		return;
 	}
-	read_answer(c, cmd, &w, a, &s);
-	if (s.known && s.v == WORK_IS_DONE) {
-		work_done(gw, c, cmd, &w);
+	if (work_plain(w.kind))
+		read_plain(c, cmd, &w, a, &s);
+	else
+		read_answer(c, cmd, &w, a, &s);
+	if (s.known && (s.v == WORK_IS_DONE || w.kind == WORK_READ)) { /* a question is answered by whatever is said */
+		work_done(gw, c, cmd, &w, &s);
 	} else if (!open) {
 		work_late(gw, c, cmd, &s);
 	} else if (cmd->kind == CMD_READBACK && s.known && s.v == WORK_NOT_RUN) {

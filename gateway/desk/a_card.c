@@ -17,12 +17,11 @@
 
 /* ---- what it is told ---- */
 
-/* 0: planned, or negative: no work at all can be planned now.  Else the step that the line goes to, or stays at.  w NULL: the write of a
- * plain card. */
+/* 0: planned, or negative: no work at all can be planned now.  Else the step that the line goes to, or stays at. */
 static int plan(struct desk_job *j, unsigned i, const struct work *w, enum line_step now)
 {
 	struct line *l = &j->line[i];
-	int rc = w ? job_plan(j, i, w, a_kvn_from(j, l)) : job_plan_plain(j, i, false, l->kvn);
+	int rc = job_plan(j, i, w, a_kvn_from(j, l));
 
 	if (!job_refused(j, i))
 		return rc;
@@ -37,8 +36,7 @@ static int plan(struct desk_job *j, unsigned i, const struct work *w, enum line_
 	case -EACCES:
 		return a_give_up(j, l, END_FAILED, "the card belongs to another operator already");
 	default:
-		return a_give_up(j, l, END_FAILED, "%s was refused by the store",
-				 w ? work_kind_name(w->kind) : "its new IMSI");
+		return a_give_up(j, l, END_FAILED, "%s was refused by the store", work_kind_name(w->kind));
 	}
 }
 
@@ -98,16 +96,81 @@ static int stage_work(const struct desk_job *j, unsigned i, enum work_kind kind,
 	return 0;
 }
 
-/* A plain card cannot be staged: its write is STAGE and ARM in one.  So K goes out on nothing but the plan. */
-static enum line_step plain_stage(struct desk_job *j, unsigned i)
+/* ---- plain cards: no way back ---- */
+
+#define ASKS_CONSENT "cards without a way back wait"
+#define NO_CONSENT   "no way back, and nobody accepted that: order accept --no-rollback-ok"
+
+/* Before it is said nothing happens to them, and afterwards it is too late to take it back for those that are written. */
+int a_accept_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
+{
+	struct order *o = &j->order->o;
+
+	if (o->step != ORDER_OPEN) {
+		snprintf(c->text, sizeof(c->text), "order %s is cancelled", o->name);
+		return -EALREADY;
+	}
+	o->no_rollback = c->r.no_rollback_ok ? NO_ROLLBACK_OK : NO_ROLLBACK_REFUSED;
+	if (!strncmp(o->alarm, ASKS_CONSENT, sizeof(ASKS_CONSENT) - 1))
+		o->alarm[0] = '\0';
+	job_order_put(j);
+	desk_kick(d, o->number, A_STAGE);
+	snprintf(c->text, sizeof(c->text), "order %s: cards without a way back %s", o->name,
+		 c->r.no_rollback_ok ? "go" : "stay, but those that are written already");
+	return 0;
+}
+
+static int write_work(const struct desk_job *j, unsigned i, struct work *w)
+{
+	struct a_set s;
+
+	*w = work_about(&j->line[i], WORK_WRITE);
+	if (!j->also[i].row.version || a_set_unpack(&s, j->also[i].body, j->also[i].row.len))
+		return -1;
+	w->set_len = s.files_len;
+	memcpy(w->set, s.files, s.files_len);
+	return 0;
+}
+
+static bool consents(struct desk_job *j, unsigned i)
 {
 	struct line *l = &j->line[i];
+	struct order *o = &j->order->o;
+	const enum line_end end = a_over(j, l);
 
+	if (o->no_rollback == NO_ROLLBACK_OK && end == END_NONE)
+		return true;
+	if (end == END_CANCELLED)
+		a_put(j, i, a_give_up(j, l, end, "the order was cancelled"));
+	else if (o->no_rollback == NO_ROLLBACK_OK)
+		a_put(j, i, a_give_up(j, l, end, "not reached in the time of the order"));
+	else if (o->no_rollback == NO_ROLLBACK_REFUSED || end != END_NONE)
+		a_put(j, i, a_give_up(j, l, END_FAILED, NO_CONSENT));
+	else if (!o->alarm[0])
+		job_alarm(j, ASKS_CONSENT ", card %s among them: `order accept` with --no-rollback-ok or without it",
+			  l->iccid);
+	return false;
+}
+
+/* It cannot be staged: its write is STAGE and ARM in one.  So K goes out on nothing but the plan, also in the papers' order: who
+ * writes first and waits for the proof strands each card whose proof is lost. */
+static void plain_stage(struct desk_job *j, unsigned i)
+{
+	struct line *l = &j->line[i];
+	struct work w;
+
+	if (!consents(j, i))
+		return;
+	if (write_work(j, i, &w) || job_plan_fits(j, i, &w, l->kvn)) {
+		a_put(j, i,
+		      a_give_up(j, l, END_FAILED, "%.90s", j->why[0] ? j->why : "its files are not in the books"));
+		j->why[0] = '\0';
+		return;
+	}
 	l->flags |= LINE_STAGED;
-	if (!desk_deps(j->d)->hlr)
-		return A_HAND;
-	job_hlr(j, i, HLR_READ, l->old_imsi, "", NULL);
-	return A_STAGING;
+	if (desk_deps(j->d)->hlr)
+		job_hlr(j, i, HLR_READ, l->old_imsi, "", NULL);
+	a_put(j, i, desk_deps(j->d)->hlr ? A_STAGING : A_HAND);
 }
 
 int a_stage_decide(struct desk *d, struct desk_job *j)
@@ -117,28 +180,26 @@ int a_stage_decide(struct desk *d, struct desk_job *j)
 	(void)d;
 	for (unsigned i = 0; i < j->n; i++) {
 		struct line *l = &j->line[i];
-		const bool plain = l->flags & LINE_PLAIN;
 		struct work w;
 		int next;
 
-		if (a_gave_up(j, i))
-			continue;
-		if (plain && !at_once) {
-			a_put(j, i, plain_stage(j, i));
+		if (l->flags & LINE_PLAIN) {
+			plain_stage(j, i);
 			continue;
 		}
-		if (!plain && stage_work(j, i, at_once ? WORK_ADVANCE : WORK_STAGE, &w)) {
+		if (a_gave_up(j, i))
+			continue;
+		if (stage_work(j, i, at_once ? WORK_ADVANCE : WORK_STAGE, &w)) {
 			a_put(j, i, a_give_up(j, l, END_FAILED, "its set cannot be made: is there an AES KIK?"));
 			continue;
 		}
-		next = plan(j, i, plain ? NULL : &w, A_STAGE);
+		next = plan(j, i, &w, A_STAGE);
 		if (next < 0)
 			return next;
 		if (next == A_STAGE)
 			continue;
 		if (!next) {
-			if (!plain)
-				memcpy(l->hash, w.hash, sizeof(l->hash));
+			memcpy(l->hash, w.hash, sizeof(l->hash));
 			l->staged_ms = desk_now(j->d);
 			l->armed_ms = at_once ? desk_now(j->d) : 0;
 			l->flags |= at_once ? LINE_ARMED : 0;
@@ -155,11 +216,12 @@ int a_look_decide(struct desk *d, struct desk_job *j)
 	(void)d;
 	for (unsigned i = 0; i < j->n; i++) {
 		struct line *l = &j->line[i];
-		const struct work w = work_about(l, WORK_STATUS);
-		const bool armed = l->flags & LINE_ARMED;
+		const bool armed = l->flags & LINE_ARMED, plain = l->flags & LINE_PLAIN;
+		struct work w = work_about(l, plain ? WORK_READ : WORK_STATUS);
 		struct line kept = *l;
 		int next;
 
+		w.flags = plain && armed ? WORK_F_MOVED : 0;
 		if (!armed && a_gave_up(j, i))
 			continue;
 		next = plan(j, i, &w, A_LOOK);
@@ -180,12 +242,15 @@ int a_look_decide(struct desk *d, struct desk_job *j)
 
 int a_looking_decide(struct desk *d, struct desk_job *j)
 {
-	(void)d;
+	bool armed = false;
+
 	for (unsigned i = 0; i < j->n; i++)
-		if (!(j->line[i].flags & LINE_ARMED))
+		if (j->line[i].flags & LINE_ARMED)
+			armed = true; /* the question waits until the card is here again, as ARM does */
+		else
 			a_gave_up(j, i);
 	a_wait(j, A_LOOKING, 0);
-	return 0;
+	return armed ? a_arming_decide(d, j) : 0;
 }
 
 static bool fresh(const struct desk_job *j, unsigned i)
@@ -204,17 +269,14 @@ static bool fresh(const struct desk_job *j, unsigned i)
 static int arm(struct desk_job *j, unsigned i)
 {
 	struct line *l = &j->line[i];
-	const struct work w = work_about(l, WORK_ARM);
-	const bool plain = l->flags & LINE_PLAIN;
+	struct work w = work_about(l, WORK_ARM);
 	int next;
 
-	if (plain && !fresh(j, i)) { /* nothing to ask it: it must be heard */
-		a_wait(j, A_ARM, desk_now(j->d) + BUSY_MS);
-		return A_ARM;
-	}
 	if (!fresh(j, i))
 		return A_LOOK;
-	next = plan(j, i, plain ? NULL : &w, A_ARM);
+	if (l->flags & LINE_PLAIN && write_work(j, i, &w))
+		return a_give_up(j, l, END_FAILED, "its files are not in the books");
+	next = plan(j, i, &w, A_ARM);
 	if (!next) {
 		l->flags |= LINE_ARMED;
 		l->armed_ms = desk_now(j->d);
@@ -226,12 +288,9 @@ int a_arm_decide(struct desk *d, struct desk_job *j)
 {
 	(void)d;
 	for (unsigned i = 0; i < j->n; i++) {
-		struct line *l = &j->line[i];
-		int next = a_gate(l);
+		int next = a_gate(j, &j->line[i]);
 
-		if (l->flags & LINE_ARMED) /* a plain card, once more */
-			next = a_over(j, l) == END_NONE ? A_ARM : A_ARMED;
-		else if (a_gave_up(j, i))
+		if (a_gave_up(j, i))
 			continue;
 		if (next == A_ARM)
 			next = arm(j, i);
@@ -335,12 +394,8 @@ int a_heard_decide(struct desk *d, struct desk_job *j)
 		/* heard under its old numbers, or our register has told it: no receipt counts (core/por.c) */
 		if (j->card[i].card.last_seen_ms <= since_ms && l->here_ms <= since_ms)
 			continue;
-		if (!(l->flags & LINE_PLAIN)) {
-			count_on(j, i);
-			a_put(j, i, A_LOOK);
-		} else if (l->evidence == 255 && a_over(j, l) == END_NONE) {
-			a_put(j, i, A_ARM); /* the write has not been proven: the same once more */
-		}
+		count_on(j, i);
+		a_put(j, i, A_LOOK);
 	}
 	return a_arming_decide(d, j);
 }
@@ -397,28 +452,12 @@ static enum line_step staged(struct desk_job *j, unsigned i, const struct desk_e
 				 end == END_CANCELLED ? "the order was cancelled" :
 							"staged, not armed in the time of the order");
 	if (o->kind != ORDER_3A || (o->policy == POLICY_ESCROW && l->flags & LINE_PROVISIONAL)) /* staged anew */
-		return a_gate(l);
+		return a_gate(j, l);
 	if (!desk_deps(j->d)->hlr)
 		return a_hand_step(o);
 	/* what the card's SQN is at our register goes with K */
 	job_hlr(j, i, HLR_READ, l->old_imsi, "", NULL);
 	return A_STAGING;
-}
-
-/* The write of a plain card: proven when EF_IMSI was read back, and else not known. */
-static enum line_step on_plain(struct desk_job *j, unsigned i, const struct desk_event *ev)
-{
-	struct line *l = &j->line[i];
-
-	if (j->row[i].row.step != A_ARMING)
-		return (enum line_step)j->row[i].row.step;
-	if (ev->state == TXN_DONE)
-		evidence(l, ev);
-	else
-		snprintf(l->why, sizeof(l->why), "not known whether it has its new IMSI: %.50s", ev->reason);
-	if (l->flags & LINE_SERVED)
-		return A_SERVED;
-	return ev->state == TXN_DONE && !(l->flags & LINE_PROVISIONAL) ? A_HAND : A_ARMED;
 }
 
 static enum line_step on_stage(struct desk_job *j, unsigned i, const struct desk_event *ev)
@@ -470,6 +509,52 @@ static enum line_step on_arm(struct desk_job *j, unsigned i, const struct desk_e
 	return stays(l);
 }
 
+/* The write of a plain card: proven by its EF_IMSI alone, one way or the other; a refusal may be of a copy. */
+static enum line_step on_write(struct desk_job *j, unsigned i, const struct desk_event *ev)
+{
+	struct line *l = &j->line[i];
+
+	if (j->row[i].row.step != A_ARMING)
+		return (enum line_step)j->row[i].row.step;
+	if (says(ev, WORK_IS_DONE)) {
+		evidence(l, ev);
+		return stays(l);
+	}
+	if (says(ev, WORK_NOT_RUN) && !(l->flags & LINE_SERVED)) {
+		l->flags &= (uint16_t)~LINE_ARMED;
+		l->armed_ms = 0;
+		return unproven(j, l, ev);
+	}
+	snprintf(l->why, sizeof(l->why), "not known whether it has its new IMSI: %.50s", ev->reason);
+	return stays(l);
+}
+
+/* EF_IMSI of a plain card was read.  Under its old IMSI, once it was written: the counter of the question fences every copy of the write,
+ * so that what the card holds now it will hold. */
+static enum line_step read_plain(struct desk_job *j, struct line *l, const struct desk_event *ev)
+{
+	enum line_end end;
+
+	if (says(ev, WORK_IS_DONE)) {
+		evidence(l, ev);
+		if (!(l->flags & LINE_ARMED)) { /* of a store that was put back */
+			job_alarm(j, "card %s holds its new IMSI, and nothing of that is in the books", l->iccid);
+			l->flags |= LINE_ARMED;
+			l->armed_ms = ev->at_ms;
+		}
+		return stays(l);
+	}
+	if (!says(ev, WORK_NOT_RUN) || l->flags & LINE_SERVED)
+		return l->flags & LINE_ARMED ? stays(l) : unproven(j, l, ev);
+	evidence(l, ev);
+	l->flags &= (uint16_t) ~(LINE_ARMED | LINE_GIVEN_UP);
+	l->armed_ms = 0;
+	end = a_over(j, l);
+	if (end != END_NONE)
+		return a_give_up(j, l, end, "not written in the time of the order");
+	return a_gate(j, l);
+}
+
 /* STATUS before ARM: it is here, so that ARM finds it. */
 static enum line_step looked(struct desk_job *j, struct line *l, const struct desk_event *ev)
 {
@@ -507,7 +592,7 @@ static enum line_step looked_armed(struct desk_job *j, struct line *l, const str
 		if (end != END_NONE)
 			return a_give_up(j, l, end, "not armed in the time of the order");
 		if (end_is(ev, OTA_SUB_END_STAGED) && j->order->o.policy != POLICY_ACTIVATE_FIRST)
-			return a_gate(l);
+			return a_gate(j, l);
 		return A_STAGE;
 	}
 	if (end_is(ev, OTA_SUB_END_UNKNOWN))
@@ -523,6 +608,8 @@ static enum line_step on_look(struct desk_job *j, unsigned i, const struct desk_
 
 	if (j->row[i].row.step != A_LOOKING)
 		return (enum line_step)j->row[i].row.step;
+	if (l->flags & LINE_PLAIN)
+		return read_plain(j, l, ev);
 	if (!ev->card_end)
 		return armed ? stays(l) : unproven(j, l, ev);
 	return armed ? looked_armed(j, l, ev) : looked(j, l, ev);
@@ -551,14 +638,14 @@ void a_on_txn(struct desk_job *j, unsigned i)
 	enum line_step next;
 
 	if (ev->again) { /* its end has been taken; a late answer proves what was not known, and changes no step */
-		if (j->row[i].row.step == A_ARMED && ev->state == TXN_DONE)
+		if (j->row[i].row.step == A_ARMED && ev->state == TXN_DONE && says(ev, WORK_IS_DONE))
 			evidence(l, ev);
 		a_put(j, i, (enum line_step)j->row[i].row.step);
 		return;
 	}
 	switch (ev->work) {
-	case 0:
-		next = on_plain(j, i, ev);
+	case WORK_WRITE:
+		next = on_write(j, i, ev);
 		break;
 	case WORK_STAGE:
 		next = on_stage(j, i, ev);
@@ -568,6 +655,7 @@ void a_on_txn(struct desk_job *j, unsigned i)
 		next = on_arm(j, i, ev);
 		break;
 	case WORK_STATUS:
+	case WORK_READ:
 		next = on_look(j, i, ev);
 		break;
 	case WORK_UNSTAGE:

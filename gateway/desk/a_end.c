@@ -156,8 +156,12 @@ static enum line_step on_refused(struct desk_in *in, struct desk_rec *r, enum wh
 		return (enum line_step)r->row->row.step;
 	if (!(l->flags & LINE_ARMED))
 		return a_give_up(in->job, l, what == CF_REFUSED ? END_FAILED : END_CANCELLED, "%s", why);
-	snprintf(l->why, sizeof(l->why), "%s after it was armed: its trial brings it home", why);
-	job_alarm(in->job, "card %s: %s after it was armed: its trial must bring it home", l->iccid, why);
+	l->flags |= LINE_GIVEN_UP;
+	snprintf(l->why, sizeof(l->why), "%s after it was armed: %s", why,
+		 l->flags & LINE_PLAIN ? "it has no way back" : "its trial brings it home");
+	job_alarm(in->job, "card %s: %s after it was armed: %s", l->iccid, why,
+		  l->flags & LINE_PLAIN ? "without a way back it is stranded until it is provided there" :
+					  "its trial must bring it home");
 	return (enum line_step)r->row->row.step;
 }
 
@@ -168,7 +172,8 @@ static enum line_step on_ready(struct desk_in *in, struct desk_rec *r)
 	if (!(l->flags & LINE_READY))
 		l->ready_ms = desk_now(in->d);
 	l->flags |= LINE_READY;
-	return r->row->row.step == A_STAGED ? a_gate(l) : (enum line_step)r->row->row.step;
+	l->flags &= (uint16_t)~LINE_GIVEN_UP;
+	return r->row->row.step == A_STAGED ? a_gate(in->job, l) : (enum line_step)r->row->row.step;
 }
 
 int a_cf_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
@@ -299,7 +304,7 @@ int a_hand_decide(struct desk *d, struct desk_job *j)
 		memcpy(block.sub, j->also[i].body, KS_SUB_LEN);
 		rc = hl3a(j, out, l, "provisional", armed ? "armed" : "staged", &block);
 		l->flags |= LINE_PROVISIONAL;
-		a_put(j, i, armed ? (l->flags & LINE_SERVED ? A_DUE : A_ARMED) : a_gate(l));
+		a_put(j, i, armed ? (l->flags & LINE_SERVED ? A_DUE : A_ARMED) : a_gate(j, l));
 	}
 	a_wait(j, A_HAND, 0);
 	return a_out_done(out, rc);

@@ -134,7 +134,7 @@ int a_release_decide(struct desk *d, struct desk_job *j)
 			return -EIO;
 		rc = rk_record(j, out, i);
 		l->flags |= LINE_PROVISIONAL;
-		a_put(j, i, a_gate(l));
+		a_put(j, i, a_gate(j, l));
 	}
 	return a_out_done(out, rc);
 }

@@ -76,7 +76,7 @@ void a_here_after(struct desk *d, struct desk_job *j)
 		const struct line *l = &j->line[i];
 		struct desk_look look = { .order = l->order, .marks = true, .known = l->mark };
 
-		if (!l->old_imsi[0] || !desk_look_due(d, l, period(d, l), span_ms))
+		if (!l->old_imsi[0] || !(l->flags & LINE_ARMED) || !desk_look_due(d, l, period(d, l), span_ms))
 			continue;
 		if (look.known.at_ms <= a_since_ms(l, &j->card[i])) /* growth would be from before: marked anew */
 			look.known = (struct line_mark){ 0 };
@@ -89,7 +89,7 @@ void a_here_after(struct desk *d, struct desk_job *j)
 
 bool a_waits_here(uint16_t step)
 {
-	return step == A_ARMING || step == A_ARMED || step == A_SERVED;
+	return step == A_ARMING || step == A_LOOKING || step == A_ARMED || step == A_SERVED;
 }
 
 void a_here(struct desk_job *j, unsigned i)
@@ -111,7 +111,7 @@ void a_here(struct desk_job *j, unsigned i)
 	desk_mark(&now, &ev->hlr, ev->asked_ms);
 	if (ev->known_ms && l->mark.at_ms > a_since_ms(l, NULL) && desk_mark_grown(&l->mark, &now)) {
 		/* of what the core has under way it must know; no room: this is found again */
-		if (step == A_ARMING && desk_deps(j->d)->gw &&
+		if ((step == A_ARMING || step == A_LOOKING) && desk_deps(j->d)->gw &&
 		    gw_card_seen(desk_deps(j->d)->gw, l->old_imsi, l->mark.at_ms))
 			return;
 		l->here_ms = desk_now(j->d);

@@ -46,8 +46,8 @@ enum line_step a_give_up(const struct desk_job *j, struct line *l, enum line_end
 	__attribute__((format(printf, 4, 5)));
 /* If its order is over: puts it on its way out. */
 bool a_gave_up(struct desk_job *j, unsigned i);
-/* Staged and ready, whatever came first: A_ARM, else A_STAGED. */
-enum line_step a_gate(const struct line *l);
+/* Staged and ready, whatever came first: A_ARM, else A_STAGED.  A plain card in the papers' order does not wait for B. */
+enum line_step a_gate(const struct desk_job *j, const struct line *l);
 /* The last step: what was kept for the hand-over goes, the order counts it. */
 void a_close(struct desk_job *j, unsigned i);
 /* Waits of a step end at the order's time, too; `at_ms` 0: nothing else is waited for. */
@@ -95,6 +95,7 @@ int a_plan_decide(struct desk *d, struct desk_job *j);
 
 /* ---- a_card.c: STAGE, ARM ---- */
 int a_stage_decide(struct desk *d, struct desk_job *j);
+int a_accept_decide(struct desk *d, struct desk_job *j, struct desk_call *c);
 int a_look_decide(struct desk *d, struct desk_job *j);
 int a_looking_decide(struct desk *d, struct desk_job *j);
 int a_arm_decide(struct desk *d, struct desk_job *j);

@@ -64,9 +64,12 @@ bool a_gave_up(struct desk_job *j, unsigned i)
 	return true;
 }
 
-enum line_step a_gate(const struct line *l)
+enum line_step a_gate(const struct desk_job *j, const struct line *l)
 {
-	return (l->flags & LINE_STAGED) && (l->flags & LINE_READY) ? A_ARM : A_STAGED;
+	const bool ready =
+		l->flags & LINE_READY || (l->flags & LINE_PLAIN && j->order->o.policy == POLICY_ACTIVATE_FIRST);
+
+	return l->flags & LINE_STAGED && ready ? A_ARM : A_STAGED;
 }
 
 static void order_closed(struct desk_job *j)
@@ -129,6 +132,8 @@ void a_put(struct desk_job *j, unsigned i, enum line_step step)
 	case A_STAGED:
 	case A_LOOKING:
 		a_wait(j, step, 0);
+		if (j->line[i].flags & LINE_ARMED)
+			desk_again(j->d, o->number, step, desk_now(j->d) + a_heard_ms(j->d, o));
 		break;
 	case A_ARMING:
 	case A_ARMED:

@@ -50,8 +50,20 @@ const struct desk_work desk_works_a[] = {
 	  .decide = a_release_decide },
 	{ .name = "waiting for B_READY", DO, .step = A_STAGED, .calm = true, .decide = a_idle },
 	{ .name = "STATUS", DO, .step = A_LOOK, .decide = a_look_decide },
-	{ .name = "waiting for STATUS", DO, .step = A_LOOKING, .calm = true, .decide = a_looking_decide },
-	{ .name = "ARM", DO, .step = A_ARM, .cards = true, .decide = a_arm_decide },
+	{ .name = "waiting for STATUS",
+	  DO,
+	  .step = A_LOOKING,
+	  .calm = true,
+	  .cards = true,
+	  .decide = a_looking_decide,
+	  .after = a_here_after },
+	{ .name = "ARM",
+	  DO,
+	  .step = A_ARM,
+	  .cards = true,
+	  .also = BOOK_SET,
+	  .also_key = a_set_key,
+	  .decide = a_arm_decide },
 	{ .name = "armed",
 	  DO,
 	  .step = A_ARMED,
@@ -93,6 +105,7 @@ const struct desk_work desk_works_a[] = {
 };
 
 const struct desk_verb_row desk_verbs_a[] = {
+	{ .verb = DESK_ACCEPT, .side = SIDE_A, .decide = a_accept_decide },
 	{ .verb = 0 },
 };
 

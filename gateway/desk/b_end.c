@@ -26,7 +26,7 @@ static int confirm_plan(struct desk_job *j, unsigned i)
 	struct work w = { .kind = WORK_CONFIRM, .order = l->order, .from = l->from, .to = l->to };
 
 	if (l->flags & LINE_PLAIN) /* nothing to confirm on the card: that its keys show our IMSI is the proof */
-		return job_plan_plain(j, i, true, l->kvn);
+		w.kind = WORK_READ;
 	snprintf(w.imsi, sizeof(w.imsi), "%s", l->imsi);
 	return job_plan(j, i, &w, l->kvn);
 }
@@ -62,11 +62,9 @@ void b_event_txn(struct desk *d, struct desk_job *j, unsigned i)
 	const uint16_t step = j->row[i].row.step;
 	struct line *l = &j->line[i];
 
-	const bool plain = !ev->work && l->flags & LINE_PLAIN;
-
-	if ((ev->work != WORK_CONFIRM && !plain) || (step != B_CONFIRMING && step != B_CONFIRM))
+	if ((ev->work != WORK_CONFIRM && ev->work != WORK_READ) || (step != B_CONFIRMING && step != B_CONFIRM))
 		return;
-	if (plain ? ev->state == TXN_DONE : ev->verdict == WORK_IS_DONE + 1) { /* also late, of one that was given up */
+	if (ev->verdict == WORK_IS_DONE + 1) { /* also late, of one that was given up */
 		l->flags |= LINE_CONFIRMED;
 		l->evidence = 6;
 		l->end = END_DONE;

@@ -97,13 +97,13 @@ int b_hl3b_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 
 /* ---- 3a ---- */
 
-/* K as it came, with the OPc that our IL has given the card. */
+/* K as it came, with the OPc that our IL has given the card.  A plain card has no place for it: it keeps its own, which came with K. */
 static int join(struct desk_in *in, const struct desk_rec *r, struct ks_block *block, struct desk_no *no)
 {
 	uint8_t joined[KS_SUB_LEN];
 	int rc = 0;
 
-	if (r->also->row.version && r->also->row.len >= KS_OPC_LEN)
+	if (r->also->row.version && r->also->row.len >= KS_OPC_LEN && !(r->line->flags & LINE_PLAIN))
 		rc = ks_sub_join(in->d->deps.ks, r->line->iccid, block->sub, r->also->body, joined);
 	else
 		memcpy(joined, block->sub, sizeof(joined));

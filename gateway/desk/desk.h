@@ -55,7 +55,6 @@ struct desk_cfg {
 	uint64_t cntr_margin;	/* added to CNTR in HL3a; 0: 64 */
 	int64_t package_life_s; /* 0: 90 days */
 	unsigned low_water;	/* vault, A: pairs left below which an alarm is raised; 0: 1 */
-	bool no_rollback_ok;	/* plain RFM cards may be handed over */
 	uint32_t epoch;
 };
 
@@ -109,6 +108,7 @@ enum desk_verb {
 	/* New keys (`what`) for cards of our own, in a list, a file of ICCID lines: a change called `name`.  Again: a list that was cut short by a
 	 * stop goes on where it was */
 	DESK_CHANGE,
+	DESK_ACCEPT, /* A: what its operator says of the plain cards of an order: no_rollback_ok, or that they stay */
 };
 struct desk_request {
 	uint8_t verb;
@@ -118,6 +118,7 @@ struct desk_request {
 	char name[PKG_WORD_MAX + 1];			   /* DESK_CHANGE */
 	uint8_t what;					   /* DESK_CHANGE: CHANGE_..., ored */
 	uint16_t pairs, key_octets;			   /* DESK_GEN; octets 16, 24 or 32, 0: 16 */
+	bool no_rollback_ok;				   /* DESK_ACCEPT */
 	void (*done)(void *ctx, int rc, const char *text); /* 0, or negative errno with a sentence */
 	void *ctx;
 };

@@ -163,9 +163,9 @@ int desk_order_begin(struct desk_job *j, const struct order *o); /* the same, of
  * later), -ENOENT (no such card), -ENOKEY (no such keyset), -EACCES (the card belongs to another operator now), -ENOBUFS (no room for
  * one more campaign: try later), -EINVAL (else). */
 int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn);
-/* The same for a card without the subscription application (LINE_PLAIN): its IMSI is written by the script of its profile, and read back;
- * its end comes with work 0.  touch: it has this IMSI already, and nothing but that is written and read.  One profile per order. */
-int job_plan_plain(struct desk_job *j, unsigned i, bool touch, uint8_t kvn);
+/* A plain card's WRITE: whether it goes into as many short messages as the card's profile allows, with the card and its keys at hand.
+ * 0, or negative with a sentence in j->why.  WRITE and READ go by the profile of the line: one per order. */
+int job_plan_fits(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn);
 /* An operation at our HLR: durable with this batch, carried out after it, until it has a final answer: then a DESK_EV_HLR comes. */
 /* REKEY; the IMSI has the keys in `was` now, NULL: nobody here knows which. */
 void job_hlr_rekey(struct desk_job *j, unsigned i, const char *imsi, const uint8_t sub[KS_SUB_LEN], const uint8_t *was);

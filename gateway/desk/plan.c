@@ -33,35 +33,10 @@ static int profile_read(const struct desk *d, const char *name, char text[PROFIL
 	return (int)n;
 }
 
-static bool begins(const char *line, const char *word)
-{
-	return !strncmp(line, word, strlen(word));
-}
-
-/* Of a plain card's profile what proves that the card has the IMSI: it is written as it is there, and read.  Nothing else is touched. */
-int profile_touch(char *text, int len)
-{
-	int at = 0;
-
-	for (int i = 0; i < len;) {
-		const char *end = memchr(text + i, '\n', (size_t)(len - i));
-		const int n = end ? (int)(end - (text + i)) + 1 : len - i;
-		const char *line = text + i + strspn(text + i, " \t");
-
-		if ((!begins(line, "update") || begins(line, "update 6f07 imsi")) &&
-		    (!begins(line, "read") || begins(line, "read 6f07 9"))) {
-			memmove(text + at, text + i, (size_t)n);
-			at += n;
-		}
-		i += n;
-	}
-	return at;
-}
-
 static void campaign_name(char name[CAMPAIGN_NAME_MAX], const char *order, unsigned kind, unsigned again)
 {
 	size_t at = (size_t)snprintf(name, CAMPAIGN_NAME_MAX, "%.*s.%s", ORDER_NAME_MAX, order,
-				     kind ? work_kind_name(kind) : "imsi");
+				     work_kind_name((uint8_t)kind));
 
 	for (char *c = strrchr(name, '.'); *c; c++)
 		*c = (char)tolower((unsigned char)*c);
@@ -70,7 +45,7 @@ static void campaign_name(char name[CAMPAIGN_NAME_MAX], const char *order, unsig
 }
 
 /* The order's campaign for this kind of work; made in this batch when there is none. */
-static int campaign_of(struct desk_job *j, unsigned kind, const char *profile, bool touch, uint64_t *id)
+static int campaign_of(struct desk_job *j, unsigned kind, const char *profile, uint64_t *id)
 {
 	struct desk *d = j->d;
 	struct order *o = &j->order->o;
@@ -92,8 +67,6 @@ static int campaign_of(struct desk_job *j, unsigned kind, const char *profile, b
 	if (n < 0)
 		return -EINVAL;
 	text[n] = '\0';
-	if (touch)
-		n = profile_touch(text, n);
 	*row = (struct campaign_row){ .id = d->deps.campaign_id(d->deps.campaign_id_ctx),
 				      .state = CAMPAIGN_RUNNING,
 				      .kind = (uint8_t)kind,
@@ -136,7 +109,8 @@ int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn)
 	if (!rc && len < 0)
 		rc = -EINVAL;
 	if (!rc)
-		rc = campaign_of(j, w->kind, j->d->cfg.work_profile, false, &p.txn.campaign);
+		rc = campaign_of(j, w->kind, work_plain(w->kind) ? j->line[i].profile : j->d->cfg.work_profile,
+				 &p.txn.campaign);
 	if (rc)
 		return rc;
 	snprintf(p.iccid, sizeof(p.iccid), "%s", j->line[i].iccid);
@@ -145,22 +119,29 @@ int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn)
 	return 0;
 }
 
-int job_plan_plain(struct desk_job *j, unsigned i, bool touch, uint8_t kvn)
+int job_plan_fits(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn)
 {
 	const struct line *l = &j->line[i];
-	struct store_txn_plan p = { .txn = { .state = TXN_PLANNED, .evidence = 255, .por_status = 255, .kvn = kvn },
-				    .kvn = kvn };
-	int rc = errno_of(job_refused(j, i));
+	const struct card_bundle *c = &j->card[i];
+	struct swap_values v = { .files = w->set, .files_len = w->set_len };
+	struct keyset_row k = { .kvn = kvn, .kic_alg = OTA_ALG_AES_CBC, .kid_alg = OTA_ALG_AES_CBC, .cc_len = 8 };
+	char text[PROFILE_TEXT_MAX + 1];
+	static struct profile p; /* one job at a time */
+	int n = profile_read(j->d, l->profile, text, j->why), segments = 0;
 
-	if (!rc)
-		rc = campaign_of(j, 0, l->profile, touch, &p.txn.campaign);
-	if (rc)
-		return rc;
-	memcpy(p.iccid, l->iccid, sizeof(p.iccid));
-	memcpy(p.txn.new_imsi, l->imsi, sizeof(p.txn.new_imsi));
-	job_op(j, i, ST_TXN_PLAN, &p, NULL, 0);
-	j->planned[0]++;
-	return 0;
+	memcpy(v.imsi, w->imsi, sizeof(v.imsi));
+	for (unsigned m = 0; c->card.id && m < c->n_keysets; m++)
+		if (c->keyset[m].kvn == kvn)
+			k = c->keyset[m];
+	if (n < 0 || profile_parse(&p, j->d->deps.errtab, text, (size_t)n, j->why, sizeof(j->why)))
+		return -EINVAL;
+	n = profile_packet_len(&p, &k, &v, &segments);
+	if (n >= 0 && segments <= p.segments_max)
+		return 0;
+	snprintf(j->why, sizeof(j->why),
+		 "with the new operator's files its write takes %d SMS, and profile %s allows %u",
+		 n < 0 ? OTA_SEGMENTS_MAX : segments, p.name, p.segments_max);
+	return -E2BIG;
 }
 
 /* From the commit's done(): the core must know of a campaign before it looks at what was planned. */

@@ -262,7 +262,8 @@ static bool so_plain(const struct desk_in *in, const struct card_row *c)
 	return c->profile[0] && strcmp(c->profile, desk_cfg(in->d)->work_profile);
 }
 
-/* A card without the application has no way back: only where that was said to be right, and all by one profile. */
+/* A card without the application has no way back: nothing happens to it before A's operator has said that this is right
+ * (DESK_ACCEPT); all go by one profile. */
 static int so_plain_ok(struct desk_in *in, struct so *s, struct line *l, const struct card_row *c, struct desk_no *no)
 {
 	if (s->o.kind == ORDER_3B)
@@ -272,11 +273,6 @@ static int so_plain_ok(struct desk_in *in, struct so *s, struct line *l, const s
 		return desk_refuse(no, "policy",
 				   "card %s (profile %s) cannot show that it is staged, which would release its keys: "
 				   "escrow is not for it",
-				   l->iccid, c->profile);
-	if (!desk_cfg(in->d)->no_rollback_ok)
-		return desk_refuse(no, "no-rollback",
-				   "card %s (profile %s) has no way back: `no-rollback-ok yes` in the config lets it "
-				   "go all the same",
 				   l->iccid, c->profile);
 	if (!s->plain[0])
 		memcpy(s->plain, c->profile, sizeof(s->plain));

@@ -124,6 +124,7 @@ static void order_io(const struct io *io, struct order *o)
 	for (int i = 0; i < ORDER_WORKS; i++)
 		NUM(io, o->campaign[i]);
 	TEXT(io, o->alarm);
+	NUM(io, o->no_rollback);
 }
 
 int order_pack(const struct order *o, uint8_t body[BOOK_BODY_MAX])

@@ -47,9 +47,11 @@ enum order_side { SIDE_A = 1, SIDE_B, SIDE_M, SIDE_HOME };
 enum order_step { ORDER_OPEN = 1, ORDER_CANCELLED, ORDER_ENDED };
 enum order_kind { ORDER_3A = 1, ORDER_3B, ORDER_CHANGE };
 enum order_policy { POLICY_DELIVER_FIRST = 1, POLICY_ACTIVATE_FIRST, POLICY_ESCROW };
-#define ORDER_WORKS	12 /* enum work_kind */
+#define ORDER_WORKS	16 /* enum work_kind */
 #define ORDER_ALARM_MAX 160
 #define ORDER_OVER	0
+/* What A's operator says of cards that have no way back. */
+enum order_no_rollback { NO_ROLLBACK_UNSAID, NO_ROLLBACK_OK, NO_ROLLBACK_REFUSED };
 
 /* What a change gives a card anew. */
 #define CHANGE_OTA 0x01
@@ -74,6 +76,7 @@ struct order {
 	int64_t created_ms, ended_ms;
 	uint64_t campaign[ORDER_WORKS]; /* per enum work_kind; 0: none yet */
 	char alarm[ORDER_ALARM_MAX];	/* what a person should look at, "" nothing */
+	uint8_t no_rollback;		/* A: enum order_no_rollback */
 };
 /* First eight octets of SHA-256("otagw order\n" s "\n" name "\n"); never 0.  The hash is the caller's (keystore). */
 #define ORDER_NUMBER_INPUT_MAX (PKG_NAME_MAX + PKG_WORD_MAX + 20)
@@ -174,6 +177,7 @@ const char *line_end_name(uint8_t end); /* the schema's words */
 #define LINE_ANEW	 0x0400 /* B: somebody was registered under it, and it was made anew: what is seen from now on is E5 */
 #define LINE_REFUSED	 0x0800 /* B: our HLR, or our store, would not have it */
 #define LINE_PROVISIONED 0x1000 /* B: our HLR has it, and has said so: only then it is removed there */
+#define LINE_GIVEN_UP	 0x2000 /* A: armed, and the new operator will not have it any more */
 #define LINE_ESCROW	 0x8000 /* K went out locked (A), came in locked (B); with LINE_PROVISIONAL its release key, too */
 
 #define LINE_WHY_MAX 96
@@ -213,6 +217,13 @@ struct line {
 	} mark;
 	int64_t here_ms; /* A: so our register has told that it was here, under its old IMSI */
 };
+/* At A: a card without a way back was written, and the new operator does not have its IMSI, or has it no more.  Whoever knows better,
+ * its CF or EF_IMSI, changes the line. */
+static inline bool line_stranded(const struct line *l)
+{
+	return l->flags & LINE_PLAIN && l->flags & LINE_ARMED && !(l->flags & LINE_SERVED) && !l->end &&
+	       (l->flags & LINE_GIVEN_UP || !(l->flags & LINE_READY));
+}
 #define LINE_KEY_LEN (16 + 1 + ICCID_DIGITS_MAX)
 void line_key(char key[BOOK_KEY_MAX], uint64_t order, const char *iccid); /* "%016x/ICCID" */
 int line_pack(const struct line *l, uint8_t body[BOOK_BODY_MAX]);

@@ -697,10 +697,6 @@ const struct config_setting config_setting[] = {
 	  GW(desk.grace_ms), 0, 3650 * DAY_MS },
 	{ CONF_EXCHANGE, "low-water <1-65534>", "Pairs left in a card below which an alarm is raised\nNumber, 1\n",
 	  set_number, get_number, GW(desk.low_water), 1, 65534 },
-	{ CONF_EXCHANGE, "no-rollback-ok (no|yes)",
-	  "Plain cards, without the subscription application, may be handed over\nThey are refused\nThey have no way "
-	  "back\n",
-	  set_choice, get_choice, GW(desk.no_rollback_ok) },
 	{ CONF_EXCHANGE, "work-profile NAME", "Card profile of the subscription application\nm2m-sub\n", set_text,
 	  get_text, GW(desk.work_profile) },
 

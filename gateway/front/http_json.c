@@ -88,7 +88,7 @@ int json_number(json_t *j, const char *key, int64_t fallback, int64_t max, int64
 	return 0;
 }
 
-static int get_bool(json_t *j, const char *key, bool *out, char *why, size_t cap)
+int json_flag(json_t *j, const char *key, bool *out, char *why, size_t cap)
 {
 	json_t *v = json_object_get(j, key);
 
@@ -131,7 +131,7 @@ int json_import_req(struct api_import_req *out, const char *body, size_t len, ch
 	if (!j)
 		return -1;
 	keysets = json_object_get(j, "keysets");
-	if (json_members(j, known, ARRAY_SIZE(known), why, cap) || get_bool(j, "dry_run", &out->dry_run, why, cap) ||
+	if (json_members(j, known, ARRAY_SIZE(known), why, cap) || json_flag(j, "dry_run", &out->dry_run, why, cap) ||
 	    json_text(j, "profile", out->profile, sizeof(out->profile), why, cap))
 		goto out;
 	if (!json_is_array(keysets) || !json_array_size(keysets) || json_array_size(keysets) > CARD_KEYSETS_MAX) {
@@ -163,12 +163,12 @@ int json_campaign_req(struct api_campaign_req *out, const char *body, size_t len
 	     json_text(j, "retry_of", out->retry_of, sizeof(out->retry_of), why, cap) ||
 	     json_text(j, "only", out->only, sizeof(out->only), why, cap) ||
 	     json_text(j, "class", out->cls, sizeof(out->cls), why, cap) ||
-	     get_bool(j, "may_have_run", &out->may_have_run, why, cap) ||
+	     json_flag(j, "may_have_run", &out->may_have_run, why, cap) ||
 	     (*out->retry_of ? json_text : get_string)(j, "profile", out->profile, sizeof(out->profile), why, cap) ||
 	     json_text(j, "rules", out->rules, sizeof(out->rules), why, cap) ||
 	     json_text(j, "filter", out->filter, sizeof(out->filter), why, cap) ||
 	     json_text(j, "range", out->range, sizeof(out->range), why, cap) ||
-	     get_bool(j, "dry_run", &out->dry_run, why, cap);
+	     json_flag(j, "dry_run", &out->dry_run, why, cap);
 	json_decref(j);
 	return rc ? -1 : 0;
 }

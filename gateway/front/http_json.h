@@ -11,6 +11,7 @@ json_t *json_body(const char *body, size_t len, char *why, size_t cap);
 int json_members(json_t *j, const char *const *known, size_t n, char *why, size_t cap);
 int json_text(json_t *j, const char *key, char *out, size_t out_cap, char *why, size_t cap); /* may be left out */
 int json_number(json_t *j, const char *key, int64_t fallback, int64_t max, int64_t *out, char *why, size_t cap);
+int json_flag(json_t *j, const char *key, bool *out, char *why, size_t cap); /* false when it is left out */
 
 /* ---- out ---- */
 void json_set_n(json_t *o, const char *key, uint64_t n);

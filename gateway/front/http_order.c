@@ -20,6 +20,7 @@ static const char *const sides[] = { NULL, "a", "b", "vault", "home" };
 static const char *const states[] = { NULL, "OPEN", "CANCELLED", "ENDED" };
 static const char *const kinds[] = { NULL, "3a", "3b", "change" };
 static const char *const policies[] = { NULL, "deliver-then-activate", "activate-then-deliver", "escrow" };
+static const char *const no_rollbacks[] = { "unsaid", "ok", "refused" };
 static const char *const parcels[] = { NULL, "READY", "ACKED", "REFUSED", "ACCEPTED", "APPLIED", "WAITS" };
 
 static void set_u64_hex(json_t *o, const char *key, uint64_t v)
@@ -88,11 +89,12 @@ static json_t *out_order(const struct store_book *b)
 	json_set_time(o, "until", d.until_s * 1000);
 	json_set_time(o, "created", d.created_ms);
 	json_set_time(o, "ended", d.ended_ms);
+	json_set_s(o, "no_rollback", WORD(no_rollbacks, d.no_rollback));
 	json_set_s(o, "alarm", *d.alarm ? d.alarm : NULL);
 	return o;
 }
 
-static json_t *out_flags(uint16_t flags)
+static json_t *out_flags(const struct line *l)
 {
 	static const struct {
 		uint16_t bit;
@@ -100,13 +102,16 @@ static json_t *out_flags(uint16_t flags)
 	} all[] = { { LINE_READY, "ready" },	     { LINE_STAGED, "staged" },	  { LINE_PROVISIONAL, "provisional" },
 		    { LINE_FINAL, "final" },	     { LINE_ARMED, "armed" },	  { LINE_SERVED, "served" },
 		    { LINE_CONFIRMED, "confirmed" }, { LINE_CANCEL, "cancel" },	  { LINE_PLAIN, "plain" },
-		    { LINE_LISTED, "listed" },	     { LINE_REFUSED, "refused" }, { LINE_ESCROW, "escrow" } };
+		    { LINE_LISTED, "listed" },	     { LINE_REFUSED, "refused" }, { LINE_GIVEN_UP, "given-up" },
+		    { LINE_ESCROW, "escrow" } };
 	char text[160] = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (flags & all[i].bit)
+		if (l->flags & all[i].bit)
 			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? " " : "", all[i].name);
+	if (line_stranded(l))
+		snprintf(text + n, sizeof(text) - n, " stranded");
 	return json_string(text);
 }
 
@@ -134,7 +139,7 @@ static json_t *out_line(const struct store_book *b)
 	json_set_n(o, "to", l.to);
 	json_set_n(o, "left", l.left);
 	json_set_n(o, "kvn", l.kvn);
-	json_object_set_new(o, "flags", out_flags(l.flags));
+	json_object_set_new(o, "flags", out_flags(&l));
 	json_set_n(o, "cntr", l.cntr);
 	json_set_n(o, "sqn", l.sqn);
 	json_set_s(o, "vlr", *l.vlr ? l.vlr : NULL);
@@ -325,7 +330,8 @@ static int what_of(char *text, uint8_t *what, char *why, size_t cap)
 
 int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char *why, size_t cap)
 {
-	static const char *const known[] = { "file", "out", "partner", "pairs", "key_octets", "name", "what" };
+	static const char *const known[] = { "file",	   "out",  "partner", "pairs",
+					     "key_octets", "name", "what",    "no_rollback_ok" };
 	char what[40] = "";
 	json_t *j;
 	int64_t pairs = 0, octets = 0;
@@ -344,7 +350,8 @@ int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char 
 	     json_text(j, "name", out->name, sizeof(out->name), why, cap) ||
 	     json_text(j, "what", what, sizeof(what), why, cap) || (*what && what_of(what, &out->what, why, cap)) ||
 	     json_number(j, "pairs", 0, VAULT_PAIRS_MAX, &pairs, why, cap) ||
-	     json_number(j, "key_octets", 0, 32, &octets, why, cap);
+	     json_number(j, "key_octets", 0, 32, &octets, why, cap) ||
+	     json_flag(j, "no_rollback_ok", &out->no_rollback_ok, why, cap);
 	out->pairs = (uint16_t)pairs;
 	out->key_octets = (uint16_t)octets;
 	json_decref(j);

@@ -86,9 +86,15 @@ static void order_desk(struct http_in *in, enum desk_verb verb, const char *orde
 	r.key_octets = b.key_octets;
 	memcpy(r.name, b.name, sizeof(r.name));
 	r.what = b.what;
+	r.no_rollback_ok = b.no_rollback_ok;
 	to = http_to_of(in);
 	if (to.done)
 		api_desk(http_api(in), &r, to);
+}
+
+void h_order_accept(struct http_in *in)
+{
+	order_desk(in, DESK_ACCEPT, in->seg[1]);
 }
 
 void h_order_cancel(struct http_in *in)

@@ -91,6 +91,11 @@ static const struct ctl_option order_show_options[] = {
 	{ "step", 0, "STEP", "only those at this step: A_ARMED" },
 	{ NULL },
 };
+static const struct ctl_option accept_options[] = {
+	{ "no-rollback-ok", 0, NULL,
+	  "they go, although nothing brings them home if the new network does not take them" },
+	{ NULL },
+};
 static const struct ctl_option il_options[] = {
 	{ "list", 0, "FILE", "CSV ICCID,IMSI[,MSISDN] instead of the pool; the gateway reads it itself" },
 	{ NULL },
@@ -320,6 +325,9 @@ static const struct command commands[] = {
 	  no_options, cmd_order_report },
 	{ "order", "cancel", "ORDER", 1, "what is not armed yet stays where it is", NULL, yes_options,
 	  cmd_order_cancel },
+	{ "order", "accept", "ORDER", 1, "what becomes of its cards that have no way back",
+	  "They wait for this. Without --no-rollback-ok they stay, each with the end `failed`.", accept_options,
+	  cmd_order_accept },
 	{ "order", "il", "ORDER", 1, "give IMSIs to the cards of an order that come to us now", NULL, il_options,
 	  cmd_order_il },
 	{ "change", "start", "NAME", 1, "new keys for cards of our own",

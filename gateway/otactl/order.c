@@ -163,7 +163,10 @@ struct sums {
 	uint64_t by_end[6];
 	uint64_t not_here,
 		here; /* B: A says done, and the card has not confirmed itself; A says otherwise, and it has been seen */
+	json_t *lost;	    /* ICCIDs of stranded ones */
+	uint64_t lost_seen; /* of them: have shown that they hold the new IMSI */
 };
+#define LOST_SHOWN 20 /* on the screen; all of them in JSON and CSV */
 static const char *const ends[] = { "done", "failed", "unreached", "cancelled", "rolled-back" };
 #define ENDS (sizeof(ends) / sizeof(ends[0]))
 
@@ -200,9 +203,11 @@ static void sum_page(void *ctx, const json_t *rows)
 		}
 		if (flag(row, "armed") && !*end && !*js_text(row, "served"))
 			s->armed_open++;
-		/* a card without a way back that was told to go and was seen nowhere since */
-		if (flag(row, "plain") && flag(row, "armed") && strcmp(end, "done") && !*js_text(row, "served"))
+		if (flag(row, "stranded")) {
 			s->stranded++;
+			s->lost_seen += !strcmp(js_text(row, "evidence"), "E4");
+			json_array_append_new(s->lost, json_string(js_text(row, "iccid")));
+		}
 		/* a card that stays under keys that another operator has got */
 		if (*end && strcmp(end, "done")) {
 			s->exposed += flag(row, "provisional");
@@ -239,6 +244,7 @@ static json_t *sums_json(const struct sums *s, const json_t *order)
 	json_object_set_new(o, "confirmed", json_integer((json_int_t)s->confirmed));
 	json_object_set_new(o, "armed", json_integer((json_int_t)s->armed_open));
 	json_object_set_new(o, "stranded", json_integer((json_int_t)s->stranded));
+	json_object_set(o, "stranded_cards", s->lost);
 	json_object_set_new(o, "exposed", json_integer((json_int_t)s->exposed));
 	json_object_set_new(o, "exposed_ota", json_integer((json_int_t)s->exposed_ota));
 	json_object_set_new(o, "lowest_left", s->low ? json_integer((json_int_t)s->lowest) : json_null());
@@ -246,6 +252,26 @@ static json_t *sums_json(const struct sums *s, const json_t *order)
 	json_object_set_new(o, "here_not_done", json_integer((json_int_t)s->here));
 	json_object_set_new(o, "sums", json_boolean(s->lines == js_count(order, "cards") && !s->not_here && !s->here));
 	return o;
+}
+
+static void print_stranded(const struct sums *s, const json_t *order)
+{
+	const char *iccid;
+
+	if (!s->stranded) {
+		printf("stranded    0\n");
+		return;
+	}
+	printf("stranded    %" PRIu64 " cards without a way back, written for an IMSI that %s does not serve; %" PRIu64
+	       " have shown that they hold it\n",
+	       s->stranded, js_text(order, "b"), s->lost_seen);
+	for (size_t i = 0; i < LOST_SHOWN && (iccid = json_string_value(json_array_get(s->lost, i))); i++)
+		printf("            %s\n", iccid);
+	if (s->stranded > LOST_SHOWN)
+		printf("            and %" PRIu64 " more: -o csv, flag stranded\n", s->stranded - LOST_SHOWN);
+	printf("            %s has to make these IMSIs ready; nothing of them is deleted here. One that is heard here\n"
+	       "            is asked what it holds (`otactl card present ICCID`), and stays if that is its old IMSI\n",
+	       js_text(order, "b"));
 }
 
 static void print_sums(const struct sums *s, const json_t *order)
@@ -270,8 +296,7 @@ static void print_sums(const struct sums *s, const json_t *order)
 	       s->served, s->confirmed);
 	printf("armed       %" PRIu64 " told to go and not seen yet: nothing of theirs is deleted here\n",
 	       s->armed_open);
-	printf("stranded    %" PRIu64 "%s\n", s->stranded,
-	       s->stranded ? ": cards without a way back; keep them served and ask the new operator" : "");
+	print_stranded(s, order);
 	printf("exposure    %" PRIu64 " cards whose K went to the new operator and that stay here, %" PRIu64
 	       " of them with OTA keys%s\n",
 	       s->exposed, s->exposed_ota, s->exposed ? ": give them new keys" : "");
@@ -295,6 +320,7 @@ int cmd_order_report(struct ctl *c, const struct ctl_args *a)
 		ctl_list_begin(&l, c->format, COLUMNS(line_columns));
 		s.list = &l;
 	}
+	s.lost = json_array();
 	s.asks = !strcmp(js_text(order, "side"), "a") && !strcmp(js_text(order, "kind"), "3b");
 	ctl_path(path, "orders", a->pos[0], "lines", (char *)NULL);
 	rc = ctl_pages(c, path, "", "lines", sum_page, &s);
@@ -309,6 +335,7 @@ int cmd_order_report(struct ctl *c, const struct ctl_args *a)
 	}
 	if (rc == CTL_OK && (s.lines != js_count(order, "cards") || s.by_end[0] != s.lines || s.not_here || s.here))
 		rc = CTL_PARTIAL;
+	json_decref(s.lost);
 	json_decref(order);
 	return rc;
 }
@@ -351,6 +378,15 @@ int cmd_order_cancel(struct ctl *c, const struct ctl_args *a)
 		return CTL_USAGE;
 	ctl_path(path, "orders", a->pos[0], "cancel", (char *)NULL);
 	return ctl_order(c, path, json_object());
+}
+
+int cmd_order_accept(struct ctl *c, const struct ctl_args *a)
+{
+	const bool go = ctl_arg(a, "no-rollback-ok", 0);
+	char path[CTL_PATH_MAX];
+
+	ctl_path(path, "orders", a->pos[0], "accept", (char *)NULL);
+	return ctl_order(c, path, json_pack("{s:b}", "no_rollback_ok", go));
 }
 
 int cmd_order_il(struct ctl *c, const struct ctl_args *a)

@@ -711,10 +711,13 @@ static void test_profiles(void **state)
 	char err[160];
 
 	assert_int_equal(gw_campaign_adopt(bed->gw, &row, sub, sizeof(sub) - 1, err, sizeof(err)), -EINVAL);
-	assert_non_null(strstr(err, "it is for orders"));
+	assert_non_null(strstr(err, "it changes no files"));
 	row.kind = WORK_ARM;
 	assert_int_equal(gw_campaign_adopt(bed->gw, &row, rfm, sizeof(rfm) - 1, err, sizeof(err)), -EINVAL);
 	assert_non_null(strstr(err, "'application subscription'"));
+	row.kind = WORK_WRITE;
+	assert_int_equal(gw_campaign_adopt(bed->gw, &row, sub, sizeof(sub) - 1, err, sizeof(err)), -EINVAL);
+	assert_int_equal(gw_campaign_adopt(bed->gw, &row, rfm, sizeof(rfm) - 1, err, sizeof(err)), 0);
 }
 
 /* ---- H7: one move per order, whatever is sent ---- */

@@ -159,7 +159,6 @@ static void boot(struct bed *b)
 	b->hlr = (struct hlr){ .ops = &hlr_ops, .ctx = b };
 	dd.hlr = b->has_hlr ? &b->hlr : NULL;
 	b->hlr_ops = 0;
-	dc.no_rollback_ok = b->no_rollback_ok;
 	snprintf(dc.dir, sizeof(dc.dir), "%s", b->dir);
 	snprintf(dc.work_profile, sizeof(dc.work_profile), "m2m-sub");
 	snprintf(dc.profile_dir, sizeof(dc.profile_dir), "%s", PROFILE_DIR);
@@ -542,8 +541,7 @@ void bed_ends(struct bed *b, unsigned card, enum work_kind kind, enum txn_state 
 {
 	const struct card_bundle *c;
 
-	if (kind)
-		bed_open_work(b, card, kind, NULL);
+	bed_open_work(b, card, kind, NULL);
 	assert_true(bed_has_work(b, card));
 	c = bed_card(b, card);
 	b->told_txn = c->txn.id;

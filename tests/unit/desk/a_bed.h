@@ -58,7 +58,6 @@ struct bed {
 	unsigned files;
 	char iccid[BED_CARDS][ICCID_DIGITS_MAX + 1];
 	uint64_t id[BED_CARDS];
-	bool no_rollback_ok; /* from the next restart on */
 	/* what the next end of this txn is told as */
 	uint64_t told_txn;
 	struct gw_fx_txn told;
@@ -114,7 +113,7 @@ const struct line *bed_line(struct bed *b, unsigned card);
 void bed_at(struct bed *b, unsigned card, enum line_step step);
 const struct order *bed_order(struct bed *b, const char *name);
 bool bed_book(struct bed *b, enum book book, const char *key);
-/* The card's open work is of this kind (0: a plain card's write), and ends so.  end: enum ota_sub_end + 1. */
+/* The card's open work is of this kind, and ends so.  end: enum ota_sub_end + 1. */
 void bed_ends(struct bed *b, unsigned card, enum work_kind kind, enum txn_state state, int verdict, int end,
 	      uint16_t index);
 /* A work of this kind is open for the card; what it says, when w is given. */

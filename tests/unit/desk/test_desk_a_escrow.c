@@ -152,7 +152,6 @@ static void test_refused(void **state)
 
 	snprintf(text, sizeof(text), "%s,3b,escrow,operator-a,operator-b,vault-m,1797000000", b->iccid[0]);
 	bed_say(b, &b->s, "SO", "b", &record, 1, NULL, "policy");
-	b->no_rollback_ok = true;
 	bed_restart(b);
 	snprintf(text, sizeof(text), "%s,3a,escrow,operator-a,operator-b,,1797000000", b->iccid[BED_PLAIN]);
 	bed_say(b, &b->s, "SO", "p", &record, 1, NULL, "policy");

@@ -94,7 +94,7 @@ static void test_so_one_thing(void **state)
 	so(b, "next", "8988211000000000001," OTHERS, "card-busy");
 }
 
-/* A card without the application has no way back. */
+/* A card without the application: in 3a alone. */
 static void test_so_plain_card(void **state)
 {
 	struct bed *b = *state;
@@ -104,9 +104,6 @@ static void test_so_plain_card(void **state)
 	so(b, "plain", record, "card-profile");
 	snprintf(record, sizeof(record), "%s,3a,deliver-then-activate,operator-a,operator-b,,1797000000",
 		 b->iccid[BED_PLAIN]);
-	so(b, "plain", record, "no-rollback");
-	b->no_rollback_ok = true;
-	bed_restart(b);
 	so(b, "plain", record, "");
 	bed_at(b, BED_PLAIN, A_OPEN);
 	assert_true(b->l.flags & LINE_PLAIN);

@@ -799,118 +799,6 @@ static void test_sums(void **state)
 	assert_non_null(strstr(b->o.alarm, "compare the lists"));
 }
 
-/* ---- plain cards ---- */
-
-/* To where it waits to be heard: the plan is out, and K. */
-static void plain(struct bed *b)
-{
-	char so[160], il[200];
-	const char *record = so;
-
-	b->no_rollback_ok = true;
-	bed_restart(b);
-	snprintf(so, sizeof(so), "%s,3a,%s,operator-a,operator-b,,%lld", b->iccid[BED_PLAIN], DELIVER,
-		 (long long)BED_UNTIL_S);
-	bed_say(b, &b->s, "SO", "o", &record, 1, NULL, "");
-	record = il;
-	snprintf(il, sizeof(il), "262020000000501,%s,,26202," BED_SMSP ",,", b->iccid[BED_PLAIN]);
-	bed_say(b, &b->b, "IL", "o", &record, 1, NULL, "");
-	bed_next(b, &b->b, "PL");
-	assert_string_equal(bed_value(b, 0, "profile"), "usim-rfm");
-	bed_next(b, &b->b, "HL3a");
-	assert_string_equal(bed_value(b, 0, "stage"), "provisional");
-	assert_string_equal(bed_value(b, 0, "evidence"), "E0");
-	bed_order(b, "o");
-	bed_at(b, BED_PLAIN, A_STAGED);
-	assert_false(bed_has_work(b, BED_PLAIN));
-	bed_cf(b, "o", BED_PLAIN, "ready", "E0", "");
-	bed_pass(b, 60000);
-	bed_at(b, BED_PLAIN, A_ARM); /* not heard: nothing leaves */
-	assert_false(bed_has_work(b, BED_PLAIN));
-	bed_seen(b, BED_PLAIN);
-	bed_pass(b, 11000);
-	bed_at(b, BED_PLAIN, A_ARM); /* that was too long ago */
-	for (unsigned i = 0; i < 4; i++) {
-		bed_seen(b, BED_PLAIN);
-		bed_pass(b, 3000);
-	}
-	bed_at(b, BED_PLAIN, A_ARMING);
-	assert_string_equal(bed_card(b, BED_PLAIN)->txn.new_imsi, "262020000000501");
-}
-
-static void test_plain(void **state)
-{
-	struct bed *b = *state;
-
-	plain(b);
-	bed_ends(b, BED_PLAIN, 0, TXN_DONE, -1, 0, 0);
-	bed_at(b, BED_PLAIN, A_ARMED);
-	assert_int_equal(b->l.evidence, 4);
-	bed_pass(b, 60000);
-	bed_seen(b, BED_PLAIN); /* has not been reset yet: is not written again */
-	bed_pass(b, 60000);
-	bed_at(b, BED_PLAIN, A_ARMED);
-	bed_cf(b, "o", BED_PLAIN, "served", "E5", "");
-	bed_next(b, &b->b, "HL3a");
-	bed_cf(b, "o", BED_PLAIN, "confirmed", "E6", "");
-	listed(b, "HL3a", BED_PLAIN, "done");
-	bed_pass(b, 2000);
-	bed_at(b, BED_PLAIN, A_CLOSED);
-	assert_int_equal(bed_order(b, "o")->step, ORDER_ENDED);
-}
-
-/* Not known whether it was written: heard here again, it is written once more; nothing else closes it. */
-static void test_plain_unknown(void **state)
-{
-	struct bed *b = *state;
-
-	plain(b);
-	bed_ends(b, BED_PLAIN, 0, TXN_EXPIRED, -1, 0, 0);
-	bed_at(b, BED_PLAIN, A_ARMED);
-	bed_pass(b, 60000);
-	bed_at(b, BED_PLAIN, A_ARMED);
-	for (unsigned i = 0; i < 20; i++) {
-		bed_seen(b, BED_PLAIN);
-		bed_pass(b, 3000);
-	}
-	bed_at(b, BED_PLAIN, A_ARMING);
-	bed_ends(b, BED_PLAIN, 0, TXN_FAILED, -1, 0, 0);
-	bed_pass(b, 31ll * 86400 * 1000); /* also after the order's time it is not given up */
-	bed_at(b, BED_PLAIN, A_ARMED);
-	assert_int_equal(b->l.end, END_NONE);
-	bed_seen(b, BED_PLAIN); /* and nothing is written any more */
-	bed_pass(b, 60000);
-	bed_at(b, BED_PLAIN, A_ARMED);
-	assert_false(bed_has_work(b, BED_PLAIN));
-}
-
-/* What is left of a shipped profile for a card that has its IMSI already: written as it is, and read. */
-static void test_touch(void **state)
-{
-	static const char *const names[] = { "usim-rfm", "usim-rfm-expanded", "usim-rfm-report", "sim-2g-rfm" };
-	struct bed *b = *state;
-
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		static struct profile p;
-		char path[300], text[PROFILE_TEXT_MAX + 1], err[400] = "";
-		FILE *f;
-		int n, writes = 0;
-
-		snprintf(path, sizeof(path), "%s/%s.profile", PROFILE_DIR, names[i]);
-		f = fopen(path, "r");
-		assert_non_null(f);
-		n = (int)fread(text, 1, PROFILE_TEXT_MAX, f);
-		fclose(f);
-		text[n] = '\0';
-		n = profile_touch(text, n);
-		if (profile_parse(&p, b->errtab, text, (size_t)n, err, sizeof(err)))
-			fail_msg("%s: %s", names[i], err);
-		for (unsigned k = 0; k < p.n_steps; k++)
-			writes += p.step[k].kind == STEP_UPDATE;
-		assert_int_equal(writes, 1);
-	}
-}
-
 /* ---- restarts ---- */
 
 /* The gateway ends after every step: the same way, and every line once. */
@@ -987,9 +875,6 @@ int main(void)
 		T(test_cancel_asked),
 		T(test_told_again),
 		T(test_sums),
-		T(test_plain),
-		T(test_plain_unknown),
-		T(test_touch),
 		T(test_restarts),
 	};
 

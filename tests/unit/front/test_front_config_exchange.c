@@ -82,7 +82,6 @@ static void test_good(void **state)
 	assert_int_equal(c.desk.cntr_margin, 64);
 	assert_int_equal(c.desk.arm_fresh_ms, 600000);
 	assert_string_equal(c.desk.work_profile, "m2m-sub");
-	assert_false(c.desk.no_rollback_ok);
 	assert_int_equal(c.desk.n_partners, 1);
 	assert_string_equal(c.partner[0].name, "a");
 	assert_string_equal(c.partner[0].host, "127.0.0.1");
@@ -98,9 +97,8 @@ static void test_good(void **state)
 	assert_string_equal(c.hlr_host, "127.0.0.1");
 	assert_int_equal(c.hlr_port, 4259);
 	assert_int_equal(c.desk.hlr_poll_ms, 250);
-	assert_int_equal(reads(&c, " role vault\n", " role vault\n role viewer\n no-rollback-ok yes\n", err), 0);
+	assert_int_equal(reads(&c, " role vault\n", " role vault\n role viewer\n", err), 0);
 	assert_int_equal(c.desk.roles, DESK_VAULT | DESK_VIEWER);
-	assert_true(c.desk.no_rollback_ok);
 	assert_int_equal(reads(&c, " osmo 127.0.0.1:4259\n", " template /e/hlr.template\n", err), 0);
 	assert_string_equal(c.hlr_template, "/e/hlr.template");
 	assert_int_equal(c.hlr_port, 0);

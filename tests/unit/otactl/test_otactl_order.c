@@ -25,9 +25,9 @@ static void report_of_the_old_operator(void **state)
 							"ready staged armed provisional final", "7",
 							"") "," LINE("3", "\"failed\"", "null", "staged provisional",
 								     "2", "") "],\"next\":\"3\"}" },
-	      { 200, "{\"lines\":[" LINE("4", "null", "null", "plain armed", "9",
-					 "") "," LINE("5", "null", "null", "provisioned unarmed", "9",
-						      "") "],\"next\":null}" });
+	      { 200, "{\"lines\":[" LINE("4", "null", "null", "plain armed stranded", "9",
+					 ",\"evidence\":\"E4\"") "," LINE("5", "null", "null", "provisioned unarmed",
+									  "9", "") "],\"next\":null}" });
 
 	assert_int_equal(run("order", "report", "o1", NULL), 3);
 	assert_has(out, "ordered     5 cards; 5 lines in the books\n");
@@ -35,7 +35,10 @@ static void report_of_the_old_operator(void **state)
 	assert_has(out, "ends        1 done, 1 failed, 0 unreached, 0 cancelled, 1 rolled back; 2 are under way\n");
 	assert_has(out, "service     1 seen at the new operator (E5), 1 confirmed under its keys (E6)\n");
 	assert_has(out, "armed       1 told to go and not seen yet");
-	assert_has(out, "stranded    1: cards without a way back");
+	assert_has(out,
+		   "stranded    1 cards without a way back, written for an IMSI that b does not serve; 1 have shown");
+	assert_has(out, "\n            4\n");
+	assert_has(out, "b has to make these IMSIs ready");
 	assert_has(out,
 		   "exposure    2 cards whose K went to the new operator and that stay here, 1 of them with OTA keys");
 	assert_has(out, "pairs       at least 2 left in each card\n");
