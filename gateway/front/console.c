@@ -63,6 +63,7 @@ static void on_tick(void *data)
 	bool watched = c->telnet && telnet_logging(c->telnet);
 
 	osmo_timer_schedule(&c->tick, TICK_S, 0);
+	vty_log_second();
 	api_counters(c->p.api, (struct api_to){ on_counters, c });
 	if (watched != c->watched)
 		gw_log_level(c->p.gw, watched ? 7 : c->p.log_level); /* else such lines are not even made */

@@ -413,6 +413,7 @@ static void refuse(int fd, const char *why)
 static int session_open(struct telnet *t, int fd)
 {
 	struct telnet_session *s = talloc_zero(t, struct telnet_session);
+	struct vty *vty;
 	int p[2];
 
 	if (!s)
@@ -436,9 +437,10 @@ static int session_open(struct telnet *t, int fd)
 	}
 	llist_add_tail(&s->conn.entry, &t->sessions);
 	s->busy = true;
-	s->conn.vty = vty_create(p[0], &s->conn);
-	if (!s->conn.vty) /* a password is asked for and none is set: it has closed everything */
+	vty = vty_create(p[0], &s->conn);
+	if (!vty) /* a password is asked for and none is set: it has closed everything, and s is gone */
 		return 0;
+	s->conn.vty = vty;
 	s->busy = false;
 	out_take(s);
 	session_go_on(s);

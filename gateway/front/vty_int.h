@@ -32,5 +32,7 @@ void vty_log_init(void *tall);
 /* From now on libosmocore's own lines go to log(). */
 void vty_log_start(void (*log)(void *ctx, int level, const char *line), void *ctx);
 void vty_log_stop(void);
+/* Once in a second. */
+void vty_log_second(void);
 
 #endif

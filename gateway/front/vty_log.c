@@ -16,6 +16,8 @@
 
 #include "console.h"
 
+#define LIBRARY_LINES_MAX 20 /* in a second; more are counted */
+
 enum { DMAIN, DLINK, DCAMPAIGN, DCMD, DSTORE, DORDER };
 static const struct log_info_cat categories[] = {
 	[DMAIN] = { .name = "DMAIN", .description = "All else", .enabled = 1, .loglevel = LOGL_NOTICE },
@@ -50,6 +52,7 @@ static struct {
 	void (*log)(void *ctx, int level, const char *line);
 	void *ctx;
 	struct log_target *to_us;
+	unsigned lines; /* of libosmocore's in this second */
 } me;
 
 static int filter(const struct log_context *ctx, struct log_target *t)
@@ -121,6 +124,8 @@ static void to_us(struct log_target *t, unsigned int level, const char *text)
 
 	if (me.inside || !me.log)
 		return;
+	if (me.lines++ >= LIBRARY_LINES_MAX) /* a client that sends rubbish to CTRL makes two lines of three octets */
+		return;
 	me.inside = true;
 	snprintf(line, sizeof(line), "%.*s", (int)strcspn(text, "\r\n"), text);
 	me.log(me.ctx,
@@ -131,6 +136,18 @@ static void to_us(struct log_target *t, unsigned int level, const char *text)
 				      7,
 	       line);
 	me.inside = false;
+}
+
+void vty_log_second(void)
+{
+	unsigned more = me.lines > LIBRARY_LINES_MAX ? me.lines - LIBRARY_LINES_MAX : 0;
+	char line[80];
+
+	me.lines = 0;
+	if (!more || !me.log)
+		return;
+	snprintf(line, sizeof(line), "%u more lines of libosmocore's in this second", more);
+	me.log(me.ctx, 5, line);
 }
 
 void vty_log_start(void (*log)(void *ctx, int level, const char *line), void *ctx)
