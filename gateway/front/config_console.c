@@ -9,11 +9,25 @@
 
 #include "config_int.h"
 
-static bool is_address(const char *ip)
+/* ip, and perhaps a port from min on. */
+static int address_of(const char *const *argv, int argc, unsigned min, uint16_t none, char ip[CONFIG_IP_MAX],
+		      uint16_t *port, char *err, size_t cap)
 {
+	char *end = NULL;
+	unsigned long n = argc > 1 ? strtoul(argv[1], &end, 10) : none;
 	struct in_addr a;
 
-	return strlen(ip) < CONFIG_IP_MAX && inet_pton(AF_INET, ip, &a) == 1;
+	if (strlen(argv[0]) >= CONFIG_IP_MAX || inet_pton(AF_INET, argv[0], &a) != 1) {
+		snprintf(err, cap, "\"%.40s\" is no address of the form A.B.C.D", argv[0]);
+		return -1;
+	}
+	if ((end && (*end || end == argv[1])) || n < min || n > UINT16_MAX) {
+		snprintf(err, cap, "port \"%.20s\" must be %u to %u", argv[1], min, UINT16_MAX);
+		return -1;
+	}
+	memcpy(ip, argv[0], strlen(argv[0]) + 1);
+	*port = (uint16_t)n;
+	return 0;
 }
 
 int config_loopback(const char *node, const char *ip, char *err, size_t cap)
@@ -31,18 +45,9 @@ int config_loopback(const char *node, const char *ip, char *err, size_t cap)
 int config_set_ctrl(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
 		    char *err, size_t cap)
 {
-	char *end = NULL;
-	unsigned long port = argc > 1 ? strtoul(argv[1], &end, 10) : CONFIG_CTRL_PORT;
-
 	if (config_loopback("ctrl", argv[0], err, cap))
 		return -1;
-	if (!is_address(argv[0]) || (end && *end) || port > UINT16_MAX) {
-		snprintf(err, cap, "\"%.40s\" must be A.B.C.D and a port of 0 to 65535", argv[0]);
-		return -1;
-	}
-	memcpy(c->ctrl_ip, argv[0], strlen(argv[0]) + 1);
-	c->ctrl_port = (uint16_t)port;
-	return 0;
+	return address_of(argv, argc, 0, CONFIG_CTRL_PORT, c->ctrl_ip, &c->ctrl_port, err, cap);
 }
 
 bool config_get_ctrl(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)
@@ -57,16 +62,7 @@ bool config_get_ctrl(const struct config_setting *s, const struct otagw_config *
 int config_set_gsmtap(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
 		      char *err, size_t cap)
 {
-	char *end = NULL;
-	unsigned long port = argc > 1 ? strtoul(argv[1], &end, 10) : CONFIG_GSMTAP_PORT;
-
-	if (!is_address(argv[0]) || (end && *end) || !port || port > UINT16_MAX) {
-		snprintf(err, cap, "\"%.40s\" must be A.B.C.D and a port of 1 to 65535", argv[0]);
-		return -1;
-	}
-	memcpy(c->gsmtap_ip, argv[0], strlen(argv[0]) + 1);
-	c->gsmtap_port = (uint16_t)port;
-	return 0;
+	return address_of(argv, argc, 1, CONFIG_GSMTAP_PORT, c->gsmtap_ip, &c->gsmtap_port, err, cap);
 }
 
 bool config_get_gsmtap(const struct config_setting *s, const struct otagw_config *c, char *out, size_t cap)

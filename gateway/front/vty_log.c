@@ -36,9 +36,9 @@ static const struct log_info_cat categories[] = {
 static const struct {
 	const char *word;
 	int category;
-} begins[] = { { "link ", DLINK },     { "smsc-link ", DLINK }, { "route ", DLINK },  { "campaign ", DCAMPAIGN },
-	       { "cmd=", DCMD },       { "card=", DCMD },	{ "store", DSTORE },  { "order ", DORDER },
-	       { "exchange", DORDER }, { "package", DORDER },	{ "partner", DORDER } };
+} begins[] = { { "link ", DLINK },	   { "smsc-link ", DLINK }, { "smpp ", DLINK },	   { "route ", DLINK },
+	       { "campaign ", DCAMPAIGN }, { "cmd=", DCMD },	    { "card=", DCMD },	   { "store", DSTORE },
+	       { "order ", DORDER },	   { "exchange", DORDER },  { "package", DORDER }, { "partner", DORDER } };
 
 /* What a filter is for; hangs on its target. */
 struct card_filter {
@@ -113,6 +113,11 @@ int console_log_stderr(const char *mask, bool color)
 	}
 	log_set_all_filter(t, 1);
 	log_set_use_color(t, color);
+	log_set_print_filename2(t, LOG_FILENAME_NONE);
+	log_set_print_category_hex(t, 0);
+	log_set_print_category(t, 1);
+	log_set_print_level(t, 1);
+	log_set_print_extended_timestamp(t, 1);
 	log_parse_category_mask(t, mask);
 	return 0;
 }

@@ -631,6 +631,50 @@ static void test_examples(void **state)
 	free(text);
 }
 
+/* VTY, CTRL and GSMTAP: each only where it is asked for, and the first two on loopback alone. */
+static void test_consoles(void **state)
+{
+	static const struct {
+		const char *lines, *want;
+	} bad[] = {
+		{ "ctrl\n bind 192.0.2.1\n", "only a loopback address" },
+		{ "ctrl\n bind 127.0.0.1 70000\n", "port \"70000\" must be 0 to 65535" },
+		{ "ctrl\n bnid 127.0.0.1\n", "did you mean \"bind\"?" },
+		{ "line vty\n bind 0.0.0.0\n", "line vty: bind 0.0.0.0: only a loopback address" },
+		{ "line vyt\n", "unknown word" },
+		{ "otagw\n gsmtap 127.0.0.1\n", "gsmtap remote A.B.C.D" },
+	};
+	static struct otagw_config c;
+	char err[CONFIG_ERR_MAX], lines[128];
+
+	assert_int_equal(reads(&c, NULL, NULL, err), 0);
+	assert_false(c.vty || c.ctrl || *c.gsmtap_ip);
+	assert_int_equal(reads(&c, " first 30s\n", " first 30s\nctrl\n", err), 0);
+	assert_true(c.ctrl && !c.vty);
+	assert_int_equal(c.ctrl_port, 4280);
+	assert_int_equal(reads(&c, " first 30s\n",
+			       " first 30s\notagw\n gsmtap remote 192.0.2.1\nctrl\n bind 127.0.0.2 0\n"
+			       "line vty\n no login\n bind 127.0.0.3 4444\n",
+			       err),
+			 0);
+	assert_true(c.ctrl && c.vty);
+	assert_string_equal(c.ctrl_ip, "127.0.0.2");
+	assert_int_equal(c.ctrl_port, 0);
+	assert_string_equal(c.vty_ip, "127.0.0.3");
+	assert_int_equal(c.vty_port, 4444);
+	assert_string_equal(c.gsmtap_ip, "192.0.2.1");
+	assert_int_equal(c.gsmtap_port, 4729);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(lines, sizeof(lines), " first 30s\n%s", bad[i].lines);
+		if (!reads(&c, " first 30s\n", lines, err))
+			fail_msg("%s was taken", bad[i].lines);
+		if (!strstr(err, bad[i].want))
+			fail_msg("%s: \"%s\" has no \"%s\"", bad[i].lines, err, bad[i].want);
+	}
+	/* libosmovty keeps an address for good: the next one is read as if nothing had been */
+	assert_int_equal(reads(&c, " first 30s\n", " first 30s\nline vty\n bind 127.0.0.1 4279\n", err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -638,6 +682,7 @@ int main(void)
 		cmocka_unit_test(test_bad),	    cmocka_unit_test(test_passwords), cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_write),	    cmocka_unit_test(test_durations), cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_error_table), cmocka_unit_test(test_presets),   cmocka_unit_test(test_tls),
+		cmocka_unit_test(test_consoles),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
