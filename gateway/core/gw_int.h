@@ -575,10 +575,15 @@ void gw_ev_free(struct gw *gw, struct ev_node *n);
 void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev);
 void gw_set_fatal(struct gw *gw, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The key version that this card's commands are made under. */
+/* The key version that this card's commands are made under: a change of keys takes the other one of 1 and 2, and profiles do not know. */
 static inline uint8_t card_kvn(const struct card *c, const struct campaign *camp)
 {
-	return c->b.txn.kvn ? c->b.txn.kvn : camp->profile.kvn;
+	const uint8_t kvn = c->b.txn.kvn ? c->b.txn.kvn : camp->profile.kvn;
+
+	for (unsigned i = 0; i < c->b.n_keysets; i++)
+		if (c->b.keyset[i].kvn == kvn && !c->b.keyset[i].sealed_len && (kvn == 1 || kvn == 2))
+			return (uint8_t)(3 - kvn);
+	return kvn;
 }
 
 static inline uint64_t hash_u64(uint64_t x)

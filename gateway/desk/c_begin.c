@@ -245,13 +245,13 @@ int c_hold_decide(struct desk *d, struct desk_job *j)
 		if (c_cancelled(j, i))
 			continue;
 		for (uint8_t kvn = KVN_MAX; kvn; kvn--)
-			if (c_keyset(&j->card[i], kvn))
+			if (c_keyset(&j->card[i], kvn) && c_keyset(&j->card[i], kvn)->sealed_len)
 				h.kvn = kvn;
 		if (j->also[i].row.version && hold_unpack(&h, j->also[i].body, j->also[i].row.len)) {
 			c_give_up(j, i, END_FAILED, "what is kept of its active pair cannot be read");
 			continue;
 		}
-		if (!c_keyset(&j->card[i], h.kvn)) {
+		if (!c_keyset(&j->card[i], h.kvn) || !c_keyset(&j->card[i], h.kvn)->sealed_len) {
 			c_give_up(j, i, END_FAILED, "no keys of version %u here: import them", h.kvn);
 			continue;
 		}

@@ -51,17 +51,40 @@ void c_close(struct desk_job *j, unsigned i, bool taken)
 	job_order_put(j);
 }
 
+/* The card has no keys any more under the version that it had. */
+static void retire(struct desk_job *j, unsigned i)
+{
+	const struct card_bundle *c = &j->card[i];
+	const struct keyset_row *old = c_keyset(c, j->line[i].kvn);
+	struct store_card_insert in = { .card = c->card, .n_keysets = 1 };
+
+	if (!old || !old->sealed_len)
+		return;
+	in.card.tz_min = CARD_TZ_KEEP;
+	in.card.profile[0] = '\0';
+	in.keyset[0] = *old;
+	in.keyset[0].generation++;
+	in.keyset[0].sealed_len = 0;
+	memset(in.keyset[0].sealed, 0, sizeof(in.keyset[0].sealed));
+	job_op(j, i, ST_CARD_INSERT, &in, NULL, 0);
+}
+
 /* The old key version is empty on the card.  Whoever gave us the old keys could read the new ones on their way. */
 int c_proved_decide(struct desk *d, struct desk_job *j)
 {
 	const bool more = j->order->o.policy & (CHANGE_K | CHANGE_OPC);
+	int64_t next_ms = INT64_MAX;
 
-	(void)d;
 	for (unsigned i = 0; i < j->n; i++) {
 		struct line *l = &j->line[i];
 		uint8_t body[HOLD_LEN];
 		struct hold h = { 0 };
 
+		if (job_refused(j, i)) { /* somebody has sent it a command under the old ones: that must end first */
+			next_ms = desk_now(d) + C_BUSY_MS;
+			continue;
+		}
+		retire(j, i);
 		if (j->also[i].row.version && hold_unpack(&h, j->also[i].body, j->also[i].row.len))
 			h = (struct hold){ 0 };
 		l->kvn = (uint8_t)(3 - l->kvn);
@@ -73,6 +96,7 @@ int c_proved_decide(struct desk *d, struct desk_job *j)
 		l->end = more ? END_NONE : END_DONE;
 		job_line_put(j, i, more ? C_KEY : C_SHRED);
 	}
+	c_again(j, next_ms);
 	return 0;
 }
 

@@ -252,7 +252,7 @@ static int so_hold(const struct desk_rec *r, struct hold *h, struct desk_no *no)
 			       0;
 	*h = (struct hold){ .index = 1 };
 	for (unsigned i = 0; i < c->n_keysets; i++)
-		if (!h->kvn || c->keyset[i].kvn < h->kvn)
+		if (c->keyset[i].sealed_len && (!h->kvn || c->keyset[i].kvn < h->kvn))
 			h->kvn = c->keyset[i].kvn;
 	return h->kvn ? 0 : desk_refuse(no, "no-keys", "card %s has no keys here: import them", c->card.iccid);
 }

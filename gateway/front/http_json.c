@@ -695,8 +695,11 @@ static json_t *out_card(const struct api_card *c)
 	json_set_s(card, "profile", *b->card.profile ? b->card.profile : NULL);
 	set(o, "card", card);
 	for (unsigned i = 0; i < b->n_keysets; i++) {
-		json_t *k = json_object();
+		json_t *k;
 
+		if (!b->keyset[i].sealed_len)
+			continue;
+		k = json_object();
 		json_set_n(k, "kvn", b->keyset[i].kvn);
 		json_set_n(k, "gen", b->keyset[i].generation);
 		json_set_s(k, "kic_alg", ota_alg_name(b->keyset[i].kic_alg));

@@ -127,7 +127,7 @@ bool store_keysets_story(struct story_row *out, const struct store_card_insert *
 	out->kind = STORY_NOTE;
 	snprintf(out->text, sizeof(out->text),
 		 "import: key version %u, generation %" PRIu32 ": %s; last counter %" PRIu64, k->kvn, k->generation,
-		 what[in->change[i]], k->cntr);
+		 k->sealed_len ? what[in->change[i]] : "its keys are gone, other ones are in force", k->cntr);
 	return true;
 }
 

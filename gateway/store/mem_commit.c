@@ -585,13 +585,15 @@ static bool plan_holds(const struct store_txn_plan *p, const struct m_card *m)
 	struct store_facts f = { .imsi = m->row.imsi,
 				 .msisdn = m->row.msisdn,
 				 .profile = m->row.profile,
-				 .last_seen_ms = m->row.last_seen_ms,
-				 .n_keys = m->n_keysets };
+				 .last_seen_ms = m->row.last_seen_ms };
 
 	for (unsigned i = 0; i < m->n_keysets; i++) {
-		f.key[i].kvn = m->keyset[i].kvn;
-		f.key[i].alg = m->keyset[i].kic_alg;
-		f.key[i].octets = (uint8_t)ks_sealed_kic_octets(m->keyset[i].sealed, m->keyset[i].sealed_len);
+		if (!m->keyset[i].sealed_len)
+			continue;
+		f.key[f.n_keys].kvn = m->keyset[i].kvn;
+		f.key[f.n_keys].alg = m->keyset[i].kic_alg;
+		f.key[f.n_keys].octets = (uint8_t)ks_sealed_kic_octets(m->keyset[i].sealed, m->keyset[i].sealed_len);
+		f.n_keys++;
 	}
 	return store_filter_holds(&p->filter, &f, p->kvn);
 }

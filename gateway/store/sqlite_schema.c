@@ -269,8 +269,9 @@ static const char *const stmts[_STMTS] = {
 	[S_KEYSET_OPEN] = "SELECT 1 FROM cmd WHERE card=?1 AND kvn=?2 AND state<5 LIMIT 1",
 	[S_KEYSETS_DROP] = "DELETE FROM keyset WHERE id>=?1*16 AND id<?1*16+16",
 	[S_KEYSET_ALGS] = "SELECT kic_alg,kid_alg,cc_len FROM keyset WHERE id=?1",
-	[S_KEYSET_KINDS] =
-		"SELECT kvn,kic_alg,substr(sealed,1,5) FROM keyset WHERE id>=?1*16 AND id<?1*16+16 ORDER BY id",
+	[S_KEYSET_KINDS] = "SELECT kvn,kic_alg,substr(sealed,1,5) FROM keyset WHERE id>=?1*16 AND id<?1*16+16 AND "
+			   "length(sealed)>0 "
+			   "ORDER BY id",
 	[S_ADDR_PUT] = "INSERT OR REPLACE INTO card_addr({card_addr:}) VALUES({card_addr?})",
 	[S_ADDR_END] = "UPDATE card_addr SET valid_to_ms=?4 WHERE type=?1 AND digits=?2 AND card=?3 AND "
 		       "(valid_to_ms=0 OR valid_to_ms>?4)",

@@ -103,6 +103,29 @@ static void test_raise(void **state)
 	assert_int_equal(fetch(f, card)->keyset[1].cntr_proven, 501);
 }
 
+/* Keys that have gone: the version stands there without them, is found by no filter, and other ones may take its place. */
+static void test_gone(void **state)
+{
+	struct fix *f = *state;
+	uint64_t card = card_kept(f);
+	struct store_card_insert in = again(f, 1);
+	struct keyset_row *k = &in.keyset[0];
+
+	k->generation = GEN0 + 1;
+	k->sealed_len = 0;
+	memset(k->sealed, 0, sizeof(k->sealed));
+	assert_int_equal(import(f, &in), STORE_R_UPDATED);
+	assert_int_equal(in.change[0], KEYSET_REPLACED);
+	kept[0] = *k;
+	holds(f, card, kept, 2);
+	in = again(f, 1);
+	in.keyset[0].generation = GEN0; /* what had gone does not come back by an old list */
+	assert_int_equal(import(f, &in), STORE_R_OLD_GENERATION);
+	in.keyset[0].generation = GEN0 + 2;
+	assert_int_equal(import(f, &in), STORE_R_UPDATED);
+	assert_int_equal(fetch(f, card)->keyset[0].sealed_len, in.keyset[0].sealed_len);
+}
+
 /* A higher generation: new keys with their own algorithms and counter, also a lower one. */
 static void test_replace(void **state)
 {
@@ -371,8 +394,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_raise),	       T(test_replace), T(test_renamed), T(test_other_keys),
-		T(test_more_versions), T(test_in_use),	T(test_lines),	 T(test_cannot_be),
+		T(test_raise),	       T(test_gone),   T(test_replace), T(test_renamed),   T(test_other_keys),
+		T(test_more_versions), T(test_in_use), T(test_lines),	T(test_cannot_be),
 	};
 	int rc = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 

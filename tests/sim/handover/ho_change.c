@@ -176,13 +176,15 @@ static void judge_ota(struct ho *w, const struct ho_order *o, unsigned i, const 
 	for (char *x = want; *x; x++)
 		*x = *x >= 'a' ? (char)(*x - 32) : *x;
 	for (unsigned k = 0; k < c->n_keysets; k++) {
-		if (c->keyset[k].kvn > 2)
+		if (c->keyset[k].kvn > 2 || !c->keyset[k].sealed_len)
 			continue;
 		n++;
 		if (c->keyset[k].kvn == r->kvn)
 			ks_emit_keyset(w->p[o->src].ks, w->card[i].iccid, r->kvn, c->keyset[k].sealed,
 				       c->keyset[k].sealed_len, have);
 	}
+	if (n != 1)
+		ho_find(w, "keys", "card %u has keys under %u versions in the books", i, n);
 	if (strcmp(have, want))
 		ho_find(w, "keys", "card %u: its OTA keys under version %u are not those of the books", i, r->kvn);
 }

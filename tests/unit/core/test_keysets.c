@@ -174,6 +174,25 @@ static void replaced(void **state)
 	bed_close(&b);
 }
 
+/* A change of keys has taken the other version: profiles go on naming the one that they know. */
+static void other_version(void **state)
+{
+	struct sent s;
+
+	bed_open(&b, 1, 2);
+	bed_new_keys(&b, 0, 2, 1, 50);
+	b.keyset[0][0].generation = 1;
+	b.keyset[0][0].sealed_len = 0;
+	bed_import(&b, 0, STORE_R_UPDATED);
+	bed_campaign(&b, 1, 1, "compact");
+	bed_expect_script(&b, 0, &s);
+	assert_int_equal(s.p.cntr, 51);
+	delivered(&s);
+	bed_expect_txn(&b, 0, TXN_DONE, "script ran");
+	assert_int_equal(stored(2)->cntr_proven, 51);
+	bed_close(&b);
+}
+
 /* While a command is open its keys stay, in whatever it waits. */
 static void not_under_a_command(void **state)
 {
@@ -432,15 +451,11 @@ static void near_the_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(raised),
-		cmocka_unit_test(low_after_others),
-		cmocka_unit_test(proven_by),
-		cmocka_unit_test(renamed),
-		cmocka_unit_test(replaced),
-		cmocka_unit_test(one_more),
-		cmocka_unit_test(not_under_a_command),
-		cmocka_unit_test(races),
-		cmocka_unit_test(older_reads),
+		cmocka_unit_test(raised),	 cmocka_unit_test(low_after_others),
+		cmocka_unit_test(proven_by),	 cmocka_unit_test(renamed),
+		cmocka_unit_test(replaced),	 cmocka_unit_test(one_more),
+		cmocka_unit_test(other_version), cmocka_unit_test(not_under_a_command),
+		cmocka_unit_test(races),	 cmocka_unit_test(older_reads),
 		cmocka_unit_test(near_the_end),
 	};
 

@@ -290,6 +290,7 @@ static void whole(struct bed *b, bool stops)
 	maybe_restart(b, stops);
 	bed_wait(b, 20000);
 	AT(b, C_KEY_SENT);
+	assert_int_equal(keyset(b, 1, c)->sealed_len, 0); /* now the old ones go */
 	hold(b, &h);
 	assert_int_equal(h.kvn, 2);
 	assert_int_equal(h.index, 1);
