@@ -35,7 +35,7 @@ int config_loopback(const char *node, const char *ip, char *err, size_t cap)
 	if (!strncmp(ip, "127.", 4))
 		return 0;
 	snprintf(err, cap,
-		 "%s: bind %.40s: only a loopback address (127.0.0.1): it has neither encryption nor users; from "
+		 "%s: bind %.40s: only a loopback address (127.0.0.1): it has no encryption; from "
 		 "elsewhere "
 		 "come by ssh",
 		 node, ip);

@@ -92,7 +92,7 @@ void config_link_given(const struct config_setting *s, struct otagw_config *c);
 /* config_console.c */
 config_set_fn config_set_ctrl, config_set_gsmtap;
 config_get_fn config_get_ctrl, config_get_gsmtap;
-/* 0, or -1 with a sentence: VTY and CTRL have neither encryption nor users. */
+/* 0, or -1 with a sentence: VTY and CTRL have no encryption. */
 int config_loopback(const char *node, const char *ip, char *err, size_t cap);
 
 /* Words that begin a line in this node; at most cap. */

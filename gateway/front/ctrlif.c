@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "peer.h"
 #include "words.h"
 
 #define ASKS_MAX  64 /* that wait for the api */
@@ -468,6 +469,16 @@ void ctrlif_take(struct ctrlif *c, const struct api_gw_status *g)
 
 /* ---------------------------------------------------------------------------------------------------- life */
 
+/* Nothing has been asked on it yet. */
+static void close_one(struct ctrl_connection *one)
+{
+	osmo_wqueue_clear(&one->write_queue);
+	osmo_fd_close(&one->write_queue.bfd);
+	llist_del(&one->list_entry);
+	msgb_free(one->pending_msg);
+	talloc_free(one);
+}
+
 static int on_listen(struct osmo_fd *fd, unsigned int what)
 {
 	struct ctrl_connection *one;
@@ -475,8 +486,13 @@ static int on_listen(struct osmo_fd *fd, unsigned int what)
 	int refused;
 
 	llist_for_each_entry(one, &only->h->ccon_list, list_entry) n++;
-	if (n < CTRLIF_CONNECTIONS_MAX)
-		return only->accept(fd, what);
+	if (n < CTRLIF_CONNECTIONS_MAX) {
+		n = only->accept(fd, what) >= 0;
+		one = llist_first_entry_or_null(&only->h->ccon_list, struct ctrl_connection, list_entry);
+		if (n && one && !peer_may(one->write_queue.bfd.fd))
+			close_one(one);
+		return 0;
+	}
 	refused = accept(fd->fd, NULL, NULL);
 	if (refused >= 0)
 		close(refused);

@@ -28,6 +28,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "peer.h"
+
 #define IN_MAX	     4096	   /* typed ahead, or pasted */
 #define LINE_LEN_MAX 2048	   /* of one line */
 #define OUT_MAX	     (1024 * 1024) /* that a client has not read */
@@ -456,7 +458,9 @@ static int on_listen(struct osmo_fd *fd, unsigned int what)
 		return 0;
 	/* else an answer that comes after its echo waits for the client's delayed acknowledgement: 40 ms */
 	(void)setsockopt(one, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (t->n >= TELNET_SESSIONS_MAX)
+	if (!peer_may(one))
+		refuse(one, "% " PEER_REFUSED "\r\n");
+	else if (t->n >= TELNET_SESSIONS_MAX)
 		refuse(one, "% too many sessions are open: end one\r\n");
 	else if (session_open(t, one))
 		refuse(one, "% out of memory or files: try again later\r\n");

@@ -1,7 +1,7 @@
 /* vty_card.c - cards on the VTY: what is known of one, what it waits for, and those of a campaign.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * IMSI and MSISDN are shown masked: whoever is on this machine may come in.  Keys are not even asked for.
+ * IMSI and MSISDN are shown masked: screens and their logs are looked at by others.  Keys are not even asked for.
  */
 #include "vty_int.h"
 

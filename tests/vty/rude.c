@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define WAIT_MS	     20000
@@ -20,6 +22,7 @@
 #define GONE_ROUNDS  100
 #define PASTED	     150
 #define UNREAD_MAX   (64 * 1024 * 1024) /* octets sent to somebody who answers and is not read */
+#define NOBODY	     65534
 #define TEXT_MAX     (1024 * 1024)
 
 static unsigned vty_port, ctrl_port, bad;
@@ -209,6 +212,30 @@ static void control(void)
 	check(answers(), "no answer after too many CTRL connections");
 }
 
+/* Another user of this machine; only root can try. */
+static void another_user(void)
+{
+	int fd, status = 1;
+	pid_t child;
+
+	if (geteuid() != 0)
+		return;
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		if (setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY))
+			_exit(3);
+		fd = come(vty_port);
+		say(fd, "enable\r\nsmsc-link sim block\r\n");
+		if (!closed(fd) || !strstr(text, "members of its group") || strstr(text, "blocked"))
+			_exit(1);
+		close(fd);
+		fd = come(ctrl_port);
+		_exit(closed(fd) ? 0 : 2);
+	}
+	check(child > 0 && waitpid(child, &status, 0) == child && !status, "another user was let in");
+}
+
 /* Last: nobody comes in any more. */
 static void password_asked(void)
 {
@@ -237,6 +264,7 @@ int main(int argc, char **argv)
 	does_not_read();
 	too_many();
 	control();
+	another_user();
 	password_asked();
 	printf("rude: %u not as told\n", bad);
 	return bad != 0;
