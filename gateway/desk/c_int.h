@@ -19,7 +19,7 @@
 
 #define C_BUSY_MS	10000ll	 /* the card has another command under way */
 #define C_RETRY_MS	600000ll /* no answer, or our register refuses: the next try */
-#define C_SETTLE_MS	60000ll	 /* from the switch to the first question whether they are in force; then it grows */
+#define C_SETTLE_MS	10000ll	 /* from the switch to the first question whether they are in force; then it doubles */
 #define C_SETTLE_MAX_MS (6 * 3600 * 1000ll)
 
 /* The line's flags, as they are meant here: LINE_ARMED: new keys may have left; LINE_FINAL: its OTA keys are new; LINE_PROVISIONAL: it holds

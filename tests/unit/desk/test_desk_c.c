@@ -318,7 +318,7 @@ static void whole(struct bed *b, bool stops)
 	assert_true(made(b, &again));
 	assert_memory_equal(&k, &again, sizeof(k)); /* the same all the time */
 
-	bed_wait(b, 60000); /* C_SETTLE_MS */
+	bed_wait(b, 20000); /* C_SETTLE_MS, and time to plan */
 	AT(b, C_SETTLING);
 	tell(b, WORK_STATUS, WORK_IS_DONE, OTA_SUB_PENDING_K); /* not in force yet */
 	AT(b, C_SETTLE);
