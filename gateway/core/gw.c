@@ -659,6 +659,11 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 		txn_settle(gw, c, ev);
 		return;
 	}
+	if (ev->kind == GW_EV_TOLD) {
+		if (c)
+			por_told(gw, c, e->payload, e->payload_len);
+		return;
+	}
 	if (c && e->kind != LINK_EV_REPORT &&
 	    !ev->own) /* a receipt comes from the SMSC, presence perhaps from an operator */
 		card_heard(c, &e->from);
@@ -728,13 +733,24 @@ int gw_txn_settle(struct gw *gw, uint64_t txn, uint64_t card, enum txn_state end
 	return gw_post(gw, &ev);
 }
 
+int gw_told(struct gw *gw, uint64_t card, const uint8_t *packet, size_t len)
+{
+	struct gw_event ev = { .kind = GW_EV_TOLD, .card = card };
+
+	if (!card || len > sizeof(ev.ev.payload))
+		return -EINVAL;
+	memcpy(ev.ev.payload, packet, len);
+	ev.ev.payload_len = (uint16_t)len;
+	return gw_post(gw, &ev);
+}
+
 /* Takes one event; false when it must wait (no place for its card yet). */
 static bool take(struct gw *gw, struct ev_node *n)
 {
 	const struct gw_event *ev = &n->ev;
 	struct card *c;
 
-	if (ev->kind == GW_EV_SETTLE)
+	if (ev->kind == GW_EV_SETTLE || ev->kind == GW_EV_TOLD)
 		return take_settle(gw, n);
 	if (ev->kind != GW_EV_LINK) {
 		if (ev->kind == GW_EV_CAMPAIGN)

@@ -83,7 +83,7 @@ bool gw_ready(const struct gw *gw);
 const char *gw_fatal(const struct gw *gw);
 
 /* ---- in ---- */
-enum gw_event_kind { GW_EV_LINK, GW_EV_CAMPAIGN, GW_EV_ORDER, GW_EV_SETTLE };
+enum gw_event_kind { GW_EV_LINK, GW_EV_CAMPAIGN, GW_EV_ORDER, GW_EV_SETTLE, GW_EV_TOLD };
 enum gw_campaign_verb {
 	CAMPAIGN_VERB_START,
 	CAMPAIGN_VERB_PAUSE,
@@ -99,7 +99,7 @@ struct gw_event {
 	uint64_t campaign;    /* GW_EV_CAMPAIGN */
 	uint8_t verb;	      /* enum gw_campaign_verb; GW_EV_ORDER: enum link_order */
 	uint64_t request;     /* GW_EV_CAMPAIGN, GW_EV_ORDER: comes back in the effect */
-	uint64_t txn, card;   /* GW_EV_SETTLE: gw_txn_settle() */
+	uint64_t txn, card;   /* GW_EV_SETTLE: gw_txn_settle(); GW_EV_TOLD: its card, the packet is ev.payload */
 	uint8_t end;	      /* enum txn_state */
 	char why[TXN_REASON_MAX];
 };
@@ -192,6 +192,21 @@ int gw_campaign_grew(struct gw *gw, uint64_t campaign, uint64_t n);
 /* A transaction of works is settled elsewhere: what became of an ARM, the new operator's confirmation says.  Ends it as `end` says,
  * whatever the core thought of it; a GW_FX_TXN of that transaction follows in any case.  -EINVAL: `end` is no end; -ENOBUFS. */
 int gw_txn_settle(struct gw *gw, uint64_t txn, uint64_t card, enum txn_state end, const char *why);
+
+/* Response packets of known cards that answer nothing of ours: of a card that has come they may be answers to its last operator's
+ * commands.  The last GW_STRAYS, oldest first; nobody need take them. */
+#define GW_STRAYS 16
+struct gw_stray {
+	char iccid[ICCID_DIGITS_MAX + 1];
+	int64_t at_ms;
+	uint16_t len;
+	uint8_t packet[LINK_PAYLOAD_MAX];
+};
+unsigned gw_strays(const struct gw *gw);
+bool gw_stray_next(struct gw *gw, struct gw_stray *out);
+/* Such a packet of a card of ours, told by whoever got it.  Only its MAC makes it an answer: it is no presence, and no hint.  -EINVAL: too
+ * long; -ENOBUFS. */
+int gw_told(struct gw *gw, uint64_t card, const uint8_t *packet, size_t len);
 
 /* Whether one more campaign finds a place: CAMPAIGNS_MAX that are not ended.  Ended ones give their place up, oldest first, and
  * are then known to the store alone. */

@@ -301,6 +301,8 @@ struct gw {
 	unsigned fetches_waiting; /* of them: not at the store */
 	int64_t claim_hold_ms;	  /* after a failed claim: the next one not before */
 
+	struct gw_stray stray[GW_STRAYS]; /* a ring */
+	unsigned stray_at, n_stray;
 	unsigned strays[2]; /* this hour: of unknown senders, of known cards */
 	int64_t stray_hour_ms;
 
@@ -512,6 +514,7 @@ uint64_t counter_jump(unsigned tries);
 bool counter_own_step(uint64_t from, uint64_t to);
 
 /* ---- por.c ---- */
+void por_told(struct gw *gw, struct card *c, const uint8_t *pkt, size_t len); /* gw_told() */
 void por_on_rx(struct gw *gw, struct card *c, const struct link_event *ev);
 
 /* ---- flight.c ---- */

@@ -55,6 +55,39 @@ static enum por_result try_cmd(struct gw *gw, struct card *c, const struct cmd_r
 	return rc == OTA_E_CC || rc == OTA_E_PADDING || rc == OTA_E_LENGTH ? POR_BAD_MAC : POR_NO_MATCH;
 }
 
+/* For whoever knows whose it may be. */
+static void stray_keep(struct gw *gw, const struct card *c, const uint8_t *pkt, size_t len)
+{
+	struct gw_stray *s;
+
+	if (len > sizeof(s->packet))
+		return;
+	if (gw->n_stray == GW_STRAYS) {
+		gw->stray_at = (gw->stray_at + 1) % GW_STRAYS;
+		gw->n_stray--;
+	}
+	s = &gw->stray[(gw->stray_at + gw->n_stray++) % GW_STRAYS];
+	memcpy(s->iccid, c->b.card.iccid, sizeof(s->iccid));
+	s->at_ms = gw->now_ms;
+	s->len = (uint16_t)len;
+	memcpy(s->packet, pkt, len);
+}
+
+unsigned gw_strays(const struct gw *gw)
+{
+	return gw->n_stray;
+}
+
+bool gw_stray_next(struct gw *gw, struct gw_stray *out)
+{
+	if (!gw->n_stray)
+		return false;
+	*out = gw->stray[gw->stray_at];
+	gw->stray_at = (gw->stray_at + 1) % GW_STRAYS;
+	gw->n_stray--;
+	return true;
+}
+
 /* What closes nothing: counted by kind and kept within a bound. */
 static void por_aside(struct gw *gw, struct card *c, const uint8_t *pkt, size_t len, enum por_result what)
 {
@@ -136,7 +169,7 @@ static void por_matched(struct gw *gw, struct card *c, unsigned i, const uint8_t
 }
 
 /* True: it is somebody's answer, whatever follows from it. */
-static bool por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t len)
+static bool por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t len, bool told)
 {
 	const struct cmd_row *open = card_open_cmd(c, NULL);
 	enum por_result best = POR_NO_MATCH, r;
@@ -158,7 +191,8 @@ static bool por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
 			por_matched(gw, c, i, pkt, len, &rsp);
 			return true;
 		}
-		if (r == POR_HINT && cmd == open) { /* one that names an older command says nothing of this one */
+		if (r == POR_HINT && cmd == open &&
+		    !told) { /* one that names an older command says nothing of this one */
 			gw->stats.por_hint++;
 			story_por(gw, c->b.card.id, cmd->id, STORY_POR, pkt, len, "unauthenticated hint", rsp.status,
 				  false);
@@ -169,7 +203,15 @@ static bool por_packet(struct gw *gw, struct card *c, const uint8_t *pkt, size_t
 			best = r;
 	}
 	por_aside(gw, c, pkt, len, best);
+	if (!told)
+		stray_keep(gw, c, pkt, len);
 	return best >= POR_HINT;
+}
+
+void por_told(struct gw *gw, struct card *c, const uint8_t *pkt, size_t len)
+{
+	card_touch(gw, c);
+	por_packet(gw, c, pkt, len, true);
 }
 
 static void parts_drop(struct gw *gw, struct card *c, uint8_t iei, uint16_t ref)
@@ -363,7 +405,7 @@ void por_on_rx(struct gw *gw, struct card *c, const struct link_event *ev)
 		memcpy(pkt, ev->payload + udh.len, (size_t)len);
 	}
 	if (len > 0) {
-		bool known = por_packet(gw, c, pkt, (size_t)len);
+		bool known = por_packet(gw, c, pkt, (size_t)len, false);
 
 		if (joined && known)
 			parts_drop(gw, c, part.iei, part.ref);

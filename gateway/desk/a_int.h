@@ -119,6 +119,10 @@ int a_listed_decide(struct desk *d, struct desk_job *j);
 int a_purge_decide(struct desk *d, struct desk_job *j);
 void a_on_hlr(struct desk_job *j, unsigned i);
 
+/* stray.c */
+int a_sp_begin(struct desk_in *in, struct desk_no *no);
+int a_sp_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
+
 /* a_first.c */
 int a_first_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
 

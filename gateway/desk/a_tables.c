@@ -16,6 +16,7 @@ const struct desk_kind desk_kinds_a[] = {
 	  .end = a_il_end },
 	{ .type = XCHG_AL, TAKE, .begin = a_al_begin, .one = a_al_one, .end = a_take_end },
 	{ .type = XCHG_CF, TAKE, .begin = a_cf_begin, .one = a_cf_one, .end = a_take_end },
+	{ .type = XCHG_SP, TAKE, .begin = a_sp_begin, .one = a_sp_one },
 	{ .type = XCHG_MF, .side = 1u << SIDE_A, .no_order = true, .one = a_first_one },
 	{ .type = _XCHG_TYPES },
 };

@@ -376,8 +376,8 @@ static bool start_next(struct desk *d)
 
 static bool next(struct desk *d)
 {
-	static bool (*const kinds[])(struct desk *) = { verb_next,   events_next, out_next,
-							settle_next, in_next,	  work_next };
+	static bool (*const kinds[])(struct desk *) = { verb_next, events_next, out_next,  settle_next,
+							in_next,   work_next,	stray_next };
 	const unsigned n = sizeof(kinds) / sizeof(kinds[0]);
 
 	if (!d->e->started && (start_next(d) || !d->e->started))
@@ -408,7 +408,7 @@ int64_t desk_next_due(const struct desk *d)
 {
 	const struct desk_engine *e = d->e;
 	const struct desk_run *r = &e->run;
-	int64_t due_ms = INT64_MAX, at[6];
+	int64_t due_ms = INT64_MAX, at[7];
 
 	if (e->fatal[0])
 		return INT64_MAX;
@@ -422,7 +422,8 @@ int64_t desk_next_due(const struct desk *d)
 	at[3] = e->settles ? e->settle_due_ms : INT64_MAX;
 	at[4] = in_due(d);
 	at[5] = work_due((struct desk *)d);
-	for (int i = 0; i < 6; i++)
+	at[6] = stray_due(d);
+	for (int i = 0; i < 7; i++)
 		due_ms = at[i] < due_ms ? at[i] : due_ms;
 	return due_ms;
 }

@@ -258,6 +258,9 @@ struct desk_engine {
 	int64_t hlr_until_ms, hlr_delay_ms;
 	bool hlr_full;
 	bool started; /* works may run */
+	/* stray.c */
+	struct gw_stray stray[GW_STRAYS];
+	unsigned strays;
 	/* operators */
 	struct desk_call call[DESK_REQUESTS_MAX];
 	bool call_more;
@@ -325,6 +328,10 @@ void plan_durable(struct desk *d, struct desk_run *r);
 void plan_close(struct desk *d, const struct order *o);
 void settle_durable(struct desk *d, struct desk_run *r);
 bool settle_next(struct desk *d);
+
+/* stray.c */
+bool stray_next(struct desk *d);
+int64_t stray_due(const struct desk *d);
 
 /* verb.c */
 bool verb_next(struct desk *d);

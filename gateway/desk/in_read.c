@@ -116,13 +116,7 @@ static bool kind_choose(struct desk *d, const struct xchg_schema *s)
 		c->in.kind = kind_of(d, s->type, 0); /* it will say what is wrong */
 	if (c->in.kind)
 		return true;
-	if (s->type == XCHG_SP) /* nothing waits for it: whose card it is hears the card again, or asks it */
-		desk_refuse(
-			&c->no, "type",
-			"a %s (%s) is not taken by this version; what the card has done is learnt from the card itself",
-			s->name, s->what);
-	else
-		desk_refuse(&c->no, "type", "a %s (%s) is nothing that we take in our role", s->name, s->what);
+	desk_refuse(&c->no, "type", "a %s (%s) is nothing that we take in our role", s->name, s->what);
 	return no(d);
 }
 

@@ -281,6 +281,7 @@ static void line_io(const struct io *io, struct line *l)
 	NUM(io, l->ended_ms);
 	NUM(io, l->again_ms);
 	NUM(io, l->again_n);
+	NUM(io, l->strays);
 	TEXT(io, l->vlr);
 	TEXT(io, l->why);
 	NUM(io, l->mark.at_ms);

@@ -206,6 +206,7 @@ struct line {
 	int64_t evidence_ms, paired_ms, staged_ms, ready_ms, armed_ms, served_ms, confirmed_ms, ended_ms;
 	int64_t again_ms; /* what has to be tried again: not before */
 	uint8_t again_n;  /* B: how often it has been told again what it waits for */
+	uint8_t strays;	  /* B: response packets of it that have been forwarded */
 	char vlr[16];	  /* baseline at B_READY, then where it is */
 	char why[LINE_WHY_MAX];
 	/* A: what our register had of the old IMSI, asked for after all that was done to the card: growth from there on is presence */

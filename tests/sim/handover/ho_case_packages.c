@@ -55,8 +55,54 @@ static void shut_judge(struct ho *w)
 	ho_must(w, !(a.flags & LINE_PROVISIONAL) && !(b.flags & LINE_PROVISIONAL), "its keys were opened");
 }
 
+/* ---- the proof of ARM leaves the phone when it is at B already, by B's SMSC ---- */
+
+static struct sim_up stray;
+
+static bool stray_up(struct ho *w, const struct sim_up *up)
+{
+	if (w->case_step || up->kind != SIM_UP_MO || up->op != HO_A || up->card || ho_look(w, 0).state != SIM_SUB_ARMED)
+		return true;
+	stray = *up;
+	w->case_step = 1;
+	return false;
+}
+
+static void stray_act(struct ho *w)
+{
+	struct line a;
+
+	if (w->case_step == 1) { /* A's network has nothing to do with it */
+		sim_world_up_answer(w->sim, stray.id, SIM_UP_OK, w->now_ms);
+		w->case_step = 2;
+	} else if (w->case_step == 2 && ho_look(w, 0).op == HO_B && w->p[HO_B].link) {
+		stray.op = HO_B;
+		stray.id = UINT64_MAX;
+		ho_must(w, sim_hlr_msisdn_of(sim_world_hlr(w->sim, HO_B), w->case_imsi, stray.from.digits),
+			"B's register does not know it");
+		for (unsigned i = 0; i < 3; i++) /* the SMSC doubles it: A is told of each, and takes one */
+			ho_link_up(w->p[HO_B].link, &stray);
+		w->case_step = 3;
+		w->case_ms = w->now_ms + 4000;
+	} else if (w->case_step == 3 && w->now_ms >= w->case_ms) { /* before B has seen it at its register */
+		ho_must(w, ho_line_of(w, SIDE_A, 0, &a), "the card has no line");
+		ho_must(w, !(a.flags & LINE_SERVED), "it is served already: that proves nothing");
+		ho_must(w, a.evidence_ms >= a.armed_ms && a.evidence == 4, "A has not taken the proof of ARM");
+		w->case_step = 4;
+		w->case_ms = 0;
+	}
+}
+
+static void stray_judge(struct ho *w)
+{
+	ho_all_done(w);
+	ho_must(w, w->case_step == 4, "no proof strayed to B");
+}
+
 const struct ho_case ho_cases_packages[] = {
 	{ "escrow", "keys in escrow, and nothing goes wrong", escrow_draw, NULL, escrow_judge, ORDER_3A },
 	{ "shut", "keys in escrow of a device that is never there", shut_draw, shut_act, shut_judge, ORDER_3A },
+	{ "stray", "the proof of ARM comes to B, by its SMSC", NULL, stray_act, stray_judge, ORDER_3A, .up = stray_up },
+	{ "stray-3b", "the same in 3b", NULL, stray_act, stray_judge, ORDER_3B, .up = stray_up },
 	{ NULL, NULL, NULL, NULL, NULL, 0 },
 };

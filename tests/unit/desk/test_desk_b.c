@@ -707,6 +707,44 @@ static void test_served_again(void **state)
 	expect_step(b, 0, B_CONFIRMING); /* at once */
 }
 
+static void mo(struct bed *b, unsigned i, const char *from)
+{
+	static const uint8_t ud[] = { 2, 0x71, 0, 0, 11, 10, 0xbf, 0xff, 0x3b, 0, 0, 0, 0, 1, 0, (uint8_t)0 };
+	struct gw_event ev = { .kind = GW_EV_LINK,
+			       .ev = { .kind = LINK_EV_MO, .udhi = true, .payload_len = sizeof(ud) } };
+
+	memcpy(ev.ev.payload, ud, sizeof(ud));
+	ev.ev.payload[sizeof(ud) - 1] = (uint8_t)i; /* another one */
+	ev.ev.from = (struct ota_addr){ .ton = 1, .npi = 1 };
+	snprintf(ev.ev.from.digits, sizeof(ev.ev.from.digits), "%s", from);
+	assert_int_equal(gw_post(b->gw, &ev), 0);
+	bed_wait(b, 1000);
+}
+
+/* What a card that has come answers to its last operator is forwarded to him, within a bound; nobody else's is. */
+static void test_stray(void **state)
+{
+	struct bed *b = *state;
+	char v[BED_LINE_MAX];
+
+	to_ready(b, 2);
+	mo(b, 0, "4915100000100");
+	assert_int_equal(bed_read(b, bed_got(b, BED_A, "SP"), line, LINES, false, NULL), 1);
+	assert_string_equal(bed_value(line[0], 0, v), iccid_of(0));
+	assert_string_equal(bed_value(line[0], 1, v), imsi_of(0));
+	assert_string_equal(bed_value(line[0], 4, v), "000b0abfff3b00000000010000");
+	mo(b, 0, "4915100000999");
+	assert_int_equal(bed_count(b, BED_A, "SP"), 1);
+	for (unsigned i = 0; i < 20; i++)
+		mo(b, i, "4915100000100");
+	assert_int_equal(bed_count(b, BED_A, "SP"), 8);
+	mo(b, 0, "4915100000101");
+	assert_int_equal(bed_count(b, BED_A, "SP"), 9);
+	send_end(b, 1, "cancelled");
+	mo(b, 1, "4915100000101");
+	assert_int_equal(bed_count(b, BED_A, "SP"), 9);
+}
+
 /* The papers' order: the card may be here before it is ready. */
 static void test_activate_first(void **state)
 {
@@ -853,6 +891,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stopped_everywhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_confirm_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_told_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stray, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_served_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_activate_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_profile, setup, teardown),
