@@ -60,9 +60,12 @@ struct ho_draw {		      /* what a seed says; chances in ppm */
 	unsigned shape; /* enum ho_shape */
 	bool cancel;
 	int64_t cancel_ms, until_ms;
+	unsigned cancels;	    /* of any order of a leg, by either operator */
+	bool anew;		    /* every leg has its faults, not the first alone */
+	uint32_t cut_ppm, late_ppm; /* packages that come cut off; a second time days later */
 	int64_t calm_ms, bound_ms;
 	uint32_t trial_s;
-	bool change; /* before anything else A changes the keys of its cards */
+	bool change;	   /* before anything else A changes the keys of its cards */
 	const char *files; /* of the sets; NULL: none */
 	bool roams;	   /* B's phones are let in by a network that is not on B's list */
 };
@@ -115,6 +118,7 @@ struct ho_carried {
 	int64_t at_ms;
 	unsigned from, to;
 	uint64_t seq;
+	bool cut; /* only a part of it arrives */
 	char path[512];
 };
 
@@ -249,7 +253,8 @@ void ho_draw(struct ho *w);
 int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool verbose, char out[600]);
 void ho_say(struct ho *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void ho_find(struct ho *w, const char *rule, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void ho_on_its_way(struct ho *w, unsigned from, unsigned to, uint64_t seq, const char *path);
+struct ho_carried *ho_on_its_way(struct ho *w, unsigned from, unsigned to, uint64_t seq,
+				 const char *path); /* NULL: too many */
 void ho_carry(void *ctx, const char *partner, const char *path, uint64_t seq);
 
 /* ho_party.c */

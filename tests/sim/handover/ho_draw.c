@@ -70,6 +70,14 @@ static void more(struct ho *w)
 	}
 	if (d->kind == ORDER_3A && d->policy == POLICY_DELIVER_FIRST && ho_chance(dice, 350000))
 		d->policy = POLICY_ESCROW;
+	if (ho_chance(dice, 150000)) /* some come in time, the others do not */
+		d->until_ms = ho_pick(dice, HO_HOUR, 2 * HO_DAY);
+	d->cancels = ho_chance(dice, 150000) ? (unsigned)ho_pick(dice, 1, 2) : 0;
+	d->anew = ho_chance(dice, 500000);
+	if (ho_chance(dice, 500000)) {
+		d->cut_ppm = (uint32_t)ho_pick(dice, 0, 200000);
+		d->late_ppm = (uint32_t)ho_pick(dice, 0, 100000);
+	}
 }
 
 static void draw_first(struct ho *w)

@@ -129,12 +129,15 @@ static struct ho_packet *known(struct ho_card *c, const struct ho_packet *k)
 	return NULL;
 }
 
+/* Everybody goes up, and nobody takes what another one has taken.  Who has handed over and hears the card at home again goes on above all that
+ * the other may have used: his next one may be higher than theirs. */
 static void judge_cntr(struct ho *w, unsigned card, const struct ho_packet *k)
 {
 	const struct ho_card *c = &w->card[card];
 
 	for (unsigned i = 0; i < c->n_sent; i++)
-		if (k->index && c->sent[i].index == k->index && c->sent[i].cntr >= k->cntr)
+		if (k->index && c->sent[i].index == k->index &&
+		    (c->sent[i].op == k->op ? c->sent[i].cntr >= k->cntr : c->sent[i].cntr == k->cntr))
 			ho_find(w, "cntr", "card %u: %s sends CNTR %llu under index %u, and %s has sent %llu before",
 				card, w->p[k->op].name, (unsigned long long)k->cntr, k->index, w->p[c->sent[i].op].name,
 				(unsigned long long)c->sent[i].cntr);

@@ -61,13 +61,13 @@ static void copy(struct ho *w, const char *from, const char *to)
 		ho_find(w, "harness", "%s cannot be written", to);
 }
 
-void ho_on_its_way(struct ho *w, unsigned from, unsigned to, uint64_t seq, const char *path)
+struct ho_carried *ho_on_its_way(struct ho *w, unsigned from, unsigned to, uint64_t seq, const char *path)
 {
 	struct ho_carried *c;
 
 	if (w->n_carried == HO_CARRY_MAX) {
 		ho_find(w, "harness", "more than %d packages are on their way", HO_CARRY_MAX);
-		return;
+		return NULL;
 	}
 	c = &w->carried[w->n_carried++];
 	*c = (struct ho_carried){ .at_ms = w->now_ms + ho_pick(&w->dice, w->d.carry_ms.lo, w->d.carry_ms.hi),
@@ -76,6 +76,7 @@ void ho_on_its_way(struct ho *w, unsigned from, unsigned to, uint64_t seq, const
 				  .seq = seq };
 	snprintf(c->path, sizeof(c->path), "%s/way/%u", w->dir, w->n_files++);
 	copy(w, path, c->path);
+	return c;
 }
 
 static bool of_type(const char *path, const char *type)
@@ -91,6 +92,25 @@ static bool of_type(const char *path, const char *type)
 	return is;
 }
 
+/* The connection breaks in the midst of it; somebody finds an old file and sends it once more. */
+static void mischief(struct ho *w, unsigned from, unsigned to, uint64_t seq, const char *path)
+{
+	struct ho_carried *c;
+
+	if (!w->calm && ho_chance(&w->dice, w->d.cut_ppm) && (c = ho_on_its_way(w, from, to, seq, path)))
+		c->cut = true;
+	if (!w->calm && ho_chance(&w->dice, w->d.late_ppm) && (c = ho_on_its_way(w, from, to, seq, path)))
+		c->at_ms += ho_pick(&w->dice, HO_HOUR, 2 * HO_DAY);
+}
+
+static void cut(struct ho *w, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) || truncate(path, ho_pick(&w->dice, 0, st.st_size - 1)))
+		ho_find(w, "harness", "%s cannot be cut", path);
+}
+
 void ho_carry(void *ctx, const char *partner, const char *path, uint64_t seq)
 {
 	struct ho_party *p = ctx;
@@ -101,6 +121,7 @@ void ho_carry(void *ctx, const char *partner, const char *path, uint64_t seq)
 		if (strcmp(w->p[to].name, partner))
 			continue;
 		ho_words(w, p->who, to, path, false);
+		mischief(w, p->who, to, seq, path);
 		if (!w->calm && ho_chance(&w->dice, w->d.lose_ppm))
 			return;
 		if ((w->broken == HO_BREAK_LOSE_HL && of_type(path, "HL3")) ||
@@ -129,16 +150,18 @@ static bool carrier_step(struct ho *w)
 		did = true;
 		snprintf(name, sizeof(name), "%06u.otapkg", w->n_files++);
 		snprintf(target, sizeof(target), "%s/in/%s", to->dir, name);
+		if (c.cut)
+			cut(w, c.path);
 		if (c.to == HO_S || !to->disk) {
 			unlink(c.path);
 		} else if (rename(c.path, target)) {
 			ho_find(w, "harness", "%s cannot be written", target);
-		} else {
+		} else if (!c.cut) {
 			ho_words(w, c.from, c.to, target, true);
 		}
 		if (to->desk && to->started)
 			desk_take_file(to->desk, name, err);
-		if (w->p[c.from].desk)
+		if (w->p[c.from].desk && !c.cut)
 			desk_carried(w->p[c.from].desk, to->name, c.seq);
 	}
 	return did;
@@ -267,6 +290,9 @@ static void plan(struct ho *w)
 	}
 	if (d->cancel)
 		plan_add(w, d->cancel_ms, HO_DO_CANCEL, HO_A, 0);
+	for (unsigned i = 0; i < d->cancels; i++)
+		plan_add(w, ho_pick(&w->dice, HO_MINUTE, ho_chance(&w->dice, 500000) ? HO_HOUR : 12 * HO_HOUR),
+			 HO_DO_CANCEL, ho_chance(&w->dice, 300000) ? HO_B : HO_A, (unsigned)ho_pick(&w->dice, 0, 3));
 }
 
 static void cancelled(void *ctx, int rc, const char *text)
@@ -278,14 +304,16 @@ static void cancel(struct ho *w, struct ho_plan *p)
 {
 	struct desk_request r = { .verb = DESK_CANCEL, .done = cancelled, .ctx = w };
 
-	struct ho_order *o = &w->order[w->leg_first];
+	struct ho_order *o = &w->order[w->leg_first + p->n % (w->n_orders - w->leg_first)];
+	struct ho_party *who = &w->p[p->who == HO_B ? o->dst : o->src];
 
-	if (!w->p[HO_A].started || !desk_ready(w->p[HO_A].desk)) {
+	if (!who->started || !desk_ready(who->desk)) {
 		p->at_ms += HO_MINUTE; /* the operator tries again */
 		return;
 	}
 	memcpy(r.order, o->name, sizeof(o->name));
-	desk_request(w->p[HO_A].desk, &r);
+	ho_say(w, "%s cancels %s", who->name, o->name);
+	desk_request(who->desk, &r);
 	o->cancelled = true;
 	p->at_ms = INT64_MAX;
 }
@@ -533,6 +561,13 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 					w->c->judge(w);
 				w->ended_ms = 0;
 				w->base_ms = w->now_ms;
+				if (w->d.anew) {
+					w->calm = false;
+					w->n_plan = 0;
+					for (unsigned op = 0; op < w->d.ops; op++)
+						sim_world_hlr_down(w->sim, op, false);
+					plan(w);
+				}
 			}
 		}
 	}
