@@ -31,6 +31,7 @@ hook=
 dir=
 address_by=msisdn
 trial=60m
+otagw_line=		# one more for the node otagw of each
 declare -A gw_pid=() port_of=()
 # Of operators and registers: PLMN, first MSISDN, and EF_SMSP's service centre, without which a card's answers by SMS would go nowhere.
 declare -A plmn=([a]=00101 [b]=00102 [c]=00103) msisdn=([a]=491519000000 [b]=491529000000 [c]=491539000000) smsp=([a]=01 [b]=02 [c]=03)
@@ -196,6 +197,7 @@ config() {
 	local who=$1 p
 	printf 'otagw\n state-dir %s\n profile-dir %s\n api-socket %s\n log-level notice\n' \
 		"$dir/$who/state" "$top/contrib/cfg/profiles" "$dir/$who/api.sock"
+	[ -z "$otagw_line" ] || printf ' %s\n' "$otagw_line"
 	[ "$who" = m ] || printf ' source-address 9000 ton 2 npi 1\n address-by %s\n prepared-max 200\n' "$address_by"
 	printf 'keystore\n kek file %s\n' "$dir/$who/kek"
 	if [ "$who" != m ]; then

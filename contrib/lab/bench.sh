@@ -62,14 +62,14 @@ start_lab() {
 	. "$dir/lab/lab.env"
 	printf '%s\n' "$lab_password" >"$dir/password"
 	say "a $lab_ip_a, b $lab_ip_b, STP $lab_stp"
-	[ -z "$capture" ] || start_dump
+	[ -z "$capture" ] || { otagw_line="gsmtap remote $lab_bsc"; start_dump; }
 }
 
-# All that goes over SMPP, into a file.  Who may not capture does without.
+# All that goes over SMPP, and what the gateways show as GSMTAP, into a file.  Who may not capture does without.
 start_dump() {
 	local i
 	command -v dumpcap >/dev/null || die "there is no dumpcap: contrib/install-packages lab"
-	dumpcap -q -i lo -f "net $lab_net.0/24 and tcp port 2775" -w "$dir/lab/smpp.pcap" >"$dir/dumpcap.log" 2>&1 &
+	dumpcap -q -i lo -f "net $lab_net.0/24 and (tcp port 2775 or udp port 4729)" -w "$dir/lab/smpp.pcap" >"$dir/dumpcap.log" 2>&1 &
 	dump_pid=$!
 	for ((i = 0; i < START_TRIES; i++)); do
 		! grep -q '^File: ' "$dir/dumpcap.log" || return 0
@@ -90,7 +90,7 @@ check_capture() {
 		end "$dump_pid"
 		dump_pid=
 		files+=("$dir/lab/smpp.pcap")
-		expect+=(smpp)
+		expect+=(smpp gsmtap)
 	fi
 	# where the kernel has SCTP there is no shim that writes it down
 	[ -z "$lab_shim" ] || { files+=("$dir/lab/sctp.pcap"); expect+=(m3ua sccp bssap gsm_a.dtap gsm_sms); }
