@@ -35,7 +35,7 @@ struct vty_ask {
 	/* r->status is API_OK; else the reason has been printed.  May ask again. */
 	void (*print)(struct vty_ask *ask, const struct api_reply *r);
 	char arg[2][TELNET_ARG_MAX]; /* the command's; "" */
-	uint64_t number;
+	uint64_t number, campaign;   /* campaign: of several in turn, the present one */
 	unsigned left;
 	/* inside */
 	struct telnet_session *session; /* NULL: it has gone, or waits no more */

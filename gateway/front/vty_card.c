@@ -176,6 +176,8 @@ static void print_sums(struct vty_ask *ask, const struct api_reply *r)
 	}
 }
 
+static void print_next(struct vty_ask *ask, const struct api_reply *r);
+
 /* A page of a campaign's report: those of the state, then the next one. */
 static void print_txns(struct vty_ask *ask, const struct api_reply *r)
 {
@@ -199,10 +201,42 @@ static void print_txns(struct vty_ask *ask, const struct api_reply *r)
 		api_campaign_report(vty_api(), ask->arg[0], p->next, TXN_PAGE, vty_ask_again(ask));
 	else if (p->next)
 		vty_out(vty, "there may be more: 'otactl campaign report %s' has all" NL, ask->arg[0]);
-	else if (ask->left == TXN_LINES_MAX)
+	else if (ask->campaign) {
+		ask->print = print_next;
+		api_campaign_list(vty_api(), vty_ask_again(ask));
+	} else if (ask->left == TXN_LINES_MAX)
 		vty_out(vty, "none" NL);
 }
 
+/* Of all campaigns, in the order of their ids: the next one that has cards in this state, as far as the core has counted it. */
+static void print_next(struct vty_ask *ask, const struct api_reply *r)
+{
+	const struct api_campaign *next = NULL;
+
+	for (size_t i = 0; i < r->campaigns->n; i++) {
+		const struct api_campaign *c = &r->campaigns->campaign[i];
+		unsigned s = 0;
+
+		while (s < _TXN_STATES && strcmp(txn_state_name((uint8_t)s), ask->arg[1]) != 0)
+			s++;
+		if (c->row.id > ask->campaign && (!next || c->row.id < next->row.id) && c->counted && s < _TXN_STATES &&
+		    c->view.by_state[s])
+			next = c;
+	}
+	if (!next) {
+		if (ask->left == TXN_LINES_MAX)
+			vty_out(ask->vty, "none" NL);
+		return;
+	}
+	vty_out(ask->vty, "campaign %s" NL, next->row.name);
+	ask->campaign = next->row.id;
+	ask->number = 0;
+	ask->print = print_txns;
+	snprintf(ask->arg[0], sizeof(ask->arg[0]), "%s", next->row.name);
+	api_campaign_report(vty_api(), ask->arg[0], 0, TXN_PAGE, vty_ask_again(ask));
+}
+
+/* campaign NULL: all of them. */
 static int show_txns_of(struct vty *vty, const char *campaign, const char *state)
 {
 	char upper[24] = "";
@@ -210,10 +244,13 @@ static int show_txns_of(struct vty *vty, const char *campaign, const char *state
 
 	for (size_t i = 0; state && state[i] && i + 1 < sizeof(upper); i++)
 		upper[i] = state[i] >= 'a' && state[i] <= 'z' ? (char)(state[i] - 'a' + 'A') : state[i];
-	to = vty_ask(vty, print_txns, campaign, upper);
+	to = vty_ask(vty, campaign ? print_txns : print_next, campaign, upper);
 	if (to.ctx)
 		((struct vty_ask *)to.ctx)->left = TXN_LINES_MAX;
-	api_campaign_report(vty_api(), campaign, 0, TXN_PAGE, to);
+	if (campaign)
+		api_campaign_report(vty_api(), campaign, 0, TXN_PAGE, to);
+	else
+		api_campaign_list(vty_api(), to);
 	return CMD_SUCCESS;
 }
 
@@ -225,17 +262,24 @@ DEFUN(show_txns, show_txns_cmd, "show transactions", SHOW_STR TXN_STR)
 	return CMD_SUCCESS;
 }
 
+#define TXN_STATES "(planned|active|done|failed|expired|cancelled|quarantined)"
+#define TXN_STATES_STR                                                                                            \
+	"In one state\nNot begun\nUnder way\nThe card has proven it\nEnded without\nOut of time\nBy an order\nA " \
+	"person must look\n"
+
+DEFUN(show_txns_all, show_txns_all_cmd, "show transactions state " TXN_STATES, SHOW_STR TXN_STR TXN_STATES_STR)
+{
+	return show_txns_of(vty, NULL, argv[0]);
+}
+
 DEFUN(show_txns_campaign, show_txns_campaign_cmd, "show transactions campaign NAME",
       SHOW_STR TXN_STR "Of one campaign\nIts name\n")
 {
 	return show_txns_of(vty, argv[0], NULL);
 }
 
-DEFUN(show_txns_state, show_txns_state_cmd,
-      "show transactions campaign NAME state (planned|active|done|failed|expired|cancelled|quarantined)",
-      SHOW_STR TXN_STR "Of one campaign\nIts name\nIn one state\nNot begun\nUnder way\nThe card has proven it\nEnded "
-		       "without\nOut of time\n"
-		       "By an order\nA person must look\n")
+DEFUN(show_txns_state, show_txns_state_cmd, "show transactions campaign NAME state " TXN_STATES,
+      SHOW_STR TXN_STR "Of one campaign\nIts name\n" TXN_STATES_STR)
 {
 	return show_txns_of(vty, argv[0], argv[1]);
 }
@@ -245,6 +289,7 @@ void vty_card_init(void)
 	install_element_ve(&show_card_cmd);
 	install_element_ve(&show_presence_cmd);
 	install_element_ve(&show_txns_cmd);
+	install_element_ve(&show_txns_all_cmd);
 	install_element_ve(&show_txns_campaign_cmd);
 	install_element_ve(&show_txns_state_cmd);
 	install_element(ENABLE_NODE, &card_present_cmd);
