@@ -93,6 +93,10 @@ void b_close(struct desk_job *j, unsigned i)
 	struct order *o = &j->order->o;
 	char key[BOOK_KEY_MAX];
 
+	if (l->bridged && l->flags & LINE_CONFIRMED) { /* its MSISDN first */
+		job_line_put(j, i, B_NUMBER);
+		return;
+	}
 	l->ended_ms = j->d->now_ms;
 	job_drop(j, BOOK_TAKEN, l->iccid, BOOK_ANY);
 	if (o->kind == ORDER_3A && *l->imsi) {

@@ -164,6 +164,8 @@ static int keys_take(struct desk_in *in, struct desk_rec *r, bool final, uint16_
 	if (b_block_take(in, r, &block, no))
 		return -1;
 	rc = keys_fit(r, &block, final, no);
+	if (!rc && block.has_sub)
+		rc = b_alg_ok(in, r, block.sub, no);
 	if (!rc && block.has_sub && first)
 		rc = join(in, r, &block, no);
 	if (!rc && !in->dry && job_refused(in->job, r->i))

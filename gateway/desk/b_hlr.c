@@ -31,6 +31,7 @@ int b_provision_decide(struct desk *d, struct desk_job *j)
 	}
 	for (unsigned i = 0; i < j->n; i++) {
 		struct line *l = &j->line[i];
+		char bridge[MSISDN_DIGITS_MAX + 1];
 
 		if (j->order->o.step == ORDER_CANCELLED) {
 			line_fail(l, END_FAILED, "cancelled by our operator");
@@ -41,7 +42,11 @@ int b_provision_decide(struct desk *d, struct desk_job *j)
 			snprintf(j->why, sizeof(j->why), "card %s: its K is not in the books", l->iccid);
 			return -ENOENT;
 		}
-		job_hlr(j, i, HLR_PROVISION, l->imsi, l->msisdn, j->also[i].body);
+		if (l->flags & LINE_ANEW &&
+		    l->flags & LINE_PROVISIONED) /* ours, and somebody was registered under it */
+			job_hlr(j, i, HLR_REMOVE, l->imsi, "", j->also[i].body);
+		else
+			job_hlr_provision(j, i, b_bridge(d, l, bridge), j->also[i].body);
 		job_line_put(j, i, B_PROVISIONING);
 	}
 	return 0;
@@ -62,10 +67,11 @@ static void provisioned(struct desk_job *j, unsigned i)
 
 	if (*ev->hlr.vlr && !(l->flags & LINE_ANEW) && j->order->o.policy != POLICY_ACTIVATE_FIRST) {
 		l->flags |= LINE_ANEW;
-		job_hlr(j, i, HLR_REMOVE, l->imsi, "", NULL);
-		job_line_put(j, i, B_PROVISIONING);
+		job_line_put(j, i, B_KEYED);
 		return;
 	}
+	if (ev->hlr.bridged || l->bridged)
+		b_number_is(j, i, ev->hlr.bridged ? ev->hlr.msisdn : "");
 	if (*ev->hlr.vlr)
 		served(l, ev);
 	b_tell_soon(j, i, B_TELL_READY);
@@ -191,6 +197,10 @@ void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i)
 	struct line *l = &j->line[i];
 	const uint16_t step = j->row[i].row.step;
 
+	if (ev->hlr_kind == HLR_MSISDN) {
+		b_numbered(j, i);
+		return;
+	}
 	if (step == B_PROVISIONING && ev->hlr_kind != HLR_READ)
 		learned(l, ev);
 	if (ev->hlr_kind == HLR_READ && step == B_READY)

@@ -53,6 +53,8 @@ int b_block_take(struct desk_in *in, const struct desk_rec *r, struct ks_block *
 int b_card_take(struct desk_in *in, struct desk_rec *r, const struct ks_block *block, uint64_t cntr,
 		struct desk_no *no);
 bool b_not_taken(struct desk_in *in, struct desk_rec *r);
+/* K of an algorithm that we can provision; else it is refused here, and not by the HLR when the card is staged. */
+int b_alg_ok(struct desk_in *in, const struct desk_rec *r, const uint8_t sub[KS_SUB_LEN], struct desk_no *no);
 void b_sub_put(struct desk_in *in, const struct desk_rec *r, const uint8_t sub[KS_SUB_LEN]);
 
 /* ---- b_hand.c ---- */
@@ -69,6 +71,13 @@ int b_poll_decide(struct desk *d, struct desk_job *j);
 void b_poll_after(struct desk *d, struct desk_job *j);
 bool b_look_soon(struct desk *d, const struct line *l); /* at the HLR; false: too many wait for that */
 void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i);
+
+/* ---- b_number.c: the MSISDN, where another subscriber of our HLR has it still ---- */
+const char *b_bridge(const struct desk *d, const struct line *l, char out[MSISDN_DIGITS_MAX + 1]);
+const char *b_msisdn(const struct line *l);			      /* what our HLR has of it now */
+void b_number_is(struct desk_job *j, unsigned i, const char *bridge); /* our HLR has given it this one; "": its own */
+int b_number_decide(struct desk *d, struct desk_job *j);
+void b_numbered(struct desk_job *j, unsigned i);
 
 /* ---- b_tell.c: CF ---- */
 int b_ready_decide(struct desk *d, struct desk_job *j);

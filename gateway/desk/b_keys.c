@@ -186,7 +186,7 @@ int b_card_take(struct desk_in *in, struct desk_rec *r, const struct ks_block *b
 
 	snprintf(c.card.iccid, sizeof(c.card.iccid), "%s", l->iccid);
 	snprintf(c.card.imsi, sizeof(c.card.imsi), "%s", l->imsi);
-	snprintf(c.card.msisdn, sizeof(c.card.msisdn), "%s", l->msisdn);
+	snprintf(c.card.msisdn, sizeof(c.card.msisdn), "%s", b_msisdn(l));
 	snprintf(c.card.profile, sizeof(c.card.profile), "%s", l->profile);
 	for (unsigned i = 0; i < block->sets; i++) {
 		struct keyset_row *k = &c.keyset[c.n_keysets++];
@@ -235,6 +235,17 @@ bool b_not_taken(struct desk_in *in, struct desk_rec *r)
 	return true;
 }
 
+int b_alg_ok(struct desk_in *in, const struct desk_rec *r, const uint8_t sub[KS_SUB_LEN], struct desk_no *no)
+{
+	struct ks_sub_spec spec;
+
+	if (ks_sub_spec(in->d->deps.ks, r->line->iccid, sub, KS_SUB_LEN, &spec) || spec.aka == KS_AKA_MILENAGE)
+		return 0; /* what does not open is refused elsewhere */
+	return desk_refuse(no, "algorithm",
+			   "card %s: K of index %u is for algorithm %02x; our HLR is given Milenage (%02x) alone",
+			   r->line->iccid, spec.index, spec.aka, KS_AKA_MILENAGE);
+}
+
 /* ---- KP in ---- */
 
 static int kp_fits(const struct desk_rec *r, struct desk_no *no)
@@ -269,6 +280,8 @@ int b_kp_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 	    spec.index != r->line->to)
 		rc = desk_refuse(no, "keys", "card %s: a pair is K and OPc of index %u, and one keyset", r->line->iccid,
 				 r->line->to);
+	if (!rc)
+		rc = b_alg_ok(in, r, block.sub, no);
 	if (!rc)
 		rc = b_card_take(in, r, &block, 0, no);
 	if (!rc && !in->dry) {

@@ -38,6 +38,7 @@ const struct desk_work desk_works_b[] = {
 	{ "refused or recalled, again", DO, .step = B_ENDING, .calm = true, .decide = b_again_decide },
 	{ "undo", DO, .step = B_UNDO, .cards = true, .also = BOOK_SUB, .also_key = b_sub_also,
 	  .decide = b_undo_decide },
+	{ .name = "MSISDN", DO, .step = B_NUMBER, .decide = b_number_decide },
 	{ .name = NULL },
 };
 

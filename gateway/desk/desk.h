@@ -34,7 +34,9 @@ struct desk_partner {
 struct desk_pool {
 	char imsi_from[IMSI_DIGITS_MAX + 1], imsi_to[IMSI_DIGITS_MAX + 1]; /* "": no pool, lists only */
 	char msisdn_from[MSISDN_DIGITS_MAX + 1];			   /* "": none */
-	char plmns[128];						   /* MCCMNC;MCCMNC */
+	/* "": none.  MSISDN of a card whose own is still another's at our register: its last zeros are the last digits of the IMSI */
+	char msisdn_bridge[MSISDN_DIGITS_MAX + 1];
+	char plmns[128];  /* MCCMNC;MCCMNC */
 	char files[2048]; /* FID[/FID]:hex;... EF_SMSP with TS-SCA among them */
 	uint32_t trial_s; /* 0: the card's own */
 };

@@ -168,6 +168,8 @@ int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn);
 int job_plan_fits(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn);
 /* An operation at our HLR: durable with this batch, carried out after it, until it has a final answer: then a DESK_EV_HLR comes. */
 /* REKEY; the IMSI has the keys in `was` now, NULL: nobody here knows which. */
+/* HLR_PROVISION of the line's new numbers; bridge: as hlr.h has it, "" none. */
+void job_hlr_provision(struct desk_job *j, unsigned i, const char *bridge, const uint8_t sub[KS_SUB_LEN]);
 void job_hlr_rekey(struct desk_job *j, unsigned i, const char *imsi, const uint8_t sub[KS_SUB_LEN], const uint8_t *was);
 void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
 	     const uint8_t sub[KS_SUB_LEN]);

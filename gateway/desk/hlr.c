@@ -35,8 +35,8 @@ static void ordered(struct desk_run *r, const char key[BOOK_KEY_MAX])
 		memcpy(r->hlr_key[r->hlr_keys++], key, BOOK_KEY_MAX);
 }
 
-void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
-	     const uint8_t sub[KS_SUB_LEN])
+static void op_put(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
+		   const char *bridge, const uint8_t *sub)
 {
 	struct desk_run *r = j->run;
 	struct book_row row = { .book = BOOK_HLR, .step = HLR_DUE, .version = BOOK_ANY };
@@ -52,9 +52,22 @@ void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *ims
 	wr_u8(&w, sub != NULL);
 	if (sub)
 		wr_bytes(&w, sub, KS_SUB_LEN);
+	if (kind == HLR_PROVISION)
+		book_text_put(&w, bridge);
 	row.len = (uint16_t)wr_len(&w);
 	job_op(j, i, ST_BOOK_PUT, &row, body, row.len);
 	ordered(r, row.key);
+}
+
+void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
+	     const uint8_t sub[KS_SUB_LEN])
+{
+	op_put(j, i, kind, imsi, msisdn, "", sub);
+}
+
+void job_hlr_provision(struct desk_job *j, unsigned i, const char *bridge, const uint8_t sub[KS_SUB_LEN])
+{
+	op_put(j, i, HLR_PROVISION, j->line[i].imsi, j->line[i].msisdn, bridge, sub);
 }
 
 void job_hlr_rekey(struct desk_job *j, unsigned i, const char *imsi, const uint8_t sub[KS_SUB_LEN], const uint8_t *was)
@@ -92,6 +105,8 @@ static int op_read(struct hlr_op *op, const struct store_book *row)
 		memcpy(op->sub, sub, KS_SUB_LEN);
 		op->keyed = true;
 	}
+	if (op->kind == HLR_PROVISION)
+		book_text_take(&r, op->bridge, sizeof(op->bridge));
 	if (op->kind == HLR_REKEY && rd_u8(&r) && (sub = rd_bytes(&r, KS_SUB_LEN))) {
 		memcpy(op->was, sub, KS_SUB_LEN);
 		op->has_was = true;

@@ -192,6 +192,8 @@ static const char *const step_names[_LINE_STEPS] = {
 	[B_UNDOING] = "B_UNDOING",
 	[B_ENDING] = "B_ENDING",
 	[B_CLOSED] = "B_CLOSED",
+	[B_NUMBER] = "B_NUMBER",
+	[B_NUMBERING] = "B_NUMBERING",
 	[M_OPEN] = "M_OPEN",
 	[M_ASKED] = "M_ASKED",
 	[M_PLACED] = "M_PLACED",
@@ -289,6 +291,8 @@ static void line_io(const struct io *io, struct line *l)
 	NUM(io, l->mark.seen_ms);
 	NUM(io, l->mark.vlr);
 	NUM(io, l->here_ms);
+	io_flag(io, &l->bridged);
+	TEXT(io, l->bridge);
 }
 
 int line_pack(const struct line *l, uint8_t body[BOOK_BODY_MAX])

@@ -130,6 +130,8 @@ enum line_step {
 	B_UNDOING,
 	B_ENDING, /* refused, or gone back: waits for the final HL */
 	B_CLOSED,
+	B_NUMBER, /* to do: confirmed and listed, and its MSISDN was another subscriber's at our HLR: it gets it now */
+	B_NUMBERING,
 	/* at M: only that it knows of it */
 	M_OPEN = 128,
 	M_ASKED,    /* to do: AL */
@@ -216,6 +218,9 @@ struct line {
 		int64_t seen_ms; /* its last contact, where the register tells */
 		uint32_t vlr;	 /* digest of where it was; 0 nowhere */
 	} mark;
+	/* B: its MSISDN is another's at our HLR: it has this one until then */
+	bool bridged;
+	char bridge[MSISDN_DIGITS_MAX + 1];
 	int64_t here_ms; /* A: so our register has told that it was here, under its old IMSI */
 };
 /* At A: a card without a way back was written, and the new operator does not have its IMSI, or has it no more.  Whoever knows better,

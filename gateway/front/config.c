@@ -715,6 +715,10 @@ const struct config_setting config_setting[] = {
 
 	{ CONF_POOL, "imsi-range FROM TO", "IMSIs that we give to cards that come\nThe first\nThe last\n",
 	  config_set_imsi_range, config_get_imsi_range },
+	{ CONF_POOL, "msisdn-bridge DIGITS",
+	  "MSISDNs of cards whose own is still another subscriber's at our HLR\nIts last zeros become the last digits "
+	  "of the IMSI\n",
+	  config_set_msisdn_bridge, get_text, GW(desk.pool.msisdn_bridge) },
 	{ CONF_POOL, "msisdn-from DIGITS", "and MSISDNs, counted up with them\nThe first\n", config_set_msisdn_from,
 	  get_text, GW(desk.pool.msisdn_from) },
 	{ CONF_POOL, "plmns .NETWORKS",

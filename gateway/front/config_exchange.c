@@ -12,7 +12,8 @@
 
 #include "ota/nearest.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)	 (sizeof(a) / sizeof((a)[0]))
+#define BRIDGE_ZEROS_MIN 4 /* so many cards may be bridged at least */
 
 static unsigned partner_now;
 
@@ -284,6 +285,22 @@ int config_set_msisdn_from(const struct config_setting *s, struct otagw_config *
 		return -1;
 	}
 	memcpy(c->desk.pool.msisdn_from, d, strlen(d) + 1);
+	return 0;
+}
+
+int config_set_msisdn_bridge(const struct config_setting *s, struct otagw_config *c, const char *const *argv, int argc,
+			     char *err, size_t cap)
+{
+	const char *d = argv[0] + (argv[0][0] == '+');
+	const size_t n = strlen(d);
+
+	if (!digits_ok(d, 5 + BRIDGE_ZEROS_MIN, MSISDN_DIGITS_MAX) ||
+	    strspn(d + n - BRIDGE_ZEROS_MIN, "0") < BRIDGE_ZEROS_MIN) {
+		snprintf(err, cap, "\"%.40s\" must be a number of %d to %d digits, the last %d or more of them 0",
+			 argv[0], 5 + BRIDGE_ZEROS_MIN, MSISDN_DIGITS_MAX, BRIDGE_ZEROS_MIN);
+		return -1;
+	}
+	memcpy(c->desk.pool.msisdn_bridge, d, n + 1);
 	return 0;
 }
 

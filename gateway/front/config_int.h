@@ -78,7 +78,8 @@ int config_partner_open(struct otagw_config *c, const char *name, char *err, siz
 struct config_partner *config_partner_now(const struct otagw_config *c);
 void config_partner_at(unsigned i);
 config_set_fn config_set_role, config_set_may_be, config_set_listen, config_set_url, config_set_osmo,
-	config_set_network, config_set_plmns, config_set_imsi_range, config_set_msisdn_from, config_set_file;
+	config_set_network, config_set_plmns, config_set_imsi_range, config_set_msisdn_from, config_set_msisdn_bridge,
+	config_set_file;
 config_get_fn config_get_listen, config_get_url, config_get_osmo, config_get_plmns, config_get_imsi_range;
 /* Lines of settings that may stand more than once, one by one; false: no more. */
 bool config_role_line(const struct otagw_config *c, unsigned i, char *out, size_t cap);

@@ -32,6 +32,9 @@ struct hlr_op {
 	enum hlr_kind kind;
 	char imsi[HLR_DIGITS_MAX + 1];
 	char msisdn[HLR_DIGITS_MAX + 1];
+	char bridge
+		[HLR_DIGITS_MAX +
+		 1]; /* PROVISION: this MSISDN as long as the right one is another subscriber's; "": then it is refused */
 	char iccid[24]; /* PROVISION, REKEY, keyed REMOVE: whose keys `sub` are */
 	bool keyed;	/* REMOVE: `sub` is given */
 	uint8_t sub[KS_SUB_LEN];
@@ -44,6 +47,7 @@ enum hlr_end {
 	HLR_ABSENT,    /* READ, MSISDN, REKEY: no such subscriber */
 	HLR_REFUSED,   /* it will not; a person must look */
 	HLR_TEMPORARY, /* no connection, no answer: ask again later */
+	HLR_TAKEN,     /* MSISDN: it is another subscriber's */
 };
 struct hlr_result {
 	uint64_t id;
@@ -51,6 +55,7 @@ struct hlr_result {
 	char why[HLR_WHY_MAX]; /* for REFUSED and TEMPORARY; never a key */
 	/* READ, PROVISION, REKEY: as read back */
 	char msisdn[HLR_DIGITS_MAX + 1];
+	bool bridged;		   /* PROVISION: it has got its bridge */
 	char vlr[HLR_VLR_MAX + 1]; /* where it is registered; "" nowhere */
 	bool cs, ps;
 	bool has_keys;

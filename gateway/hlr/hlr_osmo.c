@@ -43,6 +43,7 @@ enum step {
 struct open_op {
 	bool used;
 	bool asked; /* a request of it is out */
+	bool bridged;
 	uint32_t request;
 	int64_t order; /* of asking, for the oldest */
 	enum step step;
@@ -300,6 +301,7 @@ static void read_back(struct hlr_osmo *h, struct open_op *o, const struct ctrl_r
 	const char *wrong = NULL;
 
 	info_take(r->rest, &res);
+	res.bridged = o->bridged;
 	if (o->op.kind != HLR_MSISDN && !keys_match(h, &o->op, o->op.sub, r->rest))
 		wrong = "keys";
 	else if (o->op.kind != HLR_REKEY && strcmp(res.msisdn, o->op.msisdn))
@@ -310,6 +312,21 @@ static void read_back(struct hlr_osmo *h, struct open_op *o, const struct ctrl_r
 		end_op(h, o, HLR_REFUSED, "read back: %s not as written", wrong);
 	else
 		end_with(h, o, &res);
+}
+
+/* MSISDNs are UNIQUE in a register. */
+static void taken(struct hlr_osmo *h, struct open_op *o)
+{
+	if (o->op.kind != HLR_PROVISION) {
+		end_op(h, o, HLR_TAKEN, "MSISDN %s is another subscriber's", o->op.msisdn);
+	} else if (*o->op.bridge && !o->bridged) {
+		o->bridged = true;
+		memcpy(o->op.msisdn, o->op.bridge, sizeof(o->op.msisdn));
+		ask(h, o, STEP_MSISDN);
+	} else {
+		end_op(h, o, HLR_REFUSED, "MSISDN %s is another subscriber's; %s", o->op.msisdn,
+		       o->bridged ? "it was to be the bridge" : "configure msisdn-bridge, if that one is about to go");
+	}
 }
 
 /* The register said no.  Which of its sentences mean something else than that? */
@@ -326,6 +343,8 @@ static void refused(struct hlr_osmo *h, struct open_op *o, const struct ctrl_rep
 		end_op(h, o, HLR_OK, "%s", "");
 	else if (absent)
 		end_op(h, o, HLR_TEMPORARY, "subscriber was removed in the middle");
+	else if (o->step == STEP_MSISDN && !strncmp(r->rest, "Update MSISDN failed", 20))
+		taken(h, o);
 	else if (o->step == STEP_KEYS) /* what it says may repeat what it was given */
 		end_op(h, o, HLR_REFUSED, "does not take these keys");
 	else
@@ -541,7 +560,8 @@ static int osmo_submit(struct hlr *hlr, const struct hlr_op *op)
 	struct hlr_osmo *h = (struct hlr_osmo *)hlr;
 	struct open_op *o = NULL;
 
-	if (!digits(op->imsi, 6) || (*op->msisdn && !digits(op->msisdn, 3)) || (unsigned)op->kind > HLR_REKEY)
+	if (!digits(op->imsi, 6) || (*op->msisdn && !digits(op->msisdn, 3)) ||
+	    (*op->bridge && !digits(op->bridge, 3)) || (unsigned)op->kind > HLR_REKEY)
 		return -EINVAL;
 	for (unsigned i = 0; i < HLR_OPEN_MAX && !o; i++)
 		if (!h->op[i].used)

@@ -34,7 +34,7 @@
 #define SEEN_MAX_S     253402300800 /* the year 10000 */
 
 struct open_op {
-	bool used, reading_back;
+	bool used, reading_back, bridged;
 	uint32_t number;
 	struct hlr_op op;
 };
@@ -333,6 +333,7 @@ static void ok_take(struct hlr_prog *h, struct open_op *o, struct hlr_result *r)
 {
 	const char *wrong = NULL;
 
+	r->bridged = o->bridged;
 	if (o->op.kind == HLR_READ || o->op.kind == HLR_REMOVE) {
 		end_with(h, o, r);
 		return;
@@ -352,6 +353,21 @@ static void ok_take(struct hlr_prog *h, struct open_op *o, struct hlr_result *r)
 		end_op(h, o, HLR_REFUSED, "read back: %s not as written", wrong);
 	else
 		end_with(h, o, r);
+}
+
+/* MSISDNs are of one subscriber each. */
+static void taken(struct hlr_prog *h, struct open_op *o)
+{
+	if (o->op.kind != HLR_PROVISION) {
+		end_op(h, o, HLR_TAKEN, "MSISDN %s is another subscriber's", o->op.msisdn);
+	} else if (*o->op.bridge && !o->bridged) {
+		o->bridged = true;
+		memcpy(o->op.msisdn, o->op.bridge, sizeof(o->op.msisdn));
+		ask(h, o, HLR_PROVISION);
+	} else {
+		end_op(h, o, HLR_REFUSED, "MSISDN %s is another subscriber's; %s", o->op.msisdn,
+		       o->bridged ? "it was to be the bridge" : "configure msisdn-bridge, if that one is about to go");
+	}
 }
 
 static struct open_op *op_of(struct hlr_prog *h, uint32_t number)
@@ -386,6 +402,9 @@ static bool line_take(struct hlr_prog *h, char *text)
 		/* what it says of a line with keys may repeat what it was given */
 		end_op(h, o, HLR_REFUSED, "%.120s",
 		       has_keys(o->op.kind) && !o->reading_back ? "the register does not take it" : rest);
+	} else if (!strcmp(word, "taken") && !o->reading_back &&
+		   (o->op.kind == HLR_PROVISION || o->op.kind == HLR_MSISDN)) {
+		taken(h, o);
 	} else if (!strcmp(word, "temporary")) {
 		end_op(h, o, HLR_TEMPORARY, "the register is not there, says the program");
 	} else if (!strcmp(word, "ok")) {
@@ -562,7 +581,8 @@ static int prog_submit(struct hlr *hlr, const struct hlr_op *op)
 	struct hlr_prog *h = (struct hlr_prog *)hlr;
 	struct open_op *o = NULL;
 
-	if (!digits(op->imsi, 6) || (*op->msisdn && !digits(op->msisdn, 3)) || (unsigned)op->kind > HLR_REKEY)
+	if (!digits(op->imsi, 6) || (*op->msisdn && !digits(op->msisdn, 3)) ||
+	    (*op->bridge && !digits(op->bridge, 3)) || (unsigned)op->kind > HLR_REKEY)
 		return -EINVAL;
 	for (unsigned i = 0; i < HLR_OPEN_MAX && !o; i++)
 		if (!h->op[i].used)

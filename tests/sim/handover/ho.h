@@ -53,6 +53,7 @@ struct ho_draw {		      /* what a seed says; chances in ppm */
 	unsigned cards, kind, policy; /* enum order_kind, order_policy */
 	unsigned ops;		      /* 2, or 3: with C */
 	unsigned pairs;		      /* of each card, 3b */
+	bool one_register;	      /* of all operators, and cards keep their MSISDNs */
 	struct sim_air_cfg air;
 	unsigned crashes, commit_fails, hlr_downs, refusals; /* refusals: cards that B's network never lets in (H2) */
 	uint32_t hlr_fail_ppm, hlr_temp_ppm, lose_ppm, twice_ppm;

@@ -42,7 +42,40 @@ static void lost_judge(struct ho *w)
 	ho_must(w, ho_counters_of(w, HO_A, 0) == 2, "ARM was not repeated with the same octets");
 }
 
+/* ---- the MSISDN goes with the card, in one register ---- */
+
+static void one_draw(struct ho_draw *d)
+{
+	d->one_register = true;
+	d->crashes = 4;
+	d->hlr_temp_ppm = 200000;
+}
+
+static void one_judge(struct ho *w)
+{
+	ho_all_done(w);
+	for (uint32_t i = 0; i < w->d.cards; i++) {
+		const struct sim_world_card t = ho_look(w, i);
+		char msisdn[SIM_HLR_DIGITS_MAX + 1] = "";
+
+		sim_hlr_msisdn_of(sim_world_hlr(w->sim, HO_B), t.imsi_stored, msisdn);
+		ho_must(w, !strcmp(msisdn, sim_world_fleet(w->sim)->cards[i].msisdn),
+			"a card has not got its MSISDN at B");
+	}
+}
+
+static void one_lost_draw(struct ho_draw *d)
+{
+	lost_draw(d);
+	d->one_register = true;
+}
+
 const struct ho_case ho_cases_here[] = {
+	{ "msisdn", "both operators in one register, the MSISDN goes with the card", one_draw, NULL, one_judge,
+	  ORDER_3B },
+	{ "msisdn-3a", "the same in 3a", one_draw, NULL, one_judge, ORDER_3A },
+	{ "lost-arm-msisdn", "ARM is lost, and who speaks under the MSISDN may be here or there", one_lost_draw,
+	  lost_act, one_judge, ORDER_3B },
 	{ "lost-arm", "ARM is lost, the phone stays in its cell", lost_draw, lost_act, lost_judge, ORDER_3B },
 	{ "lost-arm-3a", "the same in 3a", lost_draw, lost_act, lost_judge, ORDER_3A },
 	{ "lost-arm-5", "the same where five vectors are fetched at once", lost_five_draw, lost_act, lost_judge,

@@ -53,6 +53,21 @@ static bool look(struct ho_hlr *h, const struct hlr_op *op, struct hlr_result *r
 	return true;
 }
 
+/* One register for all: an MSISDN is one subscriber's. */
+static bool msisdn_set(struct ho_hlr *h, const char *imsi, const char *msisdn, struct ctrl_reply *r,
+		       char reply[SIM_HLR_REPLY_MAX])
+{
+	struct ho *w = h->p->w;
+	char other[SIM_HLR_DIGITS_MAX + 1];
+
+	r->rest = reply;
+	snprintf(reply, SIM_HLR_REPLY_MAX, "Update MSISDN failed");
+	for (unsigned op = 0; w->d.one_register && *msisdn && op < HO_OPS && op < w->d.ops; op++)
+		if (sim_hlr_imsi_of(sim_world_hlr(w->sim, op), msisdn, other) && strcmp(other, imsi))
+			return false;
+	return says(h, reply, r, "SET 1 subscriber.by-imsi-%s.msisdn %s", imsi, *msisdn ? msisdn : "none");
+}
+
 static enum hlr_end provision(struct ho_hlr *h, const struct hlr_op *op, struct hlr_result *res, bool there,
 			      const char *keys)
 {
@@ -68,7 +83,8 @@ static enum hlr_end provision(struct ho_hlr *h, const struct hlr_op *op, struct 
 		return HLR_REFUSED;
 	}
 	if ((!there && !says(h, reply, &r, "SET 1 subscriber.create %s", op->imsi)) ||
-	    !says(h, reply, &r, "SET 1 subscriber.by-imsi-%s.msisdn %s", op->imsi, *op->msisdn ? op->msisdn : "none") ||
+	    (!msisdn_set(h, op->imsi, op->msisdn, &r, reply) &&
+	     !(res->bridged = *op->bridge && msisdn_set(h, op->imsi, op->bridge, &r, reply))) ||
 	    !says(h, reply, &r, "SET 1 subscriber.by-imsi-%s.aud3g %s", op->imsi, ours)) {
 		snprintf(res->why, sizeof(res->why), "%.120s", r.rest);
 		return HLR_REFUSED;
@@ -132,10 +148,7 @@ static void carry_out(struct ho_hlr *h, const struct hlr_op *op)
 		res.end = there ? rekey(h, op, &res, keys) : HLR_ABSENT;
 		break;
 	case HLR_MSISDN:
-		res.end = there ? HLR_OK : HLR_ABSENT;
-		if (there)
-			says(h, reply, &r, "SET 1 subscriber.by-imsi-%s.msisdn %s", op->imsi,
-			     *op->msisdn ? op->msisdn : "none");
+		res.end = !there ? HLR_ABSENT : msisdn_set(h, op->imsi, op->msisdn, &r, reply) ? HLR_OK : HLR_TAKEN;
 		break;
 	case HLR_REMOVE:
 		if (there && op->keyed && res.has_keys &&

@@ -151,6 +151,11 @@ static void pool(struct ho_party *p, struct desk_pool *pool)
 	snprintf(pool->imsi_from, sizeof(pool->imsi_from), "0010%u5000000001", p->who + 1);
 	snprintf(pool->imsi_to, sizeof(pool->imsi_to), "0010%u5000000999", p->who + 1);
 	snprintf(pool->msisdn_from, sizeof(pool->msisdn_from), "4477%u000001", p->who + 1);
+	if (p->w->d.one_register) { /* cards keep their MSISDNs: the first IMSI is the first card's */
+		snprintf(pool->msisdn_from, sizeof(pool->msisdn_from), "%s",
+			 sim_world_fleet(p->w->sim)->cards[0].msisdn);
+		snprintf(pool->msisdn_bridge, sizeof(pool->msisdn_bridge), "4499%u000000", p->who + 1);
+	}
 	snprintf(pool->plmns, sizeof(pool->plmns), "0010%u", p->who + 1);
 	snprintf(pool->files, sizeof(pool->files), "%s", p->w->d.files ? p->w->d.files : "");
 	pool->trial_s = p->w->d.trial_s;

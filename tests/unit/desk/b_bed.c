@@ -124,6 +124,10 @@ static void provision(struct bed *b, const struct hlr_op *op, struct hlr_result 
 	if (!known)
 		ctrl(b, reply, "SET 1 subscriber.create %s", op->imsi);
 	ctrl(b, reply, "SET 1 subscriber.by-imsi-%s.msisdn %s", op->imsi, *op->msisdn ? op->msisdn : "none");
+	if (!strncmp(reply, "ERROR", 5) && *op->bridge) {
+		ctrl(b, reply, "SET 1 subscriber.by-imsi-%s.msisdn %s", op->imsi, op->bridge);
+		r->bridged = true;
+	}
 	ctrl(b, reply, "SET 1 subscriber.by-imsi-%s.aud3g %s", op->imsi, ours);
 	assert_true(there(b, op->imsi, r, theirs, sizeof(theirs)));
 	assert_string_equal(ours, theirs);
@@ -168,7 +172,7 @@ static int submit(struct hlr *h, const struct hlr_op *op)
 {
 	struct bed *b = h->ctx;
 	struct hlr_result *r = &b->answer[b->answers];
-	char keys[100];
+	char keys[100], reply[SIM_HLR_REPLY_MAX];
 
 	if (b->answers == HLR_OPEN_MAX)
 		return -ENOBUFS;
@@ -186,6 +190,9 @@ static int submit(struct hlr *h, const struct hlr_op *op)
 		remove_sub(b, op, r);
 	} else if (!there(b, op->imsi, r, keys, sizeof(keys))) {
 		r->end = HLR_ABSENT;
+	} else if (op->kind == HLR_MSISDN) {
+		ctrl(b, reply, "SET 1 subscriber.by-imsi-%s.msisdn %s", op->imsi, op->msisdn);
+		r->end = strncmp(reply, "ERROR", 5) ? HLR_OK : HLR_TAKEN;
 	}
 	if (b->mood.mute) {
 		*r = (struct hlr_result){ .id = op->id, .end = HLR_TEMPORARY };

@@ -10,6 +10,7 @@ const struct desk_cfg with_pool = {
 	.pool = { .imsi_from = "262020000000100",
 		  .imsi_to = "262020000001999",
 		  .msisdn_from = "4915100000100",
+		  .msisdn_bridge = "4915990000000",
 		  .plmns = "26202",
 		  .files = "6f42:ffffff",
 		  .trial_s = 3600 },
@@ -93,6 +94,8 @@ unsigned unhex(const char *text, uint8_t *out)
 	return n;
 }
 
+enum ks_aka pairs_aka = KS_AKA_MILENAGE;
+
 void block_of(const struct pairs *p, struct ks_wrap *w, unsigned i, bool sub, bool set, char *out)
 {
 	struct ks *ks = p->b->party[p->from].ks;
@@ -103,6 +106,15 @@ void block_of(const struct pairs *p, struct ks_wrap *w, unsigned i, bool sub, bo
 
 	assert_int_equal(ks_pair_make(ks, iccid_of(i), (uint16_t)p->to, 16, &pair), 0);
 	memcpy(block.sub, pair.sub, sizeof(block.sub));
+	if (pairs_aka != KS_AKA_MILENAGE) {
+		char k[] = "465b5ce8b199b49faa5f0a2ee238a6bc", opc[] = "cd63cb71954a9f4e48a5994e37a02baf", err[200];
+
+		assert_int_equal(ks_sub_import(ks, iccid_of(i),
+					       &(struct ks_sub_spec){
+						       .index = (uint16_t)p->to, .aka = pairs_aka, .sqn = 1 },
+					       k, opc, block.sub, err, sizeof(err)),
+				 KS_SUB_LEN);
+	}
 	if (set) {
 		n = ks_pair_keyset(ks, iccid_of(i), (uint16_t)p->to, &pair, (uint8_t)p->kvn, block.set[0].sealed);
 		assert_true(n > 0);

@@ -51,6 +51,7 @@ void make_hl3a(struct ks_wrap *w, unsigned i, char out[BED_LINE_MAX], void *ctx)
 void block_of(const struct pairs *p, struct ks_wrap *w, unsigned i, bool sub, bool set, char *out);
 void send_so(struct bed *b, const char *kind, const char *policy, unsigned n);
 void send_pl(struct bed *b, unsigned n, struct plan_terms t);
+extern enum ks_aka pairs_aka; /* of the pairs that are sent */
 void send_kp(struct bed *b, unsigned n, unsigned to, unsigned kvn);
 void send_hl3a(struct bed *b, unsigned n, const char *stage, const char *state, bool sub, bool set);
 /* One record. */

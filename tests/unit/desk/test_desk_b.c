@@ -208,6 +208,51 @@ static void test_3a(void **state)
 	free(c);
 }
 
+/* One register for both: the MSISDN that goes with the card is the old subscriber's until he is removed. */
+static void test_bridged(void **state)
+{
+	struct bed *b = *state;
+	struct card_bundle *c = calloc(1, sizeof(*c));
+	char reply[SIM_HLR_REPLY_MAX], msisdn[SIM_HLR_DIGITS_MAX + 1];
+	struct line l;
+
+	sim_hlr_ctrl(b->sim, "SET 1 subscriber.create 262010000000100", reply);
+	sim_hlr_ctrl(b->sim, "SET 1 subscriber.by-imsi-262010000000100.msisdn 4915100000100", reply);
+	to_ready(b, CARDS);
+	assert_int_equal(told(b, BED_A, "ready"), CARDS);
+	step_of(b, 0, &l);
+	assert_true(l.bridged);
+	step_of(b, 1, &l);
+	assert_false(l.bridged);		  /* its own was free */
+	assert_true(bed_card(b, iccid_of(0), c)); /* so it is reached until then */
+	assert_string_equal(c->card.msisdn, "4915990000100");
+	assert_true(sim_hlr_msisdn_of(b->sim, imsi_of(0), msisdn));
+	assert_string_equal(msisdn, "4915990000100");
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
+	bed_wait(b, 20000);
+	bed_txn(b, ORDER, WORK_CONFIRM, iccid_of(0), TXN_DONE, WORK_IS_DONE);
+	expect_step(b, 0, B_CONFIRMED);
+	assert_true(bed_card(b, iccid_of(0), c));
+	send_end(b, 0, "done");
+	assert_string_equal(bed_ack(b, BED_A), "");
+	bed_wait(b, 600000);
+	step_of(b, 0, &l); /* tried now and then */
+	assert_true(l.bridged);
+	bed_restart(b);
+	bed_wait(b, 10000);
+	sim_hlr_ctrl(b->sim, "SET 1 subscriber.delete 262010000000100", reply);
+	bed_wait(b, 600000);
+	expect_step(b, 0, B_NUMBER); /* the card has an open transaction here */
+	assert_int_equal(gw_txn_settle(b->gw, c->txn.id, c->card.id, TXN_DONE, "confirmed"), 0);
+	bed_wait(b, 600000);
+	expect_step(b, 0, B_CLOSED);
+	assert_true(sim_hlr_msisdn_of(b->sim, imsi_of(0), msisdn));
+	assert_string_equal(msisdn, "4915100000100");
+	assert_true(bed_card(b, iccid_of(0), c));
+	assert_string_equal(c->card.msisdn, "4915100000100");
+	free(c);
+}
+
 /* ---- the register ---- */
 
 static void test_refused_by_hlr(void **state)
@@ -357,6 +402,10 @@ static void test_bad_kp(void **state)
 	assert_string_equal(bed_ack(b, BED_M), "index");
 	send_kp(b, 2, 2, 1);
 	assert_string_equal(bed_ack(b, BED_M), "index");
+	pairs_aka = KS_AKA_TEST; /* our HLR would refuse it, when the card is staged already */
+	send_kp(b, 2, 2, 2);
+	pairs_aka = KS_AKA_MILENAGE;
+	assert_string_equal(bed_ack(b, BED_M), "algorithm");
 	send_kp(b, 3, 2, 2); /* one that was not asked for */
 	assert_string_equal(bed_ack(b, BED_M), "not-asked");
 	/* and one that is another index inside than it says */
@@ -875,6 +924,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_il, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_3b, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bridged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_3a, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_by_hlr, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cannot_be_taken, setup, teardown),

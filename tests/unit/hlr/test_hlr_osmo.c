@@ -304,6 +304,8 @@ static void sub_make(struct bed *b, uint8_t sub[KS_SUB_LEN], const char *k)
 			 KS_SUB_LEN);
 }
 
+static const char *bridge = "";
+
 static struct hlr_result *run_op(struct bed *b, enum hlr_kind kind, const char *imsi, const char *msisdn, const char *k)
 {
 	struct hlr_op op = { .id = b->results + 100, .kind = kind };
@@ -311,6 +313,7 @@ static struct hlr_result *run_op(struct bed *b, enum hlr_kind kind, const char *
 
 	snprintf(op.imsi, sizeof(op.imsi), "%s", imsi);
 	snprintf(op.msisdn, sizeof(op.msisdn), "%s", msisdn);
+	snprintf(op.bridge, sizeof(op.bridge), "%s", bridge);
 	strcpy(op.iccid, ICCID);
 	op.keyed = k != NULL;
 	if (k)
@@ -396,8 +399,20 @@ static void test_msisdn(void **state)
 	assert_int_equal(run_op(b, HLR_PROVISION, "001020000000502", "", K2)->end, HLR_OK);
 	/* a number is one subscriber's */
 	r = run_op(b, HLR_MSISDN, "001020000000502", "491510001", NULL);
-	assert_int_equal(r->end, HLR_REFUSED);
+	assert_int_equal(r->end, HLR_TAKEN);
 	assert_non_null(strstr(r->why, "MSISDN"));
+	/* until it is free there is another one, where there is one */
+	r = run_op(b, HLR_PROVISION, "001020000000502", "491510001", K2);
+	assert_int_equal(r->end, HLR_REFUSED);
+	assert_non_null(strstr(r->why, "msisdn-bridge"));
+	bridge = "491519999";
+	r = run_op(b, HLR_PROVISION, "001020000000502", "491510001", K2);
+	assert_int_equal(r->end, HLR_OK);
+	assert_true(r->bridged);
+	assert_string_equal(r->msisdn, bridge);
+	r = run_op(b, HLR_PROVISION, "001020000000504", "491510001", K2); /* and that one is a subscriber's, too */
+	assert_int_equal(r->end, HLR_REFUSED);
+	bridge = "";
 	assert_int_equal(run_op(b, HLR_MSISDN, IMSI, "", NULL)->end, HLR_OK);
 	assert_int_equal(run_op(b, HLR_MSISDN, "001020000000502", "491510001", NULL)->end, HLR_OK);
 	assert_string_equal(run_op(b, HLR_READ, "001020000000502", "", NULL)->msisdn, "491510001");

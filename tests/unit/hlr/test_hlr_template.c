@@ -36,8 +36,10 @@ static const char program[] =
 	" case $verb in\n"
 	" get) if [ -f s.$imsi ]; then echo $n ok $(cat s.$imsi) more=said; else echo $n absent; fi ;;\n"
 	" add) [ $mood = lies ] && msisdn=4999\n"
+	"  [ \"$msisdn\" = 491510666 ] && { echo $n taken; continue; }\n"
 	"  echo \"$k,$opc\" > k.$imsi; echo msisdn=$msisdn cs=1 ps=1 keys=1 sqn=0 vlr= > s.$imsi; echo $n ok ;;\n"
-	" num) msisdn=$k; if [ -f s.$imsi ]; then echo msisdn=$msisdn cs=1 ps=1 keys=1 sqn=32 vlr=901700000 > s.$imsi\n"
+	" num) msisdn=$k; if [ \"$k\" = 491510666 ]; then echo $n taken; elif [ -f s.$imsi ]; then echo msisdn=$msisdn "
+	"cs=1 ps=1 keys=1 sqn=32 vlr=901700000 > s.$imsi\n"
 	"  echo $n ok; else echo $n absent; fi ;;\n"
 	" del) if [ -f s.$imsi ]; then rm s.$imsi k.$imsi; echo $n ok; else echo $n absent; fi ;;\n"
 	" esac\n"
@@ -162,6 +164,8 @@ static int teardown(void **state)
 	return 0;
 }
 
+static const char *bridge = "";
+
 static struct hlr_result *run_op(struct bed *b, enum hlr_kind kind, const char *msisdn)
 {
 	struct hlr_op op = { .id = b->results + 100, .kind = kind, .imsi = IMSI, .iccid = ICCID };
@@ -169,6 +173,7 @@ static struct hlr_result *run_op(struct bed *b, enum hlr_kind kind, const char *
 	char k[] = K1, opc[] = OPC1, err[200];
 
 	snprintf(op.msisdn, sizeof(op.msisdn), "%s", msisdn);
+	snprintf(op.bridge, sizeof(op.bridge), "%s", bridge);
 	if (kind == HLR_PROVISION)
 		assert_int_equal(ks_sub_import(b->ks, ICCID,
 					       &(struct ks_sub_spec){ .index = 1, .aka = KS_AKA_MILENAGE, .sqn = 1 }, k,
@@ -203,6 +208,14 @@ static void test_operations(void **state)
 	assert_non_null(fgets(text, sizeof(text), f));
 	fclose(f);
 	assert_string_equal(text, K1 "," OPC1 "\n");
+	assert_int_equal(run_op(b, HLR_MSISDN, "491510666")->end, HLR_TAKEN);
+	assert_int_equal(run_op(b, HLR_PROVISION, "491510666")->end, HLR_REFUSED);
+	bridge = "491510003";
+	r = run_op(b, HLR_PROVISION, "491510666");
+	assert_int_equal(r->end, HLR_OK);
+	assert_true(r->bridged);
+	assert_string_equal(r->msisdn, bridge);
+	bridge = "";
 	r = run_op(b, HLR_MSISDN, "491510002");
 	assert_int_equal(r->end, HLR_OK);
 	r = run_op(b, HLR_READ, "");

@@ -1,0 +1,98 @@
+/* b_number.c - the new operator: an MSISDN that goes with its card, where the current operator's subscriber has it in the same register.
+ * SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * In a register of ours alone the MSISDN is there from the start.  Where both operators are in one register, which knows each MSISDN once, the
+ * new subscriber has another one from the range msisdn-bridge, by which we reach the card meanwhile.  When the card has confirmed
+ * itself and the current operator has listed it, he removes his: then ours gets it.  Until then the line, and its order, stay open.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "b_int.h"
+
+#define NUMBER_AGE    16	/* tried again after a sixteenth of the time that it has waited, */
+#define NUMBER_MAX_MS 3600000ll /* and after an hour at most */
+
+const char *b_bridge(const struct desk *d, const struct line *l, char out[MSISDN_DIGITS_MAX + 1])
+{
+	const char *from = d->cfg.pool.msisdn_bridge;
+	size_t n = strlen(from), of = strlen(l->imsi), k = 0;
+
+	snprintf(out, MSISDN_DIGITS_MAX + 1, "%s", *l->msisdn ? from : "");
+	while (out[0] && k < n && k < of && from[n - 1 - k] == '0') {
+		out[n - 1 - k] = l->imsi[of - 1 - k];
+		k++;
+	}
+	return out;
+}
+
+const char *b_msisdn(const struct line *l)
+{
+	return l->bridged ? l->bridge : l->msisdn;
+}
+
+void b_number_is(struct desk_job *j, unsigned i, const char *bridge)
+{
+	struct store_card_insert c = { .card = { .created_ms = j->d->now_ms, .tz_min = CARD_TZ_KEEP } };
+	struct line *l = &j->line[i];
+
+	l->bridged = *bridge;
+	snprintf(l->bridge, sizeof(l->bridge), "%s", bridge);
+	/* 3a: it comes with its final list, under this number */
+	if (!(l->flags & (LINE_PROVISIONAL | LINE_FINAL)) || job_refused(j, i))
+		return;
+	memcpy(c.card.iccid, l->iccid, sizeof(c.card.iccid));
+	memcpy(c.card.imsi, l->imsi, sizeof(c.card.imsi));
+	snprintf(c.card.msisdn, sizeof(c.card.msisdn), "%s", b_msisdn(l));
+	job_op(j, i, ST_CARD_TAKE, &c, NULL, 0);
+}
+
+int b_number_decide(struct desk *d, struct desk_job *j)
+{
+	int64_t next_ms = INT64_MAX;
+
+	for (unsigned i = 0; i < j->n; i++) {
+		const struct line *l = &j->line[i];
+
+		if (l->again_ms > d->now_ms) {
+			next_ms = l->again_ms < next_ms ? l->again_ms : next_ms;
+			continue;
+		}
+		job_hlr(j, i, HLR_MSISDN, l->imsi, l->msisdn, NULL);
+		job_line_put(j, i, B_NUMBERING);
+	}
+	if (next_ms != INT64_MAX)
+		desk_again(d, j->order->o.number, B_NUMBER, next_ms);
+	return 0;
+}
+
+static void again(struct desk_job *j, unsigned i)
+{
+	struct line *l = &j->line[i];
+	int64_t ms = (j->d->now_ms - l->confirmed_ms) / NUMBER_AGE;
+
+	ms = ms < NUMBER_MAX_MS ? ms : NUMBER_MAX_MS;
+	l->again_ms = j->d->now_ms + (ms > B_RETRY_MS ? ms : B_RETRY_MS);
+	job_line_put(j, i, B_NUMBER);
+	desk_again(j->d, j->order->o.number, B_NUMBER, l->again_ms);
+}
+
+void b_numbered(struct desk_job *j, unsigned i)
+{
+	const struct desk_event *ev = &j->event[i];
+	struct line *l = &j->line[i];
+
+	if (j->row[i].row.step != B_NUMBERING)
+		return;
+	if (ev->hlr.end == HLR_OK && !job_refused(j, i)) {
+		b_number_is(j, i, "");
+		b_close(j, i);
+		return;
+	}
+	if (ev->hlr.end == HLR_REFUSED || ev->hlr.end == HLR_ABSENT)
+		job_alarm(j, "card %s: our HLR does not give it MSISDN %s: %.80s", l->iccid, l->msisdn,
+			  ev->hlr.end == HLR_ABSENT ? "it does not have it any more" : ev->hlr.why);
+	again(j, i); /* the current operator's still, or the card is busy here */
+}
