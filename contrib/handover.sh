@@ -129,7 +129,7 @@ start_gateway() {
 
 # kill -9 of one gateway, or of two at once, and all are started again.
 kill_some() {
-	local who all=("$@") first=$((RANDOM % $#)) n=$((1 + (RANDOM % 4 == 0))) k
+	local who all=("$@") first=$((RANDOM % $#)) n=$((1 + (RANDOM % 4 == 0 && $# > 1))) k
 	for ((k = 0; k < n; k++)); do
 		who=${all[(first + k) % $#]}
 		kill -KILL "${gw_pid[$who]}"

@@ -249,6 +249,82 @@ static void final_words(void **state)
 	assert_false(work_judge_sw(&w, 0x6581, &v, why));
 }
 
+/* ---- new keys ---- */
+
+static struct work keys_make(enum work_kind kind, uint8_t fill)
+{
+	const struct sim_pair *p = sim_sub_pair(&b.sub, sim_sub_rec(&b.sub)->index);
+	uint8_t key[3][16], wrapped[104], kcv[9];
+	const unsigned n = kind == WORK_OTA_KEYS ? 3 : kind == WORK_K_OPC ? 2 : 1;
+	struct work w;
+	size_t len = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t ones[16], block[16];
+
+		memset(key[i], fill + (int)i, 16);
+		memset(ones, 1, sizeof(ones));
+		assert_int_equal(sim_aes_block(key[i], 16, ones, block), 0);
+		memcpy(kcv + 3 * i, block, 3);
+	}
+	for (unsigned i = 0; i < n; i += kind == WORK_OTA_KEYS ? 3 : 1) {
+		struct oct o = wrap(p->ota.kik, p->ota.len, &key[0][0] + 16 * i, kind == WORK_OTA_KEYS ? 48 : 16);
+
+		memcpy(wrapped + len, o.b, o.len);
+		len += o.len;
+	}
+	assert_int_equal(work_of_keys(&w, kind, wrapped, len, kcv), 0);
+	w.order = ORDER;
+	w.from = w.to = 1;
+	return w;
+}
+
+static struct answer run_keys(const struct work *w)
+{
+	uint8_t script[OTA_SCRIPT_MAX];
+	uint16_t apdus;
+	int len = work_script(w, script, sizeof(script), &apdus);
+
+	assert_int_equal(apdus, w->kind == WORK_K_OPC ? 2 : 1);
+	return send(script, len);
+}
+
+/* Done by its own answer alone, however often; STATUS says that it is to be sent again; other keys than were meant are none. */
+static void new_keys(void **state)
+{
+	(void)state;
+	for (int kind = WORK_OTA_KEYS; kind <= WORK_K_OPC; kind++) {
+		char why[WORK_WHY_MAX];
+		struct ota_sub_rsp rsp;
+		struct work w, other;
+
+		bench_init(&b, 42, 6);
+		w = keys_make((enum work_kind)kind, 0x21);
+		other = keys_make((enum work_kind)kind, 0x51);
+		assert_int_equal(ask(&w, why), WORK_NOT_RUN);
+		for (int twice = 0; twice < 2; twice++) {
+			struct answer a = run_keys(&w);
+
+			assert_int_equal(a.sw, 0x9000);
+			assert_int_equal(ota_sub_rsp_decode(&rsp, a.data.b, a.data.len), 0);
+			assert_true(rsp.pending);
+			assert_int_equal(work_judge(&w, &rsp, why), WORK_IS_DONE);
+			assert_int_equal(work_judge(&other, &rsp, why), WORK_CONFLICT);
+			assert_int_equal(ask(&w, why), WORK_NOT_RUN);
+		}
+		w.from = 2;
+		assert_int_equal(run_keys(&w).sw, OTA_SUB_SW_FROM);
+		assert_int_equal(ask(&w, why), WORK_CONFLICT);
+		bench_init(&b, 42, 6);
+		is_trial();
+		w = keys_make((enum work_kind)kind, 0x21);
+		w.from = 2;
+		assert_int_equal(run_keys(&w).sw, OTA_SUB_SW_STATE);
+		assert_int_equal(ask(&w, why), WORK_CONFLICT);
+		assert_true(work_of_keys(&other, (enum work_kind)kind, w.set, 7, w.hash) < 0);
+	}
+}
+
 static void packed(void **state)
 {
 	struct work w = work_make(WORK_STAGE, ORDER, 1, 2), again;
@@ -276,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_work_in_every_state, setup),
 		cmocka_unit_test_setup(final_words, setup),
+		cmocka_unit_test_setup(new_keys, setup),
 		cmocka_unit_test_setup(packed, setup),
 	};
 

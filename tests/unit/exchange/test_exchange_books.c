@@ -177,6 +177,62 @@ static void test_parcel(void **state)
 	cut(len, unpack_parcel, &out);
 }
 
+static int unpack_change(void *out, const uint8_t *b, size_t len)
+{
+	return change_unpack(out, b, len);
+}
+
+static void test_change(void **state)
+{
+	struct change_keys in, out;
+	int len;
+
+	memset(&in, 0, sizeof(in));
+	in.kvn = 2;
+	in.sealed_len = 100;
+	memset(in.sealed, 0x5a, 100);
+	in.has_sub = in.has_was = true;
+	memset(in.sub, 1, sizeof(in.sub));
+	memset(in.was, 2, sizeof(in.was));
+	len = change_pack(&in, body);
+	assert_true(len > 0 && len < BOOK_BODY_MAX);
+	assert_int_equal(change_unpack(&out, body, (size_t)len), 0);
+	assert_int_equal(out.kvn, 2);
+	assert_int_equal(out.sealed_len, 100);
+	assert_memory_equal(out.sealed, in.sealed, 100);
+	assert_true(out.has_sub && out.has_was);
+	assert_memory_equal(out.sub, in.sub, sizeof(in.sub));
+	assert_memory_equal(out.was, in.was, sizeof(in.was));
+	body[2] = 0xff; /* longer than any keyset */
+	assert_int_equal(change_unpack(&out, body, (size_t)len), -1);
+	len = change_pack(&in, body);
+	cut(len, unpack_change, &out);
+}
+
+static void test_hold(void **state)
+{
+	struct hold in = { .index = 7, .kvn = 2, .k = HOLD_KNOWS, .ota = HOLD_IF_HEARD, .from = "operator-a" }, out;
+	char who[HOLD_WHO_MAX];
+	uint8_t b[HOLD_LEN];
+	size_t len = hold_pack(&in, b);
+
+	assert_int_equal(hold_unpack(&out, b, len), 0);
+	assert_int_equal(out.index, 7);
+	assert_int_equal(out.kvn, 2);
+	hold_who(&out, false, who);
+	assert_string_equal(who, "operator-a");
+	hold_who(&out, true, who);
+	assert_string_equal(who, "operator-a if it listened");
+	for (size_t n = 0; n < len; n++)
+		assert_int_equal(hold_unpack(&out, b, n), -1);
+	in.kvn = 0;
+	assert_int_equal(hold_unpack(&out, b, hold_pack(&in, b)), -1);
+	in = (struct hold){ .index = 1, .kvn = 1 };
+	assert_int_equal(hold_unpack(&out, b, hold_pack(&in, b)), 0);
+	hold_who(&out, false, who);
+	assert_string_equal(who, "the card's maker");
+}
+
 static void test_keys(void **state)
 {
 	char key[BOOK_KEY_MAX], text[ORDER_NUMBER_INPUT_MAX], file[PARCEL_FILE_MAX];
@@ -205,8 +261,9 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_line), cmocka_unit_test(test_order), cmocka_unit_test(test_parcel),
-		cmocka_unit_test(test_keys), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_line),   cmocka_unit_test(test_order), cmocka_unit_test(test_parcel),
+		cmocka_unit_test(test_change), cmocka_unit_test(test_hold),  cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

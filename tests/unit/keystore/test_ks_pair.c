@@ -327,6 +327,103 @@ static void test_to_card(void **state)
 	ks_close(ks);
 }
 
+/* ---- new keys for a card ---- */
+
+static void kcv_of(const uint8_t key[16], uint8_t out[KS_KCV_LEN])
+{
+	uint8_t ones[16], block[16];
+
+	memset(ones, 1, sizeof(ones));
+	assert_int_equal(ksc_aes128(key, ones, block), 0);
+	memcpy(out, block, KS_KCV_LEN);
+}
+
+static void aka_of(struct ks *ks, const uint8_t *sub, uint8_t k[16], uint8_t opc[16])
+{
+	char text[KS_HLR_TEXT_MAX];
+
+	assert_true(ks_emit_to_hlr(ks, ICCID_1, sub, KS_SUB_LEN, text) > 0);
+	unhex(k, text + strlen("milenage,"), 16);
+	unhex(opc, text + strlen("milenage,") + 32 + strlen(",opc,"), 16);
+}
+
+/* The parts that are asked for are new, the others stay; the card unwraps what its register gets. */
+static void test_renew(void **state)
+{
+	struct ks *ks = test_open(4);
+	uint8_t sub[KS_SUB_LEN], k[2][16], opc[2][16], wrapped[KS_SUB_WRAPPED], kcv[KS_KCV_LEN], want[KS_KCV_LEN],
+		got[32];
+	struct ks_pair pair;
+	uint32_t set;
+
+	assert_int_equal(ks_pair_make(ks, ICCID_1, 7, 16, &pair), 0);
+	aka_of(ks, pair.sub, k[0], opc[0]);
+	for (unsigned parts = KS_SUB_K; parts <= (KS_SUB_K | KS_SUB_OPC); parts++) {
+		assert_int_equal(ks_sub_renew(ks, ICCID_1, 7, pair.sub, parts, sub), 0);
+		aka_of(ks, sub, k[1], opc[1]);
+		assert_int_equal(memcmp(k[0], k[1], 16) != 0, (parts & KS_SUB_K) != 0);
+		assert_int_equal(memcmp(opc[0], opc[1], 16) != 0, (parts & KS_SUB_OPC) != 0);
+		set = load(ks, ICCID_1, OTA_ALG_AES_CBC, "2b7e151628aed2a6abf7158809cf4f3c", KIK_A256);
+		assert_int_equal(ks_sub_wrap(ks, set, sub, KS_SUB_K, wrapped, kcv), 0);
+		card_unwraps(KIK_A256, wrapped, got);
+		assert_memory_equal(got, k[1], 16);
+		kcv_of(k[1], want);
+		assert_memory_equal(kcv, want, sizeof(kcv));
+		assert_int_equal(ks_sub_wrap(ks, set, sub, KS_SUB_OPC, wrapped, kcv), 0);
+		card_unwraps(KIK_A256, wrapped, got);
+		assert_memory_equal(got, opc[1], 16);
+		kcv_of(opc[1], want);
+		assert_memory_equal(kcv, want, sizeof(kcv));
+		ks_unload(ks, set);
+	}
+	assert_int_equal(ks_sub_renew(ks, ICCID_1, 7, NULL, 0, sub), 0); /* nobody knows the old ones: all is new */
+	aka_of(ks, sub, k[1], opc[1]);
+	assert_memory_not_equal(k[0], k[1], 16);
+	assert_memory_not_equal(opc[0], opc[1], 16);
+	/* of another index, of another card */
+	assert_int_equal(ks_sub_renew(ks, ICCID_1, 8, pair.sub, KS_SUB_K, sub), KS_E_POLICY);
+	assert_int_equal(ks_sub_renew(ks, ICCID_2, 7, pair.sub, KS_SUB_K, sub), KS_E_SEALED);
+	/* under another card's KIK, one that is none of AES, none, a set that is not loaded */
+	set = load(ks, ICCID_2, OTA_ALG_AES_CBC, "2b7e151628aed2a6abf7158809cf4f3c", KIK_A128);
+	assert_int_equal(ks_sub_wrap(ks, set, pair.sub, KS_SUB_K, wrapped, kcv), KS_E_SEALED);
+	set = load(ks, ICCID_1, OTA_ALG_3DES2_CBC, KIC_3DES2, KIK_3DES2);
+	assert_int_equal(ks_sub_wrap(ks, set, pair.sub, KS_SUB_K, wrapped, kcv), KS_E_POLICY);
+	set = load(ks, ICCID_1, OTA_ALG_AES_CBC, "2b7e151628aed2a6abf7158809cf4f3c", "");
+	assert_int_equal(ks_sub_wrap(ks, set, pair.sub, KS_SUB_K, wrapped, kcv), KS_E_POLICY);
+	for (unsigned i = 0; i < KS_SUB_WRAPPED; i++)
+		assert_int_equal(wrapped[i], 0);
+	assert_int_equal(ks_sub_wrap(ks, 0, pair.sub, KS_SUB_K, wrapped, kcv), KS_E_REF);
+	ks_close(ks);
+}
+
+/* Three OTA keys as the card gets them; never under another card's KIK. */
+static void test_renew_ota(void **state)
+{
+	static const unsigned lens[] = { 16, 24, 32 };
+	struct ks *ks = test_open(8);
+	uint8_t sealed[KS_SEALED_MAX], wrapped[KS_SET_WRAPPED_MAX], kcv[3 * KS_KCV_LEN], first[3 * KS_KCV_LEN] = { 0 };
+	uint32_t to = load(ks, ICCID_1, OTA_ALG_AES_CBC, "2b7e151628aed2a6abf7158809cf4f3c", KIK_A128), from, other;
+	int n;
+
+	for (unsigned i = 0; i < 3; i++) {
+		n = ks_keyset_make(ks, ICCID_1, 2, lens[i], sealed);
+		assert_true(n > 0);
+		assert_int_equal(ks_load(ks, ICCID_1, 2, sealed, (size_t)n, &from), 0);
+		assert_int_equal(ks_set_wrap(ks, to, from, wrapped, kcv), 3 * lens[i] + 8);
+		assert_memory_not_equal(kcv, first, sizeof(kcv));
+		memcpy(first, kcv, sizeof(first));
+		ks_unload(ks, from);
+	}
+	n = ks_keyset_make(ks, ICCID_2, 2, 16, sealed);
+	assert_int_equal(ks_load(ks, ICCID_2, 2, sealed, (size_t)n, &other), 0);
+	assert_int_equal(ks_set_wrap(ks, to, other, wrapped, kcv), KS_E_POLICY);
+	assert_int_equal(ks_set_wrap(ks, to, 0, wrapped, kcv), KS_E_REF);
+	assert_int_equal(ks_set_wrap(ks, 0, to, wrapped, kcv), KS_E_REF);
+	other = load(ks, ICCID_1, OTA_ALG_3DES2_CBC, KIC_3DES2, KIK_3DES2); /* no AES keys: not for such a card */
+	assert_int_equal(ks_set_wrap(ks, to, other, wrapped, kcv), KS_E_KEYLEN);
+	ks_close(ks);
+}
+
 /* Whatever was done, no key stays behind in the working memory. */
 static void test_wiped(void **state)
 {
@@ -356,9 +453,10 @@ static void test_wiped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_make),   cmocka_unit_test(test_bound),  cmocka_unit_test(test_import_pair),
-		cmocka_unit_test(test_keyset), cmocka_unit_test(test_opc),    cmocka_unit_test(test_to_card),
-		cmocka_unit_test(test_wiped),  cmocka_unit_test(test_escrow),
+		cmocka_unit_test(test_make),   cmocka_unit_test(test_bound),	 cmocka_unit_test(test_import_pair),
+		cmocka_unit_test(test_keyset), cmocka_unit_test(test_opc),	 cmocka_unit_test(test_to_card),
+		cmocka_unit_test(test_renew),  cmocka_unit_test(test_renew_ota), cmocka_unit_test(test_wiped),
+		cmocka_unit_test(test_escrow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
