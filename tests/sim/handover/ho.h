@@ -68,6 +68,8 @@ struct ho_draw {		      /* what a seed says; chances in ppm */
 	uint32_t trial_s;
 	bool change;	   /* before anything else A changes the keys of its cards */
 	const char *files; /* of the sets; NULL: none */
+	bool plain;	   /* cards without the application */
+	bool dissent;	   /* ... and A's operator does not accept that they have no way back */
 	bool roams;	   /* B's phones are let in by a network that is not on B's list */
 };
 
@@ -151,7 +153,8 @@ struct ho_key {
 
 struct ho_card {
 	char iccid[SIM_ICCID_LEN];
-	uint64_t staged; /* for this order it was */
+	uint64_t staged;	 /* for this order it was */
+	char imsi[SIM_IMSI_LEN]; /* plain: EF_IMSI as last seen by the judge */
 	struct ho_key key[HO_KEYS_MAX];
 	unsigned n_keys, n_sent, order_from; /* order_from: with which its last order began */
 	struct ho_packet *sent;
@@ -176,6 +179,7 @@ struct ho_order {
 	unsigned what; /* a change of keys at src: CHANGE_...; 0: a hand-over */
 	unsigned asked;
 	bool given;
+	int64_t accept_ms, rest_ms; /* plain cards: not asked, not looked at before */
 	int64_t restart_ms;
 	struct sim_pair was[HO_CARDS_MAX];
 	char imsi_old[HO_CARDS_MAX][SIM_IMSI_LEN];
@@ -240,7 +244,7 @@ struct ho {
 	unsigned case_who, case_refused, injected;
 	struct sim_world_card case_truth;
 	char fail[600]; /* the first finding */
-	unsigned arms, removes, packages;
+	unsigned arms, removes, packages, stranded;
 };
 
 /* ho_draw.c */
@@ -304,6 +308,14 @@ void ho_check_rekey(struct ho *w, const char *imsi, const char *keys);
 void ho_check_change(struct ho *w, const struct ho_order *o, unsigned card, const struct line *l,
 		     const struct card_bundle *c);
 extern const struct ho_case ho_cases_change[];
+
+/* ho_plain.c */
+bool ho_plain_step(struct ho *w);
+void ho_check_plain(struct ho *w, uint32_t card); /* a card was touched */
+bool ho_stranded(struct ho *w, unsigned card);	  /* in truth */
+bool ho_stranded_imsi(struct ho *w, const char *imsi);
+void ho_check_stranded(struct ho *w);
+extern const struct ho_case ho_cases_plain[];
 
 /* ho_link.c */
 struct link *ho_link_new(struct ho_party *p);

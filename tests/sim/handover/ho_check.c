@@ -41,6 +41,7 @@ void ho_check_state(struct ho *w, uint32_t card)
 	struct ota_sub_set set;
 	struct ho_order *o;
 
+	ho_check_plain(w, card);
 	sim_world_card(w->sim, card, &t);
 	w->card[card].state = t.state;
 	if (t.state == was)
@@ -75,7 +76,7 @@ void ho_check_remove(struct ho *w, unsigned op, const char *imsi)
 
 		sim_world_card(w->sim, i, &t);
 		if (o && op == o->src && !strcmp(imsi, o->imsi_old[i]) &&
-		    (t.state != SIM_SUB_CONFIRMED || !of_op(t.imsi_stored, o->dst)))
+		    ((t.applet && t.state != SIM_SUB_CONFIRMED) || !of_op(t.imsi_stored, o->dst)))
 			ho_find(w, "purge", "%s removes IMSI %s of card %u, which is in state %u with IMSI %s",
 				w->p[op].name, imsi, i, t.state, t.imsi_stored);
 		if (o && op == o->src && !strcmp(imsi, o->imsi_old[i]) && !(o->confirmed & 1u << i))
@@ -106,20 +107,6 @@ static bool order_over(const struct ho_order *o, struct ho_party *p)
 	s->ops->close(s);
 	store_mem_disk_free(copy);
 	return over;
-}
-
-bool ho_check_ended(struct ho *w)
-{
-	bool all = true;
-
-	for (unsigned i = w->leg_first; i < w->n_orders; i++) {
-		struct ho_order *o = &w->order[i];
-
-		if (!o->ended_ms && order_over(o, &w->p[o->src]) && order_over(o, &w->p[o->dst]))
-			o->ended_ms = w->now_ms;
-		all &= o->ended_ms != 0;
-	}
-	return all;
 }
 
 struct books {
@@ -182,12 +169,54 @@ static void books_read(struct ho *w, unsigned who, const struct ho_order *o, str
 	store_mem_disk_free(copy);
 }
 
+/* An order with stranded cards never ends.  It is at rest when the others have, long after the last fault. */
+static bool plain_rests(struct ho *w, struct ho_order *o)
+{
+	static struct books b;
+	unsigned stranded = 0, closed = 0;
+
+	if (!w->d.plain || !w->calm || w->now_ms < w->base_ms + w->d.calm_ms + 5 * HO_DAY || w->now_ms < o->rest_ms ||
+	    !w->p[o->src].store)
+		return false;
+	o->rest_ms = w->now_ms + HO_HOUR;
+	books_read(w, o->src, o, &b);
+	for (unsigned i = 0; i < w->d.cards; i++)
+		if (b.have[i]) {
+			stranded += line_stranded(&b.line[i]);
+			closed += b.step[i] == A_CLOSED;
+		}
+	return stranded && stranded + closed == b.n;
+}
+
+bool ho_check_ended(struct ho *w)
+{
+	bool all = true;
+
+	for (unsigned i = w->leg_first; i < w->n_orders; i++) {
+		struct ho_order *o = &w->order[i];
+
+		if (!o->ended_ms &&
+		    ((order_over(o, &w->p[o->src]) && order_over(o, &w->p[o->dst])) || plain_rests(w, o)))
+			o->ended_ms = w->now_ms;
+		all &= o->ended_ms != 0;
+	}
+	return all;
+}
+
 /* By the card's own word: this order has moved it for good. */
 bool ho_card_moved(struct ho *w, unsigned card, uint64_t number)
 {
-	const struct sim_sub_rec *r = sim_sub_rec(sim_world_fleet(w->sim)->cards[card].sub);
+	const struct sim_sub *sub = sim_world_fleet(w->sim)->cards[card].sub;
+	const struct sim_sub_rec *r = sub ? sim_sub_rec(sub) : NULL;
+	const struct ho_order *o = ho_order_of(w, number);
 	uint8_t id[8];
 
+	if (!r) { /* EF_IMSI alone says where it is now */
+		struct sim_world_card t;
+
+		sim_world_card(w->sim, card, &t);
+		return o && of_op(t.imsi_stored, o->dst);
+	}
 	for (int i = 0; i < 8; i++)
 		id[i] = (uint8_t)(number >> (56 - 8 * i));
 	for (unsigned i = 0; i < SIM_SUB_ORDERS_MAX; i++)
@@ -204,8 +233,10 @@ static void judge_books(struct ho *w, const struct ho_order *o, const struct boo
 	struct sim_world_card t;
 	bool moved;
 
+	if (ho_stranded(w, i))
+		return;
 	sim_world_card(w->sim, i, &t);
-	moved = t.applet ? ho_card_moved(w, i, o->number) : of_op(t.imsi_stored, o->dst);
+	moved = ho_card_moved(w, i, o->number);
 	if (!from->have[i] || !to->have[i])
 		ho_find(w, "books", "%s, card %u: a line at the old operator %d, at the new one %d", o->name, i,
 			from->have[i], to->have[i]);
@@ -223,6 +254,8 @@ static void judge_card(struct ho *w, struct books *const at[HO_OPS], unsigned i)
 	struct sim_world_card t;
 
 	sim_world_card(w->sim, i, &t);
+	if (ho_stranded(w, i)) /* of which the report tells: ho_check_stranded() */
+		return;
 	if (t.op < 0 || !of_op(t.imsi_stored, (unsigned)t.op))
 		ho_find(w, "stranded", "card %u holds IMSI %s and is registered with %d; state %u", i, t.imsi_stored,
 			t.op, t.state);
@@ -282,6 +315,7 @@ void ho_check_end(struct ho *w)
 			abort();
 		books_read(w, op, NULL, at[op]);
 	}
+	ho_check_stranded(w);
 	for (unsigned i = 0; i < w->d.cards && !w->fail[0]; i++)
 		judge_card(w, at, i);
 	for (unsigned op = 0; op < w->d.ops; op++)

@@ -57,6 +57,22 @@ static void locate(struct ho *w)
 	w->d.air.vectors = ho_chance(&draw, 500000) ? 1 : SIM_VECTORS_MAX;
 }
 
+/* Nothing brings a plain card home that the new network never lets in, and nothing but a reset makes its phone read it again: not here. */
+static void plain(struct ho_draw *d, uint64_t *dice)
+{
+	d->plain = true;
+	d->dissent = ho_chance(dice, 100000);
+	d->change = false;
+	d->refusals = 0;
+	d->air.refresh_refused_ppm = 0;
+	if (d->policy == POLICY_ESCROW)
+		d->policy = POLICY_DELIVER_FIRST;
+	if (ho_chance(dice, 400000)) { /* who can be stranded at all */
+		d->policy = POLICY_ACTIVATE_FIRST;
+		d->hlr_fail_ppm = 200000;
+	}
+}
+
 /* Drawn apart, so that what was drawn before stays what it was. */
 static void more(struct ho *w)
 {
@@ -78,6 +94,8 @@ static void more(struct ho *w)
 		d->cut_ppm = (uint32_t)ho_pick(dice, 0, 200000);
 		d->late_ppm = (uint32_t)ho_pick(dice, 0, 100000);
 	}
+	if (d->kind == ORDER_3A && ho_chance(&(uint64_t){ w->seed * 0x9e3779b97f4a7c15ULL + 13 }, 300000))
+		plain(d, dice);
 }
 
 static void draw_first(struct ho *w)

@@ -66,7 +66,7 @@ uint32_t ho_cards_at(struct ho *w, unsigned op)
 		struct sim_world_card t;
 
 		sim_world_card(w->sim, i, &t);
-		if (t.imsi_stored[4] == (char)('1' + op))
+		if (t.imsi_stored[4] == (char)('1' + op) && !ho_stranded(w, i))
 			cards |= 1u << i;
 	}
 	return cards;

@@ -413,10 +413,12 @@ static void hex(char *out, const uint8_t *in, size_t len)
 
 static int keyset_of(struct ho *w, const struct sim_card *c, struct keyset_row *k)
 {
-	const struct sim_sub_rec *rec = sim_sub_rec(c->sub);
-	const struct sim_pair *pair = sim_sub_pair(c->sub, rec->index);
+	const struct sim_sub_rec *rec = c->sub ? sim_sub_rec(c->sub) : NULL;
+	const struct sim_pair *pair = rec ? sim_sub_pair(c->sub, rec->index) : NULL;
+	const struct sim_keyset *own = &c->ks[0];
+	const size_t len = rec ? pair->ota.len : sim_alg_key_len(own->kic_alg);
 	struct ks_keyset_spec spec = {
-		.kvn = rec->kvn, .kic_alg = OTA_ALG_AES_CBC, .kid_alg = OTA_ALG_AES_CBC, .cc_len = 8
+		.kvn = rec ? rec->kvn : own->kvn, .kic_alg = OTA_ALG_AES_CBC, .kid_alg = OTA_ALG_AES_CBC, .cc_len = 8
 	};
 	char text[3][OTA_KEY_HEX], err[200];
 	int n;
@@ -425,12 +427,12 @@ static int keyset_of(struct ho *w, const struct sim_card *c, struct keyset_row *
 				  .kic_alg = OTA_ALG_AES_CBC,
 				  .kid_alg = OTA_ALG_AES_CBC,
 				  .cc_len = 8,
-				  .generation = rec->index,
-				  .cntr = pair->cntr,
+				  .generation = rec ? rec->index : 1,
+				  .cntr = rec ? pair->cntr : own->cntr,
 				  .epoch = 1 };
-	hex(text[0], pair->ota.kic, pair->ota.len);
-	hex(text[1], pair->ota.kid, pair->ota.len);
-	hex(text[2], pair->ota.kik, pair->ota.len);
+	hex(text[0], rec ? pair->ota.kic : own->kic, len);
+	hex(text[1], rec ? pair->ota.kid : own->kid, len);
+	hex(text[2], rec ? pair->ota.kik : own->kik, len);
 	n = ks_keyset_import(w->p[HO_A].ks, c->iccid, &spec, text[0], text[1], text[2], k->sealed, err, sizeof(err));
 	k->sealed_len = n < 0 ? 0 : (uint16_t)n;
 	return n;
@@ -438,18 +440,19 @@ static int keyset_of(struct ho *w, const struct sim_card *c, struct keyset_row *
 
 static void sub_add(struct ho *w, struct store_batch *b, const struct sim_card *c)
 {
-	const struct sim_sub_rec *rec = sim_sub_rec(c->sub);
-	const struct sim_pair *pair = sim_sub_pair(c->sub, rec->index);
-	struct ks_sub_spec spec = { .index = rec->index, .aka = KS_AKA_MILENAGE, .sqn = 1 };
+	const struct sim_pair *pair = c->sub ? sim_sub_pair(c->sub, sim_sub_rec(c->sub)->index) : NULL;
+	struct ks_sub_spec spec = { .index = c->sub ? sim_sub_rec(c->sub)->index : 1,
+				    .aka = KS_AKA_MILENAGE,
+				    .sqn = 1 };
 	struct book_row row = { .book = BOOK_SUB, .version = BOOK_ANY, .len = KS_SUB_LEN };
 	uint8_t sealed[KS_SUB_LEN];
 	char k[33], opc[33], err[200];
 
-	hex(k, pair->k, 16);
-	hex(opc, pair->opc, 16);
+	hex(k, pair ? pair->k : c->usim->k, 16);
+	hex(opc, pair ? pair->opc : c->usim->opc, 16);
 	if (ks_sub_import(w->p[HO_A].ks, c->iccid, &spec, k, opc, sealed, err, sizeof(err)) < 0)
 		ho_find(w, "harness", "keys of card %s: %s", c->iccid, err);
-	snprintf(row.key, sizeof(row.key), "%s/%05u", c->iccid, rec->index);
+	snprintf(row.key, sizeof(row.key), "%s/%05u", c->iccid, spec.index);
 	store_batch_add(b, ST_BOOK_PUT, &row, sealed, sizeof(sealed));
 }
 
@@ -556,7 +559,7 @@ bool ho_intake(struct ho *w)
 		memcpy(in.card.iccid, c->iccid, SIM_ICCID_LEN);
 		memcpy(in.card.imsi, c->imsi_first, SIM_IMSI_LEN);
 		memcpy(in.card.msisdn, c->msisdn, SIM_IMSI_LEN);
-		snprintf(in.card.profile, sizeof(in.card.profile), "m2m-sub");
+		snprintf(in.card.profile, sizeof(in.card.profile), "%s", c->sub ? "m2m-sub" : "usim-rfm");
 		in.card.created_ms = w->now_ms;
 		if (keyset_of(w, c, &in.keyset[0]) < 0)
 			ho_find(w, "harness", "keys of card %s", c->iccid);

@@ -250,7 +250,7 @@ void ho_words(struct ho *w, unsigned from, unsigned to, const char *path, bool a
 void ho_words_end(struct ho *w, const struct ho_order *o)
 {
 	for (unsigned i = 0; i < o->n_il; i++)
-		if (o->il[i].back != (o->il_taken ? 1 : 0))
+		if (o->il[i].back != (o->il_taken ? 1 : 0) && !ho_stranded_imsi(w, o->il[i].imsi))
 			ho_find(w, "list", "%s: IMSI %s of the list, which %s has %s, has come back %u times", o->name,
 				o->il[i].imsi, w->p[o->src].name, o->il_taken ? "taken in" : "refused", o->il[i].back);
 }

@@ -233,7 +233,8 @@ static bool sim_make(struct ho *w)
 	cfg.cards = w->d.cards;
 	cfg.seed = w->seed;
 	cfg.card.alg = SIM_ALG_AES128;
-	cfg.card.pairs = w->d.kind == ORDER_3A ? 1 : (uint8_t)w->d.pairs;
+	cfg.card.pairs = w->d.plain ? 0 : w->d.kind == ORDER_3A ? 1 : (uint8_t)w->d.pairs;
+	cfg.card.usim = w->d.plain;
 	cfg.air = w->d.air;
 	cfg.ops = w->d.ops;
 	snprintf(cfg.op[HO_C].name, sizeof(cfg.op[HO_C].name), "C");
@@ -401,6 +402,7 @@ static void turn(struct ho *w)
 		}
 		seen(w);
 		did = plan_step(w);
+		did |= ho_plain_step(w);
 		did |= ho_change_step(w);
 		if (w->broken)
 			ho_break_step(w);
@@ -578,9 +580,9 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 		ho_dump(w);
 	snprintf(out, 600, "%s", w->fail);
 	if (verbose)
-		printf("seed %llu: %s; %u cards, %u arms, %u removes, %u packages, %.1f h\n", (unsigned long long)seed,
-		       rc ? w->fail : "sound", w->d.cards, w->arms, w->removes, w->packages,
-		       (double)(w->now_ms - HO_START_MS) / HO_HOUR);
+		printf("seed %llu: %s; %u cards, %u arms, %u removes, %u stranded, %u packages, %.1f h\n",
+		       (unsigned long long)seed, rc ? w->fail : "sound", w->d.cards, w->arms, w->removes, w->stranded,
+		       w->packages, (double)(w->now_ms - HO_START_MS) / HO_HOUR);
 	ho_parties_free(w);
 	store_mem_disk_free(w->backup);
 	sim_world_free(w->sim);
