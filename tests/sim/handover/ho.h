@@ -46,6 +46,8 @@ enum ho_break {
 	HO_BREAK_PRESENT,     /* somebody says of a card at B that it is at A */
 	HO_BREAK_COUNTERS,    /* A's database is an older one, and it does not know */
 	HO_BREAK_KEYS_EARLY,  /* B's register has the new IMSIs before a card is staged */
+	HO_BREAK_REKEY_EARLY, /* A's register gets keys that its card does not hold */
+	HO_BREAK_OLD_K,	      /* when all is over, somebody puts the old K back there */
 	_HO_BREAKS
 };
 
@@ -303,6 +305,7 @@ void ho_wire_free(struct ho *w);
 struct ho_order *ho_change_give(struct ho *w, unsigned op, unsigned what, uint32_t cards); /* NULL: of no card */
 bool ho_change_leg(struct ho *w);							   /* at A, of all its cards */
 bool ho_change_step(struct ho *w);
+void ho_change_break(struct ho *w);
 int64_t ho_change_due(const struct ho *w);
 void ho_check_rekey(struct ho *w, const char *imsi, const char *keys);
 void ho_check_change(struct ho *w, const struct ho_order *o, unsigned card, const struct line *l,

@@ -85,6 +85,10 @@ void ho_break_step(struct ho *w)
 	sim_world_card(w->sim, 0, &t);
 	break_words(w, &t);
 	switch (w->broken) {
+	case HO_BREAK_REKEY_EARLY:
+	case HO_BREAK_OLD_K:
+		ho_change_break(w);
+		break;
 	case HO_BREAK_ARM_EARLY: { /* the register has forgotten everybody while A is about to arm */
 		char imsi[SIM_IMSI_LEN];
 

@@ -131,6 +131,28 @@ static void aka_text(const uint8_t k[16], const uint8_t opc[16], char out[KS_HLR
 	snprintf(out, KS_HLR_TEXT_MAX, "milenage,%s,opc,%s", a, b);
 }
 
+/* Somebody at the register, in the midst of a change, or when it is over. */
+void ho_change_break(struct ho *w)
+{
+	const struct ho_order *o = &w->order[0];
+	char text[200], keys[KS_HLR_TEXT_MAX], reply[SIM_HLR_REPLY_MAX];
+	const struct sim_pair *p = &o->was[0];
+	const struct sim_pair none = { .k = { 1 }, .opc = { 2 } };
+	struct sim_world_card t;
+
+	if (w->leg || !o->given || (w->broken == HO_BREAK_OLD_K && !w->ended_ms))
+		return;
+	w->did_break = true;
+	if (w->broken == HO_BREAK_REKEY_EARLY)
+		p = &none;
+	aka_text(p->k, p->opc, keys);
+	sim_world_card(w->sim, 0, &t);
+	if (w->broken == HO_BREAK_REKEY_EARLY)
+		ho_check_rekey(w, t.imsi_stored, keys);
+	snprintf(text, sizeof(text), "SET 1 subscriber.by-imsi-%s.aud3g %s", t.imsi_stored, keys);
+	sim_hlr_ctrl(sim_world_hlr(w->sim, o->src), text, reply);
+}
+
 /* A register gets no keys that the card of that IMSI would not answer under. */
 void ho_check_rekey(struct ho *w, const char *imsi, const char *keys)
 {

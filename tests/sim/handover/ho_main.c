@@ -26,6 +26,8 @@ static const struct {
 	[HO_BREAK_PRESENT] = { "present", "after-arm" },
 	[HO_BREAK_COUNTERS] = { "counters", "cntr" },
 	[HO_BREAK_KEYS_EARLY] = { "keys-early", "early" },
+	[HO_BREAK_REKEY_EARLY] = { "rekey-early", "rekey" },
+	[HO_BREAK_OLD_K] = { "old-k", "keys" },
 };
 
 #define F13_STEP    7  /* of all commits when all cases run; --case F13 goes through each */

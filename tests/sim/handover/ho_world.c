@@ -543,6 +543,7 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 	if (broken) {
 		w->d.bound_ms = 2 * HO_DAY; /* a sound one takes less */
 		w->d.shape = HO_ONCE;
+		w->d.change = broken == HO_BREAK_REKEY_EARLY || broken == HO_BREAK_OLD_K;
 	}
 	if (sim_make(w) && ho_parties_make(w)) {
 		ho_wire_keys(w);
