@@ -12,7 +12,6 @@ PAIRS=4			# of each card: two orders, and one to spare
 capture=
 bsc_pid=
 dump_pid=
-lab_is_up=
 address_by=imsi
 phones_say=(--again 1,4 --periodic 15 --poll 1)
 operators=(a b)
@@ -50,13 +49,11 @@ end_fleet() {
 	bsc_pid=
 	end "$dump_pid"
 	dump_pid=
-	[ -z "$lab_is_up" ] || lab down "$dir/lab"
-	lab_is_up=
+	[ ! -e "$dir/lab/lab.env" ] || lab down "$dir/lab"
 }
 
 start_lab() {
 	step "network: OsmoSTP, and OsmoHLR and OsmoMSC for a and b"
-	lab_is_up=1
 	lab up "$dir/lab" --build "$build" ${capture:+--capture}
 	# shellcheck disable=SC1091
 	. "$dir/lab/lab.env"
