@@ -311,6 +311,7 @@ void ho_check_rekey(struct ho *w, const char *imsi, const char *keys);
 void ho_check_change(struct ho *w, const struct ho_order *o, unsigned card, const struct line *l,
 		     const struct card_bundle *c);
 extern const struct ho_case ho_cases_change[];
+extern const struct ho_case ho_case_change_alone;
 
 /* ho_plain.c */
 bool ho_plain_step(struct ho *w);

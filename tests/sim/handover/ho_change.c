@@ -304,6 +304,14 @@ static void h10_judge(struct ho *w)
 	store_mem_disk_free(copy);
 }
 
+/* All that can be changed, of one card. */
+static bool alone_leg(struct ho *w)
+{
+	return !w->leg && ho_change_give(w, HO_A, CHANGE_OTA | CHANGE_K | CHANGE_OPC, ho_cards_at(w, HO_A));
+}
+
+const struct ho_case ho_case_change_alone = { "K13", "", ho_one_card, NULL, done_judge, ORDER_3A, .leg = alone_leg };
+
 const struct ho_case ho_cases_change[] = {
 	{ "H10", "new keys after 3a, and A may have listened; then back under them", NULL, NULL, h10_judge, ORDER_3A,
 	  .leg = h10_leg },

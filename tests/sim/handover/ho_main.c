@@ -135,6 +135,35 @@ static int at_each_commit(unsigned step, bool verbose)
 	return bad;
 }
 
+/* K13: the same while A changes the keys of a card; each commit. */
+static int at_each_commit_of_a_change(void)
+{
+	unsigned n = 0;
+	int bad = 0;
+
+	for (unsigned keeps = 0; keeps < 2; keeps++) {
+		struct ho_case c = ho_case_change_alone;
+		bool crashed = true;
+
+		c.crash_who = HO_A;
+		c.crash_keeps = keeps;
+		c.crashed = &crashed;
+		for (c.crash_at = 1; crashed; c.crash_at++) {
+			char why[600];
+
+			if (ho_run(1, &c, HO_SOUND, false, why)) {
+				printf("K13: A fails with commit %u, which is %s: %s\n", c.crash_at,
+				       keeps ? "kept" : "lost", why);
+				bad = 1;
+			}
+			n += crashed;
+		}
+	}
+	printf("%-8s A's power fails at each commit of a change of keys, %u times: %s\n", "K13", n,
+	       bad ? "see above" : "as it must");
+	return bad;
+}
+
 /* name NULL: all of them. */
 static int cases(const char *name, bool verbose)
 {
@@ -152,6 +181,10 @@ static int cases(const char *name, bool verbose)
 		}
 	if (!name || !strcmp(name, "F13")) {
 		bad |= at_each_commit(name ? 1 : F13_STEP, name);
+		n++;
+	}
+	if (!name || !strcmp(name, "K13")) {
+		bad |= at_each_commit_of_a_change();
 		n++;
 	}
 	if (!n)
