@@ -159,7 +159,9 @@ static int make_hlr_template(struct handover *h, const char *path, char *err, si
 
 static int make_hlr(struct handover *h, const struct otagw_config *cfg, char *err, size_t cap)
 {
-	const struct hlr_osmo_cfg c = { .host = cfg->hlr_host, .port = cfg->hlr_port };
+	const struct hlr_osmo_cfg c = { .host = cfg->hlr_host,
+					.port = cfg->hlr_port,
+					.sqn_database = *cfg->sqn_database ? cfg->sqn_database : NULL };
 
 	if (*cfg->hlr_template)
 		return make_hlr_template(h, cfg->hlr_template, err, cap);

@@ -52,8 +52,10 @@ static void op_put(struct desk_job *j, unsigned i, enum hlr_kind kind, const cha
 	wr_u8(&w, sub != NULL);
 	if (sub)
 		wr_bytes(&w, sub, KS_SUB_LEN);
-	if (kind == HLR_PROVISION)
+	if (kind == HLR_PROVISION) {
 		book_text_put(&w, bridge);
+		wr_be(&w, j->line[i].sqn, 8);
+	}
 	row.len = (uint16_t)wr_len(&w);
 	job_op(j, i, ST_BOOK_PUT, &row, body, row.len);
 	ordered(r, row.key);
@@ -105,8 +107,10 @@ static int op_read(struct hlr_op *op, const struct store_book *row)
 		memcpy(op->sub, sub, KS_SUB_LEN);
 		op->keyed = true;
 	}
-	if (op->kind == HLR_PROVISION)
+	if (op->kind == HLR_PROVISION) {
 		book_text_take(&r, op->bridge, sizeof(op->bridge));
+		op->sqn = rd_be(&r, 8);
+	}
 	if (op->kind == HLR_REKEY && rd_u8(&r) && (sub = rd_bytes(&r, KS_SUB_LEN))) {
 		memcpy(op->was, sub, KS_SUB_LEN);
 		op->has_was = true;

@@ -733,6 +733,10 @@ const struct config_setting config_setting[] = {
 
 	{ CONF_HLR, "osmo HOST:PORT", "OsmoHLR by its CTRL interface\nAddress and port, 127.0.0.1:4259\n",
 	  config_set_osmo, config_get_osmo },
+	{ CONF_HLR, "sqn-database PATH",
+	  "Set SQN of cards that come in OsmoHLR's database; without it they ask for it themselves (AUTS)\nIts SQLite "
+	  "file, on this machine\n",
+	  set_text, get_text, GW(sqn_database) },
 	{ CONF_HLR, "template PATH",
 	  "Any other register, by a program of ours\nTemplate file (contrib/doc/hlr-template.md)\n", set_text, get_text,
 	  GW(hlr_template) },

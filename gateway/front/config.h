@@ -100,6 +100,7 @@ struct otagw_config {
 	char hlr_host[64];
 	uint16_t hlr_port;	/* 0: none */
 	char hlr_template[256]; /* of another register, "": none */
+	char sqn_database[256]; /* OsmoHLR's, to set SQN; "": it is not set */
 	/* VTY and CTRL, each only where its node stands in the file; loopback alone */
 	bool vty, ctrl;
 	char vty_ip[CONFIG_IP_MAX], ctrl_ip[CONFIG_IP_MAX];

@@ -398,6 +398,10 @@ int config_exchange_check(const struct otagw_config *c, char *why, size_t cap)
 			return -1;
 		}
 	}
+	if (*c->sqn_database && !c->hlr_port) {
+		snprintf(why, cap, "\"sqn-database\" under hlr goes with \"osmo\": it is OsmoHLR's");
+		return -1;
+	}
 	if (c->hlr_port && *c->hlr_template) {
 		snprintf(why, cap, "\"osmo\" and \"template\" under hlr: there is one register, take one away");
 		return -1;

@@ -35,6 +35,7 @@ struct hlr_op {
 	char bridge
 		[HLR_DIGITS_MAX +
 		 1]; /* PROVISION: this MSISDN as long as the right one is another subscriber's; "": then it is refused */
+	uint64_t sqn;	/* PROVISION: handed over; an adapter that can goes on from there; 0: none */
 	char iccid[24]; /* PROVISION, REKEY, keyed REMOVE: whose keys `sub` are */
 	bool keyed;	/* REMOVE: `sub` is given */
 	uint8_t sub[KS_SUB_LEN];
@@ -87,6 +88,7 @@ struct hlr_osmo_cfg {
 	unsigned timeout_ms;	   /* for an answer, 0: 5000 */
 	unsigned reconnect_ms;	   /* first delay, 0: 500; doubles */
 	unsigned reconnect_max_ms; /* 0: 30000 */
+	const char *sqn_database;  /* OsmoHLR's SQLite file, to set SQN; NULL: it is not set */
 };
 struct hlr *hlr_osmo_new(const struct hlr_osmo_cfg *cfg, struct event_base *base, struct ks *ks,
 			 void (*on_result)(void *ctx, const struct hlr_result *r),

@@ -21,11 +21,13 @@
 #include <event2/event.h>
 
 #include "hlr_ctrl.h"
+#include "hlr_osmo_db.h"
 
 #define IN_MAX		 (CTRL_HEAD + CTRL_FRAME_MAX + 1)
 #define OUT_MAX		 (HLR_OPEN_MAX * 256)
 #define TEXT_MAX	 256
 #define TIMEOUT_MS	 5000
+#define SQN_MARGIN	 (32u << 5) /* vectors that the old network may have had under way; IND has five bits */
 #define RECONNECT_MS	 500
 #define RECONNECT_MAX_MS 30000
 
@@ -57,6 +59,7 @@ struct hlr_osmo {
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
 	char name[64];
+	char sqn_database[256]; /* "": SQN is not set */
 	unsigned timeout_ms, reconnect_ms, reconnect_max_ms, backoff_ms;
 	int fd;
 	bool connecting, connected;
@@ -295,6 +298,20 @@ static void looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_repl
 	}
 }
 
+/* That it could not be set costs the card one AUTS more: no reason to refuse it. */
+static void sqn_set(struct hlr_osmo *h, const struct hlr_op *op, struct hlr_result *res)
+{
+	const uint64_t sqn = op->sqn + SQN_MARGIN;
+	char err[HLR_WHY_MAX];
+
+	if (!*h->sqn_database || !op->sqn || res->sqn >= sqn)
+		return;
+	if (hlr_osmo_db_sqn(h->sqn_database, op->imsi, sqn, err, sizeof(err)))
+		say(h, LOG_ERR, "SQN of card %s is not set: %s", op->iccid, err);
+	else
+		res->sqn = sqn;
+}
+
 static void read_back(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r)
 {
 	struct hlr_result res = { .end = HLR_OK };
@@ -308,10 +325,13 @@ static void read_back(struct hlr_osmo *h, struct open_op *o, const struct ctrl_r
 		wrong = "MSISDN";
 	else if (o->op.kind == HLR_PROVISION && (!res.cs || !res.ps))
 		wrong = "CS or PS access";
-	if (wrong)
+	if (wrong) {
 		end_op(h, o, HLR_REFUSED, "read back: %s not as written", wrong);
-	else
-		end_with(h, o, &res);
+		return;
+	}
+	if (o->op.kind == HLR_PROVISION)
+		sqn_set(h, &o->op, &res);
+	end_with(h, o, &res);
 }
 
 /* MSISDNs are UNIQUE in a register. */
@@ -611,6 +631,7 @@ struct hlr *hlr_osmo_new(const struct hlr_osmo_cfg *cfg, struct event_base *base
 				.reconnect_ms = cfg->reconnect_ms ? cfg->reconnect_ms : RECONNECT_MS,
 				.reconnect_max_ms = cfg->reconnect_max_ms ? cfg->reconnect_max_ms : RECONNECT_MAX_MS };
 	h->backoff_ms = h->reconnect_ms;
+	snprintf(h->sqn_database, sizeof(h->sqn_database), "%s", cfg->sqn_database ? cfg->sqn_database : "");
 	snprintf(h->name, sizeof(h->name), "%s:%u", cfg->host, cfg->port);
 	if (evutil_parse_sockaddr_port(h->name, (struct sockaddr *)&h->addr, &len) ||
 	    !(h->ev_timer = evtimer_new(base, on_timer, h))) {

@@ -26,6 +26,7 @@
 #include "contrib/otasim/hlr/sim_hlr.h"
 #include "hlr.h"
 #include "hlr_ctrl.h"
+#include "hlr_osmo_db.h"
 
 #define IMSI	  "001020000000501"
 #define ICCID	  "8988211000000000012"
@@ -37,6 +38,7 @@ static const char *real; /* path of osmo-hlr or otasim, NULL: the virtual one */
 enum mischief { NONE, SILENT, RUBBISH, CLOSES, LIES };
 
 struct bed {
+	char db[128]; /* of a real OsmoHLR */
 	struct event_base *base;
 	struct ks *ks;
 	struct hlr *hlr;
@@ -149,7 +151,7 @@ static bool port_taken(const char *host)
 /* Its ports are fixed: each run takes a loopback address of its own. */
 static void real_start(struct bed *b)
 {
-	char cfg[128], log[128], db[128], operator_a[64];
+	char cfg[128], log[128], operator_a[64];
 	FILE *f;
 
 	srand((unsigned)getpid());
@@ -160,7 +162,8 @@ static void real_start(struct bed *b)
 	}
 	snprintf(cfg, sizeof(cfg), "%s/osmo-hlr.cfg", b->dir);
 	snprintf(log, sizeof(log), "%s/log", b->dir);
-	snprintf(db, sizeof(db), "%s/hlr.db", b->dir);
+	if (strstr(real, "osmo-hlr"))
+		snprintf(b->db, sizeof(b->db), "%s/hlr.db", b->dir);
 	f = fopen(cfg, "w");
 	assert_non_null(f);
 	fprintf(f, "line vty\n bind %s\nctrl\n bind %s\nhlr\n gsup\n  bind ip %s\n", b->host, b->host, b->host);
@@ -175,7 +178,7 @@ static void real_start(struct bed *b)
 		dup2(fd, 1);
 		dup2(fd, 2);
 		if (strstr(real, "osmo-hlr"))
-			execl(real, real, "-c", cfg, "-l", db, (char *)NULL);
+			execl(real, real, "-c", cfg, "-l", b->db, (char *)NULL);
 		else
 			execl(real, real, "--quiet", "--cards", "1", "--operator", operator_a, "--hlr-fill", "none",
 			      (char *)NULL);
@@ -240,9 +243,12 @@ static void stop(evutil_socket_t fd, short what, void *ctx)
 
 static void adapter_start(struct bed *b, unsigned timeout_ms)
 {
-	const struct hlr_osmo_cfg cfg = {
-		.host = b->host, .port = b->port, .timeout_ms = timeout_ms, .reconnect_ms = 20, .reconnect_max_ms = 100
-	};
+	const struct hlr_osmo_cfg cfg = { .host = b->host,
+					  .port = b->port,
+					  .timeout_ms = timeout_ms,
+					  .reconnect_ms = 20,
+					  .reconnect_max_ms = 100,
+					  .sqn_database = b->db[0] ? b->db : NULL };
 
 	b->hlr = hlr_osmo_new(&cfg, b->base, b->ks, on_result, on_log, b);
 	assert_non_null(b->hlr);
@@ -305,6 +311,7 @@ static void sub_make(struct bed *b, uint8_t sub[KS_SUB_LEN], const char *k)
 }
 
 static const char *bridge = "";
+static uint64_t old_sqn;
 
 static struct hlr_result *run_op(struct bed *b, enum hlr_kind kind, const char *imsi, const char *msisdn, const char *k)
 {
@@ -314,6 +321,7 @@ static struct hlr_result *run_op(struct bed *b, enum hlr_kind kind, const char *
 	snprintf(op.imsi, sizeof(op.imsi), "%s", imsi);
 	snprintf(op.msisdn, sizeof(op.msisdn), "%s", msisdn);
 	snprintf(op.bridge, sizeof(op.bridge), "%s", bridge);
+	op.sqn = old_sqn;
 	strcpy(op.iccid, ICCID);
 	op.keyed = k != NULL;
 	if (k)
@@ -418,6 +426,31 @@ static void test_msisdn(void **state)
 	assert_string_equal(run_op(b, HLR_READ, "001020000000502", "", NULL)->msisdn, "491510001");
 	assert_string_equal(run_op(b, HLR_READ, IMSI, "", NULL)->msisdn, "");
 	assert_int_equal(run_op(b, HLR_MSISDN, "001020000000503", "491510003", NULL)->end, HLR_ABSENT);
+}
+
+/* SQN goes on where the card's old register was; by OsmoHLR's own database alone, and never back. */
+static void test_sqn(void **state)
+{
+	struct bed *b = *state;
+	struct hlr_result *r;
+	char err[200];
+
+	old_sqn = 100000;
+	r = run_op(b, HLR_PROVISION, IMSI, "491510001", K1);
+	old_sqn = 0;
+	assert_int_equal(r->end, HLR_OK);
+	r = run_op(b, HLR_READ, IMSI, "", NULL);
+	if (!b->db[0]) {
+		assert_int_equal(r->sqn, 0);
+		return;
+	}
+	assert_true(r->sqn >= 100000 && r->sqn < 110000);
+	assert_int_equal(hlr_osmo_db_sqn(b->db, IMSI, 50000, err, sizeof(err)), 0); /* it is higher */
+	assert_true(run_op(b, HLR_READ, IMSI, "", NULL)->sqn >= 100000);
+	assert_int_equal(hlr_osmo_db_sqn(b->db, "001020000000599", 1, err, sizeof(err)), -1);
+	assert_non_null(strstr(err, "no Milenage keys"));
+	assert_int_equal(hlr_osmo_db_sqn("/nowhere/hlr.db", IMSI, 1, err, sizeof(err)), -1);
+	assert_int_equal(hlr_osmo_db_sqn(b->db, IMSI, 1ull << 48, err, sizeof(err)), -1);
 }
 
 static void test_remove(void **state)
@@ -566,6 +599,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_provision, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rekey, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_msisdn, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sqn, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_asking, setup, teardown),
