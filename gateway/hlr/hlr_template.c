@@ -31,6 +31,7 @@
 #define IN_MAX	       4096
 #define OUT_MAX	       (HLR_OPEN_MAX * 256)
 #define KEY_HEX	       (2 * KS_AKA_KEY_LEN)
+#define CHECK_HEX      16	    /* of SHA-256 over "milenage,K,opc,OPc" */
 #define SEEN_MAX_S     253402300800 /* the year 10000 */
 
 struct open_op {
@@ -76,8 +77,8 @@ static const char *const kinds[] = {
 	[HLR_READ] = "read",	 [HLR_PROVISION] = "provision", [HLR_MSISDN] = "msisdn",
 	[HLR_REMOVE] = "remove", [HLR_REKEY] = "rekey",
 };
-enum field { FIELD_IMSI, FIELD_MSISDN, FIELD_K, FIELD_OPC, _FIELDS };
-static const char *const fields[] = { "{imsi}", "{msisdn}", "{k}", "{opc}" };
+enum field { FIELD_IMSI, FIELD_MSISDN, FIELD_K, FIELD_OPC, FIELD_CHECK, _FIELDS };
+static const char *const fields[] = { "{imsi}", "{msisdn}", "{k}", "{opc}", "{check}" };
 
 static int field_at(const char *s)
 {
@@ -99,7 +100,8 @@ static int line_check(int kind, const char *text, char *err, size_t err_cap)
 		int f = field_at(p);
 
 		if (f < 0) {
-			snprintf(err, err_cap, "%s: %.20s is no field; there are {imsi}, {msisdn}, {k} and {opc}",
+			snprintf(err, err_cap,
+				 "%s: %.20s is no field; there are {imsi}, {msisdn}, {k}, {opc} and {check}",
 				 kinds[kind], p);
 			return -1;
 		}
@@ -225,31 +227,36 @@ static void flush(struct hlr_prog *h)
 }
 
 /* K and OPc, small hex digits; empty unless the line is the one that has them. */
-static int keys_of(struct hlr_prog *h, const struct hlr_op *op, char k[KEY_HEX + 1], char opc[KEY_HEX + 1])
+static int keys_of(struct hlr_prog *h, const struct hlr_op *op, char k[KEY_HEX + 1], char opc[KEY_HEX + 1],
+		   char check[CHECK_HEX + 1])
 {
+	uint8_t hash[KS_HASH_LEN];
 	char text[KS_HLR_TEXT_MAX];
 	int rc = 0;
 
-	k[0] = opc[0] = '\0';
-	if (!has_keys(op->kind))
+	k[0] = opc[0] = check[0] = '\0';
+	if (!has_keys(op->kind) && !(op->kind == HLR_REMOVE && op->keyed))
 		return 0;
 	if (ks_emit_to_hlr(h->ks, op->iccid, op->sub, sizeof(op->sub), text) < 0 ||
 	    sscanf(text, "milenage,%32[0-9a-f],opc,%32[0-9a-f]", k, opc) != 2)
 		rc = -1;
+	if (!rc && !(rc = ks_sha256(text, strlen(text), hash) ? -1 : 0))
+		for (int i = 0; i < CHECK_HEX / 2; i++)
+			snprintf(check + 2 * i, 3, "%02x", hash[i]);
 	ks_wipe(text, sizeof(text));
 	return rc;
 }
 
 static size_t line_make(struct hlr_prog *h, const struct open_op *o, enum hlr_kind kind, char text[TEXT_MAX])
 {
-	char k[KEY_HEX + 1], opc[KEY_HEX + 1];
-	const char *value[_FIELDS] = { o->op.imsi, o->op.msisdn, k, opc };
+	char k[KEY_HEX + 1], opc[KEY_HEX + 1], check[CHECK_HEX + 1];
+	const char *value[_FIELDS] = { o->op.imsi, o->op.msisdn, k, opc, check };
 	struct hlr_op op = o->op;
 	size_t at;
 	int rc;
 
 	op.kind = kind;
-	rc = keys_of(h, &op, k, opc);
+	rc = keys_of(h, &op, k, opc, check);
 	at = (size_t)snprintf(text, TEXT_MAX, "%u ", o->number);
 	for (const char *p = h->tpl.line[kind]; !rc && *p && at + KEY_HEX + 2 < TEXT_MAX;) {
 		int f = *p == '{' ? field_at(p) : -1;

@@ -22,7 +22,8 @@
 #define ICCID	"8988211000000000012"
 #define K1	"465b5ce8b199b49faa5f0a2ee238a6bc"
 #define OPC1	"cd63cb71954a9f4e48a5994e37a02baf"
-#define WAIT_MS 10000 /* a test that waits longer has failed */
+#define CHECK1	"54d208ea3fb22950" /* of K1 and OPC1 */
+#define WAIT_MS 10000		   /* a test that waits longer has failed */
 
 /* A register in a folder: a file per subscriber.  A file "mood" makes it misbehave. */
 static const char program[] =
@@ -41,7 +42,9 @@ static const char program[] =
 	" num) msisdn=$k; if [ \"$k\" = 491510666 ]; then echo $n taken; elif [ -f s.$imsi ]; then echo msisdn=$msisdn "
 	"cs=1 ps=1 keys=1 sqn=32 vlr=901700000 > s.$imsi\n"
 	"  echo $n ok; else echo $n absent; fi ;;\n"
-	" del) if [ -f s.$imsi ]; then rm s.$imsi k.$imsi; echo $n ok; else echo $n absent; fi ;;\n"
+	" del) if [ -n \"$k\" ] && [ -f c.$imsi ] && [ \"$k\" != \"$(cat c.$imsi)\" ]; then echo $n refused other "
+	"keys\n"
+	"  elif [ -f s.$imsi ]; then rm -f c.$imsi; rm s.$imsi k.$imsi; echo $n ok; else echo $n absent; fi ;;\n"
 	" esac\n"
 	"done\n";
 
@@ -131,7 +134,7 @@ static int setup(void **state)
 	put(b, "prog", 0700, text);
 	snprintf(text, sizeof(text),
 		 "# a register in a folder\nprogram %s\n\nread get {imsi}\nprovision add {imsi} {k} {opc} {msisdn}\n"
-		 "msisdn num {imsi} {msisdn}\nremove del {imsi}\n",
+		 "msisdn num {imsi} {msisdn}\nremove del {imsi} {check}\n",
 		 b->prog);
 	put(b, "tpl", 0600, text);
 	if (hlr_template_read(&b->tpl, b->tpl_path, err, sizeof(err)))
@@ -174,7 +177,10 @@ static struct hlr_result *run_op(struct bed *b, enum hlr_kind kind, const char *
 
 	snprintf(op.msisdn, sizeof(op.msisdn), "%s", msisdn);
 	snprintf(op.bridge, sizeof(op.bridge), "%s", bridge);
-	if (kind == HLR_PROVISION)
+	op.keyed = kind == HLR_REMOVE && !strcmp(msisdn, "keyed");
+	if (op.keyed)
+		op.msisdn[0] = '\0';
+	if (kind == HLR_PROVISION || op.keyed)
 		assert_int_equal(ks_sub_import(b->ks, ICCID,
 					       &(struct ks_sub_spec){ .index = 1, .aka = KS_AKA_MILENAGE, .sqn = 1 }, k,
 					       opc, op.sub, err, sizeof(err)),
@@ -222,6 +228,12 @@ static void test_operations(void **state)
 	assert_string_equal(r->msisdn, "491510002");
 	assert_string_equal(r->vlr, "901700000");
 	assert_int_equal(r->sqn, 32);
+	put(b, "c." IMSI, 0600, "0123456789abcdef\n");
+	r = run_op(b, HLR_REMOVE, "keyed");
+	assert_int_equal(r->end, HLR_REFUSED); /* it has other keys, says the program by their check value */
+	assert_string_equal(r->why, "other keys");
+	put(b, "c." IMSI, 0600, CHECK1 "\n");
+	assert_int_equal(run_op(b, HLR_REMOVE, "keyed")->end, HLR_OK);
 	for (int twice = 0; twice < 2; twice++)
 		assert_int_equal(run_op(b, HLR_REMOVE, "")->end, HLR_OK);
 	assert_int_equal(run_op(b, HLR_READ, "")->end, HLR_ABSENT);
