@@ -126,8 +126,8 @@ struct api_card {
 	struct card_bundle bundle;
 	char campaign[CAMPAIGN_NAME_MAX]; /* of bundle.txn, "" when not known */
 	bool has_hold;
-	struct hold hold; /* its active pair, as a hand-over or a change left it */
-	struct api_cmd_view *cmd;	  /* oldest first */
+	struct hold hold;	  /* its active pair, as a hand-over or a change left it */
+	struct api_cmd_view *cmd; /* oldest first */
 	size_t n_cmds;
 	struct api_story_view *story; /* oldest first */
 	size_t n_story;

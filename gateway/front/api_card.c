@@ -363,7 +363,7 @@ void api_card_story(struct api *a, const char *iccid, uint64_t after, struct api
 
 struct find_call {
 	struct call call;
-	struct store_fetch f;
+	struct store_query q;
 	struct api_card card;
 };
 
@@ -372,14 +372,14 @@ static void find_drop(struct call *c)
 	ks_wipe(&((struct find_call *)c)->card.bundle, sizeof(struct card_bundle));
 }
 
-static void find_got(struct store_fetch *f, int rc)
+static void find_got(struct store_query *q, int rc)
 {
-	struct find_call *c = f->ctx;
+	struct find_call *c = q->ctx;
 	struct api_reply r = { .status = API_OK, .card = &c->card };
 
 	if (rc)
-		api_fail_store(c->call.a, c->call.to, rc, f->why);
-	else if (!f->n)
+		api_fail_store(c->call.a, c->call.to, rc, q->why);
+	else if (!q->n)
 		api_fail(c->call.to, API_NOT_FOUND, "no-such-card", "there is no card with this IMSI");
 	else
 		c->call.to.done(c->call.to.ctx, &r);
@@ -398,15 +398,15 @@ void api_card_find(struct api *a, const char *imsi, struct api_to to)
 	c = call_new(a, sizeof(*c), to, find_drop);
 	if (!c)
 		return;
-	c->f = (struct store_fetch){ .by = FETCH_BY_ADDR,
-				     .addr_type = ADDR_IMSI,
-				     .at_ms = api_now(a),
+	c->q = (struct store_query){ .kind = Q_CARD,
+				     .step = ADDR_IMSI,
+				     .after = (uint64_t)api_now(a),
+				     .limit = 1,
 				     .out = &c->card.bundle,
-				     .cap = 1,
 				     .done = find_got,
 				     .ctx = c };
-	snprintf(c->f.digits, sizeof(c->f.digits), "%.*s", IMSI_DIGITS_MAX, digits);
-	a->deps.store->ops->fetch(a->deps.store, &c->f);
+	memcpy(c->q.digits, digits, sizeof(digits));
+	a->deps.store->ops->query(a->deps.store, &c->q);
 }
 
 /* ---------------------------------------------------------------------------------------------- presence */

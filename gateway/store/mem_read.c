@@ -243,8 +243,13 @@ static void q_report(const struct store_mem_disk *d, struct store_query *q)
 
 static void q_card(const struct store_mem_disk *d, struct store_query *q)
 {
+	struct store_fetch by = { .addr_type = (uint8_t)q->step, .at_ms = (int64_t)q->after };
 	uint32_t i = *q->digits ? card_by_iccid(d, q->digits) : NONE;
 	const struct m_card *m = *q->digits ? (i != NONE ? vec_at(&d->card, i) : NULL) : card_at(d, q->id);
+
+	memcpy(by.digits, q->digits, sizeof(by.digits) - 1);
+	if (q->step)
+		m = card_at(d, card_of_addr(d, &by));
 
 	if (m)
 		bundle_read(d, m, NULL, true, out_next(q, 0));

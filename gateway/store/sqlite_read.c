@@ -430,9 +430,13 @@ static void query_bind(sqlite3_stmt *st, const struct store_query *q, enum bind_
 
 static int query_card(struct conn *c, struct store_query *q)
 {
+	struct store_fetch by = { .addr_type = (uint8_t)q->step, .at_ms = (int64_t)q->after };
 	uint64_t card = q->id;
-	int rc = *q->digits ? card_of_text(c, q->digits, &card) : 0;
+	int rc = 0;
 
+	memcpy(by.digits, q->digits, sizeof(by.digits) - 1);
+	if (*q->digits)
+		rc = q->step ? card_of_addr(c, &by, &card) : card_of_text(c, q->digits, &card);
 	if (rc >= 0 && card)
 		rc = bundle_read(c, card, true, q->out);
 	q->n = rc > 0;

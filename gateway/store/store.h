@@ -281,7 +281,7 @@ enum store_query_kind {
 	Q_CAMPAIGN_COUNTS, /* store_count per (state, fail_class) of campaign */
 	Q_OPEN_CMDS,	   /* store_stub of every command not at an end, cmd id > after: rebuilding the wheel */
 	Q_REPORT,	   /* store_report of campaign, txn id > after */
-	Q_CARD,		   /* card_bundle by iccid (digits), wire included */
+	Q_CARD,		   /* card_bundle by iccid (digits), or by addr_type in step at time in after; wire too */
 	Q_CARD_CMDS,	   /* cmd_row of card, id > after (all of them, oldest first) */
 	Q_CARD_STORY,	   /* store_story of card, id > after */
 	Q_CARDS,	   /* card_row, id > after */

@@ -487,6 +487,27 @@ static void compare_books(struct pair *p)
 	}
 }
 
+/* Who a fetch says it is, a query says, in both. */
+static void same_by_addr(struct pair *p, const struct store_fetch *f)
+{
+	for (int k = 0; k < _KINDS; k++) {
+		static struct card_bundle one, other;
+		struct store_query q = {
+			.kind = Q_CARD, .step = f->addr_type, .after = (uint64_t)f->at_ms, .limit = 1, .out = &one
+		};
+		struct store_fetch g = *f;
+
+		g.out = &other;
+		g.cap = 1;
+		memcpy(q.digits, f->digits, sizeof(f->digits));
+		assert_int_equal(store_query_wait(p->s[k], &q), STORE_OK);
+		assert_int_equal(store_fetch_wait(p->s[k], &g), STORE_OK);
+		assert_int_equal(q.n, g.n);
+		if (q.n)
+			assert_int_equal(one.card.id, other.card.id);
+	}
+}
+
 static void compare(struct pair *p)
 {
 	compare_books(p);
@@ -506,6 +527,7 @@ static void compare(struct pair *p)
 				same_fetch(p, &f);
 				memcpy(f.digits, type == ADDR_IMSI ? in.card.imsi : in.card.msisdn, sizeof(f.digits));
 				same_fetch(p, &f);
+				same_by_addr(p, &f);
 			}
 	}
 	for (uint64_t id = 0; id <= CAMPAIGNS; id++) {
