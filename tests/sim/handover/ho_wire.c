@@ -10,13 +10,14 @@
 #include "card/card_int.h"
 #include "ho.h"
 
-#define HEAD	  10 /* CPL CHL SPI KIc KID TAR */
-#define CLEAR_CC  16 /* octets before RC/CC */
-#define CC	  8
-#define SUB_CLA	  0x80
-#define LATE_MS	  HO_HOUR /* so long a card may have moved before everybody must know */
-#define INS_ADV	  0x38
-#define STALE_MAX 4
+#define HEAD	   10 /* CPL CHL SPI KIc KID TAR */
+#define CLEAR_CC   16 /* octets before RC/CC */
+#define CC	   8
+#define SUB_CLA	   0x80
+#define LATE_MS	   HO_HOUR /* so long a card may have moved before everybody must know */
+#define INS_ADV	   0x38
+#define INS_UPDATE 0xd6 /* UPDATE BINARY: a plain card's write has one of EF_IMSI */
+#define STALE_MAX  4
 
 /* The card's keys are snapshotted: a card forgets pairs that are behind it. */
 void ho_wire_keys(struct ho *w)
@@ -25,6 +26,15 @@ void ho_wire_keys(struct ho *w)
 		const struct sim_sub *s = sim_world_fleet(w->sim)->cards[i].sub;
 		struct ho_card *c = &w->card[i];
 
+		if (!s) { /* a plain card: one keyset for ever */
+			const struct sim_keyset *k = &sim_world_fleet(w->sim)->cards[i].ks[0];
+			struct ho_key *key = &c->key[c->n_keys++];
+
+			key->index = 1;
+			key->ota.len = (uint8_t)sim_alg_key_len(k->kic_alg);
+			memcpy(key->ota.kic, k->kic, sizeof(k->kic));
+			memcpy(key->ota.kid, k->kid, sizeof(k->kid));
+		}
 		for (unsigned p = 0; s && p < SIM_PAIRS_MAX; p++)
 			if (sim_sub_rec(s)->place[p] && c->n_keys < HO_KEYS_MAX)
 				c->key[c->n_keys++] =
@@ -48,7 +58,7 @@ static bool opens(const struct ho_key *k, const uint8_t *pkt, size_t len, uint8_
 	return sim_cc(SIM_ALG_AES128, k->ota.kid, in, len - CC, cc, CC) >= 0 && !memcmp(cc, clear + CLEAR_CC, CC);
 }
 
-/* The last instruction of a compact script: several blocks of one command, or one command alone. */
+/* The last instruction of a compact script: several blocks of one command, or one command alone.  Of a plain card whether it writes. */
 static uint8_t last_ins(const uint8_t *p, size_t len)
 {
 	uint8_t ins = 0;
@@ -56,7 +66,10 @@ static uint8_t last_ins(const uint8_t *p, size_t len)
 	while (len >= 5) {
 		size_t n = 5u + p[4];
 
-		ins = p[0] == SUB_CLA ? p[1] : 0;
+		if (p[0] == SUB_CLA)
+			ins = p[1];
+		else if (ins != INS_UPDATE)
+			ins = p[1] == INS_UPDATE ? INS_UPDATE : 0;
 		if (n > len)
 			return 0;
 		p += n;
@@ -145,7 +158,7 @@ static void judge_cntr(struct ho *w, unsigned card, const struct ho_packet *k)
 
 static bool arms(uint8_t ins)
 {
-	return ins == HO_INS_ARM || ins == INS_ADV;
+	return ins == HO_INS_ARM || ins == INS_ADV || ins == INS_UPDATE;
 }
 
 /* Who has armed a card sends it nothing fresh until it has been heard on his own network, and then only a question. */

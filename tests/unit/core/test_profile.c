@@ -151,6 +151,34 @@ static void script_of_usim_rfm(void **state)
 	assert_int_equal(segments, 2);
 }
 
+/* The new operator's files go before EF_IMSI, in place of what the profile says of them. */
+static void script_with_files(void **state)
+{
+	static const uint8_t files[] = { 1,    0x6f, 0x78, 2, 0x12, 0x34, 2, 0x5f, 0x3b, 0x4f,
+					 0x20, 1,    0xaa, 1, 0x6f, 0x42, 2, 0xbb, 0xcc };
+	static const uint8_t torn[] = { 1, 0x6f, 0x78, 9, 0x12 };
+	struct swap_values v = { .imsi = "234567890123456", .files = files, .files_len = sizeof(files) };
+	static const char text[] = "card-profile x\n tar b00011\n spi 16 39\n kvn 1\n refresh card\n script\n"
+				   "  update 6f7b hex ffffffffffffffffffffffff\n  update 6f78 acc\n  update 6f07 imsi\n"
+				   "  read 6f07 9\n";
+	uint8_t buf[200];
+	char err[200];
+	struct profile p;
+	uint16_t apdus = 0;
+
+	assert_int_equal(parse(&p, text, sizeof(text) - 1, err, sizeof(err)), 0);
+	assert_hex(buf, profile_script(&p, &v, buf, sizeof(buf), &apdus),
+		   "00a4000c026f7b00d600000cffffffffffffffffffffffff"
+		   "00a4000c026f7800d60000021234"
+		   "00a4000c025f3b00a4000c024f2000d6000001aa"
+		   "00a4000c027fff00a4000c026f4200dc010402bbcc"
+		   "00a4000c026f0700d6000009082943658709214365"
+		   "00b0000009");
+	v.files = torn;
+	v.files_len = sizeof(torn);
+	assert_int_equal(profile_script(&p, &v, buf, sizeof(buf), NULL), OTA_E_FORMAT);
+}
+
 static void readback_walks_the_directories(void **state)
 {
 	uint8_t buf[64];
@@ -564,6 +592,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shipped_profiles_are_sound),
 		cmocka_unit_test(script_of_usim_rfm),
+		cmocka_unit_test(script_with_files),
 		cmocka_unit_test(readback_walks_the_directories),
 		cmocka_unit_test(script_in_expanded_format),
 		cmocka_unit_test(commands_have_names),
