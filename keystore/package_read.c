@@ -222,6 +222,18 @@ const struct pkg_head *pkg_head(const struct pkg *p)
 	return &p->m.head;
 }
 
+off_t pkg_size(const struct pkg *p)
+{
+	struct stat st;
+
+	return fstat(p->fd, &st) ? -1 : st.st_size;
+}
+
+struct pkg_manifest *pkg_manifest_of(struct pkg *p)
+{
+	return &p->m;
+}
+
 const uint8_t *pkg_signed(const struct pkg *p, size_t *len)
 {
 	*len = p->signed_der.len;

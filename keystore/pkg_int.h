@@ -103,6 +103,10 @@ int pkg_manifest_print(const struct pkg_manifest *m, struct pkgc_buf *out);
 /* err names the line. */
 int pkg_manifest_parse(struct pkg_manifest *m, const uint8_t *text, size_t len, char *err, size_t err_cap);
 void pkg_manifest_free(struct pkg_manifest *m);
+/* ---- package_read.c ---- */
+struct pkg_manifest *pkg_manifest_of(struct pkg *p);
+off_t pkg_size(const struct pkg *p); /* octets of its file; -1 */
+
 /* Values in a line of comma-separated values; 0 when it holds what may not stand in one. */
 unsigned pkg_values(const char *line, size_t len);
 

@@ -132,7 +132,8 @@ const struct order *desk_order(const struct desk *d, unsigned i);
 const struct order *desk_order_by_name(const struct desk *d, const char *name);
 struct desk_stats {
 	uint64_t jobs, commits, packages_in, packages_out, refused, acks, txns, hlr_ops;
-	const char *alarm; /* NULL: none */
+	const char *alarm;	    /* NULL: none */
+	char overdue[DESK_ERR_MAX]; /* packages that a partner has not acknowledged for long; "" none */
 };
 void desk_stats(const struct desk *d, struct desk_stats *out);
 

@@ -18,7 +18,9 @@
 #define DESK_REFUSED_MAX  16 /* of a job that is decided again with what was refused */
 #define DESK_CARRY_MS	  30000
 #define DESK_CARRY_MAX_MS 600000
-#define DESK_HLR_MS	  1000 /* after "temporary": first delay of all operations; doubles */
+#define DESK_RENEW_PART	  8	      /* of its life, which is left when a package is signed anew */
+#define DESK_OVERDUE_MS	  259200000ll /* a package that is not acknowledged for so long is told of: 3 days */
+#define DESK_HLR_MS	  1000	      /* after "temporary": first delay of all operations; doubles */
 #define DESK_HLR_MAX_MS	  60000
 #define DESK_SCAN_PAGE	  256 /* txns of a report */
 
@@ -171,6 +173,7 @@ struct unacked {
 	uint8_t id[PKG_ID_LEN];
 	bool ack;     /* an ACK itself: is done with when it was carried, or anything behind it was acknowledged */
 	bool carried; /* transport's word */
+	int64_t at_ms, expires_ms; /* expires_ms 0: its file says when */
 	int64_t due_ms, delay_ms;
 };
 
@@ -295,6 +298,7 @@ void unacked_drop(struct desk *d, unsigned partner, uint64_t seq);
 bool out_next(struct desk *d); /* a job about what was carried; carries what is due */
 int64_t out_due(const struct desk *d);
 bool out_start(struct desk *d);
+void out_overdue(const struct desk *d, char text[DESK_ERR_MAX]); /* "": nothing is */
 /* PARTNER-000000000001.otapkg */
 bool parcel_file_parse(const struct desk *d, const char *file, unsigned *partner, uint64_t *seq);
 /* A sent package's record: acknowledged or refused now.  Nothing when it was before. */

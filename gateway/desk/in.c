@@ -152,14 +152,15 @@ static bool same_id(const char *path, const uint8_t id[PKG_ID_LEN])
 }
 
 /* Its turn comes later, or now: from dir/held in any case. */
-static void hold(struct desk *d)
+static void hold(struct desk *d, bool late)
 {
 	struct desk_incoming *c = &d->e->incoming;
 	char to[512];
 
 	out_path(d, "held", c->in.partner, c->in.head->seq, to);
 	if (!access(to, F_OK) && same_id(to, c->in.head->id)) {
-		unlink(c->path);
+		if (late || rename(c->path, to)) /* the same, perhaps good for longer */
+			unlink(c->path);
 	} else if (!access(to, F_OK)) {
 		desk_refuse(&c->no, "sequence", "another package of %s has the number %" PRIu64 " already",
 			    c->in.head->from, c->in.head->seq);
@@ -193,7 +194,7 @@ static void file_came(struct desk *d, const char *name)
 		unlink(c->path);
 		close_package(d);
 	} else {
-		hold(d);
+		hold(d, late);
 	}
 }
 

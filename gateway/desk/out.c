@@ -204,10 +204,46 @@ static void out_named(struct desk *d, unsigned partner, uint64_t seq, const char
 		desk_alarm(d, d->deps.self, "%s: cannot be named %s: %s", path, to, strerror(errno));
 }
 
+/* A partner that was away for long gets what waits for it all the same: in time it is signed anew, under its own number.  False: it must not
+ * be carried. */
+static bool renewed(struct desk *d, struct unacked *u)
+{
+	const int64_t life_ms = d->cfg.package_life_s * 1000;
+	char path[512], err[DESK_ERR_MAX] = "";
+	struct pkg *p;
+
+	out_path(d, "out", u->partner, u->seq, path);
+	if (!u->expires_ms && !pkg_open(&p, path, err, sizeof(err))) {
+		u->expires_ms = pkg_head(p)->expires_s * 1000;
+		pkg_close(p);
+	}
+	if (!u->expires_ms || d->now_ms < u->expires_ms - life_ms / DESK_RENEW_PART)
+		return true;
+	if (pkg_renew(path, d->deps.self, d->now_ms / 1000, (d->now_ms + life_ms) / 1000, err, sizeof(err))) {
+		desk_alarm(d, &d->e->unacked, "%.300s", err);
+		return d->now_ms < u->expires_ms;
+	}
+	desk_log(d, 5, "%s: nobody has taken it for long: signed anew", path);
+	desk_alarm_over(d, &d->e->unacked);
+	u->expires_ms = d->now_ms + life_ms;
+	return true;
+}
+
+static struct unacked *waiting(struct desk *d, unsigned partner, uint64_t seq)
+{
+	for (unsigned i = 0; i < d->e->n_unacked; i++)
+		if (d->e->unacked[i].partner == partner && d->e->unacked[i].seq == seq)
+			return &d->e->unacked[i];
+	return NULL;
+}
+
 void out_carry(struct desk *d, unsigned partner, uint64_t seq, bool sent)
 {
+	struct unacked *u = sent ? NULL : waiting(d, partner, seq);
 	char path[512];
 
+	if (u && !renewed(d, u))
+		return;
 	out_path(d, sent ? "sent" : "out", partner, seq, path);
 	if (d->deps.carry && !access(path, R_OK))
 		d->deps.carry(d->deps.carry_ctx, pkg_partner_name(d->cfg.partner[partner].pinned), path, seq);
@@ -221,6 +257,8 @@ void out_durable(struct desk *d, struct desk_run *r)
 				     .seq = o->parcel.seq,
 				     .order = o->owner,
 				     .ack = o->schema->type == XCHG_ACK,
+				     .at_ms = d->now_ms,
+				     .expires_ms = d->now_ms + d->cfg.package_life_s * 1000,
 				     .due_ms = d->now_ms + DESK_CARRY_MS,
 				     .delay_ms = DESK_CARRY_MS };
 
@@ -314,6 +352,32 @@ static const struct desk_run_ops carried_ops = { .name = "carried",
 						 .decide = carried_decide,
 						 .after = carried_after,
 						 .failed = carried_failed };
+
+/* ---- what nobody takes ---- */
+
+void out_overdue(const struct desk *d, char text[DESK_ERR_MAX])
+{
+	const struct unacked *oldest = NULL;
+	unsigned n = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < d->e->n_unacked; i++) {
+		const struct unacked *u = &d->e->unacked[i];
+
+		if (u->ack || d->now_ms - u->at_ms < DESK_OVERDUE_MS)
+			continue;
+		n++;
+		if (!oldest || u->at_ms < oldest->at_ms)
+			oldest = u;
+	}
+	if (oldest)
+		snprintf(text, DESK_ERR_MAX,
+			 "%u package%s not acknowledged for more than %lld days, the oldest one is number %" PRIu64
+			 " to %s (%lld days): is it reachable? They can be brought as files, too",
+			 n, n == 1 ? " is" : "s are", (long long)(DESK_OVERDUE_MS / 86400000), oldest->seq,
+			 pkg_partner_name(d->cfg.partner[oldest->partner].pinned),
+			 (long long)((d->now_ms - oldest->at_ms) / 86400000));
+}
 
 bool out_next(struct desk *d)
 {
@@ -444,6 +508,7 @@ static void kept(struct desk *d, const struct out_file *f, const char *path, str
 	}
 	u->ack = !strcmp(pkg_head(p)->type, xchg_schema_of(XCHG_ACK)->name);
 	memcpy(u->id, pkg_head(p)->id, sizeof(u->id));
+	u->at_ms = pkg_head(p)->created_s * 1000;
 	pkg_close(p);
 	desk_log(d, 4, "%s: the books are older than this package: its number stays taken", path);
 	unacked_add(d, u);
@@ -471,6 +536,7 @@ static void start_one(struct desk *d, const struct out_file *f, const struct sto
 		desk_alarm(d, d->deps.self, "%s: its record cannot be read: check-store, or restore a backup", from);
 	} else {
 		u.ack = !strcmp(p.type, xchg_schema_of(XCHG_ACK)->name);
+		u.at_ms = p.at_ms;
 		memcpy(u.id, p.id, sizeof(u.id));
 		unacked_add(d, &u);
 	}

@@ -42,6 +42,7 @@ static void print_exchange(const json_t *x)
 	       js_count(x, "orders"), js_count(x, "alarms"), js_count(x, "packages_in"), js_count(x, "packages_out"),
 	       js_count(x, "refused"), js_count(x, "waiting"));
 	ctl_alarm(js_text(x, "alarm"));
+	ctl_alarm(js_text(x, "overdue"));
 	json_array_foreach(json_object_get(x, "partners"), i, p)
 	{
 		if (js_count(p, "waiting"))

@@ -133,6 +133,11 @@ int pkg_write_record(struct pkg_writer *w, const char *line, char *err, size_t e
 int pkg_write_close(struct pkg_writer *w, struct pkg_head *head, char *err, size_t err_cap);
 void pkg_write_drop(struct pkg_writer *w); /* and the file; NULL is allowed */
 
+/* A package of ours that nobody has taken yet is good for longer: the same records, id and number under a manifest that is signed anew.  The
+ * file is replaced as a whole.  What was attached of it, or who has it already, is none the wiser and none the poorer. */
+int pkg_renew(const char *path, const struct pkg_self *self, int64_t now_s, int64_t expires_s, char *err,
+	      size_t err_cap);
+
 /* ---- reading ---- */
 struct pkg;
 /* Reads the manifest and where everything stands.  Nothing is believed yet: for showing only. */

@@ -396,6 +396,43 @@ static void test_restored_out(void **state)
 	assert_false(bed_parcel(b, BED_B, BOOK_OUT, "operator-a", first, &p, &step));
 }
 
+/* A is not there for longer than a package is good for: that is told, and what waits is signed anew in time, under its number. */
+static void test_away_for_long(void **state)
+{
+	struct bed *b = *state;
+	struct desk_stats s;
+	struct parcel was, p;
+	uint16_t step;
+
+	b->lose = none_to_a;
+	bed_order(b, "SO-1", 0, 10);
+	bed_run(b, 60000);
+	assert_true(bed_parcel(b, BED_B, BOOK_OUT, "operator-a", 1, &was, &step));
+	desk_stats(b->p[BED_B].desk, &s);
+	assert_string_equal(s.overdue, "");
+	b->now_ms += 4 * DAY_MS;
+	bed_run(b, 60000);
+	desk_stats(b->p[BED_B].desk, &s);
+	assert_non_null(strstr(s.overdue, "operator-a"));
+	assert_null(s.alarm);
+	b->now_ms += 81 * DAY_MS;
+	bed_run(b, 1800000); /* in time */
+	b->now_ms += 50 * DAY_MS;
+	bed_down(b, BED_B); /* and again, after a start */
+	bed_up(b, BED_B);
+	bed_run(b, 1800000);
+	b->now_ms += 85 * DAY_MS; /* too late for once, and not for good */
+	b->lose = NULL;
+	bed_run(b, 3600000);
+	assert_true(bed_parcel(b, BED_A, BOOK_IN, "operator-b", 1, &p, &step));
+	assert_memory_equal(p.id, was.id, PKG_ID_LEN);
+	if (step != PARCEL_APPLIED)
+		fail_msg("%s: %s", p.rule, p.why);
+	all_closed(b, "SO-1", 10);
+	desk_stats(b->p[BED_B].desk, &s);
+	assert_string_equal(s.overdue, "");
+}
+
 /* A stop before the commit leaves a file that nobody has sent: its number is the next one's. */
 static void test_came_to_nothing(void **state)
 {
@@ -422,9 +459,10 @@ static void test_came_to_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_through),    T(test_long),    T(test_lost_and_doubled), T(test_gap),
-		T(test_order_late), T(test_refused), T(test_record_refused),   T(test_damaged),
-		T(test_restored),   T(test_crash),   T(test_restored_out),     T(test_came_to_nothing),
+		T(test_through),	 T(test_long),	  T(test_lost_and_doubled), T(test_gap),
+		T(test_order_late),	 T(test_refused), T(test_record_refused),   T(test_damaged),
+		T(test_restored),	 T(test_crash),	  T(test_away_for_long),    T(test_restored_out),
+		T(test_came_to_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

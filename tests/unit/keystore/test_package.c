@@ -184,6 +184,31 @@ static void test_round_trip(void **state)
 	}
 }
 
+/* Signed anew when its time is almost over: the same records under the same id and number, for longer; by its sender alone. */
+static void test_renewed(void **state)
+{
+	struct bed *b = *state;
+	struct seen s = { 0 };
+	struct pkg_head h;
+	struct pkg *p;
+
+	write_list(b, 10300, &h);
+	assert_int_equal(pkg_renew(b->path, b->b.self, NOW + 3000, NOW + 9000, b->err, sizeof(b->err)), PKG_E_SIGNER);
+	assert_int_equal(read_as(b, &b->b, &b->a, "operator-b", NOW + 8000, &s), PKG_E_TIME);
+	assert_int_equal(pkg_renew(b->path, b->a.self, NOW + 4000, NOW + 9000, b->err, sizeof(b->err)), 0);
+	assert_int_equal(read_as(b, &b->b, &b->a, "operator-b", NOW + 8000, &s), 0);
+	assert_int_equal(s.n, 10300);
+	assert_false(s.wrong);
+	assert_int_equal(read_as(b, &b->b, &b->a, "operator-b", NOW + 9001, &s), PKG_E_TIME);
+	assert_int_equal(pkg_open(&p, b->path, b->err, sizeof(b->err)), 0);
+	assert_memory_equal(pkg_head(p)->id, h.id, PKG_ID_LEN);
+	assert_memory_equal(pkg_head(p)->root, h.root, PKG_HASH_LEN);
+	assert_int_equal(pkg_head(p)->seq, h.seq);
+	pkg_close(p);
+	assert_int_equal(truncate(b->path, 3000), 0);
+	assert_int_equal(pkg_renew(b->path, b->a.self, NOW, NOW + 9000, b->err, sizeof(b->err)), PKG_E_FORM);
+}
+
 /* A part by itself, in any order; numbered as in the whole. */
 static void test_part_alone(void **state)
 {
@@ -827,6 +852,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_renewed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_part_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_overwrite, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_records_refused, setup, teardown),
