@@ -63,6 +63,8 @@ struct ho_draw {		      /* what a seed says; chances in ppm */
 	unsigned shape; /* enum ho_shape */
 	bool cancel;
 	int64_t cancel_ms, until_ms;
+	int64_t eager_ms;	    /* HO_EAGER: so long after a card has moved */
+	bool mixed;		    /* every other card is of 3a, the others of 3b: orders of their own */
 	unsigned cancels;	    /* of any order of a leg, by either operator */
 	bool anew;		    /* every leg has its faults, not the first alone */
 	uint32_t cut_ppm, late_ppm; /* packages that come cut off; a second time days later */
@@ -81,6 +83,7 @@ enum ho_shape {
 	HO_BACK,  /* ... and those that came back again */
 	HO_SPLIT, /* some to B and the others to C, at once */
 	HO_ROUND, /* A to B to C to A */
+	HO_EAGER, /* to B, and each card on to C as soon as B's confirmation of it is at A */
 	_HO_SHAPES
 };
 
@@ -188,6 +191,9 @@ struct ho_order {
 	/* as signed (ho_words.c) */
 	uint32_t seen;	    /* cards that have been registered at dst */
 	uint32_t confirmed; /* whose CF has come in at src */
+	uint8_t so_id[HO_N][PKG_ID_LEN];
+	uint32_t refused; /* by these parties, bit: enum ho_who */
+	bool dropped;	  /* then, by the other one */
 	uint8_t il_id[PKG_ID_LEN];
 	bool il_taken;
 	unsigned n_il;
@@ -283,7 +289,9 @@ bool ho_leg(struct ho *w); /* what is ordered next; false: nothing */
 struct ho_order *ho_order_give(struct ho *w, unsigned src, unsigned dst, uint32_t cards); /* NULL: of no card */
 struct ho_order *ho_order_of(struct ho *w, uint64_t number);				  /* NULL: none */
 struct ho_order *ho_order_last(struct ho *w, unsigned card); /* in which the card is, or was; NULL: none */
-uint32_t ho_cards_at(struct ho *w, unsigned op);	     /* by their own IMSI */
+bool ho_eager_step(struct ho *w);
+uint32_t ho_cards_of(const struct ho *w, unsigned kind); /* that go by orders of this kind */
+uint32_t ho_cards_at(struct ho *w, unsigned op);	 /* by their own IMSI */
 
 /* ho_break.c */
 void ho_break_step(struct ho *w);

@@ -162,7 +162,7 @@ static void books_read(struct ho *w, unsigned who, const struct ho_order *o, str
 		memcpy(qc.digits, w->card[i].iccid, SIM_ICCID_LEN);
 		if (store_query_wait(s, &qc) || !qc.n)
 			b->card[i].card.id = 0;
-		for (unsigned p = 1; w->d.kind == ORDER_3B && p < HO_KEYS_MAX; p++)
+		for (unsigned p = 1; ho_cards_of(w, ORDER_3B) & 1u << i && p < HO_KEYS_MAX; p++)
 			b->pairs[i] |= has_pair(s, w->card[i].iccid, p) ? 1u << p : 0;
 	}
 	s->ops->close(s);
@@ -195,8 +195,10 @@ bool ho_check_ended(struct ho *w)
 	for (unsigned i = w->leg_first; i < w->n_orders; i++) {
 		struct ho_order *o = &w->order[i];
 
+		/* refused by one of them: with the other it may wait for a person, who is asked to look */
 		if (!o->ended_ms &&
-		    ((order_over(o, &w->p[o->src]) && order_over(o, &w->p[o->dst])) || plain_rests(w, o)))
+		    (o->refused & (1u << o->src | 1u << o->dst) ||
+		     (order_over(o, &w->p[o->src]) && order_over(o, &w->p[o->dst])) || plain_rests(w, o)))
 			o->ended_ms = w->now_ms;
 		all &= o->ended_ms != 0;
 	}
@@ -237,6 +239,11 @@ static void judge_books(struct ho *w, const struct ho_order *o, const struct boo
 		return;
 	sim_world_card(w->sim, i, &t);
 	moved = ho_card_moved(w, i, o->number);
+	if (o->refused & (1u << o->src | 1u << o->dst)) {
+		if (moved || f->end == END_DONE || g->end == END_DONE)
+			ho_find(w, "books", "%s, card %u has moved by an order that was refused", o->name, i);
+		return;
+	}
 	if (!from->have[i] || !to->have[i])
 		ho_find(w, "books", "%s, card %u: a line at the old operator %d, at the new one %d", o->name, i,
 			from->have[i], to->have[i]);

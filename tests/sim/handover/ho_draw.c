@@ -90,6 +90,12 @@ static void more(struct ho *w)
 		d->until_ms = ho_pick(dice, HO_HOUR, 2 * HO_DAY);
 	d->cancels = ho_chance(dice, 150000) ? (unsigned)ho_pick(dice, 1, 2) : 0;
 	d->anew = ho_chance(dice, 500000);
+	d->mixed = !d->change && ho_chance(dice, 250000);
+	if (d->shape == HO_ONCE && ho_chance(dice, 300000)) {
+		d->ops = 3;
+		d->shape = HO_EAGER;
+		d->eager_ms = ho_chance(dice, 300000) ? 0 : ho_pick(dice, HO_MINUTE, 2 * HO_HOUR);
+	}
 	if (ho_chance(dice, 500000)) {
 		d->cut_ppm = (uint32_t)ho_pick(dice, 0, 200000);
 		d->late_ppm = (uint32_t)ho_pick(dice, 0, 100000);

@@ -28,7 +28,7 @@ static void record(struct ho *w, const struct ho_order *o, unsigned card, struct
 		ho_find(w, "harness", "%s", err);
 }
 
-static void order_write(struct ho *w, const struct ho_order *o, unsigned to)
+static void order_write(struct ho *w, struct ho_order *o, unsigned to)
 {
 	struct pkg_head h = { .seq = ++w->so_seq[to],
 			      .created_s = w->now_ms / 1000,
@@ -53,6 +53,7 @@ static void order_write(struct ho *w, const struct ho_order *o, unsigned to)
 			record(w, o, i, out);
 	if (pkg_write_close(out, &h, err, sizeof(err)))
 		ho_find(w, "harness", "%s", err);
+	memcpy(o->so_id[to], h.id, PKG_ID_LEN);
 	pkg_partner_free(pinned);
 	ho_on_its_way(w, HO_S, to, h.seq, path);
 	unlink(path);
@@ -72,13 +73,24 @@ uint32_t ho_cards_at(struct ho *w, unsigned op)
 	return cards;
 }
 
-struct ho_order *ho_order_give(struct ho *w, unsigned src, unsigned dst, uint32_t cards)
+uint32_t ho_cards_of(const struct ho *w, unsigned kind)
+{
+	const uint32_t all = (uint32_t)((1ull << w->d.cards) - 1);
+
+	if (!w->d.mixed || w->d.plain)
+		return kind == w->d.kind ? all : 0;
+	return all & (kind == ORDER_3A ? 0xaaaaaaaau : 0x55555555u);
+}
+
+static struct ho_order *give(struct ho *w, unsigned src, unsigned dst, unsigned kind, uint32_t cards)
 {
 	struct ho_order *o = &w->order[w->n_orders];
 
 	if (!cards || w->n_orders == HO_ORDERS_MAX)
 		return NULL;
-	*o = (struct ho_order){ .src = src, .dst = dst, .kind = w->d.kind, .policy = w->d.policy, .cards = cards };
+	*o = (struct ho_order){ .src = src, .dst = dst, .kind = kind, .policy = w->d.policy, .cards = cards };
+	if (o->policy == POLICY_ESCROW && kind == ORDER_3B)
+		o->policy = POLICY_DELIVER_FIRST;
 	snprintf(o->name, sizeof(o->name), "SO-%u", ++w->n_orders % 100);
 	o->number = desk_number(w->p[HO_S].name, o->name);
 	for (uint32_t i = 0; i < w->d.cards; i++) {
@@ -95,6 +107,14 @@ struct ho_order *ho_order_give(struct ho *w, unsigned src, unsigned dst, uint32_
 	if (o->kind == ORDER_3B)
 		order_write(w, o, HO_M);
 	return o;
+}
+
+struct ho_order *ho_order_give(struct ho *w, unsigned src, unsigned dst, uint32_t cards)
+{
+	struct ho_order *a = give(w, src, dst, ORDER_3A, cards & ho_cards_of(w, ORDER_3A));
+	struct ho_order *b = give(w, src, dst, ORDER_3B, cards & ho_cards_of(w, ORDER_3B));
+
+	return b ? b : a;
 }
 
 struct ho_order *ho_order_of(struct ho *w, uint64_t number)
@@ -130,6 +150,47 @@ static bool split_leg(struct ho *w, unsigned leg)
 	ho_order_give(w, HO_A, HO_B, some);
 	ho_order_give(w, HO_A, HO_C, all & ~some);
 	return true;
+}
+
+static void said(void *ctx, int rc, const char *text)
+{
+	ho_say(ctx, "cancel: %d %s", rc, text);
+}
+
+/* One of the two has refused it: the other one is asked to drop it. */
+static bool drop_refused(struct ho *w, struct ho_order *o)
+{
+	const unsigned who = o->refused & 1u << o->dst ? o->src : o->dst;
+	struct desk_request r = { .verb = DESK_CANCEL, .done = said, .ctx = w };
+
+	if (!o->refused || o->dropped || o->refused & 1u << who || !w->p[who].started || !desk_ready(w->p[who].desk) ||
+	    !desk_order_by_name(w->p[who].desk, o->name))
+		return false;
+	o->dropped = true;
+	ho_say(w, "%s is asked to drop %s", w->p[who].name, o->name);
+	memcpy(r.order, o->name, sizeof(o->name));
+	desk_request(w->p[who].desk, &r);
+	return true;
+}
+
+/* The subscriber has been told that a card has come to B, and sends it on: often before B is through with its books, which he cannot know. */
+bool ho_eager_step(struct ho *w)
+{
+	uint32_t cards = 0;
+	bool did = false;
+
+	for (unsigned i = w->leg_first; i < w->n_orders; i++)
+		did |= drop_refused(w, &w->order[i]);
+	if (w->c || w->d.shape != HO_EAGER || w->d.plain || w->ended_ms || w->n_orders + 2 > HO_ORDERS_MAX)
+		return did;
+	for (uint32_t i = 0; i < w->d.cards; i++) {
+		const struct ho_order *o = ho_order_last(w, i);
+
+		if (o && o->dst == HO_B && o->src == HO_A && o->confirmed & 1u << i &&
+		    w->now_ms >= w->card[i].moved_ms + w->d.eager_ms)
+			cards |= 1u << i;
+	}
+	return (cards && ho_order_give(w, HO_B, HO_C, cards)) || did;
 }
 
 /* A case without legs of its own: as HO_ONCE. */

@@ -372,7 +372,7 @@ bool ho_parties_make(struct ho *w)
 		p->party = lasting[i].party;
 		p->party_len = lasting[i].party_len;
 		snprintf(p->dir, sizeof(p->dir), "%s/%s", w->dir, p->name);
-		if (i == HO_S || (i == HO_M && w->d.kind == ORDER_3A) || (i < HO_OPS && i >= w->d.ops)) {
+		if (i == HO_S || (i == HO_M && !ho_cards_of(w, ORDER_3B)) || (i < HO_OPS && i >= w->d.ops)) {
 			mkdir(p->dir, 0700);
 			continue;
 		}
@@ -482,6 +482,8 @@ static void pairs_write(struct ho *w, const char *path)
 		const struct sim_sub_nvm *n = &c->sub->nvm;
 		const struct sim_sub_rec *rec = sim_sub_rec(c->sub);
 
+		if (!(ho_cards_of(w, ORDER_3B) & 1u << i))
+			continue;
 		for (unsigned p = 0; p < SIM_PAIRS_MAX; p++) {
 			char k[33], opc[33], tail[48] = ",,";
 			bool active = rec->place[p] == rec->index;
@@ -552,10 +554,12 @@ bool ho_intake(struct ho *w)
 
 		memcpy(w->card[i].iccid, c->iccid, sizeof(w->card[i].iccid));
 	}
-	for (unsigned i = 0; w->d.kind == ORDER_3A && s && i < w->d.cards; i++) {
+	for (unsigned i = 0; s && i < w->d.cards; i++) {
 		const struct sim_card *c = &sim_world_fleet(w->sim)->cards[i];
 		struct store_card_insert in = { .n_keysets = 1 };
 
+		if (!(ho_cards_of(w, ORDER_3A) & 1u << i))
+			continue; /* comes from the vault */
 		memcpy(in.card.iccid, c->iccid, SIM_ICCID_LEN);
 		memcpy(in.card.imsi, c->imsi_first, SIM_IMSI_LEN);
 		memcpy(in.card.msisdn, c->msisdn, SIM_IMSI_LEN);

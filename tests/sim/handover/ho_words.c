@@ -143,6 +143,12 @@ static void ack(struct reading *g, const struct xchg_record *r)
 	for (unsigned i = 0; !g->arrived && i < g->w->n_orders; i++) {
 		struct ho_order *o = &g->w->order[i];
 
+		if (g->to == HO_S && is(r, "result", "rejected") &&
+		    !memcmp(o->so_id[g->from], g->head->about, sizeof(o->so_id[0]))) {
+			o->refused |= 1u << g->from;
+			ho_say(g->w, "%s refuses %s (%s)", g->w->p[g->from].name, o->name, xchg_value(r, "rule"));
+		}
+
 		if (g->from == o->src && !memcmp(o->il_id, g->head->about, sizeof(o->il_id)))
 			o->il_taken = is(r, "result", "accepted");
 	}

@@ -233,7 +233,7 @@ static bool sim_make(struct ho *w)
 	cfg.cards = w->d.cards;
 	cfg.seed = w->seed;
 	cfg.card.alg = SIM_ALG_AES128;
-	cfg.card.pairs = w->d.plain ? 0 : w->d.kind == ORDER_3A ? 1 : (uint8_t)w->d.pairs;
+	cfg.card.pairs = w->d.plain ? 0 : !ho_cards_of(w, ORDER_3B) ? 1 : (uint8_t)w->d.pairs;
 	cfg.card.usim = w->d.plain;
 	cfg.air = w->d.air;
 	cfg.ops = w->d.ops;
@@ -269,7 +269,7 @@ static void plan_add(struct ho *w, int64_t at_ms, unsigned what, unsigned who, u
 
 static unsigned who(struct ho *w)
 {
-	unsigned n = (unsigned)ho_pick(&w->dice, 0, w->d.kind == ORDER_3A ? w->d.ops - 1 : w->d.ops);
+	unsigned n = (unsigned)ho_pick(&w->dice, 0, !ho_cards_of(w, ORDER_3B) ? w->d.ops - 1 : w->d.ops);
 
 	return n == w->d.ops ? HO_M : n;
 }
@@ -403,6 +403,7 @@ static void turn(struct ho *w)
 		seen(w);
 		did = plan_step(w);
 		did |= ho_plain_step(w);
+		did |= ho_eager_step(w);
 		did |= ho_change_step(w);
 		if (w->broken)
 			ho_break_step(w);
@@ -548,7 +549,7 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 	if (sim_make(w) && ho_parties_make(w)) {
 		ho_wire_keys(w);
 		if (ho_intake(w) && ho_parties_up(w)) {
-			if (w->d.kind == ORDER_3B)
+			if (ho_cards_of(w, ORDER_3B))
 				issue(w);
 			w->base_ms = w->now_ms;
 			plan(w);
