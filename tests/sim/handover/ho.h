@@ -134,6 +134,7 @@ struct ho_carried {
 #define HO_PACKET_MAX 900
 #define HO_SENT_MAX   256 /* different packets to one card */
 #define HO_KEYS_MAX   16
+#define HO_INS_STATUS 0x30
 #define HO_INS_STAGE  0x32
 #define HO_INS_ARM    0x36
 struct ho_packet {
@@ -143,6 +144,7 @@ struct ho_packet {
 	uint16_t index;		      /* of the pair under whose keys it is; 0: not known */
 	uint64_t cntr;
 	int64_t first_ms, last_ms;
+	uint64_t sqn; /* of the card, when it went out last */
 	unsigned times;
 	uint16_t len;
 	uint8_t octets[HO_PACKET_MAX]; /* from CPL on */

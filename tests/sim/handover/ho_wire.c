@@ -167,6 +167,8 @@ static void judge_after_arm(struct ho *w, unsigned card, const struct ho_packet 
 	const struct ho_card *c = &w->card[card];
 	const struct ho_order *o = ho_order_last(w, card);
 	int64_t last_ms = -1, armed_ms = -1;
+	uint64_t sqn = 0;
+	bool asked = false;
 
 	if (!o || !k->index || w->p[k->op].epoch > 1) /* whom a backup was put back to does not know, and must ask */
 		return;
@@ -180,8 +182,18 @@ static void judge_after_arm(struct ho *w, unsigned card, const struct ho_packet 
 			continue;
 		if (arms(c->sent[i].ins) && armed_ms < 0)
 			armed_ms = c->sent[i].first_ms;
-		last_ms = c->sent[i].last_ms > last_ms ? c->sent[i].last_ms : last_ms;
+		if (c->sent[i].last_ms >= last_ms) {
+			last_ms = c->sent[i].last_ms;
+			sqn = c->sent[i].sqn;
+			asked = c->sent[i].ins == HO_INS_STATUS;
+		}
 	}
+	/* A question that was begun is asked again; its register tells by SQN, too, that it has been there. */
+	if (asked && k->ins == HO_INS_STATUS)
+		return;
+	if (sim_air_operator(sim_world_air(w->sim), card) == (int)k->op &&
+	    sim_card_sqn(&sim_world_fleet(w->sim)->cards[card]) > sqn)
+		return;
 	if (k->op == o->src && armed_ms >= 0 && c->heard_ms[k->op] < last_ms)
 		ho_find(w, "after-arm",
 			"card %u was armed at %.3f s and has not been heard at %s since it was last sent "
@@ -197,6 +209,7 @@ static void whole(struct ho *w, unsigned card, const struct ho_packet *k)
 	if (was) {
 		was->times++;
 		was->last_ms = w->now_ms;
+		was->sqn = sim_card_sqn(&sim_world_fleet(w->sim)->cards[card]);
 		was->ref_last = k->ref_last;
 		return;
 	}
@@ -210,6 +223,7 @@ static void whole(struct ho *w, unsigned card, const struct ho_packet *k)
 	*was = *k;
 	was->first_ms = was->last_ms = w->now_ms;
 	was->times = 1;
+	was->sqn = sim_card_sqn(&sim_world_fleet(w->sim)->cards[card]);
 	packet_read(w, card, was);
 	ho_say(w, "%s sends card %u INS %02x under index %u, CNTR %llu", w->p[k->op].name, card, was->ins, was->index,
 	       (unsigned long long)was->cntr);
