@@ -17,6 +17,7 @@
 #define LATE_MS	   HO_HOUR /* so long a card may have moved before everybody must know */
 #define INS_ADV	   0x38
 #define INS_UPDATE 0xd6 /* UPDATE BINARY: a plain card's write has one of EF_IMSI */
+#define INS_READ   0xb0
 #define STALE_MAX  4
 
 /* The card's keys are snapshotted: a card forgets pairs that are behind it. */
@@ -64,7 +65,7 @@ static uint8_t last_ins(const uint8_t *p, size_t len)
 	uint8_t ins = 0;
 
 	while (len >= 5) {
-		size_t n = 5u + p[4];
+		size_t n = p[0] != SUB_CLA && p[1] == INS_READ ? 5 : 5u + p[4]; /* P3 of a READ is Le */
 
 		if (p[0] == SUB_CLA)
 			ins = p[1];
