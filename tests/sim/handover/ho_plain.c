@@ -177,6 +177,23 @@ static void h1_judge(struct ho *w)
 	ho_must(w, ho_counters_of(w, HO_A, 0) == 2, "A has taken a fresh counter although the card may have moved");
 }
 
+/* Its new network does not answer for three days: without its rule the old operator would ask in the meantime. */
+static void away_act(struct ho *w)
+{
+	if (w->case_step == 0 && ho_counters_of(w, HO_A, 0) == 2) {
+		sim_air_taking(ho_air(w), 0, SIM_SILENT, w->now_ms);
+		sim_world_hlr_down(w->sim, HO_B, true);
+		w->case_step = 1;
+		w->case_ms = w->now_ms + 3 * HO_DAY;
+	} else if (w->case_step == 1 && w->now_ms >= w->case_ms) {
+		ho_must(w, w->card[0].imsi[4] == '2', "card 0 was not written");
+		sim_air_taking(ho_air(w), 0, SIM_TAKES, w->now_ms);
+		sim_world_hlr_down(w->sim, HO_B, false);
+		w->case_step = 2;
+		w->case_ms = 0;
+	}
+}
+
 const struct ho_case ho_cases_plain[] = {
 	{ "plain", "plain cards, and nothing goes wrong", draw, NULL, all_done, ORDER_3A },
 	{ "plain-lit", "plain cards in the papers' order", literal_draw, NULL, all_done, ORDER_3A },
@@ -188,5 +205,7 @@ const struct ho_case ho_cases_plain[] = {
 	{ "plain-F6-lit", "the same in the papers' order: these are stranded, and named", f6_literal_draw, NULL,
 	  f6_literal_judge, ORDER_3A },
 	{ "plain-H1", "the proof of a plain card's write is lost, and it has moved", draw, h1_act, h1_judge, ORDER_3A },
+	{ "plain-away", "the same, and its new network does not answer for three days", draw, away_act, h1_judge,
+	  ORDER_3A },
 	{ NULL, NULL, NULL, NULL, NULL, 0 },
 };
