@@ -110,8 +110,11 @@ void desk_free(struct desk *d)
 	run_free(d);
 	for (unsigned i = 0; i < e->orders; i++)
 		free(e->order[i]);
-	for (unsigned i = 0; i < e->calls; i++)
+	for (unsigned i = 0; i < e->calls; i++) {
+		if (e->call[i].drop) /* in the midst of it */
+			e->call[i].drop(&e->call[i]);
 		free((char *)e->call[i].r.file);
+	}
 	for (unsigned i = 0; i < d->cfg.n_partners; i++)
 		pkg_partner_free(d->cfg.partner[i].pinned);
 	free(e->event);

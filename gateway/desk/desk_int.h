@@ -255,10 +255,11 @@ struct desk_kind {
 /* ---- what operators order ---- */
 #define DESK_MORE 1
 struct desk_call {
-	struct desk_request r; /* its file is a copy */
-	unsigned round;	       /* from 0 */
-	void *scratch;	       /* the verb's own; freed by drop() */
-	uint8_t book;	       /* want(): of another book than the row's; 0: of that */
+	struct desk_request r;		   /* its file is a copy */
+	unsigned round;			   /* from 0 */
+	void *scratch;			   /* the verb's own; freed by drop() */
+	void (*drop)(struct desk_call *c); /* its verb's, once it was begun */
+	uint8_t book;			   /* want(): of another book than the row's; 0: of that */
 	char text[DESK_ERR_MAX];
 };
 struct desk_verb_row {

@@ -151,6 +151,7 @@ bool verb_next(struct desk *d)
 	else {
 		run_begin(d, &verb_ops, o);
 		e->run.verb = v;
+		c->drop = v->drop;
 		e->run.verb_step = false;
 		return true;
 	}
