@@ -529,12 +529,23 @@ static enum line_step on_write(struct desk_job *j, unsigned i, const struct desk
 	return stays(l);
 }
 
+/* It is here, proven, and no copy of what was to move it will run any more: it ends, or goes on at `again`. */
+static enum line_step not_moved(struct desk_job *j, struct line *l, enum line_step again, const char *late)
+{
+	const bool given_up = l->flags & LINE_GIVEN_UP;
+	enum line_end end = a_over(j, l);
+
+	l->flags &= (uint16_t) ~(LINE_ARMED | LINE_GIVEN_UP);
+	l->armed_ms = 0;
+	if (given_up)
+		return a_give_up(j, l, END_CANCELLED, "the new operator took it back");
+	return end == END_NONE ? again : a_give_up(j, l, end, "%s", late);
+}
+
 /* EF_IMSI of a plain card was read.  Under its old IMSI, once it was written: the counter of the question fences every copy of the write,
  * so that what the card holds now it will hold. */
 static enum line_step read_plain(struct desk_job *j, struct line *l, const struct desk_event *ev)
 {
-	enum line_end end;
-
 	if (says(ev, WORK_IS_DONE)) {
 		evidence(l, ev);
 		if (!(l->flags & LINE_ARMED)) { /* of a store that was put back */
@@ -547,12 +558,7 @@ static enum line_step read_plain(struct desk_job *j, struct line *l, const struc
 	if (!says(ev, WORK_NOT_RUN) || l->flags & LINE_SERVED)
 		return l->flags & LINE_ARMED ? stays(l) : unproven(j, l, ev);
 	evidence(l, ev);
-	l->flags &= (uint16_t) ~(LINE_ARMED | LINE_GIVEN_UP);
-	l->armed_ms = 0;
-	end = a_over(j, l);
-	if (end != END_NONE)
-		return a_give_up(j, l, end, "not written in the time of the order");
-	return a_gate(j, l);
+	return not_moved(j, l, a_gate(j, l), "not written in the time of the order");
 }
 
 /* STATUS before ARM: it is here, so that ARM finds it. */
@@ -577,8 +583,6 @@ static enum line_step looked(struct desk_job *j, struct line *l, const struct de
 /* STATUS after ARM, asked because it was heard here again. */
 static enum line_step looked_armed(struct desk_job *j, struct line *l, const struct desk_event *ev)
 {
-	enum line_end end;
-
 	evidence(l, ev);
 	if (end_back(ev))
 		return rolled_back(j, l, ev);
@@ -586,14 +590,9 @@ static enum line_step looked_armed(struct desk_job *j, struct line *l, const str
 		return A_LOOK; /* where it stands has been lost with a start */
 	/* the question's counter fences every ARM before it: none of them will run any more */
 	if (end_is(ev, OTA_SUB_END_STAGED) || (end_is(ev, OTA_SUB_END_UNKNOWN) && ev->card_index == l->from)) {
-		l->flags &= (uint16_t)~LINE_ARMED;
-		l->armed_ms = 0;
-		end = a_over(j, l);
-		if (end != END_NONE)
-			return a_give_up(j, l, end, "not armed in the time of the order");
-		if (end_is(ev, OTA_SUB_END_STAGED) && j->order->o.policy != POLICY_ACTIVATE_FIRST)
-			return a_gate(j, l);
-		return A_STAGE;
+		const bool staged = end_is(ev, OTA_SUB_END_STAGED) && j->order->o.policy != POLICY_ACTIVATE_FIRST;
+
+		return not_moved(j, l, staged ? a_gate(j, l) : A_STAGE, "not armed in the time of the order");
 	}
 	if (end_is(ev, OTA_SUB_END_UNKNOWN))
 		job_alarm(j, "card %s is armed and says that index %u is active: look at its story", l->iccid,

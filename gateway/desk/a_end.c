@@ -157,6 +157,7 @@ static enum line_step on_refused(struct desk_in *in, struct desk_rec *r, enum wh
 	if (!(l->flags & LINE_ARMED))
 		return a_give_up(in->job, l, what == CF_REFUSED ? END_FAILED : END_CANCELLED, "%s", why);
 	l->flags |= LINE_GIVEN_UP;
+	l->flags &= (uint16_t)~LINE_READY; /* should it be found here, it is not sent there again */
 	snprintf(l->why, sizeof(l->why), "%s after it was armed: %s", why,
 		 l->flags & LINE_PLAIN ? "it has no way back" : "its trial brings it home");
 	job_alarm(in->job, "card %s: %s after it was armed: %s", l->iccid, why,

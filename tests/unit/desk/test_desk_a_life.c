@@ -540,6 +540,23 @@ static void test_b_refuses(void **state)
 	assert_non_null(strstr(bed_order(b, "o")->alarm, "trial"));
 }
 
+/* The new operator takes back a card of which nobody knows whether it is armed; it is found here, staged: it is not armed again. */
+static void test_taken_back(void **state)
+{
+	struct bed *b = *state;
+
+	bed_order_pl(b, "o", "3b", DELIVER, 1);
+	arming(b, "o", 0);
+	bed_cf(b, "o", 0, "recalled", "E0", "");
+	bed_ends(b, 0, WORK_ARM, TXN_EXPIRED, -1, 0, 0);
+	heard(b, 0, end_of(OTA_SUB_END_STAGED), 1);
+	bed_line(b, 0);
+	assert_int_equal(b->l.end, END_CANCELLED);
+	bed_at(b, 0, A_UNSTAGING);
+	bed_ends(b, 0, WORK_UNSTAGE, TXN_DONE, WORK_IS_DONE, end_of(OTA_SUB_END_UNKNOWN), 1);
+	listed(b, "HL3b", 0, "cancelled");
+}
+
 /* ---- the papers' order ---- */
 
 static void test_activate_first(void **state)
@@ -866,6 +883,7 @@ int main(void)
 		T(test_cancel_early),
 		T(test_until),
 		T(test_b_refuses),
+		T(test_taken_back),
 		T(test_activate_first),
 		H(test_3a),
 		H(test_register_refuses),

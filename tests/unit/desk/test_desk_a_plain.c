@@ -183,6 +183,27 @@ static void test_given_up(void **state)
 	assert_false(b->l.flags & LINE_GIVEN_UP);
 }
 
+/* Taken back while it was not known whether it was written, and found here: it stays, and is not written again. */
+static void test_taken_back(void **state)
+{
+	struct bed *b = *state;
+
+	writing(b);
+	bed_ends(b, BED_PLAIN, WORK_WRITE, TXN_EXPIRED, -1, 0, 0);
+	bed_cf(b, "o", BED_PLAIN, "recalled", "E0", "");
+	bed_at(b, BED_PLAIN, A_ARMED);
+	assert_true(line_stranded(&b->l)); /* as far as is known */
+	heard(b);
+	bed_at(b, BED_PLAIN, A_LOOKING);
+	bed_ends(b, BED_PLAIN, WORK_READ, TXN_DONE, WORK_NOT_RUN, 0, 0);
+	bed_next(b, &b->b, "HL3a");
+	bed_line(b, BED_PLAIN);
+	assert_int_equal(b->l.end, END_CANCELLED);
+	assert_false(b->l.flags & (LINE_ARMED | LINE_READY));
+	bed_pass(b, 60000);
+	assert_false(bed_has_work(b, BED_PLAIN));
+}
+
 /* Nobody has said that it may go: it waits, and nothing of it has gone out. */
 static void test_consent(void **state)
 {
@@ -267,8 +288,8 @@ static void test_too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_way),	      T(test_unknown),	     T(test_failed),   T(test_given_up), T(test_consent),
-		T(test_consent_late), T(test_consent_never), T(test_activate), T(test_too_long),
+		T(test_way),	 T(test_unknown),      T(test_failed),	      T(test_given_up), T(test_taken_back),
+		T(test_consent), T(test_consent_late), T(test_consent_never), T(test_activate), T(test_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, bed_parties_end);
