@@ -49,7 +49,8 @@ static int parse_files(struct a_set *s, const char *v, struct desk_no *no)
 		size_t len = strcspn(v, ";"), fids = strcspn(v, ":");
 		size_t octets = (len - fids - 1) / 2;
 
-		if (fids == 4 && !strncmp(v, "6f07", 4))
+		/* in whatever DF: 7fff/6f07 is the same file */
+		if (fids >= 4 && !strncmp(v + fids - 4, "6f07", 4))
 			return desk_refuse(no, "file", "IMSI %s: EF_IMSI is not among the files, it is the IMSI",
 					   s->imsi);
 		wr_u8(&w, fids == 4 ? 1 : 2);

@@ -12,8 +12,9 @@
 
 #include "b_int.h"
 
-#define NUMBER_AGE    16	/* tried again after a sixteenth of the time that it has waited, */
-#define NUMBER_MAX_MS 3600000ll /* and after an hour at most */
+#define NUMBER_AGE	16		 /* tried again after a sixteenth of the time that it has waited, */
+#define NUMBER_MAX_MS	3600000ll	 /* and after an hour at most */
+#define NUMBER_ALARM_MS (7 * 86400000ll) /* a person is told when it has waited so long */
 
 const char *b_bridge(const struct desk *d, const struct line *l, char out[MSISDN_DIGITS_MAX + 1])
 {
@@ -94,5 +95,8 @@ void b_numbered(struct desk_job *j, unsigned i)
 	if (ev->hlr.end == HLR_REFUSED || ev->hlr.end == HLR_ABSENT)
 		job_alarm(j, "card %s: our HLR does not give it MSISDN %s: %.80s", l->iccid, l->msisdn,
 			  ev->hlr.end == HLR_ABSENT ? "it does not have it any more" : ev->hlr.why);
+	if (ev->hlr.end == HLR_TAKEN && !*j->order->o.alarm && j->d->now_ms - l->confirmed_ms >= NUMBER_ALARM_MS)
+		job_alarm(j, "card %s: MSISDN %s is still the current operator's in our HLR: ask him to remove IMSI %s",
+			  l->iccid, l->msisdn, l->old_imsi[0] ? l->old_imsi : "of before");
 	again(j, i); /* the current operator's still, or the card is busy here */
 }

@@ -238,13 +238,16 @@ static void test_bridged(void **state)
 	bed_wait(b, 600000);
 	step_of(b, 0, &l); /* tried now and then */
 	assert_true(l.bridged);
+	assert_string_equal(desk_order_by_name(b->desk, ORDER)->alarm, "");
+	b->now_ms += 86400ll * 8 * 1000;
 	bed_restart(b);
 	bed_wait(b, 10000);
+	assert_non_null(strstr(desk_order_by_name(b->desk, ORDER)->alarm, "is still the current operator's"));
 	sim_hlr_ctrl(b->sim, "SET 1 subscriber.delete 262010000000100", reply);
-	bed_wait(b, 600000);
+	bed_wait(b, 3700000);
 	expect_step(b, 0, B_NUMBER); /* the card has an open transaction here */
 	assert_int_equal(gw_txn_settle(b->gw, c->txn.id, c->card.id, TXN_DONE, "confirmed"), 0);
-	bed_wait(b, 600000);
+	bed_wait(b, 3700000);
 	expect_step(b, 0, B_CLOSED);
 	assert_true(sim_hlr_msisdn_of(b->sim, imsi_of(0), msisdn));
 	assert_string_equal(msisdn, "4915100000100");
