@@ -30,13 +30,16 @@
 
 #include "peer.h"
 
-#define IN_MAX	     4096	   /* typed ahead, or pasted */
-#define LINE_LEN_MAX 2048	   /* of one line */
-#define OUT_MAX	     (1024 * 1024) /* that a client has not read */
-#define OUT_HIGH     (256 * 1024)  /* no further command is taken before it has */
-#define PROMPT_MAX   96
-#define LISTEN_MAX   8
-#define CTRL_C	     0x03
+#define IN_MAX	      4096	    /* typed ahead, or pasted */
+#define LINE_LEN_MAX  2048	    /* of one line */
+#define OUT_MAX	      (1024 * 1024) /* that a client has not read */
+#define OUT_HIGH      (256 * 1024)  /* no further command is taken before it has */
+#define LINE_TOO_LONG "\r\n% the line is too long: more than 2048 characters\r\n"
+#define NO_PASSWORD \
+	"% Vty password is not set: whoever has a session can set one (line vty, password), or a restart helps\r\n"
+#define PROMPT_MAX 96
+#define LISTEN_MAX 8
+#define CTRL_C	   0x03
 
 struct telnet {
 	struct osmo_fd listen;
@@ -145,7 +148,10 @@ static bool out_send(struct telnet_session *s)
 
 static void session_wish(struct telnet_session *s)
 {
-	s->conn.fd.when = (s->in_len < IN_MAX ? OSMO_FD_READ : 0) | (s->out_len ? OSMO_FD_WRITE : 0);
+	/* what was typed ahead goes on when there is room for its answers, also when all of them have just been sent */
+	bool goes_on = s->out_len || (s->in_len && !s->ask);
+
+	s->conn.fd.when = (s->in_len < IN_MAX ? OSMO_FD_READ : 0) | (goes_on ? OSMO_FD_WRITE : 0);
 }
 
 /* --------------------------------------------------------------------------------------------------- input */
@@ -192,6 +198,9 @@ static bool feed_line(struct telnet_session *s)
 	if (s->ask)
 		prompt_take_back(s);
 	if (s->line_len > LINE_LEN_MAX) {
+		out_add(s, LINE_TOO_LONG, strlen(LINE_TOO_LONG));
+		if (!out_send(s))
+			return false;
 		vty_close(s->conn.vty);
 		return false;
 	}
@@ -416,7 +425,7 @@ static int session_open(struct telnet *t, int fd)
 {
 	struct telnet_session *s = talloc_zero(t, struct telnet_session);
 	struct vty *vty;
-	int p[2];
+	int p[2], twin;
 
 	if (!s)
 		return -1;
@@ -439,9 +448,15 @@ static int session_open(struct telnet *t, int fd)
 	}
 	llist_add_tail(&s->conn.entry, &t->sessions);
 	s->busy = true;
+	twin = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	vty = vty_create(p[0], &s->conn);
-	if (!vty) /* a password is asked for and none is set: it has closed everything, and s is gone */
+	if (!vty) { /* a password is asked for and none is set: it has closed everything, and s is gone */
+		if (twin >= 0)
+			refuse(twin, NO_PASSWORD);
 		return 0;
+	}
+	if (twin >= 0)
+		close(twin);
 	s->conn.vty = vty;
 	s->busy = false;
 	out_take(s);

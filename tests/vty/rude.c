@@ -21,6 +21,8 @@
 #define SESSIONS_MAX 16 /* the gateway's own limit, of each */
 #define GONE_ROUNDS  100
 #define PASTED	     150
+#define MUCH	     600
+#define MUCH_OCTETS  (1024 * 1024)
 #define UNREAD_MAX   (64 * 1024 * 1024) /* octets sent to somebody who answers and is not read */
 #define NOBODY	     65534
 #define TEXT_MAX     (1024 * 1024)
@@ -116,6 +118,7 @@ static void endless_line(void)
 	for (int i = 0; i < 64; i++)
 		(void)!send(fd, line, sizeof(line), MSG_NOSIGNAL | MSG_DONTWAIT);
 	check(closed(fd), "a line without end was taken");
+	check(strstr(text, "the line is too long"), "a line without end is not told");
 	close(fd);
 }
 
@@ -148,6 +151,62 @@ static void pasted(void)
 		n++;
 	check(n == PASTED / 2, "not as many answers as were pasted");
 	close(fd);
+}
+
+/* More than is kept for one who reads slowly. */
+static void asks_much(void)
+{
+	static char lines[MUCH * 8];
+	static const char prompt[] = "OtaGW> ";
+	int fd = come(vty_port);
+	size_t sent = 0, seen = 0, all = 0;
+	unsigned n = 0;
+
+	for (int i = 0; i < MUCH; i++)
+		strcat(lines, "list\r\n");
+	while (n < MUCH + 1) {
+		struct pollfd p = { .fd = fd, .events = POLLIN | (lines[sent] ? POLLOUT : 0) };
+		ssize_t k;
+
+		if (poll(&p, 1, WAIT_MS) <= 0)
+			break;
+		if (p.revents & POLLOUT) {
+			k = send(fd, lines + sent, strlen(lines + sent), MSG_NOSIGNAL | MSG_DONTWAIT);
+			sent += k > 0 ? (size_t)k : 0;
+		}
+		if (!(p.revents & (POLLIN | POLLHUP | POLLERR)))
+			continue;
+		k = recv(fd, text, sizeof(text), 0);
+		if (k <= 0)
+			break;
+		for (ssize_t i = 0; i < k; i++) {
+			seen = text[i] == prompt[seen] ? seen + 1 : text[i] == *prompt;
+			n += !prompt[seen];
+			seen = prompt[seen] ? seen : 0;
+		}
+		all += (size_t)k;
+	}
+	check(n == MUCH + 1, "a session stands still after much output");
+	check(all > MUCH_OCTETS, "there was not much output");
+	close(fd);
+}
+
+/* libosmocore takes a mask without a name for a mistake of ours, and ends the process. */
+static void masks(void)
+{
+	static const char *const mask[] = { ":", "::" };
+
+	for (size_t i = 0; i < sizeof(mask) / sizeof(mask[0]); i++) {
+		char line[80];
+		int fd = come(vty_port);
+
+		snprintf(line, sizeof(line), "logging enable\r\nlogging set-log-mask %s\r\nshow version\r\n", mask[i]);
+		say(fd, line);
+		check(hear(fd, "there is no category in") && hear(fd, "OtaGW 0"),
+		      "a mask without a name is not refused");
+		close(fd);
+	}
+	check(answers(), "no answer after a mask without a name");
 }
 
 static void does_not_read(void)
@@ -246,6 +305,7 @@ static void password_asked(void)
 	close(fd);
 	fd = come(vty_port);
 	check(closed(fd), "login without a password lets in");
+	check(strstr(text, "password is not set"), "login without a password is not told");
 	close(fd);
 }
 
@@ -261,6 +321,8 @@ int main(int argc, char **argv)
 	endless_line();
 	gone_while_waiting();
 	pasted();
+	asks_much();
+	masks();
 	does_not_read();
 	too_many();
 	control();
