@@ -523,7 +523,9 @@ static void usage(FILE *to)
 	      "file'\n"
 	      "  -d MASK   log to standard error in libosmocore's form, by categories: DLINK:DCMD,3 (see 'show logging "
 	      "vty')\n"
-	      "  -e LEVEL  1 debug, 3 info, 5 notice, 7 error: instead of log-level in the configuration\n"
+	      "  -e LEVEL  1 debug, 3 info, 5 notice, 7 error: instead of log-level in the configuration, and of "
+	      "levels in "
+	      "MASK\n"
 	      "  -s        no colours (with -d)\n"
 	      "  -R, --restored  a backup of the state directory was put back: counters skip what may have been taken "
 	      "since\n"
@@ -597,13 +599,15 @@ struct options {
 /* How the log is written, and whether we stay in front: as it is given on the command line. */
 static int apply_options(struct parts *p, const struct options *o)
 {
+	char err[ERR_MAX];
+
 	if (o->level)
 		p->cfg.log_level = o->level;
 	p->log_level = p->cfg.log_level;
 	if (o->mask) {
 		p->log_level = 7; /* its categories have levels of their own */
-		if (console_log_stderr(o->mask, !o->no_color)) {
-			fprintf(stderr, "otagwd: out of memory\n");
+		if (console_log_stderr(o->mask, !o->no_color, o->level, err, sizeof(err))) {
+			fprintf(stderr, "otagwd: -d: %s\n", err);
 			return -1;
 		}
 	}

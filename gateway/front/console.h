@@ -28,9 +28,9 @@ struct console *console_new(const struct otagw_config *cfg, const struct console
 /* Before the api is freed. */
 void console_free(struct console *c);
 
-/* -d and -s: lines go to stderr in libosmocore's form, by its categories ("DLINK:DCMD,3").  After the config has been read; -1: out of
- * memory. */
-int console_log_stderr(const char *mask, bool color);
+/* -d, -s and -e: lines go to stderr in libosmocore's form, by its categories ("DLINK:DCMD,3").  level: as syslog, for all of them; 0: each
+ * has its own.  After the config has been read; -1 with a sentence. */
+int console_log_stderr(const char *mask, bool color, int level, char *err, size_t cap);
 
 /* A line of the log, to whoever looks on by libosmocore's ways.  True: its own stderr target shows it already. */
 bool console_log_line(int level, const char *line);

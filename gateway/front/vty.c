@@ -34,7 +34,7 @@ static struct {
 
 /* --------------------------------------------------------------------------------------------- commands */
 
-static int say(struct vty *vty, const char *err)
+int vty_refuse(struct vty *vty, const char *err)
 {
 	snprintf(me.err, sizeof(me.err), "%s", err);
 	if (vty->type != VTY_FILE)
@@ -54,7 +54,7 @@ static int on_setting(struct cmd_element *self, struct vty *vty, int argc, const
 	if (s->node == CONF_PARTNER)
 		config_partner_at((unsigned)((struct config_partner *)vty->index - me.c->partner));
 	if (s->set(s, me.c, argv, argc, err, sizeof(err)))
-		return say(vty, err);
+		return vty_refuse(vty, err);
 	if (vty->type == VTY_TERM) { /* the gateway works with what it has read at its start */
 		config_wipe(me.c);
 		vty_out(vty, "%% noted: it holds after 'write file' and a restart of otagwd%s", VTY_NEWLINE);
@@ -81,7 +81,7 @@ DEFUN(cfg_link, cfg_link_cmd, "smsc-link NAME", "A connection to an SMSC\nIts na
 	char err[CONFIG_ERR_MAX] = "";
 
 	if (config_link_open(me.c, argv[0], err, sizeof(err)))
-		return say(vty, err);
+		return vty_refuse(vty, err);
 	vty->node = NODE(CONF_LINK);
 	vty->index = config_link_now(me.c);
 	return CMD_SUCCESS;
@@ -92,7 +92,7 @@ DEFUN(cfg_route, cfg_route_cmd, "route NAME", "Which links cards are reached by\
 	char err[CONFIG_ERR_MAX] = "";
 
 	if (config_route_open(me.c, argv[0], err, sizeof(err)))
-		return say(vty, err);
+		return vty_refuse(vty, err);
 	vty->node = NODE(CONF_ROUTE);
 	vty->index = config_route_now(me.c);
 	return CMD_SUCCESS;
@@ -115,7 +115,7 @@ DEFUN(cfg_partner, cfg_partner_cmd, "partner NAME", "Another party to orders\nAs
 	char err[CONFIG_ERR_MAX] = "";
 
 	if (config_partner_open(me.c, argv[0], err, sizeof(err)))
-		return say(vty, err);
+		return vty_refuse(vty, err);
 	vty->node = NODE(CONF_PARTNER);
 	vty->index = config_partner_now(me.c);
 	return CMD_SUCCESS;

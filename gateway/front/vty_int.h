@@ -20,6 +20,8 @@
 struct api *vty_api(void);
 /* Whether orders are taken; else it has said why. */
 bool vty_may(struct vty *vty);
+/* Why a line is refused, with the return value for it: in a session and while the configuration is read. */
+int vty_refuse(struct vty *vty, const char *err);
 /* "3d 4h", "5m 2s", "200ms". */
 const char *vty_span(char out[SPAN_MAX], int64_t ms);
 const char *vty_time(char out[RFC3339_MAX], int64_t utc_ms); /* "never" for 0 */

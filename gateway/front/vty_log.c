@@ -16,7 +16,11 @@
 
 #include "console.h"
 
+#define CATEGORY_MAX	  32
+#define SET_MASK	  "logging set-log-mask"
 #define LIBRARY_LINES_MAX 20 /* in a second; more are counted */
+
+extern vector cmdvec; /* libosmovty's nodes; exported, and in no header of it */
 
 enum { DMAIN, DLINK, DCAMPAIGN, DCMD, DSTORE, DORDER };
 static const struct log_info_cat categories[] = {
@@ -101,14 +105,38 @@ bool console_log_line(int level, const char *line)
 	return log_target_find(LOG_TGT_TYPE_STDERR, NULL) != NULL;
 }
 
-int console_log_stderr(const char *mask, bool color)
+/* libosmocore ends the process over a mask without a name, and says nothing of a name that it does not know. */
+static int mask_check(const char *mask, char *why, size_t cap)
+{
+	char name[CATEGORY_MAX];
+
+	for (const char *p = mask + strspn(mask, ":"); *p; p += strcspn(p, ":"), p += strspn(p, ":")) {
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(p, ",:"), p);
+		if ((*name != 'D' && *name != 'd') || log_parse_category(name + 1) < 0) {
+			snprintf(why, cap,
+				 "there is no category \"%s\"; 'show logging vty' lists them: DLINK, DCMD, ...", name);
+			return -1;
+		}
+	}
+	if (mask[strspn(mask, ":")])
+		return 0;
+	snprintf(why, cap, "there is no category in \"%.20s\"; a mask is NAME,LEVEL:NAME,LEVEL, like DLINK:DCMD,3",
+		 mask);
+	return -1;
+}
+
+int console_log_stderr(const char *mask, bool color, int level, char *err, size_t cap)
 {
 	struct log_target *t = log_target_find(LOG_TGT_TYPE_STDERR, NULL);
 
+	if (mask_check(mask, err, cap))
+		return -1;
 	if (!t) {
 		t = log_target_create_stderr();
-		if (!t)
+		if (!t) {
+			snprintf(err, cap, "out of memory");
 			return -1;
+		}
 		log_add_target(t);
 	}
 	log_set_all_filter(t, 1);
@@ -119,6 +147,8 @@ int console_log_stderr(const char *mask, bool color)
 	log_set_print_level(t, 1);
 	log_set_print_extended_timestamp(t, 1);
 	log_parse_category_mask(t, mask);
+	if (level)
+		log_set_log_level(t, (int)to_osmo(level));
 	return 0;
 }
 
@@ -213,9 +243,38 @@ DEFUN(filter_card, filter_card_cmd, "logging filter card ICCID",
 	return CMD_SUCCESS;
 }
 
+static int (*set_mask)(struct cmd_element *self, struct vty *vty, int argc, const char *argv[]); /* libosmovty's */
+
+static int mask_guard(struct cmd_element *self, struct vty *vty, int argc, const char *argv[])
+{
+	char why[160];
+
+	if (argc < 1 || mask_check(argv[0], why, sizeof(why)))
+		return vty_refuse(vty, argc < 1 ? "there is no mask" : why);
+	return set_mask(self, vty, argc, argv);
+}
+
+/* Its command is one element in several nodes. */
+static void guard_masks(void)
+{
+	for (unsigned i = 0; i < vector_active(cmdvec); i++) {
+		const struct cmd_node *node = vector_slot(cmdvec, i);
+
+		for (unsigned k = 0; node && k < vector_active(node->cmd_vector); k++) {
+			struct cmd_element *el = vector_slot(node->cmd_vector, k);
+
+			if (!el || el->func == mask_guard || strncmp(el->string, SET_MASK, strlen(SET_MASK)) != 0)
+				continue;
+			set_mask = el->func;
+			el->func = mask_guard;
+		}
+	}
+}
+
 void vty_log_init(void *tall)
 {
 	me.ready = !log_init(&info, tall);
 	logging_vty_add_cmds();
+	guard_masks();
 	install_element_ve(&filter_card_cmd);
 }
