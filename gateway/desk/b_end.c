@@ -121,14 +121,19 @@ void b_rest(struct desk_job *j, unsigned i)
 	b_again_from(j, i, B_ENDING);
 }
 
-void b_imsi_back(struct desk_job *j, unsigned i)
+void b_imsi_rest(struct desk_job *j, const char *imsi, uint64_t order)
 {
 	uint8_t at[8];
 
 	for (int k = 0; k < 8; k++)
 		at[k] = (uint8_t)((uint64_t)j->d->now_ms >> (56 - 8 * k));
-	if (*j->line[i].imsi)
-		job_put(j, BOOK_IMSI, j->line[i].imsi, j->line[i].order, IMSI_BACK, BOOK_ANY, at, sizeof(at));
+	if (*imsi)
+		job_put(j, BOOK_IMSI, imsi, order, IMSI_BACK, BOOK_ANY, at, sizeof(at));
+}
+
+void b_imsi_back(struct desk_job *j, unsigned i)
+{
+	b_imsi_rest(j, j->line[i].imsi, j->line[i].order);
 }
 
 void b_undo(struct desk_job *j, unsigned i, uint16_t step, enum line_end end)

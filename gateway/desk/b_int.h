@@ -30,6 +30,24 @@ enum imsi_step { IMSI_GIVEN = 1, IMSI_BACK };
 void b_hex(char *out, const uint8_t *p, size_t len); /* NUL-terminated */
 
 /* ---- b_list.c ---- */
+struct b_entry {
+	char iccid[ICCID_DIGITS_MAX + 1], imsi[IMSI_DIGITS_MAX + 1], msisdn[MSISDN_DIGITS_MAX + 1];
+};
+struct b_list { /* ascending by ICCID */
+	size_t n, cap;
+	struct b_entry *e;
+};
+/* A file of ICCID,IMSI[,MSISDN] lines: IMSIs of these networks, nothing twice.  NULL: rc and a sentence. */
+struct b_list *b_list_read(const char *path, const char *plmns, char err[DESK_ERR_MAX], int *rc);
+const struct b_entry *b_list_find(const struct b_list *l, const char *iccid); /* NULL: none */
+void b_list_free(struct b_list *l);
+/* Of the set for this IMSI, with its access class. */
+void b_files_of(const struct desk_pool *p, const char *imsi, char *out, size_t cap);
+bool b_imsi_free(const struct store_book *b, int64_t now_ms); /* as its record in BOOK_IMSI says */
+void b_pool_msisdn(const struct desk_pool *p, const char *imsi, char msisdn[MSISDN_DIGITS_MAX + 1]);
+/* Whether each line of the page can have the IMSI of the pool that b_list_also() names: their number; 0: not yet, the page comes again;
+ * negative: there are not enough.  b_list_after() takes them, d->b.given of them. */
+int b_pool_give(struct desk *d, struct desk_job *j);
 void b_list_also(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]);
 int b_list_decide(struct desk *d, struct desk_job *j);
 void b_list_after(struct desk *d, struct desk_job *j);
@@ -98,6 +116,7 @@ int b_confirm_decide(struct desk *d, struct desk_job *j);
 int b_undo_decide(struct desk *d, struct desk_job *j);
 void b_event_txn(struct desk *d, struct desk_job *j, unsigned i);
 void b_imsi_back(struct desk_job *j, unsigned i);
+void b_imsi_rest(struct desk_job *j, const char *imsi, uint64_t order); /* from now on */
 void b_close(struct desk_job *j, unsigned i); /* the line is at its end: the order counts it */
 /* Nothing is left to do for it but to be listed by A: closed when it is. */
 void b_rest(struct desk_job *j, unsigned i);

@@ -24,14 +24,6 @@
 
 /* ---- an operator's own list ---- */
 
-struct b_entry {
-	char iccid[ICCID_DIGITS_MAX + 1], imsi[IMSI_DIGITS_MAX + 1], msisdn[MSISDN_DIGITS_MAX + 1];
-};
-struct b_list {
-	size_t n, cap;
-	struct b_entry *e;
-};
-
 static int by_iccid(const void *a, const void *b)
 {
 	return strcmp(((const struct b_entry *)a)->iccid, ((const struct b_entry *)b)->iccid);
@@ -42,7 +34,7 @@ static int by_imsi(const void *a, const void *b)
 	return strcmp(((const struct b_entry *)a)->imsi, ((const struct b_entry *)b)->imsi);
 }
 
-static const struct b_entry *list_find(const struct b_list *l, const char *iccid)
+const struct b_entry *b_list_find(const struct b_list *l, const char *iccid)
 {
 	struct b_entry key = { 0 };
 
@@ -50,7 +42,7 @@ static const struct b_entry *list_find(const struct b_list *l, const char *iccid
 	return l->n ? bsearch(&key, l->e, l->n, sizeof(*l->e), by_iccid) : NULL;
 }
 
-static void list_free(struct b_list *l)
+void b_list_free(struct b_list *l)
 {
 	if (l)
 		free(l->e);
@@ -133,7 +125,7 @@ static int list_check(struct b_list *l, char err[DESK_ERR_MAX])
 	return 0;
 }
 
-static struct b_list *list_read(const char *path, const char *plmns, char err[DESK_ERR_MAX], int *rc)
+struct b_list *b_list_read(const char *path, const char *plmns, char err[DESK_ERR_MAX], int *rc)
 {
 	FILE *f = fopen(path, "re");
 	struct b_list *l = f ? calloc(1, sizeof(*l)) : NULL;
@@ -156,7 +148,7 @@ static struct b_list *list_read(const char *path, const char *plmns, char err[DE
 	if (f)
 		fclose(f);
 	if (*rc) {
-		list_free(l);
+		b_list_free(l);
 		return NULL;
 	}
 	return l;
@@ -164,7 +156,7 @@ static struct b_list *list_read(const char *path, const char *plmns, char err[DE
 
 static void list_drop(struct desk *d)
 {
-	list_free(d->b.list);
+	b_list_free(d->b.list);
 	d->b.list = NULL;
 }
 
@@ -196,7 +188,7 @@ static int il_begin(struct desk *d, struct desk_call *c, const struct desk_open_
 		snprintf(c->text, sizeof(c->text), "the list of another order is just being sent: try again");
 		return -EBUSY;
 	}
-	il->list = list_read(c->r.file, d->cfg.pool.plmns, c->text, &rc);
+	il->list = b_list_read(c->r.file, d->cfg.pool.plmns, c->text, &rc);
 	if (il->list && il->list->n != o->o.lines) {
 		snprintf(c->text, sizeof(c->text),
 			 "the list has %zu cards and order %s has %" PRIu64 ": a line for each is needed", il->list->n,
@@ -259,7 +251,7 @@ void b_il_drop(struct desk_call *c)
 	struct il_call *il = c->scratch;
 
 	if (il)
-		list_free(il->list);
+		b_list_free(il->list);
 	free(il);
 }
 
@@ -279,7 +271,7 @@ static void pool_imsi(const struct desk_pool *p, uint64_t n, char imsi[IMSI_DIGI
 }
 
 /* MSISDNs go in step with IMSIs, so that they need no books of their own. */
-static void pool_msisdn(const struct desk_pool *p, const char *imsi, char msisdn[MSISDN_DIGITS_MAX + 1])
+void b_pool_msisdn(const struct desk_pool *p, const char *imsi, char msisdn[MSISDN_DIGITS_MAX + 1])
 {
 	uint64_t n = strtoull(imsi, NULL, 10) - strtoull(p->imsi_from, NULL, 10);
 
@@ -304,7 +296,7 @@ void b_list_also(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX])
 
 	key[0] = '\0';
 	if (b->list && j->order->o.number == b->list_order) {
-		e = list_find(b->list, j->line[i].iccid);
+		e = b_list_find(b->list, j->line[i].iccid);
 		snprintf(key, BOOK_KEY_MAX, "%s", e ? e->imsi : "");
 	} else if (pool_place(b, i) < pool_size(pool)) {
 		pool_imsi(pool, pool_place(b, i), key);
@@ -320,7 +312,7 @@ static int64_t back_ms(const uint8_t body[8])
 	return (int64_t)v;
 }
 
-static bool imsi_free(const struct store_book *b, int64_t now_ms)
+bool b_imsi_free(const struct store_book *b, int64_t now_ms)
 {
 	if (!b->row.version)
 		return true;
@@ -355,7 +347,7 @@ static int pool_gather(struct desk *d, struct desk_job *j, const bool *free)
 }
 
 /* A page goes out full or it is the last one: what is free is gathered until each of its lines has one.  0: not yet. */
-static int pool_give(struct desk *d, struct desk_job *j)
+int b_pool_give(struct desk *d, struct desk_job *j)
 {
 	struct desk_b *b = &d->b;
 	bool free[DESK_PAGE];
@@ -364,7 +356,7 @@ static int pool_give(struct desk *d, struct desk_job *j)
 	if (!b->found && !(b->found = calloc(DESK_PAGE, sizeof(*b->found))))
 		return -ENOMEM;
 	for (unsigned i = 0; i < j->n; i++) {
-		free[i] = pool_place(b, i) < pool_size(&d->cfg.pool) && imsi_free(&j->also[i], d->now_ms);
+		free[i] = pool_place(b, i) < pool_size(&d->cfg.pool) && b_imsi_free(&j->also[i], d->now_ms);
 		n += free[i];
 	}
 	if (n == j->n)
@@ -393,7 +385,7 @@ static int list_give(struct desk *d, struct desk_job *j)
 		if (!*key)
 			snprintf(j->why, sizeof(j->why), "the list for order %s has no line for card %s",
 				 j->order->o.name, j->line[i].iccid);
-		else if (!imsi_free(&j->also[i], d->now_ms))
+		else if (!b_imsi_free(&j->also[i], d->now_ms))
 			snprintf(j->why, sizeof(j->why),
 				 "the list for order %s gives card %s an IMSI that has been promised before, or that "
 				 "came "
@@ -408,7 +400,7 @@ static int list_give(struct desk *d, struct desk_job *j)
 /* ---- IL out ---- */
 
 /* Files of the set for this IMSI: those of the configuration, and the access class, which goes with its last digit (TS 22.011, 4.2). */
-static void files_of(const struct desk_pool *p, const char *imsi, char *out, size_t cap)
+void b_files_of(const struct desk_pool *p, const char *imsi, char *out, size_t cap)
 {
 	const char *acc = strstr(p->files, FID_ACC ":");
 	unsigned class = 1u << (imsi[strlen(imsi) - 1] - '0');
@@ -451,10 +443,10 @@ static int il_line(struct desk *d, struct desk_job *j, struct desk_out *o, unsig
 	b_list_also(j, i, key);
 	snprintf(l->imsi, sizeof(l->imsi), "%.15s", key);
 	if (listed)
-		strcpy(l->msisdn, list_find(b->list, l->iccid)->msisdn);
+		strcpy(l->msisdn, b_list_find(b->list, l->iccid)->msisdn);
 	else
-		pool_msisdn(pool, l->imsi, l->msisdn);
-	files_of(pool, l->imsi, files, sizeof(files));
+		b_pool_msisdn(pool, l->imsi, l->msisdn);
+	b_files_of(pool, l->imsi, files, sizeof(files));
 	if (pool->trial_s)
 		snprintf(trial, sizeof(trial), "%" PRIu32, pool->trial_s);
 	if (j->order->o.kind == ORDER_3A && opc_make(d, j, o, i, hex))
@@ -487,7 +479,7 @@ int b_list_decide(struct desk *d, struct desk_job *j)
 	}
 	if (!listed && (j->order->o.own_list || !pool_size(&d->cfg.pool))) /* an operator will order it */
 		return 0;
-	n = listed ? list_give(d, j) : pool_give(d, j);
+	n = listed ? list_give(d, j) : b_pool_give(d, j);
 	j->anew = !n; /* the next page does not go before this one: only the last one may be short */
 	if (n <= 0)
 		return n;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "b_int.h"
 #include "c_int.h"
 
 #define LIST_MAX  1000000 /* cards in a list */
@@ -16,8 +17,9 @@
 struct change_call {
 	char (*iccid)[ICCID_DIGITS_MAX + 1];
 	size_t n, cap;
-	size_t at;    /* so many have their line */
-	unsigned now; /* asked about in this round */
+	size_t at;	    /* so many have their line */
+	struct b_list *own; /* what the operator gives whom; NULL: nothing */
+	unsigned now;	    /* asked about in this round */
 };
 
 static int by_iccid(const void *a, const void *b)
@@ -51,6 +53,24 @@ static int list_take(struct change_call *l, char *text, unsigned line, char err[
 	memcpy(l->iccid[l->n], iccid, n);
 	l->iccid[l->n++][n] = '\0';
 	return 0;
+}
+
+static int own_read(struct desk *d, struct change_call *l, const char *path, char err[DESK_ERR_MAX])
+{
+	int rc;
+
+	l->own = b_list_read(path ? path : "", desk_cfg(d)->pool.plmns, err, &rc);
+	if (!l->own)
+		return rc;
+	l->n = l->own->n;
+	l->iccid = calloc(l->n + 1, sizeof(*l->iccid));
+	for (size_t i = 0; l->iccid && i < l->n; i++)
+		memcpy(l->iccid[i], l->own->e[i].iccid, sizeof(*l->iccid));
+	if (!l->iccid)
+		return -ENOMEM;
+	if (!l->n)
+		snprintf(err, DESK_ERR_MAX, "no card in the list");
+	return l->n ? 0 : -EINVAL;
 }
 
 static int list_read(struct change_call *l, const char *path, char err[DESK_ERR_MAX])
@@ -93,17 +113,31 @@ static int name_check(struct desk *d, const struct desk_request *r, char err[DES
 		snprintf(err, DESK_ERR_MAX, "a change has a name of 1 to %d letters, digits and . _ -", ORDER_NAME_MAX);
 		return -EINVAL;
 	}
-	if (!r->what || r->what & ~(CHANGE_OTA | CHANGE_K | CHANGE_OPC)) {
-		snprintf(err, DESK_ERR_MAX, "what is to be changed? ota-keys, k, opc");
+	if (!r->what || r->what & ~(CHANGE_OTA | CHANGE_K | CHANGE_OPC | CHANGE_IMSI)) {
+		snprintf(err, DESK_ERR_MAX, "what is to be changed? ota-keys, k, opc; or imsi");
+		return -EINVAL;
+	}
+	if ((r->what & CHANGE_IMSI && r->what != CHANGE_IMSI) || (r->imsis && r->what != CHANGE_IMSI)) {
+		snprintf(err, DESK_ERR_MAX, "an IMSI is changed alone: keys by a change of their own");
+		return -EINVAL;
+	}
+	if (r->what == CHANGE_IMSI && !r->imsis && !*desk_cfg(d)->pool.imsi_from) {
+		snprintf(err, DESK_ERR_MAX,
+			 "no pool is configured: give a list of ICCID,IMSI[,MSISDN], or configure one");
+		return -EINVAL;
+	}
+	if (r->what == CHANGE_IMSI && !*desk_cfg(d)->pool.plmns) {
+		snprintf(err, DESK_ERR_MAX, "our networks are not configured: pool, networks");
 		return -EINVAL;
 	}
 	if (!(desk_cfg(d)->roles & DESK_MNO) || !desk_deps(d)->gw) {
 		snprintf(err, DESK_ERR_MAX, "keys of cards are changed by their operator (role mno)");
 		return -EINVAL;
 	}
-	if (r->what & (CHANGE_K | CHANGE_OPC) && !desk_deps(d)->hlr) {
+	if (r->what & (CHANGE_K | CHANGE_OPC | CHANGE_IMSI) && !desk_deps(d)->hlr) {
 		snprintf(err, DESK_ERR_MAX,
-			 "no HLR is configured, and who has the old K must get the new one: configure it (node hlr)");
+			 "no HLR is configured, and it must have the new %s: configure it (node hlr)",
+			 r->what == CHANGE_IMSI ? "IMSI" : "keys");
 		return -ENXIO;
 	}
 	return 0;
@@ -134,13 +168,16 @@ static int begin(struct desk *d, struct desk_job *j, struct desk_call *c)
 			   .step = ORDER_OPEN,
 			   .kind = ORDER_CHANGE,
 			   .policy = c->r.what,
+			   .own_list = c->r.imsis,
 			   .created_ms = desk_now(d) };
 	int rc;
 
+	if (o.policy == CHANGE_IMSI)
+		o.until_s = desk_now(d) / 1000 + C_IMSI_LIFE_S;
 	memcpy(o.name, c->r.name, sizeof(o.name));
 	memcpy(c->r.order, c->r.name, sizeof(c->r.order));
 	if (known && known->o.side == SIDE_HOME && known->o.step == ORDER_OPEN && known->o.policy == o.policy &&
-	    !known->o.whole)
+	    known->o.own_list == o.own_list && !known->o.whole)
 		return DESK_MORE;
 	if (known || j->row[0].row.version) {
 		snprintf(c->text, sizeof(c->text), "there is an order or a change %s already: take another name",
@@ -162,7 +199,7 @@ int c_start_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
 		if (rc)
 			return rc;
 		l = c->scratch = calloc(1, sizeof(*l));
-		rc = l ? list_read(l, c->r.file, c->text) : -ENOMEM;
+		rc = !l ? -ENOMEM : c->r.imsis ? own_read(d, l, c->r.file, c->text) : list_read(l, c->r.file, c->text);
 		return rc ? rc : begin(d, j, c);
 	}
 	o = &j->order->o;
@@ -173,6 +210,10 @@ int c_start_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
 			continue;
 		*line = (struct line){ .order = o->number, .evidence = 255 };
 		memcpy(line->iccid, l->iccid[l->at + i], sizeof(line->iccid));
+		if (l->own) {
+			memcpy(line->imsi, l->own->e[l->at + i].imsi, sizeof(line->imsi));
+			memcpy(line->msisdn, l->own->e[l->at + i].msisdn, sizeof(line->msisdn));
+		}
 		job_line_put(j, i, C_OPEN);
 		o->lines++;
 	}
@@ -187,8 +228,10 @@ void c_start_drop(struct desk_call *c)
 {
 	struct change_call *l = c->scratch;
 
-	if (l)
+	if (l) {
+		b_list_free(l->own);
 		free(l->iccid);
+	}
 	free(l);
 	c->scratch = NULL;
 }
@@ -218,9 +261,12 @@ int c_take_decide(struct desk *d, struct desk_job *j)
 		}
 		job_put(j, BOOK_TAKEN, l->iccid, l->order, 0, taken->row.version, "", 0);
 		l->card = c->id;
-		memcpy(l->imsi, c->imsi, sizeof(l->imsi));
-		memcpy(l->msisdn, c->msisdn, sizeof(l->msisdn));
+		if (j->order->o.policy != CHANGE_IMSI) {
+			memcpy(l->imsi, c->imsi, sizeof(l->imsi));
+			memcpy(l->msisdn, c->msisdn, sizeof(l->msisdn));
+		}
 		memcpy(l->old_imsi, c->imsi, sizeof(l->old_imsi));
+		memcpy(l->old_msisdn, c->msisdn, sizeof(l->old_msisdn));
 		memcpy(l->profile, desk_cfg(d)->work_profile, sizeof(l->profile));
 		job_line_put(j, i, C_TAKEN);
 	}
@@ -262,7 +308,7 @@ int c_hold_decide(struct desk *d, struct desk_job *j)
 		}
 		l->from = l->to = h.index;
 		l->kvn = h.kvn;
-		job_line_put(j, i, C_MAKE);
+		job_line_put(j, i, j->order->o.policy == CHANGE_IMSI ? C_PAIR : C_MAKE);
 	}
 	return 0;
 }

@@ -20,8 +20,7 @@ static bool ours_open(const struct card_bundle *c)
 	return c->has_txn && (c->txn.state == TXN_PLANNED || c->txn.state == TXN_ACTIVE);
 }
 
-/* True: planned.  Else the line stays, or has been given up; next_ms says when it is looked at again. */
-static bool plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn, int64_t *next_ms)
+bool c_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn, int64_t *next_ms)
 {
 	const struct line *l = &j->line[i];
 	const int64_t now_ms = desk_now(j->d);
@@ -109,7 +108,7 @@ int c_ota_decide(struct desk *d, struct desk_job *j)
 			c_give_up(j, i, END_FAILED, "its new OTA keys cannot be wrapped: is there an AES KIK?");
 			continue;
 		}
-		if (!plan(j, i, &w, l->kvn, &next_ms))
+		if (!c_plan(j, i, &w, l->kvn, &next_ms))
 			continue;
 		l->flags |= LINE_ARMED;
 		job_line_put(j, i, C_OTA_SENT);
@@ -164,7 +163,7 @@ int c_prove_decide(struct desk *d, struct desk_job *j)
 			continue;
 		if (l->again_ms <= desk_now(j->d) && !ours_open(&j->card[i]) && !job_refused(j, i))
 			keyset_put(j, i, &k);
-		if (plan(j, i, &w, k.kvn, &next_ms))
+		if (c_plan(j, i, &w, k.kvn, &next_ms))
 			job_line_put(j, i, C_PROVING);
 	}
 	c_again(j, next_ms);
@@ -217,7 +216,7 @@ int c_key_decide(struct desk *d, struct desk_job *j)
 			c_give_up(j, i, END_FAILED, "its new K cannot be wrapped: is there an AES KIK?");
 			continue;
 		}
-		if (!plan(j, i, &w, l->kvn, &next_ms))
+		if (!c_plan(j, i, &w, l->kvn, &next_ms))
 			continue;
 		l->flags |= LINE_ARMED;
 		job_line_put(j, i, C_KEY_SENT);
@@ -235,7 +234,7 @@ int c_settle_decide(struct desk *d, struct desk_job *j)
 	for (unsigned i = 0; i < j->n; i++) {
 		const struct work w = about(&j->line[i], WORK_STATUS);
 
-		if (plan(j, i, &w, j->line[i].kvn, &next_ms))
+		if (c_plan(j, i, &w, j->line[i].kvn, &next_ms))
 			job_line_put(j, i, C_SETTLING);
 	}
 	c_again(j, next_ms);
@@ -356,7 +355,9 @@ static void on_hlr(struct desk_job *j, unsigned i)
 void desk_event_c(struct desk *d, struct desk_job *j, unsigned i)
 {
 	(void)d;
-	if (j->event[i].kind == DESK_EV_HLR)
+	if (j->order->o.policy == CHANGE_IMSI)
+		c_imsi_event(j, i);
+	else if (j->event[i].kind == DESK_EV_HLR)
 		on_hlr(j, i);
 	else
 		on_txn(j, i);

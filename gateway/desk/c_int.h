@@ -40,6 +40,28 @@ int c_prove_decide(struct desk *d, struct desk_job *j);
 int c_key_decide(struct desk *d, struct desk_job *j);
 int c_settle_decide(struct desk *d, struct desk_job *j);
 
+/* True: planned.  Else the line stays; next_ms says when it is looked at again. */
+bool c_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn, int64_t *next_ms);
+
+/* ---- c_imsi.c, c_move.c: another IMSI ---- */
+#define C_IMSI_LIFE_S (90ll * 86400) /* who is not armed by then stays what it is */
+#define C_DOUBT_MS    3600000ll	     /* seen under its old IMSI, asked, and says nothing: its new one counts again */
+void c_imsi_key(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]);
+int c_pair_decide(struct desk *d, struct desk_job *j);
+int c_provision_decide(struct desk *d, struct desk_job *j);
+int c_undo_decide(struct desk *d, struct desk_job *j);
+int c_purge_decide(struct desk *d, struct desk_job *j);
+void c_imsi_event(struct desk_job *j, unsigned i);
+void c_look_after(struct desk *d, struct desk_job *j); /* at the HLR, under both IMSIs */
+int c_come_decide(struct desk *d, struct desk_job *j);
+int c_confirm_decide(struct desk *d, struct desk_job *j);
+int c_back_decide(struct desk *d, struct desk_job *j);
+int c_number_off_decide(struct desk *d, struct desk_job *j);
+int c_number_decide(struct desk *d, struct desk_job *j);
+int c_numbered_decide(struct desk *d, struct desk_job *j);
+void c_move_txn(struct desk_job *j, unsigned i);
+void c_move_hlr(struct desk_job *j, unsigned i);
+
 /* ---- c_end.c ---- */
 int c_proved_decide(struct desk *d, struct desk_job *j);
 int c_switch_decide(struct desk *d, struct desk_job *j);

@@ -107,8 +107,8 @@ enum desk_verb {
 	DESK_GEN,
 	DESK_IMPORT_PAIRS, /* vault: such a file of others, ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK[,IMSI[,MSISDN]]; known cards stay as they are */
 	DESK_LEDGER, /* vault: walks the ledger; the answer says how many lines it has, or which one is not right */
-	/* New keys (`what`) for cards of our own, in a list, a file of ICCID lines: a change called `name`.  Again: a list that was cut short by a
-	 * stop goes on where it was */
+	/* New keys, or another IMSI (`what`), for cards of our own, in a list, a file of ICCID lines; with `imsis` of ICCID,IMSI[,MSISDN] lines, else
+	 * IMSIs come from the pool: a change called `name`.  Again: a list that was cut short by a stop goes on where it was */
 	DESK_CHANGE,
 	DESK_ACCEPT, /* A: what its operator says of the plain cards of an order: no_rollback_ok, or that they stay */
 };
@@ -119,6 +119,7 @@ struct desk_request {
 	char out[256];					   /* DESK_GEN */
 	char name[PKG_WORD_MAX + 1];			   /* DESK_CHANGE */
 	uint8_t what;					   /* DESK_CHANGE: CHANGE_..., ored */
+	bool imsis;					   /* DESK_CHANGE of IMSIs: the list says which */
 	uint16_t pairs, key_octets;			   /* DESK_GEN; octets 16, 24 or 32, 0: 16 */
 	bool no_rollback_ok;				   /* DESK_ACCEPT */
 	void (*done)(void *ctx, int rc, const char *text); /* 0, or negative errno with a sentence */

@@ -58,7 +58,7 @@ struct desk {
 	struct desk_looks looks;
 };
 
-#define DESK_WORKS_MAX 64 /* rows of all tables of works */
+#define DESK_WORKS_MAX 96 /* rows of all tables of works */
 struct desk_todo {	  /* a work on an order: when it is looked at again, and where its page begins */
 	int64_t due_ms;	  /* INT64_MAX: not before it is kicked */
 	char after[BOOK_KEY_MAX];
@@ -114,7 +114,8 @@ struct desk_event {
 	struct hlr_result hlr; /* of a final end: OK, ABSENT, REFUSED */
 	uint8_t hlr_kind;      /* enum hlr_kind */
 	int64_t asked_ms;      /* HLR: the register was asked then */
-	int64_t known_ms;      /* HLR, a look with marks: known.at_ms of it */
+	bool marks;	       /* HLR: a look with marks, */
+	int64_t known_ms;      /* and its known.at_ms */
 	uint32_t hlr_slot;     /* the engine's */
 };
 #define DESK_EVENT_PAGE 64 /* in a job */

@@ -187,6 +187,7 @@ static void answer(struct desk *d, struct hlr_slot *s, const struct hlr_result *
 				 .hlr = *res,
 				 .hlr_kind = s->kind,
 				 .asked_ms = s->asked_ms,
+				 .marks = s->marks,
 				 .known_ms = s->known.at_ms,
 				 .hlr_slot = (uint32_t)(s - d->e->slot) };
 
@@ -256,13 +257,14 @@ void hlr_put(struct desk *d, struct desk_run *r)
 		desk_kick(d, r->j.order->o.number, HLR_DUE);
 }
 
-/* Its answer has not come yet: one at a time. */
+/* Its answer has not come yet: one at a time, of each kind. */
 static bool looking(const struct desk *d, const struct desk_look *l)
 {
 	for (unsigned i = 0; i < HLR_OPEN_MAX; i++) {
 		const struct hlr_slot *s = &d->e->slot[i];
 
-		if (s->state != SLOT_FREE && !s->durable && s->order == l->order && !strcmp(s->iccid, l->iccid))
+		if (s->state != SLOT_FREE && !s->durable && s->marks == l->marks && s->order == l->order &&
+		    !strcmp(s->iccid, l->iccid))
 			return true;
 	}
 	return false;

@@ -218,6 +218,19 @@ static const char *const step_names[_LINE_STEPS] = {
 	[C_SHRED] = "C_SHRED",
 	[C_NOTE] = "C_NOTE",
 	[C_CLOSED] = "C_CLOSED",
+	[C_PAIR] = "C_PAIR",
+	[C_PROVISION] = "C_PROVISION",
+	[C_PROVISIONING] = "C_PROVISIONING",
+	[C_COME] = "C_COME",
+	[C_CONFIRM] = "C_CONFIRM",
+	[C_CONFIRMING] = "C_CONFIRMING",
+	[C_BACK] = "C_BACK",
+	[C_NUMBER_OFF] = "C_NUMBER_OFF",
+	[C_NUMBERING_OFF] = "C_NUMBERING_OFF",
+	[C_NUMBER] = "C_NUMBER",
+	[C_NUMBERING] = "C_NUMBERING",
+	[C_NUMBERED] = "C_NUMBERED",
+	[C_UNDOING] = "C_UNDOING",
 };
 
 const char *line_step_name(uint16_t step)

@@ -54,9 +54,10 @@ enum order_policy { POLICY_DELIVER_FIRST = 1, POLICY_ACTIVATE_FIRST, POLICY_ESCR
 enum order_no_rollback { NO_ROLLBACK_UNSAID, NO_ROLLBACK_OK, NO_ROLLBACK_REFUSED };
 
 /* What a change gives a card anew. */
-#define CHANGE_OTA 0x01
-#define CHANGE_K   0x02
-#define CHANGE_OPC 0x04
+#define CHANGE_OTA  0x01
+#define CHANGE_K    0x02
+#define CHANGE_OPC  0x04
+#define CHANGE_IMSI 0x08 /* alone: another IMSI of ours */
 
 struct order {
 	char name[PKG_WORD_MAX + 1];
@@ -158,6 +159,20 @@ enum line_step {
 	C_SHRED, /* to do: what is old goes */
 	C_NOTE,	 /* to do: who knows its keys now */
 	C_CLOSED,
+	/* of a second IMSI; STAGE, ARM and what follows from them are the steps of A */
+	C_PAIR,	     /* to do: it gets its new IMSI, in the books */
+	C_PROVISION, /* to do: our HLR has it under both */
+	C_PROVISIONING,
+	C_COME,	   /* to do: registered under the new one: its new numbers in our books */
+	C_CONFIRM, /* to do: plan CONFIRM */
+	C_CONFIRMING,
+	C_BACK,	      /* to do: seen under the old one again: its old numbers, then STATUS */
+	C_NUMBER_OFF, /* to do: the MSISDN leaves the old one */
+	C_NUMBERING_OFF,
+	C_NUMBER, /* to do: and goes to the new one */
+	C_NUMBERING,
+	C_NUMBERED, /* to do: in our books, too */
+	C_UNDOING,
 	_LINE_STEPS
 };
 const char *line_step_name(uint16_t step); /* "A_STAGED"; never NULL */

@@ -46,6 +46,7 @@ static const struct {
 } whats[] = { { "ota-keys", CHANGE_OTA },
 	      { "k", CHANGE_K },
 	      { "opc", CHANGE_OPC },
+	      { "imsi", CHANGE_IMSI },
 	      { "all", CHANGE_OTA | CHANGE_K | CHANGE_OPC } };
 
 static void set_what(json_t *o, const struct order *d)
@@ -53,7 +54,7 @@ static void set_what(json_t *o, const struct order *d)
 	char text[40] = "";
 	size_t n = 0;
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		if (d->policy & whats[i].what)
 			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? "," : "", whats[i].word);
 	json_set_s(o, "what", text);
@@ -321,7 +322,7 @@ static int what_of(char *text, uint8_t *what, char *why, size_t cap)
 		while (i < sizeof(whats) / sizeof(whats[0]) && strcmp(whats[i].word, w))
 			i++;
 		if (i == sizeof(whats) / sizeof(whats[0])) {
-			snprintf(why, cap, "\"what\": %.20s is none of ota-keys, k, opc, all", w);
+			snprintf(why, cap, "\"what\": %.20s is none of ota-keys, k, opc, all, imsi", w);
 			return -1;
 		}
 		*what |= whats[i].what;
@@ -331,9 +332,9 @@ static int what_of(char *text, uint8_t *what, char *why, size_t cap)
 
 int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char *why, size_t cap)
 {
-	static const char *const known[] = { "file",	   "out",  "partner", "pairs",
-					     "key_octets", "name", "what",    "no_rollback_ok" };
-	char what[40] = "";
+	static const char *const known[] = { "file", "out",  "partner",	       "pairs",	   "key_octets",
+					     "name", "what", "no_rollback_ok", "imsi_list" };
+	char what[40] = "", imsis[sizeof(out->file)] = "";
 	json_t *j;
 	int64_t pairs = 0, octets = 0;
 	int rc;
@@ -352,7 +353,16 @@ int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char 
 	     json_text(j, "what", what, sizeof(what), why, cap) || (*what && what_of(what, &out->what, why, cap)) ||
 	     json_number(j, "pairs", 0, VAULT_PAIRS_MAX, &pairs, why, cap) ||
 	     json_number(j, "key_octets", 0, 32, &octets, why, cap) ||
+	     json_text(j, "imsi_list", imsis, sizeof(imsis), why, cap) ||
 	     json_flag(j, "no_rollback_ok", &out->no_rollback_ok, why, cap);
+	if (!rc && *imsis && *out->file) {
+		snprintf(why, cap, "\"file\" and \"imsi_list\": one of them");
+		rc = -1;
+	}
+	if (!rc && *imsis) {
+		memcpy(out->file, imsis, sizeof(out->file));
+		out->imsis = true;
+	}
 	out->pairs = (uint16_t)pairs;
 	out->key_octets = (uint16_t)octets;
 	json_decref(j);

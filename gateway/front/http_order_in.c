@@ -86,6 +86,7 @@ static void order_desk(struct http_in *in, enum desk_verb verb, const char *orde
 	r.key_octets = b.key_octets;
 	memcpy(r.name, b.name, sizeof(r.name));
 	r.what = b.what;
+	r.imsis = b.imsis;
 	r.no_rollback_ok = b.no_rollback_ok;
 	to = http_to_of(in);
 	if (to.done)

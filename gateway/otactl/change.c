@@ -1,4 +1,4 @@
-/* change.c - `otactl change`: new keys for cards of our own.
+/* change.c - `otactl change`: new keys, or another IMSI, for cards of our own.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * A change stands in the books as an order with one party, so what is shown of it is shown of orders.
@@ -25,17 +25,21 @@ static const struct ctl_column line_columns[] = {
 
 int cmd_change_start(struct ctl *c, const struct ctl_args *a)
 {
-	const char *cards = ctl_arg(a, "cards", 0), *what = ctl_arg(a, "what", 0);
+	const char *cards = ctl_arg(a, "cards", 0), *imsis = ctl_arg(a, "imsi-list", 0), *what = ctl_arg(a, "what", 0);
 	char file[CTL_FILE_MAX], path[CTL_PATH_MAX];
 
-	if (!cards || !what) {
-		ctl_error("change start NAME needs --cards FILE and --what ota-keys,k,opc (or all)");
+	if (!cards == !imsis || !what) {
+		ctl_error(
+			"change start NAME needs --cards FILE and --what ota-keys,k,opc (or all); or --what imsi with "
+			"--cards FILE or --imsi-list FILE");
 		return CTL_USAGE;
 	}
-	if (!ctl_whole_path(cards, file))
+	if (!ctl_whole_path(cards ? cards : imsis, file))
 		return CTL_USAGE;
 	ctl_path(path, "changes", (char *)NULL);
-	return ctl_order(c, path, json_pack("{s:s,s:s,s:s}", "name", a->pos[0], "what", what, "file", file));
+	return ctl_order(c, path,
+			 json_pack("{s:s,s:s,s:s}", "name", a->pos[0], "what", what, cards ? "file" : "imsi_list",
+				   file));
 }
 
 /* Of a page of orders the changes alone. */
@@ -111,7 +115,7 @@ int cmd_change_cancel(struct ctl *c, const struct ctl_args *a)
 {
 	char path[CTL_PATH_MAX];
 
-	if (!ctl_confirmed(a, "cards to which nothing has been sent yet keep their keys; the others go on"))
+	if (!ctl_confirmed(a, "cards to which nothing has been sent yet stay as they are; the others go on"))
 		return CTL_USAGE;
 	ctl_path(path, "orders", a->pos[0], "cancel", (char *)NULL);
 	return ctl_order(c, path, json_object());

@@ -102,7 +102,8 @@ static const struct ctl_option il_options[] = {
 };
 static const struct ctl_option change_options[] = {
 	{ "cards", 0, "FILE", "list whose first column is ICCID; the gateway reads it itself" },
-	{ "what", 0, "WORD,WORD", "ota-keys, k, opc; or all" },
+	{ "what", 0, "WORD,WORD", "ota-keys, k, opc; or all; or imsi" },
+	{ "imsi-list", 0, "FILE", "with imsi: CSV ICCID,IMSI[,MSISDN] in place of --cards and the pool" },
 	{ NULL },
 };
 static const struct ctl_option change_show_options[] = {

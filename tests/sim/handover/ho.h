@@ -131,12 +131,13 @@ struct ho_carried {
 };
 
 /* ---- what has gone to a card (ho_wire.c) ---- */
-#define HO_PACKET_MAX 900
-#define HO_SENT_MAX   256 /* different packets to one card */
-#define HO_KEYS_MAX   16
-#define HO_INS_STATUS 0x30
-#define HO_INS_STAGE  0x32
-#define HO_INS_ARM    0x36
+#define HO_PACKET_MAX  900
+#define HO_SENT_MAX    256 /* different packets to one card */
+#define HO_KEYS_MAX    16
+#define HO_INS_STATUS  0x30
+#define HO_INS_CONFIRM 0x3a
+#define HO_INS_STAGE   0x32
+#define HO_INS_ARM     0x36
 struct ho_packet {
 	unsigned op;
 	unsigned ref_first, ref_last; /* concatenation reference of the first and of the last sending */
@@ -321,7 +322,8 @@ void ho_check_rekey(struct ho *w, const char *imsi, const char *keys);
 void ho_check_change(struct ho *w, const struct ho_order *o, unsigned card, const struct line *l,
 		     const struct card_bundle *c);
 extern const struct ho_case ho_cases_change[];
-extern const struct ho_case ho_case_change_alone;
+extern const struct ho_case ho_case_change_alone, ho_case_second_alone;
+void ho_check_second(struct ho *w, uint32_t card, const char *imsi);
 
 /* ho_plain.c */
 bool ho_plain_step(struct ho *w);

@@ -35,7 +35,13 @@ struct ho_order *ho_change_give(struct ho *w, unsigned op, unsigned what, uint32
 	snprintf(path, sizeof(path), "%s/%s", w->dir, o->name);
 	f = fopen(path, "w");
 	for (uint32_t i = 0; f && i < w->d.cards; i++) {
+		struct sim_world_card t;
+
+		sim_world_card(w->sim, i, &t);
+		memcpy(o->imsi_old[i], t.imsi_stored, sizeof(o->imsi_old[i]));
 		o->was[i] = *pair_of(w, i);
+		if (what & CHANGE_IMSI && cards & 1u << i)
+			w->card[i].order_from = w->card[i].n_sent;
 		if (cards & 1u << i)
 			fprintf(f, "%s\n", w->card[i].iccid);
 	}
@@ -108,10 +114,11 @@ int64_t ho_change_due(const struct ho *w)
 
 bool ho_change_leg(struct ho *w)
 {
-	static const unsigned whats[] = { CHANGE_OTA, CHANGE_K, CHANGE_OPC, CHANGE_K | CHANGE_OPC,
-					  CHANGE_OTA | CHANGE_K | CHANGE_OPC };
+	static const unsigned whats[] = {
+		CHANGE_OTA, CHANGE_K, CHANGE_OPC, CHANGE_K | CHANGE_OPC, CHANGE_OTA | CHANGE_K | CHANGE_OPC, CHANGE_IMSI
+	};
 
-	return ho_change_give(w, HO_A, whats[w->seed % 5], ho_cards_at(w, HO_A));
+	return ho_change_give(w, HO_A, whats[w->seed % 6], ho_cards_at(w, HO_A));
 }
 
 /* ---- judges ---- */
@@ -211,6 +218,47 @@ static void judge_ota(struct ho *w, const struct ho_order *o, unsigned i, const 
 		ho_find(w, "keys", "card %u: its OTA keys under version %u are not those of the books", i, r->kvn);
 }
 
+/* Done: it holds another IMSI, and nobody has the old one; else it holds the old one. */
+static void judge_imsi(struct ho *w, const struct ho_order *o, unsigned i, const struct line *l, struct store *s)
+{
+	static struct store_book row;
+	struct sim_hlr *hlr = sim_world_hlr(w->sim, o->src);
+	const bool done = l->end == END_DONE;
+	struct sim_world_card t;
+
+	sim_world_card(w->sim, i, &t);
+	if (done != ho_card_moved(w, i, o->number))
+		ho_find(w, "imsi", "card %u: the books say \"%s\" (%s), the card says otherwise", i,
+			line_end_name(l->end), l->why);
+	if (strcmp(t.imsi_stored, done ? l->imsi : o->imsi_old[i]))
+		ho_find(w, "imsi", "card %u: %s is over (%s), and it holds IMSI %s", i, o->name, line_end_name(l->end),
+			t.imsi_stored);
+	if (*l->imsi && sim_hlr_knows(hlr, done ? o->imsi_old[i] : l->imsi))
+		ho_find(w, "imsi", "card %u: %s is over (%s), and its other IMSI is in the register", i, o->name,
+			line_end_name(l->end));
+	if (done && (!book(s, BOOK_IMSI, o->imsi_old[i], &row) || row.row.step != 2))
+		ho_find(w, "imsi", "card %u: its old IMSI does not rest", i);
+	if (done && (!book(s, BOOK_IMSI, l->imsi, &row) || row.row.step != 1))
+		ho_find(w, "imsi", "card %u: its new IMSI is not given", i);
+}
+
+/* An IMSI leaves the register: not that which a card may present after its next reset, nor the old one before it was asked to confirm. */
+void ho_check_second(struct ho *w, uint32_t card, const char *imsi)
+{
+	const struct sim_sub_rec *r = sim_sub_rec(sim_world_fleet(w->sim)->cards[card].sub);
+	const struct ho_card *c = &w->card[card];
+	struct ota_sub_set set;
+
+	if (r->state == SIM_SUB_ARMED && !ota_sub_set_decode(&set, r->set, r->set_len) && !strcmp(set.imsi, imsi))
+		ho_find(w, "purge", "IMSI %s is removed, for which card %u is armed", imsi, card);
+	if (strcmp(imsi, ho_order_last(w, card)->imsi_old[card]))
+		return;
+	for (unsigned i = c->order_from; i < c->n_sent; i++)
+		if (c->sent[i].ins == HO_INS_CONFIRM)
+			return;
+	ho_find(w, "purge", "the old IMSI %s of card %u is removed, which was never asked to confirm", imsi, card);
+}
+
 void ho_check_change(struct ho *w, const struct ho_order *o, unsigned i, const struct line *l,
 		     const struct card_bundle *c)
 {
@@ -257,6 +305,8 @@ void ho_check_change(struct ho *w, const struct ho_order *o, unsigned i, const s
 	if (book(s, BOOK_CHANGE, key, &row))
 		ho_find(w, "keys", "card %u: what was made for it has not been shredded", i);
 	judge_ota(w, o, i, c);
+	if (o->what & CHANGE_IMSI)
+		judge_imsi(w, o, i, l, s);
 	s->ops->close(s);
 	store_mem_disk_free(copy);
 }
@@ -312,7 +362,115 @@ static bool alone_leg(struct ho *w)
 
 const struct ho_case ho_case_change_alone = { "K13", "", ho_one_card, NULL, done_judge, ORDER_3A, .leg = alone_leg };
 
+static bool second_leg(struct ho *w)
+{
+	return !w->leg && ho_change_give(w, HO_A, CHANGE_IMSI, ho_cards_at(w, HO_A));
+}
+
+const struct ho_case ho_case_second_alone = { "I13", "", ho_one_card, NULL, done_judge, ORDER_3A, .leg = second_leg };
+
+/* There and back again, then to B. */
+static bool second_round_leg(struct ho *w)
+{
+	if (w->leg < 2)
+		return ho_change_give(w, HO_A, CHANGE_IMSI, ho_cards_at(w, HO_A));
+	return w->leg == 2 && ho_order_give(w, HO_A, HO_B, ho_cards_at(w, HO_A));
+}
+
+static void second_bad_draw(struct ho_draw *d)
+{
+	d->crashes = 6;
+	d->commit_fails = 3;
+	d->hlr_downs = 2;
+	d->hlr_temp_ppm = 200000;
+	d->air.dup_ppm = 300000;
+	d->air.refresh_refused_ppm = 500000;
+	d->cards = 8;
+}
+
+static void second_one_draw(struct ho_draw *d)
+{
+	second_bad_draw(d);
+	d->one_register = true;
+}
+
+static void second_one_judge(struct ho *w)
+{
+	done_judge(w);
+	for (uint32_t i = 0; i < w->d.cards; i++) {
+		const struct sim_world_card t = ho_look(w, i);
+		char msisdn[SIM_HLR_DIGITS_MAX + 1] = "";
+
+		sim_hlr_msisdn_of(sim_world_hlr(w->sim, HO_A), t.imsi_stored, msisdn);
+		ho_must(w, !strcmp(msisdn, sim_world_fleet(w->sim)->cards[i].msisdn),
+			"a card has not got its MSISDN back");
+	}
+}
+
+/* The network does not let the first one in under its new IMSI. */
+static void second_refused_act(struct ho *w)
+{
+	const struct sim_net net = { .imsi_prefix = "001015000000001", .how = SIM_NET_REFUSES };
+
+	if (!w->case_step++)
+		sim_air_net(ho_air(w), &net);
+}
+
+static void second_refused_judge(struct ho *w)
+{
+	ho_must_end(w, 0, END_ROLLED_BACK);
+	ho_must_end(w, 1, END_DONE);
+	ho_must_end(w, 2, END_DONE);
+}
+
+/* No answer comes to ARM, nor to CONFIRM. */
+static void second_lost_act(struct ho *w)
+{
+	if (w->case_step == 0 && ho_look(w, 0).state == SIM_SUB_STAGED) {
+		sim_air_taking(ho_air(w), 0, SIM_SILENT, w->now_ms);
+		w->case_step = 1;
+		w->case_ms = w->now_ms + HO_DAY;
+	} else if (w->case_step == 1 && w->now_ms >= w->case_ms) {
+		sim_air_taking(ho_air(w), 0, SIM_TAKES, w->now_ms);
+		w->case_step = 2;
+		w->case_ms = 0;
+	}
+}
+
+static void second_cancel_draw(struct ho_draw *d)
+{
+	d->cancel = true;
+	d->cancel_ms = HO_MINUTE;
+}
+
+static void second_away_act(struct ho *w)
+{
+	if (w->case_step && (w->case_step > 1 || w->now_ms < w->case_ms))
+		return;
+	for (uint32_t i = 0; i < w->d.cards; i++)
+		sim_air_cover(ho_air(w), i, w->case_step ? SIM_COVERAGE_PRESENT : SIM_COVERAGE_ABSENT, w->now_ms);
+	w->case_ms = w->case_step++ ? 0 : w->now_ms + 2 * HO_HOUR;
+}
+
+static void second_cancel_judge(struct ho *w)
+{
+	for (unsigned i = 0; i < w->d.cards; i++)
+		ho_must_end(w, i, END_CANCELLED);
+	ho_must(w, !w->arms, "a card was armed");
+}
+
 const struct ho_case ho_cases_change[] = {
+	{ "imsi", "another IMSI, and another, then to B", NULL, NULL, done_judge, ORDER_3A, .leg = second_round_leg },
+	{ "imsi-3b", "the same of cards of 3b", NULL, NULL, done_judge, ORDER_3B, .leg = second_round_leg },
+	{ "imsi-bad", "another IMSI, and much fails", second_bad_draw, NULL, done_judge, ORDER_3A, .leg = second_leg },
+	{ "imsi-one", "the same, and the MSISDN is kept", second_one_draw, NULL, second_one_judge, ORDER_3B,
+	  .leg = second_leg },
+	{ "imsi-net", "a network refuses a new IMSI: the card goes back", NULL, second_refused_act,
+	  second_refused_judge, ORDER_3A, .leg = second_leg },
+	{ "imsi-mute", "no answer after STAGE for a day, and the card moves", NULL, second_lost_act, done_judge,
+	  ORDER_3A, .leg = second_leg },
+	{ "imsi-off", "cancelled before a card was reached", second_cancel_draw, second_away_act, second_cancel_judge,
+	  ORDER_3A, .leg = second_leg },
 	{ "H10", "new keys after 3a, and A may have listened; then back under them", NULL, NULL, h10_judge, ORDER_3A,
 	  .leg = h10_leg },
 	{ "H10-3b", "the same after 3b", NULL, NULL, h10_judge, ORDER_3B, .leg = h10_leg },

@@ -79,7 +79,9 @@ void ho_check_remove(struct ho *w, unsigned op, const char *imsi)
 		    ((t.applet && t.state != SIM_SUB_CONFIRMED) || !of_op(t.imsi_stored, o->dst)))
 			ho_find(w, "purge", "%s removes IMSI %s of card %u, which is in state %u with IMSI %s",
 				w->p[op].name, imsi, i, t.state, t.imsi_stored);
-		if (o && op == o->src && !strcmp(imsi, o->imsi_old[i]) && !(o->confirmed & 1u << i))
+		if (o && o->what & CHANGE_IMSI && op == o->src)
+			ho_check_second(w, i, imsi);
+		if (o && !o->what && op == o->src && !strcmp(imsi, o->imsi_old[i]) && !(o->confirmed & 1u << i))
 			ho_find(w, "purge", "%s removes IMSI %s of card %u without a confirmation of %s", w->p[op].name,
 				imsi, i, w->p[o->dst].name);
 		if (!strcmp(imsi, t.imsi_stored) || !strcmp(imsi, t.imsi_presented))

@@ -192,6 +192,14 @@ static void judge_after_arm(struct ho *w, unsigned card, const struct ho_packet 
 	/* A question that was begun is asked again; its register tells by SQN, too, that it has been there. */
 	if (asked && k->ins == HO_INS_STATUS)
 		return;
+	/* at home: it holds its new IMSI, and he is its new operator as well */
+	if (o->what & CHANGE_IMSI) {
+		struct sim_world_card t;
+
+		sim_world_card(w->sim, card, &t);
+		if (strcmp(t.imsi_stored, o->imsi_old[card]))
+			return;
+	}
 	if (sim_air_operator(sim_world_air(w->sim), card) == (int)k->op &&
 	    sim_card_sqn(&sim_world_fleet(w->sim)->cards[card]) > sqn)
 		return;

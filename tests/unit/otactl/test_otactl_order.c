@@ -99,7 +99,8 @@ static void changes(void **state)
 	      { 200, "{\"name\":\"k1\",\"side\":\"home\",\"kind\":\"change\",\"state\":\"OPEN\",\"what\":\"ota-keys,"
 		     "k\",\"number\":"
 		     "\"00000000000000aa\",\"cards\":7,\"closed\":2,\"steps\":{\"C_SETTLE\":5,\"C_CLOSED\":2}}" },
-	      { 200, "{\"name\":\"k2\",\"state\":\"change k2: 1 cards\"}" });
+	      { 200, "{\"name\":\"k2\",\"state\":\"change k2: 1 cards\"}" },
+	      { 200, "{\"name\":\"i2\",\"state\":\"change i2: 1 cards\"}" });
 
 	assert_int_equal(run("change", "list", NULL), 0);
 	assert_has(out, "k1");
@@ -113,8 +114,14 @@ static void changes(void **state)
 	assert_request(2, "POST /api/v1/changes");
 	assert_int_equal(run("change", "start", "k2", "--what", "k", NULL), 1);
 	assert_has(err, "needs --cards FILE and --what");
+	assert_int_equal(run("change", "start", "i2", "--imsi-list", "/dev/null", "--what", "imsi", NULL), 0);
+	assert_request(3, "POST /api/v1/changes");
+	assert_body(3, "imsi_list", "\"/dev/null\"");
+	assert_int_equal(run("change", "start", "i2", "--imsi-list", "/dev/null", "--cards", "/dev/null", "--what",
+			     "imsi", NULL),
+			 1);
 	assert_int_equal(run("change", "cancel", "k2", NULL), 1);
-	done(3);
+	done(4);
 }
 
 int main(void)
