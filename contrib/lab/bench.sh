@@ -131,17 +131,23 @@ start_phones() {
 
 # Subscribers that WHO's register has.
 subscribers() {
-	lab vty "$dir/lab" "hlr-$1" "show subscribers all" | grep -cE '^ *[0-9]+ +[0-9]{6,15} ' || :
+	local said
+	said=$(lab vty "$dir/lab" "hlr-$1" "show subscribers all") || die "the register of $1 does not answer: how many subscribers it has is not known"
+	# OsmoHLR counts those it shows, and has words of its own for none
+	[[ $said != *"% No matching subscriber(s)"* ]] || { echo 0; return 0; }
+	[[ $said =~ Subscribers\ Shown:\ ([0-9]+) ]] || die "the register of $1 does not say how many subscribers it has: $said"
+	echo "${BASH_REMATCH[1]}"
 }
 
 await_cleaned() {
-	local from=$1 to=$2 i n=
+	local from=$1 to=$2 i left= here_now=
 	for ((i = 0; i < QUIET_TRIES; i++)); do
-		n="$(subscribers "$from") $(subscribers "$to")"
-		[ "$n" != "0 $cards" ] || break
+		left=$(subscribers "$from") || exit 1	# it has said why
+		here_now=$(subscribers "$to") || exit 1
+		[ "$left $here_now" != "0 $cards" ] || break
 		sleep 0.1
 	done
-	[ "$n" = "0 $cards" ] || die "registers: $from and $to have $n subscribers, 0 and $cards should be there"
+	[ "$left $here_now" = "0 $cards" ] || die "registers: $from and $to have $left and $here_now subscribers, 0 and $cards should be there"
 	say "registers: $from has nobody any more, $to has $cards"
 }
 
