@@ -11,6 +11,7 @@
  *
  * Frame: length of the payload (4 octets), PPID (4), stream (2), payload; all in network order.
  */
+#define _GNU_SOURCE /* POLLRDHUP */
 #include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
@@ -123,7 +124,17 @@ static void put32(uint8_t *p, uint32_t v)
 		p[i] = (uint8_t)(v >> (24 - 8 * i));
 }
 
-/* A message comes whole or not at all: what has not come whole yet stays with the kernel. */
+/* Nothing more comes: poll() says so although there is still something to read. */
+static bool hung_up(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
+/* A message comes whole or not at all: what has not come whole yet stays with the kernel.  What never will is the end: for
+ * its octets poll() would say "readable" again and again.
+ */
 int sctp_recvmsg(int fd, void *msg, size_t len, struct sockaddr *from, socklen_t *from_len,
 		 struct sctp_sndrcvinfo *info, int *flags)
 {
@@ -132,9 +143,11 @@ int sctp_recvmsg(int fd, void *msg, size_t len, struct sockaddr *from, socklen_t
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
 	int waiting = 0;
 	ssize_t n;
+	bool hup;
 
 	if (kernel_has_sctp())
 		return ((recvmsg_fn)behind("sctp_recvmsg"))(fd, msg, len, from, from_len, info, flags);
+	hup = hung_up(fd); /* asked first, so that what came before the end is all there when it is looked at */
 	n = recv(fd, head, sizeof(head), MSG_PEEK);
 	if (n <= 0)
 		return (int)n;
@@ -145,6 +158,8 @@ int sctp_recvmsg(int fd, void *msg, size_t len, struct sockaddr *from, socklen_t
 	}
 	if (n < (ssize_t)sizeof(head) || ioctl(fd, FIONREAD, &waiting) < 0 ||
 	    (size_t)waiting < sizeof(head) + iov[1].iov_len) {
+		if (hup)
+			return 0;
 		errno = EAGAIN;
 		return -1;
 	}

@@ -1,6 +1,7 @@
 /* test_sctp_shim.c - messages over an association keep their bounds, PPID and stream, with the shim or with the kernel's SCTP.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
+#define _GNU_SOURCE /* POLLRDHUP */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -134,6 +135,34 @@ static void test_pieces(void **state)
 	down(&p);
 }
 
+/* A peer that dies inside a frame, at each of its octets: what it began never comes, and nobody may wait for it. */
+static void test_dies_inside(void **state)
+{
+	const uint8_t frame[2 * FRAME_HEAD + 8] = { 0, 0, 0, 4, 0, 0, 0, 3, 0, 9, 'f', 'o', 'u', 'r',
+						    0, 0, 0, 4, 0, 0, 0, 3, 0, 9, 'h', 'a', 'l', 'f' };
+	const size_t one = FRAME_HEAD + 4;
+
+	for (size_t cut = 1; cut < one; cut++) {
+		struct sctp_sndrcvinfo info;
+		uint8_t buf[8];
+		struct pair p;
+
+		up(&p);
+		if (!shimmed(&p)) {
+			down(&p);
+			skip();
+		}
+		assert_int_equal(send(p.client, frame, one + cut, 0), one + cut);
+		close(p.client);
+		p.client = -1;
+		assert_int_equal(receive(p.server, buf, sizeof(buf), &info), 4); /* the whole one comes nevertheless */
+		assert_memory_equal(buf, "four", 4);
+		assert_int_equal(poll(&(struct pollfd){ .fd = p.server, .events = POLLRDHUP }, 1, WAIT_MS), 1);
+		assert_int_equal(receive(p.server, buf, sizeof(buf), &info), 0);
+		down(&p);
+	}
+}
+
 /* The file has been named before the first message: see main(). */
 static void test_capture(void **state)
 {
@@ -158,6 +187,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_dies_inside),
 		cmocka_unit_test(test_capture),
 	};
 	char path[] = "/tmp/otagw-shim-XXXXXX";
