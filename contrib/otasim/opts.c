@@ -524,7 +524,7 @@ static bool password_read(struct opts *o)
 	FILE *in = fopen(o->password_file, "re");
 
 	if (!in || !fgets(line, sizeof(line), in)) {
-		fprintf(stderr, "otasim: --password-file %s: %s\n", o->password_file,
+		fprintf(stderr, "%s: --password-file %s: %s\n", o->program, o->password_file,
 			in ? "is empty" : strerror(errno));
 		if (in)
 			fclose(in);
@@ -533,7 +533,7 @@ static bool password_read(struct opts *o)
 	fclose(in);
 	line[strcspn(line, "\r\n")] = '\0';
 	if (strlen(line) >= sizeof(o->smsc.password)) {
-		fprintf(stderr, "otasim: --password-file %s: SMPP passwords have at most 8 characters\n",
+		fprintf(stderr, "%s: --password-file %s: SMPP passwords have at most 8 characters\n", o->program,
 			o->password_file);
 		return false;
 	}
@@ -543,7 +543,9 @@ static bool password_read(struct opts *o)
 
 void opts_default(struct opts *o)
 {
-	*o = (struct opts){ .cards = 1000, .seed = 1, .host = "127.0.0.1", .new_imsi_prefix = "00103" };
+	*o = (struct opts){
+		.program = "otasim", .cards = 1000, .seed = 1, .host = "127.0.0.1", .new_imsi_prefix = "00103"
+	};
 	sim_card_profile_default(&o->card);
 	sim_air_cfg_default(&o->air);
 	smsc_cfg_default(&o->smsc);
@@ -625,31 +627,32 @@ enum opts_result opts_take(struct opts *o, int argc, char **argv)
 			return OPTS_EXIT_OK;
 		}
 		if (opt == '?') {
-			fputs("otasim: see otasim --help\n", stderr);
+			fprintf(stderr, "%s: see otasim --help\n", o->program);
 			return OPTS_EXIT_USAGE;
 		}
 		if (!take(o, opt, optarg)) {
-			fprintf(stderr, "otasim: --%s %s: not a value it can have; see otasim --help\n", longs[at].name,
-				optarg);
+			fprintf(stderr, "%s: --%s %s: not a value it can have; see otasim --help\n", o->program,
+				longs[at].name, optarg);
 			return OPTS_EXIT_USAGE;
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "otasim: \"%s\" is neither an option nor a command; see otasim --help\n", argv[optind]);
+		fprintf(stderr, "%s: \"%s\" is neither an option nor a command; see otasim --help\n", o->program,
+			argv[optind]);
 		return OPTS_EXIT_USAGE;
 	}
 	if (o->smsc.system_id[0] && o->password_file[0] && !password_read(o))
 		return OPTS_EXIT_USAGE;
 	if (o->password_file[0] && !o->smsc.system_id[0]) {
-		fputs("otasim: --password-file needs --system-id\n", stderr);
+		fprintf(stderr, "%s: --password-file needs --system-id\n", o->program);
 		return OPTS_EXIT_USAGE;
 	}
 	if ((o->junit[0] || o->check) && !o->scenario[0]) {
-		fprintf(stderr, "otasim: --%s needs --scenario\n", o->check ? "check" : "junit");
+		fprintf(stderr, "%s: --%s needs --scenario\n", o->program, o->check ? "check" : "junit");
 		return OPTS_EXIT_USAGE;
 	}
 	if (o->lists && !o->dir[0]) {
-		fputs("otasim: --lists needs --dir\n", stderr);
+		fprintf(stderr, "%s: --lists needs --dir\n", o->program);
 		return OPTS_EXIT_USAGE;
 	}
 	o->air.seed = o->seed;

@@ -24,6 +24,7 @@ struct opt_operator {
 };
 
 struct opts {
+	const char *program; /* who complains: otabsc takes the fleet's options too */
 	uint32_t cards;
 	uint64_t seed;
 	char host[64];

@@ -75,7 +75,8 @@ static bool client_write(struct client *c)
 
 static void client_say(struct client *c, const char *text, size_t len)
 {
-	if (!len)
+	/* What a command sets off may tell events to the one that gave it, and that one may be hung up on for it. */
+	if (!len || c->fd.fd < 0)
 		return;
 	if (c->out_len + len > c->out_cap) {
 		size_t cap = 2 * (c->out_len + len);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arpa/inet.h>
+
 #include <openssl/crypto.h>
 
 #include <osmocom/core/application.h>
@@ -32,8 +34,8 @@ static const char help[] =
 	"  --control SOCK         Unix socket for commands (contrib/lab/otabsc/README.md); it is there when otabsc is "
 	"ready\n"
 	"  --msc ...              an MSC; phones whose IMSI begins with this PLMN are its own. May be given again\n"
-	"  --stp HOST[:PORT]      where M3UA is listened for (default 127.0.0.1:2905)\n"
-	"  --local HOST           own address (default 127.0.0.1)\n"
+	"  --stp IPV4[:PORT]      where M3UA is listened for (default 127.0.0.1:2905)\n"
+	"  --local IPV4           own address (default 127.0.0.1)\n"
 	"  --pc POINT-CODE        own point code (default 0.23.3)\n"
 	"  --name NAME            of the M3UA client (default otabsc)\n"
 	"  --on                   all phones are switched on at once\n"
@@ -115,7 +117,7 @@ struct args {
 	int mscs;
 	bool on, verbose, debug;
 	struct phone_cfg phones;
-	char *fleet[FLEET_ARGS_MAX + 1]; /* "otasim", then as they came */
+	char *fleet[FLEET_ARGS_MAX + 1]; /* the program, then as they came */
 	int fleets;
 };
 
@@ -151,12 +153,24 @@ static bool one_time(const char *text, int64_t lo_ms, int64_t *ms)
 	return seconds(text, &end, lo_ms, ms) && !*end;
 }
 
+/* libosmo-sigtran would take any text, and try to connect for ever. */
+static bool numeric(const char *text)
+{
+	struct in_addr a;
+
+	return inet_pton(AF_INET, text, &a) == 1;
+}
+
 static bool stp(struct args *a, const char *text)
 {
+	bool ok;
+
 	a->stp_port = M3UA_PORT;
 	if (strchr(text, ':'))
-		return opts_host_port(text, a->stp, sizeof(a->stp), &a->stp_port);
-	return snprintf(a->stp, sizeof(a->stp), "%s", text) < (int)sizeof(a->stp);
+		ok = opts_host_port(text, a->stp, sizeof(a->stp), &a->stp_port) && a->stp_port;
+	else
+		ok = snprintf(a->stp, sizeof(a->stp), "%s", text) < (int)sizeof(a->stp);
+	return ok && numeric(a->stp);
 }
 
 static bool take(struct args *a, int opt, int at)
@@ -174,7 +188,7 @@ static bool take(struct args *a, int opt, int at)
 		return stp(a, optarg);
 	case O_LOCAL:
 		a->local = optarg;
-		return true;
+		return numeric(optarg);
 	case O_PC:
 		a->pc = optarg;
 		return true;
@@ -221,7 +235,7 @@ static int args_read(struct args *a, int argc, char **argv)
 	*a = (struct args){
 		.pc = "0.23.3", .name = "otabsc", .local = "127.0.0.1", .stp = "127.0.0.1", .stp_port = M3UA_PORT
 	};
-	a->fleet[a->fleets++] = "otasim";
+	a->fleet[a->fleets++] = "otabsc";
 	phone_cfg_default(&a->phones);
 	while ((opt = getopt_long(argc, argv, "", longs, &at)) != -1) {
 		bool ok = opt == O_FLEET ? fleet_arg(a, argv, from, optind) :
@@ -279,6 +293,7 @@ static bool fleet_make(struct args *a, struct fleet *f, char err[ERR_MAX])
 	int rc;
 
 	opts_default(&o);
+	o.program = a->fleet[0];
 	err[0] = '\0'; /* what is wrong with an option stands on stderr by then */
 	if (opts_take(&o, a->fleets, a->fleet) != OPTS_RUN)
 		return false;
