@@ -520,7 +520,8 @@ static void usage(FILE *to)
 	      "  -c FILE   configuration (see contrib/cfg/otagw.cfg)\n"
 	      "  -C        check the configuration and exit\n"
 	      "  -D        into the background; paths must be absolute then, and the log goes by 'log syslog' or 'log "
-	      "file'\n"
+	      "file'.  Status 0: it is\n"
+	      "            there; whether it could start is told in that log\n"
 	      "  -d MASK   log to standard error in libosmocore's form, by categories: DLINK:DCMD,3 (see 'show logging "
 	      "vty')\n"
 	      "  -e LEVEL  1 debug, 3 info, 5 notice, 7 error: instead of log-level in the configuration, and of "
@@ -705,10 +706,12 @@ int main(int argc, char **argv)
 		return rc;
 	}
 	env_real_on_step(on_clock_step, &p);
-	if (http_global_init() || build(&p, err))
-		fprintf(stderr, "otagwd: %s\n", err);
-	else
+	if (!http_global_init() && !build(&p, err))
 		rc = shell_run(p.shell);
+	else if (o.daemon) /* stderr is nobody's; with 'log file' or 'log syslog' it is read */
+		log_line(&p, 3, err);
+	else
+		fprintf(stderr, "otagwd: %s\n", err);
 	tear_down(&p);
 	return rc;
 }
