@@ -473,10 +473,10 @@ static int on_listen(struct osmo_fd *fd, unsigned int what)
 		return 0;
 	/* else an answer that comes after its echo waits for the client's delayed acknowledgement: 40 ms */
 	(void)setsockopt(one, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (!peer_may(one))
-		refuse(one, "% " PEER_REFUSED "\r\n");
-	else if (t->n >= TELNET_SESSIONS_MAX)
+	if (t->n >= TELNET_SESSIONS_MAX) /* first: who knocks without end costs no look at the owners of all sockets */
 		refuse(one, "% too many sessions are open: end one\r\n");
+	else if (!peer_may(one))
+		refuse(one, "% " PEER_REFUSED "\r\n");
 	else if (session_open(t, one))
 		refuse(one, "% out of memory or files: try again later\r\n");
 	return 0;

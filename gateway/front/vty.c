@@ -11,9 +11,12 @@
 #include <osmocom/vty/vty.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "config_int.h"
 #include "vty_int.h"
+
+extern vector cmdvec; /* libosmovty's nodes; exported, and in no header of it */
 
 #define KEYWORD_MAX 24
 #define REFUSED	    -1 /* a return value that config_from_file() does not read over, as it does over CMD_WARNING */
@@ -322,8 +325,40 @@ static int is_consistent(struct vty *vty)
 	}
 	free(scratch);
 	if (rc)
-		vty_out(vty, "%% not written: %s%s", why, VTY_NEWLINE);
+		vty_out(vty, "%% not written: %s; a restart of otagwd forgets what was not written%s", why,
+			VTY_NEWLINE);
 	return !rc;
+}
+
+static vty_func *write_file; /* libosmovty's */
+
+/* It gives the new file mode 0644, whatever the old one had; a password may stand in it. */
+static int write_file_kept(struct cmd_element *self, struct vty *vty, int argc, const char *argv[])
+{
+	const char *path = argc > 0 ? argv[0] : host_config_file();
+	struct stat st;
+	bool was = path && !stat(path, &st);
+	int rc = write_file(self, vty, argc, argv);
+
+	if (rc == CMD_SUCCESS && path && chmod(path, was ? st.st_mode & 07777 : 0600))
+		vty_out(vty, "%% %s: its mode cannot be set: %s%s", path, strerror(errno), VTY_NEWLINE);
+	return rc;
+}
+
+void vty_wrap(const char *string, vty_func *by, vty_func **was)
+{
+	for (unsigned i = 0; i < vector_active(cmdvec); i++) {
+		const struct cmd_node *node = vector_slot(cmdvec, i);
+
+		for (unsigned k = 0; node && k < vector_active(node->cmd_vector); k++) {
+			struct cmd_element *el = vector_slot(node->cmd_vector, k);
+
+			if (!el || el->func == by || strcmp(el->string, string) != 0)
+				continue;
+			*was = el->func;
+			el->func = by;
+		}
+	}
 }
 
 void *vty_tall(void)
@@ -375,6 +410,11 @@ int vty_config_init(struct otagw_config *c)
 						  .func = on_setting };
 		install_element(NODE(config_setting[i].node), &cmd[i].el);
 	}
+	/* all four are one function of libosmovty's */
+	vty_wrap("write", write_file_kept, &write_file);
+	vty_wrap("write file [PATH]", write_file_kept, &write_file);
+	vty_wrap("write memory", write_file_kept, &write_file);
+	vty_wrap("copy running-config startup-config", write_file_kept, &write_file);
 	vty_log_init(me.tall);
 	osmo_stats_vty_add_cmds();
 	osmo_talloc_vty_add_cmds();

@@ -22,6 +22,9 @@ struct api *vty_api(void);
 bool vty_may(struct vty *vty);
 /* Why a line is refused, with the return value for it: in a session and while the configuration is read. */
 int vty_refuse(struct vty *vty, const char *err);
+/* libosmovty's command of this form is carried out by `by`, which goes on to `was`. */
+typedef int vty_func(struct cmd_element *self, struct vty *vty, int argc, const char *argv[]);
+void vty_wrap(const char *string, vty_func *by, vty_func **was);
 /* "3d 4h", "5m 2s", "200ms". */
 const char *vty_span(char out[SPAN_MAX], int64_t ms);
 const char *vty_time(char out[RFC3339_MAX], int64_t utc_ms); /* "never" for 0 */

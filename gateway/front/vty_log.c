@@ -17,10 +17,7 @@
 #include "console.h"
 
 #define CATEGORY_MAX	  32
-#define SET_MASK	  "logging set-log-mask"
 #define LIBRARY_LINES_MAX 20 /* in a second; more are counted */
-
-extern vector cmdvec; /* libosmovty's nodes; exported, and in no header of it */
 
 enum { DMAIN, DLINK, DCAMPAIGN, DCMD, DSTORE, DORDER };
 static const struct log_info_cat categories[] = {
@@ -243,7 +240,7 @@ DEFUN(filter_card, filter_card_cmd, "logging filter card ICCID",
 	return CMD_SUCCESS;
 }
 
-static int (*set_mask)(struct cmd_element *self, struct vty *vty, int argc, const char *argv[]); /* libosmovty's */
+static vty_func *set_mask; /* libosmovty's */
 
 static int mask_guard(struct cmd_element *self, struct vty *vty, int argc, const char *argv[])
 {
@@ -254,27 +251,10 @@ static int mask_guard(struct cmd_element *self, struct vty *vty, int argc, const
 	return set_mask(self, vty, argc, argv);
 }
 
-/* Its command is one element in several nodes. */
-static void guard_masks(void)
-{
-	for (unsigned i = 0; i < vector_active(cmdvec); i++) {
-		const struct cmd_node *node = vector_slot(cmdvec, i);
-
-		for (unsigned k = 0; node && k < vector_active(node->cmd_vector); k++) {
-			struct cmd_element *el = vector_slot(node->cmd_vector, k);
-
-			if (!el || el->func == mask_guard || strncmp(el->string, SET_MASK, strlen(SET_MASK)) != 0)
-				continue;
-			set_mask = el->func;
-			el->func = mask_guard;
-		}
-	}
-}
-
 void vty_log_init(void *tall)
 {
 	me.ready = !log_init(&info, tall);
 	logging_vty_add_cmds();
-	guard_masks();
+	vty_wrap("logging set-log-mask MASK", mask_guard, &set_mask); /* one element in several nodes */
 	install_element_ve(&filter_card_cmd);
 }

@@ -101,6 +101,7 @@ static void put_link(struct vty *vty, const struct api_link_status *l)
 static void put_route(struct vty *vty, const struct api_links *l, const struct gw_route_view *v)
 {
 	const struct route *r = v->route;
+	bool any = false;
 
 	vty_out(vty, "route %s: via", r->name);
 	for (unsigned i = 0; i < r->n_links; i++)
@@ -108,10 +109,13 @@ static void put_route(struct vty *vty, const struct api_links *l, const struct g
 			vty_out(vty, "%s%s", i && r->via[i].rank == r->via[i - 1].rank ? "+" : " ",
 				l->link[r->via[i].link].name);
 	vty_out(vty, ", now by");
-	for (unsigned i = 0; i < l->n_links; i++)
-		if (v->serving & 1u << i)
-			vty_out(vty, " %s", l->link[i].name);
-	vty_out(vty, "%s, %u packets ready" NL, v->rank < 0 ? " NONE" : "", v->prepared);
+	for (unsigned i = 0; i < l->n_links; i++) {
+		if (!(v->serving & 1u << i))
+			continue;
+		vty_out(vty, " %s", l->link[i].name);
+		any = true;
+	}
+	vty_out(vty, "%s, %u packets ready" NL, v->rank < 0 ? " NONE" : any ? "" : " nobody yet", v->prepared);
 }
 
 static void print_links(struct vty_ask *ask, const struct api_reply *r)
