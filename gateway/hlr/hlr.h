@@ -19,7 +19,7 @@
 #define HLR_OPEN_MAX   256 /* operations under way at one register */
 
 enum hlr_kind {
-	HLR_READ,      /* what it has of an IMSI */
+	HLR_READ,      /* what it has of an IMSI; keyed: REFUSED unless it is there with these keys */
 	HLR_PROVISION, /* the IMSI is there with this MSISDN and these keys, and may use CS and PS */
 	HLR_MSISDN,    /* the IMSI has this MSISDN, or none when empty */
 	HLR_REMOVE,    /* the IMSI is not there; keyed: unless it is there with other keys */
@@ -36,8 +36,8 @@ struct hlr_op {
 		[HLR_DIGITS_MAX +
 		 1]; /* PROVISION: this MSISDN as long as the right one is another subscriber's; "": then it is refused */
 	uint64_t sqn;	/* PROVISION: handed over; an adapter that can goes on from there; 0: none */
-	char iccid[24]; /* PROVISION, REKEY, keyed REMOVE: whose keys `sub` are */
-	bool keyed;	/* REMOVE: `sub` is given */
+	char iccid[24]; /* PROVISION, REKEY, keyed READ and REMOVE: whose keys `sub` are */
+	bool keyed;	/* READ, REMOVE: `sub` is given */
 	uint8_t sub[KS_SUB_LEN];
 	bool has_was; /* REKEY: unless it has keys that are neither these nor `sub` */
 	uint8_t was[KS_SUB_LEN];

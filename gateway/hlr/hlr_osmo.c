@@ -264,7 +264,10 @@ static void looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_repl
 		info_take(r->rest, &res);
 	switch (o->op.kind) {
 	case HLR_READ:
-		end_with(h, o, &res);
+		if (there && o->op.keyed && !keys_match(h, &o->op, o->op.sub, r->rest))
+			end_op(h, o, HLR_REFUSED, "IMSI is there with other keys");
+		else
+			end_with(h, o, &res);
 		break;
 	case HLR_MSISDN:
 		if (there)

@@ -235,7 +235,7 @@ static int keys_of(struct hlr_prog *h, const struct hlr_op *op, char k[KEY_HEX +
 	int rc = 0;
 
 	k[0] = opc[0] = check[0] = '\0';
-	if (!has_keys(op->kind) && !(op->kind == HLR_REMOVE && op->keyed))
+	if (!has_keys(op->kind) && !((op->kind == HLR_REMOVE || op->kind == HLR_READ) && op->keyed))
 		return 0;
 	if (ks_emit_to_hlr(h->ks, op->iccid, op->sub, sizeof(op->sub), text) < 0 ||
 	    sscanf(text, "milenage,%32[0-9a-f],opc,%32[0-9a-f]", k, opc) != 2)

@@ -140,6 +140,11 @@ static void carry_out(struct ho_hlr *h, const struct hlr_op *op)
 	case HLR_READ:
 		res.end = there ? HLR_OK : HLR_ABSENT;
 		res.cs = res.ps = there;
+		if (there && op->keyed &&
+		    (ks_emit_to_hlr(h->p->ks, op->iccid, op->sub, sizeof(op->sub), ours) < 0 || strcmp(keys, ours))) {
+			res.end = HLR_REFUSED;
+			snprintf(res.why, sizeof(res.why), "IMSI is there with other keys");
+		}
 		break;
 	case HLR_PROVISION:
 		res.end = provision(h, op, &res, there, keys);

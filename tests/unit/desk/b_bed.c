@@ -172,7 +172,7 @@ static int submit(struct hlr *h, const struct hlr_op *op)
 {
 	struct bed *b = h->ctx;
 	struct hlr_result *r = &b->answer[b->answers];
-	char keys[100], reply[SIM_HLR_REPLY_MAX];
+	char keys[100], ours[KS_HLR_TEXT_MAX], reply[SIM_HLR_REPLY_MAX];
 
 	if (b->answers == HLR_OPEN_MAX)
 		return -ENOBUFS;
@@ -190,6 +190,12 @@ static int submit(struct hlr *h, const struct hlr_op *op)
 		remove_sub(b, op, r);
 	} else if (!there(b, op->imsi, r, keys, sizeof(keys))) {
 		r->end = HLR_ABSENT;
+	} else if (op->kind == HLR_READ && op->keyed) {
+		assert_true(ks_emit_to_hlr(b->party[b->self].ks, op->iccid, op->sub, sizeof(op->sub), ours) > 0);
+		if (strcmp(ours, keys)) {
+			r->end = HLR_REFUSED;
+			strcpy(r->why, "IMSI is there with other keys");
+		}
 	} else if (op->kind == HLR_MSISDN) {
 		ctrl(b, reply, "SET 1 subscriber.by-imsi-%s.msisdn %s", op->imsi, op->msisdn);
 		r->end = strncmp(reply, "ERROR", 5) ? HLR_OK : HLR_TAKEN;

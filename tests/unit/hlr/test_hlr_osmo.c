@@ -459,10 +459,13 @@ static void test_remove(void **state)
 
 	assert_int_equal(run_op(b, HLR_PROVISION, IMSI, "491510001", K1)->end, HLR_OK);
 	/* with other keys it is somebody else's */
+	assert_int_equal(run_op(b, HLR_READ, IMSI, "", K2)->end, HLR_REFUSED);
+	assert_int_equal(run_op(b, HLR_READ, IMSI, "", K1)->end, HLR_OK);
 	assert_int_equal(run_op(b, HLR_REMOVE, IMSI, "", K2)->end, HLR_REFUSED);
 	assert_int_equal(run_op(b, HLR_READ, IMSI, "", NULL)->end, HLR_OK);
 	assert_int_equal(run_op(b, HLR_REMOVE, IMSI, "", K1)->end, HLR_OK);
 	assert_int_equal(run_op(b, HLR_READ, IMSI, "", NULL)->end, HLR_ABSENT);
+	assert_int_equal(run_op(b, HLR_READ, IMSI, "", K1)->end, HLR_ABSENT);
 	assert_int_equal(run_op(b, HLR_PROVISION, IMSI, "491510001", K1)->end, HLR_OK);
 	assert_int_equal(run_op(b, HLR_REMOVE, IMSI, "", NULL)->end, HLR_OK);
 	assert_int_equal(run_op(b, HLR_REMOVE, IMSI, "", NULL)->end, HLR_OK); /* and again */

@@ -35,7 +35,9 @@ static const char program[] =
 	" case $mood in silent) continue ;; dies) exit 0 ;; rubbish) echo what; continue ;;\n"
 	"  refuses) echo $n refused no more of $k; continue ;; away) echo $n temporary; continue ;; esac\n"
 	" case $verb in\n"
-	" get) if [ -f s.$imsi ]; then echo $n ok $(cat s.$imsi) more=said; else echo $n absent; fi ;;\n"
+	" get) if [ -n \"$k\" ] && [ -f c.$imsi ] && [ \"$k\" != \"$(cat c.$imsi)\" ]; then echo $n refused other "
+	"keys\n"
+	"  elif [ -f s.$imsi ]; then echo $n ok $(cat s.$imsi) more=said; else echo $n absent; fi ;;\n"
 	" add) [ $mood = lies ] && msisdn=4999\n"
 	"  [ \"$msisdn\" = 491510666 ] && { echo $n taken; continue; }\n"
 	"  echo \"$k,$opc\" > k.$imsi; echo msisdn=$msisdn cs=1 ps=1 keys=1 sqn=0 vlr= > s.$imsi; echo $n ok ;;\n"
@@ -133,7 +135,8 @@ static int setup(void **state)
 	snprintf(text, sizeof(text), program, b->dir);
 	put(b, "prog", 0700, text);
 	snprintf(text, sizeof(text),
-		 "# a register in a folder\nprogram %s\n\nread get {imsi}\nprovision add {imsi} {k} {opc} {msisdn}\n"
+		 "# a register in a folder\nprogram %s\n\nread get {imsi} {check}\nprovision add {imsi} {k} {opc} "
+		 "{msisdn}\n"
 		 "msisdn num {imsi} {msisdn}\nremove del {imsi} {check}\n",
 		 b->prog);
 	put(b, "tpl", 0600, text);
@@ -177,7 +180,7 @@ static struct hlr_result *run_op(struct bed *b, enum hlr_kind kind, const char *
 
 	snprintf(op.msisdn, sizeof(op.msisdn), "%s", msisdn);
 	snprintf(op.bridge, sizeof(op.bridge), "%s", bridge);
-	op.keyed = kind == HLR_REMOVE && !strcmp(msisdn, "keyed");
+	op.keyed = (kind == HLR_REMOVE || kind == HLR_READ) && !strcmp(msisdn, "keyed");
 	if (op.keyed)
 		op.msisdn[0] = '\0';
 	if (kind == HLR_PROVISION || op.keyed)
@@ -229,10 +232,13 @@ static void test_operations(void **state)
 	assert_string_equal(r->vlr, "901700000");
 	assert_int_equal(r->sqn, 32);
 	put(b, "c." IMSI, 0600, "0123456789abcdef\n");
+	assert_int_equal(run_op(b, HLR_READ, "keyed")->end, HLR_REFUSED);
+	assert_int_equal(run_op(b, HLR_READ, "")->end, HLR_OK);
 	r = run_op(b, HLR_REMOVE, "keyed");
 	assert_int_equal(r->end, HLR_REFUSED); /* it has other keys, says the program by their check value */
 	assert_string_equal(r->why, "other keys");
 	put(b, "c." IMSI, 0600, CHECK1 "\n");
+	assert_int_equal(run_op(b, HLR_READ, "keyed")->end, HLR_OK);
 	assert_int_equal(run_op(b, HLR_REMOVE, "keyed")->end, HLR_OK);
 	for (int twice = 0; twice < 2; twice++)
 		assert_int_equal(run_op(b, HLR_REMOVE, "")->end, HLR_OK);
