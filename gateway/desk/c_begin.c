@@ -366,7 +366,7 @@ int c_make_decide(struct desk *d, struct desk_job *j)
 		}
 		line_key(key, j->line[i].order, j->line[i].iccid);
 		job_put(j, BOOK_CHANGE, key, j->line[i].order, 0, BOOK_ANY, body, (size_t)len);
-		job_line_put(j, i, k.kvn ? C_OTA : C_KEY);
+		job_line_put(j, i, k.kvn ? C_OTA : C_ASK);
 	}
 	return 0;
 }

@@ -83,6 +83,23 @@ static int ota_work(struct desk_job *j, unsigned i, const struct change_keys *k,
 	return n < 0 ? n : work_keys(w, l, WORK_OTA_KEYS, wrapped, (size_t)n, kcv);
 }
 
+/* New keys cannot be prepared.  Before any have left that ends it; after that they may be on the card, and are kept. */
+static void unprepared(struct desk_job *j, unsigned i, const char *what, int rc, int64_t *next_ms)
+{
+	const struct line *l = &j->line[i];
+	const int64_t at_ms = desk_now(j->d) + C_RETRY_MS;
+	const char *why = rc == KS_E_POLICY ? "is there an AES KIK?" : ks_strerror(rc);
+
+	if (!(l->flags & LINE_ARMED)) {
+		c_give_up(j, i, END_FAILED, "its new %s cannot be wrapped: %.50s", what, why);
+		return;
+	}
+	if (at_ms < *next_ms)
+		*next_ms = at_ms;
+	job_alarm(j, "card %s: its new %s, which it may have, cannot be wrapped: %.50s; tried again", l->iccid, what,
+		  why);
+}
+
 static bool made(struct desk_job *j, unsigned i, struct change_keys *k)
 {
 	if (j->also[i].row.version && !change_unpack(k, j->also[i].body, j->also[i].row.len))
@@ -101,11 +118,13 @@ int c_ota_decide(struct desk *d, struct desk_job *j)
 		struct line *l = &j->line[i];
 		struct change_keys k;
 		struct work w;
+		int rc;
 
 		if (c_cancelled(j, i) || !made(j, i, &k))
 			continue;
-		if (ota_work(j, i, &k, &w)) {
-			c_give_up(j, i, END_FAILED, "its new OTA keys cannot be wrapped: is there an AES KIK?");
+		rc = ota_work(j, i, &k, &w);
+		if (rc) {
+			unprepared(j, i, "OTA keys", rc, &next_ms);
 			continue;
 		}
 		if (!c_plan(j, i, &w, l->kvn, &next_ms))
@@ -172,32 +191,55 @@ int c_prove_decide(struct desk *d, struct desk_job *j)
 
 /* ---- K, OPc ---- */
 
+/* Always both: a part that stays is sent with its value in force, which takes away what an earlier change, unknown to a restored backup, may
+ * have left pending there (card-interface 8.1).  The card would come into force with both. */
 static int key_work(struct desk_job *j, unsigned i, const struct change_keys *k, struct work *w)
 {
-	const uint8_t what = j->order->o.policy;
-	const bool both = what & CHANGE_K && what & CHANGE_OPC;
+	const uint8_t *sub = j->line[i].flags & LINE_CANCEL ? k->was : k->sub;
 	uint8_t wrapped[2 * KS_SUB_WRAPPED], kcv[2 * KS_KCV_LEN];
 	struct ks *ks = desk_deps(j->d)->ks;
-	size_t n = 0, m = 0;
 	uint32_t to;
 	int rc = load(j, i, j->line[i].kvn, &to);
 
-	if (!rc && what & CHANGE_K) {
-		rc = ks_sub_wrap(ks, to, k->sub, KS_SUB_K, wrapped, kcv);
-		n += KS_SUB_WRAPPED;
-		m += KS_KCV_LEN;
-	}
-	if (!rc && what & CHANGE_OPC) {
-		rc = ks_sub_wrap(ks, to, k->sub, KS_SUB_OPC, wrapped + n, kcv + m);
-		n += KS_SUB_WRAPPED;
-	}
+	if (!rc)
+		rc = ks_sub_wrap(ks, to, sub, KS_SUB_K, wrapped, kcv);
+	if (!rc)
+		rc = ks_sub_wrap(ks, to, sub, KS_SUB_OPC, wrapped + KS_SUB_WRAPPED, kcv + KS_KCV_LEN);
 	ks_unload(ks, to);
-	return rc ? rc :
-		    work_keys(w, &j->line[i],
-			      both	      ? WORK_K_OPC :
-			      what & CHANGE_K ? WORK_K :
-						WORK_OPC,
-			      wrapped, n, kcv);
+	return rc ? rc : work_keys(w, &j->line[i], WORK_K_OPC, wrapped, sizeof(wrapped), kcv);
+}
+
+/* Before anything of it leaves: has our register the keys that our books say?  If not, a change has gone by that these books know nothing
+ * of, and the card may have its K in force: a new one could strand it. */
+int c_ask_decide(struct desk *d, struct desk_job *j)
+{
+	int64_t next_ms = INT64_MAX;
+
+	for (unsigned i = 0; i < j->n; i++) {
+		struct line *l = &j->line[i];
+		struct change_keys k;
+
+		if (c_cancelled(j, i) || !made(j, i, &k))
+			continue;
+		if (l->again_ms > desk_now(d)) {
+			next_ms = l->again_ms < next_ms ? l->again_ms : next_ms;
+			continue;
+		}
+		if (!k.has_was) { /* both are new, and the register takes them whatever it has */
+			l->again_ms = 0;
+			job_line_put(j, i, C_KEY);
+			continue;
+		}
+		if (!desk_deps(d)->hlr) {
+			snprintf(j->why, sizeof(j->why),
+				 "no HLR is configured: card %s waits with its new K (node hlr)", l->iccid);
+			return -ENXIO;
+		}
+		job_hlr(j, i, HLR_READ, l->imsi, "", k.was);
+		job_line_put(j, i, C_ASKING);
+	}
+	c_again(j, next_ms);
+	return 0;
 }
 
 int c_key_decide(struct desk *d, struct desk_job *j)
@@ -209,11 +251,20 @@ int c_key_decide(struct desk *d, struct desk_job *j)
 		struct line *l = &j->line[i];
 		struct change_keys k;
 		struct work w;
+		int rc;
 
 		if (c_cancelled(j, i) || !made(j, i, &k))
 			continue;
-		if (key_work(j, i, &k, &w)) {
-			c_give_up(j, i, END_FAILED, "its new K cannot be wrapped: is there an AES KIK?");
+		if (l->flags & LINE_CANCEL && !k.has_was) { /* refused, and nobody knows what is in force */
+			char why[LINE_WHY_MAX];
+
+			memcpy(why, l->why, sizeof(why));
+			c_give_up(j, i, END_FAILED, "%s", why);
+			continue;
+		}
+		rc = key_work(j, i, &k, &w);
+		if (rc) {
+			unprepared(j, i, "K", rc, &next_ms);
 			continue;
 		}
 		if (!c_plan(j, i, &w, l->kvn, &next_ms))
@@ -262,28 +313,57 @@ static void good(struct desk_job *j, unsigned i, enum line_step next, uint16_t f
 	job_line_put(j, i, next);
 }
 
-/* The card has said no under its keys: what is in force stays so. */
-static void refused(struct desk_job *j, unsigned i, const char *what)
+/* The card has said no under its keys.  An earlier copy, or of two keys the first, may have been taken all the same: keys that may be on
+ * the card are not forgotten.  What is pending of K and OPc is taken away with the values in force, and then it ends. */
+static void refused(struct desk_job *j, unsigned i, enum line_step plan)
 {
 	struct line *l = &j->line[i];
+	const char *reason = j->event[i].reason;
+	const bool silence = l->again_ms != 0; /* a copy has had no answer */
 
-	desk_log(j->d, LOG_ERR, "change %s: card %s: %s: %s", j->order->o.name, l->iccid, what, j->event[i].reason);
-	c_give_up(j, i, END_FAILED, "%s%.70s", l->flags & LINE_FINAL ? "its OTA keys are new; " : "",
-		  j->event[i].reason);
+	desk_log(j->d, LOG_ERR, "change %s: card %s: %s: %s", j->order->o.name, l->iccid,
+		 plan == C_OTA ? "OTA keys" : "K", reason);
+	if (plan == C_OTA && !silence) {
+		c_give_up(j, i, END_FAILED, "%.70s", reason);
+	} else if (plan == C_KEY && !(l->flags & LINE_CANCEL)) {
+		snprintf(l->why, sizeof(l->why), "%s%.70s", l->flags & LINE_FINAL ? "its OTA keys are new; " : "",
+			 reason);
+		l->flags |= LINE_CANCEL;
+		l->again_ms = 0;
+		job_line_put(j, i, plan);
+	} else {
+		job_alarm(j, "card %s refuses, and may have new %s: %.70s; tried again", l->iccid,
+			  plan == C_OTA ? "OTA keys" : "K or OPc", reason);
+		later(j, i, plan, C_RETRY_MS);
+	}
+}
+
+/* The card has taken what was sent. */
+static void taken(struct desk_job *j, unsigned i, uint16_t step, enum line_step next, uint16_t flag)
+{
+	struct line *l = &j->line[i];
+	char why[LINE_WHY_MAX];
+
+	if (!(l->flags & LINE_CANCEL)) {
+		good(j, i, next, flag);
+	} else if (step == C_KEY_SENT) { /* the values in force: nothing is pending any more */
+		memcpy(why, l->why, sizeof(why));
+		c_give_up(j, i, END_FAILED, "%s", why);
+	}
 }
 
 /* New keys were sent, `sent`; `plan` is where they are sent again. */
 static void keys_answered(struct desk_job *j, unsigned i, uint16_t step, enum line_step plan, enum line_step next,
-			  uint16_t flag, const char *what)
+			  uint16_t flag)
 {
 	const struct desk_event *ev = &j->event[i];
 
 	if (ev->verdict == WORK_IS_DONE + 1) /* also late, of one that was given up */
-		good(j, i, next, flag);
+		taken(j, i, step, next, flag);
 	else if (step == plan || ev->again)
 		return;
 	else if (ev->verdict && ev->verdict != WORK_NOT_RUN + 1)
-		refused(j, i, what);
+		refused(j, i, plan);
 	else
 		later(j, i, plan, C_RETRY_MS);
 }
@@ -324,13 +404,30 @@ static void on_txn(struct desk_job *j, unsigned i)
 	const bool is_key = work == WORK_K || work == WORK_OPC || work == WORK_K_OPC;
 
 	if (work == WORK_OTA_KEYS && (step == C_OTA_SENT || step == C_OTA))
-		keys_answered(j, i, step, C_OTA, C_PROVE, 0, "OTA keys");
+		keys_answered(j, i, step, C_OTA, C_PROVE, 0);
 	else if (work == WORK_STATUS && (step == C_PROVING || step == C_PROVE))
 		proof_answered(j, i, step);
 	else if (is_key && (step == C_KEY_SENT || step == C_KEY))
-		keys_answered(j, i, step, C_KEY, C_SWITCH, LINE_PROVISIONAL, "K");
+		keys_answered(j, i, step, C_KEY, C_SWITCH, LINE_PROVISIONAL);
 	else if (work == WORK_STATUS && step == C_SETTLING)
 		settle_answered(j, i);
+}
+
+static void register_answered(struct desk_job *j, unsigned i)
+{
+	const struct desk_event *ev = &j->event[i];
+	struct line *l = &j->line[i];
+
+	if (ev->hlr.end == HLR_OK) {
+		l->again_ms = 0;
+		job_line_put(j, i, C_KEY);
+		return;
+	}
+	job_alarm(j,
+		  "card %s: nothing is sent: our HLR has not the keys of our books (%.40s); if a backup was put back, "
+		  "use a newer one",
+		  l->iccid, ev->hlr.end == HLR_ABSENT ? "its IMSI is not there" : ev->hlr.why);
+	later(j, i, C_ASK, C_RETRY_MS);
 }
 
 static void on_hlr(struct desk_job *j, unsigned i)
@@ -338,6 +435,8 @@ static void on_hlr(struct desk_job *j, unsigned i)
 	const struct desk_event *ev = &j->event[i];
 	struct line *l = &j->line[i];
 
+	if (ev->hlr_kind == HLR_READ && j->row[i].row.step == C_ASKING)
+		register_answered(j, i);
 	if (ev->hlr_kind != HLR_REKEY || j->row[i].row.step != C_SWITCHING)
 		return;
 	if (ev->hlr.end == HLR_OK) {

@@ -94,7 +94,7 @@ int c_proved_decide(struct desk *d, struct desk_job *j)
 		job_put(j, BOOK_HOLD, l->iccid, l->order, 0, BOOK_ANY, body, hold_pack(&h, body));
 		l->flags &= (uint16_t)~LINE_ARMED;
 		l->end = more ? END_NONE : END_DONE;
-		job_line_put(j, i, more ? C_KEY : C_SHRED);
+		job_line_put(j, i, more ? C_ASK : C_SHRED);
 	}
 	c_again(j, next_ms);
 	return 0;

@@ -22,8 +22,8 @@
 #define C_SETTLE_MS	10000ll	 /* from the switch to the first question whether they are in force; then it doubles */
 #define C_SETTLE_MAX_MS (6 * 3600 * 1000ll)
 
-/* The line's flags, as they are meant here: LINE_ARMED: new keys may have left; LINE_FINAL: its OTA keys are new; LINE_PROVISIONAL: it holds
- * the new K; LINE_PROVISIONED: our register has it; LINE_CONFIRMED: it is in force. */
+/* The line's flags, as they are meant here: LINE_ARMED: new keys may have left; LINE_FINAL: its OTA keys are new; LINE_CANCEL: it has
+ * refused K or OPc, and gets those in force once more; LINE_PROVISIONAL: it holds the new K; LINE_PROVISIONED: our register has it; LINE_CONFIRMED: it is in force. */
 
 /* ---- c_begin.c ---- */
 unsigned c_want(struct desk *d, struct desk_call *c, struct desk_open_order *o, char (*keys)[BOOK_KEY_MAX],
@@ -37,6 +37,7 @@ int c_make_decide(struct desk *d, struct desk_job *j);
 /* ---- c_card.c ---- */
 int c_ota_decide(struct desk *d, struct desk_job *j);
 int c_prove_decide(struct desk *d, struct desk_job *j);
+int c_ask_decide(struct desk *d, struct desk_job *j);
 int c_key_decide(struct desk *d, struct desk_job *j);
 int c_settle_decide(struct desk *d, struct desk_job *j);
 

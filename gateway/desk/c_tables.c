@@ -38,6 +38,7 @@ const struct desk_work desk_works_c[] = {
 	{ "OTA keys", DO, .step = C_OTA, .cards = true, CHANGE, .decide = c_ota_decide },
 	{ "proof", DO, .step = C_PROVE, .cards = true, CHANGE, .decide = c_prove_decide },
 	{ "proven", DO, .step = C_PROVED, .cards = true, HOLD, .decide = c_proved_decide },
+	{ "keys there", DO, .step = C_ASK, CHANGE, .decide = c_ask_decide },
 	{ "K and OPc", DO, .step = C_KEY, .cards = true, CHANGE, .decide = c_key_decide },
 	{ "switch", DO, .step = C_SWITCH, CHANGE, .decide = c_switch_decide },
 	{ "in force?", DO, .step = C_SETTLE, .cards = true, .decide = c_settle_decide },

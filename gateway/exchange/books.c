@@ -231,6 +231,8 @@ static const char *const step_names[_LINE_STEPS] = {
 	[C_NUMBERING] = "C_NUMBERING",
 	[C_NUMBERED] = "C_NUMBERED",
 	[C_UNDOING] = "C_UNDOING",
+	[C_ASK] = "C_ASK",
+	[C_ASKING] = "C_ASKING",
 };
 
 const char *line_step_name(uint16_t step)

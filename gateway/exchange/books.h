@@ -173,6 +173,9 @@ enum line_step {
 	C_NUMBERING,
 	C_NUMBERED, /* to do: in our books, too */
 	C_UNDOING,
+	/* of a change of keys, before C_KEY */
+	C_ASK,	  /* to do: has our HLR the keys that our books say? */
+	C_ASKING, /* after that C_KEY */
 	_LINE_STEPS
 };
 const char *line_step_name(uint16_t step); /* "A_STAGED"; never NULL */

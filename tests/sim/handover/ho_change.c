@@ -459,6 +459,105 @@ static void second_cancel_judge(struct ho *w)
 	ho_must(w, !w->arms, "a card was armed");
 }
 
+/* ---- K14, K15: a backup from before is put back while K is pending, and another change is ordered ---- */
+
+static bool backup_leg(struct ho *w)
+{
+	return !w->leg && ho_change_give(w, HO_A, CHANGE_K, ho_cards_at(w, HO_A));
+}
+
+static void backup_draw(struct ho_draw *d)
+{
+	ho_one_card(d);
+	d->bound_ms = 3 * HO_DAY;
+}
+
+/* A has forgotten the change; its operator orders one again. */
+static void order_anew(struct ho *w, const char *name, unsigned what)
+{
+	struct ho_order *o = &w->order[0];
+	char path[160];
+	FILE *f;
+
+	ho_party_restore(&w->p[HO_A], w->backup);
+	w->backup = NULL;
+	o->what = what;
+	snprintf(o->name, sizeof(o->name), "%s", name);
+	o->number = desk_number(w->p[HO_A].name, o->name);
+	o->given = false;
+	o->asked = 0;
+	snprintf(path, sizeof(path), "%s/%s", w->dir, o->name);
+	f = fopen(path, "w");
+	if (!f || fprintf(f, "%s\n", w->card[0].iccid) < 0 || fclose(f))
+		ho_find(w, "harness", "no list of cards");
+}
+
+static bool pending_k(struct ho *w)
+{
+	return sim_sub_rec(sim_world_fleet(w->sim)->cards[0].sub)->pending.what & SIM_PENDING_K;
+}
+
+static void k14_act(struct ho *w)
+{
+	if (w->case_step == 0 && w->p[HO_A].store) {
+		w->backup = store_mem_disk_copy(w->p[HO_A].disk);
+		w->case_step = 1;
+	} else if (w->case_step == 1 && pending_k(w)) {
+		order_anew(w, "OPC-1", CHANGE_OPC);
+		w->case_step = 2;
+	}
+}
+
+static void k14_judge(struct ho *w)
+{
+	done_judge(w);
+	ho_must(w, w->case_step == 2, "no backup was put back");
+}
+
+static void keys_there(struct ho *w, char text[KS_HLR_TEXT_MAX])
+{
+	char reply[SIM_HLR_REPLY_MAX], k[40] = "", opc[40] = "";
+	struct sim_world_card t;
+
+	sim_world_card(w->sim, 0, &t);
+	snprintf(reply, sizeof(reply), "GET 1 subscriber.by-imsi-%s.info-all", t.imsi_stored);
+	sim_hlr_ctrl(sim_world_hlr(w->sim, HO_A), reply, reply);
+	ctrl_info(reply, "aud3g.k", k, sizeof(k));
+	ctrl_info(reply, "aud3g.opc", opc, sizeof(opc));
+	snprintf(text, KS_HLR_TEXT_MAX, "milenage,%s,opc,%s", k, opc);
+}
+
+static void k15_act(struct ho *w)
+{
+	char there[KS_HLR_TEXT_MAX], old[KS_HLR_TEXT_MAX];
+
+	if (w->case_step == 0 && w->p[HO_A].store) {
+		w->backup = store_mem_disk_copy(w->p[HO_A].disk);
+		w->case_step = 1;
+	} else if (w->case_step == 1 && pending_k(w)) {
+		keys_there(w, there);
+		aka_text(w->order[0].was[0].k, w->order[0].was[0].opc, old);
+		if (!strcmp(there, old))
+			return;
+		order_anew(w, "K-77", CHANGE_K);
+		w->case_step = 2;
+	}
+}
+
+/* What the restored books know nothing of stays as it is: the card is served under it. */
+static void k15_judge(struct ho *w)
+{
+	char there[KS_HLR_TEXT_MAX], have[KS_HLR_TEXT_MAX];
+	const struct sim_pair *p = pair_of(w, 0);
+
+	keys_there(w, there);
+	aka_text(p->k, p->opc, have);
+	ho_must(w, w->case_step == 2, "no backup was put back");
+	ho_must(w, !pending_k(w), "a K is pending on the card");
+	ho_must(w, !strcmp(there, have), "the card's keys are not the register's");
+	ho_must(w, memcmp(p->k, w->order[0].was[0].k, 16) != 0, "the first change was not used");
+}
+
 const struct ho_case ho_cases_change[] = {
 	{ "imsi", "another IMSI, and another, then to B", NULL, NULL, done_judge, ORDER_3A, .leg = second_round_leg },
 	{ "imsi-3b", "the same of cards of 3b", NULL, NULL, done_judge, ORDER_3B, .leg = second_round_leg },
@@ -474,5 +573,9 @@ const struct ho_case ho_cases_change[] = {
 	{ "H10", "new keys after 3a, and A may have listened; then back under them", NULL, NULL, h10_judge, ORDER_3A,
 	  .leg = h10_leg },
 	{ "H10-3b", "the same after 3b", NULL, NULL, h10_judge, ORDER_3B, .leg = h10_leg },
+	{ "K14", "K is pending, an older backup at A, then OPc", backup_draw, k14_act, k14_judge, ORDER_3A,
+	  .leg = backup_leg },
+	{ "K15", "K is pending and at the register, an older backup at A, then K", backup_draw, k15_act, k15_judge,
+	  ORDER_3A, .leg = backup_leg, .unended = true },
 	{ NULL, NULL, NULL, NULL, NULL, 0 },
 };

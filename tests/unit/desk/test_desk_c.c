@@ -245,6 +245,32 @@ static const struct keyset_row *keyset(struct bed *b, uint8_t kvn, struct card_b
 	return NULL;
 }
 
+/* What is under way to the card: K and OPc of `sub`, under the keys that it has now. */
+static bool sent_is(struct bed *b, const uint8_t sub[KS_SUB_LEN])
+{
+	struct ks *ks = b->party[b->self].ks;
+	uint8_t wrapped[2 * KS_SUB_WRAPPED], kcv[2 * KS_KCV_LEN];
+	struct card_bundle *c = calloc(1, sizeof(*c));
+	const struct keyset_row *k;
+	struct work w;
+	uint32_t to;
+	bool same;
+
+	assert_true(bed_card(b, CARD0, c));
+	assert_true(c->has_txn && c->txn.state <= TXN_ACTIVE);
+	assert_int_equal(work_unpack(&w, c->work, c->work_len), 0);
+	k = keyset(b, c->txn.kvn, c);
+	assert_non_null(k);
+	assert_int_equal(ks_load(ks, CARD0, k->kvn, k->sealed, k->sealed_len, &to), 0);
+	assert_int_equal(ks_sub_wrap(ks, to, sub, KS_SUB_K, wrapped, kcv), 0);
+	assert_int_equal(ks_sub_wrap(ks, to, sub, KS_SUB_OPC, wrapped + KS_SUB_WRAPPED, kcv + KS_KCV_LEN), 0);
+	ks_unload(ks, to);
+	same = w.kind == WORK_K_OPC && w.set_len == sizeof(wrapped) && !memcmp(w.set, wrapped, sizeof(wrapped)) &&
+	       !memcmp(w.hash, kcv, sizeof(kcv));
+	free(c);
+	return same;
+}
+
 static bool over(struct bed *b, struct line *l)
 {
 	struct store_book row;
@@ -387,6 +413,7 @@ static void refused_k(void **state)
 {
 	struct bed *b = *state;
 	char was[100], now[100];
+	struct change_keys k;
 	struct hold h;
 	struct line l;
 
@@ -396,8 +423,20 @@ static void refused_k(void **state)
 	bed_wait(b, 20000);
 	tell(b, WORK_STATUS, WORK_IS_DONE, 0);
 	bed_wait(b, 20000);
+	assert_true(made(b, &k));
 	tell(b, WORK_K_OPC, WORK_CONFLICT, 0);
+	bed_wait(b, 20000);
+	AT(b, C_KEY_SENT); /* perhaps K was taken before OPc was refused: those in force take it away */
+	assert_true(sent_is(b, k.was));
+	tell(b, WORK_K_OPC, WORK_CONFLICT, 0);
+	AT(b, C_KEY);
+	assert_true(made(b, &k));
+	assert_non_null(strstr(desk_order_by_name(b->desk, NAME)->alarm, "told by the test"));
+	bed_wait(b, 700000);
+	AT(b, C_KEY_SENT);
+	tell(b, WORK_K_OPC, WORK_IS_DONE, 0);
 	assert_true(over(b, &l));
+	assert_false(made(b, &k));
 	assert_int_equal(l.end, END_FAILED);
 	assert_string_equal(l.why, "its OTA keys are new; told by the test");
 	hold(b, &h);
@@ -433,6 +472,112 @@ static void silent(void **state)
 	}
 }
 
+/* New keys that may have left are not forgotten because they cannot be sent again just now. */
+static void no_slots(struct bed *b, unsigned what, enum line_step to_do)
+{
+	struct card_bundle *c = calloc(1, sizeof(*c));
+	struct ks *ks = b->party[b->self].ks;
+	struct change_keys k, again;
+	const struct keyset_row *own;
+	uint32_t set[64];
+	unsigned n = 0;
+
+	assert_int_equal(change(b, NAME, what, CARD0 "\n"), 0);
+	silence(b);
+	assert_int_equal(step_of(b, NULL), to_do);
+	assert_true(made(b, &k));
+	own = keyset(b, KVN, c);
+	while (n < 64 && !ks_load(ks, CARD0, KVN, own->sealed, own->sealed_len, &set[n]))
+		n++;
+	bed_wait(b, 700000);
+	assert_int_equal(step_of(b, NULL), to_do);
+	assert_true(made(b, &again));
+	assert_memory_equal(&k, &again, sizeof(k));
+	assert_non_null(strstr(desk_order_by_name(b->desk, NAME)->alarm, "slots"));
+	while (n)
+		ks_unload(ks, set[--n]);
+	bed_wait(b, 700000);
+	assert_int_equal(step_of(b, NULL), to_do + 1);
+	assert_true(made(b, &again));
+	assert_memory_equal(&k, &again, sizeof(k));
+	free(c);
+}
+
+static void no_slots_ota(void **state)
+{
+	no_slots(*state, CHANGE_OTA, C_OTA);
+}
+
+static void no_slots_k(void **state)
+{
+	no_slots(*state, CHANGE_K, C_KEY);
+}
+
+/* An earlier copy had no answer: the card may have taken that one. */
+static void refused_late(void **state)
+{
+	struct bed *b = *state;
+	struct change_keys k, again;
+
+	assert_int_equal(change(b, NAME, CHANGE_OTA, CARD0 "\n"), 0);
+	assert_true(made(b, &k));
+	silence(b);
+	bed_wait(b, 700000);
+	tell(b, WORK_OTA_KEYS, WORK_CONFLICT, 0);
+	AT(b, C_OTA);
+	assert_true(made(b, &again));
+	assert_memory_equal(&k, &again, sizeof(k));
+	assert_non_null(strstr(desk_order_by_name(b->desk, NAME)->alarm, "told by the test"));
+	bed_wait(b, 700000);
+	tell(b, WORK_OTA_KEYS, WORK_IS_DONE, 8);
+	bed_wait(b, 20000);
+	AT(b, C_PROVING);
+}
+
+/* The part that stays goes along with its value in force: whatever an earlier change has left pending on the card is taken away. */
+static void both_parts(void **state)
+{
+	struct bed *b = *state;
+	char was[100], now[100];
+	struct change_keys k;
+
+	assert_int_equal(change(b, NAME, CHANGE_OPC, CARD0 "\n"), 0);
+	AT(b, C_KEY_SENT);
+	assert_true(made(b, &k));
+	assert_true(sent_is(b, k.sub));
+	sub_keys(b, k.was, sizeof(k.was), was);
+	sub_keys(b, k.sub, sizeof(k.sub), now);
+	assert_memory_equal(was, now, strlen("milenage,") + 32);
+	assert_string_not_equal(was, now);
+}
+
+/* A restored backup does not know that the register has newer keys: the card may have them in force. */
+static void other_keys_there(void **state)
+{
+	struct bed *b = *state;
+	char was[100], text[200], reply[SIM_HLR_REPLY_MAX];
+	struct card_bundle *c = calloc(1, sizeof(*c));
+
+	hlr_keys(b, was);
+	sim_hlr_ctrl(b->sim,
+		     "SET 1 subscriber.by-imsi-" IMSI0
+		     ".aud3g milenage,00000000000000000000000000000001,opc,00000000000000000000000000000002",
+		     reply);
+	assert_int_equal(change(b, NAME, CHANGE_K, CARD0 "\n"), 0);
+	for (int i = 0; i < 3; i++) {
+		AT(b, C_ASK);
+		assert_non_null(strstr(desk_order_by_name(b->desk, NAME)->alarm, "nothing is sent"));
+		assert_true(bed_card(b, CARD0, c));
+		assert_false(c->has_txn);
+		bed_wait(b, 700000);
+	}
+	snprintf(text, sizeof(text), "SET 1 subscriber.by-imsi-" IMSI0 ".aud3g %s", was);
+	sim_hlr_ctrl(b->sim, text, reply);
+	bed_wait(b, 700000);
+	AT(b, C_KEY_SENT);
+	free(c);
+}
+
 static void register_refuses(void **state)
 {
 	struct bed *b = *state;
@@ -443,7 +588,7 @@ static void register_refuses(void **state)
 	strcpy(b->mood.refuse, IMSI0);
 	assert_int_equal(change(b, NAME, CHANGE_K, CARD0 "\n"), 0);
 	AT(b, C_KEY_SENT);
-	tell(b, WORK_K, WORK_IS_DONE, 1);
+	tell(b, WORK_K_OPC, WORK_IS_DONE, 1);
 	AT(b, C_SWITCH);
 	o = desk_order_by_name(b->desk, NAME);
 	assert_non_null(strstr(o->alarm, "our HLR does not take its new keys"));
@@ -801,6 +946,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused_k, setup, teardown),
 		cmocka_unit_test_setup_teardown(silent, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_slots_ota, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_slots_k, setup, teardown),
+		cmocka_unit_test_setup_teardown(refused_late, setup, teardown),
+		cmocka_unit_test_setup_teardown(both_parts, setup, teardown),
+		cmocka_unit_test_setup_teardown(other_keys_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(register_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(cancelled, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_ours, setup, teardown),
