@@ -27,6 +27,7 @@ int cmd_change_start(struct ctl *c, const struct ctl_args *a)
 {
 	const char *cards = ctl_arg(a, "cards", 0), *imsis = ctl_arg(a, "imsi-list", 0), *what = ctl_arg(a, "what", 0);
 	char file[CTL_FILE_MAX], path[CTL_PATH_MAX];
+	int rc;
 
 	if (!cards == !imsis || !what) {
 		ctl_error(
@@ -37,9 +38,11 @@ int cmd_change_start(struct ctl *c, const struct ctl_args *a)
 	if (!ctl_whole_path(cards ? cards : imsis, file))
 		return CTL_USAGE;
 	ctl_path(path, "changes", (char *)NULL);
-	return ctl_order(c, path,
-			 json_pack("{s:s,s:s,s:s}", "name", a->pos[0], "what", what, cards ? "file" : "imsi_list",
-				   file));
+	rc = ctl_order(c, path,
+		       json_pack("{s:s,s:s,s:s}", "name", a->pos[0], "what", what, cards ? "file" : "imsi_list", file));
+	if (!rc && c->format != CTL_JSON && strcmp(what, "imsi"))
+		printf("take a backup when it has ended; one from before loses these cards' new keys\n");
+	return rc;
 }
 
 /* Of a page of orders the changes alone. */
