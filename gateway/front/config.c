@@ -876,7 +876,7 @@ void config_explain(enum config_node node, const char *line, char *why, size_t c
 	static const char *const node_name[_CONF_NODES] = { "the top",	  "otagw", "keystore", "smsc-link NAME",
 							    "route NAME", "retry", "exchange", "partner NAME",
 							    "pool",	  "hlr",   "ctrl" };
-	char words[CONFIG_WORDS_MAX][64] = { "" };
+	char words[CONFIG_WORDS_MAX][64] = { "" }, form[CONFIG_WORDS_MAX][64];
 	const char *list[64], *near;
 	size_t n = config_words(line, words), n_list;
 	enum config_node other;
@@ -886,9 +886,9 @@ void config_explain(enum config_node node, const char *line, char *why, size_t c
 
 		config_keyword(config_setting[i].syntax, key, sizeof(key));
 		if (config_setting[i].node == node && !strcmp(key, words[0])) {
-			/* of two forms the one with as many words */
+			/* of two forms the longer one when the line has more words than the shorter */
 			if (i + 1 < config_settings && !strncmp(config_setting[i + 1].syntax, key, strlen(key)) &&
-			    config_setting[i + 1].node == node && n > 2)
+			    config_setting[i + 1].node == node && n > config_words(config_setting[i].syntax, form))
 				i++;
 			explain_rest(&config_setting[i], words, n, why, cap);
 			return;

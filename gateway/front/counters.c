@@ -84,18 +84,20 @@ struct counters {
 	unsigned n_links;
 	struct rate_ctr_group *link[ROUTE_LINKS_MAX], *gw;
 	struct osmo_stat_item_group *link_now[ROUTE_LINKS_MAX], *gw_now;
+	uint64_t link_had[ROUTE_LINKS_MAX][_L], gw_had[_G]; /* what has been added; 'stats reset' begins at 0 again */
 };
 
-static void add(struct rate_ctr_group *g, unsigned i, uint64_t now)
+static void add(struct rate_ctr_group *g, unsigned i, uint64_t *had, uint64_t now)
 {
 	struct rate_ctr *c = rate_ctr_group_get_ctr(g, i);
 
-	for (uint64_t left = now > c->current ? now - c->current : 0; left;) {
+	for (uint64_t left = now > *had ? now - *had : 0; left;) {
 		int step = left > INT_MAX ? INT_MAX : (int)left;
 
 		rate_ctr_add(c, step);
 		left -= (uint64_t)step;
 	}
+	*had = now;
 }
 
 static void set(struct osmo_stat_item_group *g, unsigned i, unsigned now)
@@ -115,7 +117,7 @@ static void take_link(struct counters *c, unsigned i, const struct link_stats *s
 	};
 
 	for (unsigned k = 0; k < _L; k++)
-		add(c->link[i], k, now[k]);
+		add(c->link[i], k, &c->link_had[i][k], now[k]);
 	set(c->link_now[i], LI_UP, s->up);
 	set(c->link_now[i], LI_WINDOW, s->in_window);
 }
@@ -143,7 +145,7 @@ void counters_take(struct counters *c, const struct api_gw_status *g)
 	};
 
 	for (unsigned k = 0; k < _G; k++)
-		add(c->gw, k, now[k]);
+		add(c->gw, k, &c->gw_had[k], now[k]);
 	for (unsigned k = 0; k < _GI; k++)
 		set(c->gw_now, k, level[k]);
 	for (unsigned i = 0; i < c->n_links && i < g->links.n_links; i++)

@@ -643,6 +643,8 @@ static void test_consoles(void **state)
 		{ "line vty\n bind 0.0.0.0\n", "line vty: bind 0.0.0.0: only a loopback address" },
 		{ "line vyt\n", "unknown word" },
 		{ "otagw\n gsmtap 127.0.0.1\n", "gsmtap remote A.B.C.D" },
+		{ "otagw\n gsmtap remote 1.2.3\n", "\"1.2.3\" is no address" },
+		{ "otagw\n gsmtap remote 127.0.0.1 0\n", "port \"0\" must be 1 to 65535" },
 	};
 	static struct otagw_config c;
 	char err[CONFIG_ERR_MAX], lines[128];
