@@ -57,8 +57,7 @@ struct keyset_row {
 	uint64_t cntr;	      /* last value taken; the next command takes cntr + 1 */
 	uint64_t cntr_proven; /* highest value an authenticated PoR has echoed in this epoch */
 	uint32_t epoch;	      /* restore epoch in which cntr was last taken, or imported */
-	uint16_t
-		sealed_len; /* 0: its keys are gone; those under the other of versions 1 and 2 have taken their place */
+	uint16_t sealed_len;  /* 0: gone; those under the other of versions 1 and 2 have taken their place */
 	uint8_t sealed[KS_SEALED_MAX];
 };
 
