@@ -365,7 +365,8 @@ static bool card_make(struct perso *s, uint32_t i, uint64_t seed, const struct r
 	ok = sim_card_init(c, seed, i, s->p) == 0;
 	if (ok && !o->imsi[0] && !strcmp(c->iccid, o->iccid)) { /* a card of this seed: its numbers are known */
 		strcpy(o->imsi, c->imsi_first);
-		strcpy(o->msisdn, o->msisdn[0] ? o->msisdn : c->msisdn);
+		if (!o->msisdn[0])
+			strcpy(o->msisdn, c->msisdn);
 	}
 	if (!o->imsi[0])
 		return wrong(s, first->number, C_IMSI,
