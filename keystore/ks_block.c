@@ -76,6 +76,48 @@ int ks_record_open(struct ks *ks, const char *label, const uint8_t *bound, size_
 	return rc;
 }
 
+static size_t named_bound(uint8_t bound[1 + KS_ICCID_MAX], uint8_t version, const char *name)
+{
+	size_t n = name ? strnlen(name, KS_ICCID_MAX + 1) : 0;
+
+	if (!n || n > KS_ICCID_MAX)
+		return 0;
+	bound[0] = version;
+	memcpy(bound + 1, name, n);
+	return 1 + n;
+}
+
+int ks_named_seal(struct ks *ks, const struct ks_named *kind, const char *name, const uint8_t *secret, uint8_t *sealed)
+{
+	uint8_t bound[1 + KS_ICCID_MAX];
+	size_t n = named_bound(bound, kind->version, name), len;
+
+	sealed[0] = kind->version;
+	return n ? ks_record_seal(ks, kind->label, bound, n, secret, kind->len, sealed + 1, &len) : KS_E_SPEC;
+}
+
+int ks_named_open(struct ks *ks, const struct ks_named *kind, const char *name, const uint8_t *sealed, uint8_t *secret)
+{
+	uint8_t bound[1 + KS_ICCID_MAX];
+	size_t n = named_bound(bound, sealed[0], name), len = kind->len;
+
+	if (!n || sealed[0] != kind->version)
+		return KS_E_SEALED;
+	return ks_record_open(ks, kind->label, bound, n, sealed + 1, KS_NONCE_LEN + kind->len + KS_TAG_LEN, secret,
+			      &len);
+}
+
+int ks_named_make(struct ks *ks, const struct ks_named *kind, const char *name, uint8_t *sealed)
+{
+	struct ks_room room = ks_room(ks);
+	int rc = ks_random(ks, room.plain, kind->len) ? KS_E_CRYPTO : 0;
+
+	if (!rc)
+		rc = ks_named_seal(ks, kind, name, room.plain, sealed);
+	ks_wipe(room.plain, kind->len);
+	return rc;
+}
+
 /* ---- subscriptions ---- */
 
 bool ks_sub_spec_ok(const struct ks_sub_spec *s)

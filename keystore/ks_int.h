@@ -187,6 +187,17 @@ int ks_record_seal(struct ks *ks, const char *label, const uint8_t *bound, size_
 int ks_record_open(struct ks *ks, const char *label, const uint8_t *bound, size_t bound_len, const uint8_t *record,
 		   size_t len, uint8_t *text, size_t *text_len);
 
+/* A secret of one length that belongs to a name, an ICCID mostly: version, record; bound to both.  sealed: 1 + KS_NONCE_LEN + len +
+ * KS_TAG_LEN octets. */
+struct ks_named {
+	const char *label;
+	uint8_t version;
+	size_t len;
+};
+int ks_named_seal(struct ks *ks, const struct ks_named *kind, const char *name, const uint8_t *secret, uint8_t *sealed);
+int ks_named_open(struct ks *ks, const struct ks_named *kind, const char *name, const uint8_t *sealed, uint8_t *secret);
+int ks_named_make(struct ks *ks, const struct ks_named *kind, const char *name, uint8_t *sealed); /* a random one */
+
 /* ---- for tests: the locked arena as it is ---- */
 const uint8_t *ks_arena(const struct ks *ks, size_t *len);
 

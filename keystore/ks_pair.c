@@ -20,45 +20,21 @@ _Static_assert(KS_SEALED_MAX <= UINT8_MAX, "ks_pair.ota_len");
 
 /* ---- OPc ---- */
 
-static size_t opc_bound(uint8_t bound[1 + KS_ICCID_MAX], uint8_t version, const char *name)
-{
-	size_t n = name ? strnlen(name, KS_ICCID_MAX + 1) : 0;
-
-	if (!n || n > KS_ICCID_MAX)
-		return 0;
-	bound[0] = version;
-	memcpy(bound + 1, name, n);
-	return 1 + n;
-}
+static const struct ks_named opc_kind = { OPC_LABEL, OPC_VERSION, KS_AKA_KEY_LEN };
 
 int ks_opc_seal(struct ks *ks, const char *name, const uint8_t opc[KS_AKA_KEY_LEN], uint8_t sealed[KS_OPC_LEN])
 {
-	uint8_t bound[1 + KS_ICCID_MAX];
-	size_t n = opc_bound(bound, OPC_VERSION, name), len;
-
-	sealed[0] = OPC_VERSION;
-	return n ? ks_record_seal(ks, OPC_LABEL, bound, n, opc, KS_AKA_KEY_LEN, sealed + 1, &len) : KS_E_SPEC;
+	return ks_named_seal(ks, &opc_kind, name, opc, sealed);
 }
 
 int ks_opc_open(struct ks *ks, const char *name, const uint8_t sealed[KS_OPC_LEN], uint8_t opc[KS_AKA_KEY_LEN])
 {
-	uint8_t bound[1 + KS_ICCID_MAX];
-	size_t n = opc_bound(bound, sealed[0], name), len = KS_AKA_KEY_LEN;
-
-	if (!n || sealed[0] != OPC_VERSION)
-		return KS_E_SEALED;
-	return ks_record_open(ks, OPC_LABEL, bound, n, sealed + 1, KS_OPC_LEN - 1, opc, &len);
+	return ks_named_open(ks, &opc_kind, name, sealed, opc);
 }
 
 int ks_opc_make(struct ks *ks, const char *name, uint8_t sealed[KS_OPC_LEN])
 {
-	struct ks_room room = ks_room(ks);
-	int rc = ks_random(ks, room.plain, KS_AKA_KEY_LEN) ? KS_E_CRYPTO : 0;
-
-	if (!rc)
-		rc = ks_opc_seal(ks, name, room.plain, sealed);
-	ks_wipe(room.plain, KS_AKA_KEY_LEN);
-	return rc;
+	return ks_named_make(ks, &opc_kind, name, sealed);
 }
 
 int ks_opc_rename(struct ks *ks, const char *from, const char *to, const uint8_t sealed[KS_OPC_LEN],

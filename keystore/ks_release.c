@@ -13,45 +13,21 @@
 
 _Static_assert(1 + KS_NONCE_LEN + KS_KEK_LEN + KS_TAG_LEN == KS_RELEASE_LEN, "no octet is left over");
 
-static size_t release_bound(uint8_t bound[1 + KS_ICCID_MAX], uint8_t version, const char *iccid)
-{
-	size_t n = iccid ? strnlen(iccid, KS_ICCID_MAX + 1) : 0;
-
-	if (!n || n > KS_ICCID_MAX)
-		return 0;
-	bound[0] = version;
-	memcpy(bound + 1, iccid, n);
-	return 1 + n;
-}
+static const struct ks_named release_kind = { RELEASE_LABEL, RELEASE_VERSION, KS_KEK_LEN };
 
 int ks_release_seal(struct ks *ks, const char *iccid, const uint8_t key[KS_KEK_LEN], uint8_t sealed[KS_RELEASE_LEN])
 {
-	uint8_t bound[1 + KS_ICCID_MAX];
-	size_t n = release_bound(bound, RELEASE_VERSION, iccid), len;
-
-	sealed[0] = RELEASE_VERSION;
-	return n ? ks_record_seal(ks, RELEASE_LABEL, bound, n, key, KS_KEK_LEN, sealed + 1, &len) : KS_E_SPEC;
+	return ks_named_seal(ks, &release_kind, iccid, key, sealed);
 }
 
 int ks_release_open(struct ks *ks, const char *iccid, const uint8_t sealed[KS_RELEASE_LEN], uint8_t key[KS_KEK_LEN])
 {
-	uint8_t bound[1 + KS_ICCID_MAX];
-	size_t n = release_bound(bound, sealed[0], iccid), len = KS_KEK_LEN;
-
-	if (!n || sealed[0] != RELEASE_VERSION)
-		return KS_E_SEALED;
-	return ks_record_open(ks, RELEASE_LABEL, bound, n, sealed + 1, KS_RELEASE_LEN - 1, key, &len);
+	return ks_named_open(ks, &release_kind, iccid, sealed, key);
 }
 
 int ks_release_make(struct ks *ks, const char *iccid, uint8_t sealed[KS_RELEASE_LEN])
 {
-	struct ks_room room = ks_room(ks);
-	int rc = ks_random(ks, room.plain, KS_KEK_LEN) ? KS_E_CRYPTO : 0;
-
-	if (!rc)
-		rc = ks_release_seal(ks, iccid, room.plain, sealed);
-	ks_wipe(room.plain, KS_KEK_LEN);
-	return rc;
+	return ks_named_make(ks, &release_kind, iccid, sealed);
 }
 
 /* The release key in the place of a package's; NULL: *rc. */
