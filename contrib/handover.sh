@@ -28,6 +28,7 @@ kills=0
 killed=0
 moved=0
 hook=
+plain=0			# so many of the last cards have no subscription application
 dir=
 address_by=msisdn
 trial=60m
@@ -36,9 +37,9 @@ declare -A gw_pid=() port_of=()
 # Of operators and registers: PLMN, first MSISDN, and EF_SMSP's service centre, without which a card's answers by SMS would go nowhere.
 declare -A plmn=([a]=00101 [b]=00102 [c]=00103) msisdn=([a]=491519000000 [b]=491529000000 [c]=491539000000) smsp=([a]=01 [b]=02 [c]=03)
 
-bold='' plain=''
+bold='' normal=''
 if [ -t 1 ]; then
-	bold=$'\033[1m' plain=$'\033[0m'
+	bold=$'\033[1m' normal=$'\033[0m'
 fi
 
 say() {
@@ -46,7 +47,7 @@ say() {
 }
 
 step() {
-	printf '%s== %s%s\n' "$bold" "$*" "$plain"
+	printf '%s== %s%s\n' "$bold" "$*" "$normal"
 }
 
 die() {
@@ -316,15 +317,40 @@ begin_order() {
 	done
 }
 
+# Cards without a way back wait for this word, order by order.
+accept_plain() {
+	[ "$plain" -eq 0 ] || told "$2" order accept "$1" --no-rollback-ok
+}
+
 hand_over() {
 	local order=$1 from=$2 to=$3 name
 	begin_order "$order" "$from" "$to"
+	accept_plain "$order" "$from"
 	await_order "$order" "$from" "$to"
 	for name in "$from" "$to"; do
 		reconcile "$order" "$name"
 	done
 	cmp -s "$dir/$order.$from" "$dir/$order.$to" || die "order $order: the books of $from and $to do not have the same IMSIs"
 	truth "$to" $((moved += 1)) "$dir/$order.$to"
+	[ "$plain" -eq 0 ] || stranded "$order" "$from" "$moved"
+}
+
+# A plain card is stranded that has carried out the write of its new IMSI, and whose network does not know it.  Who is so by the cards' own
+# word must be so by the old operator's report, card by card.
+stranded() {
+	local order=$1 who=$2 writes=$3 written
+	awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; next }
+		$col["state"] == "" && $col["imsi_writes"] > 0 && $col["operator"] == "" { print $col["iccid"] }' "$dir/truth.csv" |
+		LC_ALL=C sort >"$dir/stranded.truth"
+	at "$who" order show "$order" --lines -o csv | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; next }
+		$col["flags"] ~ /(^| )stranded( |$)/ { print $col["iccid"] }' | LC_ALL=C sort >"$dir/stranded.told"
+	written=$(awk -F, -v writes="$writes" 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; next }
+		$col["state"] == "" { n += $col["imsi_writes"] == writes } END { print n + 0 }' "$dir/truth.csv")
+	say "plain cards: $plain, of them $written have written EF_IMSI $writes times; stranded by their own word" \
+		"$(wc -l <"$dir/stranded.truth"), by the report of $who $(wc -l <"$dir/stranded.told")"
+	[ "$written" -eq "$plain" ] || die "not every plain card has run its write once for each order"
+	cmp -s "$dir/stranded.truth" "$dir/stranded.told" ||
+		die "the report of $who names other cards as stranded than the cards themselves: $(diff "$dir/stranded.truth" "$dir/stranded.told")"
 }
 
 # What the cards say themselves: where they are, under which IMSI, how often their index has moved.
@@ -356,6 +382,8 @@ check_numbers() {
 		die "--$1 wants a number from $CARDS_MIN to $CARDS_MAX"
 	[[ $seed =~ ^[0-9]+$ ]] || die "--seed wants a number"
 	[[ $kills =~ ^[0-9]+$ ]] || die "--kills wants a number"
+	[[ $plain =~ ^[0-9]+$ ]] && [ "$plain" -le "$cards" ] || die "--plain wants a number of the cards"
+	[ "$plain" -eq 0 ] || [ "$kind" = 3a ] || die "--plain: orders of kind 3b are for cards with the subscription application"
 	RANDOM=$seed
 }
 
@@ -382,6 +410,15 @@ programs() {
 	for t in "$otagwd" "$otactl" "$otasim"; do
 		[ -x "$t" ] || die "there is no $t: build the targets $*"
 	done
+}
+
+# An operator tells his gateway which of his cards are plain, by their profile; their keys stay as the vault has issued them.
+import_plain() {
+	local who=$1
+	awk -F, -v first="$((cards - plain))" 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; print "ICCID,IMSI,MSISDN,KIC1,KID1,KIK1"; next }
+		$col["INDEX"] == 1 && ++n > first { print $col["ICCID"] "," $col["IMSI"] "," $col["MSISDN"] "," $col["KIC"] "," $col["KID"] "," $col["KIK"] }' \
+		"$dir/m/for-card-maker.csv" >"$dir/$who/plain.csv"
+	told "$who" card import "$dir/$who/plain.csv" --keyset 1=aes128,cntr=1,gen=1 --profile usim-rfm
 }
 
 # Everybody's party file and port.

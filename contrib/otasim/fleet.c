@@ -9,33 +9,36 @@
 
 #include <openssl/crypto.h>
 
-static int subs_init(struct fleet *f, uint64_t seed, unsigned pairs, char *err, size_t err_cap)
+int fleet_room(struct fleet *f, const struct sim_card_profile *p, char *err, size_t err_cap)
 {
-	f->subs = calloc(f->n, sizeof(*f->subs));
-	if (!f->subs)
-		snprintf(err, err_cap, "no memory for %u applets of %zu octets", f->n, sizeof(*f->subs));
-	for (uint32_t i = 0; f->subs && i < f->n; i++) {
-		if (sim_card_sub_attach(&f->cards[i], &f->subs[i], seed, pairs) < 0) {
-			snprintf(err, err_cap, "card %u: the applet wants AES keys, key version 1 and 1..%u pairs", i,
-				 SIM_PAIRS_MAX);
-			break;
-		}
-		if (i + 1 == f->n)
-			return 0;
-	}
+	bool usims;
+
+	f->applets = !p->pairs ? 0 : p->plain < f->n ? f->n - p->plain : 0;
+	usims = f->applets < f->n && (p->usim || p->pairs);
+	f->cards = calloc(f->n, sizeof(*f->cards));
+	if (f->applets)
+		f->subs = calloc(f->applets, sizeof(*f->subs));
+	if (usims)
+		f->usims = calloc(f->n, sizeof(*f->usims));
+	if (f->cards && (f->subs || !f->applets) && (f->usims || !usims))
+		return 0;
+	snprintf(err, err_cap, "no memory for %u cards of %zu octets and %u applets of %zu", f->n, sizeof(*f->cards),
+		 f->applets, sizeof(*f->subs));
 	fleet_free(f);
 	return -1;
 }
 
-static int usims_init(struct fleet *f, uint64_t seed, char *err, size_t err_cap)
+static int keys_init(struct fleet *f, uint64_t seed, unsigned pairs, char *err, size_t err_cap)
 {
-	f->usims = calloc(f->n, sizeof(*f->usims));
-	if (!f->usims) {
-		snprintf(err, err_cap, "no memory for the keys of %u cards", f->n);
+	for (uint32_t i = 0; i < f->applets; i++) {
+		if (sim_card_sub_attach(&f->cards[i], &f->subs[i], seed, pairs) == 0)
+			continue;
+		snprintf(err, err_cap, "card %u: the applet wants AES keys, key version 1 and 1..%u pairs", i,
+			 SIM_PAIRS_MAX);
 		fleet_free(f);
 		return -1;
 	}
-	for (uint32_t i = 0; i < f->n; i++)
+	for (uint32_t i = f->applets; f->usims && i < f->n; i++)
 		sim_card_usim_attach(&f->cards[i], &f->usims[i], seed);
 	return 0;
 }
@@ -52,11 +55,8 @@ int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card
 		return -1;
 	}
 	strcpy(f->new_imsi_prefix, new_imsi_prefix);
-	f->cards = calloc(n, sizeof(*f->cards));
-	if (!f->cards) {
-		snprintf(err, err_cap, "no memory for %u cards of %zu octets", n, sizeof(*f->cards));
+	if (fleet_room(f, p, err, err_cap))
 		return -1;
-	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (sim_card_init(&f->cards[i], seed, i, p) < 0) {
 			snprintf(err, err_cap,
@@ -67,9 +67,7 @@ int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card
 			return -1;
 		}
 	}
-	if (p->pairs)
-		return subs_init(f, seed, p->pairs, err, err_cap);
-	return p->usim ? usims_init(f, seed, err, err_cap) : 0;
+	return keys_init(f, seed, p->pairs, err, err_cap);
 }
 
 void fleet_free(struct fleet *f)
@@ -79,7 +77,7 @@ void fleet_free(struct fleet *f)
 	free(f->cards);
 	f->cards = NULL;
 	if (f->subs)
-		OPENSSL_cleanse(f->subs, f->n * sizeof(*f->subs));
+		OPENSSL_cleanse(f->subs, f->applets * sizeof(*f->subs));
 	free(f->subs);
 	f->subs = NULL;
 	if (f->usims)

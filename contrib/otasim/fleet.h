@@ -8,9 +8,9 @@
 
 struct fleet {
 	struct sim_card *cards;
-	struct sim_sub *subs;	/* one for each card, NULL when the profile has no pairs */
-	struct sim_usim *usims; /* the same for cards without pairs, when the profile asks for them */
-	uint32_t n;
+	uint32_t n, applets;	/* the first so many cards have the applet */
+	struct sim_sub *subs;	/* one for each of these */
+	struct sim_usim *usims; /* NULL, or one for each card: the others' keys, where the profile asks for some */
 	char new_imsi_prefix[8];
 };
 
@@ -27,6 +27,8 @@ int fleet_init(struct fleet *f, uint32_t n, uint64_t seed, const struct sim_card
 int fleet_init_perso(struct fleet *f, const char *name, const char *text, size_t len, uint64_t seed,
 		     const struct sim_card_profile *p, const char *new_imsi_prefix, char *err, size_t err_cap);
 void fleet_free(struct fleet *f); /* wipes the keys */
+/* Room for f->n cards of this profile; 0, or -1 with a sentence in err. */
+int fleet_room(struct fleet *f, const struct sim_card_profile *p, char *err, size_t err_cap);
 
 /* The IMSI this card is to get. */
 void fleet_new_imsi(const struct fleet *f, uint32_t card, char imsi[SIM_IMSI_LEN]);

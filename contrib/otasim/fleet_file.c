@@ -99,9 +99,10 @@ static void usim_csv(const struct sim_card *c, FILE *out)
 static void pairs_csv(const struct fleet *f, FILE *out)
 {
 	fputs("ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK\n", out);
-	for (uint32_t i = 0; f->usims && i < f->n; i++)
-		usim_csv(&f->cards[i], out);
-	for (uint32_t i = 0; f->subs && i < f->n; i++) {
+	for (uint32_t i = 0; i < f->n; i++)
+		if (f->cards[i].usim)
+			usim_csv(&f->cards[i], out);
+	for (uint32_t i = 0; i < f->applets; i++) {
 		const struct sim_sub_nvm *n = &f->subs[i].nvm;
 		const struct sim_sub_rec *r = sim_sub_rec(&f->subs[i]);
 

@@ -31,6 +31,7 @@ static const char help[] =
 	"  --kvn N                 key version number (default 1)\n"
 	"  --pairs N               give the cards the subscription applet with N key pairs, 1..16 (default: no "
 	"applet)\n"
+	"  --plain N               with --pairs: the last N cards of the fleet have no applet, they are plain USIMs\n"
 	"  --msl XX                minimum security level as SPI1, hexadecimal (default 16)\n"
 	"  --imsi-prefix D         MCC and MNC of the cards (default 00102)\n"
 	"  --new-imsi-prefix D     the same in new-imsi.csv (default 00103)\n"
@@ -106,6 +107,7 @@ enum {
 	O_FIRST_COUNTER,
 	O_KVN,
 	O_PAIRS,
+	O_PLAIN,
 	O_MSL,
 	O_IMSI_PREFIX,
 	O_NEW_IMSI_PREFIX,
@@ -175,6 +177,7 @@ static const struct option longs[] = {
 	{ "first-counter", required_argument, NULL, O_FIRST_COUNTER },
 	{ "kvn", required_argument, NULL, O_KVN },
 	{ "pairs", required_argument, NULL, O_PAIRS },
+	{ "plain", required_argument, NULL, O_PLAIN },
 	{ "msl", required_argument, NULL, O_MSL },
 	{ "imsi-prefix", required_argument, NULL, O_IMSI_PREFIX },
 	{ "new-imsi-prefix", required_argument, NULL, O_NEW_IMSI_PREFIX },
@@ -354,6 +357,8 @@ static bool take_number(struct opts *o, int opt, const char *arg)
 		return number(arg, 10, 1, 15, &v) && (o->card.kvn = (uint8_t)v, true);
 	case O_PAIRS:
 		return number(arg, 10, 1, SIM_PAIRS_MAX, &v) && (o->card.pairs = (uint8_t)v, true);
+	case O_PLAIN:
+		return number(arg, 10, 0, CARDS_MAX, &v) && (o->card.plain = (uint32_t)v, true);
 	case O_MSL:
 		return number(arg, 16, 0, 0x1f, &v) && (o->card.msl = (uint8_t)v, true);
 	case O_RATE:

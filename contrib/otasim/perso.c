@@ -45,6 +45,7 @@ struct one {
 	unsigned n, kvn; /* kvn of the active pair, 0: no line names it */
 	unsigned active;
 	unsigned line; /* of its first pair */
+	bool applet;
 	struct sim_sub_perso pair[SIM_PAIRS_MAX];
 	struct sim_ota_keys vault, change;
 };
@@ -291,13 +292,13 @@ static bool keyset_take(struct perso *s, unsigned line, char cell[_COLUMNS][CELL
 static bool pair_take(struct perso *s, unsigned line, char cell[_COLUMNS][CELL_MAX], struct one *o)
 {
 	struct sim_sub_perso *p = &o->pair[o->n];
-	unsigned index, kvn = 0, hi = s->p->pairs ? 2 : 15;
+	unsigned index, kvn = 0, hi = o->applet ? 2 : 15;
 
-	if (o->n == (s->p->pairs ? SIM_PAIRS_MAX : 1))
+	if (o->n == (o->applet ? SIM_PAIRS_MAX : 1))
 		return wrong(s, line, C_INDEX,
-			     s->p->pairs ? "more than %d pairs for one card" :
-					   "more than %d pair for a card without the applet (--pairs)",
-			     s->p->pairs ? SIM_PAIRS_MAX : 1);
+			     o->applet ? "more than %d pairs for one card" :
+					 "more than %d pair for a card without the applet (--pairs, --plain)",
+			     o->applet ? SIM_PAIRS_MAX : 1);
 	if (!number_take(cell[C_INDEX], 1, INDEX_MAX, &index))
 		return wrong(s, line, C_INDEX, "1 to %d are wanted", INDEX_MAX);
 	for (unsigned i = 0; i < o->n; i++) {
@@ -374,7 +375,7 @@ static bool card_make(struct perso *s, uint32_t i, uint64_t seed, const struct r
 	o->pair[o->active] = o->pair[0];
 	o->pair[0] = active;
 	ok = ok && sim_card_personalise(c, &id) == 0;
-	if (ok && s->f->subs) {
+	if (ok && o->applet) {
 		ok = sim_card_sub_personalise(c, &s->f->subs[i], o->pair, o->n, &o->vault, &o->change) == 0;
 	} else if (ok) {
 		memcpy(s->f->usims[i].k, active.k, sizeof(active.k));
@@ -392,7 +393,7 @@ static bool cards_make(struct perso *s, uint64_t seed)
 	bool ok = true;
 
 	for (uint32_t i = 0; ok && i < s->f->n; i++) {
-		struct one o = { 0 };
+		struct one o = { .applet = i < s->f->applets };
 		size_t first = at;
 		char iccid[CELL_MAX], next[CELL_MAX];
 
@@ -410,22 +411,14 @@ int fleet_init_perso(struct fleet *f, const char *name, const char *text, size_t
 		     const struct sim_card_profile *p, const char *new_imsi_prefix, char *err, size_t err_cap)
 {
 	struct perso s = { .f = f, .p = p, .name = name, .end = text + len, .err = err, .err_cap = err_cap };
+	struct sim_card_profile keyed = *p;
 	bool ok;
 
 	*f = (struct fleet){ 0 };
 	snprintf(f->new_imsi_prefix, sizeof(f->new_imsi_prefix), "%s", new_imsi_prefix);
 	ok = header_read(&s, text) && (f->n = lines_sort(&s, text)) > 0;
-	if (ok) {
-		f->cards = calloc(f->n, sizeof(*f->cards));
-		if (p->pairs)
-			f->subs = calloc(f->n, sizeof(*f->subs));
-		else
-			f->usims = calloc(f->n, sizeof(*f->usims));
-		ok = f->cards && (f->subs || f->usims);
-		if (!ok)
-			snprintf(err, err_cap, "no memory for %u cards", f->n);
-	}
-	ok = ok && cards_make(&s, seed);
+	keyed.usim = true;
+	ok = ok && !fleet_room(f, &keyed, err, err_cap) && cards_make(&s, seed);
 	free(s.ref);
 	if (ok)
 		return 0;

@@ -78,6 +78,7 @@ struct sim_card_profile {
 	bool subscription;	  /* has the applet of card_sub.h; sim_card_sub_attach() sets it */
 	bool usim;		  /* a fleet gives cards without the applet K and OPc */
 	uint8_t pairs;		  /* a fleet gives its cards the applet with so many pairs; 0: no applet */
+	uint32_t plain;		  /* ... but to so many, its last ones: these have K and OPc alone */
 	uint8_t segments_max;	  /* 1..SIM_SEGMENTS_MAX; more gives status 07 */
 	uint16_t deny_update_fid; /* UPDATE of this EF gives 6982; 0: none */
 };

@@ -166,6 +166,40 @@ static void a_list_of_keys_alone(void **state)
 	fleet_free(&seeded);
 }
 
+/* The last ones have K and OPc alone, from a seed and from a list. */
+static void some_of_a_fleet_are_plain(void **state)
+{
+	static const char text[] = HEAD IC_2 ",001010000000002,,1,," KEYS "\n" IC_2 ",,,,14" OTA "\n" IC_1
+					     ",001010000000001,,1,," KEYS "\n";
+	struct sim_card_profile p;
+	struct fleet f;
+
+	sim_card_profile_default(&p);
+	p.alg = SIM_ALG_AES128;
+	p.pairs = 2;
+	p.plain = 1;
+	assert_int_equal(fleet_init(&f, 3, 1, &p, "00103", err, sizeof(err)), 0);
+	assert_int_equal(f.applets, 2);
+	assert_ptr_equal(f.cards[1].sub, &f.subs[1]);
+	assert_null(f.cards[1].usim);
+	assert_null(f.cards[2].sub);
+	assert_ptr_equal(f.cards[2].usim, &f.usims[2]);
+	fleet_free(&f);
+	assert_int_equal(fleet_init_perso(&f, "cards.csv", text, sizeof(text) - 1, 1, &p, "00102", err, sizeof(err)),
+			 0);
+	assert_non_null(f.cards[0].sub);
+	assert_null(f.cards[0].usim);
+	assert_null(f.cards[1].sub);
+	assert_int_equal(f.cards[1].usim->k[1], 0x01);
+	fleet_free(&f);
+	p.plain = 7; /* more than there are */
+	assert_int_equal(fleet_init(&f, 3, 1, &p, "00103", err, sizeof(err)), 0);
+	assert_int_equal(f.applets, 0);
+	assert_null(f.subs);
+	assert_non_null(f.cards[0].usim);
+	fleet_free(&f);
+}
+
 static void a_list_of_plain_cards(void **state)
 {
 	struct fleet f;
@@ -700,6 +734,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_list_of_pairs),
 		cmocka_unit_test(lists_come_back),
+		cmocka_unit_test(some_of_a_fleet_are_plain),
 		cmocka_unit_test(a_list_of_plain_cards),
 		cmocka_unit_test(a_list_of_keys_alone),
 		cmocka_unit_test(a_list_that_is_wrong),
