@@ -33,6 +33,9 @@ dir=
 address_by=msisdn
 trial=60m
 otagw_line=		# one more for the node otagw of each
+order_cards=		# list of the cards of an order; else the whole fleet
+order_policy=deliver-then-activate
+declare -A pool_line=()	# one more for the node pool of each
 declare -A gw_pid=() port_of=()
 # Of operators and registers: PLMN, first MSISDN, and EF_SMSP's service centre, without which a card's answers by SMS would go nowhere.
 declare -A plmn=([a]=00101 [b]=00102 [c]=00103) msisdn=([a]=491519000000 [b]=491529000000 [c]=491539000000) smsp=([a]=01 [b]=02 [c]=03)
@@ -214,6 +217,7 @@ config() {
 	if [ "$who" != m ]; then
 		printf 'pool\n imsi-range %s9%09d %s9%09d\n msisdn-from %s\n plmns %s\n trial %s\n' \
 			"${plmn[$who]}" 0 "${plmn[$who]}" 999999999 "${msisdn[$who]}" "${plmn[$who]}" "$trial"
+		[ -z "${pool_line[$who]-}" ] || printf ' %s\n' "${pool_line[$who]}"
 		# alpha identifier, "TS-SCA alone", no TP-DA, TS-SCA +4915n0000001, the rest absent
 		printf ' file 6f42:%s\n' "$(printf 'f%.0s' {1..20})fd$(printf 'f%.0s' {1..24})07919451${smsp[$who]}000010ffffffffffffff"
 		printf 'hlr\n osmo %s\n poll 300ms\n' "$(hlr_at "$who")"
@@ -299,11 +303,12 @@ reconcile() {
 
 # The subscriber signs, everybody takes it.
 begin_order() {
-	local order=$1 from=$2 to=$3 name f sign=()
-	step "order $order: $cards cards from $from to $to"
-	[ "$kind" = 3a ] || sign=(--partner "$dir/m/m.otaparty" --vault m)
+	local order=$1 from=$2 to=$3 name f sign=() list=${order_cards:-$dir/new-imsi.csv}
+	step "order $order: $(($(wc -l <"$list") - 1)) cards from $from to $to"
+	[ "$order_policy" = deliver-then-activate ] || sign=(--policy "$order_policy")
+	[ "$kind" = 3a ] || sign+=(--partner "$dir/m/m.otaparty" --vault m)
 	"$otactl" order sign --party "$dir/s/s.otaparty" --partner "$dir/$from/$from.otaparty" --partner "$dir/$to/$to.otaparty" \
-		"${sign[@]}" --cards "$dir/new-imsi.csv" --kind "$kind" --a "$from" --b "$to" --until 30d --name "$order" --out "$dir/s/out"
+		"${sign[@]}" --cards "$list" --kind "$kind" --a "$from" --b "$to" --until 30d --name "$order" --out "$dir/s/out"
 	for name in "$from" "$to" m; do
 		[ "$kind" = 3b ] || [ "$name" != m ] || continue
 		for f in "$dir/s/out/s-to-$name-"*.otapkg; do
