@@ -18,11 +18,13 @@
 #define DESK_REFUSED_MAX  16 /* of a job that is decided again with what was refused */
 #define DESK_CARRY_MS	  30000
 #define DESK_CARRY_MAX_MS 600000
-#define DESK_RENEW_PART	  8	      /* of its life, which is left when a package is signed anew */
-#define DESK_OVERDUE_MS	  259200000ll /* a package that is not acknowledged for so long is told of: 3 days */
-#define DESK_HLR_MS	  1000	      /* after "temporary": first delay of all operations; doubles */
-#define DESK_HLR_MAX_MS	  60000
-#define DESK_SCAN_PAGE	  256 /* txns of a report */
+#define DESK_CARRY_TURN \
+	8 /* packages that are carried again in one turn: each may have to be signed anew, and is flushed then */
+#define DESK_RENEW_PART 8	    /* of its life, which is left when a package is signed anew */
+#define DESK_OVERDUE_MS 259200000ll /* a package that is not acknowledged for so long is told of: 3 days */
+#define DESK_HLR_MS	1000	    /* after "temporary": first delay of all operations; doubles */
+#define DESK_HLR_MAX_MS 60000
+#define DESK_SCAN_PAGE	256 /* txns of a report */
 
 /* ---- the one job (job.c) ---- */
 

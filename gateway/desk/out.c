@@ -382,12 +382,14 @@ void out_overdue(const struct desk *d, char text[DESK_ERR_MAX])
 bool out_next(struct desk *d)
 {
 	struct desk_engine *e = d->e;
+	unsigned n = 0;
 
-	for (unsigned i = 0; i < e->n_unacked; i++) {
+	for (unsigned i = 0; i < e->n_unacked && n < DESK_CARRY_TURN; i++) {
 		struct unacked *u = &e->unacked[i];
 
 		if (d->now_ms < u->due_ms)
 			continue;
+		n++;
 		u->delay_ms = grown(u->delay_ms, DESK_CARRY_MS, DESK_CARRY_MAX_MS);
 		u->due_ms = d->now_ms + u->delay_ms;
 		out_carry(d, u->partner, u->seq, false);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "desk_bed.h"
+#include "engine.h"
 
 #define DAY_MS (86400 * 1000LL)
 
@@ -433,6 +434,50 @@ static void test_away_for_long(void **state)
 	assert_string_equal(s.overdue, "");
 }
 
+static unsigned offered; /* by A to B */
+
+static bool none_to_b(struct bed *b, const struct bed_party *from, unsigned to, uint64_t seq)
+{
+	offered += to == BED_B && from->at == BED_A;
+	return to == BED_B && from->at == BED_A;
+}
+
+/* All that waits for a partner comes due at once: each is read, and may be copied to be signed anew, so a turn takes a few of them. */
+static void carried_in_turns(struct bed *b, unsigned n)
+{
+	unsigned all = 0;
+
+	for (unsigned turns = 0; desk_next_due(b->p[BED_A].desk) <= b->now_ms; turns++) {
+		assert_true(turns < n);
+		offered = 0;
+		desk_step(b->p[BED_A].desk, b->now_ms);
+		assert_true(offered && offered <= DESK_CARRY_TURN);
+		all += offered;
+	}
+	assert_int_equal(all, n);
+}
+
+static void test_many_due(void **state)
+{
+	const unsigned n = 3 * DESK_CARRY_TURN + 1; /* packages of 40 cards */
+	struct bed *b = *state;
+
+	b->lose = none_to_b;
+	b->acks_told = true;
+	bed_order(b, "SO-1", 0, 40 * n);
+	bed_run(b, 60000);
+	assert_int_equal(bed_files(b, BED_A, "out"), n);
+	b->now_ms += DAY_MS;
+	carried_in_turns(b, n);
+	b->now_ms += 85 * DAY_MS; /* time to sign them anew */
+	carried_in_turns(b, n);
+	b->now_ms += 20 * DAY_MS; /* as signed at first they would be too old now */
+	b->lose = NULL;
+	bed_run(b, 3600000);
+	all_closed(b, "SO-1", 40 * n);
+	nothing_left(b);
+}
+
 /* A stop before the commit leaves a file that nobody has sent: its number is the next one's. */
 static void test_came_to_nothing(void **state)
 {
@@ -459,10 +504,10 @@ static void test_came_to_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_through),	 T(test_long),	  T(test_lost_and_doubled), T(test_gap),
-		T(test_order_late),	 T(test_refused), T(test_record_refused),   T(test_damaged),
-		T(test_restored),	 T(test_crash),	  T(test_away_for_long),    T(test_restored_out),
-		T(test_came_to_nothing),
+		T(test_through),	 T(test_long),	   T(test_lost_and_doubled), T(test_gap),
+		T(test_order_late),	 T(test_refused),  T(test_record_refused),   T(test_damaged),
+		T(test_restored),	 T(test_crash),	   T(test_away_for_long),    T(test_restored_out),
+		T(test_came_to_nothing), T(test_many_due),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
