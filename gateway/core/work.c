@@ -10,9 +10,8 @@
 #include "ota/wr.h"
 #include "work.h"
 
-static const char *const kind_names[_WORK_KINDS] = { "?",	"STAGE",    "UNSTAGE", "ARM",	   "ADVANCE",
-						     "CONFIRM", "ROLLBACK", "STATUS",  "OTA-KEYS", "K",
-						     "OPC",	"K-OPC",    "WRITE",   "READ" };
+static const char *const kind_names[_WORK_KINDS] = { "?",	 "STAGE",  "UNSTAGE",  "ARM",	"ADVANCE", "CONFIRM",
+						     "ROLLBACK", "STATUS", "OTA-KEYS", "K-OPC", "WRITE",   "READ" };
 
 const char *work_kind_name(uint8_t kind)
 {
@@ -30,7 +29,7 @@ const char *work_verdict_name(enum work_verdict v)
 
 static bool is_keys(uint8_t kind)
 {
-	return kind >= WORK_OTA_KEYS && kind <= WORK_K_OPC;
+	return kind == WORK_OTA_KEYS || kind == WORK_K_OPC;
 }
 
 static bool has_set(uint8_t kind)
@@ -41,7 +40,7 @@ static bool has_set(uint8_t kind)
 /* Keys in it: each has its check value. */
 static unsigned keys_of(uint8_t kind)
 {
-	return kind == WORK_OTA_KEYS ? 3 : kind == WORK_K_OPC ? 2 : 1;
+	return kind == WORK_OTA_KEYS ? 3 : 2;
 }
 
 static bool keys_len_ok(uint8_t kind, size_t len)
@@ -164,15 +163,10 @@ int work_script(const struct work *w, uint8_t *buf, size_t cap, uint16_t *apdus)
 	case WORK_OTA_KEYS:
 		ota_sub_key_change_ota(&s, w->order, w->from, (struct ota_span){ w->set, w->set_len }, w->hash);
 		break;
-	case WORK_K:
 	case WORK_K_OPC:
 		ota_sub_key_change_k(&s, w->order, w->from, (struct ota_span){ w->set, WRAPPED_LEN }, w->hash);
-		if (w->kind == WORK_K_OPC)
-			ota_sub_op_set(&s, w->order, w->from, (struct ota_span){ w->set + WRAPPED_LEN, WRAPPED_LEN },
-				       w->hash + OTA_SUB_KCV_LEN);
-		break;
-	case WORK_OPC:
-		ota_sub_op_set(&s, w->order, w->from, (struct ota_span){ w->set, WRAPPED_LEN }, w->hash);
+		ota_sub_op_set(&s, w->order, w->from, (struct ota_span){ w->set + WRAPPED_LEN, WRAPPED_LEN },
+			       w->hash + OTA_SUB_KCV_LEN);
 		break;
 	default:
 		ota_sub_status(&s, w->order);

@@ -26,11 +26,9 @@ enum work_kind {
 	/* New keys for a card that is ours, left pending (card interface, 8).  Whether the card has them, it says by their check values, in the
 	 * answer to the work itself alone; the same value takes its own place, so the work may be sent any number of times. */
 	WORK_OTA_KEYS, /* into the other key version */
-	WORK_K,
-	WORK_OPC,
-	WORK_K_OPC, /* both in one script */
-	WORK_WRITE, /* plain card: STAGE and ARM in one, and no way back */
-	WORK_READ,  /* plain card: only ask for its IMSI */
+	WORK_K_OPC,    /* both in one script */
+	WORK_WRITE,    /* plain card: STAGE and ARM in one, and no way back */
+	WORK_READ,     /* plain card: only ask for its IMSI */
 	_WORK_KINDS
 };
 const char *work_kind_name(uint8_t kind); /* "STAGE"; never NULL */

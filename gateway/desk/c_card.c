@@ -401,13 +401,12 @@ static void on_txn(struct desk_job *j, unsigned i)
 {
 	const uint8_t work = j->event[i].work;
 	const uint16_t step = j->row[i].row.step;
-	const bool is_key = work == WORK_K || work == WORK_OPC || work == WORK_K_OPC;
 
 	if (work == WORK_OTA_KEYS && (step == C_OTA_SENT || step == C_OTA))
 		keys_answered(j, i, step, C_OTA, C_PROVE, 0);
 	else if (work == WORK_STATUS && (step == C_PROVING || step == C_PROVE))
 		proof_answered(j, i, step);
-	else if (is_key && (step == C_KEY_SENT || step == C_KEY))
+	else if (work == WORK_K_OPC && (step == C_KEY_SENT || step == C_KEY))
 		keys_answered(j, i, step, C_KEY, C_SWITCH, LINE_PROVISIONAL);
 	else if (work == WORK_STATUS && step == C_SETTLING)
 		settle_answered(j, i);

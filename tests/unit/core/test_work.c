@@ -255,7 +255,7 @@ static struct work keys_make(enum work_kind kind, uint8_t fill)
 {
 	const struct sim_pair *p = sim_sub_pair(&b.sub, sim_sub_rec(&b.sub)->index);
 	uint8_t key[3][16], wrapped[104], kcv[9];
-	const unsigned n = kind == WORK_OTA_KEYS ? 3 : kind == WORK_K_OPC ? 2 : 1;
+	const unsigned n = kind == WORK_OTA_KEYS ? 3 : 2;
 	struct work w;
 	size_t len = 0;
 
