@@ -109,11 +109,13 @@ static bool made(struct desk_job *j, unsigned i, struct change_keys *k)
 	return false;
 }
 
-int c_ota_decide(struct desk *d, struct desk_job *j)
+/* What has been made goes out, wrapped under the keys that the card has. */
+static int keys_send(struct desk_job *j, const char *what,
+		     int (*wrap)(struct desk_job *j, unsigned i, const struct change_keys *k, struct work *w),
+		     enum line_step sent)
 {
 	int64_t next_ms = INT64_MAX;
 
-	(void)d;
 	for (unsigned i = 0; i < j->n; i++) {
 		struct line *l = &j->line[i];
 		struct change_keys k;
@@ -122,18 +124,29 @@ int c_ota_decide(struct desk *d, struct desk_job *j)
 
 		if (c_cancelled(j, i) || !made(j, i, &k))
 			continue;
-		rc = ota_work(j, i, &k, &w);
-		if (rc) {
-			unprepared(j, i, "OTA keys", rc, &next_ms);
+		if (l->flags & LINE_CANCEL && !k.has_was) { /* refused, and nobody knows what is in force */
+			char why[LINE_WHY_MAX];
+
+			memcpy(why, l->why, sizeof(why));
+			c_give_up(j, i, END_FAILED, "%s", why);
 			continue;
 		}
-		if (!c_plan(j, i, &w, l->kvn, &next_ms))
+		rc = wrap(j, i, &k, &w);
+		if (rc)
+			unprepared(j, i, what, rc, &next_ms);
+		if (rc || !c_plan(j, i, &w, l->kvn, &next_ms))
 			continue;
 		l->flags |= LINE_ARMED;
-		job_line_put(j, i, C_OTA_SENT);
+		job_line_put(j, i, sent);
 	}
 	c_again(j, next_ms);
 	return 0;
+}
+
+int c_ota_decide(struct desk *d, struct desk_job *j)
+{
+	(void)d;
+	return keys_send(j, "OTA keys", ota_work, C_OTA_SENT);
 }
 
 /* The card counts on over both key versions: the new one begins above all that we have taken under the old. */
@@ -244,36 +257,8 @@ int c_ask_decide(struct desk *d, struct desk_job *j)
 
 int c_key_decide(struct desk *d, struct desk_job *j)
 {
-	int64_t next_ms = INT64_MAX;
-
 	(void)d;
-	for (unsigned i = 0; i < j->n; i++) {
-		struct line *l = &j->line[i];
-		struct change_keys k;
-		struct work w;
-		int rc;
-
-		if (c_cancelled(j, i) || !made(j, i, &k))
-			continue;
-		if (l->flags & LINE_CANCEL && !k.has_was) { /* refused, and nobody knows what is in force */
-			char why[LINE_WHY_MAX];
-
-			memcpy(why, l->why, sizeof(why));
-			c_give_up(j, i, END_FAILED, "%s", why);
-			continue;
-		}
-		rc = key_work(j, i, &k, &w);
-		if (rc) {
-			unprepared(j, i, "K", rc, &next_ms);
-			continue;
-		}
-		if (!c_plan(j, i, &w, l->kvn, &next_ms))
-			continue;
-		l->flags |= LINE_ARMED;
-		job_line_put(j, i, C_KEY_SENT);
-	}
-	c_again(j, next_ms);
-	return 0;
+	return keys_send(j, "K", key_work, C_KEY_SENT);
 }
 
 /* Under the keys that the card has now: whether something is pending still. */
