@@ -37,7 +37,7 @@ static inline bool work_plain(uint8_t kind)
 	return kind == WORK_WRITE || kind == WORK_READ;
 }
 
-/* READ: when it was planned the card may have moved already, so it binds like the WRITE before it. */
+/* STATUS, READ: when it was planned the card may have moved already, so it binds like the ARM or WRITE before it. */
 #define WORK_F_MOVED 0x01
 
 #define WORK_PACKED_MAX (1 + 1 + 8 + 2 + 2 + 16 + OTA_SUB_HASH_LEN + 2 + OTA_SUB_SET_MAX + 1)

@@ -8,7 +8,8 @@
  * ARM, ADVANCE and a plain card's WRITE take the card to another operator.  From the moment one of them may have reached the card, the counter of its
  * keys may be another writer's: nothing fresh goes out, neither by timer nor because of silence.  What goes out at all, goes out
  * after the card was heard under its old numbers since the last attempt: the same octets once more, then STATUS.  Who never
- * hears it again keeps the transaction open until the order is settled elsewhere (gw_txn_settle()).
+ * hears it again keeps the transaction open until the order is settled elsewhere (gw_txn_settle()).  A question to such a card
+ * (WORK_F_MOVED) is bound in the same way, but for its end.
  */
 #include <stdio.h>
 
@@ -55,6 +56,7 @@ bool work_moves(const struct card *c)
 	case WORK_ADVANCE:
 	case WORK_WRITE:
 		return true;
+	case WORK_STATUS:
 	case WORK_READ:
 		return c->b.work[1] & WORK_F_MOVED;
 	default:
@@ -165,6 +167,9 @@ bool moving_stays(struct gw *gw, struct card *c, struct cmd_row *cmd, enum txn_s
 	const struct txn_row *t = &c->b.txn;
 
 	if (!t->maybe_moved || txn_ended(t->state) || t->verdict || cmd_ended(cmd->state))
+		return false;
+	/* a question without an answer closes nothing: it is put again, as another one, when the card is heard again */
+	if (c->b.work[0] == WORK_STATUS || c->b.work[0] == WORK_READ)
 		return false;
 	/* the card has refused it under its keys, and no other copy is out */
 	if (to == TXN_FAILED && cmd->kind == CMD_SCRIPT && !cmd->silent)

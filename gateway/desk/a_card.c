@@ -221,7 +221,7 @@ int a_look_decide(struct desk *d, struct desk_job *j)
 		struct line kept = *l;
 		int next;
 
-		w.flags = plain && armed ? WORK_F_MOVED : 0;
+		w.flags = armed ? WORK_F_MOVED : 0;
 		if (!armed && a_gave_up(j, i))
 			continue;
 		next = plan(j, i, &w, A_LOOK);

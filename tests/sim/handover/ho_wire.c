@@ -169,7 +169,6 @@ static void judge_after_arm(struct ho *w, unsigned card, const struct ho_packet 
 	const struct ho_order *o = ho_order_last(w, card);
 	int64_t last_ms = -1, armed_ms = -1;
 	uint64_t sqn = 0;
-	bool asked = false;
 
 	if (!o || !k->index || w->p[k->op].epoch > 1) /* whom a backup was put back to does not know, and must ask */
 		return;
@@ -186,12 +185,8 @@ static void judge_after_arm(struct ho *w, unsigned card, const struct ho_packet 
 		if (c->sent[i].last_ms >= last_ms) {
 			last_ms = c->sent[i].last_ms;
 			sqn = c->sent[i].sqn;
-			asked = c->sent[i].ins == HO_INS_STATUS;
 		}
 	}
-	/* A question that was begun is asked again; its register tells by SQN, too, that it has been there. */
-	if (asked && k->ins == HO_INS_STATUS)
-		return;
 	/* at home: it holds its new IMSI, and he is its new operator as well */
 	if (o->what & CHANGE_IMSI) {
 		struct sim_world_card t;

@@ -385,6 +385,35 @@ static void test_arm_unknown(void **state)
 	assert_true(bed_view(bed, c).row.ended_ms > 0);
 }
 
+/* A question to a card that may have moved: the same octets when it was heard again, and nothing by a timer; without an answer it ends. */
+static void test_moved_asked(void **state)
+{
+	const uint64_t c = bed_works(bed, WORK_STATUS);
+	struct sent first, s;
+	struct work w;
+
+	staged(0);
+	bed_work(&w, WORK_STATUS, ORDER, 0, 1, 2);
+	w.flags = WORK_F_MOVED;
+	bed_plan(bed, c, 0, &w, 0);
+	is_lost(OTA_SUB_STATUS, &first);
+	bed_pass(bed, DAY_MS);
+	bed_expect_nothing(bed);
+	heard_new(0);
+	bed_pass(bed, DAY_MS);
+	bed_expect_nothing(bed);
+	heard_old(0);
+	bed_pass(bed, 60000);
+	is_lost(OTA_SUB_STATUS, &s);
+	assert_int_equal(s.p.cntr, first.p.cntr);
+	bed_pass(bed, DAY_MS);
+	bed_expect_nothing(bed);
+	bed_pass(bed, 40 * DAY_MS); /* its deadline passes */
+	bed_expect_nothing(bed);
+	assert_int_equal(bed_txn(bed, 0)->state, TXN_EXPIRED);
+	assert_int_equal(bed_end(bed, 0)->verdict, 0);
+}
+
 /* Heard again on the old side: the same octets, and then, since the card has met them, STATUS. */
 static void test_arm_heard_again(void **state)
 {
@@ -811,6 +840,7 @@ int main(void)
 		T(test_too_late_and_taken_back),
 		T(test_no_such_key_version),
 		T(test_arm_unknown),
+		T(test_moved_asked),
 		T(test_arm_heard_again),
 		T(test_arm_called_present),
 		T(test_arm_seen_since),

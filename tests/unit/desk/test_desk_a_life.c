@@ -238,10 +238,14 @@ static void test_expired_arm_stays(void **state)
 /* Heard here again after ARM: asked, and the answer decides. */
 static void heard(struct bed *b, unsigned card, int end, uint16_t index)
 {
+	struct work w;
+
 	bed_pass(b, 60000);
 	bed_seen(b, card);
 	bed_pass(b, 60000);
 	bed_at(b, card, A_LOOKING);
+	bed_open_work(b, card, WORK_STATUS, &w);
+	assert_int_equal(w.flags, WORK_F_MOVED); /* nothing fresh but when it is heard */
 	bed_ends(b, card, WORK_STATUS, TXN_DONE, WORK_IS_DONE, end, index);
 }
 
