@@ -261,20 +261,31 @@ int c_key_decide(struct desk *d, struct desk_job *j)
 	return keys_send(j, "K", key_work, C_KEY_SENT);
 }
 
-/* Under the keys that the card has now: whether something is pending still. */
-int c_settle_decide(struct desk *d, struct desk_job *j)
+/* STATUS under the keys that the card has now: what is pending there? */
+static int status_plan(struct desk_job *j, enum line_step planned)
 {
 	int64_t next_ms = INT64_MAX;
 
-	(void)d;
 	for (unsigned i = 0; i < j->n; i++) {
 		const struct work w = about(&j->line[i], WORK_STATUS);
 
 		if (c_plan(j, i, &w, j->line[i].kvn, &next_ms))
-			job_line_put(j, i, C_SETTLING);
+			job_line_put(j, i, planned);
 	}
 	c_again(j, next_ms);
 	return 0;
+}
+
+int c_settle_decide(struct desk *d, struct desk_job *j)
+{
+	(void)d;
+	return status_plan(j, C_SETTLING);
+}
+
+int c_doubt_decide(struct desk *d, struct desk_job *j)
+{
+	(void)d;
+	return status_plan(j, C_DOUBTING);
 }
 
 /* ---- answers ---- */
@@ -299,7 +310,8 @@ static void good(struct desk_job *j, unsigned i, enum line_step next, uint16_t f
 }
 
 /* The card has said no under its keys.  An earlier copy, or of two keys the first, may have been taken all the same: keys that may be on
- * the card are not forgotten.  What is pending of K and OPc is taken away with the values in force, and then it ends. */
+ * the card are not forgotten.  What is pending of K and OPc is taken away with the values in force, and then it ends; what cannot be taken
+ * away is asked for. */
 static void refused(struct desk_job *j, unsigned i, enum line_step plan)
 {
 	struct line *l = &j->line[i];
@@ -310,17 +322,17 @@ static void refused(struct desk_job *j, unsigned i, enum line_step plan)
 		 plan == C_OTA ? "OTA keys" : "K", reason);
 	if (plan == C_OTA && !silence) {
 		c_give_up(j, i, END_FAILED, "%.70s", reason);
-	} else if (plan == C_KEY && !(l->flags & LINE_CANCEL)) {
-		snprintf(l->why, sizeof(l->why), "%s%.70s", l->flags & LINE_FINAL ? "its OTA keys are new; " : "",
-			 reason);
-		l->flags |= LINE_CANCEL;
-		l->again_ms = 0;
-		job_line_put(j, i, plan);
-	} else {
-		job_alarm(j, "card %s refuses, and may have new %s: %.70s; tried again", l->iccid,
-			  plan == C_OTA ? "OTA keys" : "K or OPc", reason);
-		later(j, i, plan, C_RETRY_MS);
+		return;
 	}
+	l->again_ms = 0;
+	if (l->flags & LINE_CANCEL) {
+		job_line_put(j, i, C_ASK);
+		return;
+	}
+	snprintf(l->why, sizeof(l->why), "%s%.70s", l->flags & LINE_FINAL ? "its OTA keys are new; " : "", reason);
+	if (plan == C_KEY)
+		l->flags |= LINE_CANCEL;
+	job_line_put(j, i, plan == C_KEY ? C_KEY : C_DOUBT);
 }
 
 /* The card has taken what was sent. */
@@ -382,6 +394,36 @@ static void settle_answered(struct desk_job *j, unsigned i)
 	later(j, i, C_SETTLE, in_ms);
 }
 
+/* No copy of the keys can come any more: the question had a higher counter.  Has one? */
+static void doubt_answered(struct desk_job *j, unsigned i)
+{
+	const bool cancelled = j->order->o.step == ORDER_CANCELLED;
+	const struct desk_event *ev = &j->event[i];
+	struct line *l = &j->line[i];
+	const bool ota = !(l->flags & LINE_CANCEL);
+	const bool has = ev->card_pending & (ota ? OTA_SUB_PENDING_OTA : OTA_SUB_PENDING_K | OTA_SUB_PENDING_OPC);
+	char why[LINE_WHY_MAX];
+
+	if (ev->again)
+		return;
+	if (ev->verdict != WORK_IS_DONE + 1 || !ev->has_card) {
+		later(j, i, C_DOUBT, C_RETRY_MS);
+		return;
+	}
+	if (has && !cancelled) {
+		job_alarm(j,
+			  "card %s refuses, and has new %s pending: %.80s; tried again until the change is cancelled",
+			  l->iccid, ota ? "OTA keys" : "K or OPc", l->why);
+		later(j, i, ota ? C_OTA : C_KEY, C_RETRY_MS);
+		return;
+	}
+	memcpy(why, l->why, sizeof(why));
+	c_give_up(j, i, cancelled ? END_CANCELLED : END_FAILED, "%.50s%s", why,
+		  !has ? "" :
+		  ota  ? "; change its OTA keys before it moves" :
+			 "; a K or OPc that nobody has is pending");
+}
+
 static void on_txn(struct desk_job *j, unsigned i)
 {
 	const uint8_t work = j->event[i].work;
@@ -395,6 +437,8 @@ static void on_txn(struct desk_job *j, unsigned i)
 		keys_answered(j, i, step, C_KEY, C_SWITCH, LINE_PROVISIONAL);
 	else if (work == WORK_STATUS && step == C_SETTLING)
 		settle_answered(j, i);
+	else if (work == WORK_STATUS && step == C_DOUBTING)
+		doubt_answered(j, i);
 }
 
 static void register_answered(struct desk_job *j, unsigned i)
@@ -404,7 +448,7 @@ static void register_answered(struct desk_job *j, unsigned i)
 
 	if (ev->hlr.end == HLR_OK) {
 		l->again_ms = 0;
-		job_line_put(j, i, C_KEY);
+		job_line_put(j, i, l->flags & LINE_ARMED ? C_DOUBT : C_KEY);
 		return;
 	}
 	job_alarm(j,

@@ -10,7 +10,10 @@
  *			answered.  When nothing is pending any more, the new ones are in force, and the old ones go
  *
  * New values stand sealed in BOOK_CHANGE from before the first octet of them leaves until they are in force; the old ones beside them, in
- * BOOK_SUB and in the card's keyset.  What may have left is not taken back: a cancelled change ends what it has begun.
+ * BOOK_SUB and in the card's keyset.  What may have left is not taken back: a cancelled change ends what it has begun.  A card that refuses
+ * keys of which an earlier copy may have come is asked under those that it had before: its answer is the fence for every copy, and tells
+ * whether one has come.  If none has, it ends there; if one has, it ends when the change is cancelled: what is pending was never in force,
+ * and without its values nobody can bring it into force.
  */
 #ifndef OTAGW_DESK_C_H
 #define OTAGW_DESK_C_H
@@ -40,6 +43,7 @@ int c_prove_decide(struct desk *d, struct desk_job *j);
 int c_ask_decide(struct desk *d, struct desk_job *j);
 int c_key_decide(struct desk *d, struct desk_job *j);
 int c_settle_decide(struct desk *d, struct desk_job *j);
+int c_doubt_decide(struct desk *d, struct desk_job *j);
 
 /* True: planned.  Else the line stays; next_ms says when it is looked at again. */
 bool c_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn, int64_t *next_ms);

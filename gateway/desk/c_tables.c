@@ -42,6 +42,7 @@ const struct desk_work desk_works_c[] = {
 	{ "K and OPc", DO, .step = C_KEY, .cards = true, CHANGE, .decide = c_key_decide },
 	{ "switch", DO, .step = C_SWITCH, CHANGE, .decide = c_switch_decide },
 	{ "in force?", DO, .step = C_SETTLE, .cards = true, .decide = c_settle_decide },
+	{ "refused", DO, .step = C_DOUBT, .cards = true, .decide = c_doubt_decide },
 	{ "shred", DO, .step = C_SHRED, CHANGE, .decide = c_shred_decide },
 	{ "note", DO, .step = C_NOTE, HOLD, .decide = c_note_decide },
 	/* another IMSI */

@@ -233,6 +233,8 @@ static const char *const step_names[_LINE_STEPS] = {
 	[C_UNDOING] = "C_UNDOING",
 	[C_ASK] = "C_ASK",
 	[C_ASKING] = "C_ASKING",
+	[C_DOUBT] = "C_DOUBT",
+	[C_DOUBTING] = "C_DOUBTING",
 };
 
 const char *line_step_name(uint16_t step)

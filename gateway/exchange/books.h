@@ -176,6 +176,9 @@ enum line_step {
 	/* of a change of keys, before C_KEY */
 	C_ASK,	  /* to do: has our HLR the keys that our books say? */
 	C_ASKING, /* after that C_KEY */
+	/* it refuses what an earlier copy may have brought */
+	C_DOUBT, /* to do: plan STATUS, under the keys that it had before */
+	C_DOUBTING,
 	_LINE_STEPS
 };
 const char *line_step_name(uint16_t step); /* "A_STAGED"; never NULL */
