@@ -180,7 +180,9 @@ static int keys_take(struct desk_in *in, struct desk_rec *r, bool final, uint16_
 }
 
 /* ---- 3a, escrow ----
- * What came locked is kept behind the card's OPc in BOOK_SET, as it came: our keystore cannot open it before it is told how. */
+ * What came locked is kept behind the card's OPc in BOOK_SET, as it came: our keystore cannot open it before it is told how.  An old operator
+ * whose books were put back may send it once more, under another lock that alone it knows how to open: the last one counts.  Once a lock was
+ * opened K is here, and nothing of that kind changes anything any more. */
 
 int b_ke_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 {
@@ -193,9 +195,9 @@ int b_ke_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 		return desk_refuse(no, "policy", "order %s is none with keys in escrow", in->order->o.name);
 	if (r->row->row.step < B_ASKED)
 		return desk_refuse(no, "not-planned", "card %s: no plan (PL) has come for it", r->line->iccid);
-	if (r->line->flags & LINE_ESCROW)
-		return desk_refuse(no, "escrow-twice", "card %s: its keys are in escrow already", r->line->iccid);
-	if (!r->also->row.version || r->also->row.len != KS_OPC_LEN) /* gone with its end */
+	if (r->line->flags & LINE_PROVISIONAL)
+		return 0;
+	if (!r->also->row.version || r->also->row.len < KS_OPC_LEN) /* gone with its end */
 		return r->row->row.step >= B_UNDO ?
 			       0 :
 			       desk_refuse(no, "keys", "card %s: our OPc for it is not in the books", r->line->iccid);
@@ -249,7 +251,7 @@ int b_rk_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 				   xchg_value(r->r, "evidence"));
 	if (!(r->line->flags & LINE_ESCROW))
 		return desk_refuse(no, "not-in-escrow", "card %s: no keys of it are in escrow here", r->line->iccid);
-	if (step >= B_UNDO) /* has ended meanwhile */
+	if (step >= B_UNDO || r->line->flags & LINE_PROVISIONAL) /* has ended meanwhile, or K is here */
 		return 0;
 	if (step == B_ASKED && b_not_taken(in, r))
 		return 0;

@@ -55,6 +55,45 @@ static void shut_judge(struct ho *w)
 	ho_must(w, !(a.flags & LINE_PROVISIONAL) && !(b.flags & LINE_PROVISIONAL), "its keys were opened");
 }
 
+/* A's books are put back to before it has sent the locked keys, once B has got them, or has opened them: they come again, locked anew. */
+static void restored_act(struct ho *w, uint16_t b_has)
+{
+	struct line a, b;
+
+	if (w->case_step || !ho_line_of(w, SIDE_A, 0, &a) || !ho_line_of(w, SIDE_B, 0, &b))
+		return;
+	if (!(a.flags & LINE_ESCROW)) {
+		store_mem_disk_free(w->backup);
+		w->backup = store_mem_disk_copy(w->p[HO_A].disk);
+	} else if (b.flags & b_has) {
+		ho_party_restore(&w->p[HO_A], w->backup);
+		w->backup = NULL;
+		w->case_step = 1;
+	}
+}
+
+static void locked_act(struct ho *w)
+{
+	restored_act(w, LINE_ESCROW);
+}
+
+static void opened_draw(struct ho_draw *d)
+{
+	escrow_draw(d);
+	d->cards = 1; /* of no other one A has done more by then than its older books know (H8) */
+}
+
+static void opened_act(struct ho *w)
+{
+	restored_act(w, LINE_PROVISIONAL);
+}
+
+static void restored_judge(struct ho *w)
+{
+	escrow_judge(w);
+	ho_must(w, w->case_step == 1, "no backup was put back");
+}
+
 /* ---- the proof of ARM leaves the phone when it is at B already, by B's SMSC ---- */
 
 static struct sim_up stray;
@@ -102,6 +141,9 @@ static void stray_judge(struct ho *w)
 const struct ho_case ho_cases_packages[] = {
 	{ "escrow", "keys in escrow, and nothing goes wrong", escrow_draw, NULL, escrow_judge, ORDER_3A },
 	{ "shut", "keys in escrow of a device that is never there", shut_draw, shut_act, shut_judge, ORDER_3A },
+	{ "locked", "the same, and an older backup at A when B has them", escrow_draw, locked_act, restored_judge,
+	  ORDER_3A },
+	{ "opened", "and when B has opened them", opened_draw, opened_act, restored_judge, ORDER_3A },
 	{ "stray", "the proof of ARM comes to B, by its SMSC", NULL, stray_act, stray_judge, ORDER_3A, .up = stray_up },
 	{ "stray-3b", "the same in 3b", NULL, stray_act, stray_judge, ORDER_3B, .up = stray_up },
 	{ NULL, NULL, NULL, NULL, NULL, 0 },

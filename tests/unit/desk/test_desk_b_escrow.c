@@ -202,12 +202,40 @@ static void test_refused(void **state)
 	s.evidence = "E3";
 	assert_string_equal(say(&s, "RK", 1, make_rk), "evidence");
 	s.evidence = "E4";
-	{
-		struct sent again = s;
-
-		assert_string_equal(say(&again, "KE", 1, make_ke), "escrow-twice"); /* what there is stays */
-	}
 	assert_string_equal(say(&s, "RK", 1, make_rk), "");
+}
+
+/* A's books were put back to before it had sent them, and it sends them once more, locked anew: the last ones count, until they were opened. */
+static void test_again(void **state)
+{
+	struct bed *b = *state;
+	struct store_book sub, now;
+	char key[BOOK_KEY_MAX], iccid[24];
+	struct sent first, s;
+	struct line l;
+
+	planned(&first, b, "escrow");
+	assert_string_equal(say(&first, "KE", CARDS, make_ke), "");
+	s = first;
+	assert_string_equal(say(&s, "KE", CARDS, make_ke), "");
+	assert_string_equal(say(&first, "RK", 1, make_rk), "release"); /* that lock is gone */
+	bed_restart(b);
+	assert_string_equal(say(&s, "RK", 1, make_rk), "");
+	bed_wait(b, 2000);
+	at(b, 0, B_READY, &l);
+	at(b, 1, B_ASKED, &l);
+	snprintf(key, sizeof(key), "%s/%05u", iccid_of(0, iccid), 1);
+	assert_true(bed_book(b, BOOK_SUB, key, &sub));
+	/* and now that K is here */
+	assert_string_equal(say(&first, "KE", CARDS, make_ke), "");
+	assert_string_equal(say(&first, "RK", CARDS, make_rk), "");
+	bed_wait(b, 2000);
+	at(b, 0, B_READY, &l);
+	at(b, 1, B_READY, &l);
+	assert_true(bed_book(b, BOOK_SUB, key, &now));
+	assert_int_equal(now.row.version, sub.row.version);
+	assert_memory_equal(now.body, sub.body, KS_SUB_LEN);
+	assert_int_equal(sim_hlr_count(b->sim), CARDS);
 }
 
 /* Not what was ordered. */
@@ -223,7 +251,7 @@ static void test_policy(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(test_escrow), T(test_refused), T(test_policy) };
+	const struct CMUnitTest tests[] = { T(test_escrow), T(test_refused), T(test_again), T(test_policy) };
 
 	return cmocka_run_group_tests_name("desk: keys in escrow, at B", tests, NULL, NULL);
 }
