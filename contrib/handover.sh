@@ -28,6 +28,7 @@ kills=0
 killed=0
 moved=0
 hook=
+refuse=
 plain=0			# so many of the last cards have no subscription application
 dir=
 address_by=msisdn
@@ -328,9 +329,15 @@ accept_plain() {
 }
 
 hand_over() {
-	local order=$1 from=$2 to=$3 name
+	local order=$1 from=$2 to=$3
 	begin_order "$order" "$from" "$to"
 	accept_plain "$order" "$from"
+	settled "$order" "$from" "$to"
+}
+
+# It ends at both, all cards done, and the cards say the same.
+settled() {
+	local order=$1 from=$2 to=$3 name
 	await_order "$order" "$from" "$to"
 	for name in "$from" "$to"; do
 		reconcile "$order" "$name"
@@ -342,13 +349,18 @@ hand_over() {
 
 # A plain card is stranded that has carried out the write of its new IMSI, and whose network does not know it.  Who is so by the cards' own
 # word must be so by the old operator's report, card by card.
-stranded() {
-	local order=$1 who=$2 writes=$3 written
+find_stranded() {
+	local order=$1 who=$2
 	awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; next }
 		$col["state"] == "" && $col["imsi_writes"] > 0 && $col["operator"] == "" { print $col["iccid"] }' "$dir/truth.csv" |
 		LC_ALL=C sort >"$dir/stranded.truth"
 	at "$who" order show "$order" --lines -o csv | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; next }
 		$col["flags"] ~ /(^| )stranded( |$)/ { print $col["iccid"] }' | LC_ALL=C sort >"$dir/stranded.told"
+}
+
+stranded() {
+	local order=$1 who=$2 writes=$3 written
+	find_stranded "$order" "$who"
 	written=$(awk -F, -v writes="$writes" 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; next }
 		$col["state"] == "" { n += $col["imsi_writes"] == writes } END { print n + 0 }' "$dir/truth.csv")
 	say "plain cards: $plain, of them $written have written EF_IMSI $writes times; stranded by their own word" \
@@ -381,6 +393,17 @@ truth() {
 		{ n[$col["pairs_left"]]++ } END { for (k in n) printf "%s cards %s, ", n[k], k }' "$dir/truth.csv" | sed 's/, $//')"
 }
 
+# await COMPLAINT COMMAND...: until it succeeds.
+await() {
+	local complaint=$1 deadline
+	shift
+	deadline=$((SECONDS + DEADLINE_S + cards * DEADLINE_PER_CARD_MS / 1000))
+	until "$@"; do
+		[ "$SECONDS" -lt "$deadline" ] || die "$complaint"
+		sleep 0.2
+	done
+}
+
 # Looks at what was said on the command line.
 check_numbers() {
 	[[ $cards =~ ^[1-9][0-9]*$ ]] && [ "$cards" -ge "$CARDS_MIN" ] && [ "$cards" -le "$CARDS_MAX" ] ||
@@ -389,6 +412,7 @@ check_numbers() {
 	[[ $kills =~ ^[0-9]+$ ]] || die "--kills wants a number"
 	[[ $plain =~ ^[0-9]+$ ]] && [ "$plain" -le "$cards" ] || die "--plain wants a number of the cards"
 	[ "$plain" -eq 0 ] || [ "$kind" = 3a ] || die "--plain: orders of kind 3b are for cards with the subscription application"
+	[ -z "$refuse" ] || { [[ $refuse =~ ^[0-9]+%$ ]] && [ "$plain" -gt 0 ]; } || die "--refuse wants a share, as 40%, and --plain"
 	RANDOM=$seed
 }
 

@@ -250,6 +250,32 @@ static void cmd_operators(struct server *s, struct evbuffer *out)
 	evbuffer_add_printf(out, "ok\n");
 }
 
+/* "NAME down", "NAME up", "NAME fail 10%" */
+static void cmd_hlr(struct otasim *o, char *arg, struct evbuffer *out)
+{
+	char *what = strchr(arg, ' ');
+	uint32_t ppm;
+	unsigned i = 0;
+
+	if (what)
+		*what++ = '\0';
+	while (i < otasim_operators(o) && strcmp(otasim_operator_name(o, i), arg))
+		i++;
+	if (i == otasim_operators(o)) {
+		evbuffer_add_printf(out, "error no operator \"%s\"\n", arg);
+		return;
+	}
+	if (what && (!strcmp(what, "down") || !strcmp(what, "up"))) {
+		sim_hlr_down(o->hlr[i], !strcmp(what, "down"));
+	} else if (what && !strncmp(what, "fail ", 5) && opts_share(what + 5, &ppm)) {
+		sim_hlr_fail_creates(o->hlr[i], ppm, o->opts.seed ^ OPT_FAIL_SALT * (i + 1u));
+	} else {
+		evbuffer_add_printf(out, "error hlr NAME is followed by down, up, or fail and a share as 10%%\n");
+		return;
+	}
+	evbuffer_add_printf(out, "ok\n");
+}
+
 static void cmd_scenario(struct server *s, struct evbuffer *out)
 {
 	char *text = NULL;
@@ -286,6 +312,8 @@ static void command(struct control *ctl, char *line, struct evbuffer *out)
 		cmd_where(ctl->server, out);
 	} else if (!strcmp(line, "operators")) {
 		cmd_operators(ctl->server, out);
+	} else if (!strcmp(line, "hlr") && arg) {
+		cmd_hlr(server_otasim(ctl->server), arg, out);
 	} else if (!strcmp(line, "verify") && arg) {
 		cmd_verify(ctl->server, arg, out);
 	} else if (!strcmp(line, "power") && arg) {
@@ -303,7 +331,7 @@ static void command(struct control *ctl, char *line, struct evbuffer *out)
 	} else {
 		evbuffer_add_printf(out,
 				    "error commands are: cards, card ICCID, stats, truth [csv|json], where, operators, "
-				    "scenario, verify FILE, power ICCID, calm, quit\n");
+				    "hlr NAME down|up|fail P, scenario, verify FILE, power ICCID, calm, quit\n");
 	}
 }
 

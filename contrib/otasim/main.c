@@ -202,6 +202,8 @@ int main(int argc, char **argv)
 		return verify_main(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "truth"))
 		return truth_main(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "ask"))
+		return ask_main(argc - 1, argv + 1);
 	switch (opts_parse(&opts, argc, argv)) {
 	case OPTS_RUN:
 		break;

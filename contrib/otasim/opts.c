@@ -22,6 +22,7 @@ static const char help[] =
 	"  otasim --scenario FILE --check            only say whether the file is right\n"
 	"  otasim verify LIST --control SOCK [...]   ask a running fleet what its cards hold (otasim verify --help)\n"
 	"  otasim truth --control SOCK [-o csv|json] what each card says of itself\n"
+	"  otasim ask --control SOCK COMMAND...      one command of the control socket\n"
 	"\n"
 	"Fleet (everything follows from the seed)\n"
 	"  --cards N               number of cards (default 1000)\n"

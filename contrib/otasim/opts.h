@@ -8,7 +8,8 @@
 #include "scenario/scn.h"
 #include "smsc/smsc.h"
 
-#define OPT_PATH_MAX 256
+#define OPT_PATH_MAX  256
+#define OPT_FAIL_SALT 0x5851f42d4c957f2du /* of the seed: which IMSIs a register cannot create */
 
 struct opt_register { /* what an operator's register does not do */
 	char name[SCN_NAME_MAX];

@@ -87,7 +87,7 @@ static int registers_make(struct otasim *o, char err[OTASIM_ERR_MAX])
 		return -1;
 	}
 	for (unsigned i = 0; i < o->scn->ops; i++)
-		sim_hlr_fail_creates(o->hlr[i], opts->op[i].reg.fail_ppm, opts->seed ^ 0x5851f42d4c957f2du * (i + 1u));
+		sim_hlr_fail_creates(o->hlr[i], opts->op[i].reg.fail_ppm, opts->seed ^ OPT_FAIL_SALT * (i + 1u));
 	return 0;
 }
 

@@ -1,4 +1,4 @@
-/* truth_main.c - otasim truth: asks a running fleet over its control socket what each card says of itself.
+/* truth_main.c - otasim truth, otasim ask: a running fleet is asked over its control socket, what each card says of itself or anything else.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
 #include <errno.h>
@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "truth_text.h"
+
+#define ASK_MAX 512 /* octets of a command */
 
 static const char help[] = "otasim truth --control SOCK [-o csv|json]\n"
 			   "\n"
@@ -57,8 +59,10 @@ static bool copy(FILE *io, const char *command, FILE *out)
 		return false;
 	while (!ok && getline(&line, &cap, io) >= 0) {
 		ok = !strcmp(line, "ok\n");
-		if (!ok && !strncmp(line, "error", 5))
+		if (!ok && !strncmp(line, "error", 5)) {
+			fprintf(stderr, "otasim: %s", line);
 			break;
+		}
 		if (!ok)
 			fputs(line, out);
 	}
@@ -108,4 +112,51 @@ int truth_main(int argc, char **argv)
 		fprintf(stderr, "otasim truth: the fleet at %s did not tell all its cards\n", control);
 	fclose(io);
 	return ok ? 0 : 2;
+}
+
+static const char ask_help[] =
+	"otasim ask --control SOCK COMMAND...\n"
+	"\n"
+	"One command for a running otasim, as its control socket takes it: stats, power ICCID, hlr NAME fail "
+	"10%, ...\n"
+	"Exit status: 0 ok, 1 an error, which is told, 2 usage, or no fleet answers.\n";
+
+int ask_main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "control", required_argument, NULL, 'c' },
+		{ 0 },
+	};
+	char command[ASK_MAX] = "";
+	const char *control = NULL;
+	size_t n = 0;
+	int opt;
+	FILE *io;
+	bool ok;
+
+	optind = 1;
+	while ((opt = getopt_long(argc, argv, "+", longs, NULL)) != -1) {
+		if (opt == 'h') {
+			fputs(ask_help, stdout);
+			return 0;
+		}
+		if (opt != 'c')
+			return 2;
+		control = optarg;
+	}
+	for (int i = optind; i < argc && n < sizeof(command); i++)
+		n += (size_t)snprintf(command + n, sizeof(command) - n, "%s%s", argv[i], i + 1 < argc ? " " : "\n");
+	if (!control || optind == argc || n >= sizeof(command) || strchr(command, '\n') != command + n - 1) {
+		fputs("otasim ask: wanted are --control SOCK and one command; see otasim ask --help\n", stderr);
+		return 2;
+	}
+	io = fleet_connect(control);
+	if (!io) {
+		fprintf(stderr, "otasim ask: no fleet answers at %s: %s\n", control, strerror(errno));
+		return 2;
+	}
+	ok = copy(io, command, stdout);
+	fclose(io);
+	return ok ? 0 : 1;
 }

@@ -24,5 +24,6 @@ const char *sub_state_name(unsigned state); /* enum sim_sub_state */
 FILE *fleet_connect(const char *path);
 /* otasim truth ... : the client.  Gives the exit status. */
 int truth_main(int argc, char **argv);
+int ask_main(int argc, char **argv); /* otasim ask: one command of the control socket */
 
 #endif

@@ -150,6 +150,23 @@ static void keys_keep(struct desk_in *in, struct desk_rec *r, const struct ks_bl
 	job_line_put(in->job, r->i, (enum line_step) * step);
 }
 
+/* Our store would not have the card, and A hears that it is refused; should it be written already, K is what it needs to be provided later. */
+static void keys_aside(struct desk_in *in, struct desk_rec *r)
+{
+	struct ks_block block;
+	struct desk_no no;
+
+	if (b_block_take(in, r, &block, &no))
+		return;
+	if (block.has_sub && !block.sets && !b_alg_ok(in, r, block.sub, &no) && !join(in, r, &block, &no)) {
+		b_sub_put(in, r, block.sub);
+		r->line->flags |= LINE_PROVISIONAL;
+		r->line->sqn = xchg_number(r->r, "sqn");
+		b_tell_soon(in->job, r->i, B_TELL_READY);
+	}
+	ks_wipe(&block, sizeof(block));
+}
+
 /* The card is taken with K already, without any keyset: what is in the way of that is found while it can still be refused. */
 static int keys_take(struct desk_in *in, struct desk_rec *r, bool final, uint16_t *step, struct desk_no *no)
 {
@@ -158,6 +175,7 @@ static int keys_take(struct desk_in *in, struct desk_rec *r, bool final, uint16_
 	int rc;
 
 	if (*step == B_ASKED && b_not_taken(in, r)) {
+		keys_aside(in, r);
 		*step = B_TELL_READY;
 		return 0;
 	}

@@ -33,7 +33,7 @@ int b_provision_decide(struct desk *d, struct desk_job *j)
 		struct line *l = &j->line[i];
 		char bridge[MSISDN_DIGITS_MAX + 1];
 
-		if (j->order->o.step == ORDER_CANCELLED) {
+		if (j->order->o.step == ORDER_CANCELLED && !(l->flags & LINE_AGAIN)) {
 			line_fail(l, END_FAILED, "cancelled by our operator");
 			b_tell_soon(j, i, B_TELL_READY);
 			continue;
@@ -86,6 +86,92 @@ static void refused(struct desk *d, struct desk_job *j, unsigned i)
 	desk_log(d, LOG_ERR, "order %s: card %s: our HLR refuses it: %s", j->order->o.name, l->iccid,
 		 j->event[i].hlr.why);
 	b_tell_soon(j, i, B_TELL_READY);
+}
+
+/* ---- our operator has mended what was in the way ----
+ * A card without a way back that was written before we refused it is nowhere until we have it: it waits here for this word. */
+
+struct provide {
+	uint64_t again, keyless;
+};
+
+unsigned b_provide_want(struct desk *d, struct desk_call *c, struct desk_open_order *o, char (*keys)[BOOK_KEY_MAX],
+			unsigned max)
+{
+	(void)d;
+	(void)max;
+	if (*c->r.iccid)
+		line_key(keys[0], o->o.number, c->r.iccid);
+	return *c->r.iccid != 0;
+}
+
+/* NULL: it is; else why not. */
+static const char *provide(struct desk_job *j, unsigned i)
+{
+	struct line *l = &j->line[i];
+
+	if (!j->row[i].row.version)
+		return "is not in this order";
+	if (j->row[i].row.step != B_ENDING || l->end != END_FAILED || l->flags & LINE_CANCEL)
+		return "does not stand as refused by us: `order show --lines` tells where it stands";
+	if (!(l->flags & LINE_PROVISIONAL))
+		return "was refused before its K was kept: it needs an order of its own";
+	l->end = END_NONE;
+	l->why[0] = '\0';
+	l->flags &= (uint16_t)~LINE_REFUSED;
+	l->flags |= LINE_AGAIN;
+	l->again_ms = 0; /* what was told is not told again */
+	l->again_n = 0;
+	job_line_put(j, i, B_KEYED);
+	return NULL;
+}
+
+static int provided(struct desk_job *j, struct desk_call *c, const struct provide *p)
+{
+	const char *const name = j->order->o.name;
+
+	if (!p->again) {
+		snprintf(c->text, sizeof(c->text),
+			 "order %s: no card waits here that was refused%s; one that %s has given up does not come",
+			 name, p->keyless ? " after its K had come" : "", j->order->o.a);
+		return -ENOENT;
+	}
+	snprintf(c->text, sizeof(c->text), "order %s: %" PRIu64 " cards are made ready once more", name, p->again);
+	return 0;
+}
+
+int b_provide_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
+{
+	struct provide *p = c->scratch;
+	const char *why;
+
+	if (!d->deps.hlr) {
+		snprintf(c->text, sizeof(c->text), "no HLR is configured: configure one (node hlr)");
+		return -ENXIO;
+	}
+	if (!p && !(p = c->scratch = calloc(1, sizeof(*p))))
+		return -ENOMEM;
+	for (unsigned i = 0; i < j->n; i++) {
+		const bool keyless = !(j->line[i].flags & LINE_PROVISIONAL);
+
+		why = provide(j, i);
+		if (why && *c->r.iccid) {
+			snprintf(c->text, sizeof(c->text), "order %s: card %s %s", j->order->o.name, c->r.iccid, why);
+			return j->row[i].row.version ? -EINVAL : -ENOENT;
+		}
+		p->again += !why;
+		p->keyless += why && keyless;
+	}
+	if (*c->r.iccid || j->n < DESK_PAGE)
+		return provided(j, c, p);
+	memcpy(c->after, j->row[j->n - 1].row.key, sizeof(c->after));
+	return DESK_MORE;
+}
+
+void b_provide_drop(struct desk_call *c)
+{
+	free(c->scratch);
+	c->scratch = NULL;
 }
 
 /* ---- waiting for the card ---- */

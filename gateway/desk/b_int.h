@@ -84,6 +84,10 @@ int b_rk_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
 /* ---- b_hlr.c ---- */
 void b_sub_also(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]);
 int b_provision_decide(struct desk *d, struct desk_job *j);
+unsigned b_provide_want(struct desk *d, struct desk_call *c, struct desk_open_order *o, char (*keys)[BOOK_KEY_MAX],
+			unsigned max);
+int b_provide_decide(struct desk *d, struct desk_job *j, struct desk_call *c);
+void b_provide_drop(struct desk_call *c);
 int b_wait_decide(struct desk *d, struct desk_job *j);
 int b_poll_decide(struct desk *d, struct desk_job *j);
 void b_poll_after(struct desk *d, struct desk_job *j);

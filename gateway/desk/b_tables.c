@@ -49,6 +49,13 @@ const struct desk_verb_row desk_verbs_b[] = {
 	  .want = b_il_want,
 	  .decide = b_il_decide,
 	  .drop = b_il_drop },
+	{ .verb = DESK_PROVIDE,
+	  .side = SIDE_B,
+	  .book = BOOK_LINE,
+	  .step = B_ENDING,
+	  .want = b_provide_want,
+	  .decide = b_provide_decide,
+	  .drop = b_provide_drop },
 	{ .verb = 0 },
 };
 

@@ -111,6 +111,8 @@ enum desk_verb {
 	 * IMSIs come from the pool: a change called `name`.  Again: a list that was cut short by a stop goes on where it was */
 	DESK_CHANGE,
 	DESK_ACCEPT, /* A: what its operator says of the plain cards of an order: no_rollback_ok, or that they stay */
+	/* B: cards that it has refused are made ready once more: `iccid`, or all of the order.  What A has given up stays so */
+	DESK_PROVIDE,
 };
 struct desk_request {
 	uint8_t verb;
@@ -122,6 +124,7 @@ struct desk_request {
 	bool imsis;					   /* DESK_CHANGE of IMSIs: the list says which */
 	uint16_t pairs, key_octets;			   /* DESK_GEN; octets 16, 24 or 32, 0: 16 */
 	bool no_rollback_ok;				   /* DESK_ACCEPT */
+	char iccid[ICCID_DIGITS_MAX + 1];		   /* DESK_PROVIDE; "": all */
 	void (*done)(void *ctx, int rc, const char *text); /* 0, or negative errno with a sentence */
 	void *ctx;
 };

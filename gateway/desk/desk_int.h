@@ -261,13 +261,15 @@ struct desk_call {
 	void *scratch;			   /* the verb's own; freed by drop() */
 	void (*drop)(struct desk_call *c); /* its verb's, once it was begun */
 	uint8_t book;			   /* want(): of another book than the row's; 0: of that */
+	char after[BOOK_KEY_MAX];	   /* records of a step: those behind this key */
 	char text[DESK_ERR_MAX];
 };
 struct desk_verb_row {
-	uint8_t verb;  /* enum desk_verb */
-	uint8_t side;  /* of the order; 0: any, or none */
-	uint8_t book;  /* of the records that want() asks for */
-	uint16_t step; /* where want() asks for none: the first records of book with this step and owner 0; 0: none */
+	uint8_t verb; /* enum desk_verb */
+	uint8_t side; /* of the order; 0: any, or none */
+	uint8_t book; /* of the records that want() asks for */
+	uint16_t
+		step; /* where want() asks for none: records of book with this step, of the order or of owner 0; 0: none */
 	/* Which records are to be read for this round; how many.  NULL: none. */
 	unsigned (*want)(struct desk *d, struct desk_call *c, struct desk_open_order *o, char (*keys)[BOOK_KEY_MAX],
 			 unsigned max);

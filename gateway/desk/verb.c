@@ -88,6 +88,9 @@ static bool verb_rows(struct desk *d, struct desk_run *r)
 	r->q = (struct store_query){
 		.kind = Q_BOOK_STEP, .book = v->book, .step = v->step, .limit = DESK_PAGE, .out = r->j.row
 	};
+	if (r->j.order)
+		r->q.id = r->j.order->o.number;
+	memcpy(r->q.key, c->after, sizeof(c->after));
 	r->verb_step = true;
 	return true;
 }

@@ -201,6 +201,7 @@ const char *line_end_name(uint8_t end); /* the schema's words */
 #define LINE_REFUSED	 0x0800 /* B: our HLR, or our store, would not have it */
 #define LINE_PROVISIONED 0x1000 /* B: our HLR has it, and has said so: only then it is removed there */
 #define LINE_GIVEN_UP	 0x2000 /* A: armed, and the new operator will not have it any more */
+#define LINE_AGAIN	 0x4000 /* B: our operator has ordered it to be provided once more, whatever was before */
 #define LINE_ESCROW	 0x8000 /* K went out locked (A), came in locked (B); with LINE_PROVISIONAL its release key, too */
 
 #define LINE_WHY_MAX 96

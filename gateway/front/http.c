@@ -556,6 +556,7 @@ static const struct {
 	{ EVHTTP_REQ_GET, { "orders", "*", "lines" }, h_order_lines },
 	{ EVHTTP_REQ_POST, { "orders", "*", "cancel" }, h_order_cancel },
 	{ EVHTTP_REQ_POST, { "orders", "*", "accept" }, h_order_accept },
+	{ EVHTTP_REQ_POST, { "orders", "*", "provide" }, h_order_provide },
 	{ EVHTTP_REQ_POST, { "orders", "*", "il" }, h_order_il },
 	{ EVHTTP_REQ_POST, { "changes" }, h_change },
 	{ EVHTTP_REQ_POST, { "vault", "gen" }, h_vault_gen },

@@ -41,6 +41,7 @@ void h_order_show(struct http_in *in);
 void h_order_lines(struct http_in *in);
 void h_order_cancel(struct http_in *in);
 void h_order_accept(struct http_in *in);
+void h_order_provide(struct http_in *in);
 void h_order_il(struct http_in *in);
 void h_change(struct http_in *in);
 void h_vault_gen(struct http_in *in);

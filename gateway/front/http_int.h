@@ -18,6 +18,7 @@ struct api_desk_body {
 	char name[PKG_WORD_MAX + 1];
 	uint8_t what; /* CHANGE_..., ored */
 	bool no_rollback_ok;
+	char iccid[ICCID_DIGITS_MAX + 1];
 	bool imsis; /* `file` came as imsi_list */
 };
 int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char *why, size_t cap);

@@ -104,7 +104,7 @@ static json_t *out_flags(const struct line *l)
 		    { LINE_FINAL, "final" },	     { LINE_ARMED, "armed" },	  { LINE_SERVED, "served" },
 		    { LINE_CONFIRMED, "confirmed" }, { LINE_CANCEL, "cancel" },	  { LINE_PLAIN, "plain" },
 		    { LINE_LISTED, "listed" },	     { LINE_REFUSED, "refused" }, { LINE_GIVEN_UP, "given-up" },
-		    { LINE_ESCROW, "escrow" } };
+		    { LINE_ESCROW, "escrow" },	     { LINE_AGAIN, "again" } };
 	char text[160] = "";
 	size_t n = 0;
 
@@ -332,8 +332,8 @@ static int what_of(char *text, uint8_t *what, char *why, size_t cap)
 
 int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char *why, size_t cap)
 {
-	static const char *const known[] = { "file", "out",  "partner",	       "pairs",	   "key_octets",
-					     "name", "what", "no_rollback_ok", "imsi_list" };
+	static const char *const known[] = { "file", "out",  "partner",	       "pairs",	    "key_octets",
+					     "name", "what", "no_rollback_ok", "imsi_list", "iccid" };
 	char what[40] = "", imsis[sizeof(out->file)] = "";
 	json_t *j;
 	int64_t pairs = 0, octets = 0;
@@ -354,6 +354,7 @@ int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char 
 	     json_number(j, "pairs", 0, VAULT_PAIRS_MAX, &pairs, why, cap) ||
 	     json_number(j, "key_octets", 0, 32, &octets, why, cap) ||
 	     json_text(j, "imsi_list", imsis, sizeof(imsis), why, cap) ||
+	     json_text(j, "iccid", out->iccid, sizeof(out->iccid), why, cap) ||
 	     json_flag(j, "no_rollback_ok", &out->no_rollback_ok, why, cap);
 	if (!rc && *imsis && *out->file) {
 		snprintf(why, cap, "\"file\" and \"imsi_list\": one of them");

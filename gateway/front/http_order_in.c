@@ -88,6 +88,7 @@ static void order_desk(struct http_in *in, enum desk_verb verb, const char *orde
 	r.what = b.what;
 	r.imsis = b.imsis;
 	r.no_rollback_ok = b.no_rollback_ok;
+	memcpy(r.iccid, b.iccid, sizeof(r.iccid));
 	to = http_to_of(in);
 	if (to.done)
 		api_desk(http_api(in), &r, to);
@@ -96,6 +97,11 @@ static void order_desk(struct http_in *in, enum desk_verb verb, const char *orde
 void h_order_accept(struct http_in *in)
 {
 	order_desk(in, DESK_ACCEPT, in->seg[1]);
+}
+
+void h_order_provide(struct http_in *in)
+{
+	order_desk(in, DESK_PROVIDE, in->seg[1]);
 }
 
 void h_order_cancel(struct http_in *in)

@@ -96,6 +96,10 @@ static const struct ctl_option accept_options[] = {
 	  "they go, although nothing brings them home if the new network does not take them" },
 	{ NULL },
 };
+static const struct ctl_option provide_options[] = {
+	{ "card", 0, "ICCID", "this one instead of all" },
+	{ NULL },
+};
 static const struct ctl_option il_options[] = {
 	{ "list", 0, "FILE", "CSV ICCID,IMSI[,MSISDN] instead of the pool; the gateway reads it itself" },
 	{ NULL },
@@ -329,6 +333,12 @@ static const struct command commands[] = {
 	{ "order", "accept", "ORDER", 1, "what becomes of its cards that have no way back",
 	  "They wait for this. Without --no-rollback-ok they stay, each with the end `failed`.", accept_options,
 	  cmd_order_accept },
+	{ "order", "provide", "ORDER", 1, "cards that our register has refused are made ready once more",
+	  "When what was in the way there is mended.  A plain card that was written before it was refused is stranded "
+	  "until "
+	  "then;\n"
+	  "one that its operator has given up does not come any more.",
+	  provide_options, cmd_order_provide },
 	{ "order", "il", "ORDER", 1, "give IMSIs to the cards of an order that come to us now", NULL, il_options,
 	  cmd_order_il },
 	{ "change", "start", "NAME", 1, "new keys for cards of our own",

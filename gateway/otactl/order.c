@@ -269,7 +269,8 @@ static void print_stranded(const struct sums *s, const json_t *order)
 		printf("            %s\n", iccid);
 	if (s->stranded > LOST_SHOWN)
 		printf("            and %" PRIu64 " more: -o csv, flag stranded\n", s->stranded - LOST_SHOWN);
-	printf("            %s has to make these IMSIs ready; nothing of them is deleted here. One that is heard here\n"
+	printf("            %s has to make these IMSIs ready (`otactl order provide` there); nothing of them is "
+	       "deleted here. One that is heard here\n"
 	       "            is asked what it holds (`otactl card present ICCID`), and stays if that is its old IMSI\n",
 	       js_text(order, "b"));
 }
@@ -387,6 +388,15 @@ int cmd_order_accept(struct ctl *c, const struct ctl_args *a)
 
 	ctl_path(path, "orders", a->pos[0], "accept", (char *)NULL);
 	return ctl_order(c, path, json_pack("{s:b}", "no_rollback_ok", go));
+}
+
+int cmd_order_provide(struct ctl *c, const struct ctl_args *a)
+{
+	const char *iccid = ctl_arg(a, "card", 0);
+	char path[CTL_PATH_MAX];
+
+	ctl_path(path, "orders", a->pos[0], "provide", (char *)NULL);
+	return ctl_order(c, path, iccid ? json_pack("{s:s}", "iccid", iccid) : json_object());
 }
 
 int cmd_order_il(struct ctl *c, const struct ctl_args *a)

@@ -23,6 +23,7 @@ int cmd_order_show(struct ctl *c, const struct ctl_args *a);
 int cmd_order_report(struct ctl *c, const struct ctl_args *a);
 int cmd_order_cancel(struct ctl *c, const struct ctl_args *a);
 int cmd_order_accept(struct ctl *c, const struct ctl_args *a);
+int cmd_order_provide(struct ctl *c, const struct ctl_args *a);
 int cmd_order_il(struct ctl *c, const struct ctl_args *a);
 int cmd_change_start(struct ctl *c, const struct ctl_args *a);
 int cmd_change_list(struct ctl *c, const struct ctl_args *a);

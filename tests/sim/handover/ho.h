@@ -73,8 +73,9 @@ struct ho_draw {		      /* what a seed says; chances in ppm */
 	bool change;	   /* before anything else A changes the keys of its cards */
 	const char *files; /* of the sets; NULL: none */
 	bool plain;	   /* cards without the application */
-	bool dissent;	   /* ... and A's operator does not accept that they have no way back */
-	bool roams;	   /* B's phones are let in by a network that is not on B's list */
+	bool mends;   /* ... whose new operator mends his register when the faults stop, and orders it to be provided */
+	bool dissent; /* ... and A's operator does not accept that they have no way back */
+	bool roams;   /* B's phones are let in by a network that is not on B's list */
 };
 
 /* What the subscriber orders, one leg after the other. */
@@ -187,7 +188,7 @@ struct ho_order {
 	unsigned what; /* a change of keys at src: CHANGE_...; 0: a hand-over */
 	unsigned asked;
 	bool given;
-	int64_t accept_ms, rest_ms; /* plain cards: not asked, not looked at before */
+	int64_t accept_ms, rest_ms, provide_ms; /* plain cards: not asked, not looked at, not provided before */
 	int64_t restart_ms;
 	struct sim_pair was[HO_CARDS_MAX];
 	char imsi_old[HO_CARDS_MAX][SIM_IMSI_LEN];

@@ -70,6 +70,7 @@ static void plain(struct ho_draw *d, uint64_t *dice)
 	if (ho_chance(dice, 400000)) { /* who can be stranded at all */
 		d->policy = POLICY_ACTIVATE_FIRST;
 		d->hlr_fail_ppm = 200000;
+		d->mends = d->cards % 2; /* of nothing that was drawn before */
 	}
 }
 

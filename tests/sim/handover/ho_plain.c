@@ -16,6 +16,27 @@ static void accepted(void *ctx, int rc, const char *text)
 	ho_say(ctx, "accept: %d %s", rc, text);
 }
 
+/* ---- the new operator's: what was in the way at his register is gone ---- */
+
+static void provided(void *ctx, int rc, const char *text)
+{
+	ho_say(ctx, "provide: %d %s", rc, text);
+}
+
+static bool provides(struct ho *w, struct ho_order *o)
+{
+	struct ho_party *p = &w->p[o->dst];
+	struct desk_request r = { .verb = DESK_PROVIDE, .done = provided, .ctx = w };
+
+	if (!w->d.mends || !w->calm || o->ended_ms || w->now_ms < o->provide_ms || !p->started ||
+	    !desk_ready(p->desk) || !desk_order_by_name(p->desk, o->name))
+		return false;
+	sim_hlr_fail_creates(sim_world_hlr(w->sim, o->dst), 0, 0);
+	o->provide_ms = w->now_ms + 6 * HO_HOUR;
+	snprintf(r.order, sizeof(r.order), "%s", o->name);
+	return !desk_request(p->desk, &r);
+}
+
 bool ho_plain_step(struct ho *w)
 {
 	bool did = false;
@@ -28,6 +49,7 @@ bool ho_plain_step(struct ho *w)
 		};
 		const struct order *open;
 
+		did |= provides(w, o);
 		if (!p->started || !desk_ready(p->desk))
 			continue;
 		open = desk_order_by_name(p->desk, o->name);
@@ -89,6 +111,10 @@ void ho_check_stranded(struct ho *w)
 		const bool told = ho_line_of(w, SIDE_A, i, &l) && line_stranded(&l);
 
 		w->stranded += truth;
+		if (truth && w->d.mends)
+			ho_find(w, "stranded",
+				"card %u holds IMSI %s, and the new operator, who could, has not provided it", i,
+				w->card[i].imsi);
 		if (truth != told)
 			ho_find(w, "report", "card %u holds IMSI %s and is %sstranded, the report says %s (flags %03x)",
 				i, w->card[i].imsi, truth ? "" : "not ", told ? "it is" : "it is not", l.flags);
@@ -128,6 +154,12 @@ static void f6_literal_draw(struct ho_draw *d)
 	d->carry_ms = (struct sim_range){ HO_MINUTE, 2 * HO_MINUTE };
 }
 
+static void f6_mended_draw(struct ho_draw *d)
+{
+	f6_literal_draw(d);
+	d->mends = true;
+}
+
 static void dissent_draw(struct ho_draw *d)
 {
 	draw(d);
@@ -148,6 +180,23 @@ static void f6_judge(struct ho *w)
 static void f6_literal_judge(struct ho *w)
 {
 	ho_must(w, w->stranded > 0 && w->stranded < w->d.cards, "some are stranded, and the others are not");
+}
+
+/* Some were: until the new operator could have them. */
+static void f6_mended_judge(struct ho *w)
+{
+	all_done(w);
+	ho_must(w, w->case_step == 1, "none was stranded before");
+}
+
+static void f6_mended_act(struct ho *w)
+{
+	for (unsigned i = 0; i < w->d.cards && !w->case_step && !w->calm; i++) {
+		struct line l;
+
+		if (ho_stranded(w, i) && ho_line_of(w, SIDE_A, i, &l) && line_stranded(&l) && l.flags & LINE_GIVEN_UP)
+			w->case_step = 1;
+	}
 }
 
 static void dissent_judge(struct ho *w)
@@ -204,6 +253,8 @@ const struct ho_case ho_cases_plain[] = {
 	{ "plain-F6", "plain cards, and B's register cannot create some", f6_draw, NULL, f6_judge, ORDER_3A },
 	{ "plain-F6-lit", "the same in the papers' order: these are stranded, and named", f6_literal_draw, NULL,
 	  f6_literal_judge, ORDER_3A },
+	{ "plain-mended", "the same, and B provides them when its register can", f6_mended_draw, f6_mended_act,
+	  f6_mended_judge, ORDER_3A },
 	{ "plain-H1", "the proof of a plain card's write is lost, and it has moved", draw, h1_act, h1_judge, ORDER_3A },
 	{ "plain-away", "the same, and its new network does not answer for three days", draw, away_act, h1_judge,
 	  ORDER_3A },

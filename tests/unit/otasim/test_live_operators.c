@@ -145,6 +145,12 @@ static void registers_on_tcp(void **state)
 	assert_memory_equal(next_reply(fd), "GET_REPLY 9 ", 12);
 	assert_memory_equal(next_reply(fd), "SET_REPLY 10 ", 13);
 	prog_control_until("stats\n", "subscribers_A 7");
+	prog_control_until("hlr C down\n", "error no operator \"C\"");
+	prog_control_until("hlr A away\n", "error hlr NAME is followed by");
+	prog_control_until("hlr A fail 100%\n", "ok");
+	assert_memory_equal(ask(fd, "SET 11 subscriber.create 001010000000098"), "ERROR 11", 8);
+	prog_control_until("hlr A fail 0%\n", "ok");
+	assert_memory_equal(ask(fd, "SET 12 subscriber.create 001010000000098"), "SET_REPLY 12 ", 13);
 	/* what is no frame, and what is too long, ends the connection */
 	assert_int_equal(send(fd, "\x00\x05\xfe\x00xxxx", 8, MSG_NOSIGNAL), 8);
 	assert_string_equal(next_reply(fd), "");
