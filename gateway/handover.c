@@ -217,6 +217,7 @@ static int make_desk(struct handover *h, struct otagw_config *cfg, char *err, si
 	char why[DESK_ERR_MAX] = "out of memory";
 
 	cfg->desk.epoch = h->p.epoch;
+	cfg->desk.address_by_imsi = cfg->gw.address_by_imsi;
 	snprintf(cfg->desk.profile_dir, sizeof(cfg->desk.profile_dir), "%.*s", (int)sizeof(cfg->desk.profile_dir) - 1,
 		 cfg->profile_dir);
 	h->desk = desk_new(&cfg->desk, &d, why);

@@ -40,12 +40,6 @@ static int plan(struct desk_job *j, unsigned i, const struct work *w, enum line_
 	}
 }
 
-/* Who speaks under its MSISDN may be here or there. */
-static bool keeps_msisdn(const struct line *l)
-{
-	return l->old_msisdn[0] && !strcmp(l->msisdn, l->old_msisdn);
-}
-
 /* What the set says, for ARM and STATUS. */
 static struct work work_about(const struct line *l, enum work_kind kind)
 {
@@ -53,7 +47,7 @@ static struct work work_about(const struct line *l, enum work_kind kind)
 			  .order = l->order,
 			  .from = l->from,
 			  .to = l->to,
-			  .keeps_msisdn = kind != WORK_UNSTAGE && keeps_msisdn(l) };
+			  .keeps_msisdn = kind != WORK_UNSTAGE && a_keeps_msisdn(l) };
 
 	memcpy(w.imsi, l->imsi, sizeof(w.imsi));
 	memcpy(w.hash, l->hash, sizeof(w.hash));
@@ -92,7 +86,7 @@ static int stage_work(const struct desk_job *j, unsigned i, enum work_kind kind,
 	len = a_set_encode(&s, &j->line[i], (struct ota_span){ opc, s.has_opc ? sizeof(opc) : 0 }, set);
 	if (len < 0 || ks_sha256(set, (size_t)len, hash) || work_of_set(w, kind, set, (size_t)len, hash) < 0)
 		return -1;
-	w->keeps_msisdn = kind == WORK_ADVANCE && keeps_msisdn(&j->line[i]);
+	w->keeps_msisdn = kind == WORK_ADVANCE && a_keeps_msisdn(&j->line[i]);
 	return 0;
 }
 
@@ -535,7 +529,8 @@ static enum line_step not_moved(struct desk_job *j, struct line *l, enum line_st
 	const bool given_up = l->flags & LINE_GIVEN_UP;
 	enum line_end end = a_over(j, l);
 
-	l->flags &= (uint16_t) ~(LINE_ARMED | LINE_GIVEN_UP);
+	a_number_on(j, (unsigned)(l - j->line));
+	l->flags &= (uint16_t) ~(LINE_ARMED | LINE_GIVEN_UP | LINE_SERVED);
 	l->armed_ms = 0;
 	if (given_up)
 		return a_give_up(j, l, END_CANCELLED, "the new operator took it back");

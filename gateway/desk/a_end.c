@@ -125,6 +125,7 @@ static enum line_step on_served(struct desk_in *in, struct desk_rec *r)
 	l->evidence = 5;
 	l->evidence_ms = proven_ms(in, r);
 	snprintf(l->vlr, sizeof(l->vlr), "%s", xchg_value(r->r, "vlr"));
+	a_number_off(in->job, r->i);
 	settle(in->job, r->i);
 	return in->order->o.kind == ORDER_3A && !(l->flags & LINE_FINAL) ? A_DUE : A_SERVED;
 }
@@ -135,6 +136,9 @@ static enum line_step on_confirmed(struct desk_in *in, struct desk_rec *r)
 
 	if (l->flags & LINE_CONFIRMED)
 		return (enum line_step)r->row->row.step;
+	if (!(l->flags & LINE_SERVED)) /* that was lost, or left out */
+		l->served_ms = desk_now(in->d);
+	a_number_off(in->job, r->i);
 	l->flags |= LINE_SERVED | LINE_CONFIRMED;
 	l->confirmed_ms = desk_now(in->d);
 	l->evidence = 6;
@@ -460,6 +464,10 @@ void a_on_hlr(struct desk_job *j, unsigned i)
 	struct line *l = &j->line[i];
 	enum line_step next = (enum line_step)j->row[i].row.step;
 
+	if (ev->hlr_kind == HLR_MSISDN) {
+		a_numbered(j, i);
+		return;
+	}
 	if (ev->hlr_kind == HLR_REMOVE && next == A_PURGING) {
 		on_removed(j, i, &ev->hlr);
 		return;

@@ -48,8 +48,17 @@ enum line_step a_give_up(const struct desk_job *j, struct line *l, enum line_end
 bool a_gave_up(struct desk_job *j, unsigned i);
 /* Staged and ready, whatever came first: A_ARM, else A_STAGED.  A plain card in the papers' order does not wait for B. */
 enum line_step a_gate(const struct desk_job *j, const struct line *l);
-/* The last step: what was kept for the hand-over goes, the order counts it. */
+/* The last step, when its MSISDN is back: what was kept for the hand-over goes, the order counts it. */
 void a_close(struct desk_job *j, unsigned i);
+void a_closed(struct desk_job *j, unsigned i); /* now */
+
+/* ---- a_number.c ---- */
+bool a_keeps_msisdn(const struct line *l);	   /* its MSISDN goes with it */
+void a_number_off(struct desk_job *j, unsigned i); /* it is served elsewhere: our register gives it up */
+void a_number_on(struct desk_job *j, unsigned i);  /* it is here, proven */
+bool a_number_waits(struct desk_job *j,
+		    unsigned i);		 /* true: the line is at A_NUMBER now, and is closed when it is back */
+void a_numbered(struct desk_job *j, unsigned i); /* what our register has answered */
 /* Waits of a step end at the order's time, too; `at_ms` 0: nothing else is waited for. */
 void a_wait(struct desk_job *j, enum line_step step, int64_t at_ms);
 uint8_t a_kvn_from(const struct desk_job *j, const struct line *l); /* of the pair that is active until ARM */

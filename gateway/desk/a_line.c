@@ -85,7 +85,7 @@ static void order_closed(struct desk_job *j)
 	o->ended_ms = desk_now(j->d);
 }
 
-void a_close(struct desk_job *j, unsigned i)
+void a_closed(struct desk_job *j, unsigned i)
 {
 	struct line *l = &j->line[i];
 	struct order *o = &j->order->o;
@@ -107,6 +107,12 @@ void a_close(struct desk_job *j, unsigned i)
 	if (++o->closed == o->lines)
 		order_closed(j);
 	job_order_put(j);
+}
+
+void a_close(struct desk_job *j, unsigned i)
+{
+	if (!a_number_waits(j, i))
+		a_closed(j, i);
 }
 
 void a_wait(struct desk_job *j, enum line_step step, int64_t at_ms)

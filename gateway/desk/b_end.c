@@ -28,6 +28,7 @@ static int confirm_plan(struct desk_job *j, unsigned i)
 	if (l->flags & LINE_PLAIN) /* nothing to confirm on the card: that its keys show our IMSI is the proof */
 		w.kind = WORK_READ;
 	snprintf(w.imsi, sizeof(w.imsi), "%s", l->imsi);
+	b_number_heard(j, i);
 	return job_plan(j, i, &w, l->kvn);
 }
 
@@ -94,6 +95,7 @@ void b_close(struct desk_job *j, unsigned i)
 	char key[BOOK_KEY_MAX];
 
 	if (l->bridged && l->flags & LINE_CONFIRMED) { /* its MSISDN first */
+		l->again_ms = 0;
 		job_line_put(j, i, B_NUMBER);
 		return;
 	}
@@ -147,6 +149,7 @@ void b_undo(struct desk_job *j, unsigned i, uint16_t step, enum line_end end)
 		return;
 	}
 	l->flags |= LINE_CANCEL;
+	b_number_forget(j, i);
 	/* an operation is under way at the HLR: its answer first */
 	job_line_put(j, i, step == B_PROVISIONING || step == B_UNDOING ? (enum line_step)step : B_UNDO);
 }

@@ -99,6 +99,9 @@ const char *b_bridge(const struct desk *d, const struct line *l, char out[MSISDN
 const char *b_msisdn(const struct line *l);			      /* what our HLR has of it now */
 void b_number_is(struct desk_job *j, unsigned i, const char *bridge); /* our HLR has given it this one; "": its own */
 int b_number_decide(struct desk *d, struct desk_job *j);
+void b_number_soon(struct desk_job *j, unsigned i);   /* it is served here: asked for from now on */
+void b_number_heard(struct desk_job *j, unsigned i);  /* who speaks under its own is the card; j->card */
+void b_number_forget(struct desk_job *j, unsigned i); /* it went back: not asked for any more */
 void b_numbered(struct desk_job *j, unsigned i);
 
 /* ---- b_tell.c: CF ---- */

@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * In a register of ours alone the MSISDN is there from the start.  Where both operators are in one register, which knows each MSISDN once, the
- * new subscriber has another one from the range msisdn-bridge, by which we reach the card meanwhile.  When the card has confirmed
- * itself and the current operator has listed it, he removes his: then ours gets it.  Until then the line, and its order, stay open.
+ * new subscriber has another one from the range msisdn-bridge, until the current operator has given it up: when we have told him that the
+ * card is served here (E5), or when he removes his subscriber.  Who addresses by IMSI asks for it from E5 on.  Who addresses by MSISDN would have
+ * two for the card while CONFIRM is under way, and asks when it is confirmed and listed.  Without it the line, and its order, stay open.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +13,8 @@
 
 #include "b_int.h"
 
-#define NUMBER_AGE	16		 /* tried again after a sixteenth of the time that it has waited, */
+#define NUMBER_SOON_MS	10000		 /* from E5 on: after so long, */
+#define NUMBER_AGE	16		 /* later tried again after a sixteenth of the time that it has waited, */
 #define NUMBER_MAX_MS	3600000ll	 /* and after an hour at most */
 #define NUMBER_ALARM_MS (7 * 86400000ll) /* a person is told when it has waited so long */
 
@@ -42,12 +44,42 @@ void b_number_is(struct desk_job *j, unsigned i, const char *bridge)
 	l->bridged = *bridge;
 	snprintf(l->bridge, sizeof(l->bridge), "%s", bridge);
 	/* 3a: it comes with its final list, under this number */
-	if (!(l->flags & (LINE_PROVISIONAL | LINE_FINAL)) || job_refused(j, i))
+	if (!(l->flags & (j->order->o.kind == ORDER_3A ? LINE_FINAL : LINE_PROVISIONAL)) || job_refused(j, i))
 		return;
 	memcpy(c.card.iccid, l->iccid, sizeof(c.card.iccid));
 	memcpy(c.card.imsi, l->imsi, sizeof(c.card.imsi));
 	snprintf(c.card.msisdn, sizeof(c.card.msisdn), "%s", b_msisdn(l));
 	job_op(j, i, ST_CARD_TAKE, &c, NULL, 0);
+}
+
+void b_number_soon(struct desk_job *j, unsigned i)
+{
+	const struct line *l = &j->line[i];
+	int64_t ms = (j->d->now_ms - l->served_ms) / NUMBER_AGE;
+
+	if (!l->bridged || !j->d->cfg.address_by_imsi || l->flags & LINE_CANCEL)
+		return;
+	ms = ms < NUMBER_MAX_MS ? ms : NUMBER_MAX_MS;
+	job_hlr_msisdn(j, i, l->imsi, l->msisdn, j->d->now_ms + (ms > NUMBER_SOON_MS ? ms : NUMBER_SOON_MS));
+}
+
+void b_number_heard(struct desk_job *j, unsigned i)
+{
+	const struct card_bundle *c = &j->card[i];
+	struct card_addr_row a = { .type = ADDR_MSISDN, .card = c->card.id, .valid_from_ms = j->d->now_ms };
+
+	if (!j->line[i].bridged || !j->d->cfg.address_by_imsi || !c->card.id)
+		return;
+	memcpy(a.digits, j->line[i].msisdn, sizeof(a.digits));
+	job_op(j, JOB_NO_LINE, ST_ADDR_PUT, &a, NULL, 0);
+}
+
+void b_number_forget(struct desk_job *j, unsigned i)
+{
+	const struct line *l = &j->line[i];
+
+	if (l->bridged && l->flags & LINE_SERVED && j->d->cfg.address_by_imsi)
+		job_hlr_msisdn(j, i, l->imsi, l->bridge, 0); /* what waits for its time is replaced */
 }
 
 int b_number_decide(struct desk *d, struct desk_job *j)
@@ -85,11 +117,16 @@ void b_numbered(struct desk_job *j, unsigned i)
 	const struct desk_event *ev = &j->event[i];
 	struct line *l = &j->line[i];
 
-	if (j->row[i].row.step != B_NUMBERING)
+	const enum line_step step = (enum line_step)j->row[i].row.step;
+
+	if (step == B_CLOSED || !l->bridged || l->flags & LINE_CANCEL)
 		return;
 	if (ev->hlr.end == HLR_OK && !job_refused(j, i)) {
 		b_number_is(j, i, "");
-		b_close(j, i);
+		if (step == B_NUMBERING || step == B_NUMBER)
+			b_close(j, i);
+		else
+			job_line_put(j, i, step);
 		return;
 	}
 	if (ev->hlr.end == HLR_REFUSED || ev->hlr.end == HLR_ABSENT)
@@ -98,5 +135,11 @@ void b_numbered(struct desk_job *j, unsigned i)
 	if (ev->hlr.end == HLR_TAKEN && !*j->order->o.alarm && j->d->now_ms - l->confirmed_ms >= NUMBER_ALARM_MS)
 		job_alarm(j, "card %s: MSISDN %s is still the current operator's in our HLR: ask him to remove IMSI %s",
 			  l->iccid, l->msisdn, l->old_imsi[0] ? l->old_imsi : "of before");
-	again(j, i); /* the current operator's still, or the card is busy here */
+	/* the current operator's still, or the card is busy here */
+	if (step == B_NUMBERING)
+		again(j, i);
+	else if (step != B_NUMBER)
+		b_number_soon(j, i);
+	if (step != B_NUMBERING)
+		job_line_put(j, i, step);
 }

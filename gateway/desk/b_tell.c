@@ -82,6 +82,7 @@ int b_served_decide(struct desk *d, struct desk_job *j)
 			out_drop(o);
 			return -EINVAL;
 		}
+		b_number_soon(j, i);
 		/* 3b: its OTA keys came with the pair; 3a: they come now */
 		if (j->order->o.kind == ORDER_3B || l->flags & LINE_FINAL) {
 			l->again_ms = 0;

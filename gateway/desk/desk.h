@@ -56,6 +56,7 @@ struct desk_cfg {
 	int64_t grace_ms;	/* between CF(E6) and the removal of the old IMSI; 0: at once */
 	uint64_t cntr_margin;	/* added to CNTR in HL3a; 0: 64 */
 	int64_t package_life_s; /* 0: 90 days */
+	bool address_by_imsi;	/* as the core sends: then an MSISDN that goes with its card goes at E5, else at E6 */
 	unsigned low_water;	/* vault, A: pairs left below which an alarm is raised; 0: 1 */
 	uint32_t epoch;
 };

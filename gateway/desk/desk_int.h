@@ -174,6 +174,8 @@ void job_hlr_provision(struct desk_job *j, unsigned i, const char *bridge, const
 void job_hlr_rekey(struct desk_job *j, unsigned i, const char *imsi, const uint8_t sub[KS_SUB_LEN], const uint8_t *was);
 void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
 	     const uint8_t sub[KS_SUB_LEN]);
+/* HLR_MSISDN, not before at_ms, 0: at once.  In the place of one that was ordered before, whose answer is not told any more. */
+void job_hlr_msisdn(struct desk_job *j, unsigned i, const char *imsi, const char *msisdn, int64_t at_ms);
 /* After the commit: the line's open txn is settled elsewhere (gw_txn_settle()).  Lost in a crash; whoever meets STORE_R_OPEN_TXN for what
  * has been settled does it again. */
 void job_settle(struct desk_job *j, unsigned i, enum txn_state end, const char *why);

@@ -140,10 +140,12 @@ static int events_decide(struct desk *d, struct desk_run *r)
 		struct desk_event *ev = &r->j.event[i];
 		const struct hlr_slot *s = &d->e->slot[ev->hlr_slot];
 
+		if (ev->kind == DESK_EV_HLR && s->durable && s->stale)
+			continue;			   /* of an operation that was ordered anew */
+		if (ev->kind == DESK_EV_HLR && s->durable) /* first: the line may order the same once more */
+			job_drop(&r->j, BOOK_HLR, s->key, s->version);
 		if (event_fits(d, r, i) && tell)
 			tell(d, &r->j, i);
-		if (ev->kind == DESK_EV_HLR && s->durable && !s->stale)
-			job_drop(&r->j, BOOK_HLR, s->key, s->version);
 	}
 	return 0;
 }

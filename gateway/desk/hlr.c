@@ -12,7 +12,9 @@
 #include "ota/rd.h"
 #include "ota/wr.h"
 
-#define HLR_DUE	      1 /* the one step of BOOK_HLR */
+#define HLR_DUE	      1	  /* steps of BOOK_HLR: to be asked for; */
+#define HLR_LATER     512 /* not before the time that its body ends with; of no line's steps */
+#define AT_LEN	      8
 #define SLOT_BITS     9
 #define KICK_FREE_MIN (HLR_OPEN_MAX / 4) /* places, before more are asked for */
 
@@ -36,10 +38,10 @@ static void ordered(struct desk_run *r, const char key[BOOK_KEY_MAX])
 }
 
 static void op_put(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
-		   const char *bridge, const uint8_t *sub)
+		   const char *bridge, const uint8_t *sub, int64_t at_ms)
 {
 	struct desk_run *r = j->run;
-	struct book_row row = { .book = BOOK_HLR, .step = HLR_DUE, .version = BOOK_ANY };
+	struct book_row row = { .book = BOOK_HLR, .step = at_ms ? HLR_LATER : HLR_DUE, .version = BOOK_ANY };
 	uint8_t body[BOOK_BODY_MAX];
 	struct wr w = wr_init(body, sizeof(body));
 
@@ -56,6 +58,10 @@ static void op_put(struct desk_job *j, unsigned i, enum hlr_kind kind, const cha
 		book_text_put(&w, bridge);
 		wr_be(&w, j->line[i].sqn, 8);
 	}
+	if (at_ms) {
+		wr_be(&w, (uint64_t)at_ms, AT_LEN);
+		desk_again(j->d, row.owner, HLR_LATER, at_ms);
+	}
 	row.len = (uint16_t)wr_len(&w);
 	job_op(j, i, ST_BOOK_PUT, &row, body, row.len);
 	ordered(r, row.key);
@@ -64,12 +70,17 @@ static void op_put(struct desk_job *j, unsigned i, enum hlr_kind kind, const cha
 void job_hlr(struct desk_job *j, unsigned i, enum hlr_kind kind, const char *imsi, const char *msisdn,
 	     const uint8_t sub[KS_SUB_LEN])
 {
-	op_put(j, i, kind, imsi, msisdn, "", sub);
+	op_put(j, i, kind, imsi, msisdn, "", sub, 0);
+}
+
+void job_hlr_msisdn(struct desk_job *j, unsigned i, const char *imsi, const char *msisdn, int64_t at_ms)
+{
+	op_put(j, i, HLR_MSISDN, imsi, msisdn, "", NULL, at_ms);
 }
 
 void job_hlr_provision(struct desk_job *j, unsigned i, const char *bridge, const uint8_t sub[KS_SUB_LEN])
 {
-	op_put(j, i, HLR_PROVISION, j->line[i].imsi, j->line[i].msisdn, bridge, sub);
+	op_put(j, i, HLR_PROVISION, j->line[i].imsi, j->line[i].msisdn, bridge, sub, 0);
 }
 
 void job_hlr_rekey(struct desk_job *j, unsigned i, const char *imsi, const uint8_t sub[KS_SUB_LEN], const uint8_t *was)
@@ -351,7 +362,32 @@ static void after(struct desk *d, struct desk_job *j)
 	}
 }
 
+/* ---- what is not to be asked for before its time ---- */
+
+static int later_decide(struct desk *d, struct desk_job *j)
+{
+	int64_t next_ms = INT64_MAX;
+
+	for (unsigned i = 0; i < j->n; i++) {
+		const struct store_book *b = &j->row[i];
+		const size_t len = b->row.len < AT_LEN ? 0 : b->row.len - AT_LEN;
+		struct rd r = rd_init(b->body + len, b->row.len - len);
+		const int64_t at_ms = (int64_t)rd_be(&r, AT_LEN);
+
+		if (at_ms > d->now_ms) {
+			next_ms = at_ms < next_ms ? at_ms : next_ms;
+			continue;
+		}
+		job_put(j, BOOK_HLR, b->row.key, b->row.owner, HLR_DUE, b->row.version, b->body, len);
+		ordered(j->run, b->row.key);
+	}
+	if (next_ms != INT64_MAX)
+		desk_again(d, j->order->o.number, HLR_LATER, next_ms);
+	return 0;
+}
+
 const struct desk_work desk_works_engine[] = {
 	{ .name = "hlr", .book = BOOK_HLR, .step = HLR_DUE, .page = HLR_OPEN_MAX, .decide = decide, .after = after },
+	{ .name = "hlr, later", .book = BOOK_HLR, .step = HLR_LATER, .calm = true, .decide = later_decide },
 	{ .name = NULL },
 };

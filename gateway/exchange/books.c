@@ -174,6 +174,7 @@ static const char *const step_names[_LINE_STEPS] = {
 	[A_CLOSED] = "A_CLOSED",
 	[A_ESCROW] = "A_ESCROW",
 	[A_RELEASE] = "A_RELEASE",
+	[A_NUMBER] = "A_NUMBER",
 	[B_OPEN] = "B_OPEN",
 	[B_LISTED] = "B_LISTED",
 	[B_PLANNED] = "B_PLANNED",

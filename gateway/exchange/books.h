@@ -112,6 +112,7 @@ enum line_step {
 	A_CLOSED,
 	A_ESCROW,  /* 3a, to do: KE */
 	A_RELEASE, /* 3a, to do: RK */
+	A_NUMBER,  /* not done, and listed; waits for its MSISDN to be back at our HLR */
 	/* at B */
 	B_OPEN = 64, /* to do: IL */
 	B_LISTED,    /* IL out; waits for PL */
@@ -240,7 +241,7 @@ struct line {
 		int64_t seen_ms; /* its last contact, where the register tells */
 		uint32_t vlr;	 /* digest of where it was; 0 nowhere */
 	} mark;
-	/* B: its MSISDN is another's at our HLR: it has this one until then */
+	/* B: its MSISDN is another's at our HLR: it has this one until then.  A: our HLR has given its MSISDN up, the old IMSI has none */
 	bool bridged;
 	char bridge[MSISDN_DIGITS_MAX + 1];
 	int64_t here_ms; /* A: so our register has told that it was here, under its old IMSI */

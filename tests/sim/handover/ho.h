@@ -48,6 +48,7 @@ enum ho_break {
 	HO_BREAK_KEYS_EARLY,  /* B's register has the new IMSIs before a card is staged */
 	HO_BREAK_REKEY_EARLY, /* A's register gets keys that its card does not hold */
 	HO_BREAK_OLD_K,	      /* when all is over, somebody puts the old K back there */
+	HO_BREAK_NUMBER,      /* an MSISDN that has gone to B is given to another subscriber of A as well */
 	_HO_BREAKS
 };
 
@@ -55,7 +56,9 @@ struct ho_draw {		      /* what a seed says; chances in ppm */
 	unsigned cards, kind, policy; /* enum order_kind, order_policy */
 	unsigned ops;		      /* 2, or 3: with C */
 	unsigned pairs;		      /* of each card, 3b */
-	bool one_register;	      /* of all operators, and cards keep their MSISDNs */
+	bool one_register;	      /* of all operators */
+	bool keeps;		      /* cards keep their MSISDNs */
+	bool by_imsi;		      /* gateways address cards so */
 	struct sim_air_cfg air;
 	unsigned crashes, commit_fails, hlr_downs, refusals; /* refusals: cards that B's network never lets in (H2) */
 	uint32_t hlr_fail_ppm, hlr_temp_ppm, lose_ppm, twice_ppm;
@@ -174,6 +177,7 @@ struct ho_card {
 	uint8_t pair_of[HO_KEYS_MAX]; /* 3b, by index: who has got it, + 1 */
 	uint64_t sqn;		      /* as it was handed over last */
 	unsigned state;		      /* as last seen by the judge */
+	int64_t there_ms;	      /* registered where its order leads, since; 0: it is not */
 };
 
 #define HO_IL_MAX  (2 * HO_CARDS_MAX)
@@ -248,6 +252,7 @@ struct ho {
 	unsigned forged;
 	int64_t base_ms;	 /* when the leg began: faults count from here */
 	int64_t ended_ms;	 /* all orders, in both books */
+	int64_t calm_ms;	 /* nothing fails any more, since */
 	const struct ho_case *c; /* NULL: a seed alone */
 	unsigned case_step;
 	struct store_mem_disk *backup; /* of A */
@@ -333,6 +338,12 @@ bool ho_stranded(struct ho *w, unsigned card);	  /* in truth */
 bool ho_stranded_imsi(struct ho *w, const char *imsi);
 void ho_check_stranded(struct ho *w);
 extern const struct ho_case ho_cases_plain[];
+
+/* ho_number.c */
+void ho_check_number(struct ho *w);
+void ho_check_number_end(struct ho *w);
+void ho_number_break(struct ho *w);
+extern const struct ho_case ho_cases_number[], ho_case_number_alone;
 
 /* ho_link.c */
 struct link *ho_link_new(struct ho_party *p);

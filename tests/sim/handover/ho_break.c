@@ -89,6 +89,9 @@ void ho_break_step(struct ho *w)
 	case HO_BREAK_OLD_K:
 		ho_change_break(w);
 		break;
+	case HO_BREAK_NUMBER:
+		ho_number_break(w);
+		break;
 	case HO_BREAK_ARM_EARLY: { /* the register has forgotten everybody while A is about to arm */
 		char imsi[SIM_IMSI_LEN];
 

@@ -46,7 +46,7 @@ static void lost_judge(struct ho *w)
 
 static void one_draw(struct ho_draw *d)
 {
-	d->one_register = true;
+	d->keeps = d->one_register = true;
 	d->crashes = 4;
 	d->hlr_temp_ppm = 200000;
 }
@@ -67,7 +67,7 @@ static void one_judge(struct ho *w)
 static void one_lost_draw(struct ho_draw *d)
 {
 	lost_draw(d);
-	d->one_register = true;
+	d->keeps = d->one_register = true;
 }
 
 const struct ho_case ho_cases_here[] = {

@@ -360,14 +360,17 @@ static bool alone_leg(struct ho *w)
 	return !w->leg && ho_change_give(w, HO_A, CHANGE_OTA | CHANGE_K | CHANGE_OPC, ho_cards_at(w, HO_A));
 }
 
-const struct ho_case ho_case_change_alone = { "K13", "", ho_one_card, NULL, done_judge, ORDER_3A, .leg = alone_leg };
+const struct ho_case ho_case_change_alone = {
+	"K13", "a change of keys at home", ho_one_card, NULL, done_judge, ORDER_3A, .leg = alone_leg
+};
 
 static bool second_leg(struct ho *w)
 {
 	return !w->leg && ho_change_give(w, HO_A, CHANGE_IMSI, ho_cards_at(w, HO_A));
 }
 
-const struct ho_case ho_case_second_alone = { "I13", "", ho_one_card, NULL, done_judge, ORDER_3A, .leg = second_leg };
+const struct ho_case ho_case_second_alone = { "I13",	"a change of IMSI at home", ho_one_card, NULL, done_judge,
+					      ORDER_3A, .leg = second_leg };
 
 /* There and back again, then to B. */
 static bool second_round_leg(struct ho *w)
@@ -391,7 +394,7 @@ static void second_bad_draw(struct ho_draw *d)
 static void second_one_draw(struct ho_draw *d)
 {
 	second_bad_draw(d);
-	d->one_register = true;
+	d->keeps = d->one_register = true;
 }
 
 static void second_one_judge(struct ho *w)

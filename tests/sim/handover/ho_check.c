@@ -325,6 +325,7 @@ void ho_check_end(struct ho *w)
 		books_read(w, op, NULL, at[op]);
 	}
 	ho_check_stranded(w);
+	ho_check_number_end(w);
 	for (unsigned i = 0; i < w->d.cards && !w->fail[0]; i++)
 		judge_card(w, at, i);
 	for (unsigned op = 0; op < w->d.ops; op++)

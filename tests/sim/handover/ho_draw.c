@@ -141,8 +141,20 @@ static void draw_first(struct ho *w)
 	d->cancel_ms = ho_pick(dice, HO_MINUTE, 4 * HO_HOUR);
 }
 
+/* Cards that keep their MSISDNs: where all go once and by one order, so that the pool counts IMSIs as the fleet counts cards. */
+static void keep(struct ho *w)
+{
+	uint64_t draw = w->seed * 0x8ebc6af09c88c6e3ULL + 17;
+	struct ho_draw *d = &w->d;
+
+	d->keeps = d->shape == HO_ONCE && !d->mixed && !d->change && ho_chance(&draw, 500000);
+	d->one_register = d->keeps && ho_chance(&draw, 600000);
+	d->by_imsi = ho_chance(&draw, 700000);
+}
+
 void ho_draw(struct ho *w)
 {
 	draw_first(w);
 	more(w);
+	keep(w);
 }

@@ -28,10 +28,12 @@ static const struct {
 	[HO_BREAK_KEYS_EARLY] = { "keys-early", "early" },
 	[HO_BREAK_REKEY_EARLY] = { "rekey-early", "rekey" },
 	[HO_BREAK_OLD_K] = { "old-k", "keys" },
+	[HO_BREAK_NUMBER] = { "msisdn", "msisdn" },
 };
 
 #define F13_STEP    7 /* of all commits when all cases run; --case F13 goes through each */
 #define K13_STEP    3
+#define N13_STEP    11
 #define BREAK_SEEDS 16 /* one of the first must notice */
 
 static unsigned seeds(uint64_t first, uint64_t count, uint64_t step)
@@ -136,8 +138,8 @@ static int at_each_commit(unsigned step, bool verbose)
 	return bad;
 }
 
-/* K13, I13: the same while A changes the keys of a card, or its IMSI. */
-static int at_each_commit_of_a_change(const struct ho_case *what, unsigned step)
+/* K13, I13: the same while A changes the keys of a card, or its IMSI.  N13: while an MSISDN goes there and back. */
+static int at_each_commit_of(const struct ho_case *what, unsigned who, unsigned step)
 {
 	unsigned n = 0;
 	int bad = 0;
@@ -146,15 +148,15 @@ static int at_each_commit_of_a_change(const struct ho_case *what, unsigned step)
 		struct ho_case c = *what;
 		bool crashed = true;
 
-		c.crash_who = HO_A;
+		c.crash_who = who;
 		c.crash_keeps = keeps;
 		c.crashed = &crashed;
 		for (c.crash_at = 1 + keeps;; c.crash_at += step) {
 			char why[600];
 
 			if (ho_run(1, &c, HO_SOUND, false, why)) {
-				printf("%s: A fails with commit %u, which is %s: %s\n", c.name, c.crash_at,
-				       keeps ? "kept" : "lost", why);
+				printf("%s: %s fails with commit %u, which is %s: %s\n", c.name,
+				       who == HO_A ? "A" : "B", c.crash_at, keeps ? "kept" : "lost", why);
 				bad = 1;
 			}
 			if (!crashed) /* it was through before */
@@ -162,8 +164,8 @@ static int at_each_commit_of_a_change(const struct ho_case *what, unsigned step)
 			n++;
 		}
 	}
-	printf("%-8s A's power fails at the commits of a change at home, %u times: %s\n", what->name, n,
-	       bad ? "see above" : "as it must");
+	printf("%-8s power of %s fails at the commits of %s, %u times: %s\n", what->name, who == HO_A ? "A" : "B",
+	       what->story, n, bad ? "see above" : "as it must");
 	return bad;
 }
 
@@ -187,11 +189,16 @@ static int cases(const char *name, bool verbose)
 		n++;
 	}
 	if (!name || !strcmp(name, "K13")) {
-		bad |= at_each_commit_of_a_change(&ho_case_change_alone, name ? 1 : K13_STEP);
+		bad |= at_each_commit_of(&ho_case_change_alone, HO_A, name ? 1 : K13_STEP);
 		n++;
 	}
 	if (!name || !strcmp(name, "I13")) {
-		bad |= at_each_commit_of_a_change(&ho_case_second_alone, name ? 1 : K13_STEP);
+		bad |= at_each_commit_of(&ho_case_second_alone, HO_A, name ? 1 : K13_STEP);
+		n++;
+	}
+	if (!name || !strcmp(name, "N13")) {
+		bad |= at_each_commit_of(&ho_case_number_alone, HO_A, name ? 1 : N13_STEP);
+		bad |= at_each_commit_of(&ho_case_number_alone, HO_B, name ? 1 : N13_STEP);
 		n++;
 	}
 	if (!n)

@@ -138,6 +138,7 @@ static struct gw *core_up(struct ho_party *p)
 	cfg.epoch = p->epoch;
 	cfg.src = (struct ota_addr){ .ton = 3, .npi = 1, .digits = "4242" };
 	cfg.retry.jitter_pct = 0;
+	cfg.address_by_imsi = p->w->d.by_imsi;
 	cfg.limits.resident_max = 256;
 	cfg.limits.open_max = 256;
 	deps.log_level = 6;
@@ -151,11 +152,11 @@ static void pool(struct ho_party *p, struct desk_pool *pool)
 	snprintf(pool->imsi_from, sizeof(pool->imsi_from), "0010%u5000000001", p->who + 1);
 	snprintf(pool->imsi_to, sizeof(pool->imsi_to), "0010%u5000000999", p->who + 1);
 	snprintf(pool->msisdn_from, sizeof(pool->msisdn_from), "4477%u000001", p->who + 1);
-	if (p->w->d.one_register) { /* cards keep their MSISDNs: the first IMSI is the first card's */
+	if (p->w->d.keeps) /* the first IMSI is the first card's */
 		snprintf(pool->msisdn_from, sizeof(pool->msisdn_from), "%s",
 			 sim_world_fleet(p->w->sim)->cards[0].msisdn);
+	if (p->w->d.one_register)
 		snprintf(pool->msisdn_bridge, sizeof(pool->msisdn_bridge), "4499%u000000", p->who + 1);
-	}
 	snprintf(pool->plmns, sizeof(pool->plmns), "0010%u", p->who + 1);
 	snprintf(pool->files, sizeof(pool->files), "%s", p->w->d.files ? p->w->d.files : "");
 	pool->trial_s = p->w->d.trial_s;
@@ -187,6 +188,7 @@ static struct desk *desk_up(struct ho_party *p, char err[DESK_ERR_MAX])
 	snprintf(cfg->profile_dir, sizeof(cfg->profile_dir), "%s", PROFILES_DIR);
 	cfg->epoch = p->epoch;
 	cfg->hlr_poll_ms = 30000;
+	cfg->address_by_imsi = p->w->d.by_imsi;
 	pool(p, &cfg->pool);
 	for (unsigned i = 0; i < HO_N; i++) {
 		struct desk_partner *n = &cfg->partner[cfg->n_partners];

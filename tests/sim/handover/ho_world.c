@@ -401,6 +401,7 @@ static void turn(struct ho *w)
 			return;
 		}
 		seen(w);
+		ho_check_number(w);
 		did = plan_step(w);
 		did |= ho_plain_step(w);
 		did |= ho_eager_step(w);
@@ -476,6 +477,7 @@ static void live(struct ho *w)
 		if (!w->calm && w->now_ms >= w->base_ms + w->d.calm_ms) {
 			ho_say(w, "from now on nothing fails any more");
 			w->calm = true;
+			w->calm_ms = w->now_ms;
 			sim_air_calm(sim_world_air(w->sim));
 			for (unsigned i = 0; i < HO_N; i++)
 				w->p[i].crash_in = w->p[i].fail_in = 0;
@@ -544,6 +546,8 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 	if (broken) {
 		w->d.bound_ms = 2 * HO_DAY; /* a sound one takes less */
 		w->d.shape = HO_ONCE;
+		w->d.keeps = broken == HO_BREAK_NUMBER;
+		w->d.one_register = false;
 		w->d.change = broken == HO_BREAK_REKEY_EARLY || broken == HO_BREAK_OLD_K;
 	}
 	if (sim_make(w) && ho_parties_make(w)) {
