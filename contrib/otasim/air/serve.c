@@ -129,8 +129,12 @@ void air_on_register(struct sim_air *a, uint32_t card, uint64_t attempt, int64_t
 {
 	struct card_air *ca = &a->card[card];
 
-	if (attempt != ca->phone.attempt || !air_covered(ca))
-		return; /* without coverage, coming back will do it */
+	if (attempt != ca->phone.attempt)
+		return;
+	if (!air_covered(ca)) { /* coming back will do it, also where it was to be a periodic update */
+		ca->phone.unserved = true;
+		return;
+	}
 	if (!phone_register(&ca->phone, &a->cards[card], &a->cfg)) {
 		a->stats.register_refused++;
 		register_at(a, card, now_ms + again_ms(a, &ca->phone));

@@ -573,6 +573,32 @@ static void a_register_that_is_down(void **state)
 	bed_free(b);
 }
 
+/* A periodic update that was refused is made again also when coverage was lost before its next try. */
+static void periodic_updates_go_on(void **state)
+{
+	struct bed *b = bed_cfg(2);
+	char was[SIM_HLR_REPLY_MAX];
+	const char *imsi;
+
+	b->cfg.air.locate_ms = (struct sim_range){ MINUTE, MINUTE };
+	b->cfg.air.vectors = 1;
+	bed_open(b);
+	imsi = sim_of(b, 0)->imsi_first;
+	sim_world_hlr_down(b->w, A, true);
+	run_for(b, 2 * MINUTE);
+	sim_air_cover(sim_world_air(b->w), 0, SIM_COVERAGE_ABSENT, b->now_ms);
+	sim_world_hlr_down(b->w, A, false);
+	run_for(b, 2 * HOUR);
+	strcpy(was, ctrl(b, A, "GET 7 subscriber.by-imsi-%s.info-aud", imsi));
+	assert_non_null(strstr(was, "aud3g.sqn"));
+	run_for(b, HOUR);
+	assert_string_equal(was, ctrl(b, A, "GET 7 subscriber.by-imsi-%s.info-aud", imsi));
+	sim_air_cover(sim_world_air(b->w), 0, SIM_COVERAGE_PRESENT, b->now_ms);
+	run_for(b, 10 * MINUTE);
+	assert_string_not_equal(was, ctrl(b, A, "GET 7 subscriber.by-imsi-%s.info-aud", imsi));
+	bed_free(b);
+}
+
 /* H2: AUTHENTICATE succeeds at B, and the location update is refused for ever. */
 static void refused_for_ever(void **state)
 {
@@ -799,6 +825,7 @@ int main(void)
 		cmocka_unit_test(creates_that_fail),
 		cmocka_unit_test(a_register_that_is_late),
 		cmocka_unit_test(a_register_that_is_down),
+		cmocka_unit_test(periodic_updates_go_on),
 		cmocka_unit_test(refused_for_ever),
 		cmocka_unit_test(refresh_refused_three_times),
 		cmocka_unit_test(power_fails_before_refresh),
