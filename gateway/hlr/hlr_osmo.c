@@ -5,7 +5,13 @@
  * encryption and carries K and OPc: it belongs on loopback or into a tunnel.  Both buffers are ours, so that what has been sent
  * and read can be wiped.
  *
- * PROVISION, REKEY and REMOVE look first: an IMSI that is there with other keys is somebody's subscriber and is not touched.
+ * PROVISION, REKEY and REMOVE look first: an IMSI that is there with other keys is somebody's subscriber and is not touched.  Keys that are
+ * there are not written anew: OsmoHLR would begin its SQN at 0 again.
+ *
+ * After REKEY a VLR may have vectors of the old keys.  OsmoHLR 1.5.0 has no way to take them back: what CTRL sets, cs-enabled too, goes into its
+ * database alone, and OsmoMSC's subscriber-expire cuts the phone off until it registers anew.  They do no harm by themselves: the register is
+ * switched while the card takes both keys, and goes on taking the old ones until it is first authenticated with the new; a VLR
+ * uses up what it has before it asks for more.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,6 +34,9 @@
 #define TEXT_MAX	 256
 #define TIMEOUT_MS	 5000
 #define SQN_MARGIN	 (32u << 5) /* vectors that the old network may have had under way; IND has five bits */
+#define SQN_JUMP_MAX	 (1ull << 33) /* TS 33.102, C.2.1: a USIM may refuse what is 2^28 (of SEQ) ahead of what it knows */
+#define SQN_AGAIN_MS	 25	      /* somebody else writes to the database: asked again after so long, */
+#define SQN_TRIES	 40	      /* so many times */
 #define RECONNECT_MS	 500
 #define RECONNECT_MAX_MS 30000
 
@@ -39,6 +48,7 @@ enum step {
 	STEP_CS,
 	STEP_PS,
 	STEP_READ_BACK,
+	STEP_SQN, /* by the database: no request */
 	STEP_DELETE,
 };
 
@@ -46,10 +56,13 @@ struct open_op {
 	bool used;
 	bool asked; /* a request of it is out */
 	bool bridged;
+	bool keys_there; /* PROVISION: those that it is to have, */
+	uint64_t sqn;	 /* and where their SQN was; 0: the subscriber is new */
 	uint32_t request;
-	int64_t order; /* of asking, for the oldest */
 	enum step step;
 	struct hlr_op op;
+	unsigned tries; /* STEP_SQN, */
+	struct hlr_result res;
 };
 
 struct hlr_osmo {
@@ -64,8 +77,8 @@ struct hlr_osmo {
 	int fd;
 	bool connecting, connected;
 	struct event *ev_read, *ev_write, *ev_timer; /* timer: answer is late, or time to connect */
+	struct event *ev_sqn;
 	uint32_t request;
-	unsigned open;
 	uint8_t in[IN_MAX];
 	size_t in_len;
 	uint8_t out[OUT_MAX];
@@ -102,7 +115,6 @@ static void end_with(struct hlr_osmo *h, struct open_op *o, struct hlr_result *r
 {
 	r->id = o->op.id;
 	ks_wipe(o, sizeof(*o));
-	h->open--;
 	h->hlr.on_result(h->hlr.ctx, r);
 }
 
@@ -174,6 +186,9 @@ static void step_text(struct hlr_osmo *h, const struct open_op *o, char text[TEX
 		break;
 	case STEP_PS:
 		snprintf(text, TEXT_MAX, "SET %u subscriber.by-imsi-%s.ps-enabled 1", id, imsi);
+		break;
+	case STEP_SQN:
+		text[0] = '\0';
 		break;
 	case STEP_DELETE:
 		snprintf(text, TEXT_MAX, "SET %u subscriber.delete %s", id, imsi);
@@ -295,24 +310,69 @@ static void looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_repl
 			end_op(h, o, HLR_REFUSED,
 			       "IMSI is there with other keys: somebody else's subscriber? Remove it first if it is "
 			       "not");
-		else
+		else {
+			o->keys_there = there && res.has_keys;
+			o->sqn = res.sqn;
 			ask(h, o, there ? STEP_MSISDN : STEP_CREATE);
+		}
 		break;
 	}
 }
 
-/* That it could not be set costs the card one AUTS more: no reason to refuse it. */
-static void sqn_set(struct hlr_osmo *h, const struct hlr_op *op, struct hlr_result *res)
+static void sqn_end(struct hlr_osmo *h, struct open_op *o)
 {
-	const uint64_t sqn = op->sqn + SQN_MARGIN;
-	char err[HLR_WHY_MAX];
+	struct hlr_result res = o->res;
 
-	if (!*h->sqn_database || !op->sqn || res->sqn >= sqn)
+	end_with(h, o, &res);
+}
+
+/* That it could not be set costs the card one AUTS more: no reason to refuse it. */
+static void sqn_try(struct hlr_osmo *h, struct open_op *o)
+{
+	const struct timeval again = { 0, SQN_AGAIN_MS * 1000 };
+	const uint64_t sqn = o->op.sqn + SQN_MARGIN;
+	char err[HLR_WHY_MAX];
+	const int rc = hlr_osmo_db_sqn(h->sqn_database, o->op.imsi, sqn, err, sizeof(err));
+
+	if (rc == HLR_OSMO_DB_BUSY && ++o->tries < SQN_TRIES) {
+		o->step = STEP_SQN;
+		evtimer_add(h->ev_sqn, &again);
 		return;
-	if (hlr_osmo_db_sqn(h->sqn_database, op->imsi, sqn, err, sizeof(err)))
-		say(h, LOG_ERR, "SQN of card %s is not set: %s", op->iccid, err);
+	}
+	if (rc)
+		say(h, LOG_ERR, "SQN of card %s is not set: %s", o->op.iccid, err);
 	else
-		res->sqn = sqn;
+		o->res.sqn = sqn;
+	sqn_end(h, o);
+}
+
+static void on_sqn(evutil_socket_t fd, short what, void *ctx)
+{
+	struct hlr_osmo *h = ctx;
+
+	(void)fd;
+	(void)what;
+	for (unsigned i = 0; i < HLR_OPEN_MAX; i++)
+		if (h->op[i].used && h->op[i].step == STEP_SQN)
+			sqn_try(h, &h->op[i]);
+}
+
+/* A new subscriber's register knows nothing of the card's SQN, and whoever hands it over is believed (up to 2^44, gateway/exchange): his AuC may count
+ * by time.  Where it has served this K before it knows better than a jump that the USIM itself may refuse. */
+static void sqn_set(struct hlr_osmo *h, struct open_op *o, const struct hlr_result *res)
+{
+	o->res = *res;
+	if (!*h->sqn_database || !o->op.sqn || res->sqn >= o->op.sqn + SQN_MARGIN) {
+		sqn_end(h, o);
+	} else if (o->sqn && o->op.sqn > o->sqn && o->op.sqn - o->sqn > SQN_JUMP_MAX) {
+		say(h, LOG_ERR,
+		    "SQN of card %s is not set: %llu is told, and it was %llu here; the card will ask for the right "
+		    "one",
+		    o->op.iccid, (unsigned long long)o->op.sqn, (unsigned long long)o->sqn);
+		sqn_end(h, o);
+	} else {
+		sqn_try(h, o);
+	}
 }
 
 static void read_back(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r)
@@ -333,8 +393,9 @@ static void read_back(struct hlr_osmo *h, struct open_op *o, const struct ctrl_r
 		return;
 	}
 	if (o->op.kind == HLR_PROVISION)
-		sqn_set(h, &o->op, &res);
-	end_with(h, o, &res);
+		sqn_set(h, o, &res);
+	else
+		end_with(h, o, &res);
 }
 
 /* MSISDNs are UNIQUE in a register. */
@@ -389,7 +450,7 @@ static void replied(struct hlr_osmo *h, struct open_op *o, const struct ctrl_rep
 		ask(h, o, STEP_MSISDN);
 		break;
 	case STEP_MSISDN:
-		ask(h, o, o->op.kind == HLR_MSISDN ? STEP_READ_BACK : STEP_KEYS);
+		ask(h, o, o->op.kind == HLR_MSISDN ? STEP_READ_BACK : o->keys_there ? STEP_CS : STEP_KEYS);
 		break;
 	case STEP_KEYS:
 		ask(h, o, o->op.kind == HLR_REKEY ? STEP_READ_BACK : STEP_CS);
@@ -402,6 +463,8 @@ static void replied(struct hlr_osmo *h, struct open_op *o, const struct ctrl_rep
 		break;
 	case STEP_READ_BACK:
 		read_back(h, o, r);
+		break;
+	case STEP_SQN:
 		break;
 	case STEP_DELETE:
 		end_op(h, o, HLR_OK, "%s", "");
@@ -592,7 +655,6 @@ static int osmo_submit(struct hlr *hlr, const struct hlr_op *op)
 	if (!o)
 		return -ENOBUFS;
 	*o = (struct open_op){ .used = true, .op = *op };
-	h->open++;
 	if (!h->connected)
 		end_op(h, o, HLR_TEMPORARY, "no connection to the register");
 	else
@@ -609,8 +671,8 @@ static void osmo_free(struct hlr *hlr)
 		event_free(h->ev_write);
 		close(h->fd);
 	}
-	if (h->ev_timer)
-		event_free(h->ev_timer);
+	event_free(h->ev_timer);
+	event_free(h->ev_sqn);
 	ks_wipe(h, sizeof(*h));
 	free(h);
 }
@@ -637,7 +699,9 @@ struct hlr *hlr_osmo_new(const struct hlr_osmo_cfg *cfg, struct event_base *base
 	snprintf(h->sqn_database, sizeof(h->sqn_database), "%s", cfg->sqn_database ? cfg->sqn_database : "");
 	snprintf(h->name, sizeof(h->name), "%s:%u", cfg->host, cfg->port);
 	if (evutil_parse_sockaddr_port(h->name, (struct sockaddr *)&h->addr, &len) ||
-	    !(h->ev_timer = evtimer_new(base, on_timer, h))) {
+	    !(h->ev_timer = evtimer_new(base, on_timer, h)) || !(h->ev_sqn = evtimer_new(base, on_sqn, h))) {
+		if (h->ev_timer)
+			event_free(h->ev_timer);
 		free(h);
 		return NULL;
 	}

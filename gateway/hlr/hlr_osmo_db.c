@@ -3,16 +3,18 @@
  *
  * Only where it is asked for (`sqn-database`): a card that comes with a higher SQN than a new subscriber's asks for it itself, once, by
  * AUTS (TS 33.102, 6.3.5), and that is normal.  OsmoHLR has its database open meanwhile (WAL): we write one row in one short
- * transaction, wait for a bounded while, never go back, and read it again.
+ * transaction, never go back, and read it again.  Where it has not, nothing is opened: we would make the log's files as ours, and OsmoHLR could
+ * not open them afterwards.
  */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
 #include "hlr_osmo_db.h"
 
-#define BUSY_MS	      200 /* nobody else is served meanwhile */
 #define SQN_MAX	      ((1ull << 48) - 1)
 #define ALGO_MILENAGE 5
 
@@ -73,6 +75,16 @@ static int raise_in(sqlite3 *db, const char *imsi, uint64_t sqn, uint64_t *now)
 	return rc;
 }
 
+/* The log and its index, which are there while somebody has the database open. */
+static bool is_open(const char *path)
+{
+	char wal[300], shm[300];
+
+	snprintf(wal, sizeof(wal), "%.280s-wal", path);
+	snprintf(shm, sizeof(shm), "%.280s-shm", path);
+	return !access(wal, F_OK) && !access(shm, F_OK);
+}
+
 int hlr_osmo_db_sqn(const char *path, const char *imsi, uint64_t sqn, char *err, size_t cap)
 {
 	uint64_t now = 0;
@@ -83,9 +95,13 @@ int hlr_osmo_db_sqn(const char *path, const char *imsi, uint64_t sqn, char *err,
 		snprintf(err, cap, "SQN %" PRIu64 " has more than 48 bits", sqn);
 		return -1;
 	}
+	if (!is_open(path)) {
+		snprintf(err, cap, "no OsmoHLR has %.120s open (there is no -wal and -shm beside it)", path);
+		return -1;
+	}
 	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (!rc)
-		rc = sqlite3_busy_timeout(db, BUSY_MS);
+	if (!rc) /* should we be the last one: the log stays as it is, for its owner */
+		rc = sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (!rc)
 		rc = raise_in(db, imsi, sqn, &now);
 	if (rc == -1)
@@ -95,5 +111,7 @@ int hlr_osmo_db_sqn(const char *path, const char *imsi, uint64_t sqn, char *err,
 	else if (now < sqn)
 		snprintf(err, cap, "%.120s: SQN reads back as %" PRIu64 " and not %" PRIu64, path, now, sqn);
 	sqlite3_close(db);
+	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
+		return HLR_OSMO_DB_BUSY;
 	return rc || now < sqn ? -1 : 0;
 }

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* It is at least `sqn` from now on: 0; never lowered.  -1 with a sentence. */
+#define HLR_OSMO_DB_BUSY 1 /* somebody else writes: ask again in a moment */
+/* It is at least `sqn` from now on: 0; never lowered.  HLR_OSMO_DB_BUSY or -1 with a sentence.  Waits for nobody. */
 int hlr_osmo_db_sqn(const char *path, const char *imsi, uint64_t sqn, char *err, size_t cap);
 
 #endif

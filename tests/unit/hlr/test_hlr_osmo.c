@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include "contrib/otasim/hlr/sim_hlr.h"
@@ -428,6 +429,35 @@ static void test_msisdn(void **state)
 	assert_int_equal(run_op(b, HLR_MSISDN, "001020000000503", "491510003", NULL)->end, HLR_ABSENT);
 }
 
+/* Keys that are there are not written anew: the register would count from 0 again. */
+static void test_again(void **state)
+{
+	struct bed *b = *state;
+	struct sim_hlr_vector v;
+
+	assert_int_equal(run_op(b, HLR_PROVISION, IMSI, "491510001", K1)->end, HLR_OK);
+	assert_int_equal(sim_hlr_vector(b->sim, IMSI, (const uint8_t[16]){ 1 }, &v), SIM_HLR_OK);
+	assert_int_equal(run_op(b, HLR_PROVISION, IMSI, "491510001", K1)->end, HLR_OK);
+	assert_int_equal(run_op(b, HLR_READ, IMSI, "", NULL)->sqn, 33);
+}
+
+/* No OsmoHLR has it open: nothing is made beside it. */
+static void sqn_stopped(struct bed *b)
+{
+	char err[200], wal[160];
+
+	snprintf(wal, sizeof(wal), "%s-wal", b->db);
+	b->hlr->ops->free(b->hlr);
+	b->hlr = NULL;
+	kill(b->pid, SIGTERM);
+	waitpid(b->pid, NULL, 0);
+	b->pid = 0;
+	assert_int_not_equal(access(wal, F_OK), 0);
+	assert_int_equal(hlr_osmo_db_sqn(b->db, IMSI, 300000, err, sizeof(err)), -1);
+	assert_non_null(strstr(err, "no OsmoHLR has"));
+	assert_int_not_equal(access(wal, F_OK), 0);
+}
+
 /* SQN goes on where the card's old register was; by OsmoHLR's own database alone, and never back. */
 static void test_sqn(void **state)
 {
@@ -451,6 +481,14 @@ static void test_sqn(void **state)
 	assert_non_null(strstr(err, "no Milenage keys"));
 	assert_int_equal(hlr_osmo_db_sqn("/nowhere/hlr.db", IMSI, 1, err, sizeof(err)), -1);
 	assert_int_equal(hlr_osmo_db_sqn(b->db, IMSI, 1ull << 48, err, sizeof(err)), -1);
+	assert_int_equal(run_op(b, HLR_PROVISION, IMSI, "491510001", K1)->end, HLR_OK); /* it stays where it is */
+	assert_true(run_op(b, HLR_READ, IMSI, "", NULL)->sqn >= 100000);
+	old_sqn = 1ull << 40; /* no card has gone so far since this register had it */
+	assert_int_equal(run_op(b, HLR_PROVISION, IMSI, "491510001", K1)->end, HLR_OK);
+	old_sqn = 0;
+	assert_true(run_op(b, HLR_READ, IMSI, "", NULL)->sqn < 110000);
+	assert_non_null(strstr(b->log, "it was 10"));
+	sqn_stopped(b);
 }
 
 static void test_remove(void **state)
@@ -596,6 +634,71 @@ static void test_vectors_agree(void **state)
 	assert_int_equal(run_op(b, HLR_READ, IMSI, "", NULL)->sqn, 0x01000001ull);
 }
 
+static void turns(struct bed *b, int n)
+{
+	const struct timeval tick = { 0, 10000 };
+
+	while (n--) {
+		struct event *t = evtimer_new(b->base, stop, b->base);
+
+		evtimer_add(t, &tick);
+		event_base_dispatch(b->base);
+		event_free(t);
+	}
+}
+
+static void provision_41(struct bed *b, uint64_t sqn)
+{
+	struct hlr_op op = { .id = 41, .kind = HLR_PROVISION, .imsi = IMSI, .msisdn = "491510001", .iccid = ICCID };
+
+	sub_make(b, op.sub, K1);
+	op.keyed = true;
+	op.sqn = sqn;
+	assert_int_equal(b->hlr->ops->submit(b->hlr, &op), 0);
+}
+
+/* Somebody else writes to the database: the loop turns on, and it is set when he is through; in the end it is left. */
+static void test_sqn_busy(void **state)
+{
+	static const char *const files[] = { "", "-wal", "-shm" };
+	struct bed *b = *state;
+	sqlite3 *db;
+
+	snprintf(b->db, sizeof(b->db), "%s/hlr.db", b->dir);
+	assert_int_equal(sqlite3_open(b->db, &db), 0);
+	assert_int_equal(
+		sqlite3_exec(db,
+			     "PRAGMA journal_mode = WAL; CREATE TABLE subscriber(id INTEGER PRIMARY KEY, imsi);"
+			     "CREATE TABLE auc_3g(subscriber_id, algo_id_3g, sqn);"
+			     "INSERT INTO subscriber VALUES(1, '" IMSI "'); INSERT INTO auc_3g VALUES(1, 5, 0);"
+			     "BEGIN IMMEDIATE",
+			     NULL, NULL, NULL),
+		0);
+	b->hlr->ops->free(b->hlr);
+	adapter_start(b, 300);
+	WAIT_FOR(b, hlr_osmo_connected(b->hlr));
+	provision_41(b, 100000);
+	turns(b, 10);
+	assert_int_equal(b->results, 0);
+	assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), 0);
+	WAIT_FOR(b, b->results == 1);
+	assert_int_equal(b->last[0].end, HLR_OK);
+	assert_true(b->last[0].sqn >= 100000);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), 0);
+	provision_41(b, 200000);
+	WAIT_FOR(b, b->results == 2);
+	assert_int_equal(b->last[1].end, HLR_OK);
+	assert_int_equal(b->last[1].sqn, 0);
+	assert_non_null(strstr(b->log, "is not set"));
+	sqlite3_close(db);
+	for (int i = 0; i < 3; i++) {
+		char path[160];
+
+		snprintf(path, sizeof(path), "%s%s", b->db, files[i]);
+		unlink(path);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest both[] = {
@@ -611,6 +714,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_mischief, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_served, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sqn_busy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_vectors_agree, setup, teardown),
 	};
 
