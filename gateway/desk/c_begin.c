@@ -20,11 +20,31 @@ struct change_call {
 	size_t at;	    /* so many have their line */
 	struct b_list *own; /* what the operator gives whom; NULL: nothing */
 	unsigned now;	    /* asked about in this round */
+	bool known;	    /* something of its name stands in the books */
+	bool gathers;	    /* cards come from the lines of an order, page by page */
 };
 
 static int by_iccid(const void *a, const void *b)
 {
 	return strcmp(a, b);
+}
+
+static int list_add(struct change_call *l, const char *iccid, size_t n, char err[DESK_ERR_MAX])
+{
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? 2 * l->cap : 1024;
+		void *more = cap <= 2 * LIST_MAX ? realloc(l->iccid, cap * sizeof(*l->iccid)) : NULL;
+
+		if (!more) {
+			snprintf(err, DESK_ERR_MAX, "card %.*s: a list has at most %d cards", (int)n, iccid, LIST_MAX);
+			return -E2BIG;
+		}
+		l->iccid = more;
+		l->cap = cap;
+	}
+	memcpy(l->iccid[l->n], iccid, n);
+	l->iccid[l->n++][n] = '\0';
+	return 0;
 }
 
 static int list_take(struct change_call *l, char *text, unsigned line, char err[DESK_ERR_MAX])
@@ -39,20 +59,7 @@ static int list_take(struct change_call *l, char *text, unsigned line, char err[
 			 ICCID_DIGITS_MAX);
 		return -EINVAL;
 	}
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 1024;
-		void *more = cap <= 2 * LIST_MAX ? realloc(l->iccid, cap * sizeof(*l->iccid)) : NULL;
-
-		if (!more) {
-			snprintf(err, DESK_ERR_MAX, "line %u: a list has at most %d lines", line, LIST_MAX);
-			return -E2BIG;
-		}
-		l->iccid = more;
-		l->cap = cap;
-	}
-	memcpy(l->iccid[l->n], iccid, n);
-	l->iccid[l->n++][n] = '\0';
-	return 0;
+	return list_add(l, iccid, n, err);
 }
 
 static int own_read(struct desk *d, struct change_call *l, const char *path, char err[DESK_ERR_MAX])
@@ -152,11 +159,54 @@ unsigned c_want(struct desk *d, struct desk_call *c, struct desk_open_order *o, 
 	if (!l) {
 		c->book = BOOK_ORDER;
 		snprintf(keys[0], BOOK_KEY_MAX, "%.*s", ORDER_NAME_MAX, c->r.name);
-		return 1;
+		snprintf(keys[1], BOOK_KEY_MAX, "%.*s", ORDER_NAME_MAX, c->r.taken_by);
+		return *c->r.taken_by ? 2 : 1;
 	}
+	if (l->gathers)
+		return 0;
 	for (l->now = 0; l->now < max && l->at + l->now < l->n; l->now++)
 		line_key(keys[l->now], o->o.number, l->iccid[l->at + l->now]);
 	return l->now;
+}
+
+/* ---- the cards of an order that came to us ---- */
+
+static int taken_begin(struct change_call *l, const struct desk_job *j, struct desk_call *c)
+{
+	struct order o;
+
+	if (c->r.file || c->r.imsis) {
+		snprintf(c->text, sizeof(c->text), "either the cards of an order, or those of a list");
+		return -EINVAL;
+	}
+	if (!j->row[1].row.version || order_unpack(&o, j->row[1].body, j->row[1].row.len) || o.side != SIDE_B) {
+		snprintf(c->text, sizeof(c->text), "no order %s by which cards came to us stands in the books",
+			 c->r.taken_by);
+		return -ENOENT;
+	}
+	l->gathers = true;
+	c->owner = o.number;
+	return 0;
+}
+
+/* 0: all are there, DESK_MORE, or negative. */
+static int taken_page(struct change_call *l, const struct desk_job *j, struct desk_call *c)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < j->n && !rc; i++)
+		if (j->line[i].end == END_DONE)
+			rc = list_add(l, j->line[i].iccid, strlen(j->line[i].iccid), c->text);
+	if (!rc && j->n == DESK_PAGE) {
+		memcpy(c->after, j->row[j->n - 1].row.key, sizeof(c->after));
+		return DESK_MORE;
+	}
+	l->gathers = false;
+	if (!rc && !l->n) {
+		snprintf(c->text, sizeof(c->text), "no card has come by order %s yet", c->r.taken_by);
+		rc = -ENOENT;
+	}
+	return rc;
 }
 
 /* A change of that name that a stop has cut short goes on. */
@@ -179,7 +229,7 @@ static int begin(struct desk *d, struct desk_job *j, struct desk_call *c)
 	if (known && known->o.side == SIDE_HOME && known->o.step == ORDER_OPEN && known->o.policy == o.policy &&
 	    known->o.own_list == o.own_list && !known->o.whole)
 		return DESK_MORE;
-	if (known || j->row[0].row.version) {
+	if (known || ((struct change_call *)c->scratch)->known) {
 		snprintf(c->text, sizeof(c->text), "there is an order or a change %s already: take another name",
 			 c->r.name);
 		return -EEXIST;
@@ -199,7 +249,18 @@ int c_start_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
 		if (rc)
 			return rc;
 		l = c->scratch = calloc(1, sizeof(*l));
-		rc = !l ? -ENOMEM : c->r.imsis ? own_read(d, l, c->r.file, c->text) : list_read(l, c->r.file, c->text);
+		if (!l)
+			return -ENOMEM;
+		l->known = j->row[0].row.version;
+		if (*c->r.taken_by) {
+			rc = taken_begin(l, j, c);
+			return rc ? rc : DESK_MORE;
+		}
+		rc = c->r.imsis ? own_read(d, l, c->r.file, c->text) : list_read(l, c->r.file, c->text);
+		return rc ? rc : begin(d, j, c);
+	}
+	if (l->gathers) {
+		rc = taken_page(l, j, c);
 		return rc ? rc : begin(d, j, c);
 	}
 	o = &j->order->o;

@@ -71,6 +71,11 @@ const struct desk_work desk_works_c[] = {
 };
 
 const struct desk_verb_row desk_verbs_c[] = {
-	{ .verb = DESK_CHANGE, .book = BOOK_LINE, .want = c_want, .decide = c_start_decide, .drop = c_start_drop },
+	{ .verb = DESK_CHANGE,
+	  .book = BOOK_LINE,
+	  .step = B_CLOSED,
+	  .want = c_want,
+	  .decide = c_start_decide,
+	  .drop = c_start_drop },
 	{ .verb = 0 },
 };

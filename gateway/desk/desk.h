@@ -109,7 +109,7 @@ enum desk_verb {
 	DESK_IMPORT_PAIRS, /* vault: such a file of others, ICCID,INDEX,KVN,K,OPC,KIC,KID,KIK[,IMSI[,MSISDN]]; known cards stay as they are */
 	DESK_LEDGER, /* vault: walks the ledger; the answer says how many lines it has, or which one is not right */
 	/* New keys, or another IMSI (`what`), for cards of our own, in a list, a file of ICCID lines; with `imsis` of ICCID,IMSI[,MSISDN] lines, else
-	 * IMSIs come from the pool: a change called `name`.  Again: a list that was cut short by a stop goes on where it was */
+	 * IMSIs come from the pool; or for those that came by the order `taken_by`: a change called `name`.  Again: a list that was cut short by a stop goes on where it was */
 	DESK_CHANGE,
 	DESK_ACCEPT, /* A: what its operator says of the plain cards of an order: no_rollback_ok, or that they stay */
 	/* B: cards that it has refused are made ready once more: `iccid`, or all of the order.  What A has given up stays so */
@@ -118,14 +118,15 @@ enum desk_verb {
 struct desk_request {
 	uint8_t verb;
 	char order[PKG_WORD_MAX + 1], partner[PKG_NAME_MAX + 1];
-	const char *file;				   /* a path; copied */
-	char out[256];					   /* DESK_GEN */
-	char name[PKG_WORD_MAX + 1];			   /* DESK_CHANGE */
-	uint8_t what;					   /* DESK_CHANGE: CHANGE_..., ored */
-	bool imsis;					   /* DESK_CHANGE of IMSIs: the list says which */
-	uint16_t pairs, key_octets;			   /* DESK_GEN; octets 16, 24 or 32, 0: 16 */
-	bool no_rollback_ok;				   /* DESK_ACCEPT */
-	char iccid[ICCID_DIGITS_MAX + 1];		   /* DESK_PROVIDE; "": all */
+	const char *file;		  /* a path; copied */
+	char out[256];			  /* DESK_GEN */
+	char name[PKG_WORD_MAX + 1];	  /* DESK_CHANGE */
+	char taken_by[PKG_WORD_MAX + 1];  /* DESK_CHANGE: of all cards that came by this order, no file */
+	uint8_t what;			  /* DESK_CHANGE: CHANGE_..., ored */
+	bool imsis;			  /* DESK_CHANGE of IMSIs: the list says which */
+	uint16_t pairs, key_octets;	  /* DESK_GEN; octets 16, 24 or 32, 0: 16 */
+	bool no_rollback_ok;		  /* DESK_ACCEPT */
+	char iccid[ICCID_DIGITS_MAX + 1]; /* DESK_PROVIDE; "": all */
 	void (*done)(void *ctx, int rc, const char *text); /* 0, or negative errno with a sentence */
 	void *ctx;
 };

@@ -263,7 +263,8 @@ struct desk_call {
 	void *scratch;			   /* the verb's own; freed by drop() */
 	void (*drop)(struct desk_call *c); /* its verb's, once it was begun */
 	uint8_t book;			   /* want(): of another book than the row's; 0: of that */
-	char after[BOOK_KEY_MAX];	   /* records of a step: those behind this key */
+	char after[BOOK_KEY_MAX];	   /* records of a step: those behind this key, */
+	uint64_t owner;			   /* of this order; 0: of the call's own */
 	char text[DESK_ERR_MAX];
 };
 struct desk_verb_row {

@@ -88,8 +88,7 @@ static bool verb_rows(struct desk *d, struct desk_run *r)
 	r->q = (struct store_query){
 		.kind = Q_BOOK_STEP, .book = v->book, .step = v->step, .limit = DESK_PAGE, .out = r->j.row
 	};
-	if (r->j.order)
-		r->q.id = r->j.order->o.number;
+	r->q.id = c->owner ? c->owner : r->j.order ? r->j.order->o.number : 0;
 	memcpy(r->q.key, c->after, sizeof(c->after));
 	r->verb_step = true;
 	return true;

@@ -16,6 +16,7 @@ struct api_desk_body {
 	char file[256], out[256], partner[PKG_NAME_MAX + 1];
 	uint16_t pairs, key_octets;
 	char name[PKG_WORD_MAX + 1];
+	char order[PKG_WORD_MAX + 1];
 	uint8_t what; /* CHANGE_..., ored */
 	bool no_rollback_ok;
 	char iccid[ICCID_DIGITS_MAX + 1];

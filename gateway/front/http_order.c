@@ -332,8 +332,9 @@ static int what_of(char *text, uint8_t *what, char *why, size_t cap)
 
 int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char *why, size_t cap)
 {
-	static const char *const known[] = { "file", "out",  "partner",	       "pairs",	    "key_octets",
-					     "name", "what", "no_rollback_ok", "imsi_list", "iccid" };
+	static const char *const known[] = { "file",	   "out",   "partner", "pairs",
+					     "key_octets", "name",  "what",    "no_rollback_ok",
+					     "imsi_list",  "iccid", "order" };
 	char what[40] = "", imsis[sizeof(out->file)] = "";
 	json_t *j;
 	int64_t pairs = 0, octets = 0;
@@ -354,6 +355,7 @@ int json_desk_req(struct api_desk_body *out, const char *body, size_t len, char 
 	     json_number(j, "pairs", 0, VAULT_PAIRS_MAX, &pairs, why, cap) ||
 	     json_number(j, "key_octets", 0, 32, &octets, why, cap) ||
 	     json_text(j, "imsi_list", imsis, sizeof(imsis), why, cap) ||
+	     json_text(j, "order", out->order, sizeof(out->order), why, cap) ||
 	     json_text(j, "iccid", out->iccid, sizeof(out->iccid), why, cap) ||
 	     json_flag(j, "no_rollback_ok", &out->no_rollback_ok, why, cap);
 	if (!rc && *imsis && *out->file) {

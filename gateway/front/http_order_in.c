@@ -85,6 +85,7 @@ static void order_desk(struct http_in *in, enum desk_verb verb, const char *orde
 	r.pairs = b.pairs;
 	r.key_octets = b.key_octets;
 	memcpy(r.name, b.name, sizeof(r.name));
+	memcpy(r.taken_by, b.order, sizeof(r.taken_by));
 	r.what = b.what;
 	r.imsis = b.imsis;
 	r.no_rollback_ok = b.no_rollback_ok;

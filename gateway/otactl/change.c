@@ -25,21 +25,25 @@ static const struct ctl_column line_columns[] = {
 
 int cmd_change_start(struct ctl *c, const struct ctl_args *a)
 {
-	const char *cards = ctl_arg(a, "cards", 0), *imsis = ctl_arg(a, "imsi-list", 0), *what = ctl_arg(a, "what", 0);
+	const char *cards = ctl_arg(a, "cards", 0), *imsis = ctl_arg(a, "imsi-list", 0),
+		   *order = ctl_arg(a, "order", 0), *what = ctl_arg(a, "what", 0);
 	char file[CTL_FILE_MAX], path[CTL_PATH_MAX];
 	int rc;
 
-	if (!cards == !imsis || !what) {
-		ctl_error(
-			"change start NAME needs --cards FILE and --what ota-keys,k,opc (or all); or --what imsi with "
-			"--cards FILE or --imsi-list FILE");
+	if (!!cards + !!imsis + !!order != 1 || !what) {
+		ctl_error("change start NAME needs --cards FILE or --order ORDER, and --what ota-keys,k,opc (or all); "
+			  "or --what imsi with one of these or --imsi-list FILE");
 		return CTL_USAGE;
 	}
-	if (!ctl_whole_path(cards ? cards : imsis, file))
+	if (!order && !ctl_whole_path(cards ? cards : imsis, file))
 		return CTL_USAGE;
 	ctl_path(path, "changes", (char *)NULL);
 	rc = ctl_order(c, path,
-		       json_pack("{s:s,s:s,s:s}", "name", a->pos[0], "what", what, cards ? "file" : "imsi_list", file));
+		       json_pack("{s:s,s:s,s:s}", "name", a->pos[0], "what", what,
+				 order ? "order" :
+				 cards ? "file" :
+					 "imsi_list",
+				 order ? order : file));
 	if (!rc && c->format != CTL_JSON && strcmp(what, "imsi"))
 		printf("take a backup when it has ended; one from before loses these cards' new keys\n");
 	return rc;

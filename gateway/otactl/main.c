@@ -106,6 +106,7 @@ static const struct ctl_option il_options[] = {
 };
 static const struct ctl_option change_options[] = {
 	{ "cards", 0, "FILE", "list whose first column is ICCID; the gateway reads it itself" },
+	{ "order", 0, "ORDER", "all cards that have come by this order, in place of --cards" },
 	{ "what", 0, "WORD,WORD", "ota-keys, k, opc; or all; or imsi" },
 	{ "imsi-list", 0, "FILE", "with imsi: CSV ICCID,IMSI[,MSISDN] in place of --cards and the pool" },
 	{ NULL },
@@ -342,8 +343,8 @@ static const struct command commands[] = {
 	{ "order", "il", "ORDER", 1, "give IMSIs to the cards of an order that come to us now", NULL, il_options,
 	  cmd_order_il },
 	{ "change", "start", "NAME", 1, "new keys for cards of our own",
-	  "Cards are named by a list, a file whose first column is the ICCID; 'otactl -o csv order show ORDER --lines' "
-	  "writes one.\n"
+	  "Cards are named by a list, a file whose first column is the ICCID; or they are those that came by an "
+	  "order.\n"
 	  "OTA keys come first, and are proven, before K and OPc follow; what is in force stays so until the card has "
 	  "the\n"
 	  "new.  A change that was cut short while its list was read goes on when it is ordered again.",

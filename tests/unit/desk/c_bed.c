@@ -123,6 +123,19 @@ int change_by(struct bed *b, const char *name, unsigned what, const char *list, 
 	return said.rc;
 }
 
+int change_of_order(struct bed *b, const char *name, const char *order)
+{
+	struct desk_request r = { .verb = DESK_CHANGE, .what = CHANGE_OTA | CHANGE_K | CHANGE_OPC, .done = answered };
+
+	snprintf(r.name, sizeof(r.name), "%s", name);
+	snprintf(r.taken_by, sizeof(r.taken_by), "%s", order);
+	said.came = false;
+	assert_int_equal(desk_request(b->desk, &r), 0);
+	bed_turn(b);
+	assert_true(said.came);
+	return said.rc;
+}
+
 int change(struct bed *b, const char *name, unsigned what, const char *list)
 {
 	return change_by(b, name, what, list, false);

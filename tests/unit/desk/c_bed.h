@@ -28,6 +28,8 @@ struct said { /* to the operator */
 extern struct said said;
 int change_by(struct bed *b, const char *name, unsigned what, const char *list, bool imsis);
 int change(struct bed *b, const char *name, unsigned what, const char *list);
+/* Of all keys of the cards that came by that order. */
+int change_of_order(struct bed *b, const char *name, const char *order);
 
 /* CARD0's line in it; l may be NULL. */
 uint16_t step_of(struct bed *b, struct line *l);

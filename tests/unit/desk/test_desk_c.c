@@ -562,6 +562,60 @@ static void bad_orders(void **state)
 	assert_null(desk_order_by_name(b->desk, NAME));
 }
 
+/* A line of an order by which cards came to us, as the books have it at its end. */
+static void line_add(struct store_batch *batch, uint64_t order, const char *iccid, enum line_end end)
+{
+	struct line l = { .order = order, .end = (uint8_t)end };
+	struct book_row row = { .book = BOOK_LINE, .owner = order, .step = B_CLOSED };
+	uint8_t body[BOOK_BODY_MAX];
+
+	snprintf(l.iccid, sizeof(l.iccid), "%s", iccid);
+	line_key(row.key, order, iccid);
+	row.len = (uint16_t)line_pack(&l, body);
+	store_batch_add(batch, ST_BOOK_PUT, &row, body, row.len);
+}
+
+static void order_add(struct store_batch *batch, const char *name, enum order_side side, uint64_t number)
+{
+	struct order o = { .number = number, .side = (uint8_t)side, .step = ORDER_ENDED, .kind = ORDER_3A };
+	struct book_row row = { .book = BOOK_ORDER, .step = ORDER_ENDED };
+	uint8_t body[BOOK_BODY_MAX];
+
+	snprintf(o.name, sizeof(o.name), "%s", name);
+	snprintf(row.key, sizeof(row.key), "%s", name);
+	row.len = (uint16_t)order_pack(&o, body);
+	store_batch_add(batch, ST_BOOK_PUT, &row, body, row.len);
+}
+
+/* All that have come by an order, and nobody else. */
+static void taken_by(void **state)
+{
+	struct bed *b = *state;
+	struct store_batch *batch = store_batch_new();
+	char iccid[32];
+
+	order_add(batch, "SO-1", SIDE_B, 77);
+	order_add(batch, "SO-2", SIDE_A, 78);
+	order_add(batch, "SO-3", SIDE_B, 79);
+	line_add(batch, 77, CARD0, END_DONE);
+	for (unsigned i = 0; i < DESK_PAGE; i++) { /* more than a page of them */
+		snprintf(iccid, sizeof(iccid), "8988219%012u", i);
+		line_add(batch, 77, iccid, i ? END_FAILED : END_DONE);
+	}
+	line_add(batch, 79, CARD0, END_ROLLED_BACK);
+	assert_int_equal(store_commit_wait(b->store, batch), STORE_OK);
+	store_batch_free(batch);
+	assert_int_equal(change_of_order(b, NAME, "SO-9"), -ENOENT);
+	assert_int_equal(change_of_order(b, NAME, "SO-2"), -ENOENT); /* they went by this one */
+	assert_int_equal(change_of_order(b, NAME, "SO-3"), -ENOENT);
+	assert_non_null(strstr(said.text, "no card has come"));
+	assert_int_equal(change_of_order(b, "SO-1", "SO-1"), -EEXIST);
+	assert_null(desk_order_by_name(b->desk, NAME));
+	assert_int_equal(change_of_order(b, NAME, "SO-1"), 0);
+	assert_non_null(strstr(said.text, "2 cards"));
+	AT(b, C_OTA_SENT);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -585,6 +639,7 @@ int main(void)
 		T(not_ours),
 		T(k_unknown),
 		T(bad_orders),
+		T(taken_by),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,7 +100,9 @@ static void changes(void **state)
 		     "k\",\"number\":"
 		     "\"00000000000000aa\",\"cards\":7,\"closed\":2,\"steps\":{\"C_SETTLE\":5,\"C_CLOSED\":2}}" },
 	      { 200, "{\"name\":\"k2\",\"state\":\"change k2: 1 cards\"}" },
-	      { 200, "{\"name\":\"i2\",\"state\":\"change i2: 1 cards\"}" });
+	      { 200, "{\"name\":\"i2\",\"state\":\"change i2: 1 cards\"}" },
+	      { 200, "{\"name\":\"k3\",\"state\":\"change k3: 9 cards\"}" },
+	      { 200, "{\"name\":\"o1\",\"state\":\"order o1: 2 cards are made ready once more\"}" });
 
 	assert_int_equal(run("change", "list", NULL), 0);
 	assert_has(out, "k1");
@@ -113,7 +115,7 @@ static void changes(void **state)
 	assert_has(out, "k2: change k2: 1 cards\n");
 	assert_request(2, "POST /api/v1/changes");
 	assert_int_equal(run("change", "start", "k2", "--what", "k", NULL), 1);
-	assert_has(err, "needs --cards FILE and --what");
+	assert_has(err, "needs --cards FILE or --order ORDER, and --what");
 	assert_int_equal(run("change", "start", "i2", "--imsi-list", "/dev/null", "--what", "imsi", NULL), 0);
 	assert_request(3, "POST /api/v1/changes");
 	assert_body(3, "imsi_list", "\"/dev/null\"");
@@ -121,7 +123,14 @@ static void changes(void **state)
 			     "imsi", NULL),
 			 1);
 	assert_int_equal(run("change", "cancel", "k2", NULL), 1);
-	done(4);
+	assert_int_equal(run("change", "start", "k3", "--order", "o1", "--cards", "/dev/null", "--what", "all", NULL),
+			 1);
+	assert_int_equal(run("change", "start", "k3", "--order", "o1", "--what", "all", NULL), 0);
+	assert_body(4, "order", "\"o1\"");
+	assert_int_equal(run("order", "provide", "o1", "--card", "8988211000000000001", NULL), 0);
+	assert_request(5, "POST /api/v1/orders/o1/provide");
+	assert_body(5, "iccid", "\"8988211000000000001\"");
+	done(6);
 }
 
 int main(void)
