@@ -269,6 +269,7 @@ static int16_t card_new(struct store_mem_disk *d, struct store_card_insert *in)
 		in->card.tz_min = 0;
 	in->card.gone_ms = 0;
 	in->card.moves = 0;
+	in->card.quarantine_ms = 0;
 	if (rc)
 		return rc;
 	in->card.id = d->card.n + 1;
@@ -372,6 +373,7 @@ static int16_t card_back(struct store_mem_disk *d, uint32_t i, struct store_card
 		now->last_seen_ms = old.last_seen_ms;
 	now->gone_ms = 0;
 	now->moves = old.moves + moved;
+	now->quarantine_ms = old.quarantine_ms;
 	if (!moved)
 		return rc;
 	card_moved(d, i, now, now->created_ms);
@@ -432,7 +434,7 @@ static int op_card_put(struct store_mem_disk *d, struct store_op *op)
 	struct m_card *m = card_at(d, row->id);
 	uint32_t i = (uint32_t)(row->id - 1);
 	char iccid[sizeof(row->iccid)], profile[sizeof(row->profile)];
-	int64_t tz_min, gone_ms;
+	int64_t tz_min, gone_ms, quarantine_ms;
 
 	if (!m) {
 		op->rc = STORE_R_NOT_FOUND;
@@ -457,11 +459,25 @@ static int op_card_put(struct store_mem_disk *d, struct store_op *op)
 	memcpy(profile, m->row.profile, sizeof(profile));
 	tz_min = m->row.tz_min;
 	gone_ms = m->row.gone_ms;
+	quarantine_ms = m->row.quarantine_ms;
 	m->row = *row;
 	m->row.gone_ms = gone_ms;
+	m->row.quarantine_ms = quarantine_ms;
 	memcpy(m->row.iccid, iccid, sizeof(iccid));
 	memcpy(m->row.profile, profile, sizeof(profile));
 	m->row.tz_min = tz_min;
+	return 0;
+}
+
+static int op_card_quarantine(struct store_mem_disk *d, struct store_op *op)
+{
+	const struct card_row *row = op->row;
+
+	if (!card_at(d, row->id)) {
+		op->rc = STORE_R_NOT_FOUND;
+		return 0;
+	}
+	((struct m_card *)vec_edit(d, &d->card, (uint32_t)(row->id - 1)))->row.quarantine_ms = row->quarantine_ms;
 	return 0;
 }
 
@@ -630,8 +646,8 @@ static int op_txn_plan(struct store_mem_disk *d, struct store_op *op)
 		op->rc = STORE_R_FILTERED;
 		return 0;
 	}
-	if (m->row.gone_ms) {
-		op->rc = STORE_R_GONE;
+	if (m->row.gone_ms || (p->not_quarantined && m->row.quarantine_ms)) {
+		op->rc = m->row.gone_ms ? STORE_R_GONE : STORE_R_QUARANTINE;
 		return 0;
 	}
 	numbers = store_plan_numbers(p, m->row.imsi, m->row.msisdn);
@@ -878,6 +894,8 @@ static int op_run(struct store_mem_disk *d, struct store_op *op)
 	case ST_TRIM:
 		mem_trim(d, op->row);
 		return 0;
+	case ST_CARD_QUARANTINE:
+		return op_card_quarantine(d, op);
 	case _ST_OPS:
 		break;
 	}

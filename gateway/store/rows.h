@@ -43,6 +43,7 @@ struct card_row {
 	char profile[PROFILE_NAME_MAX]; /* the card profile it is made for, as its import said; "" not said, or keep */
 	int64_t gone_ms;		/* belongs to another operator since; 0: is ours */
 	uint64_t moves; /* how often it has come and gone: who knows it by another count does not know its numbers */
+	int64_t quarantine_ms; /* an operator has ordered that no command goes to it, since then; 0: none has */
 };
 #define CARD_TZ_KEEP \
 	INT64_MIN /* of an import that says nothing about it: a known card keeps its zone, a new one has 0 */

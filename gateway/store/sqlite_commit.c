@@ -245,6 +245,7 @@ static int card_new(struct conn *c, struct store_card_insert *in, int16_t *rc)
 		in->card.tz_min = 0;
 	in->card.gone_ms = 0;
 	in->card.moves = 0;
+	in->card.quarantine_ms = 0;
 	err = numbers_check(c, 0, in->card.imsi, in->card.msisdn, rc);
 	if (err || *rc)
 		return err;
@@ -361,6 +362,7 @@ static int card_back(struct conn *c, struct store_card_insert *in, const struct 
 		now->last_seen_ms = old->last_seen_ms;
 	now->gone_ms = 0;
 	now->moves = old->moves + moved;
+	now->quarantine_ms = old->quarantine_ms;
 	if (moved) {
 		*rc = STORE_R_UPDATED;
 		err = card_moved(c, old, now, at_ms);
@@ -440,6 +442,20 @@ static int op_card_put(struct conn *c, struct store_op *op)
 		err = update_row(c, S_CARD_UPDATE, &t_card, op->row, &op->rc);
 	if (!err && op->rc) /* somebody who has not heard yet that it has moved: the numbers are the store's */
 		err = update_row(c, S_CARD_SEEN, &t_card, op->row, &op->rc);
+	return err;
+}
+
+static int op_card_quarantine(struct conn *c, struct store_op *op)
+{
+	const struct card_row *card = op->row;
+	sqlite3_stmt *st = c->st[S_CARD_QUARANTINE];
+	int err;
+
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)card->id);
+	sqlite3_bind_int64(st, 2, card->quarantine_ms);
+	err = st_run(c, st);
+	if (!err && !sqlite3_changes(c->db))
+		op->rc = STORE_R_NOT_FOUND;
 	return err;
 }
 
@@ -565,7 +581,7 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 {
 	sqlite3_stmt *st = c->st[S_CARD_BY_ICCID];
 	int16_t numbers = 0;
-	bool gone = false;
+	bool gone = false, barred = false;
 	int got, holds = 1;
 
 	p->txn.card = 0;
@@ -583,6 +599,7 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 		p->txn.card = (uint64_t)sqlite3_column_int64(st, 0);
 		p->seen_ms = sqlite3_column_int64(st, 3);
 		gone = sqlite3_column_int64(st, 5) != 0;
+		barred = p->not_quarantined && sqlite3_column_int64(st, 6) != 0;
 		holds = plan_holds(c, p, imsi ? imsi : "", msisdn ? msisdn : "", profile ? profile : "");
 		if (holds > 0 && !gone)
 			numbers = store_plan_numbers(p, imsi ? imsi : "", msisdn ? msisdn : "");
@@ -592,8 +609,8 @@ static int plan_card(struct conn *c, struct store_txn_plan *p, int16_t *rc)
 		*rc = got <= 0 ? STORE_R_NO_CARD : STORE_R_FILTERED;
 		return got <= 0 ? got : holds;
 	}
-	if (gone) {
-		*rc = STORE_R_GONE;
+	if (gone || barred) {
+		*rc = gone ? STORE_R_GONE : STORE_R_QUARANTINE;
 		return 0;
 	}
 	st = c->st[S_KEYSET_ALGS];
@@ -771,6 +788,8 @@ static int op_run(struct conn *c, struct store_op *op, uint8_t *given)
 		return sqlite_book_drop(c, op);
 	case ST_TRIM:
 		return sqlite_trim(c, op->row);
+	case ST_CARD_QUARANTINE:
+		return op_card_quarantine(c, op);
 	case _ST_OPS:
 		break;
 	}
@@ -784,6 +803,7 @@ static uint64_t op_card(const struct store_op *op)
 {
 	switch ((enum store_op_kind)op->kind) {
 	case ST_CARD_PUT:
+	case ST_CARD_QUARANTINE:
 		return ((const struct card_row *)op->row)->id;
 	case ST_KEYSET_CNTR:
 		return ((const struct keyset_row *)op->row)->card;

@@ -52,6 +52,7 @@ static const struct col card_cols[] = {
 	COL(card_row, profile, COL_TEXT, true, 0),
 	COL(card_row, gone_ms, COL_INT, true, 0),
 	COL(card_row, moves, COL_UINT, true, 0),
+	COL(card_row, quarantine_ms, COL_INT, true, 0),
 };
 static const struct col keyset_cols[] = {
 	KEY(keyset_row, card),	   KEY(keyset_row, kvn),

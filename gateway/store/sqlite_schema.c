@@ -236,7 +236,7 @@ static const char *const stmts[_STMTS] = {
 	[S_ROLLBACK] = "ROLLBACK",
 
 	[S_BATCH_PUT] = "UPDATE batch SET batch_no=?1 WHERE id=1",
-	[S_CARD_BY_ICCID] = "SELECT id,imsi,msisdn,last_seen_ms,profile,gone_ms FROM card WHERE iccid=?1",
+	[S_CARD_BY_ICCID] = "SELECT id,imsi,msisdn,last_seen_ms,profile,gone_ms,quarantine_ms FROM card WHERE iccid=?1",
 	[S_CARD_IMSI] = "SELECT 1 FROM card WHERE imsi=?1 AND id<>?2 LIMIT 1",
 	[S_CARD_MSISDN] = "SELECT 1 FROM card WHERE msisdn=?1 AND msisdn<>'' AND id<>?2 LIMIT 1",
 	[S_TXN_OPEN_IMSI] =
@@ -255,6 +255,7 @@ static const char *const stmts[_STMTS] = {
 	[S_CARD_UPDATE] = "UPDATE card SET {card=} WHERE id=?1 AND moves=?10",
 	[S_CARD_SEEN] = "UPDATE card SET last_seen_ms=max(last_seen_ms,?5) WHERE id=?1",
 	[S_CARD_MOVED] = "UPDATE card SET {card=},gone_ms=?9,moves=?10 WHERE id=?1",
+	[S_CARD_QUARANTINE] = "UPDATE card SET quarantine_ms=?2 WHERE id=?1",
 	[S_CARD_OPEN] = "SELECT 1 WHERE EXISTS(SELECT 1 FROM txn WHERE card=?1 AND state<2) OR "
 			"EXISTS(SELECT 1 FROM cmd WHERE card=?1 AND state<5)",
 	[S_CARD_TRAITS] = "UPDATE card SET tz_min=ifnull(?2,tz_min),profile=ifnull(?3,profile) "
@@ -314,13 +315,13 @@ static const char *const stmts[_STMTS] = {
 			"ON CONFLICT(type,digits,card) DO UPDATE SET {card_addr<}",
 	[S_BULK_CARD_SEEN] =
 		"INSERT OR FAIL INTO card({card:}) "
-		"SELECT id,'',imsi,msisdn,last_seen_ms,created_ms,0,'',0,moves FROM op_card_seen WHERE true "
+		"SELECT id,'',imsi,msisdn,last_seen_ms,created_ms,0,'',0,moves,0 FROM op_card_seen WHERE true "
 		"ON CONFLICT(id) DO UPDATE SET last_seen_ms=excluded.last_seen_ms,"
 		"created_ms=excluded.created_ms WHERE imsi=excluded.imsi AND msisdn=excluded.msisdn "
 		"AND moves=excluded.moves",
 	[S_BULK_CARD_IMSI] =
 		"INSERT OR FAIL INTO card({card:}) "
-		"SELECT id,'',imsi,msisdn,last_seen_ms,created_ms,0,'',0,moves FROM op_card_imsi WHERE true "
+		"SELECT id,'',imsi,msisdn,last_seen_ms,created_ms,0,'',0,moves,0 FROM op_card_imsi WHERE true "
 		"ON CONFLICT(id) DO UPDATE SET imsi=excluded.imsi,last_seen_ms=excluded.last_seen_ms,"
 		"created_ms=excluded.created_ms WHERE msisdn=excluded.msisdn AND moves=excluded.moves",
 	[S_BULK_TXN] = "INSERT OR FAIL INTO txn({txn:}) SELECT {txn0} FROM op_txn WHERE true "

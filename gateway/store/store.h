@@ -43,6 +43,7 @@ enum store_err {
 	STORE_R_KEYSETS_FULL = -227,   /* more than CARD_KEYSETS_MAX key versions */
 	STORE_R_CHANGED = -228,	       /* BOOK_PUT, BOOK_DROP: another version is there than was said */
 	STORE_R_GONE = -229,	       /* CARD_INSERT, TXN_PLAN: the card belongs to another operator */
+	STORE_R_QUARANTINE = -230,     /* TXN_PLAN with not_quarantined: an operator has put the card into quarantine */
 };
 const char *store_strerror(int err);
 /* A completion says why in words: what, where and what to do.  The store's sentence, or else the error's name. */
@@ -55,7 +56,7 @@ enum store_op_kind {
 	/* card (id 0: given here and written back), its keysets, its addresses; per-op rc.  Of a known one with the same numbers:
 	 * its zone and keysets (keysets.c), all of it or nothing; what the keysets are now is written back */
 	ST_CARD_INSERT,
-	ST_CARD_PUT, /* by id, all but iccid, tz_min, profile, gone_ms and moves; when it has moved meanwhile: presence alone; rc NOT_FOUND */
+	ST_CARD_PUT, /* by id, all but iccid, tz_min, profile, gone_ms, moves and quarantine_ms; when it has moved meanwhile: presence alone; rc NOT_FOUND */
 	/* cntr, cntr_proven, epoch of (card, kvn): none is lowered, but a new epoch sets cntr_proven.  Where cntr is behind, an import
 	 * has raised it meanwhile, and cntr_proven is not taken.  Of another generation with other keys: rc OLD_GENERATION */
 	ST_KEYSET_CNTR,
@@ -84,7 +85,8 @@ enum store_op_kind {
 	 * else rc CHANGED; the version it has then is written back.  DROP: the same, rc NOT_FOUND when it is not there */
 	ST_BOOK_PUT,
 	ST_BOOK_DROP,
-	ST_TRIM, /* removes what is old of the story, and packets, of a few cards: store_trim */
+	ST_TRIM,	    /* removes what is old of the story, and packets, of a few cards: store_trim */
+	ST_CARD_QUARANTINE, /* card_row: quarantine_ms of the card with this id, wherever it has moved; rc NOT_FOUND */
 	_ST_OPS
 };
 
@@ -136,8 +138,9 @@ struct store_filter {
 struct store_txn_plan {
 	struct txn_row txn;
 	char iccid[ICCID_DIGITS_MAX + 1];
-	bool need_msisdn; /* refuse a card without MSISDN: it could not be addressed */
-	uint8_t kvn;	  /* key version the profile needs */
+	bool need_msisdn;     /* refuse a card without MSISDN: it could not be addressed */
+	bool not_quarantined; /* refuse a card in quarantine; else what is planned waits for its release */
+	uint8_t kvn;	      /* key version the profile needs */
 	struct store_filter filter;
 	uint64_t retry_of; /* the txn that is done again: must be the card's newest; 0: none */
 	/* written back, for dry runs, estimates and reasons: */

@@ -48,6 +48,7 @@ static const struct {
 	{ STORE_R_KEYSETS_FULL, "card has as many key versions as are kept" },
 	{ STORE_R_CHANGED, "changed meanwhile" },
 	{ STORE_R_GONE, "card belongs to another operator" },
+	{ STORE_R_QUARANTINE, "card is in quarantine" },
 };
 
 const char *store_strerror(int err)
@@ -83,6 +84,7 @@ static const size_t row_sizes[] = {
 	[ST_BOOK_PUT] = sizeof(struct book_row),
 	[ST_BOOK_DROP] = sizeof(struct book_row),
 	[ST_TRIM] = sizeof(struct store_trim),
+	[ST_CARD_QUARANTINE] = sizeof(struct card_row),
 	[ST_META_PUT] = sizeof(struct store_meta),
 };
 _Static_assert(sizeof(row_sizes) / sizeof(row_sizes[0]) == _ST_OPS, "every operation has its row");

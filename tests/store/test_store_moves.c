@@ -229,11 +229,47 @@ static void test_again(void **state)
 	assert_true(by_addr(f, ADDR_IMSI, in.card.imsi, T1) == card);
 }
 
+/* Nobody but the order itself changes it, wherever the card is; who plans may ask not to have such cards. */
+static void test_quarantine(void **state)
+{
+	struct fix *f = *state;
+	uint64_t card = card_in(f, 1);
+	struct store_txn_plan p = plan_make(1, 1, 77);
+	struct card_row row = fetch(f, card)->card, q = { .id = card, .quarantine_ms = T1 };
+	struct store_card_insert in = comes(1, 5, 1);
+
+	campaign_in(f, 1, "c", CAMPAIGN_READY);
+	assert_int_equal(row.quarantine_ms, 0);
+	assert_int_equal(one(f, ST_CARD_QUARANTINE, &q, NULL, 0), 0);
+	assert_int_equal(fetch(f, card)->card.quarantine_ms, T1);
+	row.last_seen_ms = T2; /* who writes what it knows of the card does not release it */
+	assert_int_equal(one(f, ST_CARD_PUT, &row, NULL, 0), 0);
+	assert_int_equal(fetch(f, card)->card.quarantine_ms, T1);
+	p.not_quarantined = true;
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), STORE_R_QUARANTINE);
+	/* nor do other numbers, or that it goes and comes */
+	assert_int_equal(take(f, &in), STORE_R_UPDATED);
+	assert_int_equal(in.card.quarantine_ms, T1);
+	assert_int_equal(leave(f, 1, &row), 0);
+	assert_int_equal(row.quarantine_ms, T1);
+	in = comes(1, 5, 1);
+	assert_int_equal(take(f, &in), STORE_R_UPDATED);
+	reopen(f);
+	assert_int_equal(fetch(f, card)->card.quarantine_ms, T1);
+	p.not_quarantined = false;
+	assert_int_equal(one(f, ST_TXN_PLAN, &p, NULL, 0), 0);
+	q.quarantine_ms = 0;
+	assert_int_equal(one(f, ST_CARD_QUARANTINE, &q, NULL, 0), 0);
+	assert_int_equal(fetch(f, card)->card.quarantine_ms, 0);
+	q.id = 99;
+	assert_int_equal(one(f, ST_CARD_QUARANTINE, &q, NULL, 0), STORE_R_NOT_FOUND);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = { T(test_new),   T(test_known), T(test_keys),
-					    T(test_leave), T(test_open),  T(test_again) };
+	const struct CMUnitTest tests[] = { T(test_new),  T(test_known), T(test_keys),	    T(test_leave),
+					    T(test_open), T(test_again), T(test_quarantine) };
 	int rc = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 
 	use_sqlite = true;

@@ -146,6 +146,11 @@ static void add_card_change(struct pair *p)
 	in.card.id = dice(p->many ? p->cards + 1 : CARDS + 2);
 	in.card.last_seen_ms = T0 + dice(256);
 	in.card.moves = dice(4) ? 0 : dice(4);
+	if (!dice(8)) {
+		in.card.quarantine_ms = dice(2) ? T0 + dice(9) : 0;
+		add(p, ST_CARD_QUARANTINE, &in.card, NULL, 0);
+		return;
+	}
 	add(p, ST_CARD_PUT, &in.card, NULL, 0);
 }
 

@@ -31,7 +31,8 @@ CREATE TABLE card (
 	tz_min INTEGER NOT NULL,		-- minutes east of UTC
 	profile TEXT NOT NULL,			-- the card profile it is made for, '' not said
 	gone_ms INTEGER NOT NULL,		-- belongs to another operator since, 0 is ours
-	moves INTEGER NOT NULL			-- how often it has come and gone
+	moves INTEGER NOT NULL,			-- how often it has come and gone
+	quarantine_ms INTEGER NOT NULL		-- no command goes to it since, by an operator's order; 0 none
 ) STRICT;
 CREATE UNIQUE INDEX card_iccid ON card (iccid);
 -- Not unique: what a card really holds is a fact from outside, and a fact must never make a commit fail.  Import and
