@@ -138,14 +138,14 @@ static enum fail_class answer_class(const struct answer *a, const struct profile
 	return a->bad_coded ? FAIL_CONFIG : cls == FAIL_NONE ? FAIL_CARD_PERM : cls;
 }
 
-/* The same work under a fresh counter, because the card still held the old IMSI; it cannot have left, for it is not durable yet. */
+/* The same work under a fresh counter, because the card still held the old IMSI; no link has had any of it. */
 static struct cmd_row *script_anew(struct gw *gw, struct card *c, const struct cmd_row *before)
 {
 	struct cmd_row *cmd = c->b.n_cmds ? &c->b.cmd[0] : NULL;
 	const struct flight *f = cmd ? flight_find(gw, cmd->id) : NULL;
 
 	return cmd && cmd != before && cmd->txn == before->txn && cmd->txn == c->b.txn.id && cmd->kind == CMD_SCRIPT &&
-			       cmd->state == CMD_PREPARED && f && f->batch_no > gw->committed ?
+			       cmd->state == CMD_PREPARED && cmd->attempt == 1 && f && !f->next_seg ?
 		       cmd :
 		       NULL;
 }
@@ -334,8 +334,9 @@ enum por_use cmd_por_use(struct gw *gw, const struct card *c, const struct cmd_r
 	if (cmd->state == CMD_DONE)
 		return POR_AGAIN;
 	/* a question with a higher counter has gone out and may have reached the card first: that this one came too late then says
-	 * nothing of whether it was taken before */
-	if (camp && cmd != &c->b.cmd[0] && m == POR_MEANS_CNTR_LOW)
+	 * nothing of whether it was taken before.  Some cards announce a refusal, too, as an answer that follows */
+	if (camp && cmd != &c->b.cmd[0] &&
+	    (m == POR_MEANS_CNTR_LOW || (m == POR_MEANS_INTERIM && cmd_ended(cmd->state))))
 		return POR_OVERTAKEN;
 	if (cmd->por_status == rsp->status)
 		return POR_AGAIN;
