@@ -291,6 +291,8 @@ static void card_flush(struct gw *gw, struct card *c)
 		gw_op(gw, ST_CARD_PUT, &c->b.card, NULL, 0);
 		c->seen_written_ms = c->b.card.last_seen_ms;
 	}
+	if (c->dirty & DIRTY_QUARANTINE)
+		gw_op(gw, ST_CARD_QUARANTINE, &c->b.card, NULL, 0);
 	for (unsigned i = 0; i < c->b.n_keysets; i++)
 		if (c->dirty & DIRTY_KEYSET(i))
 			gw_op(gw, ST_KEYSET_CNTR, &c->b.keyset[i], NULL, 0);
@@ -607,9 +609,10 @@ void gw_card_moved(struct gw *gw, const struct card_row *now, const struct store
 
 	gw->imported_seq = gw->fetch_seq;
 	if (c) {
-		int64_t seen_ms = c->b.card.last_seen_ms;
+		int64_t seen_ms = c->b.card.last_seen_ms, quarantine_ms = c->b.card.quarantine_ms;
 
 		c->b.card = *now;
+		c->b.card.quarantine_ms = quarantine_ms; /* an order may be on its way to the store */
 		if (seen_ms > now->last_seen_ms)
 			c->b.card.last_seen_ms = seen_ms;
 		if (!in)

@@ -181,7 +181,7 @@ bool cmd_interim(const struct gw *gw, const struct cmd_row *cmd, uint8_t status)
 
 /* May the card have run the script?  A read-back is only ever asked because nobody knows; what a restored store says of a
  * command is what was true before it left. */
-static bool may_have_run(const struct gw *gw, const struct cmd_row *cmd)
+bool cmd_may_have_run(const struct gw *gw, const struct cmd_row *cmd)
 {
 	return cmd->kind == CMD_READBACK || cmd->attempt || cmd->sent_ms || cmd->epoch < gw->cfg.epoch;
 }
@@ -189,7 +189,7 @@ static bool may_have_run(const struct gw *gw, const struct cmd_row *cmd)
 /* Counter mode 11 (TS 102 225, 5.1.4): the card takes exactly the next value.  A gap would end it, so what it has not taken yet
  * is repeated, and only after very long silence the next value is tried: a card that has taken this one and whose answer was lost
  * may say nothing to a repetition. */
-static bool counts_exactly(const struct campaign *camp)
+bool campaign_counts_exactly(const struct campaign *camp)
 {
 	return OTA_SPI1_COUNTER(camp->profile.spi[0]) == 3;
 }
@@ -200,7 +200,7 @@ static bool silent_too_long(const struct gw *gw, const struct campaign *camp, co
 {
 	unsigned max = gw->cfg.retry.silent_max;
 
-	if (camp && counts_exactly(camp))
+	if (camp && campaign_counts_exactly(camp))
 		return cmd->silent >= EXACT_ASK * max;
 	return cmd->silent >= max || cmd->attempt >= ABSENT_ASK * max;
 }
@@ -258,8 +258,8 @@ void cmd_attempt(struct gw *gw, struct card *c, struct cmd_row *cmd)
 
 	if (gw->now_ms >= cmd->deadline_ms) {
 		expire(gw, c, cmd,
-		       may_have_run(gw, cmd) ? "deadline passed without an authenticated answer" :
-					       "deadline passed, never sent");
+		       cmd_may_have_run(gw, cmd) ? "deadline passed without an authenticated answer" :
+						   "deadline passed, never sent");
 		return;
 	}
 	if (c->b.txn.attempts >= gw->cfg.retry.attempts_max) {
@@ -387,7 +387,7 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 	rc = ks_load(gw->deps.ks, c->b.card.iccid, p->k->kvn, p->k->sealed, p->k->sealed_len, &s->set[i]);
 	if (rc)
 		return prep_fail(gw, c, FAIL_CONFIG, "keys", ks_strerror(rc));
-	cntr = prep_counter(gw, c, p->k, kind, cntr_step, counts_exactly(camp));
+	cntr = prep_counter(gw, c, p->k, kind, cntr_step, campaign_counts_exactly(camp));
 	*par = (struct ota_cmd_params){
 		.spi = { pr->spi[0], pr->spi[1] },
 		.kic = profile_kic(p->k),
@@ -406,7 +406,7 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 	if (rc >= 0)
 		return true;
 	ks_unload_soon(gw->deps.ks, s->set[i]);
-	if (!cntr && counts_exactly(camp))
+	if (!cntr && campaign_counts_exactly(camp))
 		return prep_fail(gw, c, FAIL_CARD_PERM, "counter mode 11: what the card has taken is not known", NULL);
 	if (!cntr)
 		return prep_fail(gw, c, FAIL_CARD_PERM, "the counter of this key version is used up", NULL);
@@ -495,7 +495,7 @@ static void prep_commit(struct gw *gw, struct prep *p, unsigned i, enum cmd_kind
 	gw_op(gw, ST_WIRE_PUT, cmd, c->b.packet, (size_t)len);
 	card_dirty(gw, c, DIRTY_KEYSET(p->k - c->b.keyset) | DIRTY_TXN);
 	cmd_state_set(gw, c, cmd, CMD_PREPARED);
-	if (!window_waits(gw, c, cmd))
+	if (!order_waits(gw, c, cmd) && !window_waits(gw, c, cmd))
 		first_attempt(gw, c, cmd);
 }
 
@@ -515,8 +515,8 @@ bool cmd_must_ask(struct gw *gw, struct card *c)
 	const struct keyset_row *k = card_keyset(c, card_kvn(c, camp));
 
 	/* a transaction that a restored store calls planned may have run already */
-	return k &&
-	       (!counter_owned(k, gw->cfg.epoch) || unproven(gw, c, k) || (counts_exactly(camp) && unsettled(c, k)));
+	return k && (!counter_owned(k, gw->cfg.epoch) || unproven(gw, c, k) ||
+		     (campaign_counts_exactly(camp) && unsettled(c, k)));
 }
 
 void cmd_prepare(struct gw *gw, struct card *const *cards, unsigned n, enum cmd_kind kind, uint64_t cntr_step)
@@ -679,7 +679,7 @@ void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_t stat
 	unsigned refusals = refused_probes(gw, c);
 	char why[64];
 
-	if (counts_exactly(camp) && !exact_taken(gw, cmd, m, status)) {
+	if (campaign_counts_exactly(camp) && !exact_taken(gw, cmd, m, status)) {
 		settle_exact(gw, c, cmd, m, status);
 	} else if (cmd->kind == CMD_SCRIPT) {
 		cmd_fence(gw, c, cmd, 0);
@@ -726,8 +726,8 @@ void cmd_timer(struct gw *gw, struct card *c)
 	camp = campaign_by_id(gw, cmd->campaign);
 	if (!camp || camp->row.state == CAMPAIGN_CANCELLED) {
 		cmd_give_up(gw, c, cmd, CMD_CANCELLED, TXN_CANCELLED,
-			    may_have_run(gw, cmd) ? "campaign cancelled; the command may have run" :
-						    "campaign cancelled, never sent");
+			    cmd_may_have_run(gw, cmd) ? "campaign cancelled; the command may have run" :
+							"campaign cancelled, never sent");
 		return;
 	}
 	if (camp->row.state == CAMPAIGN_PAUSED) {
@@ -735,13 +735,15 @@ void cmd_timer(struct gw *gw, struct card *c)
 		s->held = true;
 		return;
 	}
+	if (order_waits(gw, c, cmd))
+		return;
 	gw->stats.timers++;
+	if (cmd->epoch < gw->cfg.epoch) /* also when its time is up: it may have gone since */
+		moving_forgotten(gw, c);
 	if ((cmd->epoch < gw->cfg.epoch || !card_keys_of(c, cmd)) && gw->now_ms < cmd->deadline_ms) {
 		/* the store was put back: what has become of this command since is not known, and whatever the card said to later
 		 * ones is lost.  Or the card has other keys now: it takes this no more, and its answer could not be read.  Never
 		 * sent again; the card is asked, beyond all counters that may have been taken, under the keys it has */
-		if (cmd->epoch < gw->cfg.epoch)
-			moving_forgotten(gw, c);
 		cmd_fence(gw, c, cmd, 0);
 		return;
 	}

@@ -44,7 +44,7 @@ void counter_prove(struct keyset_row *k, uint64_t cntr)
 
 /* How far a probe jumps when the card says "counter low" to one before it: bounded, because such an answer is not
  * authenticated and must not drive the counter to its end. */
-static const uint64_t step[] = { 0, 16, 256, 4096 };
+static const uint64_t step[] = { 0, 16, 256, CNTR_JUMP_MAX };
 
 uint64_t counter_jump(unsigned tries)
 {

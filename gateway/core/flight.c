@@ -108,8 +108,8 @@ static bool may_go_on(struct gw *gw, struct card *c, const struct flight *f, int
 	const struct campaign *camp = cmd ? campaign_by_id(gw, cmd->campaign) : NULL;
 
 	/* cmd NULL: so many others have followed that it has left memory */
-	return cmd && cmd->state == CMD_PREPARED && !f->aborted && camp && !campaign_stopped(camp, now_ms) &&
-	       now_ms < cmd->deadline_ms && card_keys_of(c, cmd);
+	return cmd && cmd->state == CMD_PREPARED && !f->aborted && camp && !card_held(c) &&
+	       !campaign_stopped(camp, now_ms) && now_ms < cmd->deadline_ms && card_keys_of(c, cmd);
 }
 
 /* What has not begun must find its window open, too. */

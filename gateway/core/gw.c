@@ -76,8 +76,8 @@ void gw_cfg_default(struct gw_cfg *c)
 
 static int events_init(struct gw *gw)
 {
-	gw->ev_total =
-		gw->cfg.limits.inbox_max + gw->cfg.limits.outcomes_max + LINK_EVENTS * gw->cfg.n_links + ORDERS_MAX;
+	gw->ev_total = gw->cfg.limits.inbox_max + gw->cfg.limits.outcomes_max + LINK_EVENTS * gw->cfg.n_links +
+		       ORDERS_MAX + CARD_ORDERS_MAX;
 	gw->ev_pool = calloc(gw->ev_total, sizeof(*gw->ev_pool));
 	gw->fx_cap = 2 * gw->ev_total + gw->cfg.limits.step_events_max + FX_ENDS;
 	gw->fx = calloc(gw->fx_cap, sizeof(*gw->fx));
@@ -167,6 +167,8 @@ static bool no_place(const struct gw *gw, const struct gw_event *ev)
 {
 	if (ev->kind == GW_EV_CAMPAIGN || ev->kind == GW_EV_ORDER)
 		return gw->orders_n == ORDERS_MAX;
+	if (ev->kind == GW_EV_CARD)
+		return gw->card_orders_n == CARD_ORDERS_MAX;
 	return gw->ev_used == gw->ev_total || (!is_outcome(ev) && gw->ev_used >= gw->cfg.limits.inbox_max);
 }
 
@@ -214,6 +216,8 @@ int gw_post(struct gw *gw, const struct gw_event *ev)
 	}
 	if (ev->kind == GW_EV_CAMPAIGN && (ev->verb == CAMPAIGN_VERB_PAUSE || ev->verb == CAMPAIGN_VERB_CANCEL))
 		flight_stop(gw, ev->campaign);
+	if (ev->kind == GW_EV_CARD)
+		order_posted(gw, ev);
 	if (n)
 		gw->ev_free = n->next;
 	else /* memory is taken with use: one that was given back, else one that was never used */
@@ -659,6 +663,10 @@ void gw_card_event(struct gw *gw, struct card *c, const struct gw_event *ev)
 		txn_settle(gw, c, ev);
 		return;
 	}
+	if (ev->kind == GW_EV_CARD) {
+		order_take(gw, c, ev);
+		return;
+	}
 	if (ev->kind == GW_EV_TOLD) {
 		if (c)
 			por_told(gw, c, e->payload, e->payload_len);
@@ -750,7 +758,7 @@ static bool take(struct gw *gw, struct ev_node *n)
 	const struct gw_event *ev = &n->ev;
 	struct card *c;
 
-	if (ev->kind == GW_EV_SETTLE || ev->kind == GW_EV_TOLD)
+	if (ev->kind == GW_EV_SETTLE || ev->kind == GW_EV_TOLD || ev->kind == GW_EV_CARD)
 		return take_settle(gw, n);
 	if (ev->kind != GW_EV_LINK) {
 		if (ev->kind == GW_EV_CAMPAIGN)

@@ -83,7 +83,7 @@ bool gw_ready(const struct gw *gw);
 const char *gw_fatal(const struct gw *gw);
 
 /* ---- in ---- */
-enum gw_event_kind { GW_EV_LINK, GW_EV_CAMPAIGN, GW_EV_ORDER, GW_EV_SETTLE, GW_EV_TOLD };
+enum gw_event_kind { GW_EV_LINK, GW_EV_CAMPAIGN, GW_EV_ORDER, GW_EV_SETTLE, GW_EV_TOLD, GW_EV_CARD };
 enum gw_campaign_verb {
 	CAMPAIGN_VERB_START,
 	CAMPAIGN_VERB_PAUSE,
@@ -97,17 +97,44 @@ struct gw_event {
 	struct link_event ev; /* GW_EV_LINK */
 	int64_t since_ms;     /* GW_EV_LINK, an alert of our own: gw_card_seen() */
 	uint64_t campaign;    /* GW_EV_CAMPAIGN */
-	uint8_t verb;	      /* enum gw_campaign_verb; GW_EV_ORDER: enum link_order */
-	uint64_t request;     /* GW_EV_CAMPAIGN, GW_EV_ORDER: comes back in the effect */
-	uint64_t txn, card;   /* GW_EV_SETTLE: gw_txn_settle(); GW_EV_TOLD: its card, the packet is ev.payload */
-	uint8_t end;	      /* enum txn_state */
-	char why[TXN_REASON_MAX];
+	uint8_t verb;	      /* enum gw_campaign_verb; GW_EV_ORDER: enum link_order; GW_EV_CARD: enum gw_card_verb */
+	uint64_t request;     /* GW_EV_CAMPAIGN, GW_EV_ORDER, GW_EV_CARD: comes back in the effect */
+	uint64_t txn,
+		card; /* GW_EV_SETTLE: gw_txn_settle(); GW_EV_TOLD: its card, the packet is ev.payload; GW_EV_CARD */
+	bool bound;   /* GW_EV_CARD: an order between operators has the card */
+	uint8_t end;  /* enum txn_state */
+	char why[TXN_REASON_MAX]; /* GW_EV_CARD: by whom */
 };
 /* -ENOBUFS when full: an MO or REPORT must then be answered LINK_ANSWER_FULL by the caller. */
 int gw_post(struct gw *gw, const struct gw_event *ev);
 /* Somebody who knows (our register, an operator) tells that the card with this IMSI was in our network at some time after since_ms; 0: is
  * there now.  As an alert of the SMSC. */
 int gw_card_seen(struct gw *gw, const char *imsi, int64_t since_ms);
+
+/* What an operator orders of one card.  A reply comes when it is durable, and says in words what has been done; the same order once
+ * more finds it done.  By whom stands in the card's story.
+ *
+ * QUARANTINE: nothing leaves to the card until RELEASE, also not what is prepared.  What it answers is taken in, and leads to what it
+ * leads to, but the command that follows waits.  Transactions stay open, and claimed ones get their command, which waits.
+ *
+ * PROBE: the card is asked what it holds, at once and under a fresh counter, in place of the command that is open: it fences it, as the
+ * question would that the card's silence leads to.  RESYNC: the same beyond a jump of the counter, CNTR_JUMP_MAX wide, for a card that
+ * refuses or does not answer because ours is behind; at most CNTR_JUMPS_MAX in a row without a word under the card's keys.
+ *
+ * rc 0; -ENOENT no such card; -EACCES it may not be done now, the reason says why; -ENODATA nothing is open: nobody is asked, but RESYNC
+ * has jumped.  gw_post()'s otherwise. */
+enum gw_card_verb { CARD_VERB_PROBE, CARD_VERB_RESYNC, CARD_VERB_QUARANTINE, CARD_VERB_RELEASE, _CARD_VERBS };
+#define CNTR_JUMPS_MAX 4
+const char *gw_card_verb_name(uint8_t verb); /* "probe"; never NULL */
+/* kvn: of RESYNC where nothing is open: that of its profile.  bound: an order between operators has the card, and asks its own questions. */
+struct gw_card_ask {
+	uint64_t card, request;
+	enum gw_card_verb verb;
+	uint8_t kvn;
+	bool bound;
+	const char *by;
+};
+int gw_card_order(struct gw *gw, const struct gw_card_ask *ask);
 
 /* ---- turn ---- */
 /* Takes, fetches, decides, commits.  Returns the number of things it did: call again until 0 before sleeping. */
@@ -122,8 +149,8 @@ struct gw_effect {
 	unsigned link; /* ANSWER */
 	uint64_t token;
 	enum link_answer answer;
-	uint64_t request; /* REPLY to a GW_EV_CAMPAIGN or GW_EV_ORDER */
-	int rc;		  /* 0, or -EINVAL/-ENOENT/-EALREADY with a reason */
+	uint64_t request; /* REPLY to a GW_EV_CAMPAIGN, GW_EV_ORDER or GW_EV_CARD */
+	int rc;		  /* 0, or -EINVAL/-ENOENT/-EALREADY with a reason; GW_EV_CARD: gw_card_order() */
 	char reason[120];
 	/* TXN: a transaction of a campaign of works has ended, and that is durable.  Once more, when a late answer has made it DONE
 	 * or has told its verdict.  Lost in a crash: whoever listens reads Q_REPORT at start.  rc 0; -ENOENT: gw_txn_settle() has

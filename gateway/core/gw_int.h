@@ -31,6 +31,7 @@ void gw_assert_failed(const char *file, int line, const char *expr) __attribute_
 #define FETCH_RETRY_MS	     250 /* a read that failed, or found no place, is asked for again */
 #define FX_ENDS		     (2 * ORDERS_MAX + CLAIMS_MAX * CLAIM_MAX) /* ends of works that come of one turn beside its events */
 #define ORDERS_MAX	     64 /* places kept for what operators order: it goes before all that waits */
+#define CARD_ORDERS_MAX	     16 /* the same, for orders to single cards: they wait in the inbox, and hold at once */
 #define SWEEP_BATCHES	     4 /* so many times batch_cards_max are withdrawn in one batch, the rest in the next ones */
 #define CAMPAIGNS_MAX	     256 /* an index fits an octet */
 #define CLAIM_MAX	     128 /* cards per claim, and packets per crypto run */
@@ -66,10 +67,11 @@ struct ev_list {
 };
 
 /* What of a resident card must go into the next batch. */
-#define DIRTY_CARD	0x00000001u
-#define DIRTY_TXN	0x00000002u
-#define DIRTY_CMD(slot) (0x00000100u << (slot))
-#define DIRTY_KEYSET(i) (0x00010000u << (i))
+#define DIRTY_CARD	 0x00000001u
+#define DIRTY_TXN	 0x00000002u
+#define DIRTY_QUARANTINE 0x00000004u
+#define DIRTY_CMD(slot)	 (0x00000100u << (slot))
+#define DIRTY_KEYSET(i)	 (0x00010000u << (i))
 
 /* A resident card is found by its numbers too: MSISDN, IMSI, and those it is about to get. */
 #define CARD_ADDRS 4
@@ -100,6 +102,7 @@ struct card {
 	int64_t tried_ms;      /* last attempt that was refused, this process life only */
 	enum { HEARD_NOTHING, HEARD_OLD, HEARD_NEW } heard; /* under which IMSI; until an attempt there fails */
 	bool heard_old;					    /* its stub's, while one command follows another */
+	unsigned stops; /* an order to quarantine it waits in the inbox so many times: it holds already */
 	int64_t seen_written_ms;
 	struct receipts receipts;
 	struct ota_sub_rsp
@@ -120,10 +123,10 @@ struct stub {
 	uint16_t campaign;  /* index in gw->campaign */
 	uint8_t state;	    /* enum cmd_state of the open command */
 	bool fetching;	    /* its timer has fired and the card is being read */
-	bool held;	    /* due, but its campaign does not run: resume puts it back */
-	uint8_t link;	    /* of the last attempt, from 1; 0: none in this process life, or beyond 255 */
-	bool ahead;	    /* started, and no attempt has found a place in its route yet */
-	uint8_t route;	    /* when it last asked for a place; ROUTE_UNKNOWN */
+	bool held;    /* due, but its campaign does not run, or its card is in quarantine: who ends that puts it back */
+	uint8_t link; /* of the last attempt, from 1; 0: none in this process life, or beyond 255 */
+	bool ahead;   /* started, and no attempt has found a place in its route yet */
+	uint8_t route; /* when it last asked for a place; ROUTE_UNKNOWN */
 	bool heard_old; /* of what moves a card: heard under its old numbers since the last attempt, in this process life */
 };
 _Static_assert(sizeof(struct stub) <= 64, "a waiting card costs 64 octets at most");
@@ -255,7 +258,8 @@ struct gw {
 	struct ev_list inbox, orders;
 	unsigned inbox_n, inbox_high; /* both */
 	unsigned orders_n;
-	unsigned outstanding; /* segments handed out whose outcome has not been taken yet */
+	unsigned card_orders_n; /* to single cards; those in the inbox, and those that wait for their card */
+	unsigned outstanding;	/* segments handed out whose outcome has not been taken yet */
 
 	/* resident cards */
 	struct card *cards, **card_hash;
@@ -442,6 +446,9 @@ void cmd_on_presence(struct gw *gw, struct card *c);
 void cmd_on_alert(struct gw *gw, struct card *c);
 void cmd_wait(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct fail *why);
 void cmd_params(const struct cmd_row *cmd, uint32_t set, struct ota_cmd_params *p);
+bool cmd_may_have_run(const struct gw *gw, const struct cmd_row *cmd);
+/* Counter mode 11: the card takes the next value and no other. */
+bool campaign_counts_exactly(const struct campaign *camp);
 
 /* The one line per end of a command: what, where, how, why, how often and how long. */
 void cmd_tell(struct gw *gw, const struct card *c, const struct cmd_row *cmd, const char *status, const char *reason);
@@ -460,6 +467,13 @@ bool cmd_interim(const struct gw *gw, const struct cmd_row *cmd, uint8_t status)
 void cmd_fence(struct gw *gw, struct card *c, struct cmd_row *cmd, uint64_t jump);
 void cmd_settle(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_t status);
 void cmd_settle_later(struct gw *gw, struct card *c, struct cmd_row *cmd, uint8_t status);
+
+/* ---- order.c: what an operator orders of one card ---- */
+bool card_held(const struct card *c); /* in quarantine, or about to be: nothing leaves to it */
+/* The command of a card in quarantine waits for its release. */
+bool order_waits(struct gw *gw, struct card *c, struct cmd_row *cmd);
+void order_posted(struct gw *gw, const struct gw_event *ev);
+void order_take(struct gw *gw, struct card *c, const struct gw_event *ev); /* c NULL: there is no such card */
 
 /* ---- settle.c: what a card's answer leads to ---- */
 void cmd_on_hint(struct gw *gw, struct card *c, uint8_t status);
@@ -502,6 +516,7 @@ bool moving_asks(const struct gw *gw, const struct card *c, const struct cmd_row
 /* ---- counter.c ---- */
 #define CNTR_RESTORE_GAP   4096 /* skipped after a restored backup, and so much more per second between the epochs */
 #define CNTR_RESTORE_PER_S 16
+#define CNTR_JUMP_MAX	   4096	      /* the widest jump of a probe, and that of a resync by order */
 #define CNTR_WATCH	   (1u << 20) /* values left at which every further one is a warning */
 /* Whether we know what was taken of it: not when it was last taken before the store was put back. */
 bool counter_owned(const struct keyset_row *k, uint32_t epoch);

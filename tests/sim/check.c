@@ -511,6 +511,7 @@ void check_restore(struct world *w)
 		c->txn_state = was->txn_state;
 		c->txn = was->txn;
 		c->planned = was->planned;
+		c->warded = false;
 		c->told_cntr = 0; /* the gateway does not know any more, and skips as much as may have been */
 		heard_cut(c, was->n_heard);
 	}
@@ -694,6 +695,7 @@ void check_submit(struct world *w, const struct link_submit *sub)
 		return;
 	}
 	rules_submit(w, index, s, udh.seq <= 1);
+	wards_submit(w, index, s);
 	c->sent_cntr[s->row.kvn] = s->row.cntr;
 	if (w->sc.works && udh.seq <= 1)
 		orders_submit(w, index, s);

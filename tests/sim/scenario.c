@@ -450,6 +450,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed, enum sim_break broken)
 		routes_draw(sc, seed);
 	if (broken == BREAK_NONE)
 		others_draw(sc, seed);
+	wards_draw(sc, seed, broken);
 	provoke(sc, broken);
 	orders_draw(sc, seed, broken);
 	if (sc->wrong_keys + sc->denied > sc->cards)

@@ -72,12 +72,13 @@ enum sim_break {
 	BREAK_NO_CANARY,
 	BREAK_NO_ABORT,
 	BREAK_NO_DEADLINE,
-	BREAK_UNEQUAL,	      /* one campaign goes before the others, and nobody had said so */
-	BREAK_FORGET_WORK,    /* cards answer works well and forget them */
-	BREAK_FORGET_ORDERS,  /* cards forget which orders they have had */
-	BREAK_FALSE_ALERTS,   /* alerts from the old number of cards that have gone */
-	BREAK_SETTLE_BLIND,   /* transactions are settled as ended, whatever the card has done */
-	BREAK_NOBODY_SETTLES, /* the new operator says nothing */
+	BREAK_UNEQUAL,		 /* one campaign goes before the others, and nobody had said so */
+	BREAK_FORGET_WORK,	 /* cards answer works well and forget them */
+	BREAK_FORGET_ORDERS,	 /* cards forget which orders they have had */
+	BREAK_FALSE_ALERTS,	 /* alerts from the old number of cards that have gone */
+	BREAK_SETTLE_BLIND,	 /* transactions are settled as ended, whatever the card has done */
+	BREAK_NOBODY_SETTLES,	 /* the new operator says nothing */
+	BREAK_FORGET_QUARANTINE, /* the store does not keep that a card is in quarantine */
 	_SIM_BREAKS
 };
 
@@ -159,7 +160,8 @@ struct scenario {
 	unsigned works;	    /* the campaigns are works of orders, so many; 0: IMSI changes */
 	struct drawn_work work[SIM_WORKS_MAX];
 	uint32_t trial_s;
-	bool grows; /* half of the cards are planned while the campaign runs, and then it is closed */
+	unsigned wards; /* orders to single cards, more or less */
+	bool grows;	/* half of the cards are planned while the campaign runs, and then it is closed */
 };
 
 enum plan_kind {
@@ -182,6 +184,7 @@ enum plan_kind {
 	PLAN_RESTORE,
 	PLAN_OTHERS,
 	PLAN_SETTLE,
+	PLAN_WARD,
 	PLAN_CALM,
 	PLAN_DUE,
 	PLAN_DEADLINE
@@ -259,6 +262,10 @@ struct watched_card {
 	bool planned;	/* in its present campaign, and that is durable */
 	unsigned shown; /* on the old side while its ARM is open, when the faults are over */
 	bool spoke;	/* under its old number, since the last attempt left */
+	/* of orders to this card alone: */
+	unsigned ward_out; /* not answered yet */
+	bool warded,
+		ward_used; /* in quarantine, as was confirmed, and no release asked for; was put there at some time */
 };
 
 /* What the checkers know of a campaign. */
@@ -303,7 +310,7 @@ struct world {
 	int64_t wall_off_ms;	/* what the machine's wall clock shows more */
 	struct env_clock clock; /* the gateway's, new in each life */
 	int64_t gw_ms;		/* what it showed at the beginning of this turn */
-	struct sim_rng dice, gw_dice, store_dice, link_dice, front_dice, clock_dice;
+	struct sim_rng dice, gw_dice, store_dice, link_dice, front_dice, clock_dice, ward_dice;
 
 	struct sim_card *card;
 	struct sim_sub *sub; /* of orders: one per card */
@@ -452,6 +459,14 @@ void orders_lies(struct world *w);
 void orders_grow(struct world *w);
 void orders_grown(struct world *w, const struct store_txn_plan *p); /* is durable */
 void orders_grow_lost(struct world *w);
+
+/* wards.c */
+void wards_draw(struct scenario *sc, uint64_t seed, enum sim_break broken);
+void wards_plan(struct world *w);
+void wards_turn(struct world *w);
+void wards_lost(struct world *w);
+bool wards_told(struct world *w, uint64_t request, int rc); /* false: not one of theirs */
+void wards_submit(struct world *w, unsigned card, const struct seen_cmd *s);
 
 /* routes.c */
 void routes_draw(struct scenario *sc, uint64_t seed);

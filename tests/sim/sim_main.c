@@ -53,6 +53,7 @@ static const struct {
 	[BREAK_FALSE_ALERTS] = { "false-alerts", "arm-quiet" },
 	[BREAK_SETTLE_BLIND] = { "settle-blind", "honest-end" },
 	[BREAK_NOBODY_SETTLES] = { "nobody-settles", "all-finish" },
+	[BREAK_FORGET_QUARANTINE] = { "forget-quarantine", "quarantine" },
 };
 _Static_assert(ARRAY_SIZE(breaks) == _SIM_BREAKS, "every breakage has its row");
 

@@ -252,6 +252,8 @@ static void spoil(struct world *w, struct store_batch *b)
 			if (txn->state == TXN_DONE)
 				txn->state = TXN_EXPIRED;
 		}
+		if (w->broken == BREAK_FORGET_QUARANTINE && op->kind == ST_CARD_QUARANTINE)
+			((struct card_row *)op->row)->quarantine_ms = 0;
 		if (w->broken == BREAK_WRONG_LINE && op->kind == ST_TXN_PUT)
 			((struct txn_row *)op->row)->sms_parts++;
 		if (w->broken == BREAK_FALSE_WORDS && op->kind == ST_TXN_PUT)

@@ -111,6 +111,7 @@ static void plan_all(struct world *w)
 	world_plan(w, calm, PLAN_CALM, 0);
 	routes_plan(w);
 	others_plan(w);
+	wards_plan(w);
 	world_plan(w, SIM_START_MS + w->sc.bound_ms, PLAN_DEADLINE, 0);
 	if (w->sc.works)
 		world_plan(w, SIM_START_MS + w->sc.calm_ms / 2, PLAN_SETTLE, 0);
@@ -158,6 +159,7 @@ static void take_down(struct world *w)
 		store_batch_free(w->attempt);
 	w->attempt = NULL;
 	others_lost(w);
+	wards_lost(w);
 	orders_grow_lost(w);
 	if (w->store_seen)
 		sstore_front_free(w->store_seen);
@@ -599,6 +601,9 @@ static void run_plan(struct world *w, const struct plan *p)
 	case PLAN_OTHERS:
 		others_speak(w, p->arg);
 		break;
+	case PLAN_WARD:
+		wards_turn(w);
+		break;
 	case PLAN_SETTLE:
 		orders_lies(w);
 		orders_grow(w);
@@ -627,6 +632,8 @@ static void on_reply(void *ctx, const struct gw_effect *fx)
 	struct world *w = ctx;
 
 	tell(w, "reply %d %s", fx->rc, fx->reason);
+	if (wards_told(w, fx->request, fx->rc))
+		return;
 	if (fx->request > VERBS_FROM)
 		rules_told(w, (unsigned)(fx->request - VERBS_FROM - 1) / VERBS,
 			   (enum gw_campaign_verb)((fx->request - VERBS_FROM - 1) % VERBS), fx->rc);

@@ -5,11 +5,12 @@
 
 #include "core_bed.h"
 
-#define TURNS_MAX  200
-#define STEPS_MAX  10000
-#define STORY_MAX  64
-#define COUNTS_MAX 64
-#define SLOTS	   64
+#define CARD_REQUEST 7777
+#define TURNS_MAX    200
+#define STEPS_MAX    10000
+#define STORY_MAX    64
+#define COUNTS_MAX   64
+#define SLOTS	     64
 
 static int64_t utc_ms(void *ctx)
 {
@@ -326,6 +327,17 @@ void bed_order(struct bed *b, unsigned link, enum link_order order)
 	bed_turn(b);
 }
 
+int bed_card_order(struct bed *b, unsigned card, enum gw_card_verb verb)
+{
+	const struct gw_card_ask ask = { .card = b->id[card], .request = CARD_REQUEST, .verb = verb, .by = "test" };
+
+	b->said_rc = 1;
+	assert_int_equal(gw_card_order(b->gw, &ask), 0);
+	bed_turn(b);
+	assert_int_not_equal(b->said_rc, 1);
+	return b->said_rc;
+}
+
 uint64_t bed_campaign_with(struct bed *b, unsigned cards, unsigned kvn, const char *lines, bool new_msisdn, bool run)
 {
 	struct store_batch *batch = store_batch_new();
@@ -465,6 +477,9 @@ void bed_turn(struct bed *b)
 				assert_true(b->n_ends < BED_ENDS_MAX);
 				b->end_rc[b->n_ends] = fx.rc;
 				b->end[b->n_ends++] = fx.txn;
+			} else if (fx.request == CARD_REQUEST) {
+				b->said_rc = fx.rc;
+				memcpy(b->said, fx.reason, sizeof(b->said));
 			} else {
 				assert_int_equal(fx.rc, 0);
 			}

@@ -59,6 +59,8 @@ struct bed {
 	struct gw_fx_txn end[BED_ENDS_MAX]; /* of works, as they were told */
 	int end_rc[BED_ENDS_MAX];
 	unsigned n_ends;
+	int said_rc; /* to the last order that was given to a card */
+	char said[120];
 	char log[16384]; /* the core's lines, each with its line end; what does not fit is lost */
 };
 
@@ -107,6 +109,9 @@ const struct gw_fx_txn *bed_end(struct bed *b, unsigned card);
 /* A link loses or gets its connection; an operator's order to it. */
 void bed_link(struct bed *b, unsigned link, bool up);
 void bed_order(struct bed *b, unsigned link, enum link_order order);
+
+/* An operator's order to a card; what it was answered is in said_rc, said. */
+int bed_card_order(struct bed *b, unsigned card, enum gw_card_verb verb);
 
 /* Turns store and core until nothing moves at this time. */
 void bed_turn(struct bed *b);
