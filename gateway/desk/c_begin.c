@@ -234,7 +234,7 @@ static int begin(struct desk *d, struct desk_job *j, struct desk_call *c)
 			 c->r.name);
 		return -EEXIST;
 	}
-	rc = desk_order_begin(j, &o);
+	rc = desk_order_home(j, &o);
 	return rc ? rc : DESK_MORE;
 }
 

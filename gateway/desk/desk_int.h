@@ -156,9 +156,10 @@ struct store_op *job_op(struct desk_job *j, unsigned i, enum store_op_kind kind,
 int job_refused(const struct desk_job *j, unsigned i);
 void job_alarm(struct desk_job *j, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void job_order_put(struct desk_job *j); /* j->order->o has changed */
+unsigned desk_order_room(const struct desk *d); /* for so many more */
 /* An order begins: resident when the batch is durable.  -ENOSPC, with a sentence in j->why: too many are open. */
 int desk_order_new(struct desk_job *j, const struct order *o);
-int desk_order_begin(struct desk_job *j, const struct order *o); /* the same, of no package */
+int desk_order_home(struct desk_job *j, const struct order *o); /* the same, of no package; never the last */
 /* Plans this work for the line's card in the order's campaign of that kind (made and started when it is the first; open-ended); after the
  * commit the campaign grows.  Its end comes as a DESK_EV_TXN.  0, or what the store has refused: -EBUSY (the card has an open txn: try
  * later), -ENOENT (no such card), -ENOKEY (no such keyset), -EACCES (the card belongs to another operator now), -ENOBUFS (no room for

@@ -695,14 +695,18 @@ int job_refused(const struct desk_job *j, unsigned i)
 	return 0;
 }
 
-int desk_order_begin(struct desk_job *j, const struct order *o)
+unsigned desk_order_room(const struct desk *d)
 {
-	struct desk *d = j->d;
-	struct desk_open_order *n;
+	return DESK_ORDERS_MAX - d->e->orders;
+}
 
-	if (d->e->orders == DESK_ORDERS_MAX || !(n = calloc(1, sizeof(*n)))) {
-		snprintf(j->why, sizeof(j->why), "there are %d open orders, the most there may be: end or cancel one",
-			 DESK_ORDERS_MAX);
+static int order_begin(struct desk_job *j, const struct order *o, unsigned room)
+{
+	struct desk_open_order *n = desk_order_room(j->d) < room ? NULL : calloc(1, sizeof(*n));
+
+	if (!n) {
+		snprintf(j->why, sizeof(j->why), "there are %d open orders, and there may be %d: end or cancel one",
+			 j->d->e->orders, DESK_ORDERS_MAX);
 		return -ENOSPC;
 	}
 	n->o = *o;
@@ -713,9 +717,15 @@ int desk_order_begin(struct desk_job *j, const struct order *o)
 	return 0;
 }
 
+/* The last place is for a package that was checked while it was free. */
+int desk_order_home(struct desk_job *j, const struct order *o)
+{
+	return order_begin(j, o, 2);
+}
+
 int desk_order_new(struct desk_job *j, const struct order *o)
 {
-	int rc = desk_order_begin(j, o);
+	int rc = order_begin(j, o, 1);
 
 	if (!rc)
 		j->d->e->incoming.in.order = j->order;

@@ -92,6 +92,7 @@ bool once_twice(struct once *o, char digits[ICCID_DIGITS_MAX + 1])
 struct so {
 	struct order o;		      /* as the first record has it */
 	bool known;		      /* stands in the books */
+	bool none;		      /* pass 2: its first record cannot be taken any more, and there is no order */
 	struct once *once;	      /* pass 1 */
 	char plain[PROFILE_NAME_MAX]; /* pass 1: profile of the plain cards in it */
 };
@@ -135,6 +136,12 @@ int so_begin(struct desk_in *in, struct desk_no *no)
 				   ORDER_LINES_MAX, (unsigned long long)h->records);
 	if (strlen(h->order) > ORDER_NAME_MAX)
 		return desk_refuse(no, "order-name", "the name of an order has at most %d characters", ORDER_NAME_MAX);
+	if (desk_order_room(in->d) < 1)
+		return desk_refuse(
+			no, "orders",
+			"there are %d open orders, the most there may be: end or cancel one, and sign this one "
+			"anew",
+			DESK_ORDERS_MAX);
 	s->o = (struct order){ .step = ORDER_OPEN,
 			       .so_seq = h->seq,
 			       .lines = h->records,
@@ -333,8 +340,13 @@ int so_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 	struct line l = { .order = s->o.number, .evidence = 255 };
 	bool first = !s->o.kind;
 
-	if (first ? so_first(in, s, r->r, no) : so_same(s, r->r, no))
+	if (s->none)
+		return desk_refuse(no, "no-order", "there is no order %s here: its first record was left out",
+				   s->o.name);
+	if (first ? so_first(in, s, r->r, no) : so_same(s, r->r, no)) {
+		s->none = first && !in->dry;
 		return -1;
+	}
 	snprintf(l.iccid, sizeof(l.iccid), "%s", xchg_value(r->r, "iccid"));
 	if (in->dry && once_add(s->once, l.iccid))
 		return desk_refuse(no, "memory", "no memory for an order of %llu cards: send it again",
@@ -356,6 +368,8 @@ int so_end(struct desk_in *in, struct desk_no *no)
 
 	if (in->dry)
 		return once_twice(s->once, twice) ? desk_refuse(no, "card-twice", "card %s is in it twice", twice) : 0;
+	if (s->none)
+		return 0;
 	in->order->o.whole = 1;
 	job_order_put(in->job);
 	desk_kick(in->d, s->o.number, 0);

@@ -830,15 +830,37 @@ static void test_any_order(void **state)
 	assert_int_equal(vb_verb(v, (struct desk_request){ .verb = DESK_LEDGER }), 0);
 }
 
+/* There is room for so many orders: one more is refused, and everything goes on, also after a start. */
+static void test_most_orders(void **state)
+{
+	struct vb *v = *state;
+	char name[ORDER_NAME_MAX + 1];
+
+	vb_gen(v, 2, 4, vb_path(v, "cards.csv"));
+	assert_int_equal(vb_verb(v, (struct desk_request){ .verb = DESK_ISSUE, .partner = "tele-a" }), 0);
+	for (unsigned i = 0; i < DESK_ORDERS_MAX; i++) {
+		snprintf(name, sizeof(name), "SO-%u", i + 1);
+		assert_true(vb_so(v, name, A, B, 0, 2, VB_UNTIL));
+	}
+	for (unsigned again = 0; again < 2; again++) {
+		assert_false(vb_so(v, again ? "one-more" : "too-many", A, B, 0, 2, VB_UNTIL));
+		assert_string_equal(v->ack_rule, "orders");
+		assert_int_equal(desk_orders(v->desk), DESK_ORDERS_MAX);
+		vb_down(v);
+		vb_up(v);
+	}
+	assert_true(vb_aq(v, name, A, 0, 1));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_through),  T(test_refused),   T(test_cancelled),
-		T(test_ends),	  T(test_backup),    cmocka_unit_test(test_crashes),
-		T(test_many),	  T(test_gen),	     T(test_import),
-		T(test_ledger),	  T(test_any_order), T(test_foreign),
-		T(test_unmarked),
+		T(test_through),  T(test_refused),     T(test_cancelled),
+		T(test_ends),	  T(test_backup),      cmocka_unit_test(test_crashes),
+		T(test_many),	  T(test_gen),	       T(test_import),
+		T(test_ledger),	  T(test_any_order),   T(test_foreign),
+		T(test_unmarked), T(test_most_orders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
