@@ -235,6 +235,7 @@ static int make_links(struct parts *p, char *err)
 		_Static_assert(CONFIG_CONCAT_PAYLOAD_UDH == SMPP_CONCAT_PAYLOAD_UDH, "one numbering");
 		s.concat = c->concat;
 		s.bind_as = c->bind_as;
+		s.rebind = c->rebind;
 		s.tls.on = c->tls;
 		memcpy(s.tls.ca_file, c->tls_ca_file, sizeof(s.tls.ca_file));
 		memcpy(s.tls.server_name, c->tls_server_name, sizeof(s.tls.server_name));

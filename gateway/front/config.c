@@ -556,6 +556,10 @@ const struct config_setting config_setting[] = {
 	{ CONF_LINK, "bind (trx|tx+rx)",
 	  "As what the SMSC is bound\nOne connection, transceiver\nTwo connections, transmitter and receiver\n",
 	  set_choice, get_choice, LINK(bind_as) },
+	{ CONF_LINK, "rebind (never|settled)",
+	  "Whether to bind once more when submits of earlier connections have ended at the SMSC\nNo\nFor an SMSC that "
+	  "sends nothing to a new connection any more when they end (OsmoMSC)\n",
+	  set_choice, get_choice, LINK(rebind) },
 	{ CONF_LINK, "tls (no|yes)",
 	  "TLS to the SMSC, 1.2 or newer\nPlain SMPP\nIts certificate must be valid and name it\n", set_choice,
 	  get_choice, LINK(tls) },

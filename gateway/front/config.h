@@ -55,6 +55,7 @@ struct config_link {
 	uint8_t receipts; /* as-needed, always */
 	uint8_t concat;	  /* udh, sar, payload-udh: CONFIG_CONCAT_PAYLOAD_UDH */
 	uint8_t bind_as;  /* trx, tx+rx */
+	uint8_t rebind;	  /* never, settled */
 	uint8_t tls;	  /* no, yes */
 	char tls_ca_file[CONFIG_PATH_MAX], tls_certificate[CONFIG_PATH_MAX], tls_key[CONFIG_PATH_MAX]; /* PEM, or "" */
 	char tls_server_name[64];								       /* "": host */

@@ -42,6 +42,7 @@ static const char *const preset_words[] = {
 	"enquire-timeout",
 	"concat",
 	"receipts",
+	"rebind",
 };
 
 void config_link_given(const struct config_setting *s, struct otagw_config *c)

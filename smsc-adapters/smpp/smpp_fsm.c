@@ -247,6 +247,7 @@ void smpp_conn_close(struct smpp_link *l, struct fail why, const char *detail)
 	enum smpp_state was = l->state;
 	bool up = was == SMPP_BOUND || was == SMPP_UNBINDING;
 	unsigned open = l->credit.in_use;
+	bool again = l->renewing && was == SMPP_UNBINDING;
 	int64_t wait_ms;
 
 	if (was == SMPP_CLOSED)
@@ -254,10 +255,13 @@ void smpp_conn_close(struct smpp_link *l, struct fail why, const char *detail)
 	drop_socket(l);
 	event_del(l->conn_ev);
 	state_set(l, SMPP_CLOSED);
-	smpp_last_error(l, why.what, detail);
+	if (!again)
+		smpp_last_error(l, why.what, detail);
 	if (up && smpp_now(l) - l->bound_ms >= SMPP_STABLE_MS)
 		l->tries = 0;
-	if (l->wanted) {
+	if (l->wanted && again) {
+		smpp_timer(l->conn_ev, 0);
+	} else if (l->wanted) {
 		wait_ms = backoff_ms(l, l->refused || (was == SMPP_BINDING && refused_for_long(&why)));
 		smpp_log(l, SMPP_LOG_WARNING, "%s (%s), %u submits unknown; next try in %lld ms", why.what, detail,
 			 open, (long long)wait_ms);
@@ -758,7 +762,7 @@ bool smpp_conn_init(struct smpp_link *l)
 
 void smpp_conn_free(struct smpp_link *l)
 {
-	struct event *evs[] = { l->flush_ev, l->conn_ev, l->submit_ev, l->held_ev, l->gather_ev };
+	struct event *evs[] = { l->flush_ev, l->conn_ev, l->submit_ev, l->held_ev, l->gather_ev, l->renew_ev };
 
 	l->wanted = false;
 	if (l->state != SMPP_CLOSED)
@@ -796,6 +800,11 @@ void smpp_conn_stop(struct smpp_link *l)
 				"stopped before it was bound");
 		return;
 	}
+	smpp_conn_unbind(l);
+}
+
+void smpp_conn_unbind(struct smpp_link *l)
+{
 	send_plain(l, SMPP_UNBIND, ESME_ROK, smpp_next_seq(l));
 	l->enquiring = false; /* the timer is unbind's now */
 	state_set(l, SMPP_UNBINDING);

@@ -119,6 +119,12 @@ struct smpp_link {
 	uint64_t msgid_last;
 	bool msgids_useless;
 
+	struct event *renew_ev;
+	int64_t open_until_ms;	/* an earlier connection's submits may be under way at the SMSC until then */
+	int64_t renew_ms;	/* while renewing: until then nothing is sent */
+	bool renewing, renewed; /* waits for what is under way, to bind once more; has done so */
+	bool expired_here;	/* a submit of this connection had no response in time */
+
 	struct link_event ev; /* the event being told; on_event never nests */
 };
 
@@ -127,6 +133,7 @@ bool smpp_conn_init(struct smpp_link *l); /* events and buffers; false: out of m
 void smpp_conn_free(struct smpp_link *l);
 void smpp_conn_start(struct smpp_link *l);
 void smpp_conn_stop(struct smpp_link *l);
+void smpp_conn_unbind(struct smpp_link *l); /* from BOUND */
 /* Closes, tells UNKNOWN for all that is outstanding and DOWN, and plans the next try when the link is wanted. */
 void smpp_conn_close(struct smpp_link *l, struct fail why, const char *detail);
 void smpp_take_input(struct smpp_link *l); /* what stands in in[0..in_len) */
@@ -179,6 +186,12 @@ void smpp_gathers_due(struct smpp_link *l);
 void smpp_gathers_end(struct smpp_link *l, const struct fail *why);
 bool smpp_sar_of(struct smpp_sar *out, const uint8_t *ud, size_t len); /* false: not one of several parts */
 void smpp_sar_to_udh(struct link_event *ev, const struct smpp_tlvs *t);
+
+/* ---- smpp_renew.c ---- */
+bool smpp_renew_init(struct smpp_link *l); /* false: out of memory */
+void smpp_renew_up(struct smpp_link *l);
+void smpp_renew_down(struct smpp_link *l);
+void smpp_renew_step(struct smpp_link *l); /* something that was under way has ended */
 
 /* ---- smpp_pair.c ---- */
 struct link *smpp_pair_new(const struct smpp_link_cfg *cfg, const struct smpp_link_env *env, char *err, size_t cap);

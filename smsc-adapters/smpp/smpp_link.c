@@ -185,9 +185,11 @@ void smpp_submits_due(struct smpp_link *l)
 		slot_outcome(l, &s, LINK_EV_UNKNOWN,
 			     (struct fail){ .cls = FAIL_UNKNOWN, .what = "no submit_sm_resp in time" }, NULL);
 		starved(l);
+		l->expired_here = true;
 	}
 	if (l->slot_first != SMPP_NONE)
 		smpp_timer(l->submit_ev, l->slots[l->slot_first].due_ms - now_ms);
+	smpp_renew_step(l);
 }
 
 static void slow_down(struct smpp_link *l, uint32_t status)
@@ -235,6 +237,7 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 	if (!status) {
 		smpp_msgid_keep(l, p->resp.id, s.dst, (uint16_t)s.token);
 		slot_outcome(l, &s, LINK_EV_ACCEPTED, (struct fail){ .cls = FAIL_NONE }, p->resp.id);
+		smpp_renew_step(l);
 		return;
 	}
 	why = smpp_status_fail(l, status);
@@ -242,6 +245,7 @@ void smpp_on_response(struct smpp_link *l, const struct smpp_pdu *p)
 		 smpp_status_name(l, status), status, why.what);
 	l->stats.last_refusal_ms = now_ms;
 	slot_outcome(l, &s, why.cls == FAIL_UNKNOWN ? LINK_EV_UNKNOWN : LINK_EV_REJECTED, why, NULL);
+	smpp_renew_step(l);
 }
 
 static bool digits_ok(const struct ota_addr *a)
@@ -320,7 +324,7 @@ static int submit(struct link *link, const struct link_submit *s, int64_t now_ms
 		return -EINVAL;
 	if (l->state != SMPP_BOUND || l->role == SMPP_ROLE_RX)
 		return -ENOTCONN;
-	if (!link_credit_room(&l->credit, now_ms) || smpp_out_room(l) < SMPP_OUT_SPARE + l->submit_len)
+	if (l->renewing || !link_credit_room(&l->credit, now_ms) || smpp_out_room(l) < SMPP_OUT_SPARE + l->submit_len)
 		return -EAGAIN;
 	if (l->cfg.concat == SMPP_CONCAT_PAYLOAD_UDH)
 		whole = smpp_gather_add(l, s, now_ms);
@@ -362,7 +366,7 @@ static unsigned credit(struct link *link, int64_t now_ms)
 	size_t room = smpp_out_room(l);
 	unsigned n;
 
-	if (l->state != SMPP_BOUND || l->role == SMPP_ROLE_RX || room < SMPP_OUT_SPARE)
+	if (l->state != SMPP_BOUND || l->renewing || l->role == SMPP_ROLE_RX || room < SMPP_OUT_SPARE)
 		return 0;
 	/* After expiries a peer that reads nothing may still have our octets: the buffer is a limit too. */
 	room = (room - SMPP_OUT_SPARE) / l->submit_len;
@@ -374,6 +378,8 @@ static int64_t credit_due(struct link *link, int64_t now_ms)
 {
 	struct smpp_link *l = self(link);
 
+	if (l->state == SMPP_BOUND && l->renewing)
+		return l->renew_ms;
 	return l->state == SMPP_BOUND ? link_credit_due(&l->credit, now_ms) : INT64_MAX;
 }
 
@@ -451,6 +457,7 @@ void smpp_helds_due(struct smpp_link *l)
 	}
 	if (l->held_first != SMPP_NONE)
 		smpp_timer(l->held_ev, l->held[l->held_first].due_ms - now_ms);
+	smpp_renew_step(l);
 }
 
 static void answer(struct link *link, uint64_t token, enum link_answer a)
@@ -469,6 +476,7 @@ static void answer(struct link *link, uint64_t token, enum link_answer a)
 	l->unsettled = 0;
 	respond(l, h->resp_id, h->seq, status[a]);
 	held_release(l, h);
+	smpp_renew_step(l);
 }
 
 /* --------------------------------------------------------------------------------------- incoming messages */
@@ -587,6 +595,7 @@ void smpp_on_up(struct smpp_link *l)
 	l->errors_in_row = 0;
 	l->stats.up = true;
 	l->stats.since_ms = smpp_now(l);
+	smpp_renew_up(l);
 	event_begin(l, LINK_EV_UP, 0);
 	event_tell(l);
 }
@@ -601,6 +610,7 @@ void smpp_on_down(struct smpp_link *l, struct fail why)
 	l->stats.since_ms = smpp_now(l);
 	event_del(l->submit_ev);
 	event_del(l->held_ev);
+	smpp_renew_down(l);
 	held_init(l);
 	while (l->slot_first != SMPP_NONE) {
 		struct smpp_slot s = slot_take(l, l->slot_first);
@@ -766,7 +776,7 @@ struct smpp_link *smpp_single_new(const struct smpp_link_cfg *cfg, const struct 
 	link_credit_init(&l->credit, cfg->window, cfg->rate, env->now_ms(env->ctx));
 	l->stats.since_ms = env->now_ms(env->ctx);
 	held_init(l);
-	if (slots_init(l) && smpp_conn_init(l) &&
+	if (slots_init(l) && smpp_conn_init(l) && smpp_renew_init(l) &&
 	    (!cfg->tls.on || (l->tls = smpp_tls_context(cfg, err, cap)) != NULL)) {
 		*err = 0;
 		return l;

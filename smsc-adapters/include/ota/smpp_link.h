@@ -70,6 +70,7 @@ struct smpp_link_cfg {
 	uint8_t pid, dcs;
 	uint8_t concat;	 /* enum smpp_concat */
 	uint8_t bind_as; /* enum smpp_bind_as */
+	bool rebind;	 /* bind once more when submits of earlier connections have ended (smpp_renew.c); TRX alone */
 	struct {
 		bool on;			 /* TLS 1.2 or newer; the certificate is always looked at */
 		char ca_file[SMPP_PATH_MAX];	 /* PEM; "": the CAs that the system trusts */

@@ -407,17 +407,19 @@ static void test_presets(void **state)
 {
 	static const struct {
 		const char *lines;
-		uint8_t esm_mode, message_id, interface_version, payload, src_ton;
+		uint8_t esm_mode, message_id, interface_version, payload, src_ton, rebind;
 	} rows[] = {
 		{ "throughput 40", 0, 0, 0, 0, CONFIG_TYPE_AS_GIVEN },
-		{ "throughput 40\n flavour osmomsc", 2, 4, 0, 0, CONFIG_TYPE_AS_GIVEN },
-		{ "throughput 40\n flavour osmomsc\n esm-mode default", 0, 4, 0, 0, CONFIG_TYPE_AS_GIVEN },
+		{ "throughput 40\n flavour osmomsc", 2, 4, 0, 0, CONFIG_TYPE_AS_GIVEN, 1 },
+		{ "throughput 40\n flavour osmomsc\n rebind never", 2, 4, 0, 0, CONFIG_TYPE_AS_GIVEN, 0 },
+		{ "throughput 40\n flavour osmomsc\n esm-mode default", 0, 4, 0, 0, CONFIG_TYPE_AS_GIVEN, 1 },
 		{ "esm-mode datagram\n message-id text\n throughput 40\n flavour osmomsc", 1, 1, 0, 0,
-		  CONFIG_TYPE_AS_GIVEN },
+		  CONFIG_TYPE_AS_GIVEN, 1 },
 		{ "throughput 40\n flavour generic-5.0", 0, 0, 1, 0, CONFIG_TYPE_AS_GIVEN },
 		{ "throughput 40\n flavour jasmin", 0, 1, 0, 0, CONFIG_TYPE_AS_GIVEN },
 		{ "throughput 40\n flavour kannel\n payload message-payload\n source-type 2 1\n interface-version 5.0\n"
 		  " optional-parameters none",
+
 		  0, 0, 1, 1, 2 },
 	};
 	static const struct {
@@ -447,6 +449,7 @@ static void test_presets(void **state)
 		assert_int_equal(c.link[0].interface_version, rows[i].interface_version);
 		assert_int_equal(c.link[0].payload, rows[i].payload);
 		assert_int_equal(c.link[0].src_ton, rows[i].src_ton);
+		assert_int_equal(c.link[0].rebind, rows[i].rebind);
 	}
 	/* wrong presets are told, also of flavours that no link has */
 	snprintf(table, sizeof(table), "%s/e.table", dir);

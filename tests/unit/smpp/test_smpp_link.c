@@ -772,5 +772,6 @@ int main(void)
 	failed += smpp_bind_run();
 	failed += smpp_concat_run();
 	failed += smpp_tls_run();
+	failed += smpp_renew_run();
 	return failed;
 }

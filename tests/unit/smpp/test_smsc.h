@@ -117,5 +117,6 @@ int smpp_flavour_run(void); /* test_smpp_flavour.c */
 int smpp_bind_run(void);    /* test_smpp_bind.c */
 int smpp_concat_run(void);  /* test_smpp_concat.c */
 int smpp_tls_run(void);	    /* test_smpp_tls.c */
+int smpp_renew_run(void);   /* test_smpp_renew.c */
 
 #endif
