@@ -297,7 +297,10 @@ void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i)
 		removed(d, j, i);
 	else if (step == B_PROVISIONING && l->flags & LINE_CANCEL && ev->hlr_kind != HLR_READ)
 		job_line_put(j, i, B_UNDO);
-	else if (step == B_PROVISIONING && ev->hlr_kind != HLR_READ && ev->hlr.end == HLR_REFUSED)
+	else if (step == B_PROVISIONING && ev->hlr.end == HLR_TAKEN && b_bridge_next(d, l))
+		job_line_put(j, i, B_KEYED);
+	else if (step == B_PROVISIONING && ev->hlr_kind != HLR_READ &&
+		 (ev->hlr.end == HLR_REFUSED || ev->hlr.end == HLR_TAKEN))
 		refused(d, j, i);
 	else if (step == B_PROVISIONING && ev->hlr_kind == HLR_REMOVE)
 		job_line_put(j, i, B_KEYED);

@@ -96,7 +96,9 @@ void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i);
 
 /* ---- b_number.c: the MSISDN, where another subscriber of our HLR has it still ---- */
 const char *b_bridge(const struct desk *d, const struct line *l, char out[MSISDN_DIGITS_MAX + 1]);
-const char *b_msisdn(const struct line *l);			      /* what our HLR has of it now */
+bool b_bridge_next(const struct desk *d,
+		   struct line *l);	    /* it is another's, too: b_bridge() gives the next one; false: all are */
+const char *b_msisdn(const struct line *l); /* what our HLR has of it now */
 void b_number_is(struct desk_job *j, unsigned i, const char *bridge); /* our HLR has given it this one; "": its own */
 int b_number_decide(struct desk *d, struct desk_job *j);
 void b_number_soon(struct desk_job *j, unsigned i);   /* it is served here: asked for from now on */

@@ -18,17 +18,52 @@
 #define NUMBER_MAX_MS	3600000ll	 /* and after an hour at most */
 #define NUMBER_ALARM_MS (7 * 86400000ll) /* a person is told when it has waited so long */
 
+/* How many of its last digits are those of the IMSI. */
+static size_t bridge_tail(const char *from, const struct line *l)
+{
+	const size_t n = strlen(from), of = strlen(l->imsi);
+	size_t k = 0;
+
+	while (k < n && k < of && from[n - 1 - k] == '0')
+		k++;
+	return k;
+}
+
+static void bridge_first(const char *from, const struct line *l, char out[MSISDN_DIGITS_MAX + 1])
+{
+	const size_t k = bridge_tail(from, l);
+
+	snprintf(out, MSISDN_DIGITS_MAX + 1, "%s", from);
+	memcpy(out + strlen(out) - k, l->imsi + strlen(l->imsi) - k, k);
+}
+
+/* One that was taken is followed by another one, which the line has. */
 const char *b_bridge(const struct desk *d, const struct line *l, char out[MSISDN_DIGITS_MAX + 1])
 {
 	const char *from = d->cfg.pool.msisdn_bridge;
-	size_t n = strlen(from), of = strlen(l->imsi), k = 0;
+	const size_t fixed = strlen(from) - bridge_tail(from, l);
 
-	snprintf(out, MSISDN_DIGITS_MAX + 1, "%s", *l->msisdn ? from : "");
-	while (out[0] && k < n && k < of && from[n - 1 - k] == '0') {
-		out[n - 1 - k] = l->imsi[of - 1 - k];
-		k++;
-	}
+	out[0] = '\0';
+	if (*from && *l->msisdn && strlen(l->bridge) == strlen(from) && !strncmp(l->bridge, from, fixed))
+		memcpy(out, l->bridge, sizeof(l->bridge));
+	else if (*from && *l->msisdn)
+		bridge_first(from, l, out);
 	return out;
+}
+
+/* IMSIs with the same last digits: the first one of these counts on, up to where it began.  (The last one would meet the next IMSI's.) */
+bool b_bridge_next(const struct desk *d, struct line *l)
+{
+	const char *from = d->cfg.pool.msisdn_bridge;
+	const size_t k = bridge_tail(from, l), at = strlen(from) - k;
+	char first[MSISDN_DIGITS_MAX + 1], now[MSISDN_DIGITS_MAX + 1];
+
+	if (!*b_bridge(d, l, now) || !k)
+		return false;
+	bridge_first(from, l, first);
+	now[at] = now[at] == '9' ? '0' : (char)(now[at] + 1);
+	memcpy(l->bridge, now, sizeof(l->bridge));
+	return now[at] != first[at];
 }
 
 const char *b_msisdn(const struct line *l)

@@ -177,6 +177,10 @@ static void provisioned(struct desk_job *j, unsigned i)
 		a_put(j, i, l->flags & LINE_ARMED ? A_ARMED : A_STAGE);
 		return;
 	}
+	if (ev->hlr.end == HLR_TAKEN && b_bridge_next(j->d, l)) {
+		job_line_put(j, i, C_PROVISION);
+		return;
+	}
 	desk_log(j->d, LOG_ERR, "change %s: card %s: our HLR does not take IMSI %s: %s", j->order->o.name, l->iccid,
 		 l->imsi, ev->hlr.end == HLR_OK ? "it is registered somewhere" : ev->hlr.why);
 	if (l->flags & LINE_ARMED) {

@@ -48,7 +48,7 @@ enum hlr_end {
 	HLR_ABSENT,    /* READ, MSISDN, REKEY: no such subscriber */
 	HLR_REFUSED,   /* it will not; a person must look */
 	HLR_TEMPORARY, /* no connection, no answer: ask again later */
-	HLR_TAKEN,     /* MSISDN: it is another subscriber's */
+	HLR_TAKEN,     /* MSISDN: it is another subscriber's; PROVISION: so is the bridge */
 };
 struct hlr_result {
 	uint64_t id;

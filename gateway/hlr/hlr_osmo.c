@@ -35,6 +35,7 @@
 #define TIMEOUT_MS	 5000
 #define SQN_MARGIN	 (32u << 5) /* vectors that the old network may have had under way; IND has five bits */
 #define SQN_JUMP_MAX	 (1ull << 33) /* TS 33.102, C.2.1: a USIM may refuse what is 2^28 (of SEQ) ahead of what it knows */
+#define SQN_TOP		 (1ull << 47) /* of 48 bits */
 #define SQN_AGAIN_MS	 25	      /* somebody else writes to the database: asked again after so long, */
 #define SQN_TRIES	 40	      /* so many times */
 #define RECONNECT_MS	 500
@@ -357,18 +358,29 @@ static void on_sqn(evutil_socket_t fd, short what, void *ctx)
 			sqn_try(h, &h->op[i]);
 }
 
-/* A new subscriber's register knows nothing of the card's SQN, and whoever hands it over is believed (up to 2^44, gateway/exchange): his AuC may count
- * by time.  Where it has served this K before it knows better than a jump that the USIM itself may refuse. */
+/* Whoever hands an SQN over could have the card use up all that it can count to, for good, if its USIM takes any jump: so never more than half
+ * of it.  Of a new subscriber no more is known, and the old AuC may count by time.  Where this register has served this K before, it
+ * knows better than a jump that a USIM may refuse. */
+static const char *sqn_wrong(const struct open_op *o)
+{
+	if (o->op.sqn > SQN_TOP)
+		return "it is more than half of what a USIM can count to";
+	if (o->sqn && o->op.sqn > o->sqn && o->op.sqn - o->sqn > SQN_JUMP_MAX)
+		return "this register had one that is far below for the same keys";
+	return NULL;
+}
+
 static void sqn_set(struct hlr_osmo *h, struct open_op *o, const struct hlr_result *res)
 {
+	const char *wrong = sqn_wrong(o);
+
 	o->res = *res;
 	if (!*h->sqn_database || !o->op.sqn || res->sqn >= o->op.sqn + SQN_MARGIN) {
 		sqn_end(h, o);
-	} else if (o->sqn && o->op.sqn > o->sqn && o->op.sqn - o->sqn > SQN_JUMP_MAX) {
+	} else if (wrong) {
 		say(h, LOG_ERR,
-		    "SQN of card %s is not set: %llu is told, and it was %llu here; the card will ask for the right "
-		    "one",
-		    o->op.iccid, (unsigned long long)o->op.sqn, (unsigned long long)o->sqn);
+		    "SQN %llu of card %s, as it was handed over, is not set: %s; the card will ask for the right one",
+		    (unsigned long long)o->op.sqn, o->op.iccid, wrong);
 		sqn_end(h, o);
 	} else {
 		sqn_try(h, o);
@@ -401,15 +413,17 @@ static void read_back(struct hlr_osmo *h, struct open_op *o, const struct ctrl_r
 /* MSISDNs are UNIQUE in a register. */
 static void taken(struct hlr_osmo *h, struct open_op *o)
 {
-	if (o->op.kind != HLR_PROVISION) {
-		end_op(h, o, HLR_TAKEN, "MSISDN %s is another subscriber's", o->op.msisdn);
-	} else if (*o->op.bridge && !o->bridged) {
+	if (o->op.kind == HLR_PROVISION && *o->op.bridge && !o->bridged) {
 		o->bridged = true;
 		memcpy(o->op.msisdn, o->op.bridge, sizeof(o->op.msisdn));
 		ask(h, o, STEP_MSISDN);
+	} else if (o->op.kind == HLR_PROVISION && !o->bridged) {
+		end_op(h, o, HLR_REFUSED,
+		       "MSISDN %s is another subscriber's; configure msisdn-bridge, if that one is about to go",
+		       o->op.msisdn);
 	} else {
-		end_op(h, o, HLR_REFUSED, "MSISDN %s is another subscriber's; %s", o->op.msisdn,
-		       o->bridged ? "it was to be the bridge" : "configure msisdn-bridge, if that one is about to go");
+		end_op(h, o, HLR_TAKEN, "MSISDN %s is another subscriber's%s", o->op.msisdn,
+		       o->bridged ? ", and was to be the bridge" : "");
 	}
 }
 

@@ -365,15 +365,17 @@ static void ok_take(struct hlr_prog *h, struct open_op *o, struct hlr_result *r)
 /* MSISDNs are of one subscriber each. */
 static void taken(struct hlr_prog *h, struct open_op *o)
 {
-	if (o->op.kind != HLR_PROVISION) {
-		end_op(h, o, HLR_TAKEN, "MSISDN %s is another subscriber's", o->op.msisdn);
-	} else if (*o->op.bridge && !o->bridged) {
+	if (o->op.kind == HLR_PROVISION && *o->op.bridge && !o->bridged) {
 		o->bridged = true;
 		memcpy(o->op.msisdn, o->op.bridge, sizeof(o->op.msisdn));
 		ask(h, o, HLR_PROVISION);
+	} else if (o->op.kind == HLR_PROVISION && !o->bridged) {
+		end_op(h, o, HLR_REFUSED,
+		       "MSISDN %s is another subscriber's; configure msisdn-bridge, if that one is about to go",
+		       o->op.msisdn);
 	} else {
-		end_op(h, o, HLR_REFUSED, "MSISDN %s is another subscriber's; %s", o->op.msisdn,
-		       o->bridged ? "it was to be the bridge" : "configure msisdn-bridge, if that one is about to go");
+		end_op(h, o, HLR_TAKEN, "MSISDN %s is another subscriber's%s", o->op.msisdn,
+		       o->bridged ? ", and was to be the bridge" : "");
 	}
 }
 

@@ -87,7 +87,7 @@ static enum hlr_end provision(struct ho_hlr *h, const struct hlr_op *op, struct 
 	     !(res->bridged = *op->bridge && msisdn_set(h, op->imsi, op->bridge, &r, reply))) ||
 	    !says(h, reply, &r, "SET 1 subscriber.by-imsi-%s.aud3g %s", op->imsi, ours)) {
 		snprintf(res->why, sizeof(res->why), "%.120s", r.rest);
-		return HLR_REFUSED;
+		return *op->bridge && !strncmp(r.rest, "Update MSISDN", 13) ? HLR_TAKEN : HLR_REFUSED;
 	}
 	says(h, reply, &r, "SET 1 subscriber.by-imsi-%s.cs-enabled 1", op->imsi);
 	says(h, reply, &r, "SET 1 subscriber.by-imsi-%s.ps-enabled 1", op->imsi);

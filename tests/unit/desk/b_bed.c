@@ -127,6 +127,11 @@ static void provision(struct bed *b, const struct hlr_op *op, struct hlr_result 
 	if (!strncmp(reply, "ERROR", 5) && *op->bridge) {
 		ctrl(b, reply, "SET 1 subscriber.by-imsi-%s.msisdn %s", op->imsi, op->bridge);
 		r->bridged = true;
+		if (!strncmp(reply, "ERROR", 5)) {
+			r->end = HLR_TAKEN;
+			strcpy(r->why, "the bridge is another subscriber's, too");
+			return;
+		}
 	}
 	ctrl(b, reply, "SET 1 subscriber.by-imsi-%s.aud3g %s", op->imsi, ours);
 	assert_true(there(b, op->imsi, r, theirs, sizeof(theirs)));

@@ -256,6 +256,37 @@ static void test_bridged(void **state)
 	free(c);
 }
 
+/* IMSIs with the same last digits: the second one has the next number of the range, and when all are gone it is refused. */
+static void test_bridge_taken(void **state)
+{
+	struct bed *b = *state;
+	char reply[SIM_HLR_REPLY_MAX], msisdn[SIM_HLR_DIGITS_MAX + 1], text[100];
+	struct line l;
+
+	sim_hlr_ctrl(b->sim, "SET 1 subscriber.create 262010000000100", reply);
+	sim_hlr_ctrl(b->sim, "SET 1 subscriber.by-imsi-262010000000100.msisdn 4915100000100", reply);
+	sim_hlr_ctrl(b->sim, "SET 1 subscriber.create 262010000000101", reply);
+	sim_hlr_ctrl(b->sim, "SET 1 subscriber.by-imsi-262010000000101.msisdn 4915100000101", reply);
+	sim_hlr_ctrl(b->sim, "SET 1 subscriber.create 262010000000200", reply);
+	sim_hlr_ctrl(b->sim, "SET 1 subscriber.by-imsi-262010000000200.msisdn 4915990000100", reply);
+	for (int i = 0; i < 10; i++) { /* all that the second one could have */
+		snprintf(text, sizeof(text), "SET 1 subscriber.create 26201000000030%d", i);
+		sim_hlr_ctrl(b->sim, text, reply);
+		snprintf(text, sizeof(text), "SET 1 subscriber.by-imsi-26201000000030%d.msisdn 491599%d000101", i, i);
+		sim_hlr_ctrl(b->sim, text, reply);
+	}
+	to_ready(b, CARDS);
+	step_of(b, 0, &l);
+	assert_true(l.bridged);
+	assert_string_equal(l.bridge, "4915991000100");
+	assert_true(sim_hlr_msisdn_of(b->sim, imsi_of(0), msisdn));
+	assert_string_equal(msisdn, "4915991000100");
+	step_of(b, 1, &l);
+	assert_int_equal(l.end, END_FAILED);
+	assert_int_equal(told(b, BED_A, "ready"), CARDS - 1);
+	assert_int_equal(told(b, BED_A, "refused"), 1);
+}
+
 /* ---- the register ---- */
 
 static void test_refused_by_hlr(void **state)
@@ -928,6 +959,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_3b, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bridged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bridge_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_3a, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_by_hlr, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cannot_be_taken, setup, teardown),
