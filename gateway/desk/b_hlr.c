@@ -1,9 +1,10 @@
 /* b_hlr.c - the new operator: its cards in its HLR, and whether they have come.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * E5 is a completed location update after the subscriber was made ready: the register tells where a subscriber is, not since when,
- * so it must be nowhere at first.  One that is somewhere already, where its card cannot have moved yet, was left over from before:
- * it is removed and made anew.
+ * E5 is a completed location update after the subscriber was made ready.  One that is registered when it is made ready has the card's
+ * own keys under its new IMSI, for a subscriber with other keys is refused: so either the card has come before we knew, as it looks in books
+ * that were put back, or, under an IMSI that it has had here before, somebody has forgotten to remove it.  It is taken as come in both: a card
+ * that lives here would be cut off by making it anew, and the old operator believes it of no card that was not armed.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -42,11 +43,7 @@ int b_provision_decide(struct desk *d, struct desk_job *j)
 			snprintf(j->why, sizeof(j->why), "card %s: its K is not in the books", l->iccid);
 			return -ENOENT;
 		}
-		if (l->flags & LINE_ANEW &&
-		    l->flags & LINE_PROVISIONED) /* ours, and somebody was registered under it */
-			job_hlr(j, i, HLR_REMOVE, l->imsi, "", j->also[i].body);
-		else
-			job_hlr_provision(j, i, b_bridge(d, l, bridge), j->also[i].body);
+		job_hlr_provision(j, i, b_bridge(d, l, bridge), j->also[i].body);
 		job_line_put(j, i, B_PROVISIONING);
 	}
 	return 0;
@@ -65,11 +62,6 @@ static void provisioned(struct desk_job *j, unsigned i)
 	const struct desk_event *ev = &j->event[i];
 	struct line *l = &j->line[i];
 
-	if (*ev->hlr.vlr && !(l->flags & LINE_ANEW) && j->order->o.policy != POLICY_ACTIVATE_FIRST) {
-		l->flags |= LINE_ANEW;
-		job_line_put(j, i, B_KEYED);
-		return;
-	}
 	if (ev->hlr.bridged || l->bridged)
 		b_number_is(j, i, ev->hlr.bridged ? ev->hlr.msisdn : "");
 	if (*ev->hlr.vlr)
@@ -302,8 +294,6 @@ void b_event_hlr(struct desk *d, struct desk_job *j, unsigned i)
 	else if (step == B_PROVISIONING && ev->hlr_kind != HLR_READ &&
 		 (ev->hlr.end == HLR_REFUSED || ev->hlr.end == HLR_TAKEN))
 		refused(d, j, i);
-	else if (step == B_PROVISIONING && ev->hlr_kind == HLR_REMOVE)
-		job_line_put(j, i, B_KEYED);
 	else if (step == B_PROVISIONING && ev->hlr_kind == HLR_PROVISION)
 		provisioned(j, i);
 }

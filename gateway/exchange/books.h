@@ -198,7 +198,6 @@ const char *line_end_name(uint8_t end); /* the schema's words */
 #define LINE_CANCEL	 0x0080 /* wanted, as soon as it is allowed */
 #define LINE_PLAIN	 0x0100 /* a card without the subscription application: no way back */
 #define LINE_LISTED	 0x0200 /* its final HL line has gone out (A), come in (B) */
-#define LINE_ANEW	 0x0400 /* B: somebody was registered under it, and it was made anew: what is seen from now on is E5 */
 #define LINE_REFUSED	 0x0800 /* B: our HLR, or our store, would not have it */
 #define LINE_PROVISIONED 0x1000 /* B: our HLR has it, and has said so: only then it is removed there */
 #define LINE_GIVEN_UP	 0x2000 /* A: armed, and the new operator will not have it any more */
