@@ -93,6 +93,7 @@ check_capture() {
 	[ -z "$lab_shim" ] || { files+=("$dir/lab/sctp.pcap"); expect+=(m3ua sccp bssap gsm_a.dtap gsm_sms); }
 	[ ${#files[@]} -gt 0 ] || { say "nothing could be captured"; return 0; }
 	"$here/lab/decodes" --expect "$(IFS=,; echo "${expect[*]}")" "${files[@]}" || die "what was sent is not what tshark understands"
+	"$here/lab/decodes" --self-test "${files[@]}" || die "a damaged capture is taken for good"
 }
 
 # What the issuer's register has before anything begins: the first pair of each card.
