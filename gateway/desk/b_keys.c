@@ -254,7 +254,7 @@ static int kp_fits(const struct desk_rec *r, struct desk_no *no)
 
 	if (!l)
 		return desk_refuse(no, "not-in-order", "card %s is not in this order", xchg_value(r->r, "iccid"));
-	if (r->row->row.step < B_ASKED)
+	if (r->row->row.step < B_PLANNED)
 		return desk_refuse(no, "not-asked", "card %s: its keys have not been asked for", l->iccid);
 	if (xchg_number(r->r, "index") != l->to || xchg_number(r->r, "kvn") != l->kvn)
 		return desk_refuse(no, "index",
@@ -271,7 +271,8 @@ int b_kp_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 
 	if (b_in_once(in, r->r, no) || kp_fits(r, no))
 		return -1;
-	if (r->row->row.step != B_ASKED || b_not_taken(in, r)) /* has them, or has ended meanwhile */
+	/* has them, or has ended meanwhile; what comes before we ask was asked for before our books were put back */
+	if (r->row->row.step > B_ASKED || b_not_taken(in, r))
 		return 0;
 	if (b_block_take(in, r, &block, no))
 		return -1;
