@@ -70,8 +70,10 @@ static void ended(struct desk_in *in, struct desk_rec *r, uint16_t step, enum li
 
 static int end_take(struct desk_in *in, struct desk_rec *r, uint16_t step, enum line_end end, struct desk_no *no)
 {
+	if (r->line->flags & LINE_LISTED && r->line->told == end) /* from books that were put back: others may be new */
+		return 0;
 	if (r->line->flags & LINE_LISTED)
-		return desk_refuse(no, "listed-twice", "card %s has had its last line: each comes once",
+		return desk_refuse(no, "listed-twice", "card %s has had its last line, and that said otherwise",
 				   r->line->iccid);
 	if (step < B_LISTED)
 		return desk_refuse(no, "not-listed", "card %s: our IL has not listed it", r->line->iccid);

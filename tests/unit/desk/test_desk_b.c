@@ -472,6 +472,10 @@ static void test_bad_hl(void **state)
 	assert_string_equal(bed_ack(b, BED_A), "");
 	expect_step(b, 0, B_READY);
 	assert_non_null(strstr(desk_order_by_name(b->desk, ORDER)->alarm, "not seen"));
+	assert_int_equal(desk_order_by_name(b->desk, ORDER)->listed, 1);
+	send_end(b, 0, "done"); /* once more changes nothing */
+	assert_string_equal(bed_ack(b, BED_A), "");
+	assert_int_equal(desk_order_by_name(b->desk, ORDER)->listed, 1);
 	snprintf(text, sizeof(text), "%s,%s,2,2,failed,E1,1", iccid_of(0), imsi_of(0));
 	refused(b, BED_A, "HL3b", text, "listed-twice");
 	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
