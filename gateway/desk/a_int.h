@@ -11,6 +11,7 @@
 #define OTAGW_DESK_A_H
 
 #include "desk_int.h"
+#include "once.h"
 #include "so.h"
 
 /* ---- a_set.c: what the IL says of a card ---- */
@@ -79,7 +80,6 @@ struct a_take {
 };
 int a_take_begin(struct desk_in *in, const char *party, struct desk_no *no);
 int a_take_card(struct desk_in *in, const struct desk_rec *r, struct desk_no *no);
-int a_take_end(struct desk_in *in, struct desk_no *no);
 void a_take_drop(struct desk_in *in);
 
 /* ---- a_here.c: is it still here? ---- */

@@ -224,22 +224,5 @@ int a_take_card(struct desk_in *in, const struct desk_rec *r, struct desk_no *no
 	struct a_take *t = in->scratch;
 	const char *iccid = xchg_value(r->r, "iccid");
 
-	if (in->dry && iccid[0] && once_add(t->cards, iccid))
-		return desk_refuse(no, "memory", "no memory for %llu records: send it again",
-				   (unsigned long long)in->head->records);
-	return 0;
-}
-
-int a_take_end(struct desk_in *in, struct desk_no *no)
-{
-	struct a_take *t = in->scratch;
-	char twice[ICCID_DIGITS_MAX + 1];
-
-	if (!in->dry)
-		return 0;
-	if (once_twice(t->cards, twice))
-		return desk_refuse(no, "card-twice", "card %s is in it twice", twice);
-	if (once_twice(t->imsis, twice))
-		return desk_refuse(no, "imsi-twice", "IMSI %s is in it twice", twice);
-	return 0;
+	return in->dry && iccid[0] ? once_in(in, t->cards, "card", iccid, no) : 0;
 }

@@ -145,9 +145,8 @@ int a_il_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 
 	if (a_take_card(in, r, no) || a_set_parse(&s, r->r, no) || il_network(in, s.imsi, no))
 		return -1;
-	if (in->dry && once_add(t->imsis, s.imsi))
-		return desk_refuse(no, "memory", "no memory for %llu records: send it again",
-				   (unsigned long long)in->head->records);
+	if (in->dry && once_in(in, t->imsis, "IMSI", s.imsi, no))
+		return -1;
 	if (r->also && r->also->row.version)
 		return desk_refuse(no, "imsi-promised", "IMSI %s is promised to another card already", s.imsi);
 	if (*xchg_value(r->r, "iccid") && il_card(in, r, no))
@@ -164,7 +163,7 @@ int a_il_end(struct desk_in *in, struct desk_no *no)
 	const struct order *o = &in->order->o;
 
 	if (in->dry)
-		return a_take_end(in, no);
+		return 0;
 	if (t->sca_missing)
 		job_alarm(in->job,
 			  "the IMSI list has lines whose files tell no SMSC (EF_SMSP with TS-SCA): no answer by SMS");

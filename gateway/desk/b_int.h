@@ -29,18 +29,21 @@ enum imsi_step { IMSI_GIVEN = 1, IMSI_BACK };
 
 void b_hex(char *out, const uint8_t *p, size_t len); /* NUL-terminated */
 
-/* ---- b_list.c ---- */
+/* ---- b_own.c: a file of ICCID,IMSI[,MSISDN] lines ---- */
+#define LIST_MAX  1000000 /* cards in a list of an operator's */
+#define LIST_TURN 16384	  /* lines of it that are read in one turn */
 struct b_entry {
 	char iccid[ICCID_DIGITS_MAX + 1], imsi[IMSI_DIGITS_MAX + 1], msisdn[MSISDN_DIGITS_MAX + 1];
 };
-struct b_list { /* ascending by ICCID */
-	size_t n, cap;
-	struct b_entry *e;
-};
-/* A file of ICCID,IMSI[,MSISDN] lines: IMSIs of these networks, nothing twice.  NULL: rc and a sentence. */
-struct b_list *b_list_read(const char *path, const char *plmns, char err[DESK_ERR_MAX], int *rc);
-const struct b_entry *b_list_find(const struct b_list *l, const char *iccid); /* NULL: none */
-void b_list_free(struct b_list *l);
+struct b_list *b_list_open(const char *path, char err[DESK_ERR_MAX], int *rc); /* NULL: rc and a sentence */
+/* The next lines: IMSIs of these networks, nothing twice.  0: that was the last one; DESK_MORE; negative with a sentence. */
+int b_list_more(struct b_list *l, const char *plmns, char err[DESK_ERR_MAX]);
+size_t b_list_n(const struct b_list *l);
+void b_list_at(const struct b_list *l, size_t i, struct b_entry *e);
+bool b_list_find(const struct b_list *l, const char *iccid, struct b_entry *e);
+void b_list_free(struct b_list *l); /* NULL is allowed */
+
+/* ---- b_list.c ---- */
 /* Of the set for this IMSI, with its access class. */
 void b_files_of(const struct desk_pool *p, const char *imsi, char *out, size_t cap);
 bool b_imsi_free(const struct store_book *b, int64_t now_ms); /* as its record in BOOK_IMSI says */
@@ -59,7 +62,6 @@ int b_pl_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no);
 /* What all packages in have in common: each card stands in one once. */
 int b_in_begin(struct desk_in *in, struct desk_no *no);
 int b_in_once(struct desk_in *in, const struct xchg_record *r, struct desk_no *no);
-int b_in_end(struct desk_in *in, struct desk_no *no);
 void b_in_drop(struct desk_in *in);
 void b_line_key(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX]);
 

@@ -13,146 +13,11 @@
 #include <unistd.h>
 
 #include "b_int.h"
-#include "so.h"
+#include "once.h"
 
 #define FID_ACC	      "6f78"
 #define RECORD_VALUES 7
 #define LIST_AGAIN    "its list of IMSIs was not through when we stopped"
-#define PLMN_MIN      5
-#define LIST_MAX      1000000 /* lines of an operator's list */
-#define LIST_LINE_MAX 128
-
-/* ---- an operator's own list ---- */
-
-static int by_iccid(const void *a, const void *b)
-{
-	return strcmp(((const struct b_entry *)a)->iccid, ((const struct b_entry *)b)->iccid);
-}
-
-static int by_imsi(const void *a, const void *b)
-{
-	return strcmp(((const struct b_entry *)a)->imsi, ((const struct b_entry *)b)->imsi);
-}
-
-const struct b_entry *b_list_find(const struct b_list *l, const char *iccid)
-{
-	struct b_entry key = { 0 };
-
-	snprintf(key.iccid, sizeof(key.iccid), "%s", iccid);
-	return l->n ? bsearch(&key, l->e, l->n, sizeof(*l->e), by_iccid) : NULL;
-}
-
-void b_list_free(struct b_list *l)
-{
-	if (l)
-		free(l->e);
-	free(l);
-}
-
-static bool digits(const char *s, size_t min, size_t max)
-{
-	size_t n = strspn(s, "0123456789");
-
-	return !s[n] && n >= min && n <= max;
-}
-
-/* One of "MCCMNC;MCCMNC" that the IMSI begins with. */
-static bool in_networks(const char *plmns, const char *imsi)
-{
-	for (const char *p = plmns; *p;) {
-		size_t n = strcspn(p, ";");
-
-		if (n >= PLMN_MIN && !strncmp(imsi, p, n))
-			return true;
-		p += n + (p[n] == ';');
-	}
-	return false;
-}
-
-static int entry_take(struct b_list *l, const char *plmns, char *text, unsigned line, char err[DESK_ERR_MAX])
-{
-	char *save = NULL, *iccid = strtok_r(text, ",\r\n", &save), *imsi = strtok_r(NULL, ",\r\n", &save),
-	     *msisdn = strtok_r(NULL, ",\r\n", &save);
-	struct b_entry e = { 0 };
-
-	if (!iccid || *iccid == '#')
-		return 0;
-	if (!digits(iccid, 18, 20) || !imsi || !digits(imsi, 6, 15) || (msisdn && !digits(msisdn, 3, 15))) {
-		snprintf(err, DESK_ERR_MAX, "line %u: a line is ICCID,IMSI or ICCID,IMSI,MSISDN, all digits", line);
-		return -EINVAL;
-	}
-	if (!in_networks(plmns, imsi)) {
-		snprintf(err, DESK_ERR_MAX, "line %u: this IMSI is of none of our networks (pool, networks %.80s)",
-			 line, plmns);
-		return -EINVAL;
-	}
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 1024;
-		struct b_entry *more = cap <= 2 * LIST_MAX ? realloc(l->e, cap * sizeof(*more)) : NULL;
-
-		if (!more) {
-			snprintf(err, DESK_ERR_MAX, "line %u: a list has at most %d lines", line, LIST_MAX);
-			return -E2BIG;
-		}
-		l->e = more;
-		l->cap = cap;
-	}
-	strcpy(e.iccid, iccid);
-	strcpy(e.imsi, imsi);
-	strcpy(e.msisdn, msisdn ? msisdn : "");
-	l->e[l->n++] = e;
-	return 0;
-}
-
-/* Nothing twice; sorted by ICCID at the end. */
-static int list_check(struct b_list *l, char err[DESK_ERR_MAX])
-{
-	qsort(l->e, l->n, sizeof(*l->e), by_imsi);
-	for (size_t i = 1; i < l->n; i++) {
-		if (!by_imsi(&l->e[i - 1], &l->e[i])) {
-			snprintf(err, DESK_ERR_MAX, "cards %s and %s are given the same IMSI", l->e[i - 1].iccid,
-				 l->e[i].iccid);
-			return -EINVAL;
-		}
-	}
-	qsort(l->e, l->n, sizeof(*l->e), by_iccid);
-	for (size_t i = 1; i < l->n; i++) {
-		if (!by_iccid(&l->e[i - 1], &l->e[i])) {
-			snprintf(err, DESK_ERR_MAX, "card %s is there twice", l->e[i].iccid);
-			return -EINVAL;
-		}
-	}
-	return 0;
-}
-
-struct b_list *b_list_read(const char *path, const char *plmns, char err[DESK_ERR_MAX], int *rc)
-{
-	FILE *f = fopen(path, "re");
-	struct b_list *l = f ? calloc(1, sizeof(*l)) : NULL;
-	char text[LIST_LINE_MAX];
-	unsigned line = 0;
-
-	*rc = 0;
-	if (!l) {
-		*rc = f ? -ENOMEM : -errno;
-		snprintf(err, DESK_ERR_MAX, "%s: %s", path, strerror(-*rc));
-	}
-	while (!*rc && fgets(text, sizeof(text), f))
-		*rc = entry_take(l, plmns, text, ++line, err);
-	if (!*rc && ferror(f)) {
-		*rc = -EIO;
-		snprintf(err, DESK_ERR_MAX, "%s: cannot be read", path);
-	}
-	if (!*rc && l->n)
-		*rc = list_check(l, err);
-	if (f)
-		fclose(f);
-	if (*rc) {
-		b_list_free(l);
-		return NULL;
-	}
-	return l;
-}
 
 static void list_drop(struct desk *d)
 {
@@ -170,6 +35,7 @@ void desk_free_b(struct desk *d)
 
 struct il_call {
 	struct b_list *list;
+	bool whole;
 	size_t at, n; /* entries looked up before this round, and in it */
 };
 
@@ -188,33 +54,61 @@ static int il_begin(struct desk *d, struct desk_call *c, const struct desk_open_
 		snprintf(c->text, sizeof(c->text), "the list of another order is just being sent: try again");
 		return -EBUSY;
 	}
-	il->list = b_list_read(c->r.file, d->cfg.pool.plmns, c->text, &rc);
-	if (il->list && il->list->n != o->o.lines) {
-		snprintf(c->text, sizeof(c->text),
-			 "the list has %zu cards and order %s has %" PRIu64 ": a line for each is needed", il->list->n,
-			 o->o.name, o->o.lines);
-		rc = -EINVAL;
-	}
+	il->list = b_list_open(c->r.file, c->text, &rc);
 	return rc;
+}
+
+static int il_read(struct desk *d, struct desk_call *c, const struct desk_open_order *o, struct il_call *il)
+{
+	int rc = b_list_more(il->list, d->cfg.pool.plmns, c->text);
+
+	if (rc)
+		return rc;
+	il->whole = true;
+	if (b_list_n(il->list) == o->o.lines)
+		return DESK_MORE;
+	snprintf(c->text, sizeof(c->text),
+		 "the list has %zu cards and order %s has %" PRIu64 ": a line for each is needed", b_list_n(il->list),
+		 o->o.name, o->o.lines);
+	return -EINVAL;
 }
 
 unsigned b_il_want(struct desk *d, struct desk_call *c, struct desk_open_order *o, char (*keys)[BOOK_KEY_MAX],
 		   unsigned max)
 {
 	struct il_call *il = c->scratch;
+	struct b_entry e;
 
 	(void)d;
-	if (!il || !il->list)
+	if (!il || !il->whole)
 		return 0;
-	for (il->n = 0; il->n < max && il->at + il->n < il->list->n; il->n++)
-		line_key(keys[il->n], o->o.number, il->list->e[il->at + il->n].iccid);
+	for (il->n = 0; il->n < max && il->at + il->n < b_list_n(il->list); il->n++) {
+		b_list_at(il->list, il->at + il->n, &e);
+		line_key(keys[il->n], o->o.number, e.iccid);
+	}
 	return (unsigned)il->n;
+}
+
+static int il_page(const struct desk_job *j, struct desk_call *c, struct il_call *il)
+{
+	for (unsigned i = 0; i < il->n; i++) {
+		struct b_entry e;
+
+		b_list_at(il->list, il->at + i, &e);
+		if (j->row[i].row.version && (j->row[i].row.step == B_OPEN || !strcmp(j->line[i].imsi, e.imsi)))
+			continue;
+		snprintf(c->text, sizeof(c->text), "card %s %s", e.iccid,
+			 j->row[i].row.version ? "has been given another IMSI before" : "is not in this order");
+		return -EINVAL;
+	}
+	il->at += il->n;
+	return il->at < b_list_n(il->list) ? DESK_MORE : 0;
 }
 
 int b_il_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
 {
 	struct il_call *il = c->scratch;
-	int rc;
+	int rc = 0;
 
 	if (!il) {
 		il = c->scratch = calloc(1, sizeof(*il));
@@ -222,17 +116,10 @@ int b_il_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
 		if (rc || il->list)
 			return rc ? rc : DESK_MORE;
 	}
-	for (unsigned i = 0; il->list && i < il->n; i++) {
-		if (j->row[i].row.version &&
-		    (j->row[i].row.step == B_OPEN || !strcmp(j->line[i].imsi, il->list->e[il->at + i].imsi)))
-			continue;
-		snprintf(c->text, sizeof(c->text), "card %s %s", il->list->e[il->at + i].iccid,
-			 j->row[i].row.version ? "has been given another IMSI before" : "is not in this order");
-		return -EINVAL;
-	}
-	il->at += il->n;
-	if (il->list && il->at < il->list->n)
-		return DESK_MORE;
+	if (il->list)
+		rc = il->whole ? il_page(j, c, il) : il_read(d, c, j->order, il);
+	if (rc)
+		return rc;
 	if (il->list) {
 		list_drop(d);
 		j->order->o.own_list = 1;
@@ -292,12 +179,12 @@ void b_list_also(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX])
 {
 	const struct desk_b *b = &j->d->b;
 	const struct desk_pool *pool = &j->d->cfg.pool;
-	const struct b_entry *e;
+	struct b_entry e;
 
 	key[0] = '\0';
 	if (b->list && j->order->o.number == b->list_order) {
-		e = b_list_find(b->list, j->line[i].iccid);
-		snprintf(key, BOOK_KEY_MAX, "%s", e ? e->imsi : "");
+		if (b_list_find(b->list, j->line[i].iccid, &e))
+			snprintf(key, BOOK_KEY_MAX, "%s", e.imsi);
 	} else if (pool_place(b, i) < pool_size(pool)) {
 		pool_imsi(pool, pool_place(b, i), key);
 	}
@@ -439,12 +326,13 @@ static int il_line(struct desk *d, struct desk_job *j, struct desk_out *o, unsig
 	struct line *l = &j->line[i];
 	char files[sizeof(pool->files) + 16], trial[16] = "", hex[2 * KS_BLOCK_MAX + 1] = "";
 	char key[BOOK_KEY_MAX];
+	struct b_entry e;
 
 	b_list_also(j, i, key);
 	snprintf(l->imsi, sizeof(l->imsi), "%.15s", key);
-	if (listed)
-		strcpy(l->msisdn, b_list_find(b->list, l->iccid)->msisdn);
-	else
+	if (listed && b_list_find(b->list, l->iccid, &e))
+		memcpy(l->msisdn, e.msisdn, sizeof(l->msisdn));
+	else if (!listed)
 		b_pool_msisdn(pool, l->imsi, l->msisdn);
 	b_files_of(pool, l->imsi, files, sizeof(files));
 	if (pool->trial_s)
@@ -526,18 +414,7 @@ int b_in_begin(struct desk_in *in, struct desk_no *no)
 
 int b_in_once(struct desk_in *in, const struct xchg_record *r, struct desk_no *no)
 {
-	if (in->dry && once_add(in->scratch, xchg_value(r, "iccid")))
-		return desk_refuse(no, "memory", "no memory for %" PRIu64 " records: send it again", in->head->records);
-	return 0;
-}
-
-int b_in_end(struct desk_in *in, struct desk_no *no)
-{
-	char twice[ICCID_DIGITS_MAX + 1];
-
-	if (in->dry && once_twice(in->scratch, twice))
-		return desk_refuse(no, "card-twice", "card %s is in it twice", twice);
-	return 0;
+	return in->dry ? once_in(in, in->scratch, "card", xchg_value(r, "iccid"), no) : 0;
 }
 
 void b_line_key(struct desk_in *in, const struct xchg_record *r, char key[BOOK_KEY_MAX])

@@ -4,9 +4,7 @@
 #include "b_int.h"
 #include "so.h"
 
-#define IN                                                                                                \
-	.side = 1u << SIDE_B, .book = BOOK_LINE, .key = b_line_key, .begin = b_in_begin, .end = b_in_end, \
-	.drop = b_in_drop
+#define IN .side = 1u << SIDE_B, .book = BOOK_LINE, .key = b_line_key, .begin = b_in_begin, .drop = b_in_drop
 
 const struct desk_kind desk_kinds_b[] = {
 	SO_KIND(1u << SIDE_A | 1u << SIDE_B | 1u << SIDE_M),

@@ -8,104 +8,111 @@
 
 #include "b_int.h"
 #include "c_int.h"
+#include "once.h"
 
-#define LIST_MAX  1000000 /* cards in a list */
 #define ICCID_MIN 18
 
 /* ---- the list ---- */
 
 struct change_call {
-	char (*iccid)[ICCID_DIGITS_MAX + 1];
-	size_t n, cap;
-	size_t at;	    /* so many have their line */
-	struct b_list *own; /* what the operator gives whom; NULL: nothing */
-	unsigned now;	    /* asked about in this round */
 	bool known;	    /* something of its name stands in the books */
 	bool gathers;	    /* cards come from the lines of an order, page by page */
+	struct b_list *own; /* what the operator gives whom; NULL: */
+	struct once *cards; /* ICCIDs alone */
+	FILE *in;	    /* of these */
+	unsigned line;
+	bool whole;   /* all are there */
+	size_t at;    /* so many have their line */
+	unsigned now; /* asked about in this round */
 };
 
-static int by_iccid(const void *a, const void *b)
+static size_t list_n(const struct change_call *l)
 {
-	return strcmp(a, b);
+	return l->own ? b_list_n(l->own) : once_n(l->cards);
 }
 
-static int list_add(struct change_call *l, const char *iccid, size_t n, char err[DESK_ERR_MAX])
+static void list_at(const struct change_call *l, size_t i, struct b_entry *e)
 {
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 1024;
-		void *more = cap <= 2 * LIST_MAX ? realloc(l->iccid, cap * sizeof(*l->iccid)) : NULL;
+	*e = (struct b_entry){ 0 };
+	if (l->own)
+		b_list_at(l->own, i, e);
+	else
+		once_at(l->cards, i, e->iccid);
+}
 
-		if (!more) {
-			snprintf(err, DESK_ERR_MAX, "card %.*s: a list has at most %d cards", (int)n, iccid, LIST_MAX);
-			return -E2BIG;
-		}
-		l->iccid = more;
-		l->cap = cap;
+static int list_add(struct change_call *l, const char *iccid, char err[DESK_ERR_MAX])
+{
+	int rc = once_n(l->cards) < LIST_MAX ? once_add(l->cards, iccid) : -E2BIG;
+
+	if (rc == -E2BIG)
+		snprintf(err, DESK_ERR_MAX, "card %s: a list has at most %d cards", iccid, LIST_MAX);
+	else if (rc < 0)
+		snprintf(err, DESK_ERR_MAX, "card %s: out of memory", iccid);
+	else if (rc)
+		snprintf(err, DESK_ERR_MAX, "card %s is there twice", iccid);
+	return rc > 0 ? -EINVAL : rc;
+}
+
+static int list_open(struct change_call *l, const struct desk_request *r, char err[DESK_ERR_MAX])
+{
+	const char *path = r->file ? r->file : "";
+	int rc = 0;
+
+	if (r->imsis) {
+		l->own = b_list_open(path, err, &rc);
+		return rc;
 	}
-	memcpy(l->iccid[l->n], iccid, n);
-	l->iccid[l->n++][n] = '\0';
-	return 0;
+	l->in = fopen(path, "re");
+	if (l->in)
+		return 0;
+	snprintf(err, DESK_ERR_MAX, "%.200s: %s", *path ? path : "no list of cards", strerror(errno));
+	return -ENOENT;
 }
 
-static int list_take(struct change_call *l, char *text, unsigned line, char err[DESK_ERR_MAX])
+static int list_take(struct change_call *l, char *text, char err[DESK_ERR_MAX])
 {
-	const char *iccid = text + strspn(text, " \t");
+	char *iccid = text + strspn(text, " \t");
 	size_t n = strspn(iccid, "0123456789");
 
-	if (*iccid == '#' || !iccid[strspn(iccid, "\r\n")] || (line == 1 && !n)) /* a comment, nothing, a heading */
+	if (*iccid == '#' || !iccid[strspn(iccid, "\r\n")] || (l->line == 1 && !n)) /* a comment, nothing, a heading */
 		return 0;
 	if (n < ICCID_MIN || n > ICCID_DIGITS_MAX || (iccid[n] && !strchr(", \t\r\n", iccid[n]))) {
-		snprintf(err, DESK_ERR_MAX, "line %u: a line begins with an ICCID, %d to %d digits", line, ICCID_MIN,
+		snprintf(err, DESK_ERR_MAX, "line %u: a line begins with an ICCID, %d to %d digits", l->line, ICCID_MIN,
 			 ICCID_DIGITS_MAX);
 		return -EINVAL;
 	}
-	return list_add(l, iccid, n, err);
+	iccid[n] = '\0';
+	return list_add(l, iccid, err);
 }
 
-static int own_read(struct desk *d, struct change_call *l, const char *path, char err[DESK_ERR_MAX])
+static int cards_more(struct change_call *l, const char *path, char err[DESK_ERR_MAX])
 {
-	int rc;
-
-	l->own = b_list_read(path ? path : "", desk_cfg(d)->pool.plmns, err, &rc);
-	if (!l->own)
-		return rc;
-	l->n = l->own->n;
-	l->iccid = calloc(l->n + 1, sizeof(*l->iccid));
-	for (size_t i = 0; l->iccid && i < l->n; i++)
-		memcpy(l->iccid[i], l->own->e[i].iccid, sizeof(*l->iccid));
-	if (!l->iccid)
-		return -ENOMEM;
-	if (!l->n)
-		snprintf(err, DESK_ERR_MAX, "no card in the list");
-	return l->n ? 0 : -EINVAL;
-}
-
-static int list_read(struct change_call *l, const char *path, char err[DESK_ERR_MAX])
-{
-	FILE *f = path ? fopen(path, "re") : NULL;
 	char text[256];
-	unsigned line = 0;
 	int rc = 0;
 
-	if (!f) {
-		snprintf(err, DESK_ERR_MAX, "%.200s: %s", path ? path : "no list of cards", strerror(errno));
-		return -ENOENT;
-	}
-	while (!rc && fgets(text, sizeof(text), f))
-		rc = list_take(l, text, ++line, err);
-	fclose(f);
-	if (l->n)
-		qsort(l->iccid, l->n, sizeof(*l->iccid), by_iccid);
-	for (size_t i = 1; !rc && i < l->n; i++) {
-		if (!strcmp(l->iccid[i - 1], l->iccid[i])) {
-			snprintf(err, DESK_ERR_MAX, "card %s is there twice", l->iccid[i]);
-			rc = -EINVAL;
+	for (unsigned n = 0; !rc && n < LIST_TURN; n++) {
+		if (!fgets(text, sizeof(text), l->in)) {
+			if (!ferror(l->in))
+				return 0;
+			snprintf(err, DESK_ERR_MAX, "%.200s: cannot be read", path);
+			return -EIO;
 		}
+		l->line++;
+		rc = list_take(l, text, err);
 	}
-	if (!rc && !l->n) {
+	return rc ? rc : DESK_MORE;
+}
+
+/* The next lines.  0: it is whole; DESK_MORE; negative with a sentence. */
+static int list_more(struct desk *d, struct change_call *l, const struct desk_request *r, char err[DESK_ERR_MAX])
+{
+	int rc = l->own ? b_list_more(l->own, desk_cfg(d)->pool.plmns, err) : cards_more(l, r->file, err);
+
+	if (!rc && !list_n(l)) {
 		snprintf(err, DESK_ERR_MAX, "no card in the list");
 		rc = -EINVAL;
 	}
+	l->whole = !rc;
 	return rc;
 }
 
@@ -154,18 +161,21 @@ unsigned c_want(struct desk *d, struct desk_call *c, struct desk_open_order *o, 
 		unsigned max)
 {
 	struct change_call *l = c->scratch;
+	struct b_entry e;
 
 	(void)d;
-	if (!l) {
+	if (l && l->gathers)
+		return 0;
+	if (!l || !l->whole) {
 		c->book = BOOK_ORDER;
 		snprintf(keys[0], BOOK_KEY_MAX, "%.*s", ORDER_NAME_MAX, c->r.name);
 		snprintf(keys[1], BOOK_KEY_MAX, "%.*s", ORDER_NAME_MAX, c->r.taken_by);
 		return *c->r.taken_by ? 2 : 1;
 	}
-	if (l->gathers)
-		return 0;
-	for (l->now = 0; l->now < max && l->at + l->now < l->n; l->now++)
-		line_key(keys[l->now], o->o.number, l->iccid[l->at + l->now]);
+	for (l->now = 0; l->now < max && l->at + l->now < list_n(l); l->now++) {
+		list_at(l, l->at + l->now, &e);
+		line_key(keys[l->now], o->o.number, e.iccid);
+	}
 	return l->now;
 }
 
@@ -196,13 +206,14 @@ static int taken_page(struct change_call *l, const struct desk_job *j, struct de
 
 	for (unsigned i = 0; i < j->n && !rc; i++)
 		if (j->line[i].end == END_DONE)
-			rc = list_add(l, j->line[i].iccid, strlen(j->line[i].iccid), c->text);
+			rc = list_add(l, j->line[i].iccid, c->text);
 	if (!rc && j->n == DESK_PAGE) {
 		memcpy(c->after, j->row[j->n - 1].row.key, sizeof(c->after));
 		return DESK_MORE;
 	}
 	l->gathers = false;
-	if (!rc && !l->n) {
+	l->whole = true;
+	if (!rc && !once_n(l->cards)) {
 		snprintf(c->text, sizeof(c->text), "no card has come by order %s yet", c->r.taken_by);
 		rc = -ENOENT;
 	}
@@ -249,37 +260,33 @@ int c_start_decide(struct desk *d, struct desk_job *j, struct desk_call *c)
 		if (rc)
 			return rc;
 		l = c->scratch = calloc(1, sizeof(*l));
-		if (!l)
+		if (!l || !(l->cards = once_new()))
 			return -ENOMEM;
 		l->known = j->row[0].row.version;
-		if (*c->r.taken_by) {
-			rc = taken_begin(l, j, c);
-			return rc ? rc : DESK_MORE;
-		}
-		rc = c->r.imsis ? own_read(d, l, c->r.file, c->text) : list_read(l, c->r.file, c->text);
-		return rc ? rc : begin(d, j, c);
+		rc = *c->r.taken_by ? taken_begin(l, j, c) : list_open(l, &c->r, c->text);
+		return rc ? rc : DESK_MORE;
 	}
-	if (l->gathers) {
-		rc = taken_page(l, j, c);
+	if (!l->whole) {
+		rc = l->gathers ? taken_page(l, j, c) : list_more(d, l, &c->r, c->text);
 		return rc ? rc : begin(d, j, c);
 	}
 	o = &j->order->o;
 	for (unsigned i = 0; i < l->now; i++) {
 		struct line *line = &j->line[i];
+		struct b_entry e;
 
 		if (j->row[i].row.version)
 			continue;
+		list_at(l, l->at + i, &e);
 		*line = (struct line){ .order = o->number, .evidence = 255 };
-		memcpy(line->iccid, l->iccid[l->at + i], sizeof(line->iccid));
-		if (l->own) {
-			memcpy(line->imsi, l->own->e[l->at + i].imsi, sizeof(line->imsi));
-			memcpy(line->msisdn, l->own->e[l->at + i].msisdn, sizeof(line->msisdn));
-		}
+		memcpy(line->iccid, e.iccid, sizeof(line->iccid));
+		memcpy(line->imsi, e.imsi, sizeof(line->imsi));
+		memcpy(line->msisdn, e.msisdn, sizeof(line->msisdn));
 		job_line_put(j, i, C_OPEN);
 		o->lines++;
 	}
 	l->at += l->now;
-	o->whole = l->at == l->n;
+	o->whole = l->at == list_n(l);
 	job_order_put(j);
 	snprintf(c->text, sizeof(c->text), "change %s: %llu cards", o->name, (unsigned long long)o->lines);
 	return o->whole ? 0 : DESK_MORE;
@@ -291,7 +298,9 @@ void c_start_drop(struct desk_call *c)
 
 	if (l) {
 		b_list_free(l->own);
-		free(l->iccid);
+		once_free(l->cards);
+		if (l->in)
+			fclose(l->in);
 	}
 	free(l);
 	c->scratch = NULL;

@@ -10,82 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "once.h"
 #include "so.h"
 
 #define ORDER_LINES_MAX 1000000
-#define ONCE_FIRST	1024
-
-/* ---- once ---- */
-
-#define ONCE_LEN USIM_ICCID_LEN /* BCD, F-filled: up to 20 digits */
-struct once {
-	size_t n, cap;
-	bool mixed; /* not in ascending order: lists mostly are */
-	uint8_t (*v)[ONCE_LEN];
-};
-
-struct once *once_new(void)
-{
-	return calloc(1, sizeof(struct once));
-}
-
-void once_free(struct once *o)
-{
-	if (o)
-		free(o->v);
-	free(o);
-}
-
-int once_add(struct once *o, const char *digits)
-{
-	uint8_t *v;
-
-	if (o->n == o->cap) {
-		size_t cap = o->cap ? 2 * o->cap : ONCE_FIRST;
-		void *more = realloc(o->v, cap * ONCE_LEN);
-
-		if (!more)
-			return -ENOMEM;
-		o->v = more;
-		o->cap = cap;
-	}
-	v = o->v[o->n++];
-	memset(v, 0xff, ONCE_LEN);
-	for (unsigned i = 0; digits[i] && i < 2 * ONCE_LEN; i++) {
-		unsigned shift = i % 2 ? 0 : 4;
-
-		v[i / 2] = (uint8_t)((v[i / 2] & ~(0xfu << shift)) | (unsigned)(digits[i] - '0') << shift);
-	}
-	o->mixed |= o->n > 1 && memcmp(o->v[o->n - 2], v, ONCE_LEN) >= 0;
-	return 0;
-}
-
-static int once_cmp(const void *a, const void *b)
-{
-	return memcmp(a, b, ONCE_LEN);
-}
-
-bool once_twice(struct once *o, char digits[ICCID_DIGITS_MAX + 1])
-{
-	if (o->mixed)
-		qsort(o->v, o->n, ONCE_LEN, once_cmp);
-	for (size_t i = 1; o->mixed && i < o->n; i++) {
-		unsigned k = 0;
-
-		if (memcmp(o->v[i - 1], o->v[i], ONCE_LEN))
-			continue;
-		for (; k < 2 * ONCE_LEN && k < ICCID_DIGITS_MAX; k++) {
-			unsigned digit = o->v[i][k / 2] >> (k % 2 ? 0 : 4) & 0xf;
-
-			if (digit > 9)
-				break;
-			digits[k] = (char)('0' + digit);
-		}
-		digits[k] = '\0';
-		return true;
-	}
-	return false;
-}
 
 /* ---- the order ---- */
 
@@ -348,9 +276,8 @@ int so_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 		return -1;
 	}
 	snprintf(l.iccid, sizeof(l.iccid), "%s", xchg_value(r->r, "iccid"));
-	if (in->dry && once_add(s->once, l.iccid))
-		return desk_refuse(no, "memory", "no memory for an order of %llu cards: send it again",
-				   (unsigned long long)s->o.lines);
+	if (in->dry && once_in(in, s->once, "card", l.iccid, no))
+		return -1;
 	if (s->o.side != SIDE_M && r->row->row.version && r->row->row.owner != s->o.number)
 		return desk_refuse(no, "card-busy", "card %s is in another open order: end or cancel that one first",
 				   l.iccid);
@@ -364,11 +291,9 @@ int so_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 int so_end(struct desk_in *in, struct desk_no *no)
 {
 	struct so *s = in->scratch;
-	char twice[ICCID_DIGITS_MAX + 1];
 
-	if (in->dry)
-		return once_twice(s->once, twice) ? desk_refuse(no, "card-twice", "card %s is in it twice", twice) : 0;
-	if (s->none)
+	(void)no;
+	if (in->dry || s->none)
 		return 0;
 	in->order->o.whole = 1;
 	job_order_put(in->job);

@@ -20,11 +20,4 @@ void so_drop(struct desk_in *in);
 		.drop = so_drop                                                                                        \
 	}
 
-/* Digits that must not come twice: kept as they come, looked at when all are there.  Ten octets each. */
-struct once;
-struct once *once_new(void);
-void once_free(struct once *o);					    /* NULL is allowed */
-int once_add(struct once *o, const char *digits);		    /* 0, or -ENOMEM */
-bool once_twice(struct once *o, char digits[ICCID_DIGITS_MAX + 1]); /* some did, for example these */
-
 #endif
