@@ -96,6 +96,7 @@ struct api_campaigns {
 struct api_verb {
 	const char *name;
 	const char *state; /* "RUNNING", ...; "DELETED" */
+	const char *text;  /* of an order to a card: what has been done; else NULL */
 };
 
 struct api_report {
@@ -274,7 +275,9 @@ void api_card_show(struct api *a, const char *iccid, struct api_to to);
 void api_card_find(struct api *a, const char *imsi, struct api_to to);
 /* Somebody knows that its phone is reachable now: as an alert_notification of the SMSC. */
 void api_card_present(struct api *a, const char *iccid, struct api_to to);
-/* The same, of its story only what follows this entry. */
+/* core/gw.h says what each does; by: who orders it, for the card's story. */
+void api_card_order(struct api *a, const char *iccid, enum gw_card_verb verb, const char *by, struct api_to to);
+/* The same as show, of its story only what follows this entry. */
 void api_card_story(struct api *a, const char *iccid, uint64_t after, struct api_to to);
 
 /* ---- campaigns ---- */

@@ -347,6 +347,7 @@ static void campaign_line(struct api *a, struct session *s, struct chunk *ch, st
 		.kvn = s->profile.kvn,
 		.filter = s->filter,
 		.need_msisdn = !a->deps.address_by_imsi,
+		.not_quarantined = true,
 	};
 	char digits[_NUMBERS][ICCID_DIGITS_MAX + 1] = { "" }, why[API_REASON_MAX];
 

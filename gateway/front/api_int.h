@@ -68,6 +68,8 @@ struct call {
 	struct api_to to;
 	uint64_t request;	      /* core: id of the verb */
 	void (*drop)(struct call *c); /* frees what hangs on it; may be NULL */
+	void (*reply)(struct call *c,
+		      const struct gw_effect *fx); /* the core's to this request; NULL: of a campaign or a link */
 };
 
 struct api {

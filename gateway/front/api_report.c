@@ -160,6 +160,10 @@ void api_on_effect(struct api *a, const struct gw_effect *fx)
 		c = c->next;
 	if (c == &a->calls)
 		return;
+	if (c->reply) {
+		c->reply(c, fx);
+		return;
+	}
 	if (fx->rc)
 		api_fail(c->to, fx->rc == -ENOENT ? API_NOT_FOUND : API_REFUSED,
 			 fx->rc == -ENOENT   ? "no-such-campaign" :

@@ -175,6 +175,7 @@ static void take_row(struct session *s, struct chunk *ch, const struct store_rep
 		.kvn = s->profile.kvn,
 		.filter = s->filter,
 		.need_msisdn = !ch->call.a->deps.address_by_imsi,
+		.not_quarantined = true,
 		.retry_of = r->txn.id,
 	};
 

@@ -124,6 +124,9 @@ void store_reason(char *out, size_t cap, int rc, const char *iccid, const char *
 			 "ICCID %s belongs to another operator: it was handed over, and comes back by an order alone",
 			 a);
 		break;
+	case STORE_R_QUARANTINE:
+		snprintf(out, cap, "ICCID %s is in quarantine by an operator's order: release it first", a);
+		break;
 	case STORE_R_NO_MSISDN:
 		snprintf(out, cap, "ICCID %s has no MSISDN to send to, and address-by is msisdn", a);
 		break;

@@ -260,7 +260,9 @@ static int set_campaign(struct ctrl_cmd *cmd, void *data)
 /* --------------------------------------------------------------------------------------------------- cards */
 
 #define CARD_BEFORE "card.by-iccid."
-#define CARD_FORM   "card.by-iccid.ICCID.state or .last-seen; .present can be set to 1"
+#define CARD_FORM                                                                                                   \
+	"card.by-iccid.ICCID.state, .last-seen or .quarantine; .present can be set to 1, .order to probe, resync, " \
+	"quarantine or release"
 
 static void on_card(void *ctx, const struct api_reply *r)
 {
@@ -275,6 +277,8 @@ static void on_card(void *ctx, const struct api_reply *r)
 		answer(ask, true, "%s", b->has_txn ? txn_state_name(b->txn.state) : "IDLE");
 	else if (!strcmp(ask->what, "last-seen"))
 		answer(ask, true, "%s", b->card.last_seen_ms ? rfc3339(at, b->card.last_seen_ms) : "never");
+	else if (!strcmp(ask->what, "quarantine"))
+		answer(ask, true, "%s", b->card.quarantine_ms ? rfc3339(at, b->card.quarantine_ms) : "none");
 	else
 		answer(ask, false, "unknown variable; there are " CARD_FORM);
 }
@@ -295,6 +299,14 @@ static int get_card(struct ctrl_cmd *cmd, void *data)
 	return ask_wait(ask);
 }
 
+static void on_order(void *ctx, const struct api_reply *r)
+{
+	struct ctrlif_ask *ask = ctx;
+
+	if (good_reply(ask, r))
+		answer(ask, true, "%s", r->verb->text);
+}
+
 static int verify_card(struct ctrl_cmd *cmd, const char *value, void *data)
 {
 	return 0;
@@ -305,16 +317,26 @@ static int set_card(struct ctrl_cmd *cmd, void *data)
 	char iccid[CAMPAIGN_NAME_MAX];
 	struct ctrlif_ask *ask;
 	const char *what;
+	unsigned verb = 0;
+	bool order;
 
-	if (!name_of(cmd, CARD_BEFORE, iccid, sizeof(iccid), &what) || strcmp(what, "present") != 0 ||
-	    strcmp(cmd->value, "1") != 0)
-		return refuse(cmd, "only card.by-iccid.ICCID.present can be set, to 1");
+	if (!name_of(cmd, CARD_BEFORE, iccid, sizeof(iccid), &what))
+		return refuse(cmd, "the variable is " CARD_FORM);
+	order = !strcmp(what, "order");
+	while (order && verb < _CARD_VERBS && strcmp(cmd->value, gw_card_verb_name((uint8_t)verb)))
+		verb++;
+	if (order ? verb == _CARD_VERBS : strcmp(what, "present") || strcmp(cmd->value, "1"))
+		return refuse(cmd, order ? "the value must be probe, resync, quarantine or release" :
+					   "only card.by-iccid.ICCID.present can be set, to 1, and .order");
 	if (may_not(cmd))
 		return CTRL_CMD_ERROR;
 	ask = ask_new(cmd, iccid, what);
 	if (!ask)
 		return CTRL_CMD_ERROR;
-	api_card_present(only->a, iccid, (struct api_to){ on_verb, ask });
+	if (order)
+		api_card_order(only->a, iccid, (enum gw_card_verb)verb, "CTRL", (struct api_to){ on_order, ask });
+	else
+		api_card_present(only->a, iccid, (struct api_to){ on_verb, ask });
 	return ask_wait(ask);
 }
 

@@ -494,6 +494,34 @@ static void h_card_present(struct http_in *in)
 		api_card_present(in->h->api, in->seg[1], to);
 }
 
+static void card_order(struct http_in *in, enum gw_card_verb verb)
+{
+	struct api_to to = http_to_of(in);
+
+	if (to.done)
+		api_card_order(in->h->api, in->seg[1], verb, "HTTP", to);
+}
+
+static void h_card_probe(struct http_in *in)
+{
+	card_order(in, CARD_VERB_PROBE);
+}
+
+static void h_card_resync(struct http_in *in)
+{
+	card_order(in, CARD_VERB_RESYNC);
+}
+
+static void h_card_quarantine(struct http_in *in)
+{
+	card_order(in, CARD_VERB_QUARANTINE);
+}
+
+static void h_card_release(struct http_in *in)
+{
+	card_order(in, CARD_VERB_RELEASE);
+}
+
 static void h_events(struct http_in *in)
 {
 	uint64_t after;
@@ -545,6 +573,10 @@ static const struct {
 	{ EVHTTP_REQ_GET, { "cards" }, h_cards },
 	{ EVHTTP_REQ_GET, { "cards", "*" }, h_card_show },
 	{ EVHTTP_REQ_POST, { "cards", "*", "present" }, h_card_present },
+	{ EVHTTP_REQ_POST, { "cards", "*", "probe" }, h_card_probe },
+	{ EVHTTP_REQ_POST, { "cards", "*", "resync" }, h_card_resync },
+	{ EVHTTP_REQ_POST, { "cards", "*", "quarantine" }, h_card_quarantine },
+	{ EVHTTP_REQ_POST, { "cards", "*", "release" }, h_card_release },
 	{ EVHTTP_REQ_GET, { "events" }, h_events },
 	{ EVHTTP_REQ_GET, { "links" }, h_links },
 	{ EVHTTP_REQ_POST, { "links", "*", "block" }, h_link_block },

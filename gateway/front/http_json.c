@@ -693,6 +693,7 @@ static json_t *out_card(const struct api_card *c)
 	rules_zone_print(b->card.tz_min, zone);
 	json_set_s(card, "tz", zone);
 	json_set_s(card, "profile", *b->card.profile ? b->card.profile : NULL);
+	json_set_time(card, "quarantine", b->card.quarantine_ms);
 	set(o, "card", card);
 	for (unsigned i = 0; i < b->n_keysets; i++) {
 		json_t *k;
@@ -906,6 +907,8 @@ static json_t *out_verb(const struct api_verb *v)
 
 	json_set_s(o, "name", v->name);
 	json_set_s(o, "state", v->state);
+	if (v->text)
+		json_set_s(o, "text", v->text);
 	return o;
 }
 

@@ -33,6 +33,9 @@ static void put_card_head(struct vty *vty, const struct card_bundle *b)
 		or_none(c->profile), c->gone_ms ? ", belongs to another operator now" : "");
 	vty_out(vty, "  last seen %s", vty_time(at, c->last_seen_ms));
 	vty_out(vty, ", imported %s" NL, vty_time(at, c->created_ms));
+	if (c->quarantine_ms)
+		vty_out(vty, "  in quarantine since %s: no command goes to it before 'card %s release'" NL,
+			vty_time(at, c->quarantine_ms), c->iccid);
 	for (unsigned i = 0; i < b->n_keysets; i++)
 		vty_out(vty,
 			"  key version %u: generation %" PRIu32 ", %s/%s, counter %" PRIu64 " taken, %" PRIu64
@@ -129,31 +132,26 @@ DEFUN(card_present, card_present_cmd, "card ICCID present",
 	return CMD_SUCCESS;
 }
 
-/* What nobody may order, for the rules of counters and proofs order it by themselves. */
-DEFUN(card_order, card_order_cmd, "card ICCID (probe|resync|quarantine|release)",
-      "A card\nIts ICCID\nAsk it what it holds\nBring its counter into step\nLeave it alone\nTry it again\n")
+static void print_order(struct vty_ask *ask, const struct api_reply *r)
 {
-	static const struct {
-		const char *verb, *why;
-	} not [] = {
-		{ "probe",
-		  "a card is asked by itself as soon as an answer is missing or doubtful, and never beside a command "
-		  "that is open; 'card ICCID present' has it tried now" },
-		{ "resync",
-		  "a counter only rises, and by itself after every answer 'counter low'; when the card's maker or "
-		  "another system knows a higher one: otactl card import FILE --keyset 1=ALG,cntr=VALUE" },
-		{ "quarantine",
-		  "a card becomes QUARANTINED by what it has answered; to leave it out of a campaign: otactl "
-		  "campaign create --filter 'iccid!=ICCID', and of one that runs: campaign NAME pause" },
-		{ "release",
-		  "QUARANTINED is an end, and the proof stays as it is; to try such cards anew: otactl campaign "
-		  "create NAME --retry-of OLD --only quarantined" },
-	};
+	vty_out(ask->vty, "card %s: %s" NL, r->verb->name, r->verb->text);
+}
 
-	for (size_t i = 0; i < sizeof(not ) / sizeof(not [0]); i++)
-		if (!strcmp(argv[1], not [i].verb))
-			vty_out(vty, "%% card %s %s is not ordered: %s" NL, argv[0], argv[1], not [i].why);
-	return CMD_WARNING;
+DEFUN(card_order, card_order_cmd, "card ICCID (probe|resync|quarantine|release)",
+      "A card\nIts ICCID\n"
+      "Ask it at once what it holds, in place of the command that is open\n"
+      "Let its counter jump ahead, and ask it: for a card that refuses or does not answer because ours is behind\n"
+      "No command goes to it until its release; what it says is taken in\n"
+      "Commands go to it again\n")
+{
+	enum gw_card_verb verb = CARD_VERB_PROBE;
+
+	if (!vty_may(vty))
+		return CMD_WARNING;
+	while (verb + 1 < _CARD_VERBS && strcmp(argv[1], gw_card_verb_name(verb)))
+		verb++;
+	api_card_order(vty_api(), argv[0], verb, "VTY", vty_ask(vty, print_order, NULL, NULL));
+	return CMD_SUCCESS;
 }
 
 /* -------------------------------------------------------------------------------------------- transactions */

@@ -1,4 +1,4 @@
-/* card.c - card import, card list, card present.
+/* card.c - card import, card list, card present, and orders to a card.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  */
 #include <inttypes.h>
@@ -244,4 +244,45 @@ int cmd_card_present(struct ctl *c, const struct ctl_args *a)
 		printf("card %s: what waits for it is tried\n", js_text(answer, "name"));
 	json_decref(answer);
 	return CTL_OK;
+}
+
+static int order(struct ctl *c, const struct ctl_args *a, const char *verb)
+{
+	char path[CTL_PATH_MAX];
+	json_t *answer;
+	int rc;
+
+	ctl_path(path, "cards", a->pos[0], verb, (char *)NULL);
+	rc = ctl_call(c, "POST", path, "application/json", NULL, 0, &answer);
+	if (rc)
+		return rc;
+	if (c->format == CTL_JSON)
+		ctl_print_json(answer);
+	else if (c->format == CTL_CSV)
+		printf("iccid,state,text\n%s,%s,\"%s\"\n", js_text(answer, "name"), js_text(answer, "state"),
+		       js_text(answer, "text"));
+	else
+		printf("card %s: %s\n", js_text(answer, "name"), js_text(answer, "text"));
+	json_decref(answer);
+	return CTL_OK;
+}
+
+int cmd_card_probe(struct ctl *c, const struct ctl_args *a)
+{
+	return order(c, a, "probe");
+}
+
+int cmd_card_resync(struct ctl *c, const struct ctl_args *a)
+{
+	return order(c, a, "resync");
+}
+
+int cmd_card_quarantine(struct ctl *c, const struct ctl_args *a)
+{
+	return order(c, a, "quarantine");
+}
+
+int cmd_card_release(struct ctl *c, const struct ctl_args *a)
+{
+	return order(c, a, "release");
 }

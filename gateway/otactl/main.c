@@ -232,6 +232,20 @@ static const struct command commands[] = {
 	{ "card", "present", "ICCID", 1, "its phone is reachable now: what waits for it is tried",
 	  "As an alert_notification of the SMSC, for who knows it from elsewhere: an HLR, the device's own platform.",
 	  no_options, cmd_card_present },
+	{ "card", "probe", "ICCID", 1, "ask it at once what it holds",
+	  "Under a fresh counter, in place of the command that is open: that one is never sent again, and when it has "
+	  "not "
+	  "run it\ngoes out anew.  Refused where a fresh counter would be against the rules, with the reason.",
+	  no_options, cmd_card_probe },
+	{ "card", "resync", "ICCID", 1, "let its counter jump ahead, and ask it",
+	  "For a card that refuses or does not answer because our counter is behind: 4096 values are skipped, at most "
+	  "four "
+	  "times\nin a row without a word under the card's keys.",
+	  no_options, cmd_card_resync },
+	{ "card", "quarantine", "ICCID", 1, "no command goes to it until its release",
+	  "What is open stays open and waits; what the card says is taken in.  New campaigns leave it out.", no_options,
+	  cmd_card_quarantine },
+	{ "card", "release", "ICCID", 1, "commands go to it again", NULL, no_options, cmd_card_release },
 	{ "campaign", "create", "NAME", 1, "make a campaign from a list of new IMSIs",
 	  "Nothing is sent before 'campaign start'.  --dry-run shows cards, packets, short messages and rejected "
 	  "lines.",

@@ -36,6 +36,7 @@ static const struct {
 	{ "first_try", "first try" },
 	{ "last_try", "last try" },
 	{ "last_seen", "last seen" },
+	{ "quarantine", "in quarantine since" },
 	{ "tz", "zone" },
 };
 

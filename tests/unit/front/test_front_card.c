@@ -266,6 +266,43 @@ static void test_clear(void **state)
 	has(d.note, "segment 1 of 2");
 }
 
+static int order(struct front *f, const char *iccid, enum gw_card_verb verb)
+{
+	api_card_order(f->api, iccid, verb, "test", front_to(f));
+	front_wait(f);
+	return f->status;
+}
+
+/* Orders to a card whose script is out. */
+static void orders(struct front *f, const char *iccid)
+{
+	char csv[256], other[21];
+
+	assert_int_equal(order(f, iccid, CARD_VERB_PROBE), 200);
+	assert_string_equal(front_s(f, "state"), "PROBE");
+	assert_int_equal(order(f, iccid, CARD_VERB_QUARANTINE), 200);
+	assert_string_equal(front_s(f, "state"), "QUARANTINE");
+	assert_int_equal(order(f, iccid, CARD_VERB_RESYNC), 409);
+	has(f->text, "resync refused: it is in quarantine");
+	api_card_show(f->api, iccid, front_to(f));
+	front_wait(f);
+	assert_true(json_is_string(json_object_get(json_object_get(f->json, "card"), "quarantine")));
+	has(f->text, "ordered by test: quarantine");
+	/* a campaign leaves such a card out, and says why */
+	assert_int_equal(order(f, fix_iccid(other, 2), CARD_VERB_QUARANTINE), 200);
+	assert_int_equal(front_create(f, "left-out", "usim-rfm", true), 200);
+	snprintf(csv, sizeof(csv), "ICCID,IMSI\n%s,001020000000002\n", other);
+	assert_int_equal(front_lines(f, "left-out", front_s(f, "session"), 1, csv), 200);
+	has(front_reject(f, 0, 2), "is in quarantine by an operator's order");
+	assert_int_equal(order(f, other, CARD_VERB_RELEASE), 200);
+	assert_string_equal(front_s(f, "state"), "RELEASED");
+	assert_int_equal(order(f, other, CARD_VERB_RESYNC), 200);
+	has(f->text, "jumps to 4195");
+	assert_int_equal(order(f, other, CARD_VERB_PROBE), 409);
+	assert_int_equal(order(f, fix_iccid(other, 77), CARD_VERB_PROBE), 404);
+	assert_int_equal(order(f, "89a", CARD_VERB_RELEASE), 400);
+}
+
 /* ---- through the api ---- */
 
 static void test_show(void **state)
@@ -324,6 +361,7 @@ static void test_show(void **state)
 	front_wait(f);
 	assert_int_equal(f->status, 400);
 
+	orders(f, fix_iccid(iccid, 1));
 	api_card_show(f->api, fix_iccid(iccid, 77), front_to(f));
 	front_wait(f);
 	assert_int_equal(f->status, 404);

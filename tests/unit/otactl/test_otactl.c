@@ -374,6 +374,26 @@ static void dry_run_estimates(void **state)
 	done(6);
 }
 
+static void orders_to_a_card(void **state)
+{
+	SERVE({ 200, "{\"name\":\"8988\",\"state\":\"PROBE\",\"text\":\"asked\"}" },
+	      { 200, "{\"name\":\"8988\",\"state\":\"RESYNC\",\"text\":\"jumps\"}" },
+	      { 200, "{\"name\":\"8988\",\"state\":\"QUARANTINE\",\"text\":\"waits\"}" },
+	      { 409, "{\"error\":{\"message\":\"not now\"}}" });
+
+	assert_int_equal(run("card", "probe", "8988", NULL), 0);
+	assert_request(0, "POST /api/v1/cards/8988/probe");
+	assert_has(out, "card 8988: asked");
+	assert_int_equal(run("card", "resync", "8988", NULL), 0);
+	assert_request(1, "POST /api/v1/cards/8988/resync");
+	assert_int_equal(run("card", "quarantine", "8988", NULL), 0);
+	assert_request(2, "POST /api/v1/cards/8988/quarantine");
+	assert_int_equal(run("card", "release", "8988", NULL), 2);
+	assert_request(3, "POST /api/v1/cards/8988/release");
+	assert_has(err, "not now");
+	done(4);
+}
+
 static void presence_of_a_card(void **state)
 {
 	SERVE({ 200, "{\"name\":\"8988\",\"state\":\"PRESENT\"}" },
@@ -658,6 +678,7 @@ int main(void)
 		cmocka_unit_test(dry_run_estimates),
 		cmocka_unit_test(retry_of_a_campaign),
 		cmocka_unit_test(presence_of_a_card),
+		cmocka_unit_test(orders_to_a_card),
 		cmocka_unit_test(rules_of_a_campaign),
 		cmocka_unit_test(failed_create_leaves_nothing),
 		cmocka_unit_test(create_dropped_by_the_gateway),
