@@ -201,7 +201,7 @@ int b_wait_decide(struct desk *d, struct desk_job *j)
 
 	if (o->until_s == ORDER_OVER && j->work->step == B_LISTED) { /* A has never had the list */
 		for (unsigned i = 0; i < j->n; i++) {
-			line_fail(&j->line[i], END_CANCELLED, "%s has ended the order without it", o->a);
+			line_fail(&j->line[i], END_CANCELLED, B_OVER_WHY, o->a);
 			b_imsi_back(j, i);
 			b_close(j, i);
 		}

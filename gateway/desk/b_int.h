@@ -23,9 +23,10 @@ enum imsi_step { IMSI_GIVEN = 1, IMSI_BACK };
 #define B_TELL_MS      250	/* what is to be told is gathered for so long: a package costs more than a line */
 #define B_AGAIN_MS     (30ll * 60 * 1000) /* what A has not answered in words is told again: first delay, doubles */
 #define B_AGAIN_MAX    10		  /* times: then a person must look */
-#define B_POLL_LINES   16384		  /* lines of an order that are gone through in one period */
-#define B_POLL_AGE     16		  /* a line is looked up every sixteenth of the time it has waited, */
-#define B_POLL_PERIODS 16		  /* and at least every so many periods */
+#define B_OVER_WHY     "%s has ended or refused the order without it"
+#define B_POLL_LINES   16384 /* lines of an order that are gone through in one period */
+#define B_POLL_AGE     16    /* a line is looked up every sixteenth of the time it has waited, */
+#define B_POLL_PERIODS 16    /* and at least every so many periods */
 
 void b_hex(char *out, const uint8_t *p, size_t len); /* NUL-terminated */
 

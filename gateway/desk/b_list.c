@@ -355,9 +355,12 @@ int b_list_decide(struct desk *d, struct desk_job *j)
 	int n;
 
 	d->b.given = 0;
-	if (j->order->o.step == ORDER_CANCELLED) { /* A has nothing of ours to give back */
-		for (unsigned i = 0; i < j->n; i++)
+	if (j->order->o.step == ORDER_CANCELLED || j->order->o.until_s == ORDER_OVER) {
+		for (unsigned i = 0; i < j->n; i++) { /* A has nothing of ours to give back */
+			if (j->order->o.until_s == ORDER_OVER)
+				line_fail(&j->line[i], END_CANCELLED, B_OVER_WHY, j->order->o.a);
 			b_close(j, i);
+		}
 		return 0;
 	}
 	if (!j->order->o.whole) /* pages go out full: not before all lines are there */

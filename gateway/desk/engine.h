@@ -130,7 +130,9 @@ struct desk_incoming {
 	bool held; /* its file stands in dir/held under its own name */
 	bool late; /* it has expired; no->why says so */
 	struct desk_in in;
-	uint64_t version; /* of its BOOK_IN row, 0: none yet */
+	uint64_t version;  /* of its BOOK_IN row, 0: none yet */
+	bool named;	   /* there is, or was, an order of its name */
+	uint64_t replaces; /* version of what the books have of one that was refused, 0: none */
 	struct desk_no no;
 	uint64_t no_record; /* from 1; 0: not about one */
 	bool consumes;	    /* a refusal takes the sequence number, */

@@ -45,8 +45,8 @@ static void close_package(struct desk *d)
 	in_part_forget(c);
 	c->in = (struct desk_in){ .d = d };
 	c->phase = IN_NONE;
-	c->cursor = c->version = c->again = c->skipped = c->no_record = 0;
-	c->held = c->late = c->consumes = c->tell = c->stay = c->checked = c->refused = c->rejected = false;
+	c->cursor = c->version = c->replaces = c->again = c->skipped = c->no_record = 0;
+	c->named = c->held = c->late = c->consumes = c->tell = c->stay = c->checked = c->refused = c->rejected = false;
 	c->ack_acks = 0;
 	c->rule[0] = 0;
 	c->no = (struct desk_no){ 0 };
@@ -275,7 +275,10 @@ static int look_decide(struct desk *d, struct desk_run *r)
 {
 	struct desk_incoming *c = &d->e->incoming;
 	const struct store_book *row = &r->j.row[0];
+	const struct book_row *order = &r->j.also[0].row;
 
+	c->replaces = order->step == ORDER_REFUSED ? order->version : 0;
+	c->named = order->version && !c->replaces;
 	if (row->row.version) {
 		look_known(d, row, &r->j.also[0]);
 	} else if (c->in.head->seq <= d->e->seq[c->in.partner].in) {
@@ -330,6 +333,38 @@ static const struct desk_run_ops look_ops = { .name = "in-look",
 
 /* ---- refused ---- */
 
+/* A swap order that is not taken for what it says: whoever has taken his is told so, when he sends something about it. */
+static bool order_refused(const struct desk *d)
+{
+	const struct desk_incoming *c = &d->e->incoming;
+	const struct xchg_schema *s = c->in.head ? xchg_schema(c->in.head->type) : NULL;
+
+	return s && s->type == XCHG_SO && c->consumes && !c->late && !c->named && strcmp(c->no.rule, RULE_MEMORY) &&
+	       d->cfg.partner[c->in.partner].roles & XCHG_S && in_order_name_ok(c->in.head->order) &&
+	       !desk_order_by_name(d, c->in.head->order);
+}
+
+static void order_refuse(struct desk *d, struct desk_run *r)
+{
+	const struct desk_incoming *c = &d->e->incoming;
+	const struct pkg_head *h = c->in.head;
+	struct order o = { .step = ORDER_REFUSED,
+			   .so_seq = h->seq,
+			   .lines = h->records,
+			   .created_ms = d->now_ms,
+			   .ended_ms = d->now_ms,
+			   .number = desk_number(h->from, h->order) };
+	uint8_t body[BOOK_BODY_MAX];
+	int len;
+
+	snprintf(o.name, sizeof(o.name), "%s", h->order);
+	snprintf(o.s, sizeof(o.s), "%s", h->from);
+	memcpy(o.so, h->id, PKG_ID_LEN);
+	snprintf(o.alarm, sizeof(o.alarm), "refused by rule %s: %.110s", c->no.rule, c->no.why);
+	len = order_pack(&o, body);
+	job_put(&r->j, BOOK_ORDER, o.name, 0, o.step, c->replaces, body, len < 0 ? 0 : (size_t)len);
+}
+
 static int refuse_decide(struct desk *d, struct desk_run *r)
 {
 	struct desk_incoming *c = &d->e->incoming;
@@ -359,6 +394,8 @@ static int refuse_decide(struct desk *d, struct desk_run *r)
 		c->in.parcel.at_ms = d->now_ms;
 		snprintf(c->in.parcel.file, sizeof(c->in.parcel.file), "%.63s", c->file);
 	}
+	if (order_refused(d))
+		order_refuse(d, r);
 	len = parcel_pack(&c->in.parcel, body);
 	job_put(&r->j, BOOK_IN, key, 0, PARCEL_REFUSED, c->consumes || c->version ? c->version : BOOK_ANY, body,
 		len < 0 ? 0 : (size_t)len);
@@ -371,6 +408,8 @@ static void refuse_after(struct desk *d, struct desk_run *r)
 
 	d->e->refused_n++;
 	d->e->stats.refused++;
+	if (order_refused(d)) /* what waits for it */
+		in_order_known(d, c->in.head->order);
 	desk_log(d, 4, "package %s %s of %s refused (%s): %s", c->in.head ? c->in.head->type : "",
 		 c->held ? c->in.parcel.file : c->file, c->in.head ? c->in.head->from : "?", c->no.rule, c->no.why);
 	finish(d, "refused");
@@ -479,8 +518,9 @@ static int ack_decide(struct desk *d, struct desk_run *r)
 
 		parcel_unpack(&p, r->j.row[last].body, r->j.row[last].row.len);
 		/* all of our list came too late: nothing of it is known there */
-		if (c->rejected && (!strcmp(c->rule, RULE_ENDED) || (!strcmp(c->rule, RULE_CANCELLED) &&
-								     !strcmp(p.type, "IL") && p.records == o->o.lines)))
+		if (c->rejected &&
+		    (!strcmp(c->rule, RULE_ENDED) || !strcmp(c->rule, RULE_REFUSED) ||
+		     (!strcmp(c->rule, RULE_CANCELLED) && !strcmp(p.type, "IL") && p.records == o->o.lines)))
 			o->o.until_s = ORDER_OVER;
 		job_alarm(&r->j, "%s refused %s %" PRIu64 "%s by rule %s", c->in.head->from, p.type, p.seq,
 			  c->rejected ? "" : " in part", c->rule);

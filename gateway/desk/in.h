@@ -8,6 +8,8 @@
 
 #define RULE_ENDED     "order-ended" /* the order has ended where the package came to: its sender's is over, too */
 #define RULE_CANCELLED "cancelled"
+#define RULE_REFUSED   "order-refused" /* the swap order was refused where the package came to: the same */
+#define RULE_MEMORY    "memory"
 
 /* in.c */
 void in_failed(struct desk *d, struct desk_run *r, int rc);
@@ -18,6 +20,7 @@ void in_refuse(struct desk *d, bool consumes, bool tell);
 /* Whether it may be at all, as far as its manifest tells: its next phase, or a refusal.  `order`: what the books have under its order's
  * name. */
 void in_judge(struct desk *d, const struct store_book *order);
+bool in_order_name_ok(const char *name);
 bool in_check_begin(struct desk *d); /* false: a refusal, or later */
 bool in_apply_begin(struct desk *d);
 extern const struct desk_run_ops in_check_ops, in_apply_ops;

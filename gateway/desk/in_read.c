@@ -74,12 +74,16 @@ static bool roles_fit(struct desk *d, const struct xchg_schema *s)
 	return no(d);
 }
 
+bool in_order_name_ok(const char *name)
+{
+	return strlen(name) <= ORDER_NAME_MAX && !strchr(name, '/') && strcmp(name, DESK_NO_ORDER);
+}
+
 static bool order_name_fits(struct desk *d)
 {
 	struct desk_incoming *c = &d->e->incoming;
-	const char *name = c->in.head->order;
 
-	if (strlen(name) <= ORDER_NAME_MAX && !strchr(name, '/') && strcmp(name, DESK_NO_ORDER))
+	if (in_order_name_ok(c->in.head->order))
 		return true;
 	desk_refuse(&c->no, "order-name", "an order's name has at most %d characters, no /, and is not %s",
 		    ORDER_NAME_MAX, DESK_NO_ORDER);
@@ -141,7 +145,7 @@ void in_judge(struct desk *d, const struct store_book *order)
 	if (c->in.kind->no_order) {
 		c->in.order = NULL;
 	} else if (c->in.kind->new_order) {
-		if (c->in.order || order->row.version) {
+		if (c->in.order || c->named) {
 			desk_refuse(&c->no, "order-known",
 				    "there is an order %s already: a new one needs a name of its own",
 				    c->in.head->order);
@@ -150,6 +154,10 @@ void in_judge(struct desk *d, const struct store_book *order)
 		}
 		if (!order_name_fits(d))
 			return;
+	} else if (!c->in.order && order->row.version && order->row.step == ORDER_REFUSED) {
+		desk_refuse(&c->no, RULE_REFUSED, "order %s was refused here: it is over", c->in.head->order);
+		no(d);
+		return;
 	} else if (!c->in.order && order->row.version) {
 		desk_refuse(&c->no, RULE_ENDED, "order %s has ended here", c->in.head->order);
 		no(d);

@@ -287,7 +287,6 @@ static bool order_over(const struct order *o)
 
 static void order_put(struct desk_job *j, int64_t now_ms)
 {
-	struct desk_run *r = j->run;
 	struct order *o = &j->order->o;
 	uint8_t body[BOOK_BODY_MAX];
 	int len;
@@ -297,8 +296,7 @@ static void order_put(struct desk_job *j, int64_t now_ms)
 		o->ended_ms = now_ms;
 	}
 	len = order_pack(o, body);
-	job_put(j, BOOK_ORDER, o->name, 0, o->step, j->order == r->order_new ? 0 : j->order->version, body,
-		len < 0 ? 0 : (size_t)len);
+	job_put(j, BOOK_ORDER, o->name, 0, o->step, j->order->version, body, len < 0 ? 0 : (size_t)len);
 }
 
 static void seqs_put(struct desk *d, struct desk_job *j)
@@ -473,7 +471,7 @@ static void durable(struct desk *d)
 		d->e->seq[p].version++;
 	}
 	if (r->order_new) {
-		o = order_add(d, &r->order_new->o, 1);
+		o = order_add(d, &r->order_new->o, r->order_new->version + 1);
 		r->j.order = o;
 		if (d->e->incoming.in.order == r->order_new)
 			d->e->incoming.in.order = o;
@@ -727,9 +725,11 @@ int desk_order_new(struct desk_job *j, const struct order *o)
 {
 	int rc = order_begin(j, o, 1);
 
-	if (!rc)
-		j->d->e->incoming.in.order = j->order;
-	return rc;
+	if (rc)
+		return rc;
+	j->d->e->incoming.in.order = j->order;
+	j->order->version = j->d->e->incoming.replaces;
+	return 0;
 }
 
 void line_fail(struct line *l, enum line_end end, const char *fmt, ...)

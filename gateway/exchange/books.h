@@ -44,7 +44,8 @@ void book_text_take(struct rd *r, char *text, size_t cap);
 /* SIDE_HOME: a change that an operator makes to its own cards; there is no other party in it. */
 enum order_side { SIDE_A = 1, SIDE_B, SIDE_M, SIDE_HOME };
 #define ORDER_SIDES SIDE_HOME
-enum order_step { ORDER_OPEN = 1, ORDER_CANCELLED, ORDER_ENDED };
+/* ORDER_REFUSED: never taken; kept so that what partners send about it gets its answer. */
+enum order_step { ORDER_OPEN = 1, ORDER_CANCELLED, ORDER_ENDED, ORDER_REFUSED };
 enum order_kind { ORDER_3A = 1, ORDER_3B, ORDER_CHANGE };
 enum order_policy { POLICY_DELIVER_FIRST = 1, POLICY_ACTIVATE_FIRST, POLICY_ESCROW };
 #define ORDER_WORKS	16 /* enum work_kind */

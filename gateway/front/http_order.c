@@ -17,7 +17,7 @@ static const char *word(const char *const *words, unsigned n, unsigned i)
 #define WORD(list, i) word(list, sizeof(list) / sizeof((list)[0]), i)
 
 static const char *const sides[] = { NULL, "a", "b", "vault", "home" };
-static const char *const states[] = { NULL, "OPEN", "CANCELLED", "ENDED" };
+static const char *const states[] = { NULL, "OPEN", "CANCELLED", "ENDED", "REFUSED" };
 static const char *const kinds[] = { NULL, "3a", "3b", "change" };
 static const char *const policies[] = { NULL, "deliver-then-activate", "activate-then-deliver", "escrow" };
 static const char *const no_rollbacks[] = { "unsaid", "ok", "refused" };

@@ -173,6 +173,7 @@ struct ho_card {
 	struct ho_join join[HO_OPS];
 	int64_t heard_ms[HO_OPS]; /* by a message or an alert, or authenticated with what the register gave out */
 	uint64_t sqn_now;
+	int64_t ordered_ms;	      /* by an eager subscriber, last time */
 	int64_t moved_ms;	      /* confirmed at its new operator, last time */
 	uint8_t pair_of[HO_KEYS_MAX]; /* 3b, by index: who has got it, + 1 */
 	uint64_t sqn;		      /* as it was handed over last */
@@ -380,6 +381,7 @@ extern const struct ho_case *const ho_cases[]; /* end: NULL */
 extern const struct ho_case ho_cases_fine[];	 /* the first one is: nothing goes wrong */
 extern const struct ho_case ho_cases_packages[]; /* ho_case_packages.c */
 extern const struct ho_case ho_cases_here[];
+extern const struct ho_case ho_cases_books[];
 /* ho_case_wire.c */
 extern const struct ho_case ho_cases_wire[];
 void ho_case_draw(struct ho *w);

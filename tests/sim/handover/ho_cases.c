@@ -4,6 +4,6 @@
 #include "ho.h"
 
 const struct ho_case *const ho_cases[] = {
-	ho_cases_fine, ho_cases_change, ho_cases_packages, ho_cases_here,
-	ho_cases_wire, ho_cases_plain,	ho_cases_number,   NULL,
+	ho_cases_fine,	ho_cases_change, ho_cases_packages, ho_cases_here, ho_cases_wire,
+	ho_cases_plain, ho_cases_number, ho_cases_books,    NULL,
 };

@@ -190,6 +190,12 @@ static bool plain_rests(struct ho *w, struct ho_order *o)
 	return stranded && stranded + closed == b.n;
 }
 
+/* Who has refused it is through; what the old operator has refused the new one hears of, the subscriber tells the other way round. */
+static bool over_at(struct ho *w, const struct ho_order *o, unsigned who)
+{
+	return o->refused & 1u << who || order_over(o, &w->p[who]);
+}
+
 bool ho_check_ended(struct ho *w)
 {
 	bool all = true;
@@ -197,10 +203,7 @@ bool ho_check_ended(struct ho *w)
 	for (unsigned i = w->leg_first; i < w->n_orders; i++) {
 		struct ho_order *o = &w->order[i];
 
-		/* refused by one of them: with the other it may wait for a person, who is asked to look */
-		if (!o->ended_ms &&
-		    (o->refused & (1u << o->src | 1u << o->dst) ||
-		     (order_over(o, &w->p[o->src]) && order_over(o, &w->p[o->dst])) || plain_rests(w, o)))
+		if (!o->ended_ms && ((over_at(w, o, o->src) && over_at(w, o, o->dst)) || plain_rests(w, o)))
 			o->ended_ms = w->now_ms;
 		all &= o->ended_ms != 0;
 	}

@@ -7,6 +7,8 @@
 
 #include "ho.h"
 
+#define EAGER_AGAIN_MS HO_HOUR /* when he has been refused */
+
 static const char *const policies[] = { [POLICY_DELIVER_FIRST] = "deliver-then-activate",
 					[POLICY_ACTIVATE_FIRST] = "activate-then-deliver",
 					[POLICY_ESCROW] = "escrow" };
@@ -125,10 +127,11 @@ struct ho_order *ho_order_of(struct ho *w, uint64_t number)
 	return NULL;
 }
 
+/* One that its old operator has refused moves nothing. */
 struct ho_order *ho_order_last(struct ho *w, unsigned card)
 {
 	for (unsigned i = w->n_orders; i--;)
-		if (w->order[i].cards & 1u << card)
+		if (w->order[i].cards & 1u << card && !(w->order[i].refused & 1u << w->order[i].src))
 			return &w->order[i];
 	return NULL;
 }
@@ -157,14 +160,14 @@ static void said(void *ctx, int rc, const char *text)
 	ho_say(ctx, "cancel: %d %s", rc, text);
 }
 
-/* One of the two has refused it: the other one is asked to drop it. */
+/* The new operator has refused it: nothing of that comes to the old one, who is asked to drop it. */
 static bool drop_refused(struct ho *w, struct ho_order *o)
 {
-	const unsigned who = o->refused & 1u << o->dst ? o->src : o->dst;
+	const unsigned who = o->src;
 	struct desk_request r = { .verb = DESK_CANCEL, .done = said, .ctx = w };
 
-	if (!o->refused || o->dropped || o->refused & 1u << who || !w->p[who].started || !desk_ready(w->p[who].desk) ||
-	    !desk_order_by_name(w->p[who].desk, o->name))
+	if (!(o->refused & 1u << o->dst) || o->dropped || o->refused & 1u << who || !w->p[who].started ||
+	    !desk_ready(w->p[who].desk) || !desk_order_by_name(w->p[who].desk, o->name))
 		return false;
 	o->dropped = true;
 	ho_say(w, "%s is asked to drop %s", w->p[who].name, o->name);
@@ -187,8 +190,11 @@ bool ho_eager_step(struct ho *w)
 		const struct ho_order *o = ho_order_last(w, i);
 
 		if (o && o->dst == HO_B && o->src == HO_A && o->confirmed & 1u << i &&
-		    w->now_ms >= w->card[i].moved_ms + w->d.eager_ms)
+		    w->now_ms >= w->card[i].moved_ms + w->d.eager_ms &&
+		    (!w->card[i].ordered_ms || w->now_ms >= w->card[i].ordered_ms + EAGER_AGAIN_MS))
 			cards |= 1u << i;
+		if (cards & 1u << i)
+			w->card[i].ordered_ms = w->now_ms;
 	}
 	return (cards && ho_order_give(w, HO_B, HO_C, cards)) || did;
 }

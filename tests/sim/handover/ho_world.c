@@ -377,12 +377,12 @@ static void seen(struct ho *w)
 {
 	for (uint32_t i = 0; i < w->d.cards; i++) {
 		const struct sim_sub *sub = sim_world_fleet(w->sim)->cards[i].sub;
-		struct ho_order *o = ho_order_last(w, i);
 		const int op = sim_air_operator(sim_world_air(w->sim), i);
 		const uint64_t sqn = sim_card_sqn(&sim_world_fleet(w->sim)->cards[i]);
 
-		if (o && op == (int)o->dst)
-			o->seen |= 1u << i;
+		for (unsigned k = w->leg_first; k < w->n_orders; k++)
+			if (w->order[k].cards & 1u << i && op == (int)w->order[k].dst)
+				w->order[k].seen |= 1u << i;
 		if (op >= 0 && sqn != w->card[i].sqn_now)
 			ho_wire_heard(w, (unsigned)op, i);
 		w->card[i].sqn_now = sqn;
