@@ -27,10 +27,10 @@
 #include <event2/event.h>
 
 #include "hlr_ctrl.h"
+#include "hlr_op.h"
 #include "hlr_osmo_db.h"
 
 #define IN_MAX		 (CTRL_HEAD + CTRL_FRAME_MAX + 1)
-#define OUT_MAX		 (HLR_OPEN_MAX * 256)
 #define TEXT_MAX	 256
 #define TIMEOUT_MS	 5000
 #define SQN_MARGIN	 (32u << 5) /* vectors that the old network may have had under way; IND has five bits */
@@ -53,116 +53,27 @@ enum step {
 	STEP_DELETE,
 };
 
-struct open_op {
-	bool used;
-	bool asked; /* a request of it is out */
-	bool bridged;
-	bool keys_there; /* PROVISION: those that it is to have, */
-	uint64_t sqn;	 /* and where their SQN was; 0: the subscriber is new */
-	uint32_t request;
-	enum step step;
-	struct hlr_op op;
-	unsigned tries; /* STEP_SQN, */
-	struct hlr_result res;
-};
-
 struct hlr_osmo {
-	struct hlr hlr;
-	struct ks *ks;
-	struct event_base *base;
+	struct hlr_conn c;
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
-	char name[64];
 	char sqn_database[256]; /* "": SQN is not set */
-	unsigned timeout_ms, reconnect_ms, reconnect_max_ms, backoff_ms;
-	int fd;
+	unsigned reconnect_ms, reconnect_max_ms, backoff_ms;
 	bool connecting, connected;
-	struct event *ev_read, *ev_write, *ev_timer; /* timer: answer is late, or time to connect */
-	struct event *ev_sqn;
+	struct event *ev_sqn; /* c.ev_timer: answer is late, or time to connect */
 	uint32_t request;
 	uint8_t in[IN_MAX];
 	size_t in_len;
-	uint8_t out[OUT_MAX];
-	size_t out_len;
-	struct open_op op[HLR_OPEN_MAX];
 };
 
 static void connect_start(struct hlr_osmo *h);
 
-static __attribute__((format(printf, 3, 4))) void say(struct hlr_osmo *h, int level, const char *fmt, ...)
-{
-	char line[HLR_WHY_MAX + 100];
-	va_list ap;
-	int n = snprintf(line, sizeof(line), "hlr %s: ", h->name);
-
-	if (!h->hlr.on_log)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
-	va_end(ap);
-	h->hlr.on_log(h->hlr.ctx, level, line);
-}
-
-const char *hlr_kind_name(enum hlr_kind kind)
-{
-	static const char *const names[] = { "read", "provision", "msisdn", "remove", "rekey" };
-
-	return (unsigned)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
-}
-
-/* ---- ends ---- */
-
-static void end_with(struct hlr_osmo *h, struct open_op *o, struct hlr_result *r)
-{
-	r->id = o->op.id;
-	ks_wipe(o, sizeof(*o));
-	h->hlr.on_result(h->hlr.ctx, r);
-}
-
-static __attribute__((format(printf, 4, 5))) void end_op(struct hlr_osmo *h, struct open_op *o, enum hlr_end end,
-							 const char *fmt, ...)
-{
-	struct hlr_result r = { .end = end };
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(r.why, sizeof(r.why), fmt, ap);
-	va_end(ap);
-	end_with(h, o, &r);
-}
-
 /* ---- out ---- */
 
-static void timer_set(struct hlr_osmo *h)
-{
-	const struct timeval tv = { h->timeout_ms / 1000, (h->timeout_ms % 1000) * 1000 };
-	bool waiting = false;
-
-	for (unsigned i = 0; i < HLR_OPEN_MAX; i++)
-		waiting |= h->op[i].used && h->op[i].asked;
-	if (waiting)
-		evtimer_add(h->ev_timer, &tv);
-	else
-		evtimer_del(h->ev_timer);
-}
-
-static void flush(struct hlr_osmo *h)
-{
-	ssize_t n = h->out_len ? send(h->fd, h->out, h->out_len, MSG_NOSIGNAL) : 0;
-
-	if (n > 0) {
-		memmove(h->out, h->out + n, h->out_len - (size_t)n);
-		ks_wipe(h->out + h->out_len - (size_t)n, (size_t)n);
-		h->out_len -= (size_t)n;
-	}
-	if (h->out_len)
-		event_add(h->ev_write, NULL);
-}
-
-static void step_text(struct hlr_osmo *h, const struct open_op *o, char text[TEXT_MAX])
+static void step_text(struct hlr_osmo *h, const struct hlr_open *o, char text[TEXT_MAX])
 {
 	const char *imsi = o->op.imsi;
-	const uint32_t id = o->request;
+	const uint32_t id = o->number;
 	int n;
 
 	switch (o->step) {
@@ -179,7 +90,7 @@ static void step_text(struct hlr_osmo *h, const struct open_op *o, char text[TEX
 		break;
 	case STEP_KEYS:
 		n = snprintf(text, TEXT_MAX, "SET %u subscriber.by-imsi-%s.aud3g ", id, imsi);
-		if (ks_emit_to_hlr(h->ks, o->op.iccid, o->op.sub, sizeof(o->op.sub), text + n) < 0)
+		if (ks_emit_to_hlr(h->c.ks, o->op.iccid, o->op.sub, sizeof(o->op.sub), text + n) < 0)
 			text[0] = '\0';
 		break;
 	case STEP_CS:
@@ -197,25 +108,25 @@ static void step_text(struct hlr_osmo *h, const struct open_op *o, char text[TEX
 	}
 }
 
-static void ask(struct hlr_osmo *h, struct open_op *o, enum step step)
+static void ask(struct hlr_osmo *h, struct hlr_open *o, unsigned step)
 {
 	char text[TEXT_MAX];
 	size_t n = 0;
 
 	o->step = step;
-	o->request = ++h->request & 0x7fffffff;
+	o->number = ++h->request & 0x7fffffff;
 	step_text(h, o, text);
 	if (text[0])
-		n = ctrl_put(h->out + h->out_len, sizeof(h->out) - h->out_len, text);
+		n = ctrl_put(h->c.out + h->c.out_len, sizeof(h->c.out) - h->c.out_len, text);
 	ks_wipe(text, sizeof(text));
 	if (!n) {
-		end_op(h, o, HLR_REFUSED, "keys of card %s do not open", o->op.iccid);
+		hlr_end(&h->c, o, HLR_REFUSED, "keys of card %s do not open", o->op.iccid);
 		return;
 	}
 	o->asked = true;
-	h->out_len += n;
-	flush(h);
-	timer_set(h);
+	h->c.out_len += n;
+	hlr_flush(&h->c);
+	hlr_timer_set(&h->c);
 }
 
 /* ---- in ---- */
@@ -240,7 +151,7 @@ static bool keys_match(struct hlr_osmo *h, const struct hlr_op *op, const uint8_
 	char ours[KS_HLR_TEXT_MAX], k[40] = "", opc[40] = "", theirs[KS_HLR_TEXT_MAX];
 	bool same;
 
-	if (ks_emit_to_hlr(h->ks, op->iccid, sub, KS_SUB_LEN, ours) < 0)
+	if (ks_emit_to_hlr(h->c.ks, op->iccid, sub, KS_SUB_LEN, ours) < 0)
 		return false;
 	same = ctrl_info(rest, "aud3g.k", k, sizeof(k)) && ctrl_info(rest, "aud3g.opc", opc, sizeof(opc));
 	snprintf(theirs, sizeof(theirs), "milenage,%s,opc,%s", k, opc);
@@ -262,17 +173,17 @@ static bool foreign(struct hlr_osmo *h, const struct hlr_op *op, const char *res
 	return has_3g ? !keys_match(h, op, op->sub, rest) : ctrl_info(rest, "aud2g.algo", algo, sizeof(algo));
 }
 
-static void rekey_looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r, struct hlr_result *res)
+static void rekey_looked(struct hlr_osmo *h, struct hlr_open *o, const struct ctrl_reply *r, struct hlr_result *res)
 {
 	if (keys_match(h, &o->op, o->op.sub, r->rest)) /* again: writing them anew would set its SQN back */
-		end_with(h, o, res);
+		hlr_end_with(&h->c, o, res);
 	else if (o->op.has_was && res->has_keys && !keys_match(h, &o->op, o->op.was, r->rest))
-		end_op(h, o, HLR_REFUSED, "IMSI is there with other keys than those that are to be replaced");
+		hlr_end(&h->c, o, HLR_REFUSED, "IMSI is there with other keys than those that are to be replaced");
 	else
 		ask(h, o, STEP_KEYS);
 }
 
-static void looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r, bool there)
+static void looked(struct hlr_osmo *h, struct hlr_open *o, const struct ctrl_reply *r, bool there)
 {
 	struct hlr_result res = { .end = there ? HLR_OK : HLR_ABSENT };
 
@@ -281,36 +192,36 @@ static void looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_repl
 	switch (o->op.kind) {
 	case HLR_READ:
 		if (there && o->op.keyed && !keys_match(h, &o->op, o->op.sub, r->rest))
-			end_op(h, o, HLR_REFUSED, "IMSI is there with other keys");
+			hlr_end(&h->c, o, HLR_REFUSED, "IMSI is there with other keys");
 		else
-			end_with(h, o, &res);
+			hlr_end_with(&h->c, o, &res);
 		break;
 	case HLR_MSISDN:
 		if (there)
 			ask(h, o, STEP_MSISDN);
 		else
-			end_with(h, o, &res);
+			hlr_end_with(&h->c, o, &res);
 		break;
 	case HLR_REKEY:
 		if (there)
 			rekey_looked(h, o, r, &res);
 		else
-			end_with(h, o, &res);
+			hlr_end_with(&h->c, o, &res);
 		break;
 	case HLR_REMOVE:
 		if (there && o->op.keyed && foreign(h, &o->op, r->rest))
-			end_op(h, o, HLR_REFUSED,
-			       "IMSI is there with other keys: somebody else's subscriber, not removed");
+			hlr_end(&h->c, o, HLR_REFUSED,
+				"IMSI is there with other keys: somebody else's subscriber, not removed");
 		else if (there)
 			ask(h, o, STEP_DELETE);
 		else
-			end_op(h, o, HLR_OK, "%s", ""); /* it is not there: that is what was asked for */
+			hlr_end(&h->c, o, HLR_OK, "%s", ""); /* it is not there: that is what was asked for */
 		break;
 	case HLR_PROVISION:
 		if (there && foreign(h, &o->op, r->rest))
-			end_op(h, o, HLR_REFUSED,
-			       "IMSI is there with other keys: somebody else's subscriber? Remove it first if it is "
-			       "not");
+			hlr_end(&h->c, o, HLR_REFUSED,
+				"IMSI is there with other keys: somebody else's subscriber? Remove it first if it is "
+				"not");
 		else {
 			o->keys_there = there && res.has_keys;
 			o->sqn = res.sqn;
@@ -320,15 +231,15 @@ static void looked(struct hlr_osmo *h, struct open_op *o, const struct ctrl_repl
 	}
 }
 
-static void sqn_end(struct hlr_osmo *h, struct open_op *o)
+static void sqn_end(struct hlr_osmo *h, struct hlr_open *o)
 {
 	struct hlr_result res = o->res;
 
-	end_with(h, o, &res);
+	hlr_end_with(&h->c, o, &res);
 }
 
 /* That it could not be set costs the card one AUTS more: no reason to refuse it. */
-static void sqn_try(struct hlr_osmo *h, struct open_op *o)
+static void sqn_try(struct hlr_osmo *h, struct hlr_open *o)
 {
 	const struct timeval again = { 0, SQN_AGAIN_MS * 1000 };
 	const uint64_t sqn = o->op.sqn + SQN_MARGIN;
@@ -341,7 +252,7 @@ static void sqn_try(struct hlr_osmo *h, struct open_op *o)
 		return;
 	}
 	if (rc)
-		say(h, LOG_ERR, "SQN of card %s is not set: %s", o->op.iccid, err);
+		hlr_say(&h->c, LOG_ERR, "SQN of card %s is not set: %s", o->op.iccid, err);
 	else
 		o->res.sqn = sqn;
 	sqn_end(h, o);
@@ -354,14 +265,14 @@ static void on_sqn(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	for (unsigned i = 0; i < HLR_OPEN_MAX; i++)
-		if (h->op[i].used && h->op[i].step == STEP_SQN)
-			sqn_try(h, &h->op[i]);
+		if (h->c.op[i].used && h->c.op[i].step == STEP_SQN)
+			sqn_try(h, &h->c.op[i]);
 }
 
 /* Whoever hands an SQN over could have the card use up all that it can count to, for good, if its USIM takes any jump: so never more than half
  * of it.  Of a new subscriber no more is known, and the old AuC may count by time.  Where this register has served this K before, it
  * knows better than a jump that a USIM may refuse. */
-static const char *sqn_wrong(const struct open_op *o)
+static const char *sqn_wrong(const struct hlr_open *o)
 {
 	if (o->op.sqn > SQN_TOP)
 		return "it is more than half of what a USIM can count to";
@@ -370,7 +281,7 @@ static const char *sqn_wrong(const struct open_op *o)
 	return NULL;
 }
 
-static void sqn_set(struct hlr_osmo *h, struct open_op *o, const struct hlr_result *res)
+static void sqn_set(struct hlr_osmo *h, struct hlr_open *o, const struct hlr_result *res)
 {
 	const char *wrong = sqn_wrong(o);
 
@@ -378,16 +289,17 @@ static void sqn_set(struct hlr_osmo *h, struct open_op *o, const struct hlr_resu
 	if (!*h->sqn_database || !o->op.sqn || res->sqn >= o->op.sqn + SQN_MARGIN) {
 		sqn_end(h, o);
 	} else if (wrong) {
-		say(h, LOG_ERR,
-		    "SQN %llu of card %s, as it was handed over, is not set: %s; the card will ask for the right one",
-		    (unsigned long long)o->op.sqn, o->op.iccid, wrong);
+		hlr_say(&h->c, LOG_ERR,
+			"SQN %llu of card %s, as it was handed over, is not set: %s; the card will ask for the right "
+			"one",
+			(unsigned long long)o->op.sqn, o->op.iccid, wrong);
 		sqn_end(h, o);
 	} else {
 		sqn_try(h, o);
 	}
 }
 
-static void read_back(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r)
+static void read_back(struct hlr_osmo *h, struct hlr_open *o, const struct ctrl_reply *r)
 {
 	struct hlr_result res = { .end = HLR_OK };
 	const char *wrong = NULL;
@@ -401,34 +313,24 @@ static void read_back(struct hlr_osmo *h, struct open_op *o, const struct ctrl_r
 	else if (o->op.kind == HLR_PROVISION && (!res.cs || !res.ps))
 		wrong = "CS or PS access";
 	if (wrong) {
-		end_op(h, o, HLR_REFUSED, "read back: %s not as written", wrong);
+		hlr_end(&h->c, o, HLR_REFUSED, "read back: %s not as written", wrong);
 		return;
 	}
 	if (o->op.kind == HLR_PROVISION)
 		sqn_set(h, o, &res);
 	else
-		end_with(h, o, &res);
+		hlr_end_with(&h->c, o, &res);
 }
 
 /* MSISDNs are UNIQUE in a register. */
-static void taken(struct hlr_osmo *h, struct open_op *o)
+static void taken(struct hlr_osmo *h, struct hlr_open *o)
 {
-	if (o->op.kind == HLR_PROVISION && *o->op.bridge && !o->bridged) {
-		o->bridged = true;
-		memcpy(o->op.msisdn, o->op.bridge, sizeof(o->op.msisdn));
+	if (hlr_op_taken(&h->c, o))
 		ask(h, o, STEP_MSISDN);
-	} else if (o->op.kind == HLR_PROVISION && !o->bridged) {
-		end_op(h, o, HLR_REFUSED,
-		       "MSISDN %s is another subscriber's; configure msisdn-bridge, if that one is about to go",
-		       o->op.msisdn);
-	} else {
-		end_op(h, o, HLR_TAKEN, "MSISDN %s is another subscriber's%s", o->op.msisdn,
-		       o->bridged ? ", and was to be the bridge" : "");
-	}
 }
 
 /* The register said no.  Which of its sentences mean something else than that? */
-static void refused(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r)
+static void refused(struct hlr_osmo *h, struct hlr_open *o, const struct ctrl_reply *r)
 {
 	const bool absent =
 		!strncmp(r->rest, "No such subscriber", 18) || !strncmp(r->rest, "Subscriber doesn't exist", 24);
@@ -438,18 +340,18 @@ static void refused(struct hlr_osmo *h, struct open_op *o, const struct ctrl_rep
 	else if (o->step == STEP_CREATE && !strncmp(r->rest, "Subscriber already exists", 25))
 		ask(h, o, STEP_LOOK); /* since we looked; whose keys has it? */
 	else if (o->step == STEP_DELETE && absent)
-		end_op(h, o, HLR_OK, "%s", "");
+		hlr_end(&h->c, o, HLR_OK, "%s", "");
 	else if (absent)
-		end_op(h, o, HLR_TEMPORARY, "subscriber was removed in the middle");
+		hlr_end(&h->c, o, HLR_TEMPORARY, "subscriber was removed in the middle");
 	else if (o->step == STEP_MSISDN && !strncmp(r->rest, "Update MSISDN failed", 20))
 		taken(h, o);
 	else if (o->step == STEP_KEYS) /* what it says may repeat what it was given */
-		end_op(h, o, HLR_REFUSED, "does not take these keys");
+		hlr_end(&h->c, o, HLR_REFUSED, "does not take these keys");
 	else
-		end_op(h, o, HLR_REFUSED, "%.120s", r->rest);
+		hlr_end(&h->c, o, HLR_REFUSED, "%.120s", r->rest);
 }
 
-static void replied(struct hlr_osmo *h, struct open_op *o, const struct ctrl_reply *r)
+static void replied(struct hlr_osmo *h, struct hlr_open *o, const struct ctrl_reply *r)
 {
 	o->asked = false;
 	if (r->kind == CTRL_ERROR) {
@@ -481,12 +383,12 @@ static void replied(struct hlr_osmo *h, struct open_op *o, const struct ctrl_rep
 	case STEP_SQN:
 		break;
 	case STEP_DELETE:
-		end_op(h, o, HLR_OK, "%s", "");
+		hlr_end(&h->c, o, HLR_OK, "%s", "");
 		break;
 	}
 }
 
-static bool fits(const struct open_op *o, const struct ctrl_reply *r)
+static bool fits(const struct hlr_open *o, const struct ctrl_reply *r)
 {
 	bool get = o->step == STEP_LOOK || o->step == STEP_READ_BACK;
 
@@ -503,9 +405,9 @@ static bool frame_take(struct hlr_osmo *h, char *text)
 	if (r.kind == CTRL_TRAP)
 		return true;
 	for (unsigned i = 0; i < HLR_OPEN_MAX; i++) {
-		struct open_op *o = &h->op[i];
+		struct hlr_open *o = &h->c.op[i];
 
-		if (!o->used || !o->asked || o->request != r.id)
+		if (!o->used || !o->asked || o->number != r.id)
 			continue;
 		if (!fits(o, &r))
 			return false;
@@ -522,30 +424,28 @@ static void connect_later(struct hlr_osmo *h)
 	const struct timeval tv = { h->backoff_ms / 1000, (h->backoff_ms % 1000) * 1000 };
 
 	h->backoff_ms = h->backoff_ms * 2 < h->reconnect_max_ms ? h->backoff_ms * 2 : h->reconnect_max_ms;
-	evtimer_add(h->ev_timer, &tv);
+	evtimer_add(h->c.ev_timer, &tv);
 }
 
 static void disconnect(struct hlr_osmo *h, const char *why)
 {
-	if (h->fd >= 0) {
-		event_del(h->ev_read);
-		event_del(h->ev_write);
-		event_free(h->ev_read);
-		event_free(h->ev_write);
-		close(h->fd);
+	if (h->c.fd >= 0) {
+		event_del(h->c.ev_read);
+		event_del(h->c.ev_write);
+		event_free(h->c.ev_read);
+		event_free(h->c.ev_write);
+		close(h->c.fd);
 	}
-	h->ev_read = h->ev_write = NULL;
-	h->fd = -1;
+	h->c.ev_read = h->c.ev_write = NULL;
+	h->c.fd = -1;
 	if (h->connected || h->backoff_ms == h->reconnect_ms)
-		say(h, LOG_WARNING, "%s; trying again", why);
+		hlr_say(&h->c, LOG_WARNING, "%s; trying again", why);
 	h->connected = h->connecting = false;
 	ks_wipe(h->in, sizeof(h->in));
-	ks_wipe(h->out, sizeof(h->out));
-	h->in_len = h->out_len = 0;
+	h->in_len = 0;
+	hlr_conn_wipe(&h->c);
 	connect_later(h);
-	for (unsigned i = 0; i < HLR_OPEN_MAX; i++)
-		if (h->op[i].used)
-			end_op(h, &h->op[i], HLR_TEMPORARY, "%s", why);
+	hlr_end_all(&h->c, why);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
@@ -554,7 +454,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	if (h->fd < 0)
+	if (h->c.fd < 0)
 		connect_start(h);
 	else
 		disconnect(h, h->connecting ? "connection is not taken" : "no answer in time");
@@ -563,7 +463,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 static void on_read(evutil_socket_t fd, short what, void *ctx)
 {
 	struct hlr_osmo *h = ctx;
-	ssize_t n = recv(h->fd, h->in + h->in_len, sizeof(h->in) - 1 - h->in_len, 0);
+	ssize_t n = recv(h->c.fd, h->in + h->in_len, sizeof(h->in) - 1 - h->in_len, 0);
 	int len;
 
 	(void)fd;
@@ -581,7 +481,7 @@ static void on_read(evutil_socket_t fd, short what, void *ctx)
 
 		h->in[len] = '\0';
 		ok = frame_take(h, (char *)h->in + CTRL_HEAD + 1);
-		if (h->fd < 0)
+		if (h->c.fd < 0)
 			return;
 		h->in[len] = kept;
 		if (!ok) {
@@ -595,7 +495,7 @@ static void on_read(evutil_socket_t fd, short what, void *ctx)
 	if (len < 0)
 		disconnect(h, "not an OsmoHLR: its answer is no CTRL message");
 	else
-		timer_set(h);
+		hlr_timer_set(&h->c);
 }
 
 static void on_write(evutil_socket_t fd, short what, void *ctx)
@@ -607,70 +507,57 @@ static void on_write(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	if (h->connecting) {
-		if (getsockopt(h->fd, SOL_SOCKET, SO_ERROR, &err, &len) || err) {
+		if (getsockopt(h->c.fd, SOL_SOCKET, SO_ERROR, &err, &len) || err) {
 			disconnect(h, strerror(err ? err : errno));
 			return;
 		}
 		h->connecting = false;
 		h->connected = true;
 		h->backoff_ms = h->reconnect_ms;
-		say(h, LOG_NOTICE, "connected");
-		timer_set(h);
+		hlr_say(&h->c, LOG_NOTICE, "connected");
+		hlr_timer_set(&h->c);
 	}
-	flush(h);
+	hlr_flush(&h->c);
 }
 
 static void connect_start(struct hlr_osmo *h)
 {
-	const struct timeval late = { h->timeout_ms / 1000, (h->timeout_ms % 1000) * 1000 };
+	const struct timeval late = { h->c.timeout_ms / 1000, (h->c.timeout_ms % 1000) * 1000 };
 	int one = 1;
 
-	h->fd = socket(h->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (h->fd >= 0) {
-		setsockopt(h->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		h->ev_read = event_new(h->base, h->fd, EV_READ | EV_PERSIST, on_read, h);
-		h->ev_write = event_new(h->base, h->fd, EV_WRITE, on_write, h);
+	h->c.fd = socket(h->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (h->c.fd >= 0) {
+		setsockopt(h->c.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		h->c.ev_read = event_new(h->c.base, h->c.fd, EV_READ | EV_PERSIST, on_read, h);
+		h->c.ev_write = event_new(h->c.base, h->c.fd, EV_WRITE, on_write, h);
 	}
-	if (h->fd < 0 || !h->ev_read || !h->ev_write) {
-		say(h, LOG_ERR, "no socket: %s", strerror(errno));
+	if (h->c.fd < 0 || !h->c.ev_read || !h->c.ev_write) {
+		hlr_say(&h->c, LOG_ERR, "no socket: %s", strerror(errno));
 		connect_later(h);
 		return;
 	}
 	h->connecting = true;
-	event_add(h->ev_read, NULL);
-	event_add(h->ev_write, NULL);
-	if (connect(h->fd, (struct sockaddr *)&h->addr, h->addr_len) && errno != EINPROGRESS) {
+	event_add(h->c.ev_read, NULL);
+	event_add(h->c.ev_write, NULL);
+	if (connect(h->c.fd, (struct sockaddr *)&h->addr, h->addr_len) && errno != EINPROGRESS) {
 		disconnect(h, strerror(errno));
 		return;
 	}
-	evtimer_add(h->ev_timer, &late);
+	evtimer_add(h->c.ev_timer, &late);
 }
 
 /* ---- the seam ---- */
 
-static bool digits(const char *s, size_t min)
-{
-	size_t n = strspn(s, "0123456789");
-
-	return !s[n] && n >= min && n <= HLR_DIGITS_MAX;
-}
-
 static int osmo_submit(struct hlr *hlr, const struct hlr_op *op)
 {
 	struct hlr_osmo *h = (struct hlr_osmo *)hlr;
-	struct open_op *o = NULL;
+	struct hlr_open *o;
+	const int rc = hlr_open_new(&h->c, op, &o);
 
-	if (!digits(op->imsi, 6) || (*op->msisdn && !digits(op->msisdn, 3)) ||
-	    (*op->bridge && !digits(op->bridge, 3)) || (unsigned)op->kind > HLR_REKEY)
-		return -EINVAL;
-	for (unsigned i = 0; i < HLR_OPEN_MAX && !o; i++)
-		if (!h->op[i].used)
-			o = &h->op[i];
-	if (!o)
-		return -ENOBUFS;
-	*o = (struct open_op){ .used = true, .op = *op };
+	if (rc)
+		return rc;
 	if (!h->connected)
-		end_op(h, o, HLR_TEMPORARY, "no connection to the register");
+		hlr_end(&h->c, o, HLR_TEMPORARY, "no connection to the register");
 	else
 		ask(h, o, STEP_LOOK);
 	return 0;
@@ -680,12 +567,12 @@ static void osmo_free(struct hlr *hlr)
 {
 	struct hlr_osmo *h = (struct hlr_osmo *)hlr;
 
-	if (h->fd >= 0) {
-		event_free(h->ev_read);
-		event_free(h->ev_write);
-		close(h->fd);
+	if (h->c.fd >= 0) {
+		event_free(h->c.ev_read);
+		event_free(h->c.ev_write);
+		close(h->c.fd);
 	}
-	event_free(h->ev_timer);
+	event_free(h->c.ev_timer);
 	event_free(h->ev_sqn);
 	ks_wipe(h, sizeof(*h));
 	free(h);
@@ -702,26 +589,26 @@ struct hlr *hlr_osmo_new(const struct hlr_osmo_cfg *cfg, struct event_base *base
 
 	if (!h)
 		return NULL;
-	*h = (struct hlr_osmo){ .hlr = { &osmo_ops, on_result, on_log, ctx },
-				.ks = ks,
-				.base = base,
-				.fd = -1,
-				.timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : TIMEOUT_MS,
-				.reconnect_ms = cfg->reconnect_ms ? cfg->reconnect_ms : RECONNECT_MS,
-				.reconnect_max_ms = cfg->reconnect_max_ms ? cfg->reconnect_max_ms : RECONNECT_MAX_MS };
+	h->c.hlr = (struct hlr){ &osmo_ops, on_result, on_log, ctx };
+	h->c.ks = ks;
+	h->c.base = base;
+	h->c.fd = -1;
+	h->c.timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : TIMEOUT_MS;
+	h->reconnect_ms = cfg->reconnect_ms ? cfg->reconnect_ms : RECONNECT_MS;
+	h->reconnect_max_ms = cfg->reconnect_max_ms ? cfg->reconnect_max_ms : RECONNECT_MAX_MS;
 	h->backoff_ms = h->reconnect_ms;
 	snprintf(h->sqn_database, sizeof(h->sqn_database), "%s", cfg->sqn_database ? cfg->sqn_database : "");
-	snprintf(h->name, sizeof(h->name), "%s:%u", cfg->host, cfg->port);
-	if (evutil_parse_sockaddr_port(h->name, (struct sockaddr *)&h->addr, &len) ||
-	    !(h->ev_timer = evtimer_new(base, on_timer, h)) || !(h->ev_sqn = evtimer_new(base, on_sqn, h))) {
-		if (h->ev_timer)
-			event_free(h->ev_timer);
+	snprintf(h->c.name, sizeof(h->c.name), "%s:%u", cfg->host, cfg->port);
+	if (evutil_parse_sockaddr_port(h->c.name, (struct sockaddr *)&h->addr, &len) ||
+	    !(h->c.ev_timer = evtimer_new(base, on_timer, h)) || !(h->ev_sqn = evtimer_new(base, on_sqn, h))) {
+		if (h->c.ev_timer)
+			event_free(h->c.ev_timer);
 		free(h);
 		return NULL;
 	}
 	h->addr_len = (socklen_t)len;
 	connect_start(h);
-	return &h->hlr;
+	return &h->c.hlr;
 }
 
 bool hlr_osmo_connected(const struct hlr *hlr)

@@ -22,61 +22,31 @@
 
 #include <event2/event.h>
 
-#include "hlr.h"
+#include "hlr_op.h"
 
 #define TIMEOUT_MS     5000
 #define RESTART_MS     500
 #define RESTART_MAX_MS 30000
 #define TEXT_MAX       (HLR_TEMPLATE_MAX + KS_HLR_TEXT_MAX + 64)
 #define IN_MAX	       4096
-#define OUT_MAX	       (HLR_OPEN_MAX * 256)
 #define KEY_HEX	       (2 * KS_AKA_KEY_LEN)
 #define CHECK_HEX      16	    /* of SHA-256 over "milenage,K,opc,OPc" */
 #define SEEN_MAX_S     253402300800 /* the year 10000 */
 
-struct open_op {
-	bool used, reading_back, bridged;
-	uint32_t number;
-	struct hlr_op op;
-};
+enum step { STEP_DO, STEP_READ_BACK };
 
 struct hlr_prog {
-	struct hlr hlr;
+	struct hlr_conn c;
 	struct hlr_template tpl;
-	struct ks *ks;
-	struct event_base *base;
-	unsigned timeout_ms, restart_ms, restart_max_ms, backoff_ms;
+	unsigned restart_ms, restart_max_ms, backoff_ms;
 	pid_t pid; /* 0: it does not run */
-	int fd;
-	struct event *ev_read, *ev_write, *ev_timer;
 	uint32_t number;
 	char in[IN_MAX];
 	size_t in_len;
-	char out[OUT_MAX];
-	size_t out_len;
-	struct open_op op[HLR_OPEN_MAX];
 };
-
-static __attribute__((format(printf, 3, 4))) void say(struct hlr_prog *h, int level, const char *fmt, ...)
-{
-	char line[HLR_WHY_MAX + 300];
-	va_list ap;
-	int n = snprintf(line, sizeof(line), "hlr %s: ", h->tpl.program);
-
-	if (!h->hlr.on_log)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
-	va_end(ap);
-	h->hlr.on_log(h->hlr.ctx, level, line);
-}
 
 /* ---- the template ---- */
 
-static const char *const kinds[] = {
-	[HLR_READ] = "read",	 [HLR_PROVISION] = "provision", [HLR_MSISDN] = "msisdn",
-	[HLR_REMOVE] = "remove", [HLR_REKEY] = "rekey",
-};
 enum field { FIELD_IMSI, FIELD_MSISDN, FIELD_K, FIELD_OPC, FIELD_CHECK, _FIELDS };
 static const char *const fields[] = { "{imsi}", "{msisdn}", "{k}", "{opc}", "{check}" };
 
@@ -102,16 +72,17 @@ static int line_check(int kind, const char *text, char *err, size_t err_cap)
 		if (f < 0) {
 			snprintf(err, err_cap,
 				 "%s: %.20s is no field; there are {imsi}, {msisdn}, {k}, {opc} and {check}",
-				 kinds[kind], p);
+				 hlr_kind_name((enum hlr_kind)kind), p);
 			return -1;
 		}
 		if ((f == FIELD_K || f == FIELD_OPC) && !has_keys(kind)) {
-			snprintf(err, err_cap, "%s: keys stand in the lines provision and rekey alone", kinds[kind]);
+			snprintf(err, err_cap, "%s: keys stand in the lines provision and rekey alone",
+				 hlr_kind_name((enum hlr_kind)kind));
 			return -1;
 		}
 	}
 	if (!strstr(text, "{imsi}")) {
-		snprintf(err, err_cap, "%s: a line must name its {imsi}", kinds[kind]);
+		snprintf(err, err_cap, "%s: a line must name its {imsi}", hlr_kind_name((enum hlr_kind)kind));
 		return -1;
 	}
 	return 0;
@@ -142,7 +113,7 @@ static int tpl_line(struct hlr_template *t, char *text, unsigned n, char *err, s
 		return 0;
 	}
 	for (int k = 0; k <= HLR_REKEY; k++) {
-		if (strcmp(word, kinds[k]))
+		if (strcmp(word, hlr_kind_name((enum hlr_kind)k)))
 			continue;
 		snprintf(t->line[k], sizeof(t->line[k]), "%s", rest);
 		return line_check(k, t->line[k], err, err_cap);
@@ -167,7 +138,8 @@ int hlr_template_read(struct hlr_template *out, const char *path, char *err, siz
 	for (int k = 0; !rc && k <= HLR_REMOVE; k++) {
 		if (*out->line[k] && *out->program)
 			continue;
-		snprintf(why, sizeof(why), "a line %s is missing", *out->program ? kinds[k] : "program");
+		snprintf(why, sizeof(why), "a line %s is missing",
+			 *out->program ? hlr_kind_name((enum hlr_kind)k) : "program");
 		rc = -1;
 	}
 	if (f)
@@ -177,54 +149,7 @@ int hlr_template_read(struct hlr_template *out, const char *path, char *err, siz
 	return rc;
 }
 
-/* ---- ends ---- */
-
-static void end_with(struct hlr_prog *h, struct open_op *o, struct hlr_result *r)
-{
-	r->id = o->op.id;
-	ks_wipe(o, sizeof(*o));
-	h->hlr.on_result(h->hlr.ctx, r);
-}
-
-static __attribute__((format(printf, 4, 5))) void end_op(struct hlr_prog *h, struct open_op *o, enum hlr_end end,
-							 const char *fmt, ...)
-{
-	struct hlr_result r = { .end = end };
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(r.why, sizeof(r.why), fmt, ap);
-	va_end(ap);
-	end_with(h, o, &r);
-}
-
 /* ---- out ---- */
-
-static void timer_set(struct hlr_prog *h)
-{
-	const struct timeval tv = { h->timeout_ms / 1000, (h->timeout_ms % 1000) * 1000 };
-
-	for (unsigned i = 0; i < HLR_OPEN_MAX; i++) {
-		if (h->op[i].used) {
-			evtimer_add(h->ev_timer, &tv);
-			return;
-		}
-	}
-	evtimer_del(h->ev_timer);
-}
-
-static void flush(struct hlr_prog *h)
-{
-	ssize_t n = h->out_len ? send(h->fd, h->out, h->out_len, MSG_NOSIGNAL) : 0;
-
-	if (n > 0) {
-		memmove(h->out, h->out + n, h->out_len - (size_t)n);
-		ks_wipe(h->out + h->out_len - (size_t)n, (size_t)n);
-		h->out_len -= (size_t)n;
-	}
-	if (h->out_len)
-		event_add(h->ev_write, NULL);
-}
 
 /* K and OPc, small hex digits; empty unless the line is the one that has them. */
 static int keys_of(struct hlr_prog *h, const struct hlr_op *op, char k[KEY_HEX + 1], char opc[KEY_HEX + 1],
@@ -237,7 +162,7 @@ static int keys_of(struct hlr_prog *h, const struct hlr_op *op, char k[KEY_HEX +
 	k[0] = opc[0] = check[0] = '\0';
 	if (!has_keys(op->kind) && !((op->kind == HLR_REMOVE || op->kind == HLR_READ) && op->keyed))
 		return 0;
-	if (ks_emit_to_hlr(h->ks, op->iccid, op->sub, sizeof(op->sub), text) < 0 ||
+	if (ks_emit_to_hlr(h->c.ks, op->iccid, op->sub, sizeof(op->sub), text) < 0 ||
 	    sscanf(text, "milenage,%32[0-9a-f],opc,%32[0-9a-f]", k, opc) != 2)
 		rc = -1;
 	if (!rc && !(rc = ks_sha256(text, strlen(text), hash) ? -1 : 0))
@@ -247,7 +172,7 @@ static int keys_of(struct hlr_prog *h, const struct hlr_op *op, char k[KEY_HEX +
 	return rc;
 }
 
-static size_t line_make(struct hlr_prog *h, const struct open_op *o, enum hlr_kind kind, char text[TEXT_MAX])
+static size_t line_make(struct hlr_prog *h, const struct hlr_open *o, enum hlr_kind kind, char text[TEXT_MAX])
 {
 	char k[KEY_HEX + 1], opc[KEY_HEX + 1], check[CHECK_HEX + 1];
 	const char *value[_FIELDS] = { o->op.imsi, o->op.msisdn, k, opc, check };
@@ -275,7 +200,7 @@ static size_t line_make(struct hlr_prog *h, const struct open_op *o, enum hlr_ki
 	return rc ? 0 : at;
 }
 
-static void ask(struct hlr_prog *h, struct open_op *o, enum hlr_kind kind)
+static void ask(struct hlr_prog *h, struct hlr_open *o, enum hlr_kind kind)
 {
 	char text[TEXT_MAX];
 	size_t n;
@@ -283,14 +208,15 @@ static void ask(struct hlr_prog *h, struct open_op *o, enum hlr_kind kind)
 	o->number = ++h->number & 0x7fffffff;
 	n = line_make(h, o, kind, text);
 	if (!n) {
-		end_op(h, o, HLR_REFUSED, "keys of card %s do not open, or are not for Milenage", o->op.iccid);
-	} else if (n > sizeof(h->out) - h->out_len) {
-		end_op(h, o, HLR_TEMPORARY, "the program takes no more lines");
+		hlr_end(&h->c, o, HLR_REFUSED, "keys of card %s do not open, or are not for Milenage", o->op.iccid);
+	} else if (n > sizeof(h->c.out) - h->c.out_len) {
+		hlr_end(&h->c, o, HLR_TEMPORARY, "the program takes no more lines");
 	} else {
-		memcpy(h->out + h->out_len, text, n);
-		h->out_len += n;
-		flush(h);
-		timer_set(h);
+		o->asked = true;
+		memcpy(h->c.out + h->c.out_len, text, n);
+		h->c.out_len += n;
+		hlr_flush(&h->c);
+		hlr_timer_set(&h->c);
 	}
 	ks_wipe(text, sizeof(text));
 }
@@ -336,17 +262,17 @@ static bool pair_take(struct hlr_result *r, char *word)
 	return true;
 }
 
-static void ok_take(struct hlr_prog *h, struct open_op *o, struct hlr_result *r)
+static void ok_take(struct hlr_prog *h, struct hlr_open *o, struct hlr_result *r)
 {
 	const char *wrong = NULL;
 
 	r->bridged = o->bridged;
 	if (o->op.kind == HLR_READ || o->op.kind == HLR_REMOVE) {
-		end_with(h, o, r);
+		hlr_end_with(&h->c, o, r);
 		return;
 	}
-	if (!o->reading_back) {
-		o->reading_back = true;
+	if (o->step == STEP_DO) {
+		o->step = STEP_READ_BACK;
 		ask(h, o, HLR_READ);
 		return;
 	}
@@ -357,33 +283,16 @@ static void ok_take(struct hlr_prog *h, struct open_op *o, struct hlr_result *r)
 	else if (o->op.kind == HLR_PROVISION && (!r->cs || !r->ps))
 		wrong = "CS or PS access";
 	if (wrong)
-		end_op(h, o, HLR_REFUSED, "read back: %s not as written", wrong);
+		hlr_end(&h->c, o, HLR_REFUSED, "read back: %s not as written", wrong);
 	else
-		end_with(h, o, r);
+		hlr_end_with(&h->c, o, r);
 }
 
-/* MSISDNs are of one subscriber each. */
-static void taken(struct hlr_prog *h, struct open_op *o)
-{
-	if (o->op.kind == HLR_PROVISION && *o->op.bridge && !o->bridged) {
-		o->bridged = true;
-		memcpy(o->op.msisdn, o->op.bridge, sizeof(o->op.msisdn));
-		ask(h, o, HLR_PROVISION);
-	} else if (o->op.kind == HLR_PROVISION && !o->bridged) {
-		end_op(h, o, HLR_REFUSED,
-		       "MSISDN %s is another subscriber's; configure msisdn-bridge, if that one is about to go",
-		       o->op.msisdn);
-	} else {
-		end_op(h, o, HLR_TAKEN, "MSISDN %s is another subscriber's%s", o->op.msisdn,
-		       o->bridged ? ", and was to be the bridge" : "");
-	}
-}
-
-static struct open_op *op_of(struct hlr_prog *h, uint32_t number)
+static struct hlr_open *op_of(struct hlr_prog *h, uint32_t number)
 {
 	for (unsigned i = 0; i < HLR_OPEN_MAX; i++)
-		if (h->op[i].used && h->op[i].number == number)
-			return &h->op[i];
+		if (h->c.op[i].used && h->c.op[i].number == number)
+			return &h->c.op[i];
 	return NULL;
 }
 
@@ -392,7 +301,7 @@ static bool line_take(struct hlr_prog *h, char *text)
 {
 	struct hlr_result r = { .end = HLR_OK };
 	char *save = NULL, *rest, *number = strtok_r(text, " ", &save), *word = strtok_r(NULL, " ", &save);
-	struct open_op *o;
+	struct hlr_open *o;
 
 	if (!number || number[strspn(number, "0123456789")] || !word)
 		return false;
@@ -402,20 +311,21 @@ static bool line_take(struct hlr_prog *h, char *text)
 	rest = save ? save : "";
 	if (!strcmp(word, "absent")) {
 		if (o->op.kind == HLR_REMOVE)
-			end_op(h, o, HLR_OK, "%s", "");
+			hlr_end(&h->c, o, HLR_OK, "%s", "");
 		else if (o->op.kind == HLR_PROVISION)
-			end_op(h, o, HLR_TEMPORARY, "subscriber was removed in the middle");
+			hlr_end(&h->c, o, HLR_TEMPORARY, "subscriber was removed in the middle");
 		else
-			end_op(h, o, HLR_ABSENT, "%s", "");
+			hlr_end(&h->c, o, HLR_ABSENT, "%s", "");
 	} else if (!strcmp(word, "refused")) {
 		/* what it says of a line with keys may repeat what it was given */
-		end_op(h, o, HLR_REFUSED, "%.120s",
-		       has_keys(o->op.kind) && !o->reading_back ? "the register does not take it" : rest);
-	} else if (!strcmp(word, "taken") && !o->reading_back &&
+		hlr_end(&h->c, o, HLR_REFUSED, "%.120s",
+			has_keys(o->op.kind) && o->step == STEP_DO ? "the register does not take it" : rest);
+	} else if (!strcmp(word, "taken") && o->step == STEP_DO &&
 		   (o->op.kind == HLR_PROVISION || o->op.kind == HLR_MSISDN)) {
-		taken(h, o);
+		if (hlr_op_taken(&h->c, o))
+			ask(h, o, HLR_PROVISION);
 	} else if (!strcmp(word, "temporary")) {
-		end_op(h, o, HLR_TEMPORARY, "the register is not there, says the program");
+		hlr_end(&h->c, o, HLR_TEMPORARY, "the register is not there, says the program");
 	} else if (!strcmp(word, "ok")) {
 		for (char *p = strtok_r(NULL, " ", &save); p; p = strtok_r(NULL, " ", &save))
 			if (!pair_take(&r, p))
@@ -434,20 +344,20 @@ static void restart_later(struct hlr_prog *h)
 	const struct timeval tv = { h->backoff_ms / 1000, (h->backoff_ms % 1000) * 1000 };
 
 	h->backoff_ms = h->backoff_ms * 2 < h->restart_max_ms ? h->backoff_ms * 2 : h->restart_max_ms;
-	evtimer_add(h->ev_timer, &tv);
+	evtimer_add(h->c.ev_timer, &tv);
 }
 
 /* Its end is waited for: it is ours, and its input is closed. */
 static void program_end(struct hlr_prog *h)
 {
-	if (h->ev_read)
-		event_free(h->ev_read);
-	if (h->ev_write)
-		event_free(h->ev_write);
-	h->ev_read = h->ev_write = NULL;
-	if (h->fd >= 0)
-		close(h->fd);
-	h->fd = -1;
+	if (h->c.ev_read)
+		event_free(h->c.ev_read);
+	if (h->c.ev_write)
+		event_free(h->c.ev_write);
+	h->c.ev_read = h->c.ev_write = NULL;
+	if (h->c.fd >= 0)
+		close(h->c.fd);
+	h->c.fd = -1;
 	if (h->pid > 0) {
 		kill(h->pid, SIGKILL);
 		while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
@@ -455,19 +365,17 @@ static void program_end(struct hlr_prog *h)
 	}
 	h->pid = 0;
 	ks_wipe(h->in, sizeof(h->in));
-	ks_wipe(h->out, sizeof(h->out));
-	h->in_len = h->out_len = 0;
+	h->in_len = 0;
+	hlr_conn_wipe(&h->c);
 }
 
 static void stop(struct hlr_prog *h, const char *why)
 {
 	program_end(h);
 	if (h->backoff_ms == h->restart_ms)
-		say(h, LOG_WARNING, "%s; started again", why);
+		hlr_say(&h->c, LOG_WARNING, "%s; started again", why);
 	restart_later(h);
-	for (unsigned i = 0; i < HLR_OPEN_MAX; i++)
-		if (h->op[i].used)
-			end_op(h, &h->op[i], HLR_TEMPORARY, "%s", why);
+	hlr_end_all(&h->c, why);
 }
 
 static void on_read(evutil_socket_t fd, short what, void *ctx)
@@ -501,14 +409,14 @@ static void on_read(evutil_socket_t fd, short what, void *ctx)
 	if (h->in_len == sizeof(h->in) - 1)
 		stop(h, "the program's answer has no end");
 	else
-		timer_set(h);
+		hlr_timer_set(&h->c);
 }
 
 static void on_write(evutil_socket_t fd, short what, void *ctx)
 {
 	(void)fd;
 	(void)what;
-	flush(ctx);
+	hlr_flush(&((struct hlr_prog *)ctx)->c);
 }
 
 /* Without a copy of our memory, and with nothing of our environment. */
@@ -548,17 +456,17 @@ static int start(struct hlr_prog *h)
 		return -1;
 	rc = spawn(&h->pid, h->tpl.program, sv[1]);
 	close(sv[1]);
-	h->fd = sv[0];
+	h->c.fd = sv[0];
 	if (rc) {
 		h->pid = 0;
 		errno = rc;
 		return -1;
 	}
-	if (fcntl(h->fd, F_SETFL, O_NONBLOCK))
+	if (fcntl(h->c.fd, F_SETFL, O_NONBLOCK))
 		return -1;
-	h->ev_read = event_new(h->base, h->fd, EV_READ | EV_PERSIST, on_read, h);
-	h->ev_write = event_new(h->base, h->fd, EV_WRITE, on_write, h);
-	return h->ev_read && h->ev_write && !event_add(h->ev_read, NULL) ? 0 : -1;
+	h->c.ev_read = event_new(h->c.base, h->c.fd, EV_READ | EV_PERSIST, on_read, h);
+	h->c.ev_write = event_new(h->c.base, h->c.fd, EV_WRITE, on_write, h);
+	return h->c.ev_read && h->c.ev_write && !event_add(h->c.ev_read, NULL) ? 0 : -1;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
@@ -567,10 +475,10 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	if (h->fd >= 0)
+	if (h->c.fd >= 0)
 		stop(h, "no answer in time");
 	else if (start(h)) {
-		say(h, LOG_ERR, "cannot be started: %s", strerror(errno));
+		hlr_say(&h->c, LOG_ERR, "cannot be started: %s", strerror(errno));
 		program_end(h);
 		restart_later(h);
 	}
@@ -578,31 +486,18 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 
 /* ---- the seam ---- */
 
-static bool digits(const char *s, size_t min)
-{
-	size_t n = strspn(s, "0123456789");
-
-	return !s[n] && n >= min && n <= HLR_DIGITS_MAX;
-}
-
 static int prog_submit(struct hlr *hlr, const struct hlr_op *op)
 {
 	struct hlr_prog *h = (struct hlr_prog *)hlr;
-	struct open_op *o = NULL;
+	struct hlr_open *o;
+	const int rc = hlr_open_new(&h->c, op, &o);
 
-	if (!digits(op->imsi, 6) || (*op->msisdn && !digits(op->msisdn, 3)) ||
-	    (*op->bridge && !digits(op->bridge, 3)) || (unsigned)op->kind > HLR_REKEY)
-		return -EINVAL;
-	for (unsigned i = 0; i < HLR_OPEN_MAX && !o; i++)
-		if (!h->op[i].used)
-			o = &h->op[i];
-	if (!o)
-		return -ENOBUFS;
-	*o = (struct open_op){ .used = true, .op = *op };
+	if (rc)
+		return rc;
 	if (!*h->tpl.line[op->kind])
-		end_op(h, o, HLR_REFUSED, "the template has no line %s", kinds[op->kind]);
-	else if (h->fd < 0)
-		end_op(h, o, HLR_TEMPORARY, "the program does not run");
+		hlr_end(&h->c, o, HLR_REFUSED, "the template has no line %s", hlr_kind_name(op->kind));
+	else if (h->c.fd < 0)
+		hlr_end(&h->c, o, HLR_TEMPORARY, "the program does not run");
 	else
 		ask(h, o, op->kind);
 	return 0;
@@ -613,7 +508,7 @@ static void prog_free(struct hlr *hlr)
 	struct hlr_prog *h = (struct hlr_prog *)hlr;
 
 	program_end(h);
-	event_free(h->ev_timer);
+	event_free(h->c.ev_timer);
 	ks_wipe(h, sizeof(*h));
 	free(h);
 }
@@ -628,19 +523,20 @@ struct hlr *hlr_template_new(const struct hlr_template_cfg *cfg, struct event_ba
 
 	if (!h)
 		return NULL;
-	*h = (struct hlr_prog){ .hlr = { &prog_ops, on_result, on_log, ctx },
-				.tpl = *cfg->tpl,
-				.ks = ks,
-				.base = base,
-				.fd = -1,
-				.timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : TIMEOUT_MS,
-				.restart_ms = cfg->restart_ms ? cfg->restart_ms : RESTART_MS,
-				.restart_max_ms = cfg->restart_max_ms ? cfg->restart_max_ms : RESTART_MAX_MS };
+	h->c.hlr = (struct hlr){ &prog_ops, on_result, on_log, ctx };
+	h->c.ks = ks;
+	h->c.base = base;
+	h->c.fd = -1;
+	h->c.timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : TIMEOUT_MS;
+	snprintf(h->c.name, sizeof(h->c.name), "%s", cfg->tpl->program);
+	h->tpl = *cfg->tpl;
+	h->restart_ms = cfg->restart_ms ? cfg->restart_ms : RESTART_MS;
+	h->restart_max_ms = cfg->restart_max_ms ? cfg->restart_max_ms : RESTART_MAX_MS;
 	h->backoff_ms = h->restart_ms;
-	if (!(h->ev_timer = evtimer_new(base, on_timer, h))) {
+	if (!(h->c.ev_timer = evtimer_new(base, on_timer, h))) {
 		free(h);
 		return NULL;
 	}
 	on_timer(-1, 0, h);
-	return &h->hlr;
+	return &h->c.hlr;
 }
