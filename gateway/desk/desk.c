@@ -226,6 +226,7 @@ void desk_stats(const struct desk *d, struct desk_stats *out)
 	*out = d->e->stats;
 	out->alarm = d->e->alarm[0] ? d->e->alarm : NULL;
 	out_overdue(d, out->overdue);
+	in_awaited(d, out->awaited);
 }
 
 void desk_log(struct desk *d, int level, const char *fmt, ...)

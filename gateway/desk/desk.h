@@ -140,6 +140,7 @@ struct desk_stats {
 	uint64_t jobs, commits, packages_in, packages_out, refused, acks, txns, hlr_ops;
 	const char *alarm;	    /* NULL: none */
 	char overdue[DESK_ERR_MAX]; /* packages that a partner has not acknowledged for long; "" none */
+	char awaited[DESK_ERR_MAX]; /* a package that has not come while later ones have; "" none */
 };
 void desk_stats(const struct desk *d, struct desk_stats *out);
 

@@ -22,6 +22,7 @@
 	8 /* packages that are carried again in one turn: each may have to be signed anew, and is flushed then */
 #define DESK_RENEW_PART 8	    /* of its life, which is left when a package is signed anew */
 #define DESK_OVERDUE_MS 259200000ll /* a package that is not acknowledged for so long is told of: 3 days */
+#define DESK_AWAITED_MS 600000ll    /* a number that has not come while later ones have is told of: 10 min */
 #define DESK_HLR_MS	1000	    /* after "temporary": first delay of all operations; doubles */
 #define DESK_HLR_MAX_MS 60000
 #define DESK_SCAN_PAGE	256 /* txns of a report */
@@ -235,6 +236,10 @@ struct desk_engine {
 	struct desk_incoming incoming;
 	uint32_t refused_n;
 	bool partner_look[DESK_PARTNERS_MAX]; /* its next package may wait in dir/held */
+	struct ahead { /* of a partner's numbers the highest that has come, and since when the one behind `in` is missed */
+		uint64_t high, in;
+		int64_t since_ms;
+	} ahead[DESK_PARTNERS_MAX];
 	struct parked *parked;
 	unsigned n_parked, parked_cap;
 	/* out */
@@ -303,6 +308,9 @@ bool out_next(struct desk *d); /* a job about what was carried; carries what is 
 int64_t out_due(const struct desk *d);
 bool out_start(struct desk *d);
 void out_overdue(const struct desk *d, char text[DESK_ERR_MAX]); /* "": nothing is */
+void in_awaited(const struct desk *d, char text[DESK_ERR_MAX]);	 /* "": no number is missing */
+int64_t in_awaited_due(const struct desk *d);			 /* a missing one is told of then */
+void in_ahead(struct desk *d, unsigned partner, uint64_t seq);	 /* it is here, or was, and is not the next one */
 /* PARTNER-000000000001.otapkg */
 bool parcel_file_parse(const struct desk *d, const char *file, unsigned *partner, uint64_t *seq);
 /* A sent package's record: acknowledged or refused now.  Nothing when it was before. */

@@ -191,9 +191,11 @@ static void file_came(struct desk *d, const char *name)
 	} else if (c->in.head->seq > in + DESK_HELD_MAX) {
 		desk_log(d, 4, "%s: number %" PRIu64 " of %s, and %" PRIu64 " is awaited: more than %d ahead, dropped",
 			 name, c->in.head->seq, c->in.head->from, in + 1, DESK_HELD_MAX);
+		in_ahead(d, c->in.partner, c->in.head->seq);
 		unlink(c->path);
 		close_package(d);
 	} else {
+		in_ahead(d, c->in.partner, c->in.head->seq);
 		hold(d, late);
 	}
 }
@@ -624,8 +626,10 @@ static bool partner_next(struct desk *d)
 			continue;
 		d->e->partner_look[p] = false;
 		out_path(d, "held", p, d->e->seq[p].in + 1, path);
-		if (access(path, F_OK))
+		if (access(path, F_OK)) {
+			in_ahead(d, p, 0);
 			continue;
+		}
 		held_comes(d, p, d->e->seq[p].in + 1);
 		return true;
 	}
@@ -696,7 +700,7 @@ int64_t in_due(const struct desk *d)
 	for (unsigned p = 0; p < d->cfg.n_partners; p++)
 		if (e->partner_look[p])
 			return 0;
-	return e->in_look || e->in_at < e->in_names || in_parked_due(d) ? 0 : INT64_MAX;
+	return e->in_look || e->in_at < e->in_names || in_parked_due(d) ? 0 : in_awaited_due(d);
 }
 
 int desk_take_file(struct desk *d, const char *name, char err[DESK_ERR_MAX])

@@ -6,6 +6,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,57 @@ bool in_parked_due(const struct desk *d)
 	return false;
 }
 
+void in_ahead(struct desk *d, unsigned partner, uint64_t seq)
+{
+	struct ahead *a = &d->e->ahead[partner];
+	const uint64_t in = d->e->seq[partner].in;
+
+	if (seq > a->high)
+		a->high = seq;
+	if (a->high <= in || (a->since_ms && a->in == in))
+		return;
+	a->in = in;
+	a->since_ms = d->now_ms;
+}
+
+/* Of this partner a number is missing since then; 0: none is. */
+static int64_t missing_ms(const struct desk *d, unsigned partner)
+{
+	const struct ahead *a = &d->e->ahead[partner];
+	const uint64_t in = d->e->seq[partner].in;
+
+	return a->high > in && a->in == in ? a->since_ms : 0;
+}
+
+int64_t in_awaited_due(const struct desk *d)
+{
+	int64_t due_ms = INT64_MAX;
+
+	for (unsigned p = 0; p < d->cfg.n_partners; p++) {
+		const int64_t ms = missing_ms(d, p) ? missing_ms(d, p) + DESK_AWAITED_MS : 0;
+
+		if (ms > d->now_ms && ms < due_ms)
+			due_ms = ms;
+	}
+	return due_ms;
+}
+
+void in_awaited(const struct desk *d, char text[DESK_ERR_MAX])
+{
+	text[0] = '\0';
+	for (unsigned p = 0; p < d->cfg.n_partners && !text[0]; p++) {
+		const int64_t since_ms = missing_ms(d, p);
+
+		if (since_ms && d->now_ms - since_ms >= DESK_AWAITED_MS)
+			snprintf(text, DESK_ERR_MAX,
+				 "package %" PRIu64 " of %s has not come, and %" PRIu64
+				 " has, %lld minutes ago: what follows waits for it; import it, or have it sent or "
+				 "signed again under its number",
+				 d->e->seq[p].in + 1, pkg_partner_name(d->cfg.partner[p].pinned), d->e->ahead[p].high,
+				 (long long)((d->now_ms - since_ms) / 60000));
+	}
+}
+
 /* At start: what stands in dir/held with a number that is taken. */
 void in_start(struct desk *d)
 {
@@ -95,8 +147,12 @@ void in_start(struct desk *d)
 		unsigned partner;
 		uint64_t seq;
 
-		if (parcel_file_parse(d, en->d_name, &partner, &seq) && seq <= d->e->seq[partner].in)
+		if (!parcel_file_parse(d, en->d_name, &partner, &seq))
+			continue;
+		if (seq <= d->e->seq[partner].in)
 			in_parked_add(d, partner, seq, "", true);
+		else
+			in_ahead(d, partner, seq);
 	}
 	if (dir)
 		closedir(dir);

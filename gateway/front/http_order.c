@@ -285,6 +285,7 @@ json_t *json_exchange(const struct api_exchange *x)
 	json_set_n(o, "alarms", x->alarms);
 	json_set_s(o, "alarm", *x->alarm ? x->alarm : x->stats.alarm);
 	json_set_s(o, "overdue", *x->stats.overdue ? x->stats.overdue : NULL);
+	json_set_s(o, "awaited", *x->stats.awaited ? x->stats.awaited : NULL);
 	json_set_n(o, "waiting", x->waiting);
 	json_set_n(o, "packages_in", x->stats.packages_in);
 	json_set_n(o, "packages_out", x->stats.packages_out);

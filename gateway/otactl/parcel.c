@@ -104,10 +104,11 @@ int cmd_exchange_status(struct ctl *c, const struct ctl_args *a)
 	if (c->format == CTL_JSON) {
 		ctl_print_json(o);
 	} else {
-		if (c->format == CTL_TABLE)
+		if (c->format == CTL_TABLE) {
 			ctl_alarm(js_text(o, "alarm"));
-		if (c->format == CTL_TABLE)
 			ctl_alarm(js_text(o, "overdue"));
+			ctl_alarm(js_text(o, "awaited"));
+		}
 		ctl_list_begin(&l, c->format, columns, sizeof(columns) / sizeof(columns[0]));
 		ctl_list_page(&l, json_object_get(o, "partners"));
 		ctl_list_end(&l);

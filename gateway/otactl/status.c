@@ -43,6 +43,7 @@ static void print_exchange(const json_t *x)
 	       js_count(x, "refused"), js_count(x, "waiting"));
 	ctl_alarm(js_text(x, "alarm"));
 	ctl_alarm(js_text(x, "overdue"));
+	ctl_alarm(js_text(x, "awaited"));
 	json_array_foreach(json_object_get(x, "partners"), i, p)
 	{
 		if (js_count(p, "waiting"))

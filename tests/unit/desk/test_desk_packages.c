@@ -111,16 +111,24 @@ static bool hold_first(struct bed *b, const struct bed_party *from, unsigned to,
 static void test_gap(void **state)
 {
 	struct bed *b = *state;
+	struct desk_stats s;
 
 	b->lose = hold_first;
 	bed_order(b, "SO-1", 0, 100);
 	bed_run(b, 1800000);
 	assert_int_equal(bed_lines(b, BED_B, "SO-1", B_OPEN), 100);
 	assert_int_equal(bed_files(b, BED_B, "held"), 2);
+	desk_stats(b->p[BED_B].desk, &s);
+	assert_non_null(strstr(s.awaited, "package 1 of operator-a has not come"));
 	bed_down(b, BED_B);
 	bed_up(b, BED_B);
-	bed_run(b, 7200000);
+	bed_run(b, 900000);
+	desk_stats(b->p[BED_B].desk, &s);
+	assert_non_null(strstr(s.awaited, "package 1 of operator-a has not come"));
+	bed_run(b, 6300000);
 	all_closed(b, "SO-1", 100);
+	desk_stats(b->p[BED_B].desk, &s);
+	assert_string_equal(s.awaited, "");
 	nothing_left(b);
 }
 
