@@ -16,6 +16,7 @@
 #define HLR_AGAIN_MS 60000 /* our register refuses: tried again, and a person is told */
 #define BUSY_MS	     10000
 #define CNTR_JUMP    1000000 /* no new operator counts on by more than this while it has a card on trial */
+#define LEFT_OUT     "CF left out by rule"
 #define HL3A_VALUES  11
 #define HL3B_VALUES  7
 #define HEX_BLOCK    (2 * KS_BLOCK_MAX + 1)
@@ -181,20 +182,35 @@ static enum line_step on_ready(struct desk_in *in, struct desk_rec *r)
 	return r->row->row.step == A_STAGED ? a_gate(in->job, l) : (enum line_step)r->row->row.step;
 }
 
+/* What was left out of this card has been said again, and is taken. */
+static void left_out_over(struct desk_in *in, const struct line *l)
+{
+	struct order *o = &in->order->o;
+
+	if (strncmp(o->alarm, LEFT_OUT, sizeof(LEFT_OUT) - 1) || !strstr(o->alarm, l->iccid))
+		return;
+	o->alarm[0] = '\0';
+	job_order_put(in->job);
+}
+
 int a_cf_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 {
 	struct line *l = a_line_of(in, r, no);
 	enum what what = what_of(r->r);
 	enum line_step next;
 
-	if (!l || a_take_card(in, r, no) || cf_names(in, r->r, l, no) || cf_proves(r, what, no))
+	if (!l || a_take_card(in, r, no))
+		return -1;
+	/* nothing to hold it against before there is a plan */
+	if (r->row->row.step >= A_STAGE && (cf_names(in, r->r, l, no) || cf_proves(r, what, no)))
 		return -1;
 	if (in->dry)
 		return 0;
 	if (cf_allowed(r, what, no)) {
-		job_alarm(in->job, "CF left out by rule %s: %.120s", no->rule, no->why);
+		job_alarm(in->job, LEFT_OUT " %s: %.120s", no->rule, no->why);
 		return -1;
 	}
+	left_out_over(in, l);
 	/* its OTA keys have not gone out: they do now, and it is confirmed once more when they are there */
 	if (what == CF_CONFIRMED && in->order->o.kind == ORDER_3A && !(l->flags & LINE_FINAL))
 		what = CF_SERVED;

@@ -69,7 +69,36 @@ static void busy_judge(struct ho *w)
 		"B has forgotten what it has refused");
 }
 
+/* ---- A's database of before the plan is put back when B is about to say that it is ready ---- */
+
+static void plan_act(struct ho *w)
+{
+	struct ho_party *a = &w->p[HO_A];
+
+	if (w->case_step == 0 && w->order[0].il_taken && a->store) {
+		w->backup = store_mem_disk_copy(a->disk);
+		w->case_step = 1;
+	} else if (w->case_step == 1 && sim_hlr_knows(sim_world_hlr(w->sim, HO_B), w->case_imsi)) {
+		ho_party_restore(a, w->backup);
+		w->backup = NULL;
+		w->case_step = 2;
+	}
+}
+
+static void plan_judge(struct ho *w)
+{
+	static struct store_book row;
+	struct order o;
+
+	ho_all_done(w);
+	ho_must(w, w->case_step == 2, "no backup was put back");
+	ho_must(w, in_book(w, HO_A, BOOK_ORDER, w->order[0].name, &row) && !order_unpack(&o, row.body, row.row.len),
+		"A has no order");
+	ho_must(w, !o.alarm[0], o.alarm);
+}
+
 const struct ho_case ho_cases_books[] = {
+	{ "plan", "A's database of before the plan is put back", NULL, plan_act, plan_judge, ORDER_3B },
 	{ "busy", "the old operator refuses the order, the new one has taken it; and then another", busy_draw, busy_act,
 	  busy_judge, ORDER_3B, .leg = busy_leg },
 	{ "busy-3a", "the same in 3a", busy_draw, busy_act, busy_judge, ORDER_3A, .leg = busy_leg },

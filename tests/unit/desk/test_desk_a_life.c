@@ -170,7 +170,7 @@ static void test_cf_refused(void **state)
 
 	bed_order_so(b, "o", "3b", DELIVER, 2);
 	bed_order_il(b, "o", 2);
-	cf_as(b, &b->b, "8988211000000000001,262020000000501,2,ready,E0,1795000000,,", "index");
+	cf_as(b, &b->b, "8988211000000000001,262020000000501,2,ready,E0,1795000000,,", ""); /* no plan yet: left out */
 	bed_order_al(b, "o", 2);
 	bed_next(b, &b->b, "PL");
 	cf_as(b, &b->x, "8988211000000000001,262020000000501,2,ready,E0,1795000000,,", "role");
@@ -275,6 +275,35 @@ static void test_cf_stale(void **state)
 	assert_true(b->l.flags & LINE_CONFIRMED);
 	assert_true(b->l.evidence_ms <= b->now_ms); /* whatever its clock says */
 	listed(b, "HL3b", 1, "done");
+}
+
+/* Our books were put back to before the plan, which B has had: what it says of one card is left out, with that of the others taken, and
+ * said again it is taken. */
+static void test_cf_before_plan(void **state)
+{
+	struct bed *b = *state;
+	char text[2][200];
+	const char *record[2] = { text[0], text[1] };
+
+	bed_order_so(b, "o", "3b", DELIVER, 2);
+	bed_order_il(b, "o", 2);
+	for (unsigned i = 0; i < 2; i++) {
+		bed_at(b, i, A_ASKED);
+		snprintf(text[i], sizeof(text[i]), "%s,%s,2,ready,E0,%lld,,", b->l.iccid, b->l.imsi,
+			 (long long)(b->now_ms / 1000));
+	}
+	bed_say(b, &b->b, "CF", "o", record, 2, NULL, "");
+	assert_non_null(strstr(bed_order(b, "o")->alarm, "not-planned"));
+	bed_line(b, 0);
+	assert_false(b->l.flags & LINE_READY);
+	bed_order_al(b, "o", 2);
+	bed_next(b, &b->b, "PL");
+	bed_cf(b, "o", 0, "ready", "E0", "");
+	assert_non_null(strstr(bed_order(b, "o")->alarm, "not-planned")); /* of the other one */
+	bed_cf(b, "o", 1, "ready", "E0", "");
+	assert_string_equal(bed_order(b, "o")->alarm, "");
+	bed_line(b, 1);
+	assert_true(b->l.flags & LINE_READY);
 }
 
 static void test_rolled_back(void **state)
@@ -868,6 +897,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_3b),
 		T(test_cf_stale),
+		T(test_cf_before_plan),
 		T(test_ready_first),
 		T(test_gates),
 		T(test_cf_refused),
