@@ -232,16 +232,37 @@ static void on_request(struct evhttp_request *req, void *ctx)
 
 /* ---- connections ---- */
 
-/* Has not shown yet whose it is. */
-static bool stranger(const struct exchange_conn *c)
+static void cut(const struct exchange_conn *c)
 {
-	return exchange_ssl_partner(bufferevent_openssl_get_ssl(c->bev)) < 0;
+	shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
+}
+
+/* One partner's connections do not take the others' places, nor the memory for what they bring: those that came last are closed. */
+static void judge_conn(struct exchange *x, const struct exchange_conn *c, int64_t shake_ms,
+		       uint8_t of[EXCHANGE_PARTNERS_MAX])
+{
+	const int who =
+		exchange_ssl_partner(bufferevent_openssl_get_ssl(c->bev)); /* -1: has not shown yet whose it is */
+	const int64_t ms = exchange_now(x) - c->since_ms;
+
+	if (who < 0 && ms > shake_ms) {
+		cut(c);
+	} else if (who >= 0 && of[who]++ >= EXCHANGE_CONNS_ONE) {
+		exchange_log_stranger(x, "partner %s has more than %d connections at a time: one is closed",
+				      pkg_partner_name(x->cfg.partner[who].pinned), EXCHANGE_CONNS_ONE);
+		cut(c);
+	}
+	if (ms > EXCHANGE_REQUEST_S * 1000) { /* drop by drop is no way to come in */
+		exchange_log_stranger(x, "a connection brought nothing within %d s and is closed", EXCHANGE_REQUEST_S);
+		cut(c);
+	}
 }
 
 /* As in http.c: evhttp does not tell that a connection has ended; bufferevent_free() takes the callbacks away. */
 static void sweep(struct exchange *x)
 {
-	int64_t now = exchange_now(x), shake_ms = EXCHANGE_SHAKE_S * 1000;
+	uint8_t of[EXCHANGE_PARTNERS_MAX] = { 0 };
+	int64_t shake_ms = EXCHANGE_SHAKE_S * 1000;
 	unsigned keep = 0;
 
 	if (x->conns == EXCHANGE_CONNS_MAX) /* all places are taken: whoever says nothing makes room */
@@ -254,13 +275,7 @@ static void sweep(struct exchange *x)
 			bufferevent_decref(x->conn[i].bev);
 			continue;
 		}
-		if (stranger(&x->conn[i]) && now - x->conn[i].since_ms > shake_ms)
-			shutdown(bufferevent_getfd(x->conn[i].bev), SHUT_RDWR);
-		if (now - x->conn[i].since_ms > EXCHANGE_REQUEST_S * 1000) { /* drop by drop is no way to come in */
-			exchange_log_stranger(x, "a connection brought nothing within %d s and is closed",
-					      EXCHANGE_REQUEST_S);
-			shutdown(bufferevent_getfd(x->conn[i].bev), SHUT_RDWR);
-		}
+		judge_conn(x, &x->conn[i], shake_ms, of);
 		x->conn[keep++] = x->conn[i];
 	}
 	x->conns = keep;

@@ -16,9 +16,10 @@
 #include "../env.h"
 
 #define EXCHANGE_PARTNERS_MAX 32
-#define EXCHANGE_BODY_MAX     (64u << 20) /* octets of a package that goes over TLS; larger ones as files */
+#define EXCHANGE_BODY_MAX     (16u << 20) /* octets of a package that goes over TLS; larger ones as files */
 #define EXCHANGE_HEADERS_MAX  8192
 #define EXCHANGE_CONNS_MAX    64    /* connections to us at a time */
+#define EXCHANGE_CONNS_ONE    4	    /* of them by one partner: it brings one package after the other */
 #define EXCHANGE_IDLE_S	      30    /* silence in the midst of something */
 #define EXCHANGE_SHAKE_S      10    /* until a connection has shown whose it is */
 #define EXCHANGE_HURRY_S      2	    /* the same while all places are taken */

@@ -377,6 +377,56 @@ static void test_strangers(void **state)
 	down(&b);
 }
 
+/* Shakes hands, too. */
+static bool closed(SSL *ssl)
+{
+	char c;
+	const int rc = SSL_read(ssl, &c, 1);
+
+	return rc <= 0 && SSL_get_error(ssl, rc) != SSL_ERROR_WANT_READ &&
+	       SSL_get_error(ssl, rc) != SSL_ERROR_WANT_WRITE;
+}
+
+/* A partner that comes many times at once keeps a few places only. */
+static void test_greedy(void **state)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl[3 * EXCHANGE_CONNS_ONE];
+	struct evp_pkey_st *key;
+	struct x509_st *cert;
+	unsigned shaken = 0, open = 0;
+	int fd[3 * EXCHANGE_CONNS_ONE];
+
+	up(&b, &a, true);
+	pkg_self_tls(a.self, &key, &cert);
+	assert_int_equal(SSL_CTX_use_certificate(ctx, cert), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey(ctx, key), 1);
+	for (unsigned i = 0; i < 3 * EXCHANGE_CONNS_ONE; i++) {
+		fd[i] = dial(b.port);
+		assert_int_equal(evutil_make_socket_nonblocking(fd[i]), 0);
+		ssl[i] = SSL_new(ctx);
+		SSL_set_fd(ssl[i], fd[i]);
+		SSL_set_connect_state(ssl[i]);
+	}
+	for (int turn = 0; turn < TURNS_MAX && open != EXCHANGE_CONNS_ONE; turn++) {
+		shaken = open = 0;
+		for (unsigned i = 0; i < 3 * EXCHANGE_CONNS_ONE; i++) {
+			open += !closed(ssl[i]);
+			shaken += SSL_is_init_finished(ssl[i]);
+		}
+		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		poll(NULL, 0, 1);
+	}
+	assert_true(shaken >= EXCHANGE_CONNS_ONE);
+	assert_int_equal(open, EXCHANGE_CONNS_ONE);
+	for (unsigned i = 0; i < 3 * EXCHANGE_CONNS_ONE; i++) {
+		SSL_free(ssl[i]);
+		close(fd[i]);
+	}
+	SSL_CTX_free(ctx);
+	down(&b);
+}
+
 /* TLS without a certificate of one's own ends in the handshake. */
 static void test_no_certificate(void **state)
 {
@@ -449,7 +499,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_carry),	       cmocka_unit_test(test_wrong_certificate),
 		cmocka_unit_test(test_not_its_own),    cmocka_unit_test(test_strangers),
-		cmocka_unit_test(test_no_certificate),
+		cmocka_unit_test(test_no_certificate), cmocka_unit_test(test_greedy),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
