@@ -629,6 +629,19 @@ static int wrap_one(struct ks *ks, struct ota_wrap_job *j)
 	return ksc_wrap(ks->c, &key, j->key_len, &dek, j) ? OTA_E_KEY : 0;
 }
 
+int ks_opc_script(struct ks *ks, const char *iccid, const uint8_t sealed[KS_OPC_LEN], uint8_t out[KS_AKA_KEY_LEN])
+{
+	const int rc = ks_opc_open(ks, iccid, sealed, out);
+
+	if (rc) {
+		ks_wipe(out, KS_AKA_KEY_LEN);
+		ks->st.refused++;
+	} else {
+		ks->st.wraps++;
+	}
+	return rc;
+}
+
 int ks_opc_wrap(struct ks *ks, uint32_t set, const uint8_t sealed[KS_OPC_LEN], uint8_t out[KS_OPC_WRAPPED])
 {
 	const int kik = KS_KEY_KIK - KS_KEY_KIC;

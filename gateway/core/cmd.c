@@ -379,7 +379,7 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 				 NULL);
 	memcpy(v.imsi, c->b.txn.new_imsi, sizeof(v.imsi));
 	memcpy(v.msisdn, c->b.txn.new_msisdn, sizeof(v.msisdn));
-	n = camp->row.kind     ? work_data(c, pr, kind, s->script[i], OTA_SCRIPT_MAX, &p->apdus) :
+	n = camp->row.kind     ? work_data(gw->deps.ks, c, pr, kind, s->script[i], OTA_SCRIPT_MAX, &p->apdus) :
 	    kind == CMD_SCRIPT ? profile_script(pr, &v, s->script[i], OTA_SCRIPT_MAX, &p->apdus) :
 				 profile_readback(pr, s->script[i], OTA_SCRIPT_MAX, &p->apdus);
 	if (n < 0)
@@ -403,6 +403,8 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 	rc = cntr ? ota_cmd_check(par) : OTA_E_RANGE;
 	if (rc >= 0)
 		rc = ota_cmd_lay_out(&s->work[i], par, c->b.packet, sizeof(c->b.packet));
+	if (camp->row.kind == WORK_WRITE) /* an OPc may stand in it */
+		ks_wipe(s->script[i], (size_t)n);
 	if (rc >= 0)
 		return true;
 	ks_unload_soon(gw->deps.ks, s->set[i]);

@@ -491,8 +491,8 @@ void cmd_counter_spent(struct gw *gw, struct card *c, struct cmd_row *cmd);
 struct answer;
 bool card_work(const struct card *c, struct work *w); /* of its present transaction; false: none, or not to be read */
 /* The commands of the work, or the question what became of it.  Length or a negative ota_err. */
-int work_data(const struct card *c, const struct profile *p, enum cmd_kind kind, uint8_t *buf, size_t cap,
-	      uint16_t *apdus);
+int work_data(struct ks *ks, const struct card *c, const struct profile *p, enum cmd_kind kind, uint8_t *buf,
+	      size_t cap, uint16_t *apdus);
 void work_on_ok(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct answer *a, bool open);
 bool work_moves(const struct card *c);		 /* ARM, ADVANCE, WRITE, and a READ after it */
 void moving_addr(struct gw *gw, struct card *c); /* what it will be called there is its address from now on */

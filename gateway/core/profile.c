@@ -60,6 +60,7 @@ enum setting {
 	SET_DESCRIPTION,
 	SET_COUNTER,
 	SET_APPLICATION,
+	SET_OPC,
 	SET_SCRIPT,
 	_SETTINGS
 };
@@ -384,6 +385,35 @@ static int set_application(struct parser *ps)
 	return 0;
 }
 
+/* "opc af20 at 17", "opc 3f00/7f20/af20 at 17": files of makers of their own, so that nobody can know whether it is right. */
+static int set_opc(struct parser *ps)
+{
+	struct profile *p = ps->p;
+	char *save = NULL;
+	uint8_t fid[2];
+	int at;
+
+	if (want_words(ps, 4, "opc af20 at 17"))
+		return -1;
+	if (strcmp(ps->word[2], "at"))
+		return fail(ps, "'opc' is written 'opc af20 at 17': a file below ADF.USIM, and where in it OPc begins");
+	p->opc_fids = 0;
+	for (char *w = strtok_r(ps->word[1], "/", &save); w; w = strtok_r(NULL, "/", &save)) {
+		if (!hex_octets(fid, 2, w) || p->opc_fids == PROFILE_OPC_FIDS)
+			return fail(ps,
+				    "the path to OPc is 1 to %d file identifiers of four hex digits, as in '7f66/af20'",
+				    PROFILE_OPC_FIDS);
+		p->opc_fid[p->opc_fids++] = (uint16_t)(fid[0] << 8 | fid[1]);
+	}
+	at = number(ps->word[3], 0, 0x7fff);
+	if (!p->opc_fids || at < 0)
+		return fail(ps, "OPc begins at an octet from 0 to 32767, as in 'opc af20 at 17'");
+	if (p->opc_fid[p->opc_fids - 1] == USIM_FID_IMSI)
+		return fail(ps, "6f07 is EF_IMSI");
+	p->opc_at = (uint16_t)at;
+	return 0;
+}
+
 static int set_script(struct parser *ps)
 {
 	if (want_words(ps, 1, "script"))
@@ -410,6 +440,7 @@ static const struct {
 	[SET_DESCRIPTION] = { "description", set_description, false },
 	[SET_COUNTER] = { "counter", set_counter, false },
 	[SET_APPLICATION] = { "application", set_application, false },
+	[SET_OPC] = { "opc", set_opc, false },
 	[SET_SCRIPT] = { "script", set_script, true },
 };
 _Static_assert(ARRAY_SIZE(settings) == _SETTINGS, "every setting has its row");
@@ -655,7 +686,8 @@ static int check_steps(struct parser *ps)
 /* What no card of this profile could take is said here, not at the thousandth dry run. */
 static int check_size(struct parser *ps)
 {
-	const struct swap_values v = { .imsi = "999990123456789" };
+	static const uint8_t opc[PROFILE_OPC_LEN];
+	const struct swap_values v = { .imsi = "999990123456789", .opc = ps->p->opc_fids ? opc : NULL };
 	const struct keyset_row k = { .kvn = ps->p->kvn, .kic_alg = OTA_ALG_3DES2_CBC, .kid_alg = OTA_ALG_3DES2_CBC };
 	int segments = 0, len = profile_packet_len(ps->p, &k, &v, &segments);
 
@@ -678,6 +710,9 @@ static int check_works(struct parser *ps)
 				 "the subscription application has commands of its own: 'script' cannot stand beside "
 				 "'application' on line %u",
 				 ps->set_line[SET_APPLICATION]);
+	if (ps->p->opc_fids)
+		return fail_line(ps, ps->set_line[SET_OPC],
+				 "the subscription application has a place for OPc of its own");
 	if (ps->p->format != OTA_FORMAT_COMPACT || ps->p->cla)
 		return fail_line(ps, ps->set_line[ps->p->cla ? SET_CLA : SET_FORMAT],
 				 "the subscription application takes compact format and its own class alone");
@@ -707,6 +742,8 @@ static int check_complete(struct parser *ps)
 		return check_works(ps);
 	if (!ps->p->n_steps)
 		return fail_line(ps, ps->set_line[SET_SCRIPT], "the script is empty");
+	if (ps->p->opc_fids && ps->p->cla)
+		return fail_line(ps, ps->set_line[SET_OPC], "a 2G SIM has no OPc");
 	return check_steps(ps) ? -1 : check_size(ps);
 }
 

@@ -19,6 +19,8 @@
 #define PROFILE_BYTES_MAX   96 /* octets of one literal or deleted value */
 #define PROFILE_POR_MAX	    13 /* statuses 00..0c (TS 102 225, 5.2) */
 #define PROFILE_SW_MAX	    32 /* lines "sw 6985 means CARD-TRANSIENT" */
+#define PROFILE_OPC_LEN	    16
+#define PROFILE_OPC_FIDS    3  /* of the path to OPc */
 #define PROFILE_COMMAND_MAX 20 /* "UPDATE RECORD 6f42", with NUL */
 
 enum profile_step_kind { STEP_SELECT, STEP_UPDATE, STEP_UPDATE_RECORD, STEP_READ };
@@ -69,6 +71,9 @@ struct profile {
 	uint16_t por_line[PROFILE_POR_MAX]; /* line that says so, 0: the error table */
 	unsigned n_sw;
 	struct profile_sw sw[PROFILE_SW_MAX];
+	uint8_t opc_fids; /* where OPc stands, from ADF.USIM down; 0: nobody says, and the card keeps its own */
+	uint16_t opc_fid[PROFILE_OPC_FIDS];
+	uint16_t opc_at; /* from this octet of the file on */
 	bool works; /* speaks to the subscription application: no steps, what is done comes from an order (work.h) */
 	const struct errtab *errtab; /* what else status words mean; outlives the profile */
 	unsigned n_steps;
@@ -89,6 +94,8 @@ struct swap_values {
 	 * ADF.USIM down (1, 2), these, length, content.  NULL: none. */
 	const uint8_t *files;
 	size_t files_len;
+	/* Of an order, 16 octets: written behind EF_IMSI, as the last one of all, where the profile says.  NULL: the card keeps its own. */
+	const uint8_t *opc;
 };
 /* The script of an IMSI change: octets of secured data into buf, number of C-APDUs in *apdus.  Length or negative ota_err. */
 int profile_script(const struct profile *p, const struct swap_values *v, uint8_t *buf, size_t cap, uint16_t *apdus);

@@ -115,6 +115,17 @@ static int files_put(struct ota_script *s, const struct profile *p, const struct
 	return r.bad ? OTA_E_FORMAT : 0;
 }
 
+/* Selected, or selected and written. */
+static void opc_put(struct ota_script *s, const struct profile *p, const uint8_t *opc)
+{
+	for (unsigned i = 0; i < p->opc_fids; i++)
+		ota_script_select(s, p->cla, p->opc_fid[i]);
+	if (opc)
+		ota_script_update_binary(s, p->cla, p->opc_at, opc, PROFILE_OPC_LEN);
+	if (p->opc_fids > 1)
+		ota_script_select(s, p->cla, FID_ADF);
+}
+
 static bool walk_next(struct walk *w, struct command *c)
 {
 	const struct profile_step *st = walk_step(w);
@@ -194,6 +205,10 @@ static int build(struct walk *w, const struct swap_values *v, uint8_t *buf, size
 	int rc;
 
 	ota_script_init_format(&s, buf, cap, (enum ota_format)w->p->format);
+	if (v && v->opc && !w->p->opc_fids)
+		return OTA_E_FORMAT;
+	if (v && v->opc) /* is the file there?  Else nothing of all this is written */
+		opc_put(&s, w->p, NULL);
 	while (walk_next(w, &c)) {
 		/* before EF_IMSI: if the script breaks off, the old subscription is still in force */
 		if (!w->readback && v->files && !w->filed && c.kind == STEP_SELECT && c.fid == USIM_FID_IMSI) {
@@ -205,6 +220,11 @@ static int build(struct walk *w, const struct swap_values *v, uint8_t *buf, size
 		rc = command_put(&s, w->p, &c, v);
 		if (rc < 0)
 			return rc;
+		/* the last of all that is written: if the script breaks off before, the new network can still serve it with the old one */
+		if (v && v->opc && c.kind == STEP_UPDATE && c.fid == USIM_FID_IMSI) {
+			opc_put(&s, w->p, v->opc);
+			w->current = w->p->opc_fid[w->p->opc_fids - 1];
+		}
 	}
 	if (apdus)
 		*apdus = (uint16_t)s.count;

@@ -97,13 +97,16 @@ int work_pack(const struct work *w, uint8_t *buf, size_t cap)
 	wr_be(&wr, w->set_len, 2);
 	wr_bytes(&wr, w->set, w->set_len);
 	wr_u8(&wr, w->keeps_msisdn);
+	wr_u8(&wr, w->has_opc);
+	if (w->has_opc)
+		wr_bytes(&wr, w->opc, sizeof(w->opc));
 	return wr.bad ? OTA_E_SPACE : (int)wr_len(&wr);
 }
 
 int work_unpack(struct work *w, const uint8_t *buf, size_t len)
 {
 	struct rd r = rd_init(buf, len);
-	const uint8_t *imsi, *hash, *set;
+	const uint8_t *imsi, *hash, *set, *opc;
 
 	memset(w, 0, sizeof(*w));
 	w->kind = rd_u8(&r);
@@ -116,6 +119,8 @@ int work_unpack(struct work *w, const uint8_t *buf, size_t len)
 	w->set_len = (uint16_t)rd_be(&r, 2);
 	set = w->set_len <= OTA_SUB_SET_MAX ? rd_bytes(&r, w->set_len) : NULL;
 	w->keeps_msisdn = rd_u8(&r);
+	w->has_opc = rd_u8(&r);
+	opc = w->has_opc ? rd_bytes(&r, sizeof(w->opc)) : NULL;
 	if (r.bad || rd_left(&r) || !w->kind || w->kind >= _WORK_KINDS || !w->order || imsi[sizeof(w->imsi) - 1] ||
 	    (w->kind != WORK_WRITE && (w->set_len > 0) != has_set(w->kind)) || (w->set_len && !set) ||
 	    (is_keys(w->kind) && !keys_len_ok(w->kind, w->set_len)))
@@ -124,6 +129,8 @@ int work_unpack(struct work *w, const uint8_t *buf, size_t len)
 	memcpy(w->hash, hash, sizeof(w->hash));
 	if (w->set_len)
 		memcpy(w->set, set, w->set_len);
+	if (opc)
+		memcpy(w->opc, opc, sizeof(w->opc));
 	return 0;
 }
 

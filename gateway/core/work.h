@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ota/keystore.h"
 #include "ota/subscription.h"
 
 enum work_kind {
@@ -40,7 +41,7 @@ static inline bool work_plain(uint8_t kind)
 /* STATUS, READ: when it was planned the card may have moved already, so it binds like the ARM or WRITE before it. */
 #define WORK_F_MOVED 0x01
 
-#define WORK_PACKED_MAX (1 + 1 + 8 + 2 + 2 + 16 + OTA_SUB_HASH_LEN + 2 + OTA_SUB_SET_MAX + 1)
+#define WORK_PACKED_MAX (1 + 1 + 8 + 2 + 2 + 16 + OTA_SUB_HASH_LEN + 2 + OTA_SUB_SET_MAX + 1 + 1 + KS_OPC_LEN)
 #define WORK_WHY_MAX	120
 
 struct work {
@@ -54,6 +55,8 @@ struct work {
 	/* STAGE, ADVANCE; new keys: as they are wrapped, K before OPc; WRITE: the new operator's files, as in struct swap_values */
 	uint16_t set_len;
 	uint8_t set[OTA_SUB_SET_MAX];
+	bool has_opc; /* WRITE: the card gets this one, sealed and bound to its ICCID, where its profile says */
+	uint8_t opc[KS_OPC_LEN];
 };
 
 /* From a set's octets as ota_sub_set_encode() made them; hash is the leftmost 16 octets of SHA-256 over them, by the keystore.

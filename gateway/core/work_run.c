@@ -16,7 +16,9 @@
 #include "answer.h"
 #include "gw_int.h"
 
-#define MOVING_ASK 2 /* attempts at an ARM that were not answered: the next time the card is heard, it is asked */
+#define SW_OK	     0x9000
+#define SW_PROACTIVE 0x91
+#define MOVING_ASK   2 /* attempts at an ARM that were not answered: the next time the card is heard, it is asked */
 
 static const char may_have_moved[] = "may have moved: waits for the new operator's confirmation";
 _Static_assert(sizeof(may_have_moved) <= TXN_REASON_MAX, "it is the reason of an open transaction");
@@ -27,8 +29,8 @@ bool card_work(const struct card *c, struct work *w)
 	return c->b.work_len && work_unpack(w, c->b.work, c->b.work_len) >= 0;
 }
 
-int work_data(const struct card *c, const struct profile *p, enum cmd_kind kind, uint8_t *buf, size_t cap,
-	      uint16_t *apdus)
+int work_data(struct ks *ks, const struct card *c, const struct profile *p, enum cmd_kind kind, uint8_t *buf,
+	      size_t cap, uint16_t *apdus)
 {
 	struct work w;
 
@@ -36,9 +38,18 @@ int work_data(const struct card *c, const struct profile *p, enum cmd_kind kind,
 		return OTA_E_FORMAT;
 	if (w.kind == WORK_WRITE && kind == CMD_SCRIPT) {
 		struct swap_values v = { .files = w.set, .files_len = w.set_len };
+		uint8_t opc[KS_AKA_KEY_LEN];
+		int n = 0;
 
 		memcpy(v.imsi, w.imsi, sizeof(v.imsi));
-		return profile_script(p, &v, buf, cap, apdus);
+		if (w.has_opc) {
+			n = ks_opc_script(ks, c->b.card.iccid, w.opc, opc) ? OTA_E_KEY : 0;
+			v.opc = opc;
+		}
+		if (!n)
+			n = profile_script(p, &v, buf, cap, apdus);
+		ks_wipe(opc, sizeof(opc));
+		return n;
 	}
 	if (work_plain(w.kind))
 		return profile_readback(p, buf, cap, apdus);
@@ -252,6 +263,11 @@ static void read_plain(const struct card *c, const struct cmd_row *cmd, const st
 		imsi[0] = '\0'; /* none at all: not the new one */
 	s->v = work_judge_imsi(w, imsi, c->b.card.imsi, s->why);
 	s->known = w->kind == WORK_READ || cmd->kind == CMD_READBACK || s->v == WORK_IS_DONE;
+	if (w->has_opc && script && s->v == WORK_IS_DONE && script->sw != SW_OK && script->sw >> 8 != SW_PROACTIVE) {
+		s->v = WORK_CONFLICT;
+		snprintf(s->why, sizeof(s->why), "holds its new IMSI; the script broke off with %04X (%s): OPc?",
+			 script->sw, ota_sw_name(script->sw));
+	}
 	s->final = script && s->v == WORK_NOT_RUN;
 	if (s->final)
 		snprintf(s->why, sizeof(s->why), "the card ran the script up to %04X (%s) and holds its old IMSI",

@@ -123,7 +123,21 @@ static int write_work(const struct desk_job *j, unsigned i, struct work *w)
 		return -1;
 	w->set_len = s.files_len;
 	memcpy(w->set, s.files, s.files_len);
+	w->has_opc = s.has_opc;
+	memcpy(w->opc, s.opc, sizeof(w->opc));
 	return 0;
+}
+
+/* As it was when K went out: with that OPc, or without. */
+static int write_again(struct desk_job *j, unsigned i, struct work *w)
+{
+	const struct line *l = &j->line[i];
+
+	if (write_work(j, i, w))
+		return -1;
+	w->has_opc = l->has_opc;
+	memcpy(w->opc, l->opc, sizeof(w->opc));
+	return l->has_opc ? job_plan_fits(j, i, w, l->kvn, true) : 0;
 }
 
 static bool consents(struct desk_job *j, unsigned i)
@@ -155,13 +169,15 @@ static void plain_stage(struct desk_job *j, unsigned i)
 
 	if (!consents(j, i))
 		return;
-	if (write_work(j, i, &w) || job_plan_fits(j, i, &w, l->kvn)) {
+	if (write_work(j, i, &w) || job_plan_fits(j, i, &w, l->kvn, false)) {
 		a_put(j, i,
 		      a_give_up(j, l, END_FAILED, "%.90s", j->why[0] ? j->why : "its files are not in the books"));
 		j->why[0] = '\0';
 		return;
 	}
 	l->flags |= LINE_STAGED;
+	l->has_opc = w.has_opc;
+	memcpy(l->opc, w.opc, sizeof(l->opc));
 	if (desk_deps(j->d)->hlr)
 		job_hlr(j, i, HLR_READ, l->old_imsi, "", NULL);
 	a_put(j, i, desk_deps(j->d)->hlr ? A_STAGING : A_HAND);
@@ -268,8 +284,11 @@ static int arm(struct desk_job *j, unsigned i)
 
 	if (!fresh(j, i))
 		return A_LOOK;
-	if (l->flags & LINE_PLAIN && write_work(j, i, &w))
-		return a_give_up(j, l, END_FAILED, "its files are not in the books");
+	if (l->flags & LINE_PLAIN && write_again(j, i, &w)) {
+		next = a_give_up(j, l, END_FAILED, "%.90s", j->why[0] ? j->why : "its files are not in the books");
+		j->why[0] = '\0';
+		return next;
+	}
 	next = plan(j, i, &w, A_ARM);
 	if (!next) {
 		l->flags |= LINE_ARMED;
@@ -519,6 +538,9 @@ static enum line_step on_write(struct desk_job *j, unsigned i, const struct desk
 		l->armed_ms = 0;
 		return unproven(j, l, ev);
 	}
+	if (says(ev, WORK_CONFLICT))
+		job_alarm(j, "card %s was written in part: %.60s; %s can serve it with the keys that it has", l->iccid,
+			  ev->reason, j->order->o.b);
 	snprintf(l->why, sizeof(l->why), "not known whether it has its new IMSI: %.50s", ev->reason);
 	return stays(l);
 }

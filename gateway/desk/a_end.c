@@ -319,10 +319,17 @@ int a_hand_decide(struct desk *d, struct desk_job *j)
 			a_wait(j, A_HAND, desk_now(d) + HLR_AGAIN_MS);
 			continue;
 		}
+		memcpy(block.sub, j->also[i].body, KS_SUB_LEN);
+		if (l->has_opc && ks_sub_join(desk_deps(d)->ks, l->iccid, j->also[i].body, l->opc, block.sub)) {
+			job_alarm(j,
+				  "card %s: its K and its new OPc do not go together: import it, or cancel the order",
+				  l->iccid);
+			a_wait(j, A_HAND, desk_now(d) + HLR_AGAIN_MS);
+			continue;
+		}
 		out = to_b(j, out);
 		if (!out)
 			return -EIO;
-		memcpy(block.sub, j->also[i].body, KS_SUB_LEN);
 		rc = hl3a(j, out, l, "provisional", armed ? "armed" : "staged", &block);
 		l->flags |= LINE_PROVISIONAL;
 		a_put(j, i, armed ? (l->flags & LINE_SERVED ? A_DUE : A_ARMED) : a_gate(j, l));

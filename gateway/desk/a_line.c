@@ -102,6 +102,8 @@ void a_closed(struct desk_job *j, unsigned i)
 		job_drop(j, BOOK_RELEASE, key, BOOK_ANY);
 	}
 	job_drop(j, BOOK_TAKEN, l->iccid, BOOK_ANY);
+	l->has_opc = false;
+	memset(l->opc, 0, sizeof(l->opc));
 	l->ended_ms = desk_now(j->d);
 	a_put(j, i, A_CLOSED);
 	if (++o->closed == o->lines)

@@ -155,7 +155,7 @@ struct store_op *job_op(struct desk_job *j, unsigned i, enum store_op_kind kind,
  * STORE_R_*, 0: nothing.  For a package: of the record that one() looks at. */
 int job_refused(const struct desk_job *j, unsigned i);
 void job_alarm(struct desk_job *j, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void job_order_put(struct desk_job *j); /* j->order->o has changed */
+void job_order_put(struct desk_job *j);		/* j->order->o has changed */
 unsigned desk_order_room(const struct desk *d); /* for so many more */
 /* An order begins: resident when the batch is durable.  -ENOSPC, with a sentence in j->why: too many are open. */
 int desk_order_new(struct desk_job *j, const struct order *o);
@@ -165,9 +165,9 @@ int desk_order_home(struct desk_job *j, const struct order *o); /* the same, of 
  * later), -ENOENT (no such card), -ENOKEY (no such keyset), -EACCES (the card belongs to another operator now), -ENOBUFS (no room for
  * one more campaign: try later), -EINVAL (else). */
 int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn);
-/* A plain card's WRITE: whether it goes into as many short messages as the card's profile allows, with the card and its keys at hand.
+/* A plain card's WRITE: whether its profile names a place for the OPc (else that must not be, or w gets none), and whether it goes into as many short messages as the card's profile allows, with the card and its keys at hand.
  * 0, or negative with a sentence in j->why.  WRITE and READ go by the profile of the line: one per order. */
-int job_plan_fits(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn);
+int job_plan_fits(struct desk_job *j, unsigned i, struct work *w, uint8_t kvn, bool opc_must);
 /* An operation at our HLR: durable with this batch, carried out after it, until it has a final answer: then a DESK_EV_HLR comes. */
 /* REKEY; the IMSI has the keys in `was` now, NULL: nobody here knows which. */
 /* HLR_PROVISION of the line's new numbers; bridge: as hlr.h has it, "" none. */

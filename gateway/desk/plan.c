@@ -119,14 +119,15 @@ int job_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn)
 	return 0;
 }
 
-int job_plan_fits(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn)
+int job_plan_fits(struct desk_job *j, unsigned i, struct work *w, uint8_t kvn, bool opc_must)
 {
 	const struct line *l = &j->line[i];
 	const struct card_bundle *c = &j->card[i];
 	struct swap_values v = { .files = w->set, .files_len = w->set_len };
 	struct keyset_row k = { .kvn = kvn, .kic_alg = OTA_ALG_AES_CBC, .kid_alg = OTA_ALG_AES_CBC, .cc_len = 8 };
 	char text[PROFILE_TEXT_MAX + 1];
-	static struct profile p; /* one job at a time */
+	static const uint8_t none[PROFILE_OPC_LEN]; /* as long as any */
+	static struct profile p;		    /* one job at a time */
 	int n = profile_read(j->d, l->profile, text, j->why), segments = 0;
 
 	memcpy(v.imsi, w->imsi, sizeof(v.imsi));
@@ -135,6 +136,13 @@ int job_plan_fits(struct desk_job *j, unsigned i, const struct work *w, uint8_t 
 			k = c->keyset[m];
 	if (n < 0 || profile_parse(&p, j->d->deps.errtab, text, (size_t)n, j->why, sizeof(j->why)))
 		return -EINVAL;
+	if (w->has_opc && !p.opc_fids && opc_must) {
+		snprintf(j->why, sizeof(j->why),
+			 "its OPc is to be written, and profile %s does not say where (opc FILE at OCTET)", p.name);
+		return -EINVAL;
+	}
+	w->has_opc = w->has_opc && p.opc_fids;
+	v.opc = w->has_opc ? none : NULL;
 	n = profile_packet_len(&p, &k, &v, &segments);
 	if (n >= 0 && segments <= p.segments_max)
 		return 0;

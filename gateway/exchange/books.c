@@ -311,6 +311,9 @@ static void line_io(const struct io *io, struct line *l)
 	NUM(io, l->here_ms);
 	io_flag(io, &l->bridged);
 	TEXT(io, l->bridge);
+	io_flag(io, &l->has_opc);
+	if (l->has_opc)
+		io_bytes(io, l->opc, sizeof(l->opc));
 }
 
 int line_pack(const struct line *l, uint8_t body[BOOK_BODY_MAX])

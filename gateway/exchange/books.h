@@ -244,6 +244,9 @@ struct line {
 	/* B: its MSISDN is another's at our HLR: it has this one until then.  A: our HLR has given its MSISDN up, the old IMSI has none */
 	bool bridged;
 	char bridge[MSISDN_DIGITS_MAX + 1];
+	/* A: a plain card gets this OPc, sealed, with its new IMSI, and with K it is the one that goes to B; else it keeps its own */
+	bool has_opc;
+	uint8_t opc[KS_OPC_LEN];
 	int64_t here_ms; /* A: so our register has told that it was here, under its old IMSI */
 };
 /* At A: a card without a way back was written, and the new operator does not have its IMSI, or has it no more.  Whoever knows better,

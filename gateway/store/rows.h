@@ -27,7 +27,7 @@
 #define CARD_CMDS_MAX	   8  /* commands whose PoR is still opened: the open one and its predecessors */
 #define CARD_PARTS_MAX	   8  /* stored parts of unfinished concatenated PoRs per card */
 #define CMD_PACKET_MAX	   OTA_PACKET_MAX
-#define TXN_WORK_MAX	   568 /* octets of a packed work (core/work.h) */
+#define TXN_WORK_MAX	   616 /* octets of a packed work (core/work.h) */
 #define TXN_REASON_MAX	   64
 #define STORY_DETAIL_MAX   1100 /* octets of one story entry's detail */
 

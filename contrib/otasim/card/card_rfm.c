@@ -17,6 +17,11 @@
 #define FID_MF	 0x3f00
 #define FID_ADF	 0x7fff
 #define FID_IMSI 0x6f07
+#define FID_AUTH \
+	0xaf20 /* a maker's own: what AUTHENTICATE of a plain USIM takes; one octet, K, OPc.  Written, never read */
+#define AUTH_K	 1
+#define AUTH_OPC 17
+#define AUTH_LEN 33
 
 enum df { DF_MF, DF_ADF, DF_5GS, DF_GSM, DF_TELECOM, DF_NONE };
 
@@ -60,6 +65,7 @@ enum body {
 	B_KC,
 	B_KCGPRS,
 	B_LOCIGPRS,
+	B_AUTH, /* not in it: in struct sim_usim */
 	_BODIES
 };
 static const uint8_t body_len[_BODIES] = {
@@ -68,6 +74,7 @@ static const uint8_t body_len[_BODIES] = {
 	[B_OPLMNW] = 20, [B_HPLMNW] = 20,  [B_EHPLMN] = 12,    [B_ACC] = 2,	  [B_AD] = 4,	    [B_SMSP] = 38,
 	[B_SPN] = 17,	 [B_MSISDN] = 24,  [B_HPPLMN] = 1,     [B_UST] = 17,	  [B_NETPAR] = 46,  [B_GID1] = 4,
 	[B_GID2] = 4,	 [B_5GSLOCI] = 20, [B_5GSN3LOCI] = 20, [B_KC] = 9,	  [B_KCGPRS] = 9,   [B_LOCIGPRS] = 14,
+	[B_AUTH] = 0,
 };
 
 struct ef {
@@ -102,6 +109,7 @@ static const struct ef efs[] = {
 	{ 0x6fc4, DF_ADF, B_NETPAR },
 	{ 0x6f3e, DF_ADF, B_GID1 },
 	{ 0x6f3f, DF_ADF, B_GID2 },
+	{ FID_AUTH, DF_ADF, B_AUTH },
 	{ 0x4f01, DF_5GS, B_5GSLOCI },
 	{ 0x4f02, DF_5GS, B_5GSN3LOCI },
 	{ FID_IMSI, DF_GSM, B_IMSI },
@@ -305,7 +313,7 @@ static bool apdu_read(struct rd *in, struct apdu *a)
 static const struct ef *ef_find(const struct session *s, enum df df, uint16_t fid)
 {
 	for (size_t i = 0; i < EFS; i++) {
-		if (efs[i].df == df && efs[i].fid == fid)
+		if (efs[i].df == df && efs[i].fid == fid && (fid != FID_AUTH || s->c->usim))
 			return &efs[i];
 	}
 	return NULL;
@@ -419,6 +427,23 @@ static uint16_t ins_select(struct session *s, const struct apdu *a)
 	return (uint16_t)(0x6100 | s->fcp_len);
 }
 
+static uint16_t ins_auth(struct session *s, size_t off, const struct apdu *a)
+{
+	uint8_t f[AUTH_LEN] = { 0 };
+
+	if (FID_AUTH == s->c->profile.deny_update_fid)
+		return 0x6982;
+	if (a->p3 == 0 || off >= AUTH_LEN || a->p3 > AUTH_LEN - off)
+		return 0x6700;
+	memcpy(f + AUTH_K, s->c->usim->k, sizeof(s->c->usim->k));
+	memcpy(f + AUTH_OPC, s->c->usim->opc, sizeof(s->c->usim->opc));
+	s->changed |= memcmp(f + off, a->data, a->p3) != 0;
+	memcpy(f + off, a->data, a->p3);
+	memcpy(s->c->usim->k, f + AUTH_K, sizeof(s->c->usim->k));
+	memcpy(s->c->usim->opc, f + AUTH_OPC, sizeof(s->c->usim->opc));
+	return 0x9000;
+}
+
 static uint16_t ins_binary(struct session *s, const struct apdu *a, bool update)
 {
 	size_t off = (size_t)a->p1 << 8 | a->p2, size, n = a->p3;
@@ -430,6 +455,8 @@ static uint16_t ins_binary(struct session *s, const struct apdu *a, bool update)
 		return 0x6986;
 	if (s->ef->record)
 		return 0x6981;
+	if (s->ef->body == B_AUTH)
+		return update ? ins_auth(s, off, a) : 0x6982;
 	size = body_len[s->ef->body];
 	f = body(s->c, s->ef->body);
 	if (off >= size)

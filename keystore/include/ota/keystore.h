@@ -158,6 +158,8 @@ int ks_opc_rename(struct ks *ks, const char *from, const char *to, const uint8_t
 /* For the set of a STAGE (card interface, 5.2): AES key wrap with padding under the KIK of a loaded set.  Only what bears the name of that
  * set's card; KS_E_POLICY when its KIK is no AES key. */
 int ks_opc_wrap(struct ks *ks, uint32_t set, const uint8_t sealed[KS_OPC_LEN], uint8_t out[KS_OPC_WRAPPED]);
+/* For a card without the application: as it is, into the script that writes it there.  Whoever calls ciphers that, and wipes it. */
+int ks_opc_script(struct ks *ks, const char *iccid, const uint8_t sealed[KS_OPC_LEN], uint8_t out[KS_AKA_KEY_LEN]);
 /* K of a sealed subscription with this OPc in the place of its own: what the card is going to have. */
 int ks_sub_join(struct ks *ks, const char *iccid, const uint8_t sub[KS_SUB_LEN], const uint8_t opc[KS_OPC_LEN],
 		uint8_t out[KS_SUB_LEN]);

@@ -76,6 +76,7 @@ struct ho_draw {		      /* what a seed says; chances in ppm */
 	bool change;	   /* before anything else A changes the keys of its cards */
 	const char *files; /* of the sets; NULL: none */
 	bool plain;	   /* cards without the application */
+	bool opc;	   /* ... whose profile says where OPc stands: they get the new operator's */
 	bool mends;   /* ... whose new operator mends his register when the faults stop, and orders it to be provided */
 	bool dissent; /* ... and A's operator does not accept that they have no way back */
 	bool roams;   /* B's phones are let in by a network that is not on B's list */
@@ -256,8 +257,9 @@ struct ho {
 	int64_t calm_ms;	 /* nothing fails any more, since */
 	const struct ho_case *c; /* NULL: a seed alone */
 	unsigned case_step;
-	struct store_mem_disk *backup; /* of A */
-	int64_t case_ms;	       /* it wants a turn then; 0: none */
+	uint8_t opc_first[HO_CARDS_MAX][16]; /* plain-opc: as the cards were made */
+	struct store_mem_disk *backup;	     /* of A */
+	int64_t case_ms;		     /* it wants a turn then; 0: none */
 	char case_imsi[SIM_IMSI_LEN];
 	unsigned case_who, case_refused, injected;
 	struct sim_world_card case_truth;

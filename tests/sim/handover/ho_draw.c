@@ -61,6 +61,7 @@ static void locate(struct ho *w)
 static void plain(struct ho_draw *d, uint64_t *dice)
 {
 	d->plain = true;
+	d->opc = d->air.locate_ms.lo % 2; /* of nothing that was drawn before */
 	d->dissent = ho_chance(dice, 100000);
 	d->change = false;
 	d->refusals = 0;

@@ -565,7 +565,10 @@ bool ho_intake(struct ho *w)
 		memcpy(in.card.iccid, c->iccid, SIM_ICCID_LEN);
 		memcpy(in.card.imsi, c->imsi_first, SIM_IMSI_LEN);
 		memcpy(in.card.msisdn, c->msisdn, SIM_IMSI_LEN);
-		snprintf(in.card.profile, sizeof(in.card.profile), "%s", c->sub ? "m2m-sub" : "usim-rfm");
+		snprintf(in.card.profile, sizeof(in.card.profile), "%s",
+			 c->sub	  ? "m2m-sub" :
+			 w->d.opc ? "usim-rfm-opc" :
+				    "usim-rfm");
 		in.card.created_ms = w->now_ms;
 		if (keyset_of(w, c, &in.keyset[0]) < 0)
 			ho_find(w, "harness", "keys of card %s", c->iccid);

@@ -128,6 +128,12 @@ static void draw(struct ho_draw *d)
 	d->plain = true;
 }
 
+static void opc_draw(struct ho_draw *d)
+{
+	draw(d);
+	d->opc = true;
+}
+
 static void literal_draw(struct ho_draw *d)
 {
 	draw(d);
@@ -170,6 +176,22 @@ static void all_done(struct ho *w)
 {
 	ho_all_done(w);
 	ho_must(w, w->arms == w->d.cards && !w->stranded, "each is written once, and none is stranded");
+}
+
+static void opc_act(struct ho *w)
+{
+	for (unsigned i = 0; i < w->d.cards && !w->case_step; i++)
+		memcpy(w->opc_first[i], sim_world_fleet(w->sim)->cards[i].usim->opc, 16);
+	w->case_step = 1;
+}
+
+/* A phone attaches only where card and register have the same OPc: that all are done is the proof of it. */
+static void opc_judge(struct ho *w)
+{
+	all_done(w);
+	for (unsigned i = 0; i < w->d.cards; i++)
+		ho_must(w, memcmp(sim_world_fleet(w->sim)->cards[i].usim->opc, w->opc_first[i], 16) != 0,
+			"a card has the OPc that it had");
 }
 
 static void f6_judge(struct ho *w)
@@ -245,6 +267,8 @@ static void away_act(struct ho *w)
 
 const struct ho_case ho_cases_plain[] = {
 	{ "plain", "plain cards, and nothing goes wrong", draw, NULL, all_done, ORDER_3A },
+	{ "plain-opc", "plain cards with a place for OPc: they get the new operator's", opc_draw, opc_act, opc_judge,
+	  ORDER_3A },
 	{ "plain-lit", "plain cards in the papers' order", literal_draw, NULL, all_done, ORDER_3A },
 	{ "plain-no", "plain cards, and A's operator does not let them go", dissent_draw, NULL, dissent_judge,
 	  ORDER_3A },

@@ -269,6 +269,46 @@ static void same_file_is_selected_once(void **state)
 		   "00b0000009");
 }
 
+/* Asked for first, written last; where nobody gives one the script is as it was. */
+static void opc_is_the_last_one_written(void **state)
+{
+	static const char text[] = HEAD " opc 3f00/7f66/af20 at 258\n" TAIL, one[] = HEAD " opc af20 at 17\n" TAIL;
+	static const uint8_t opc[PROFILE_OPC_LEN] = { 0xa0, 0xa1, 0xa2, [15] = 0xaf };
+	struct swap_values v = { .imsi = "001011234567895", .opc = opc };
+	uint8_t buf[256], plain[256];
+	uint16_t apdus;
+	struct profile p;
+	char err[200];
+	int n;
+
+	assert_int_equal(parse(&p, text, sizeof(text) - 1, err, sizeof(err)), 0);
+	assert_hex(buf, profile_script(&p, &v, buf, sizeof(buf), &apdus),
+		   "00a4000c023f0000a4000c027f6600a4000c02af20"
+		   "00a4000c027fff"
+		   "00a4000c026f0700d6000009080910102143658759"
+		   "00a4000c023f0000a4000c027f6600a4000c02af20"
+		   "00d6010210a0a1a2000000000000000000000000af"
+		   "00a4000c027fff"
+		   "00a4000c026f0700b0000009");
+	assert_int_equal(apdus, 13);
+	v.opc = NULL;
+	n = profile_script(&p, &v, buf, sizeof(buf), NULL);
+	assert_int_equal(parse(&p, HEAD TAIL, sizeof(HEAD TAIL) - 1, err, sizeof(err)), 0);
+	assert_int_equal(profile_script(&p, &v, plain, sizeof(plain), NULL), n);
+	assert_memory_equal(buf, plain, (size_t)n);
+	v.opc = opc; /* and it has no place here */
+	assert_int_equal(profile_script(&p, &v, plain, sizeof(plain), NULL), OTA_E_FORMAT);
+	v.opc = opc;
+	assert_int_equal(parse(&p, one, sizeof(one) - 1, err, sizeof(err)), 0);
+	assert_hex(buf, profile_script(&p, &v, buf, sizeof(buf), NULL),
+		   "00a4000c02af20"
+		   "00a4000c026f0700d6000009080910102143658759"
+		   "00a4000c02af2000d6001110a0a1a2000000000000000000000000af"
+		   "00a4000c026f0700b0000009");
+	load(&p, "usim-rfm-opc");
+	assert_int_equal(p.opc_at, 17);
+}
+
 static void bad_digits_make_no_script(void **state)
 {
 	static const char *const bad[] = { "", "12345", "1234567890123a5", "12 4567890" };
@@ -332,6 +372,19 @@ static const struct {
 	{ HEAD " format expandet\n", "line 6: unknown format 'expandet'; did you mean 'expanded'?" },
 	{ HEAD " format\n", "line 6: 'format' is written 'format compact'" },
 	{ HEAD " cla 80\n", "line 6: class '80' is neither 00 (UICC) nor a0 (2G SIM)" },
+	{ HEAD " opc af20 17\n", "line 6: 'opc' is written 'opc af20 at 17'" },
+	{ HEAD " opc af20 in 17\n",
+	  "line 6: 'opc' is written 'opc af20 at 17': a file below ADF.USIM, and where in it OPc "
+	  "begins" },
+	{ HEAD " opc af2 at 17\n",
+	  "line 6: the path to OPc is 1 to 3 file identifiers of four hex digits, as in '7f66/af20'" },
+	{ HEAD " opc 3f00/7f20/7f66/af20 at 17\n",
+	  "line 6: the path to OPc is 1 to 3 file identifiers of four hex digits, as in '7f66/af20'" },
+	{ HEAD " opc af20 at 32768\n", "line 6: OPc begins at an octet from 0 to 32767, as in 'opc af20 at 17'" },
+	{ HEAD " opc 6f07 at 0\n", "line 6: 6f07 is EF_IMSI" },
+	{ HEAD " cla a0\n opc af20 at 17\n" TAIL, "line 7: a 2G SIM has no OPc" },
+	{ HEAD " opc af20 at 17\n application subscription\n",
+	  "line 6: the subscription application has a place for OPc of its own" },
 	{ HEAD " deleted-lac ffff\n", "line 6: 'ffff' is no deleted LAC: 0000 or fffe" },
 	{ HEAD " deleted-lac fff\n", "line 6: 'fff' is no deleted LAC: 0000 or fffe" },
 	{ HEAD " por 00 means cntr-low\n", "line 6: PoR status '00' is not 01 to 0c (00 always means success)" },
@@ -597,6 +650,7 @@ int main(void)
 		cmocka_unit_test(script_in_expanded_format),
 		cmocka_unit_test(commands_have_names),
 		cmocka_unit_test(same_file_is_selected_once),
+		cmocka_unit_test(opc_is_the_last_one_written),
 		cmocka_unit_test(bad_digits_make_no_script),
 		cmocka_unit_test(comments_blank_lines_crlf_and_tabs),
 		cmocka_unit_test(refusals_name_line_and_remedy),

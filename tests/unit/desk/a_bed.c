@@ -161,7 +161,7 @@ static void boot(struct bed *b)
 	b->hlr_ops = 0;
 	snprintf(dc.dir, sizeof(dc.dir), "%s", b->dir);
 	snprintf(dc.work_profile, sizeof(dc.work_profile), "m2m-sub");
-	snprintf(dc.profile_dir, sizeof(dc.profile_dir), "%s", PROFILE_DIR);
+	snprintf(dc.profile_dir, sizeof(dc.profile_dir), "%s", b->profiles ? b->profiles : PROFILE_DIR);
 	partner_add(&dc, &b->b, XCHG_B, "26202");
 	partner_add(&dc, &b->m, XCHG_M, NULL);
 	partner_add(&dc, &b->s, XCHG_S, NULL);

@@ -44,6 +44,7 @@ struct bed {
 	struct env env;
 	int64_t now_ms;
 	char dir[64];
+	const char *profiles; /* folder of card profiles, from the next start on; NULL: those that are shipped */
 	struct errtab *errtab;
 	struct store_mem_disk *disk;
 	struct store *store;

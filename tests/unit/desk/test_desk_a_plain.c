@@ -285,11 +285,119 @@ static void test_too_long(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* ---- a profile that says where OPc stands ---- */
+
+#define PROFILE                                                                                                  \
+	"card-profile usim-rfm\n tar b00011\n spi 16 39\n kvn 1\n refresh card\n%s script\n  update 6f07 imsi\n" \
+	"  read 6f07 9\n"
+
+static void profile_write(struct bed *b, const char *opc)
+{
+	char path[200];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/usim-rfm.profile", b->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, PROFILE, opc);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* With an OPc in the new operator's list, and K handed over. */
+static void ordered_opc(struct bed *b)
+{
+	struct ks_block in = { .has_opc = true };
+	uint8_t wrapped[KS_BLOCK_MAX];
+	char so[160], il[1500];
+	const char *record = so;
+	struct parcel_out p = { .type = "IL", .order = "o", .record = &record, .n = 1 };
+	struct ks_wrap *wrap;
+	size_t at;
+	int len;
+
+	snprintf(so, sizeof(so), "%s,3a," DELIVER ",operator-a,operator-b,,%lld", b->iccid[BED_PLAIN],
+		 (long long)BED_UNTIL_S);
+	bed_say(b, &b->s, "SO", "o", &record, 1, NULL, "");
+	record = il;
+	wrap = bed_begin(b, &b->b, &p);
+	assert_int_equal(ks_opc_make(b->b.ks, b->iccid[BED_PLAIN], in.opc), 0);
+	len = ks_block_wrap(wrap, b->iccid[BED_PLAIN], &in, wrapped);
+	assert_true(len > 0);
+	at = (size_t)snprintf(il, sizeof(il), IMSI ",%s,,26202," BED_SMSP ",,", b->iccid[BED_PLAIN]);
+	for (int i = 0; i < len; i++)
+		at += (size_t)snprintf(il + at, sizeof(il) - at, "%02x", wrapped[i]);
+	bed_end_package(b, &b->b, &p);
+	assert_string_equal(bed_answer(b, &b->b), "");
+	bed_next(b, &b->b, "PL");
+	accepts(b, true, 0);
+	handed(b);
+}
+
+static void opc_ready(struct bed *b, const char *then)
+{
+	b->profiles = b->dir;
+	profile_write(b, " opc af20 at 17\n");
+	bed_restart(b);
+	ordered_opc(b);
+	profile_write(b, then);
+	bed_cf(b, "o", BED_PLAIN, "ready", "E0", "");
+	bed_at(b, BED_PLAIN, A_LOOKING);
+	bed_ends(b, BED_PLAIN, WORK_READ, TXN_DONE, WORK_NOT_RUN, 0, 0);
+}
+
+/* It goes with the write; and what the card has at its end is nobody's to keep twice. */
+static void test_opc(void **state)
+{
+	struct bed *b = *state;
+	struct work w;
+
+	opc_ready(b, " opc af20 at 17\n");
+	bed_at(b, BED_PLAIN, A_ARMING);
+	assert_true(b->l.has_opc);
+	bed_open_work(b, BED_PLAIN, WORK_WRITE, &w);
+	assert_true(w.has_opc);
+	assert_memory_equal(w.opc, b->l.opc, sizeof(w.opc));
+	bed_ends(b, BED_PLAIN, WORK_WRITE, TXN_DONE, WORK_IS_DONE, 0, 0);
+	bed_cf(b, "o", BED_PLAIN, "served", "E5", "");
+	bed_next(b, &b->b, "HL3a");
+	bed_cf(b, "o", BED_PLAIN, "confirmed", "E6", "");
+	listed(b, "done");
+	bed_pass(b, 2000);
+	bed_at(b, BED_PLAIN, A_CLOSED);
+	assert_false(b->l.has_opc);
+}
+
+/* K went out with it, and the profile does not name the place any more: told in words, and nothing is written. */
+static void test_opc_without_a_place(void **state)
+{
+	struct bed *b = *state;
+
+	opc_ready(b, "");
+	listed(b, "failed");
+	bed_at(b, BED_PLAIN, A_CLOSED);
+	assert_non_null(strstr(b->l.why, "does not say where (opc FILE at OCTET)"));
+	assert_false(bed_has_work(b, BED_PLAIN));
+}
+
+/* Written in part: a person hears of it, and nothing closes. */
+static void test_opc_in_part(void **state)
+{
+	struct bed *b = *state;
+
+	opc_ready(b, " opc af20 at 17\n");
+	bed_at(b, BED_PLAIN, A_ARMING);
+	bed_ends(b, BED_PLAIN, WORK_WRITE, TXN_QUARANTINED, WORK_CONFLICT, 0, 0);
+	bed_at(b, BED_PLAIN, A_ARMED);
+	assert_non_null(strstr(bed_order(b, "o")->alarm, "was written in part"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_way),	 T(test_unknown),      T(test_failed),	      T(test_given_up), T(test_taken_back),
-		T(test_consent), T(test_consent_late), T(test_consent_never), T(test_activate), T(test_too_long),
+		T(test_way),	     T(test_unknown),  T(test_failed),	     T(test_given_up),
+		T(test_taken_back),  T(test_consent),  T(test_consent_late), T(test_consent_never),
+		T(test_activate),    T(test_too_long), T(test_opc),	     T(test_opc_without_a_place),
+		T(test_opc_in_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, bed_parties_end);

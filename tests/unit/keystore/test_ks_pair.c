@@ -315,6 +315,11 @@ static void test_to_card(void **state)
 		ks_unload(ks, set);
 		assert_int_equal(ks_opc_wrap(ks, set, opc, wrapped), KS_E_REF);
 	}
+	/* for a card without the application: as it is, and of its own card alone */
+	assert_int_equal(ks_opc_script(ks, ICCID_1, opc, got), 0);
+	assert_memory_equal(got, want, 16);
+	assert_int_equal(ks_opc_script(ks, ICCID_2, opc, got), KS_E_SEALED);
+	assert_int_equal(got[0] | got[15], 0);
 	/* another card's KIK, a KIK that is none of AES, none at all */
 	set = load(ks, ICCID_2, OTA_ALG_AES_CBC, "2b7e151628aed2a6abf7158809cf4f3c", KIK_A128);
 	assert_int_equal(ks_opc_wrap(ks, set, opc, wrapped), KS_E_SEALED);
