@@ -173,7 +173,7 @@ bring_up() {
 		config "$p" >"$dir/$p/otagw.cfg"
 		start_gateway "$p"
 	done
-	told m vault issue --to a
+	told m vault issue --to a --yes
 	await_cards a
 	start_phones
 }

@@ -126,6 +126,7 @@ static const struct ctl_option gen_options[] = {
 };
 static const struct ctl_option issue_options[] = {
 	{ "to", 0, "PARTNER", "the issuer: gets the first pair of each card that nobody has" },
+	{ "yes", 'y', NULL, "really" },
 	{ NULL },
 };
 static const struct ctl_option exchange_list_options[] = {

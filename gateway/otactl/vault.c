@@ -110,6 +110,10 @@ int cmd_vault_issue(struct ctl *c, const struct ctl_args *a)
 		ctl_error("--to PARTNER: who issues the cards and gets their first pairs?");
 		return CTL_USAGE;
 	}
+	if (!ctl_confirmed(
+		    a, "the first pairs of all cards that nobody has yet (ISSUER -, `vault list`) go to that partner, "
+		       "and nobody else gets them any more"))
+		return CTL_USAGE;
 	ctl_path(path, "vault", "issue", (char *)NULL);
 	return ctl_order(c, path, json_pack("{s:s}", "partner", to));
 }
