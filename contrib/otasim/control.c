@@ -5,9 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -16,6 +13,7 @@
 
 #include "server.h"
 #include "truth_text.h"
+#include "unix_listen.h"
 #include "verify.h"
 
 #define CLIENTS_MAX 16
@@ -30,7 +28,7 @@ struct control {
 	struct server *server;
 	struct event_base *base;
 	struct evconnlistener *listener;
-	char path[108];
+	char path[UNIX_PATH_MAX_LEN];
 	bool bound, quitting;
 	struct client client[CLIENTS_MAX];
 };
@@ -390,50 +388,29 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 	close(fd);
 }
 
-/* A socket nobody listens on is left over from a crash; one that answers belongs to somebody. */
-static bool path_free(const struct sockaddr_un *sa)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct stat st;
-	bool alive;
-
-	if (fd < 0)
-		return false;
-	alive = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0;
-	close(fd);
-	if (alive)
-		return false;
-	return lstat(sa->sun_path, &st) < 0 || (S_ISSOCK(st.st_mode) && unlink(sa->sun_path) == 0);
-}
-
 struct control *control_new(struct event_base *base, struct server *s, const char *path, char *err, size_t err_cap)
 {
 	struct control *ctl = calloc(1, sizeof(*ctl));
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	mode_t old;
+	int fd;
 
 	if (!ctl)
 		return NULL;
 	ctl->server = s;
 	ctl->base = base;
+	fd = unix_listen(path, CLIENTS_MAX, err, err_cap);
+	if (fd < 0) {
+		control_free(ctl);
+		return NULL;
+	}
 	snprintf(ctl->path, sizeof(ctl->path), "%s", path);
-	memcpy(sa.sun_path, ctl->path, sizeof(sa.sun_path));
-	if (!path_free(&sa)) {
-		snprintf(err, err_cap, "--control %s: something is already there", path);
-		control_free(ctl);
-		return NULL;
-	}
-	old = umask(0177); /* the socket is the owner's alone from its first moment */
-	ctl->listener = evconnlistener_new_bind(base, on_accept, ctl, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-						CLIENTS_MAX, (struct sockaddr *)&sa, sizeof(sa));
-	umask(old);
-	if (!ctl->listener) {
-		snprintf(err, err_cap, "cannot listen on %s: %s", path, strerror(errno));
-		control_free(ctl);
-		return NULL;
-	}
 	ctl->bound = true;
-	return ctl;
+	ctl->listener = evconnlistener_new(base, on_accept, ctl, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (ctl->listener)
+		return ctl;
+	snprintf(err, err_cap, "cannot listen on %s: %s", path, strerror(errno));
+	close(fd);
+	control_free(ctl);
+	return NULL;
 }
 
 void control_free(struct control *ctl)

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <osmocom/core/select.h>
 
 #include "truth_text.h"
+#include "unix_listen.h"
 
 #define CLIENTS_MAX  16
 #define OUT_MAX	     (64u << 20) /* octets that wait for a client; who takes nothing is hung up on */
@@ -34,7 +34,7 @@ struct client {
 struct control {
 	struct lab *lab;
 	struct osmo_fd fd;
-	char path[108];
+	char path[UNIX_PATH_MAX_LEN];
 	bool bound, quit;
 	struct osmo_timer_list look;
 	struct client client[CLIENTS_MAX];
@@ -227,43 +227,10 @@ void control_event(struct control *ctl, const char *text)
 
 /* ---- the socket ---- */
 
-/* One that nobody listens on is left over from a crash; one that answers belongs to somebody. */
-static bool path_free(const struct sockaddr_un *sa)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct stat st;
-	bool alive;
-
-	if (fd < 0)
-		return false;
-	alive = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0;
-	close(fd);
-	if (alive)
-		return false;
-	return lstat(sa->sun_path, &st) < 0 || (S_ISSOCK(st.st_mode) && unlink(sa->sun_path) == 0);
-}
-
-static bool listen_at(struct control *ctl, const struct sockaddr_un *sa)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	mode_t old = umask(0177); /* the socket is the owner's alone from its first moment */
-	bool ok = fd >= 0 && bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0;
-
-	umask(old);
-	ctl->bound = ok;
-	osmo_fd_setup(&ctl->fd, fd, OSMO_FD_READ, on_accept, ctl, 0);
-	if (ok && listen(fd, CLIENTS_MAX) == 0 && osmo_fd_register(&ctl->fd) == 0)
-		return true;
-	if (fd >= 0)
-		close(fd);
-	ctl->fd.fd = -1;
-	return false;
-}
-
 struct control *control_new(struct lab *l, const char *path, char *err, size_t err_cap)
 {
 	struct control *ctl = calloc(1, sizeof(*ctl));
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd;
 
 	if (!ctl) {
 		snprintf(err, err_cap, "no memory");
@@ -274,18 +241,19 @@ struct control *control_new(struct lab *l, const char *path, char *err, size_t e
 	osmo_timer_setup(&ctl->look, look, ctl);
 	for (int i = 0; i < CLIENTS_MAX; i++)
 		ctl->client[i] = (struct client){ .ctl = ctl, .fd.fd = -1 };
-	if (strlen(path) >= sizeof(sa.sun_path)) {
-		snprintf(err, err_cap, "--control %s: longer than %zu characters", path, sizeof(sa.sun_path) - 1);
-	} else {
-		strcpy(ctl->path, path);
-		strcpy(sa.sun_path, path);
-		if (!path_free(&sa))
-			snprintf(err, err_cap, "--control %s: something is already there", path);
-		else if (!listen_at(ctl, &sa))
-			snprintf(err, err_cap, "cannot listen on %s: %s", path, strerror(errno));
-		else
-			return ctl;
+	fd = unix_listen(path, CLIENTS_MAX, err, err_cap);
+	if (fd < 0) {
+		control_free(ctl);
+		return NULL;
 	}
+	snprintf(ctl->path, sizeof(ctl->path), "%s", path);
+	ctl->bound = true;
+	osmo_fd_setup(&ctl->fd, fd, OSMO_FD_READ, on_accept, ctl, 0);
+	if (osmo_fd_register(&ctl->fd) == 0)
+		return ctl;
+	snprintf(err, err_cap, "cannot listen on %s: %s", path, strerror(errno));
+	close(fd);
+	ctl->fd.fd = -1;
 	control_free(ctl);
 	return NULL;
 }
