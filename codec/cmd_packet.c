@@ -322,15 +322,14 @@ int ota_cmd_encode(uint8_t *buf, size_t cap, const struct ota_cmd_params *p, con
 
 /* ------------------------------------------------------------------------------------------------ decode */
 
-/* Deciphers from CNTR on, where SPI says so. */
-static int cmd_decipher(uint8_t *packet, size_t len, const struct ota_cmd *cmd, const struct ota_crypt *crypt)
+int packet_decipher(uint8_t *from_cntr, size_t len, const struct ota_cmd_params *p, const struct ota_crypt *crypt)
 {
 	struct ota_cipher_job job = {
-		.key = cmd->p.kic_ref,
-		.alg = ota_kic_alg(cmd->p.kic),
+		.key = p->kic_ref,
+		.alg = ota_kic_alg(p->kic),
 		.decrypt = true,
-		.buf = packet + CIPHER_OFF,
-		.len = len - CIPHER_OFF,
+		.buf = from_cntr,
+		.len = len,
 		.rc = OTA_E_KEY,
 	};
 
@@ -338,7 +337,7 @@ static int cmd_decipher(uint8_t *packet, size_t len, const struct ota_cmd *cmd, 
 		return OTA_E_ALG;
 	if (job.len % ota_alg_block(job.alg))
 		return OTA_E_BLOCK;
-	if (crypt->cipher)
+	if (crypt && crypt->cipher)
 		crypt->cipher(crypt->ctx, &job, 1);
 	return job.rc;
 }
@@ -428,7 +427,8 @@ int ota_cmd_decode(struct ota_cmd *out, uint8_t *packet, size_t len, const struc
 	if (out->p.cc_len != cc_len)
 		return OTA_E_LENGTH;
 
-	rc = OTA_SPI1_CIPHERED(out->p.spi[0]) ? cmd_decipher(packet, len, out, crypt) : 0;
+	rc = OTA_SPI1_CIPHERED(out->p.spi[0]) ? packet_decipher(packet + CIPHER_OFF, len - CIPHER_OFF, &out->p, crypt) :
+						0;
 	if (rc == 0)
 		rc = cmd_verify(packet, len, out, crypt);
 	if (rc)

@@ -18,6 +18,9 @@ enum { INTEGRITY_NONE = 0, INTEGRITY_RC = 1, INTEGRITY_CC = 2, INTEGRITY_DS = 3 
 /* Octets of RC/CC for an integrity kind under a KID: the command's and the response's rule are the same. */
 int integrity_len(unsigned integrity, uint8_t kid);
 
+/* What a command or its answer has from CNTR on, by the command's KIc. */
+int packet_decipher(uint8_t *from_cntr, size_t len, const struct ota_cmd_params *p, const struct ota_crypt *crypt);
+
 /* Writes the RC of 2 or 4 octets over the parts, most significant octet first. */
 void rc_write(uint8_t *out, size_t len, const struct ota_span *parts, size_t n);
 

@@ -74,26 +74,6 @@ static void rsp_read(struct ota_rsp *out, const uint8_t *packet, size_t len, siz
 	out->data = rd_bytes(&in, out->data_len);
 }
 
-static int rsp_decipher(uint8_t *packet, size_t len, const struct ota_cmd_params *sent, const struct ota_crypt *crypt)
-{
-	struct ota_cipher_job job = {
-		.key = sent->kic_ref,
-		.alg = ota_kic_alg(sent->kic),
-		.decrypt = true,
-		.buf = packet + CIPHER_OFF,
-		.len = len - CIPHER_OFF,
-		.rc = OTA_E_KEY,
-	};
-
-	if (job.alg == OTA_ALG_NONE)
-		return OTA_E_ALG;
-	if (job.len % ota_alg_block(job.alg))
-		return OTA_E_BLOCK;
-	if (crypt && crypt->cipher)
-		crypt->cipher(crypt->ctx, &job, 1);
-	return job.rc;
-}
-
 /* RC or CC of a response in clear, into mac. */
 static int rsp_mac(uint8_t mac[OTA_MAC_LEN_MAX], const uint8_t *packet, size_t len, size_t cc_len,
 		   const struct ota_cmd_params *sent, const struct ota_crypt *crypt)
@@ -167,7 +147,7 @@ static int rsp_open(struct ota_rsp *out, uint8_t *packet, size_t len, const stru
 	if (have != want)
 		return OTA_E_LENGTH;
 
-	rc = ciphered ? rsp_decipher(packet, len, sent, crypt) : 0;
+	rc = ciphered ? packet_decipher(packet + CIPHER_OFF, len - CIPHER_OFF, sent, crypt) : 0;
 	if (rc)
 		return rc;
 	if (want) {
