@@ -55,9 +55,14 @@ char *prog_path(const char *name)
 {
 	static char path[8][384];
 	static int turn;
+	char text[sizeof(path[0])];
 
+	snprintf(text, sizeof(text), "%s/%s", prog_dir, name);
+	for (int i = 0; i < 8; i++)
+		if (!strcmp(path[i], text)) /* asked for again and again, it does not push others out */
+			return path[i];
 	turn = (turn + 1) % 8;
-	snprintf(path[turn], sizeof(path[0]), "%s/%s", prog_dir, name);
+	memcpy(path[turn], text, sizeof(text));
 	return path[turn];
 }
 
