@@ -447,7 +447,7 @@ import_plain() {
 	awk -F, -v first="$((cards - plain))" 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; print "ICCID,IMSI,MSISDN,KIC1,KID1,KIK1"; next }
 		$col["INDEX"] == 1 && ++n > first { print $col["ICCID"] "," $col["IMSI"] "," $col["MSISDN"] "," $col["KIC"] "," $col["KID"] "," $col["KIK"] }' \
 		"$dir/m/for-card-maker.csv" >"$dir/$who/plain.csv"
-	told "$who" card import "$dir/$who/plain.csv" --keyset 1=aes128,cntr=1,gen=1 --profile usim-rfm
+	told "$who" card import "$dir/$who/plain.csv" --keyset 1=aes128,cntr=1,gen=1 --profile usim-rfm-opc
 }
 
 # Everybody's party file and port.
