@@ -41,6 +41,47 @@ static int parse_plmns(struct a_set *s, const char *v, struct desk_no *no)
 	return 0;
 }
 
+/* What no list may write: the card could not be reached by OTA any more, or its network not tell its IMSI's home; or it is the card's own part,
+ * which it resets itself.  fid: the last of its path, in whatever DF (7fff/6f07 is 6f07). */
+static int file_lint(const struct a_set *s, uint16_t fid, const uint8_t *v, size_t len, struct desk_no *no)
+{
+	static const uint16_t own[] = { USIM_FID_KEYS,	  USIM_FID_KEYSPS, USIM_FID_LOCI,     USIM_FID_PSLOCI,
+					USIM_FID_EPSLOCI, USIM_FID_EPSNSC, USIM_FID_START_HFN };
+	char home[8];
+	struct usim_ad ad;
+
+	if (fid == USIM_FID_IMSI)
+		return desk_refuse(no, "file", "IMSI %s: EF_IMSI is not among the files, it is the IMSI", s->imsi);
+	if (fid == USIM_FID_ICCID)
+		return desk_refuse(no, "file", "IMSI %s: EF_ICCID never changes, every list goes by it", s->imsi);
+	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (fid == own[i])
+			return desk_refuse(
+				no, "file",
+				"IMSI %s: file %04x is of the network that the card leaves, and the card resets it "
+				"itself: leave it out",
+				s->imsi, fid);
+	if (fid == USIM_FID_UST && !usim_ust_has(v, len, USIM_UST_SMS_PP_DOWNLOAD))
+		return desk_refuse(
+			no, "file",
+			"IMSI %s: EF_UST without service %d (data download by SMS): no OTA would reach the card",
+			s->imsi, USIM_UST_SMS_PP_DOWNLOAD);
+	if (fid != USIM_FID_AD)
+		return 0;
+	if (usim_ad_decode(&ad, v, len))
+		return desk_refuse(no, "file", "IMSI %s: its EF_AD cannot be read", s->imsi);
+	for (unsigned i = 0; ad.mnc_len && i < s->plmns; i++) {
+		char mcc[4], mnc[4];
+
+		usim_plmn_decode(mcc, mnc, s->plmn[i]);
+		snprintf(home, sizeof(home), "%s%s", mcc, mnc);
+		if (!strncmp(s->imsi, home, strlen(home)) && strlen(mnc) != ad.mnc_len)
+			return desk_refuse(no, "file", "IMSI %s: EF_AD says that its MNC has %u digits, and %s has %zu",
+					   s->imsi, ad.mnc_len, home, strlen(mnc));
+	}
+	return 0;
+}
+
 static int parse_files(struct a_set *s, const char *v, struct desk_no *no)
 {
 	struct wr w = wr_init(s->files, sizeof(s->files));
@@ -48,19 +89,22 @@ static int parse_files(struct a_set *s, const char *v, struct desk_no *no)
 	while (*v) {
 		size_t len = strcspn(v, ";"), fids = strcspn(v, ":");
 		size_t octets = (len - fids - 1) / 2;
+		uint8_t content[UINT8_MAX];
 
-		/* in whatever DF: 7fff/6f07 is the same file */
-		if (fids >= 4 && !strncmp(v + fids - 4, "6f07", 4))
-			return desk_refuse(no, "file", "IMSI %s: EF_IMSI is not among the files, it is the IMSI",
-					   s->imsi);
+		for (size_t i = 0; i < octets && i < sizeof(content); i++)
+			content[i] = octet(v + fids + 1 + 2 * i);
+		if (octets > sizeof(content) || fids < 4)
+			return desk_refuse(no, "file", "IMSI %s: a file has a path and at most %zu octets", s->imsi,
+					   sizeof(content));
+		if (file_lint(s, (uint16_t)(octet(v + fids - 4) << 8 | octet(v + fids - 2)), content, octets, no))
+			return -1;
 		wr_u8(&w, fids == 4 ? 1 : 2);
 		for (size_t i = 0; i < fids; i += 5) {
 			wr_u8(&w, octet(v + i));
 			wr_u8(&w, octet(v + i + 2));
 		}
 		wr_u8(&w, (uint8_t)octets);
-		for (size_t i = 0; i < octets; i++)
-			wr_u8(&w, octet(v + fids + 1 + 2 * i));
+		wr_bytes(&w, content, octets);
 		v += len + (v[len] == ';');
 	}
 	s->files_len = (uint16_t)wr_len(&w);
