@@ -49,6 +49,13 @@ enum ho_break {
 	HO_BREAK_REKEY_EARLY, /* A's register gets keys that its card does not hold */
 	HO_BREAK_OLD_K,	      /* when all is over, somebody puts the old K back there */
 	HO_BREAK_NUMBER,      /* an MSISDN that has gone to B is given to another subscriber of A as well */
+	HO_BREAK_SEQ,	      /* A signs a second package under a number that it has used */
+	HO_BREAK_REPORT,      /* plain: when all is over, B's register loses a subscriber whom A's report calls well */
+	HO_BREAK_ANEW,	      /* case F3: a STAGE more, under another counter */
+	HO_BREAK_HEEDED,      /* case F7: a packet of a former operator that the card has not refused */
+	HO_BREAK_WASTED,      /* case F9-B: B asks and asks */
+	HO_BREAK_BELOW,	      /* case H9: B has sent counters that A knows nothing of */
+	HO_BREAK_F13,	      /* case F13: power fails, and B's register loses a subscriber who has come */
 	_HO_BREAKS
 };
 
@@ -307,6 +314,7 @@ uint32_t ho_cards_at(struct ho *w, unsigned op);	 /* by their own IMSI */
 
 /* ho_break.c */
 void ho_break_step(struct ho *w);
+void ho_break_evidence(struct ho *w); /* before a case is judged */
 
 /* ho_words.c */
 void ho_words(struct ho *w, unsigned from, unsigned to, const char *path,

@@ -15,12 +15,10 @@ static void hlr_forget(struct ho *w, unsigned op, const char *imsi)
 }
 
 /* A partner's own build signs what it must not, and sends it. */
-static void forge(struct ho *w, unsigned from, unsigned to, enum xchg_type type, const char *const *v)
+static void forge_as(struct ho *w, unsigned from, unsigned to, uint64_t seq, enum xchg_type type, const char *const *v)
 {
 	const struct xchg_schema *s = xchg_schema_of(type);
-	struct pkg_head h = { .seq = HO_SEQ_MAX - 1 - w->forged++, /* far from those in use */
-			      .created_s = w->now_ms / 1000,
-			      .expires_s = w->now_ms / 1000 + 86400 };
+	struct pkg_head h = { .seq = seq, .created_s = w->now_ms / 1000, .expires_s = w->now_ms / 1000 + 86400 };
 	char path[200], line[2000], err[400] = "";
 	struct pkg_partner *pinned = NULL;
 	struct pkg_writer *out = NULL;
@@ -41,6 +39,11 @@ static void forge(struct ho *w, unsigned from, unsigned to, enum xchg_type type,
 		ho_find(w, "harness", "%s", err);
 	pkg_partner_free(pinned);
 	ho_carry(&w->p[from], w->p[to].name, path, h.seq);
+}
+
+static void forge(struct ho *w, unsigned from, unsigned to, enum xchg_type type, const char *const *v)
+{
+	forge_as(w, from, to, HO_SEQ_MAX - 1 - w->forged++ /* far from those in use */, type, v);
 }
 
 static void break_words(struct ho *w, const struct sim_world_card *t)
@@ -64,6 +67,10 @@ static void break_words(struct ho *w, const struct sim_world_card *t)
 		if (here && o->n_il && o->il[0].back)
 			forge(w, HO_A, HO_B, XCHG_HL3B,
 			      (const char *[]){ iccid, o->il[0].imsi, "2", "2", "done", "E6", now });
+		break;
+	case HO_BREAK_SEQ:
+		if (w->said_at[HO_A][HO_B][1])
+			forge_as(w, HO_A, HO_B, 1, XCHG_PL, (const char *[]){ iccid, imsi, "1", "1", "1", "m2m-sub" });
 		break;
 	case HO_BREAK_SQN: /* A hands over an SQN that is below the one it has handed over before */
 		if (here && w->card[0].sqn)
@@ -109,6 +116,12 @@ void ho_break_step(struct ho *w)
 			hlr_forget(w, HO_A, w->order[0].imsi_old[0]);
 		}
 		break;
+	case HO_BREAK_REPORT:
+		w->did_break = w->ended_ms && t.imsi_stored[4] == '2';
+		if (w->did_break)
+			hlr_forget(w, HO_B, t.imsi_stored);
+		break;
+	case HO_BREAK_F13:
 	case HO_BREAK_FORGET_B:
 		w->did_break = w->ended_ms && t.state == SIM_SUB_CONFIRMED;
 		if (w->did_break)
@@ -151,6 +164,31 @@ void ho_break_step(struct ho *w)
 			w->p[HO_A].epoch--;
 			w->backup = NULL;
 		}
+		break;
+	default:
+		break;
+	}
+}
+
+/* What a gateway has sent, or a card has not refused: as the judge of a case would find it. */
+void ho_break_evidence(struct ho *w)
+{
+	struct ho_card *c = &w->card[0];
+
+	switch (w->broken) {
+	case HO_BREAK_ANEW:
+	case HO_BREAK_WASTED:
+		for (unsigned i = 0, n = c->n_sent; i < n && c->n_sent < HO_SENT_MAX; i++)
+			if (w->broken == HO_BREAK_ANEW ? c->sent[i].ins == HO_INS_STAGE : c->sent[i].op == HO_B)
+				for (unsigned k = 0; k < 4 && c->n_sent < HO_SENT_MAX; k++)
+					c->sent[c->n_sent++] = c->sent[i];
+		break;
+	case HO_BREAK_BELOW:
+		for (unsigned i = 0; i < c->n_sent; i++)
+			c->sent[i].cntr += c->sent[i].op == HO_B ? 1u << 20 : 0;
+		break;
+	case HO_BREAK_HEEDED:
+		w->injected++;
 		break;
 	default:
 		break;

@@ -191,6 +191,7 @@ static void f7_act(struct ho *w)
 		w->case_refused = refused(w, 0);
 		f7_send(w, w->leg + 1);
 		w->case_step++;
+		w->case_ms = 0;
 	} else if (!(w->case_step & 1)) {
 		w->case_ms = w->now_ms + HO_MINUTE;
 	}

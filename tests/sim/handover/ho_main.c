@@ -11,7 +11,7 @@
 #include "ho.h"
 
 static const struct {
-	const char *name, *rule;
+	const char *name, *rule, *in; /* in: this case; NULL: seeds */
 } breaks[_HO_BREAKS] = {
 	[HO_BREAK_ARM_EARLY] = { "arm-early", "ready" },
 	[HO_BREAK_PURGE_EARLY] = { "purge-early", "purge" },
@@ -28,6 +28,13 @@ static const struct {
 	[HO_BREAK_KEYS_EARLY] = { "keys-early", "early" },
 	[HO_BREAK_REKEY_EARLY] = { "rekey-early", "rekey" },
 	[HO_BREAK_OLD_K] = { "old-k", "keys" },
+	[HO_BREAK_SEQ] = { "seq", "number" },
+	[HO_BREAK_REPORT] = { "report", "report" },
+	[HO_BREAK_ANEW] = { "anew", "case", "F3" },
+	[HO_BREAK_HEEDED] = { "heeded", "case", "F7" },
+	[HO_BREAK_WASTED] = { "wasted", "case", "F9-B" },
+	[HO_BREAK_BELOW] = { "below", "case", "H9" },
+	[HO_BREAK_F13] = { "f13", "stranded", "F13" },
 	[HO_BREAK_NUMBER] = { "msisdn", "msisdn" },
 };
 
@@ -77,7 +84,24 @@ static int in_jobs(uint64_t first, uint64_t count, unsigned jobs)
 	return bad;
 }
 
-/* Each break is found by its own judge in one of the first seeds. */
+static const struct ho_case *case_of(const char *name)
+{
+	static struct ho_case f13;
+	static bool crashed;
+
+	for (const struct ho_case *const *list = ho_cases; name && *list; list++)
+		for (const struct ho_case *c = *list; c->name; c++)
+			if (!strcmp(name, c->name))
+				return c;
+	f13 = ho_cases_fine[0];
+	f13.crash_who = HO_A;
+	f13.crash_at = 20;
+	f13.crashed = &crashed;
+	f13.draw = ho_one_card;
+	return name ? &f13 : NULL;
+}
+
+/* Each break is found by its own judge in one of the first seeds, or in its case. */
 static int show_breaks(void)
 {
 	int bad = 0;
@@ -89,7 +113,7 @@ static int show_breaks(void)
 			char why[600];
 			size_t n = strlen(breaks[b].rule);
 
-			if (!ho_run(s, NULL, (enum ho_break)b, false, why))
+			if (!ho_run(s, case_of(breaks[b].in), (enum ho_break)b, false, why))
 				continue;
 			found = !strncmp(why, breaks[b].rule, n) && why[n] == ':';
 			if (found)
@@ -257,7 +281,7 @@ static int run(int argc, char **argv)
 	if (jobs > 64 || optind < argc)
 		return usage();
 	if (seed)
-		return ho_run(seed, NULL, (enum ho_break)broken, true, why);
+		return ho_run(seed, case_of(breaks[broken].in), (enum ho_break)broken, true, why);
 	return in_jobs(first, count, jobs);
 }
 

@@ -549,6 +549,13 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 		w->d.keeps = broken == HO_BREAK_NUMBER;
 		w->d.one_register = false;
 		w->d.change = broken == HO_BREAK_REKEY_EARLY || broken == HO_BREAK_OLD_K;
+		if (broken == HO_BREAK_REPORT) {
+			w->d.plain = true;
+			w->d.kind = ORDER_3A;
+			w->d.policy = POLICY_DELIVER_FIRST;
+			w->d.refusals = 0;
+			w->d.dissent = false;
+		}
 	}
 	if (sim_make(w) && ho_parties_make(w)) {
 		ho_wire_keys(w);
@@ -565,6 +572,7 @@ int ho_run(uint64_t seed, const struct ho_case *c, enum ho_break broken, bool ve
 				live(w);
 				if (!w->fail[0])
 					ho_check_end(w);
+				ho_break_evidence(w);
 				if (!w->fail[0] && w->c)
 					w->c->judge(w);
 				w->ended_ms = 0;
