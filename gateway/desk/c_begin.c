@@ -8,6 +8,7 @@
 
 #include "b_int.h"
 #include "c_int.h"
+#include "c_kept.h"
 #include "once.h"
 
 #define ICCID_MIN 18
@@ -395,6 +396,11 @@ static const char *keys_make(struct desk *d, struct desk_job *j, unsigned i, str
 	*k = (struct change_keys){ 0 };
 	if (!own)
 		return "its keys are not here any more";
+	k->base_kvn = l->kvn;
+	k->base_len = own->sealed_len;
+	memcpy(k->base, own->sealed, own->sealed_len);
+	k->base_epoch = own->epoch;
+	k->base_cntr = own->cntr;
 	if (what & CHANGE_OTA) {
 		k->kvn = (uint8_t)(3 - l->kvn);
 		n = ks_keyset_make(desk_deps(d)->ks, l->iccid, k->kvn,
@@ -403,14 +409,14 @@ static const char *keys_make(struct desk *d, struct desk_job *j, unsigned i, str
 			return ks_strerror(n);
 		k->sealed_len = (uint16_t)n;
 	}
-	if (!(what & (CHANGE_K | CHANGE_OPC)))
-		return NULL;
 	if (sub->row.version && sub->row.len == KS_SUB_LEN) {
 		k->has_was = true;
 		memcpy(k->was, sub->body, KS_SUB_LEN);
-	} else if (~what & (CHANGE_K | CHANGE_OPC)) {
-		return "its K is not in our books: change K and OPc together";
 	}
+	if (!(what & (CHANGE_K | CHANGE_OPC)))
+		return NULL;
+	if (!k->has_was && ~what & (CHANGE_K | CHANGE_OPC))
+		return "its K is not in our books: change K and OPc together";
 	n = ks_sub_renew(desk_deps(d)->ks, l->iccid, l->from, k->has_was ? k->was : NULL,
 			 (what & CHANGE_K ? KS_SUB_K : 0u) | (what & CHANGE_OPC ? KS_SUB_OPC : 0u), k->sub);
 	k->has_sub = true;
@@ -419,6 +425,7 @@ static const char *keys_make(struct desk *d, struct desk_job *j, unsigned i, str
 
 int c_make_decide(struct desk *d, struct desk_job *j)
 {
+	kept_begin(d);
 	for (unsigned i = 0; i < j->n; i++) {
 		uint8_t body[BOOK_BODY_MAX];
 		struct change_keys k;
@@ -435,8 +442,9 @@ int c_make_decide(struct desk *d, struct desk_job *j)
 			continue;
 		}
 		line_key(key, j->line[i].order, j->line[i].iccid);
+		kept_note(j, i, KEPT_KEYS, body, (size_t)len);
 		job_put(j, BOOK_CHANGE, key, j->line[i].order, 0, BOOK_ANY, body, (size_t)len);
 		job_line_put(j, i, k.kvn ? C_OTA : C_ASK);
 	}
-	return 0;
+	return kept_write(j);
 }

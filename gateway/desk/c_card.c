@@ -100,7 +100,7 @@ static void unprepared(struct desk_job *j, unsigned i, const char *what, int rc,
 		  why);
 }
 
-static bool made(struct desk_job *j, unsigned i, struct change_keys *k)
+bool c_made(struct desk_job *j, unsigned i, struct change_keys *k)
 {
 	if (j->also[i].row.version && !change_unpack(k, j->also[i].body, j->also[i].row.len))
 		return true;
@@ -122,7 +122,7 @@ static int keys_send(struct desk_job *j, const char *what,
 		struct work w;
 		int rc;
 
-		if (c_cancelled(j, i) || !made(j, i, &k))
+		if (c_cancelled(j, i) || !c_made(j, i, &k))
 			continue;
 		if (l->flags & LINE_CANCEL && !k.has_was) { /* refused, and nobody knows what is in force */
 			char why[LINE_WHY_MAX];
@@ -191,7 +191,7 @@ int c_prove_decide(struct desk *d, struct desk_job *j)
 		const struct work w = about(l, WORK_STATUS);
 		struct change_keys k;
 
-		if (!made(j, i, &k))
+		if (!c_made(j, i, &k))
 			continue;
 		if (l->again_ms <= desk_now(j->d) && !ours_open(&j->card[i]) && !job_refused(j, i))
 			keyset_put(j, i, &k);
@@ -232,7 +232,7 @@ int c_ask_decide(struct desk *d, struct desk_job *j)
 		struct line *l = &j->line[i];
 		struct change_keys k;
 
-		if (c_cancelled(j, i) || !made(j, i, &k))
+		if (c_cancelled(j, i) || !c_made(j, i, &k))
 			continue;
 		if (l->again_ms > desk_now(d)) {
 			next_ms = l->again_ms < next_ms ? l->again_ms : next_ms;
@@ -240,6 +240,7 @@ int c_ask_decide(struct desk *d, struct desk_job *j)
 		}
 		if (!k.has_was) { /* both are new, and the register takes them whatever it has */
 			l->again_ms = 0;
+			l->again_n = (l->flags & LINE_FOUND) != 0;
 			job_line_put(j, i, C_KEY);
 			continue;
 		}
@@ -248,7 +249,7 @@ int c_ask_decide(struct desk *d, struct desk_job *j)
 				 "no HLR is configured: card %s waits with its new K (node hlr)", l->iccid);
 			return -ENXIO;
 		}
-		job_hlr(j, i, HLR_READ, l->imsi, "", k.was);
+		job_hlr(j, i, HLR_READ, l->imsi, "", l->again_n ? k.sub : k.was);
 		job_line_put(j, i, C_ASKING);
 	}
 	c_again(j, next_ms);
@@ -316,7 +317,8 @@ static void refused(struct desk_job *j, unsigned i, enum line_step plan)
 {
 	struct line *l = &j->line[i];
 	const char *reason = j->event[i].reason;
-	const bool silence = l->again_ms != 0; /* a copy has had no answer */
+	const bool found = l->flags & LINE_FOUND;
+	const bool silence = l->again_ms != 0 || found; /* a copy has had no answer, or one that is forgotten */
 
 	desk_log(j->d, LOG_ERR, "change %s: card %s: %s: %s", j->order->o.name, l->iccid,
 		 plan == C_OTA ? "OTA keys" : "K", reason);
@@ -327,6 +329,11 @@ static void refused(struct desk_job *j, unsigned i, enum line_step plan)
 	l->again_ms = 0;
 	if (l->flags & LINE_CANCEL) {
 		job_line_put(j, i, C_ASK);
+		return;
+	}
+	if (plan == C_KEY && found && l->again_n) { /* the new ones are in force, perhaps */
+		job_alarm(j, "card %s refuses K or OPc, and may have them: %.80s; tried again", l->iccid, reason);
+		later(j, i, C_KEY, C_RETRY_MS);
 		return;
 	}
 	snprintf(l->why, sizeof(l->why), "%s%.70s", l->flags & LINE_FINAL ? "its OTA keys are new; " : "", reason);
@@ -361,8 +368,8 @@ static void keys_answered(struct desk_job *j, unsigned i, uint16_t step, enum li
 		return;
 	else if (ev->verdict && ev->verdict != WORK_NOT_RUN + 1)
 		refused(j, i, plan);
-	else
-		later(j, i, plan, C_RETRY_MS);
+	else /* under which keys it is, only an answer tells: the others next */
+		later(j, i, plan == C_OTA && j->line[i].flags & LINE_FOUND ? C_PROVE : plan, C_RETRY_MS);
 }
 
 static void proof_answered(struct desk_job *j, unsigned i, uint16_t step)
@@ -372,7 +379,7 @@ static void proof_answered(struct desk_job *j, unsigned i, uint16_t step)
 	if (ev->verdict == WORK_IS_DONE + 1)
 		good(j, i, C_PROVED, LINE_FINAL);
 	else if (step == C_PROVING && !ev->again)
-		later(j, i, C_PROVE, C_RETRY_MS);
+		later(j, i, j->line[i].flags & LINE_FOUND ? C_OTA : C_PROVE, C_RETRY_MS);
 }
 
 static void settle_answered(struct desk_job *j, unsigned i)
@@ -448,9 +455,16 @@ static void register_answered(struct desk_job *j, unsigned i)
 
 	if (ev->hlr.end == HLR_OK) {
 		l->again_ms = 0;
-		job_line_put(j, i, l->flags & LINE_ARMED ? C_DOUBT : C_KEY);
+		job_line_put(j, i, l->flags & LINE_CANCEL ? C_DOUBT : C_KEY);
 		return;
 	}
+	if (l->flags & LINE_FOUND && ev->hlr.end == HLR_REFUSED && !l->again_n) { /* it may have the new ones already */
+		l->again_n = 1;
+		l->again_ms = 0;
+		job_line_put(j, i, C_ASK);
+		return;
+	}
+	l->again_n = 0;
 	job_alarm(j,
 		  "card %s: nothing is sent: our HLR has not the keys of our books (%.40s); if a backup was put back, "
 		  "use a newer one",

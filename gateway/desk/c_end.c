@@ -8,6 +8,7 @@
 #include <syslog.h>
 
 #include "c_int.h"
+#include "c_kept.h"
 
 void c_again(struct desk_job *j, int64_t next_ms)
 {
@@ -25,7 +26,10 @@ void c_give_up(struct desk_job *j, unsigned i, enum line_end end, const char *fm
 	va_end(ap);
 	l->end = (uint8_t)end;
 	l->again_ms = 0;
-	job_line_put(j, i, C_SHRED);
+	/* of one that was found the books have both sets of OTA keys: those that it has not go first */
+	job_line_put(j, i,
+		     l->flags & LINE_FOUND && !(l->flags & LINE_FINAL) && j->row[i].row.step != C_FOUND ? C_FOUND :
+													  C_SHRED);
 }
 
 bool c_cancelled(struct desk_job *j, unsigned i)
@@ -92,7 +96,12 @@ int c_proved_decide(struct desk *d, struct desk_job *j)
 		h.kvn = l->kvn;
 		h.ota = HOLD_IF_HEARD;
 		job_put(j, BOOK_HOLD, l->iccid, l->order, 0, BOOK_ANY, body, hold_pack(&h, body));
-		l->flags &= (uint16_t)~LINE_ARMED;
+		if (!(l->flags & LINE_FOUND))
+			l->flags &= (uint16_t)~LINE_ARMED;
+		if (l->end) { /* as its file has it */
+			job_line_put(j, i, C_SHRED);
+			continue;
+		}
 		l->end = more ? END_NONE : END_DONE;
 		job_line_put(j, i, more ? C_ASK : C_SHRED);
 	}
@@ -153,22 +162,30 @@ int c_shred_decide(struct desk *d, struct desk_job *j)
 	return 0;
 }
 
+/* Which pair and version is active. */
+static void hold_put(struct desk_job *j, unsigned i, struct hold *h)
+{
+	const struct line *l = &j->line[i];
+	uint8_t body[HOLD_LEN];
+
+	if (j->also[i].row.version && hold_unpack(h, j->also[i].body, j->also[i].row.len))
+		*h = (struct hold){ 0 };
+	h->index = l->from;
+	h->kvn = l->kvn;
+	if (l->flags & LINE_CONFIRMED)
+		h->k = HOLD_IF_HEARD;
+	if (l->flags & (LINE_CONFIRMED | LINE_FOUND))
+		job_put(j, BOOK_HOLD, l->iccid, l->order, 0, BOOK_ANY, body, hold_pack(h, body));
+}
+
 /* K came under OTA keys that whoever gave us the card could have followed. */
 static void note(struct desk_job *j, unsigned i)
 {
 	struct line *l = &j->line[i];
 	char who[HOLD_WHO_MAX];
-	uint8_t body[HOLD_LEN];
 	struct hold h = { 0 };
 
-	if (j->also[i].row.version && hold_unpack(&h, j->also[i].body, j->also[i].row.len))
-		h = (struct hold){ 0 };
-	h.index = l->from;
-	h.kvn = l->kvn;
-	if (l->flags & LINE_CONFIRMED) {
-		h.k = HOLD_IF_HEARD;
-		job_put(j, BOOK_HOLD, l->iccid, l->order, 0, BOOK_ANY, body, hold_pack(&h, body));
-	}
+	hold_put(j, i, &h);
 	hold_who(&h, !(l->flags & LINE_CONFIRMED), who);
 	snprintf(l->why, sizeof(l->why), "%s known to us and to %s", l->flags & LINE_CONFIRMED ? "keys" : "OTA keys",
 		 who);
@@ -176,11 +193,14 @@ static void note(struct desk_job *j, unsigned i)
 
 int c_note_decide(struct desk *d, struct desk_job *j)
 {
-	(void)d;
+	kept_begin(d);
 	for (unsigned i = 0; i < j->n; i++) {
 		if (j->line[i].end == END_DONE)
 			note(j, i);
-		c_close(j, i, true);
+		else if (j->line[i].flags & LINE_FOUND)
+			hold_put(j, i, &(struct hold){ 0 });
+		c_close(j, i, !j->line[i].told);
+		kept_note(j, i, KEPT_END, NULL, 0);
 	}
-	return 0;
+	return kept_write(j);
 }

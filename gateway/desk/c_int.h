@@ -44,6 +44,8 @@ int c_ask_decide(struct desk *d, struct desk_job *j);
 int c_key_decide(struct desk *d, struct desk_job *j);
 int c_settle_decide(struct desk *d, struct desk_job *j);
 int c_doubt_decide(struct desk *d, struct desk_job *j);
+/* What was made for it; false, with an alarm: it cannot be read. */
+bool c_made(struct desk_job *j, unsigned i, struct change_keys *k);
 
 /* True: planned.  Else the line stays; next_ms says when it is looked at again. */
 bool c_plan(struct desk_job *j, unsigned i, const struct work *w, uint8_t kvn, int64_t *next_ms);
@@ -66,6 +68,9 @@ int c_number_decide(struct desk *d, struct desk_job *j);
 int c_numbered_decide(struct desk *d, struct desk_job *j);
 void c_move_txn(struct desk_job *j, unsigned i);
 void c_move_hlr(struct desk_job *j, unsigned i);
+
+/* ---- c_found.c ---- */
+int c_found_decide(struct desk *d, struct desk_job *j);
 
 /* ---- c_end.c ---- */
 int c_proved_decide(struct desk *d, struct desk_job *j);

@@ -43,6 +43,7 @@ const struct desk_work desk_works_c[] = {
 	{ "switch", DO, .step = C_SWITCH, CHANGE, .decide = c_switch_decide },
 	{ "in force?", DO, .step = C_SETTLE, .cards = true, .decide = c_settle_decide },
 	{ "refused", DO, .step = C_DOUBT, .cards = true, .decide = c_doubt_decide },
+	{ "found", DO, .step = C_FOUND, .cards = true, CHANGE, .decide = c_found_decide },
 	{ "shred", DO, .step = C_SHRED, CHANGE, .decide = c_shred_decide },
 	{ "note", DO, .step = C_NOTE, HOLD, .decide = c_note_decide },
 	/* another IMSI */

@@ -14,14 +14,15 @@
 #define HLR_POLL_MS    5000
 #define CNTR_MARGIN    64
 #define PACKAGE_LIFE_S (90 * 86400)
+#define KEEP_CHANGES_S (400 * 86400)
 
-enum starting { START_THROUGH, START_SEQ, START_OPEN, START_CANCELLED, START_OUT };
+enum starting { START_THROUGH, START_SEQ, START_OPEN, START_CANCELLED, START_OUT, START_KEPT };
 
 /* ---- made ---- */
 
 static int folders_make(const struct desk_cfg *cfg, char err[DESK_ERR_MAX])
 {
-	static const char *const names[] = { "", "/in", "/held", "/done", "/refused", "/out", "/sent" };
+	static const char *const names[] = { "", "/in", "/held", "/done", "/refused", "/out", "/sent", "/changes" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[sizeof(cfg->dir) + 16];
@@ -45,6 +46,8 @@ static void cfg_complete(struct desk_cfg *c)
 		c->cntr_margin = CNTR_MARGIN;
 	if (!c->package_life_s)
 		c->package_life_s = PACKAGE_LIFE_S;
+	if (!c->keep_changes_s)
+		c->keep_changes_s = KEEP_CHANGES_S;
 	if (!c->low_water)
 		c->low_water = 1;
 }
@@ -107,6 +110,7 @@ void desk_free(struct desk *d)
 	in_drop(d);
 	desk_free_b(d);
 	looks_free(d);
+	kept_free(d);
 	run_free(d);
 	for (unsigned i = 0; i < e->orders; i++)
 		free(e->order[i]);
@@ -365,7 +369,12 @@ static bool start_next(struct desk *d)
 		return false;
 	if (e->starting < START_OUT)
 		return run_begin(d, &start_ops, NULL);
-	if (out_start(d))
+	if (e->starting == START_OUT) {
+		if (out_start(d))
+			return true;
+		e->starting = START_KEPT;
+	}
+	if (kept_start(d))
 		return true;
 	desk_alarm_over(d, &e->starting);
 	e->starting = START_THROUGH;
@@ -381,8 +390,8 @@ static bool start_next(struct desk *d)
 
 static bool next(struct desk *d)
 {
-	static bool (*const kinds[])(struct desk *) = { verb_next, events_next, out_next,  settle_next,
-							in_next,   work_next,	stray_next };
+	static bool (*const kinds[])(struct desk *) = { verb_next, events_next, out_next,   settle_next,
+							in_next,   work_next,	stray_next, kept_next };
 	const unsigned n = sizeof(kinds) / sizeof(kinds[0]);
 
 	if (!d->e->started && (start_next(d) || !d->e->started))
@@ -413,7 +422,7 @@ int64_t desk_next_due(const struct desk *d)
 {
 	const struct desk_engine *e = d->e;
 	const struct desk_run *r = &e->run;
-	int64_t due_ms = INT64_MAX, at[7];
+	int64_t due_ms = INT64_MAX, at[8];
 
 	if (e->fatal[0])
 		return INT64_MAX;
@@ -428,7 +437,8 @@ int64_t desk_next_due(const struct desk *d)
 	at[4] = in_due(d);
 	at[5] = work_due((struct desk *)d);
 	at[6] = stray_due(d);
-	for (int i = 0; i < 7; i++)
+	at[7] = kept_due(d);
+	for (int i = 0; i < 8; i++)
 		due_ms = at[i] < due_ms ? at[i] : due_ms;
 	return due_ms;
 }

@@ -57,6 +57,7 @@ struct desk_cfg {
 	uint64_t cntr_margin;	/* added to CNTR in HL3a; 0: 64 */
 	int64_t package_life_s; /* 0: 90 days */
 	bool address_by_imsi;	/* as the core sends: then an MSISDN that goes with its card goes at E5, else at E6 */
+	int64_t keep_changes_s; /* files of changes that have ended stay so long; 0: 400 days */
 	unsigned low_water;	/* vault, A: pairs left below which an alarm is raised; 0: 1 */
 	uint32_t epoch;
 };

@@ -47,6 +47,14 @@ struct desk_looks {
 	struct desk_look *ring;
 	unsigned at, n;
 };
+struct kept_intake;
+struct desk_kept {    /* files of changes at home (c_kept.c, c_found.c) */
+	uint8_t *buf; /* what the job under way notes */
+	size_t len, cap;
+	bool keys;		/* keys or IMSIs are among it */
+	int64_t sweep_ms;	/* old files are looked for then; INT64_MAX: there are none */
+	struct kept_intake *in; /* books that were put back are told what they have forgotten; NULL: no, or done */
+};
 struct desk {
 	struct desk_cfg cfg; /* its zeros filled in */
 	struct desk_deps deps;
@@ -56,6 +64,7 @@ struct desk {
 	struct desk_engine *e;
 	struct desk_b b;
 	struct desk_looks looks;
+	struct desk_kept kept;
 };
 
 #define DESK_WORKS_MAX 96 /* rows of all tables of works */

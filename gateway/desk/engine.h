@@ -338,6 +338,12 @@ void hlr_taken(struct desk *d, struct desk_event *ev);
 void looks_turn(struct desk *d); /* in each step: what waits for room */
 void looks_free(struct desk *d);
 
+/* c_kept.c, c_found.c */
+bool kept_start(struct desk *d); /* true: a job was begun; false: nothing (more) to take in */
+bool kept_next(struct desk *d);	 /* false always: files that are old go */
+int64_t kept_due(const struct desk *d);
+void kept_free(struct desk *d);
+
 /* plan.c */
 int profile_touch(char *text, int len); /* what is left of it */
 void plan_durable(struct desk *d, struct desk_run *r);

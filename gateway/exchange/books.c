@@ -236,6 +236,7 @@ static const char *const step_names[_LINE_STEPS] = {
 	[C_ASKING] = "C_ASKING",
 	[C_DOUBT] = "C_DOUBT",
 	[C_DOUBTING] = "C_DOUBTING",
+	[C_FOUND] = "C_FOUND",
 };
 
 const char *line_step_name(uint16_t step)
@@ -424,20 +425,31 @@ void hold_who(const struct hold *h, bool ota, char out[HOLD_WHO_MAX])
 		 known == HOLD_IF_HEARD ? " if it listened" : "");
 }
 
+static void io_part(const struct io *io, uint8_t *field, uint16_t *len, size_t cap)
+{
+	NUM(io, *len);
+	if (*len <= cap)
+		io_bytes(io, field, *len);
+	else if (io->r)
+		io->r->bad = true;
+	else
+		io->w->bad = true;
+}
+
 static void change_io(const struct io *io, struct change_keys *c)
 {
 	NUM(io, c->kvn);
-	NUM(io, c->sealed_len);
-	if (c->sealed_len <= sizeof(c->sealed))
-		io_bytes(io, c->sealed, c->sealed_len);
-	else if (io->r)
-		io->r->bad = true;
+	io_part(io, c->sealed, &c->sealed_len, sizeof(c->sealed));
 	io_flag(io, &c->has_sub);
 	if (c->has_sub)
 		io_bytes(io, c->sub, sizeof(c->sub));
 	io_flag(io, &c->has_was);
 	if (c->has_was)
 		io_bytes(io, c->was, sizeof(c->was));
+	NUM(io, c->base_kvn);
+	io_part(io, c->base, &c->base_len, sizeof(c->base));
+	NUM(io, c->base_epoch);
+	NUM(io, c->base_cntr);
 }
 
 int change_pack(const struct change_keys *c, uint8_t body[BOOK_BODY_MAX])
@@ -459,4 +471,47 @@ int change_unpack(struct change_keys *c, const uint8_t *body, size_t len)
 		return -1;
 	change_io(&(struct io){ .r = &r }, c);
 	return unpacked(&r);
+}
+
+/* ---- a change's file ---- */
+
+static void kept_io(const struct io *io, struct kept *k)
+{
+	NUM(io, k->kind);
+	NUM(io, k->at_ms);
+	TEXT(io, k->iccid);
+	TEXT(io, k->imsi);
+	TEXT(io, k->msisdn);
+	TEXT(io, k->old_imsi);
+	TEXT(io, k->old_msisdn);
+	NUM(io, k->index);
+	NUM(io, k->kvn);
+	if (k->kind == KEPT_END) {
+		NUM(io, k->end);
+		NUM(io, k->flags);
+		TEXT(io, k->why);
+		return;
+	}
+	io_part(io, k->body, &k->body_len, sizeof(k->body));
+}
+
+int kept_pack(const struct kept *k, uint8_t body[KEPT_BODY_MAX])
+{
+	struct kept copy = *k;
+	struct wr w = wr_init(body, KEPT_BODY_MAX);
+
+	wr_u8(&w, BODY_VERSION);
+	kept_io(&(struct io){ .w = &w }, &copy);
+	return packed(&w);
+}
+
+int kept_unpack(struct kept *k, const uint8_t *body, size_t len)
+{
+	struct rd r = rd_init(body, len);
+
+	*k = (struct kept){ 0 };
+	if (!version_read(&r))
+		return -1;
+	kept_io(&(struct io){ .r = &r }, k);
+	return unpacked(&r) || k->kind < KEPT_KEYS || k->kind > KEPT_END || !*k->iccid ? -1 : 0;
 }

@@ -181,6 +181,7 @@ enum line_step {
 	/* it refuses what an earlier copy may have brought */
 	C_DOUBT, /* to do: plan STATUS, under the keys that it had before */
 	C_DOUBTING,
+	C_FOUND, /* to do: its change stood in a file, and the books, an older copy of them, knew less of it */
 	_LINE_STEPS
 };
 const char *line_step_name(uint16_t step); /* "A_STAGED"; never NULL */
@@ -199,6 +200,7 @@ const char *line_end_name(uint8_t end); /* the schema's words */
 #define LINE_CANCEL	 0x0080 /* wanted, as soon as it is allowed */
 #define LINE_PLAIN	 0x0100 /* a card without the subscription application: no way back */
 #define LINE_LISTED	 0x0200 /* its final HL line has gone out (A), come in (B) */
+#define LINE_FOUND	 0x0400 /* of a change at home: taken in from its file after a backup was put back */
 #define LINE_REFUSED	 0x0800 /* B: our HLR, or our store, would not have it */
 #define LINE_PROVISIONED 0x1000 /* B: our HLR has it, and has said so: only then it is removed there */
 #define LINE_GIVEN_UP	 0x2000 /* A: armed, and the new operator will not have it any more */
@@ -284,11 +286,37 @@ struct change_keys {
 	uint8_t kvn; /* of the new OTA keys; 0: none */
 	uint16_t sealed_len;
 	uint8_t sealed[KS_SEALED_MAX];
-	bool has_sub, has_was; /* new K and OPc; those that the HLR has */
+	bool has_sub, has_was; /* new K and OPc; those that were in force, as far as our books have them */
 	uint8_t sub[KS_SUB_LEN], was[KS_SUB_LEN];
+	uint8_t base_kvn; /* OTA keys in force when it began, and how far they were counted */
+	uint16_t base_len;
+	uint8_t base[KS_SEALED_MAX];
+	uint32_t base_epoch;
+	uint64_t base_cntr;
 };
 int change_pack(const struct change_keys *c, uint8_t body[BOOK_BODY_MAX]); /* length */
 int change_unpack(struct change_keys *c, const uint8_t *body, size_t len);
+
+/* What is noted of a card in a change's file beside the database (desk/c_kept.c). */
+enum kept_kind { KEPT_KEYS = 1, KEPT_IMSI, KEPT_END };
+struct kept {
+	uint8_t kind;
+	int64_t at_ms;
+	char iccid[ICCID_DIGITS_MAX + 1];
+	char imsi[IMSI_DIGITS_MAX + 1], msisdn[MSISDN_DIGITS_MAX + 1]; /* as the line has them */
+	char old_imsi[IMSI_DIGITS_MAX + 1], old_msisdn[MSISDN_DIGITS_MAX + 1];
+	uint16_t index;
+	uint8_t kvn;
+	uint16_t body_len; /* its BOOK_CHANGE, or BOOK_SET */
+	uint8_t body[BOOK_BODY_MAX];
+	/* KEPT_END: what is in force */
+	uint8_t end;
+	uint16_t flags;
+	char why[LINE_WHY_MAX];
+};
+#define KEPT_BODY_MAX (BOOK_BODY_MAX + 384)
+int kept_pack(const struct kept *k, uint8_t body[KEPT_BODY_MAX]); /* length */
+int kept_unpack(struct kept *k, const uint8_t *body, size_t len);
 
 /* ---- packages ---- */
 enum parcel_step {

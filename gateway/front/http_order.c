@@ -104,7 +104,7 @@ static json_t *out_flags(const struct line *l)
 		    { LINE_FINAL, "final" },	     { LINE_ARMED, "armed" },	  { LINE_SERVED, "served" },
 		    { LINE_CONFIRMED, "confirmed" }, { LINE_CANCEL, "cancel" },	  { LINE_PLAIN, "plain" },
 		    { LINE_LISTED, "listed" },	     { LINE_REFUSED, "refused" }, { LINE_GIVEN_UP, "given-up" },
-		    { LINE_ESCROW, "escrow" },	     { LINE_AGAIN, "again" } };
+		    { LINE_ESCROW, "escrow" },	     { LINE_AGAIN, "again" },	  { LINE_FOUND, "found" } };
 	char text[160] = "";
 	size_t n = 0;
 

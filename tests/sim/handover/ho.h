@@ -126,6 +126,7 @@ struct ho_party {
 	unsigned fail_in;  /* so many commits fail */
 	int64_t up_ms;	   /* when it comes back */
 	unsigned crashes;
+	unsigned commits;
 };
 
 struct ho_plan {
@@ -235,6 +236,11 @@ struct ho_case { /* ho_case.c */
 	/* The power of this party fails with its Nth commit; crashed says whether it came so far. */
 	unsigned crash_who, crash_at;
 	bool crash_keeps, *crashed;
+	/* ho_case_back.c: A's books are copied at its Nth commit, and put back at its Mth, of the leg before the last; restored says whether it
+	 * came so far.  no_files: and what it has noted beside them is lost, too. */
+	unsigned back_at, restore_at, legs;
+	bool *restored, no_files;
+	unsigned what[2];
 };
 
 struct ho {
@@ -341,6 +347,9 @@ void ho_check_change(struct ho *w, const struct ho_order *o, unsigned card, cons
 extern const struct ho_case ho_cases_change[];
 extern const struct ho_case ho_case_change_alone, ho_case_second_alone;
 void ho_check_second(struct ho *w, uint32_t card, const char *imsi);
+
+/* ho_case_back.c */
+int ho_back_all(const char *name, bool every); /* name NULL: all */
 
 /* ho_plain.c */
 bool ho_plain_step(struct ho *w);

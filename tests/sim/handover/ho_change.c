@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hlr/hlr_ctrl.h"
 #include "ho.h"
@@ -475,13 +476,16 @@ static void backup_draw(struct ho_draw *d)
 	d->bound_ms = 3 * HO_DAY;
 }
 
-/* A has forgotten the change; its operator orders one again. */
+/* A has forgotten the change, and what it has noted of it is lost with the books; its operator orders one again. */
 static void order_anew(struct ho *w, const char *name, unsigned what)
 {
 	struct ho_order *o = &w->order[0];
 	char path[160];
 	FILE *f;
 
+	snprintf(path, sizeof(path), "%.80s/changes/%s.keys", w->p[HO_A].dir, o->name);
+	if (unlink(path))
+		ho_find(w, "harness", "%s is not there", path);
 	ho_party_restore(&w->p[HO_A], w->backup);
 	w->backup = NULL;
 	o->what = what;

@@ -225,6 +225,10 @@ static int cases(const char *name, bool verbose)
 		bad |= at_each_commit_of(&ho_case_number_alone, HO_B, name ? 1 : N13_STEP);
 		n++;
 	}
+	if (!name || name[0] == 'R') {
+		bad |= ho_back_all(name, name);
+		n++;
+	}
 	if (!n)
 		fprintf(stderr, "no case %s\n", name);
 	return bad || !n;

@@ -96,6 +96,7 @@ static int store_fault(void *ctx, struct store_batch *b)
 {
 	struct ho_party *p = ctx;
 
+	p->commits++;
 	if (p->fail_in) {
 		p->fail_in--;
 		return ho_chance(&p->w->dice, 500000) ? STORE_E_BUSY : STORE_E_IO;

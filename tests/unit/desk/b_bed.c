@@ -263,6 +263,7 @@ static void boot(struct bed *b)
 
 	gw_cfg_default(&gc);
 	gc.n_links = 1;
+	gc.epoch = b->cfg.epoch;
 	b->store = store_mem_open(b->disk, NULL);
 	gd.store = dd.store = b->store;
 	gd.ks = b->party[b->self].ks;
@@ -344,6 +345,16 @@ void bed_restart(struct bed *b)
 {
 	b->answers = 0; /* nobody waits for them any more */
 	halt(b);
+	boot(b);
+}
+
+void bed_restore(struct bed *b, struct store_mem_disk *backup)
+{
+	b->answers = 0;
+	halt(b);
+	store_mem_disk_free(b->disk);
+	b->disk = backup;
+	b->cfg.epoch += 1024;
 	boot(b);
 }
 

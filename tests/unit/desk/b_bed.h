@@ -83,6 +83,8 @@ struct bed *bed_new(unsigned self, const struct desk_cfg *cfg, const struct desk
 void bed_free(struct bed *b);
 /* Stops the desk, its core and its store, as in a crash, and begins again from the books. */
 void bed_restart(struct bed *b);
+/* The same with an older copy of the books, which is the bed's then. */
+void bed_restore(struct bed *b, struct store_mem_disk *backup);
 /* Turns all until nothing is due. */
 void bed_turn(struct bed *b);
 void bed_wait(struct bed *b, int64_t ms); /* time goes by, in steps of a second */
