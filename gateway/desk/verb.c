@@ -18,8 +18,15 @@ static int cancel(struct desk *d, struct desk_job *j, struct desk_call *c)
 	}
 	j->order->o.step = ORDER_CANCELLED;
 	job_order_put(j);
-	snprintf(c->text, sizeof(c->text), "order %s is cancelled; cards that are armed go on, the others come back",
-		 j->order->o.name);
+	/* B has promised to serve those that it said are ready: only A knows which of them it has armed since */
+	if (j->order->o.side == SIDE_B)
+		snprintf(c->text, sizeof(c->text),
+			 "order %s is cancelled: no more cards are made ready; those that %s was told are ready may be "
+			 "armed until it cancels the order, too: ask it to",
+			 j->order->o.name, j->order->o.a);
+	else
+		snprintf(c->text, sizeof(c->text),
+			 "order %s is cancelled; cards that are armed go on, the others come back", j->order->o.name);
 	return 0;
 }
 
