@@ -489,6 +489,7 @@ void cmd_counter_spent(struct gw *gw, struct card *c, struct cmd_row *cmd);
 
 /* ---- work_run.c: works of an order ---- */
 struct answer;
+void card_learn_imsi(struct gw *gw, struct card *c, const struct answer *a); /* settle.c */
 bool card_work(const struct card *c, struct work *w); /* of its present transaction; false: none, or not to be read */
 /* The commands of the work, or the question what became of it.  Length or a negative ota_err. */
 int work_data(struct ks *ks, const struct card *c, const struct profile *p, enum cmd_kind kind, uint8_t *buf,

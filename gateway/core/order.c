@@ -289,8 +289,12 @@ static void ask_open(struct gw *gw, struct card *c, struct cmd_row *cmd, struct 
 /* The keys that it was spoken to under last, or those that somebody names. */
 static struct keyset_row *keys_of(struct card *c, uint8_t kvn)
 {
+	struct keyset_row *k = kvn ? card_keyset(c, kvn) : NULL;
+
+	if (k && !k->sealed_len && (kvn == 1 || kvn == 2)) /* the other one has taken its place */
+		k = card_keyset(c, (uint8_t)(3 - kvn));
 	if (kvn)
-		return card_keyset(c, kvn);
+		return k;
 	if (c->b.n_cmds)
 		return card_keyset(c, c->b.cmd[0].kvn);
 	return c->b.n_keysets == 1 ? &c->b.keyset[0] : NULL;
@@ -306,16 +310,17 @@ static void ask_idle(struct gw *gw, struct card *c, const struct gw_event *ev)
 		gw_reply(gw, ev->request, -EACCES, "an order between operators has it, and asks what it must know");
 		return;
 	}
+	if ((k || ev->end || ev->verb == CARD_VERB_RESYNC) && keys_forbid(c, k, why)) {
+		gw_reply(gw, ev->request, -EACCES, "%s", why);
+		return;
+	}
 	if (ev->verb == CARD_VERB_PROBE) {
+		gw_story(gw, c->b.card.id, 0, STORY_NOTE, NULL, 0, "ordered by %s: probe: nothing is open", ev->why);
 		gw_reply(gw, ev->request, -ENODATA, "nothing is open");
 		return;
 	}
 	if (c->b.n_cmds && OTA_SPI1_COUNTER(c->b.cmd[0].spi[0]) == 3) {
 		gw_reply(gw, ev->request, -EACCES, "counter mode 11: it takes the next value alone, and no jump");
-		return;
-	}
-	if (keys_forbid(c, k, why)) {
-		gw_reply(gw, ev->request, -EACCES, "%s", why);
 		return;
 	}
 	if (c->b.n_cmds && jumps(c, k) && k->cntr - c->b.cmd[0].cntr >= CNTR_JUMP_MAX) {

@@ -105,7 +105,7 @@ static bool shows_imsi(const struct answer *a)
 
 /* Neither the new IMSI nor the one we knew: an earlier change of which we have no proof, or that a restored store has forgotten.
  * The card's word counts. */
-static void learn_imsi(struct gw *gw, struct card *c, const struct answer *a)
+void card_learn_imsi(struct gw *gw, struct card *c, const struct answer *a)
 {
 	char imsi[IMSI_DIGITS_MAX + 1] = "";
 
@@ -184,7 +184,7 @@ static void on_ok_script(struct gw *gw, struct card *c, struct cmd_row *cmd, con
 			cmd_give_up(gw, c, anew, CMD_CANCELLED,
 				    new_imsi || shows_imsi(a) ? TXN_QUARANTINED : TXN_FAILED, why);
 	} else if (shows_imsi(a)) {
-		learn_imsi(gw, c, a);
+		card_learn_imsi(gw, c, a);
 		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);
 	} else if (a->kind == ANSWER_FAILED && a->at + 1 < a->commands) {
 		cmd_give_up(gw, c, cmd, CMD_FAILED, a->last_write ? TXN_QUARANTINED : TXN_FAILED, why);
@@ -254,7 +254,7 @@ static void on_ok_readback(struct gw *gw, struct card *c, struct cmd_row *cmd, c
 		cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, why);
 		return;
 	}
-	learn_imsi(gw, c, a);
+	card_learn_imsi(gw, c, a);
 	script = last_script(c);
 	if (script && script->por_status == OTA_POR_OK) { /* it has run, so it is not sent again */
 		bool broke_off = script->sw && !profile_sw_ok(p, script->sw);

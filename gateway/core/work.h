@@ -40,6 +40,8 @@ static inline bool work_plain(uint8_t kind)
 
 /* STATUS, READ: when it was planned the card may have moved already, so it binds like the ARM or WRITE before it. */
 #define WORK_F_MOVED 0x01
+/* STATUS, READ: of no order; somebody wants to know whether the card answers, and what it says is believed. */
+#define WORK_F_PROBE 0x02
 
 #define WORK_PACKED_MAX (1 + 1 + 8 + 2 + 2 + 16 + OTA_SUB_HASH_LEN + 2 + OTA_SUB_SET_MAX + 1 + 1 + KS_OPC_LEN)
 #define WORK_WHY_MAX	120

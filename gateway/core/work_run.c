@@ -228,6 +228,11 @@ static void read_answer(struct card *c, const struct cmd_row *cmd, const struct 
 	if (a->kind == ANSWER_WHOLE && a->data && !ota_sub_rsp_decode(&r, a->data, a->data_len) && r.has_state) {
 		s->known = true;
 		s->v = work_judge(w, &r, s->why);
+		if (w->flags & WORK_F_PROBE) {
+			s->v = WORK_IS_DONE;
+			snprintf(s->why, sizeof(s->why), "the card answers: %s, index %u", ota_sub_state_name(r.state),
+				 r.index);
+		}
 		c->said = r;
 		c->said_cmd = cmd->id;
 		return;
@@ -261,6 +266,14 @@ static void read_plain(const struct card *c, const struct cmd_row *cmd, const st
 	}
 	if (usim_imsi_decode(imsi, a->data, a->data_len) < 0)
 		imsi[0] = '\0'; /* none at all: not the new one */
+	if (w->flags & WORK_F_PROBE) {
+		s->known = true;
+		s->v = WORK_IS_DONE;
+		snprintf(s->why, sizeof(s->why), "the card answers, and holds %s",
+			 strcmp(imsi, c->b.card.imsi) ? "another IMSI than was known: it is called so now" :
+							"the IMSI that is known");
+		return;
+	}
 	s->v = work_judge_imsi(w, imsi, c->b.card.imsi, s->why);
 	s->known = w->kind == WORK_READ || cmd->kind == CMD_READBACK || s->v == WORK_IS_DONE;
 	if (w->has_opc && script && s->v == WORK_IS_DONE && script->sw != SW_OK && script->sw >> 8 != SW_PROACTIVE) {
@@ -287,7 +300,7 @@ static void verdict_set(struct gw *gw, struct card *c, const struct cmd_row *cmd
 
 static const char *done_how(const struct cmd_row *cmd, const struct work *w, const struct says *s)
 {
-	if (s->v != WORK_IS_DONE)
+	if (*s->why) /* not DONE, or nothing to be done */
 		return s->why;
 	if (work_plain(w->kind))
 		return "the card holds its new IMSI";
@@ -382,10 +395,13 @@ void work_on_ok(struct gw *gw, struct card *c, struct cmd_row *cmd, const struct
 			cmd_give_up(gw, c, cmd, CMD_FAILED, TXN_QUARANTINED, "the stored work cannot be read");
 		return;
 	}
-	if (work_plain(w.kind))
+	if (work_plain(w.kind)) {
 		read_plain(c, cmd, &w, a, &s);
-	else
+		if (s.known && (w.flags & WORK_F_PROBE))
+			card_learn_imsi(gw, c, a);
+	} else {
 		read_answer(c, cmd, &w, a, &s);
+	}
 	if (s.known && (s.v == WORK_IS_DONE || w.kind == WORK_READ)) { /* a question is answered by whatever is said */
 		work_done(gw, c, cmd, &w, &s);
 	} else if (!open) {

@@ -49,8 +49,7 @@ static void profile_nearest(const char *dir, const char *name, char near[PROFILE
 		snprintf(near, PROFILE_NAME_MAX, "%s", found);
 }
 
-/* Reads the profile's text.  Length, or -1 with a sentence. */
-static int profile_read(const struct api *a, const char *name, char text[PROFILE_TEXT_MAX + 1], char *why, size_t cap)
+int profile_read(const struct api *a, const char *name, char text[PROFILE_TEXT_MAX + 1], char *why, size_t cap)
 {
 	char path[1024];
 	struct stat st;

@@ -415,6 +415,22 @@ static void a_restart_in_quarantine_forgets_no_arm(void **state)
 	assert_true(bed_txn(b, 0)->maybe_moved);
 }
 
+/* Nothing is open: a question as a work of no order; what the card says of itself is its end. */
+static void asked_at_rest(void **state)
+{
+	uint64_t c = bed_works(b, WORK_STATUS);
+	struct work w = { .kind = WORK_STATUS, .flags = WORK_F_PROBE, .order = 1 };
+	struct sent s;
+
+	bed_plan(b, c, 0, &w, 1);
+	assert_true(bed_leaves(b, 0, &s));
+	assert_int_equal(s.ins, OTA_SUB_STATUS);
+	bed_accepted(b, &s);
+	answered(&s);
+	bed_expect_txn(b, 0, TXN_DONE, "the card answers: IDLE, index 1");
+	bed_expect_nothing(b);
+}
+
 int main(void)
 {
 #define T(name)	  cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -432,6 +448,7 @@ int main(void)
 		T(answers_count_in_quarantine),
 		T(claimed_in_quarantine),
 		T(stops_half_way),
+		SUB(asked_at_rest),
 		SUB(an_arm_is_not_asked_about),
 		SUB(a_restart_in_quarantine_forgets_no_arm),
 	};
