@@ -226,11 +226,14 @@ int a_look_decide(struct desk *d, struct desk_job *j)
 	(void)d;
 	for (unsigned i = 0; i < j->n; i++) {
 		struct line *l = &j->line[i];
-		const bool armed = l->flags & LINE_ARMED, plain = l->flags & LINE_PLAIN;
+		const bool armed = l->flags & LINE_ARMED || a_forgot(j, l), plain = l->flags & LINE_PLAIN;
 		struct work w = work_about(l, plain ? WORK_READ : WORK_STATUS);
-		struct line kept = *l;
+		struct line kept;
 		int next;
 
+		if (armed)
+			a_may_be_armed(j, l);
+		kept = *l;
 		w.flags = armed ? WORK_F_MOVED : 0;
 		if (!armed && a_gave_up(j, i))
 			continue;
@@ -244,6 +247,8 @@ int a_look_decide(struct desk *d, struct desk_job *j)
 			next = l->flags & LINE_SERVED ? A_SERVED : A_ARMED;
 			job_alarm(j, "card %s is armed and cannot be asked: look at its story", l->iccid);
 		}
+		if (!next)
+			l->asked = desk_cfg(d)->epoch;
 		a_put(j, i, next ? (enum line_step)next : A_LOOKING);
 	}
 	a_wait(j, A_LOOK, 0);
@@ -545,6 +550,16 @@ static enum line_step on_write(struct desk_job *j, unsigned i, const struct desk
 	return stays(l);
 }
 
+/* A backup was put back, and the card has not moved: what it and the new operator were told since is done once more. */
+static enum line_step from_anew(struct line *l)
+{
+	l->flags &= (uint16_t)~LINE_STAGED;
+	l->why[0] = '\0';
+	if (!l->imsi[0])
+		return A_OPEN;
+	return l->to ? A_PLACED : A_PAIRED;
+}
+
 /* It is here, proven, and no copy of what was to move it will run any more: it ends, or goes on at `again`. */
 static enum line_step not_moved(struct desk_job *j, struct line *l, enum line_step again, const char *late)
 {
@@ -554,6 +569,10 @@ static enum line_step not_moved(struct desk_job *j, struct line *l, enum line_st
 	a_number_on(j, (unsigned)(l - j->line));
 	l->flags &= (uint16_t) ~(LINE_ARMED | LINE_GIVEN_UP | LINE_SERVED);
 	l->armed_ms = 0;
+	if (a_forgot(j, l)) {
+		l->epoch = desk_cfg(j->d)->epoch;
+		again = from_anew(l);
+	}
 	if (given_up)
 		return a_give_up(j, l, END_CANCELLED, "the new operator took it back");
 	return end == END_NONE ? again : a_give_up(j, l, end, "%s", late);
@@ -609,6 +628,8 @@ static enum line_step looked_armed(struct desk_job *j, struct line *l, const str
 	if (end_is(ev, OTA_SUB_END_STAGED) || (end_is(ev, OTA_SUB_END_UNKNOWN) && ev->card_index == l->from)) {
 		const bool staged = end_is(ev, OTA_SUB_END_STAGED) && j->order->o.policy != POLICY_ACTIVATE_FIRST;
 
+		if (!staged)
+			l->flags &= (uint16_t)~LINE_STAGED;
 		return not_moved(j, l, staged ? a_gate(j, l) : A_STAGE, "not armed in the time of the order");
 	}
 	if (end_is(ev, OTA_SUB_END_UNKNOWN))
@@ -620,10 +641,14 @@ static enum line_step looked_armed(struct desk_job *j, struct line *l, const str
 static enum line_step on_look(struct desk_job *j, unsigned i, const struct desk_event *ev)
 {
 	struct line *l = &j->line[i];
-	const bool armed = l->flags & LINE_ARMED;
+	const bool armed = l->flags & LINE_ARMED || a_forgot(j, l);
 
 	if (j->row[i].row.step != A_LOOKING)
 		return (enum line_step)j->row[i].row.step;
+	if (armed)
+		a_may_be_armed(j, l);
+	if (a_forgot(j, l) && l->asked != desk_cfg(j->d)->epoch)
+		return stays(l); /* it was true before the backup was put back */
 	if (l->flags & LINE_PLAIN)
 		return read_plain(j, l, ev);
 	if (!ev->card_end)

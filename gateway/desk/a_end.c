@@ -43,6 +43,7 @@ int a_cf_begin(struct desk_in *in, struct desk_no *no)
 /* It must be about this card in this order: a CF that fits only half closes nothing. */
 static int cf_names(const struct desk_in *in, const struct xchg_record *r, const struct line *l, struct desk_no *no)
 {
+	const bool planned = l->to || !a_forgot(in->job, l);
 	const char *index = xchg_value(r, "index");
 
 	if (strcmp(xchg_value(r, "imsi"), l->imsi))
@@ -51,7 +52,10 @@ static int cf_names(const struct desk_in *in, const struct xchg_record *r, const
 	if (in->order->o.kind == ORDER_3B && !index[0])
 		return desk_refuse(no, "index", "card %s: a confirmation in an order of kind 3b names the index",
 				   l->iccid);
-	if (index[0] && xchg_number(r, "index") != l->to)
+	if (index[0] && !planned && xchg_number(r, "index") <= l->from)
+		return desk_refuse(no, "index", "card %s: index %s is confirmed, and it goes from %u", l->iccid, index,
+				   l->from);
+	if (index[0] && planned && xchg_number(r, "index") != l->to)
 		return desk_refuse(no, "index", "card %s: index %s is confirmed, %u was planned", l->iccid, index,
 				   l->to);
 	return 0;
@@ -69,18 +73,21 @@ static int cf_proves(const struct desk_rec *r, enum what what, struct desk_no *n
 }
 
 /* Where this card stands: what does not go with it is left out, and proves nothing about the other cards of the package. */
-static int cf_allowed(const struct desk_rec *r, enum what what, struct desk_no *no)
+static int cf_allowed(const struct desk_in *in, const struct desk_rec *r, enum what what, struct desk_no *no)
 {
 	const struct line *l = r->line;
+	const bool forgot = a_forgot(in->job, l);
 
-	if (r->row->row.step < A_STAGE)
+	if (r->row->row.step < A_STAGE && !forgot)
 		return desk_refuse(no, "not-planned", "card %s: there is no plan for it yet", l->iccid);
+	if (r->row->row.step < A_STAGE && (cf_names(in, r->r, l, no) || cf_proves(r, what, no)))
+		return -1;
 	if (what != CF_SERVED && what != CF_CONFIRMED)
 		return 0;
 	if (l->end && l->end != END_DONE)
 		return desk_refuse(no, "ended", "card %s: its line has ended as %s: compare the lists", l->iccid,
 				   line_end_name(l->end));
-	if (!(l->flags & LINE_ARMED))
+	if (!(l->flags & LINE_ARMED) && !forgot)
 		return desk_refuse(no, "not-armed", "card %s has not been armed, it cannot be served elsewhere",
 				   l->iccid);
 	return 0;
@@ -111,7 +118,7 @@ static void settle(struct desk_job *j, unsigned i)
 {
 	const uint16_t step = j->row[i].row.step;
 
-	if (step == A_ARMING || step == A_LOOKING)
+	if (step == A_ARMING || step == A_LOOKING || step == A_STAGING)
 		job_settle(j, i, TXN_DONE, "confirmed by the new operator");
 }
 
@@ -156,9 +163,14 @@ static enum line_step on_refused(struct desk_in *in, struct desk_rec *r, enum wh
 	struct line *l = r->line;
 	const char *why =
 		what == CF_REFUSED ? "the new operator could not provide it" : "the new operator took it back";
+	enum line_step next = (enum line_step)r->row->row.step;
 
 	if (l->end)
 		return (enum line_step)r->row->row.step;
+	if (a_forgot(in->job, l) && !(l->flags & LINE_ARMED)) {
+		next = a_may_be_armed(in->job, l);
+		settle(in->job, r->i);
+	}
 	if (!(l->flags & LINE_ARMED))
 		return a_give_up(in->job, l, what == CF_REFUSED ? END_FAILED : END_CANCELLED, "%s", why);
 	l->flags |= LINE_GIVEN_UP;
@@ -168,7 +180,7 @@ static enum line_step on_refused(struct desk_in *in, struct desk_rec *r, enum wh
 	job_alarm(in->job, "card %s: %s after it was armed: %s", l->iccid, why,
 		  l->flags & LINE_PLAIN ? "without a way back it is stranded until it is provided there" :
 					  "its trial must bring it home");
-	return (enum line_step)r->row->row.step;
+	return next;
 }
 
 static enum line_step on_ready(struct desk_in *in, struct desk_rec *r)
@@ -193,6 +205,18 @@ static void left_out_over(struct desk_in *in, const struct line *l)
 	job_order_put(in->job);
 }
 
+/* Our books are of before ARM, and the card has moved since: the plan was out, and with E6 its OTA keys were. */
+static void remember(struct desk_in *in, const struct desk_rec *r, enum what what)
+{
+	struct line *l = r->line;
+
+	a_may_be_armed(in->job, l);
+	if (!l->to)
+		l->to = in->order->o.kind == ORDER_3B ? (uint16_t)xchg_number(r->r, "index") : l->from;
+	if (in->order->o.kind == ORDER_3A && what == CF_CONFIRMED)
+		l->flags |= LINE_PROVISIONAL | LINE_FINAL;
+}
+
 int a_cf_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 {
 	struct line *l = a_line_of(in, r, no);
@@ -206,11 +230,13 @@ int a_cf_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 		return -1;
 	if (in->dry)
 		return 0;
-	if (cf_allowed(r, what, no)) {
+	if (cf_allowed(in, r, what, no)) {
 		job_alarm(in->job, LEFT_OUT " %s: %.120s", no->rule, no->why);
 		return -1;
 	}
 	left_out_over(in, l);
+	if (a_forgot(in->job, l) && (what == CF_SERVED || what == CF_CONFIRMED))
+		remember(in, r, what);
 	/* its OTA keys have not gone out: they do now, and it is confirmed once more when they are there */
 	if (what == CF_CONFIRMED && in->order->o.kind == ORDER_3A && !(l->flags & LINE_FINAL))
 		what = CF_SERVED;

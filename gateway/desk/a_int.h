@@ -40,9 +40,15 @@ void a_set_key(const struct desk_job *j, unsigned i, char key[BOOK_KEY_MAX]);
 /* ---- a_line.c ---- */
 #define A_UNSTAGE_MAX_MS (86400ll * 1000) /* so long for a card to be told that its order is over */
 void a_put(struct desk_job *j, unsigned i, enum line_step step);
+/* A backup was put back since nothing of the line can have been forgotten: it may have been armed, and the card be at the new operator.  Only
+ * a CF, or an authenticated answer of the card to a question of since, ends such a line. */
+bool a_forgot(const struct desk_job *j, const struct line *l);
+/* So it counts as armed from now on: where it waits. */
+enum line_step a_may_be_armed(const struct desk_job *j, struct line *l);
 /* How a line that is not armed ends now, for its order was cancelled or its time is over; END_NONE: it goes on. */
 enum line_end a_over(const struct desk_job *j, const struct line *l);
-/* Ends it so: the step that comes next, A_LIST, or A_UNSTAGE where the card may hold the set. */
+/* Ends it so: the step that comes next, A_LIST, or A_UNSTAGE where the card may hold the set.  One that may be armed without our knowing
+ * does not end: A_ARMED. */
 enum line_step a_give_up(const struct desk_job *j, struct line *l, enum line_end end, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* If its order is over: puts it on its way out. */

@@ -37,11 +37,30 @@ enum line_end a_over(const struct desk_job *j, const struct line *l)
 	return o->until_s * 1000 <= desk_now(j->d) ? END_UNREACHED : END_NONE;
 }
 
+bool a_forgot(const struct desk_job *j, const struct line *l)
+{
+	return j->order->o.side == SIDE_A && l->epoch != desk_cfg(j->d)->epoch;
+}
+
+enum line_step a_may_be_armed(const struct desk_job *j, struct line *l)
+{
+	if (!(l->flags & LINE_ARMED)) {
+		l->flags |= LINE_ARMED;
+		l->armed_ms = desk_now(j->d);
+	}
+	return l->flags & LINE_SERVED ? A_SERVED : A_ARMED;
+}
+
 enum line_step a_give_up(const struct desk_job *j, struct line *l, enum line_end end, const char *fmt, ...)
 {
 	char why[LINE_WHY_MAX];
 	va_list ap;
 
+	if (a_forgot(j, l)) {
+		snprintf(l->why, sizeof(l->why),
+			 "a backup was put back: it may have been armed before, and waits for proof");
+		return a_may_be_armed(j, l);
+	}
 	va_start(ap, fmt);
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);

@@ -215,8 +215,9 @@ int a_ask_decide(struct desk *d, struct desk_job *j)
 
 		if (a_gave_up(j, i))
 			continue;
-		if (j->order->o.kind == ORDER_3A) {
+		if (j->order->o.kind == ORDER_3A)
 			l->to = l->from;
+		if (l->to) {
 			a_put(j, i, A_PLACED);
 			continue;
 		}
@@ -252,15 +253,27 @@ static int al_fits(const struct desk_rec *r, const struct line *l, struct desk_n
 	return 0;
 }
 
-static void al_take(struct desk_in *in, const struct desk_rec *r, struct line *l)
+static void al_index(const struct desk_rec *r, struct line *l)
 {
-	const unsigned low = desk_cfg(in->d)->low_water;
-
 	l->to = (uint16_t)xchg_number(r->r, "to");
 	l->left = (uint16_t)xchg_number(r->r, "left");
 	l->has_jump = *xchg_value(r->r, "jump") != '\0';
 	if (l->has_jump)
 		xchg_hex(r->r, "jump", l->jump, sizeof(l->jump));
+}
+
+static void al_early(struct desk_in *in, const struct desk_rec *r, struct line *l)
+{
+	al_index(r, l);
+	if (l->to)
+		a_put(in->job, r->i, (enum line_step)r->row->row.step);
+}
+
+static void al_take(struct desk_in *in, const struct desk_rec *r, struct line *l)
+{
+	const unsigned low = desk_cfg(in->d)->low_water;
+
+	al_index(r, l);
 	if (!l->to) {
 		job_alarm(in->job, "card %s has no pair left: refill it, or it stays here", l->iccid);
 		line_fail(l, END_FAILED, "no pair left");
@@ -278,10 +291,15 @@ int a_al_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 
 	if (!l || a_take_card(in, r, no))
 		return -1;
-	if (r->row->row.step < A_ASKED)
+	if (r->row->row.step < A_ASKED && !a_forgot(in->job, l))
 		return desk_refuse(no, "not-asked", "card %s: no index has been asked for", l->iccid);
 	if (al_fits(r, l, no))
 		return -1;
+	if (r->row->row.step < A_ASKED && !l->to) { /* asked for before a backup was put back */
+		if (!in->dry)
+			al_early(in, r, l);
+		return 0;
+	}
 	if (r->row->row.step != A_ASKED) /* told again, or over meanwhile */
 		return !l->to || l->to == xchg_number(r->r, "to") ?
 			       0 :

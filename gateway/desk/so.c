@@ -222,6 +222,7 @@ static int so_plain_ok(struct desk_in *in, struct so *s, struct line *l, const s
 /* A line as it begins at A. */
 static int so_line_a(struct desk_in *in, struct so *s, struct desk_rec *r, struct line *l, struct desk_no *no)
 {
+	const uint32_t epoch = desk_cfg(in->d)->epoch; /* UTC seconds: gateway/mark.c */
 	const struct card_row *c = &r->card->card;
 	struct hold h = { 0 };
 
@@ -243,6 +244,8 @@ static int so_line_a(struct desk_in *in, struct so *s, struct desk_rec *r, struc
 	memcpy(l->profile, c->profile[0] ? c->profile : desk_cfg(in->d)->work_profile, sizeof(l->profile));
 	l->from = h.index;
 	l->kvn = s->o.kind == ORDER_3B ? (uint8_t)(3 - h.kvn) : h.kvn; /* each activation takes the other slot */
+	/* from before a backup was put back: it may have been taken before, and all that followed from it is forgotten */
+	l->epoch = in->head->created_s <= (int64_t)epoch ? epoch - 1 : epoch;
 	return 0;
 }
 

@@ -310,6 +310,8 @@ static void line_io(const struct io *io, struct line *l)
 	NUM(io, l->mark.seen_ms);
 	NUM(io, l->mark.vlr);
 	NUM(io, l->here_ms);
+	NUM(io, l->epoch);
+	NUM(io, l->asked);
 	io_flag(io, &l->bridged);
 	TEXT(io, l->bridge);
 	io_flag(io, &l->has_opc);

@@ -250,6 +250,8 @@ struct line {
 	bool has_opc;
 	uint8_t opc[KS_OPC_LEN];
 	int64_t here_ms; /* A: so our register has told that it was here, under its old IMSI */
+	/* A: restore epochs: in which nothing of it can have been forgotten, and in which the card was asked last */
+	uint32_t epoch, asked;
 };
 /* At A: a card without a way back was written, and the new operator does not have its IMSI, or has it no more.  Whoever knows better,
  * its CF or EF_IMSI, changes the line. */

@@ -19,6 +19,7 @@
 #define HO_OPS	      3
 #define HO_ORDERS_MAX 16
 #define HO_START_MS   1700000000000LL
+#define HO_EPOCH      ((uint32_t)(HO_START_MS / 1000 - 1000)) /* of all databases, as they begin */
 #define HO_LINK_OUT   64
 #define HO_LINK_IN    64
 #define HO_CARRY_MAX  4096
@@ -121,6 +122,7 @@ struct ho_party {
 	uint64_t campaign;
 	uint32_t epoch;
 	bool started; /* the desk was */
+	bool restored;
 	bool crash_now, crash_keeps;
 	unsigned crash_in; /* with the Nth commit from now on; 0: none */
 	unsigned fail_in;  /* so many commits fail */
@@ -218,6 +220,7 @@ struct ho_order {
 	struct ho_il {
 		char imsi[SIM_IMSI_LEN];
 		unsigned back;
+		char end[16];
 	} il[HO_IL_MAX];
 };
 
@@ -403,6 +406,8 @@ extern const struct ho_case ho_cases_here[];
 extern const struct ho_case ho_cases_books[];
 /* ho_case_wire.c */
 extern const struct ho_case ho_cases_wire[];
+/* ho_case_restore.c: all of them, or every how many-th. */
+int ho_restores(unsigned step);
 void ho_case_draw(struct ho *w);
 void ho_one_card(struct ho_draw *d);
 int64_t ho_card_of(struct ho *w, const char *iccid);

@@ -161,7 +161,8 @@ void ho_break_step(struct ho *w)
 		w->did_break = w->backup && t.state == SIM_SUB_ARMED;
 		if (w->did_break) {
 			ho_party_restore(&w->p[HO_A], w->backup);
-			w->p[HO_A].epoch--;
+			w->p[HO_A].epoch = HO_EPOCH;
+			w->p[HO_A].restored = false;
 			w->backup = NULL;
 		}
 		break;

@@ -234,7 +234,8 @@ static void h7_draw(struct ho_draw *d)
 
 static void h8_draw(struct ho_draw *d)
 {
-	d->bound_ms = 5 * HO_DAY;
+	d->bound_ms = 20 * HO_DAY;
+	d->until_ms = 3 * HO_DAY;
 }
 
 static void h8_act(struct ho *w)
@@ -256,6 +257,7 @@ static void h8_act(struct ho *w)
 static void h8_judge(struct ho *w)
 {
 	ho_must(w, w->case_step == 2, "no backup was put back");
+	ho_all_done(w);
 	for (uint32_t i = 0; i < w->d.cards; i++)
 		ho_must(w, ho_look(w, i).op == HO_B, "a card that had come is not at B any more");
 }
@@ -335,7 +337,7 @@ const struct ho_case ho_cases_fine[] = {
 	{ "H7", "every message and every package comes twice", h7_draw, NULL, ho_all_done, ORDER_3B },
 	{ "H5", "cancelled after B has got its keys, then ordered to C", h5_draw, NULL, h5_judge, ORDER_3B,
 	  .leg = h5_leg },
-	{ "H8", "yesterday's backup is put back at A", h8_draw, h8_act, h8_judge, ORDER_3B, .unended = true },
+	{ "H8", "yesterday's backup is put back at A", h8_draw, h8_act, h8_judge, ORDER_3B },
 	{ "early", "cancelled while B's list is on its way", early_draw, NULL, cancel_judge, ORDER_3B },
 	{ "cancel", "cancelled while staged", cancel_draw, NULL, cancel_judge, ORDER_3B },
 	{ NULL, NULL, NULL, NULL, NULL, 0 },

@@ -41,6 +41,7 @@ static const struct {
 #define F13_STEP    7 /* of all commits when all cases run; --case F13 goes through each */
 #define K13_STEP    3
 #define N13_STEP    11
+#define R_STEP	    17 /* of all restores, likewise */
 #define BREAK_SEEDS 16 /* one of the first must notice */
 
 static unsigned seeds(uint64_t first, uint64_t count, uint64_t step)
@@ -227,6 +228,10 @@ static int cases(const char *name, bool verbose)
 	}
 	if (!name || name[0] == 'R') {
 		bad |= ho_back_all(name, name);
+		n++;
+	}
+	if (!name || !strcmp(name, "restore")) {
+		bad |= ho_restores(name ? 1 : R_STEP);
 		n++;
 	}
 	if (!n)

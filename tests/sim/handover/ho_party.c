@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "ho.h"
+#include "mark.h"
 
 #define OTA_KEY_HEX (2 * SIM_KEY_MAX + 1)
 
@@ -270,7 +271,8 @@ void ho_party_restore(struct ho_party *p, struct store_mem_disk *backup)
 	ho_say(p->w, "%s: a backup is put back", p->name);
 	store_mem_disk_free(p->disk);
 	p->disk = backup;
-	p->epoch++; /* gateway/mark.c sees it */
+	p->restored = true;
+	p->epoch = mark_next_epoch(p->epoch, (uint32_t)(p->w->now_ms / 1000)); /* gateway/mark.c sees it */
 }
 
 /* ---- turn ---- */
@@ -380,7 +382,7 @@ bool ho_parties_make(struct ho *w)
 			continue;
 		}
 		p->disk = store_mem_disk_new();
-		p->epoch = 1;
+		p->epoch = HO_EPOCH;
 	}
 	return true;
 }
@@ -432,7 +434,7 @@ static int keyset_of(struct ho *w, const struct sim_card *c, struct keyset_row *
 				  .cc_len = 8,
 				  .generation = rec ? rec->index : 1,
 				  .cntr = rec ? pair->cntr : own->cntr,
-				  .epoch = 1 };
+				  .epoch = HO_EPOCH };
 	hex(text[0], rec ? pair->ota.kic : own->kic, len);
 	hex(text[1], rec ? pair->ota.kid : own->kid, len);
 	hex(text[2], rec ? pair->ota.kik : own->kik, len);

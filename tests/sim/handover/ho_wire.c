@@ -170,7 +170,7 @@ static void judge_after_arm(struct ho *w, unsigned card, const struct ho_packet 
 	int64_t last_ms = -1, armed_ms = -1;
 	uint64_t sqn = 0;
 
-	if (!o || !k->index || w->p[k->op].epoch > 1) /* whom a backup was put back to does not know, and must ask */
+	if (!o || !k->index || w->p[k->op].restored) /* whom a backup was put back to does not know, and must ask */
 		return;
 	if (k->op != o->dst && c->moved_ms && w->now_ms > c->moved_ms + LATE_MS && ho_card_moved(w, card, o->number))
 		ho_find(w, "after-arm",

@@ -99,6 +99,7 @@ static void ended(struct reading *g, const struct xchg_record *r, unsigned card)
 {
 	struct ho_il *line = g->o ? il_of(g->o, xchg_value(r, "imsi")) : NULL;
 	const bool moved = g->o && ho_card_moved(g->w, card, g->o->number);
+	const bool forgot = g->w->p[g->from].restored; /* that it has told it: the same once more is right */
 	struct sim_world_card t;
 
 	if (g->arrived || is(r, "state", "armed") || is(r, "state", "staged"))
@@ -107,8 +108,13 @@ static void ended(struct reading *g, const struct xchg_record *r, unsigned card)
 	if (!line)
 		ho_find(g->w, "list", "%s tells the end of IMSI %s, which nobody has listed", g->w->p[g->from].name,
 			xchg_value(r, "imsi"));
-	else if (line->back++)
-		ho_find(g->w, "list", "%s: IMSI %s comes back a second time", g->o->name, line->imsi);
+	else if (!line->back || !forgot || !is(r, "state", line->end))
+		line->back++;
+	if (line && line->back > 1)
+		ho_find(g->w, "list", "%s: IMSI %s comes back a second time, as \"%s\" and then as \"%s\"", g->o->name,
+			line->imsi, line->end, xchg_value(r, "state"));
+	if (line)
+		snprintf(line->end, sizeof(line->end), "%s", xchg_value(r, "state"));
 	if (t.applet && is(r, "state", "done") != moved)
 		ho_find(g->w, "truth", "%s signs that card %u is \"%s\" in %s: it is in state %u with IMSI %s",
 			g->w->p[g->from].name, card, xchg_value(r, "state"), g->o ? g->o->name : "none", t.state,
@@ -213,7 +219,7 @@ static bool first_time(struct ho *w, unsigned from, unsigned to, const struct pk
 		memcpy(*id, h->id, PKG_ID_LEN);
 		return true;
 	}
-	if (memcmp(*id, h->id, PKG_ID_LEN) && w->p[from].epoch == 1)
+	if (memcmp(*id, h->id, PKG_ID_LEN) && !w->p[from].restored)
 		ho_find(w, "number", "%s has two packages with the number %llu to %s", h->from,
 			(unsigned long long)h->seq, h->to);
 	return false;
