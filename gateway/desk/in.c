@@ -503,6 +503,20 @@ static bool ack_rows(struct desk *d, struct desk_run *r)
 	return run_keys(r, BOOK_OUT, n, r->j.row);
 }
 
+/* Operators end an order by their lists; the vault's end is its own affair, but without it there is none. */
+static bool ends_ours(const struct desk_incoming *c, const struct order *o)
+{
+	return !strcmp(c->in.head->from, o->side == SIDE_B ? o->a : o->b) ||
+	       (o->side == SIDE_A && !strcmp(c->rule, RULE_REFUSED));
+}
+
+/* Told again to who has ended the order with it: nothing to look at. */
+static bool known_there(const struct desk_incoming *c, const struct order *o, const struct parcel *p)
+{
+	return !strcmp(c->rule, RULE_ENDED) &&
+	       ((o->side == SIDE_B && !strcmp(p->type, "CF")) || (o->side == SIDE_A && !strncmp(p->type, "HL", 2)));
+}
+
 static int ack_decide(struct desk *d, struct desk_run *r)
 {
 	struct desk_incoming *c = &d->e->incoming;
@@ -520,12 +534,13 @@ static int ack_decide(struct desk *d, struct desk_run *r)
 
 		parcel_unpack(&p, r->j.row[last].body, r->j.row[last].row.len);
 		/* all of our list came too late: nothing of it is known there */
-		if (c->rejected &&
+		if (c->rejected && ends_ours(c, &o->o) &&
 		    (!strcmp(c->rule, RULE_ENDED) || !strcmp(c->rule, RULE_REFUSED) ||
 		     (!strcmp(c->rule, RULE_CANCELLED) && !strcmp(p.type, "IL") && p.records == o->o.lines)))
 			o->o.until_s = ORDER_OVER;
-		job_alarm(&r->j, "%s refused %s %" PRIu64 "%s by rule %s", c->in.head->from, p.type, p.seq,
-			  c->rejected ? "" : " in part", c->rule);
+		if (!c->rejected || !known_there(c, &o->o, &p))
+			job_alarm(&r->j, "%s refused %s %" PRIu64 "%s by rule %s", c->in.head->from, p.type, p.seq,
+				  c->rejected ? "" : " in part", c->rule);
 	}
 	c->in.parcel.cursor = c->in.parcel.records;
 	c->in.parcel.ended_ms = d->now_ms;
