@@ -394,6 +394,8 @@ static void take_one(struct desk_job *j, unsigned i, const struct found_card *f)
 		l->end = f->end.end;
 		l->flags |= f->end.flags & (LINE_FINAL | LINE_PROVISIONAL | LINE_PROVISIONED | LINE_CONFIRMED);
 		memcpy(l->why, f->end.why, sizeof(l->why));
+		if (l->flags & LINE_CONFIRMED)
+			l->confirmed_ms = f->end.at_ms;
 	}
 	l->told = !c->id || c->gone_ms || (taken->row.version && taken->row.owner != l->order);
 	if (!l->told)
@@ -417,8 +419,8 @@ static void over_one(struct desk_job *j, unsigned i, const struct kept *k)
 	snprintf(l->why, sizeof(l->why), "%s",
 		 k->kind == KEPT_END ? k->why : "a newer change has followed, and how this one ended is not known");
 	line_key(key, l->order, l->iccid);
+	job_put(j, BOOK_CHANGE, key, l->order, 0, BOOK_ANY, "", 0); /* whether there is one or not: none afterwards */
 	job_drop(j, BOOK_CHANGE, key, BOOK_ANY);
-	job_drop(j, BOOK_SET, key, BOOK_ANY);
 	c_close(j, i, taken->row.version && taken->row.owner == l->order);
 }
 

@@ -45,7 +45,8 @@ int cmd_change_start(struct ctl *c, const struct ctl_args *a)
 					 "imsi_list",
 				 order ? order : file));
 	if (!rc && c->format != CTL_JSON && strcmp(what, "imsi"))
-		printf("take a backup when it has ended; one from before loses these cards' new keys\n");
+		printf("its new keys are noted in the folder changes of package-dir, too: keep the newest of it, apart "
+		       "from the backups\n");
 	return rc;
 }
 
