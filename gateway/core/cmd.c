@@ -385,8 +385,10 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 	if (n < 0)
 		return prep_fail(gw, c, FAIL_CONFIG, "script", ota_strerror(n));
 	rc = ks_load(gw->deps.ks, c->b.card.iccid, p->k->kvn, p->k->sealed, p->k->sealed_len, &s->set[i]);
-	if (rc)
+	if (rc) {
+		ks_wipe(s->script[i], (size_t)n); /* an OPc may stand in it */
 		return prep_fail(gw, c, FAIL_CONFIG, "keys", ks_strerror(rc));
+	}
 	cntr = prep_counter(gw, c, p->k, kind, cntr_step, campaign_counts_exactly(camp));
 	*par = (struct ota_cmd_params){
 		.spi = { pr->spi[0], pr->spi[1] },
@@ -403,7 +405,7 @@ static bool prep_one(struct gw *gw, struct prep *p, struct card *c, unsigned i, 
 	rc = cntr ? ota_cmd_check(par) : OTA_E_RANGE;
 	if (rc >= 0)
 		rc = ota_cmd_lay_out(&s->work[i], par, c->b.packet, sizeof(c->b.packet));
-	if (camp->row.kind == WORK_WRITE) /* an OPc may stand in it */
+	if (camp->row.kind == WORK_WRITE)
 		ks_wipe(s->script[i], (size_t)n);
 	if (rc >= 0)
 		return true;

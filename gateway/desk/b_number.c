@@ -167,7 +167,8 @@ void b_numbered(struct desk_job *j, unsigned i)
 	if (ev->hlr.end == HLR_REFUSED || ev->hlr.end == HLR_ABSENT)
 		job_alarm(j, "card %s: our HLR does not give it MSISDN %s: %.80s", l->iccid, l->msisdn,
 			  ev->hlr.end == HLR_ABSENT ? "it does not have it any more" : ev->hlr.why);
-	if (ev->hlr.end == HLR_TAKEN && !*j->order->o.alarm && j->d->now_ms - l->confirmed_ms >= NUMBER_ALARM_MS)
+	if (ev->hlr.end == HLR_TAKEN && !*j->order->o.alarm && l->flags & LINE_CONFIRMED &&
+	    j->d->now_ms - l->confirmed_ms >= NUMBER_ALARM_MS)
 		job_alarm(j, "card %s: MSISDN %s is still the current operator's in our HLR: ask him to remove IMSI %s",
 			  l->iccid, l->msisdn, l->old_imsi[0] ? l->old_imsi : "of before");
 	/* the current operator's still, or the card is busy here */

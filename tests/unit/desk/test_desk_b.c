@@ -287,6 +287,23 @@ static void test_bridge_taken(void **state)
 	assert_int_equal(told(b, BED_A, "refused"), 1);
 }
 
+/* Its number is the current operator's until he has heard that it is here: nobody has to do anything about that. */
+static void test_bridged_at_e5(void **state)
+{
+	struct bed *b = *state;
+	char reply[SIM_HLR_REPLY_MAX];
+
+	b->cfg.address_by_imsi = true;
+	bed_restart(b);
+	sim_hlr_ctrl(b->sim, "SET 1 subscriber.create 262010000000100", reply);
+	sim_hlr_ctrl(b->sim, "SET 1 subscriber.by-imsi-262010000000100.msisdn 4915100000100", reply);
+	to_ready(b, CARDS);
+	assert_true(sim_hlr_locate(b->sim, imsi_of(0), VLR));
+	bed_wait(b, 40000);
+	expect_step(b, 0, B_CONFIRMING);
+	assert_string_equal(desk_order_by_name(b->desk, ORDER)->alarm, "");
+}
+
 /* ---- the register ---- */
 
 static void test_refused_by_hlr(void **state)
@@ -963,6 +980,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_3b, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bridged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bridged_at_e5, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bridge_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_3a, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_by_hlr, setup, teardown),
