@@ -397,7 +397,8 @@ static void take_one(struct desk_job *j, unsigned i, const struct found_card *f)
 		if (l->flags & LINE_CONFIRMED)
 			l->confirmed_ms = f->end.at_ms;
 	}
-	l->told = !c->id || c->gone_ms || (taken->row.version && taken->row.owner != l->order);
+	/* one that is not in these books is ours all the same as soon as it is imported again */
+	l->told = c->gone_ms || (taken->row.version && taken->row.owner != l->order);
 	if (!l->told)
 		job_put(j, BOOK_TAKEN, l->iccid, l->order, 0, taken->row.version, "", 0);
 	line_key(key, l->order, l->iccid);

@@ -530,6 +530,24 @@ static void card_unknown(void **state)
 	all_new(b, &k);
 }
 
+/* It is held from the beginning, so that no other order has it when it is imported again. */
+static void card_unknown_is_held(void **state)
+{
+	struct bed *b = *state;
+	struct change_keys k;
+	struct store_book row;
+
+	change(b, NAME, ALL);
+	assert_true(keys_of(b, NAME, &k));
+	bed_restore(b, store_mem_disk_copy(empty));
+	bed_wait(b, 20000);
+	AT(b, C_FOUND);
+	assert_true(bed_book(b, BOOK_TAKEN, CARD0, &row));
+	card_put(b);
+	bed_wait(b, 700000);
+	assert_true(bed_book(b, BOOK_TAKEN, CARD0, &row));
+}
+
 /* A stop while they are taken in: done again, with the same outcome. */
 static void with_a_stop(void **state)
 {
@@ -640,6 +658,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cancelled, setup, teardown),
 		cmocka_unit_test_setup_teardown(two, setup, teardown),
 		cmocka_unit_test_setup_teardown(card_unknown, setup, teardown),
+		cmocka_unit_test_setup_teardown(card_unknown_is_held, setup, teardown),
 		cmocka_unit_test_setup_teardown(with_a_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(swept, setup, teardown),
