@@ -70,7 +70,8 @@ static void ended(struct desk_in *in, struct desk_rec *r, uint16_t step, enum li
 
 static int end_take(struct desk_in *in, struct desk_rec *r, uint16_t step, enum line_end end, struct desk_no *no)
 {
-	if (r->line->flags & LINE_LISTED && r->line->told == end) /* from books that were put back: others may be new */
+	/* from books that were put back, which may not know any more why it stayed: others in it may be new */
+	if (r->line->flags & LINE_LISTED && (r->line->told == end || (r->line->told != END_DONE && end != END_DONE)))
 		return 0;
 	if (r->line->flags & LINE_LISTED)
 		return desk_refuse(no, "listed-twice", "card %s has had its last line, and that said otherwise",

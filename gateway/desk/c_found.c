@@ -718,6 +718,11 @@ int c_found_decide(struct desk *d, struct desk_job *j)
 			at_ms = l->again_ms = desk_now(d) + C_RETRY_MS;
 			job_line_put(j, i, C_FOUND);
 		}
+		/* as the backup has it: under keys that the card may have given up since, it would be waited for in vain for days */
+		if (at_ms <= desk_now(d) && change_under_way(&j->card[i])) {
+			job_settle(j, i, TXN_CANCELLED, "a backup was put back: the card is asked anew");
+			at_ms = desk_now(d) + C_BUSY_MS;
+		}
 		if (at_ms <= desk_now(d) && job_refused(j, i)) /* a command under keys that go must end first */
 			at_ms = desk_now(d) + C_BUSY_MS;
 		if (at_ms > desk_now(d)) {

@@ -248,6 +248,12 @@ static bool of_order(const struct order *o, uint64_t campaign)
 	return false;
 }
 
+bool change_under_way(const struct card_bundle *c)
+{
+	return c->card.id && c->has_txn && c->txn.state <= TXN_ACTIVE && c->work_len &&
+	       (c->work[0] == WORK_OTA_KEYS || c->work[0] == WORK_K_OPC);
+}
+
 static void settle_after(struct desk *d, struct desk_run *r)
 {
 	struct desk_engine *e = d->e;
@@ -257,7 +263,8 @@ static void settle_after(struct desk *d, struct desk_run *r)
 		const struct card_bundle *c = &r->j.card[i];
 		const struct desk_open_order *o = desk_order_number(d, s->order);
 
-		if (!o || !c->card.id || !c->has_txn || c->txn.state > TXN_ACTIVE || !of_order(&o->o, c->txn.campaign))
+		if (!o || !c->card.id || !c->has_txn || c->txn.state > TXN_ACTIVE ||
+		    !(of_order(&o->o, c->txn.campaign) || (o->o.side == SIDE_HOME && change_under_way(c))))
 			continue;
 		if (gw_txn_settle(d->deps.gw, c->txn.id, c->card.id, s->end, s->why))
 			desk_log(d, 4, "card %s: its open transaction could not be settled now", s->iccid);

@@ -548,6 +548,29 @@ static void card_unknown_is_held(void **state)
 	assert_true(bed_book(b, BOOK_TAKEN, CARD0, &row));
 }
 
+/* The backup was made in the midst of the change before this one: its command is waited for by nobody. */
+static void two_and_one_was_open(void **state)
+{
+	struct bed *b = *state;
+	struct store_mem_disk *backup;
+	struct change_keys k;
+
+	change(b, "K-1", CHANGE_OTA);
+	bed_wait(b, 20000);
+	assert_int_equal(step_of(b, "K-1", NULL), C_OTA_SENT);
+	backup = store_mem_disk_copy(b->disk);
+	tell(b, "K-1", WORK_OTA_KEYS, 1, 8);
+	tell(b, "K-1", WORK_STATUS, 2, 0);
+	bed_wait(b, 60000);
+	assert_null(desk_order_by_name(b->desk, "K-1"));
+	change(b, NAME, CHANGE_OTA);
+	assert_true(keys_of(b, NAME, &k));
+	bed_restore(b, backup);
+	bed_wait(b, 60000);
+	assert_null(desk_order_by_name(b->desk, "K-1"));
+	assert_int_not_equal(step_of(b, NAME, NULL), C_FOUND);
+}
+
 /* A stop while they are taken in: done again, with the same outcome. */
 static void with_a_stop(void **state)
 {
@@ -657,6 +680,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(after_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(cancelled, setup, teardown),
 		cmocka_unit_test_setup_teardown(two, setup, teardown),
+		cmocka_unit_test_setup_teardown(two_and_one_was_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(card_unknown, setup, teardown),
 		cmocka_unit_test_setup_teardown(card_unknown_is_held, setup, teardown),
 		cmocka_unit_test_setup_teardown(with_a_stop, setup, teardown),
