@@ -291,7 +291,7 @@ static struct keyset_row *keys_of(struct card *c, uint8_t kvn)
 {
 	struct keyset_row *k = kvn ? card_keyset(c, kvn) : NULL;
 
-	if (k && !k->sealed_len && (kvn == 1 || kvn == 2)) /* the other one has taken its place */
+	if ((!k || !k->sealed_len) && (kvn == 1 || kvn == 2)) /* the other one has taken its place */
 		k = card_keyset(c, (uint8_t)(3 - kvn));
 	if (kvn)
 		return k;

@@ -22,7 +22,8 @@ struct ward_call {
 	struct card_bundle bundle;
 	struct store_book taken;
 	enum gw_card_verb verb;
-	bool bound; /* an order between operators has the card */
+	bool bound;  /* an order between operators has the card */
+	uint8_t kvn; /* the version that an idle card is asked under; 0: no profile says */
 	char said[160];
 	char profile_name[PROFILE_NAME_MAX], profile_why[API_REASON_MAX];
 	char profile_text[PROFILE_TEXT_MAX + 1];
@@ -58,6 +59,22 @@ static void ward_done(struct ward_call *c, const char *text)
 
 	c->call.to.done(c->call.to.ctx, &r);
 	call_free(&c->call);
+}
+
+static bool ward_has_keys(const struct ward_call *c, uint8_t kvn)
+{
+	for (unsigned i = 0; i < c->bundle.n_keysets; i++)
+		if (c->bundle.keyset[i].kvn == kvn && c->bundle.keyset[i].sealed_len)
+			return true;
+	return false;
+}
+
+/* The profile's, or of a card that was handed over the one that has taken its place (core/order.c: keys_of()). */
+static uint8_t ward_kvn(const struct ward_call *c)
+{
+	uint8_t kvn = c->profile.kvn, other = (uint8_t)(3 - kvn);
+
+	return (kvn == 1 || kvn == 2) && !ward_has_keys(c, kvn) && ward_has_keys(c, other) ? other : kvn;
 }
 
 /* The profile that the card is made for, or that it was spoken to by last. */
@@ -120,10 +137,10 @@ static void ward_plan(struct ward_call *c)
 				    .started_ms = now_ms,
 				    .deadline_ms = now_ms + PROBE_WITHIN_MS,
 				    .rules = PROBE_RULES };
-	struct store_txn_plan p = { .txn = { .state = TXN_PLANNED, .evidence = 255, .por_status = 255 },
+	struct store_txn_plan p = { .txn = { .state = TXN_PLANNED, .evidence = 255, .por_status = 255, .kvn = c->kvn },
 				    .need_msisdn = !a->deps.address_by_imsi,
 				    .not_quarantined = true,
-				    .kvn = c->profile.kvn };
+				    .kvn = c->kvn };
 	struct work w = { .kind = row.kind, .flags = WORK_F_PROBE, .order = PROBE_ORDER };
 	uint8_t packed[TXN_WORK_MAX];
 	int len;
@@ -196,7 +213,7 @@ static void ward_post(struct ward_call *c)
 	if (c->verb == CARD_VERB_PROBE || c->verb == CARD_VERB_RESYNC)
 		ward_profile(c);
 	if (c->profile_len > 0)
-		ask.kvn = c->profile.kvn;
+		ask.kvn = c->kvn = ward_kvn(c);
 	if (c->verb == CARD_VERB_RESYNC && c->profile_len > 0 && OTA_SPI1_COUNTER(c->profile.spi[0]) == 3) {
 		ward_end(c, API_REFUSED, "refused", "counter mode 11: it takes the next value alone, and no jump");
 		return;

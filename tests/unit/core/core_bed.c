@@ -329,7 +329,9 @@ void bed_order(struct bed *b, unsigned link, enum link_order order)
 
 int bed_card_order(struct bed *b, unsigned card, enum gw_card_verb verb)
 {
-	const struct gw_card_ask ask = { .card = b->id[card], .request = CARD_REQUEST, .verb = verb, .by = "test" };
+	const struct gw_card_ask ask = {
+		.card = b->id[card], .request = CARD_REQUEST, .verb = verb, .by = "test", .kvn = b->ask_kvn
+	};
 
 	b->said_rc = 1;
 	assert_int_equal(gw_card_order(b->gw, &ask), 0);

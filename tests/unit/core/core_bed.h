@@ -49,6 +49,7 @@ struct bed {
 	char new_msisdn[BED_CARDS_MAX][MSISDN_DIGITS_MAX + 1]; /* promised by the last campaign, or "" */
 	struct keyset_row keyset[BED_CARDS_MAX][2];	       /* KVN 1 and, if the test gave one, 2 */
 	unsigned n_keysets;
+	uint8_t ask_kvn;	       /* what orders to a card name as their profile's; 0: none */
 	uint64_t next_token, answered; /* of messages: given out; answered, none was lost so far */
 	uint64_t n_campaigns;
 	bool long_script;		    /* of the next campaigns: two short messages */

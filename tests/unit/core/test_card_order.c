@@ -255,6 +255,14 @@ static void resync_of_a_card_at_rest(void **state)
 	assert_int_equal(bed_card(b, 0)->keyset[0].cntr, BED_CNTR + 2 * JUMP + 1);
 }
 
+/* Its keys stand under one version alone, and its profile speaks of the other one. */
+static void resync_under_the_other_version(void **state)
+{
+	b->ask_kvn = 2;
+	bed_card_order(b, 0, CARD_VERB_RESYNC);
+	said("the counter of key version 1 jumps to 4196");
+}
+
 /* ---- quarantine ---- */
 
 static void nothing_leaves_until_release(void **state)
@@ -444,6 +452,7 @@ int main(void)
 		T(exact_counters_are_not_skipped),
 		T(resync_jumps_and_is_bounded),
 		T(resync_of_a_card_at_rest),
+		T(resync_under_the_other_version),
 		T(nothing_leaves_until_release),
 		T(answers_count_in_quarantine),
 		T(claimed_in_quarantine),

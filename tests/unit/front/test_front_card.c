@@ -510,6 +510,36 @@ static void test_prepared(void **state)
 	front_free(f);
 }
 
+/* A card that was handed over: its keys stand under version 2 alone, and the profile speaks of version 1. */
+static void test_probe_under_the_other_version(void **state)
+{
+	struct front *f = front_new(PROFILE_DIR);
+	struct api_import_req r = { .n_keysets = 1, .profile = "usim-rfm" };
+	char id[32], csv[256], iccid[21];
+
+	r.keyset[0].kvn = 2;
+	r.keyset[0].cntr = 7;
+	strcpy(r.keyset[0].alg, "3des2");
+	api_import_create(f->api, &r, front_to(f));
+	front_wait(f);
+	snprintf(id, sizeof(id), "%s", front_s(f, "id"));
+	snprintf(csv, sizeof(csv),
+		 "ICCID,IMSI,MSISDN,KIC2,KID2\n%s,001010000000000,+4915100000000," FIX_KIC "," FIX_KID "\n",
+		 fix_iccid(iccid, 0));
+	assert_int_equal(front_import_lines(f, id, 1, csv), 200);
+	assert_int_equal(front_import_finish(f, id), 200);
+	assert_int_equal(order(f, iccid, CARD_VERB_RESYNC), 200);
+	has(f->text, "the counter of key version 2 jumps to 4102; asked by campaign probe.");
+	for (int i = 0; i < 50; i++)
+		front_turn(f);
+	api_card_show(f->api, iccid, front_to(f));
+	front_wait(f);
+	has(f->text, "\"state\":\"ACTIVE\"");
+	has(f->text, "\"cntr\":4103");
+	assert_int_equal(order(f, iccid, CARD_VERB_PROBE), 200);
+	front_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -519,6 +549,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_clear, setup, teardown),
 		cmocka_unit_test(test_show),
 		cmocka_unit_test(test_prepared),
+		cmocka_unit_test(test_probe_under_the_other_version),
 		cmocka_unit_test(test_keys_are_not_shown),
 	};
 
