@@ -149,6 +149,17 @@ static void failed(struct desk *d, struct desk_run *r, int rc)
 	desk_alarm(d, &d->kept, "%.300s", r->j.why[0] ? r->j.why : strerror(-rc));
 }
 
+/* It can be read no further: its lines stay as they are, and it is taken in once more at the next start. */
+static void unread(struct desk *d, const char *why)
+{
+	struct kept_intake *in = d->kept.in;
+
+	in->again = true;
+	if (in->phase == TAKE_OVER_ENDS || in->phase == TAKE_OVER_REST)
+		in->phase = TAKE_OVER;
+	desk_alarm(d, &d->kept, "a backup was put back, and the change in %.280s", why);
+}
+
 /* The next file; when there is none, the next phase. */
 static bool opened(struct desk *d)
 {
@@ -157,12 +168,18 @@ static bool opened(struct desk *d)
 
 	for (; !in->open && in->at < in->files; in->at += !in->open) {
 		in->open = !kept_open(d, in->name[in->at], &in->f, err);
-		if (!in->open && in->phase == TAKE_SCAN) {
-			in->again = true;
-			desk_alarm(d, &d->kept, "a backup was put back, and the change in %.280s", err);
-		}
+		if (!in->open)
+			unread(d, err);
 	}
 	return in->open;
+}
+
+static void unreadable(struct desk *d, int rc)
+{
+	char why[DESK_ERR_MAX];
+
+	snprintf(why, sizeof(why), "%.100s cannot be read: %s", d->kept.in->f.file, strerror(-rc));
+	unread(d, why);
 }
 
 static void closed(struct kept_intake *in)
@@ -195,10 +212,8 @@ static void scan_after(struct desk *d, struct desk_run *r)
 		if (!rc && i + 1 == SCAN_PAGE)
 			return;
 	}
-	if (rc) {
-		in->again = true;
-		desk_alarm(d, &d->kept, "%.100s: cannot be read: %s", in->f.file, strerror(-rc));
-	}
+	if (rc)
+		unreadable(d, rc);
 	if (in->f.damaged) {
 		in->damaged = true;
 		desk_alarm(
@@ -247,24 +262,29 @@ static const struct desk_run_ops order_ops = {
 
 /* ---- lines ---- */
 
-static void page_fill(struct kept_intake *in)
+static void page_fill(struct desk *d)
 {
+	struct kept_intake *in = d->kept.in;
 	unsigned looked = 0;
 
 	in->n_page = 0;
 	for (; in->next < in->n && in->n_page < DESK_PAGE_CARDS && looked < LOOK_PAGE; in->next++, looked++) {
 		const struct found_entry *e = &in->e[in->next];
 		struct found_card *c = &in->page[in->n_page];
+		int rc = e->file == in->at ? kept_read_at(&in->f, e->made, &c->made) : 0;
 
-		if (e->file != in->at || kept_read_at(&in->f, e->made, &c->made))
+		if (rc)
+			unreadable(d, rc);
+		if (rc || e->file != in->at)
 			continue;
 		c->has_end = e->has_end && !kept_read_at(&in->f, e->end, &c->end);
 		in->n_page++;
 	}
 }
 
-/* Records of this file, of cards of which a newer change is noted: how it ended, then those whose end is not there.  False: no more. */
-static bool over_fill(struct kept_intake *in)
+/* Records of this file, of cards of which a newer change is noted: how it ended, then those whose end is not there.  1: there may be
+ * more; 0: no more; a negative errno. */
+static int over_fill(struct kept_intake *in)
 {
 	uint64_t offset;
 
@@ -273,9 +293,10 @@ static bool over_fill(struct kept_intake *in)
 		struct kept *k = &in->page[in->n_page].made;
 		const uint32_t *slot;
 		unsigned same = 0;
+		int rc = kept_read(&in->f, k, &offset);
 
-		if (kept_read(&in->f, k, &offset) != 1)
-			return false;
+		if (rc != 1)
+			return rc;
 		slot = place_of(in, k->iccid, in->f.what == CHANGE_IMSI);
 		if ((k->kind == KEPT_END) != (in->phase == TAKE_OVER_ENDS) || !*slot || in->e[*slot - 1].file == in->at)
 			continue;
@@ -286,7 +307,7 @@ static bool over_fill(struct kept_intake *in)
 		else
 			in->n_page++;
 	}
-	return true;
+	return 1;
 }
 
 static bool take_rows(struct desk *d, struct desk_run *r)
@@ -477,9 +498,14 @@ static bool over_next(struct desk *d)
 		struct desk_open_order *o = desk_order_number(d, in->f.number);
 
 		if (o) {
+			int rc;
+
 			in->phase = in->phase == TAKE_OVER ? TAKE_OVER_ENDS : in->phase;
-			in->more = over_fill(in);
-			return run_begin(d, &over_ops, o);
+			rc = over_fill(in);
+			in->more = rc > 0;
+			if (rc >= 0)
+				return run_begin(d, &over_ops, o);
+			unreadable(d, rc);
 		}
 		in->phase = TAKE_OVER;
 	}
@@ -607,7 +633,7 @@ bool kept_start(struct desk *d)
 	}
 	if (in->phase == TAKE_ORDER)
 		return run_begin(d, &order_ops, NULL);
-	page_fill(in);
+	page_fill(d);
 	return run_begin(d, &take_ops, desk_order_number(d, in->f.number));
 }
 

@@ -10,6 +10,7 @@
 #include "b_bed.h"
 #include "gateway/core/work.h"
 #include "gateway/desk/b_int.h"
+#include "gateway/desk/c_kept.h"
 #include "gateway/hlr/hlr_ctrl.h"
 
 #define NAME  "K-7"
@@ -28,6 +29,27 @@ static const struct desk_tables tables = {
 static struct store_mem_disk *empty; /* before there was any card */
 
 /* ---- the bed ---- */
+
+static int fails_at, looked; /* a file's opening, or a read of one, fails once; 0: none does */
+
+int __real_kept_open(struct desk *d, const char *file, struct kept_file *f, char err[DESK_ERR_MAX]);
+int __wrap_kept_open(struct desk *d, const char *file, struct kept_file *f, char err[DESK_ERR_MAX]);
+int __real_kept_read(struct kept_file *f, struct kept *k, uint64_t *offset);
+int __wrap_kept_read(struct kept_file *f, struct kept *k, uint64_t *offset);
+
+int __wrap_kept_open(struct desk *d, const char *file, struct kept_file *f, char err[DESK_ERR_MAX])
+{
+	if (++looked != fails_at)
+		return __real_kept_open(d, file, f, err);
+	*f = (struct kept_file){ .fd = -1 };
+	snprintf(err, DESK_ERR_MAX, "%s: by this test", file);
+	return -1;
+}
+
+int __wrap_kept_read(struct kept_file *f, struct kept *k, uint64_t *offset)
+{
+	return ++looked == fails_at ? -EIO : __real_kept_read(f, k, offset);
+}
 
 static void card_put(struct bed *b)
 {
@@ -137,16 +159,21 @@ static uint16_t step_of(struct bed *b, const char *name, struct line *l)
 }
 
 /* Its change has ended. */
-static void over(struct bed *b, struct line *l)
+static void over_of(struct bed *b, const char *name, struct line *l)
 {
 	struct store_book row;
 	char key[BOOK_KEY_MAX];
 
-	assert_null(desk_order_by_name(b->desk, NAME));
-	line_key(key, desk_number("operator-b", NAME), CARD0);
+	assert_null(desk_order_by_name(b->desk, name));
+	line_key(key, desk_number("operator-b", name), CARD0);
 	assert_true(bed_book(b, BOOK_LINE, key, &row));
 	assert_int_equal(line_unpack(l, row.body, row.row.len), 0);
 	assert_string_equal(line_step_name(row.row.step), "C_CLOSED");
+}
+
+static void over(struct bed *b, struct line *l)
+{
+	over_of(b, NAME, l);
 }
 
 #define AT(b, step) assert_string_equal(line_step_name(step_of(b, NAME, NULL)), #step)
@@ -571,6 +598,55 @@ static void two_and_one_was_open(void **state)
 	assert_int_not_equal(step_of(b, NAME, NULL), C_FOUND);
 }
 
+static void alarm_is(struct bed *b, const char *words)
+{
+	struct desk_stats st;
+
+	desk_stats(b->desk, &st);
+	assert_non_null(st.alarm);
+	if (!strstr(st.alarm, words))
+		fail_msg("alarm: %s", st.alarm);
+}
+
+/* One of the files cannot be read, at whatever place: somebody is told, nothing is made up about how a change ended, and the next start
+ * knows. */
+static void unreadable(void **state)
+{
+	struct bed *b = *state;
+	struct store_mem_disk *backup;
+	int places;
+	struct line l;
+
+	change(b, "K-1", CHANGE_OTA);
+	bed_wait(b, 20000);
+	backup = store_mem_disk_copy(b->disk);
+	tell(b, "K-1", WORK_OTA_KEYS, 1, 8);
+	tell(b, "K-1", WORK_STATUS, 2, 0);
+	bed_wait(b, 60000);
+	assert_null(desk_order_by_name(b->desk, "K-1"));
+	change(b, NAME, CHANGE_OTA);
+	looked = 0;
+	bed_restore(b, store_mem_disk_copy(backup));
+	over_of(b, "K-1", &l);
+	assert_int_equal(l.end, END_DONE);
+	places = looked;
+	assert_in_range(places, 10, 100);
+	for (int at = 1; at <= places; at++) {
+		looked = 0;
+		fails_at = at;
+		bed_restore(b, store_mem_disk_copy(backup));
+		assert_true(looked >= at);
+		alarm_is(b, "a backup was put back, and the change in");
+		fails_at = 0;
+		bed_restart(b);
+		over_of(b, "K-1", &l);
+		if (l.end != END_DONE)
+			fail_msg("place %d: it ended as %s: %s", at, line_end_name(l.end), l.why);
+		assert_non_null(desk_order_by_name(b->desk, NAME));
+	}
+	store_mem_disk_free(backup);
+}
+
 /* A stop while they are taken in: done again, with the same outcome. */
 static void with_a_stop(void **state)
 {
@@ -593,16 +669,6 @@ static void with_a_stop(void **state)
 }
 
 /* ---- bad files ---- */
-
-static void alarm_is(struct bed *b, const char *words)
-{
-	struct desk_stats st;
-
-	desk_stats(b->desk, &st);
-	assert_non_null(st.alarm);
-	if (!strstr(st.alarm, words))
-		fail_msg("alarm: %s", st.alarm);
-}
 
 static void damaged(void **state)
 {
@@ -683,6 +749,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_and_one_was_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(card_unknown, setup, teardown),
 		cmocka_unit_test_setup_teardown(card_unknown_is_held, setup, teardown),
+		cmocka_unit_test_setup_teardown(unreadable, setup, teardown),
 		cmocka_unit_test_setup_teardown(with_a_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(swept, setup, teardown),
