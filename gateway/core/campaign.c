@@ -66,6 +66,18 @@ bool gw_campaign_room(const struct gw *gw)
 	return gw->n_campaigns < CAMPAIGNS_MAX;
 }
 
+unsigned gw_probes_open(const struct gw *gw)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < gw->n_campaigns; i++) {
+		const struct campaign_row *row = &gw->campaign[i].row;
+
+		n += row->id && !row->ended_ms && !strncmp(row->name, GW_PROBE_NAME, strlen(GW_PROBE_NAME));
+	}
+	return n;
+}
+
 int campaign_add(struct gw *gw, const struct campaign_row *row, const char *text, size_t len, char *err, size_t err_cap)
 {
 	struct campaign *c = campaign_by_id(gw, row->id);

@@ -238,6 +238,11 @@ int gw_told(struct gw *gw, uint64_t card, const uint8_t *packet, size_t len);
 /* Whether one more campaign finds a place: CAMPAIGNS_MAX that are not ended.  Ended ones give their place up, oldest first, and
  * are then known to the store alone. */
 bool gw_campaign_room(const struct gw *gw);
+/* Campaigns that ask one card on an operator's order, by their name, and have not ended.  They leave room for the others: at most
+ * PROBES_OPEN_MAX. */
+#define GW_PROBE_NAME	"probe."
+#define PROBES_OPEN_MAX 64
+unsigned gw_probes_open(const struct gw *gw);
 /* A READY campaign is about to be dropped from the store: from now on the core does not know it.  -ENOENT, or -EALREADY when
  * it has been started. */
 int gw_campaign_forget(struct gw *gw, uint64_t id);

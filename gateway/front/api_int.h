@@ -78,6 +78,7 @@ struct api {
 	struct call calls; /* ring head */
 	unsigned n_calls;
 	uint64_t next_session, next_request, next_campaign;
+	unsigned probes_planned; /* campaigns of one card that the store has not answered for yet */
 	bool stopping;
 	struct desk *desk;	     /* NULL: no orders between operators */
 	struct exchange *exchange;   /* likewise */

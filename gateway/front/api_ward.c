@@ -14,6 +14,9 @@
 
 #define PROBE_WITHIN_MS 3600000 /* so long a card of which nothing else is open is asked */
 #define PROBE_RULES	"deadline 1h"
+#define STR_(x)		#x
+#define STR(x)		STR_(x)
+#define PROBES_FULL	STR(PROBES_OPEN_MAX) " probes are under way: wait, or cancel some"
 #define PROBE_ORDER	1 /* a work names one; those of orders are hashes */
 
 struct ward_call {
@@ -108,6 +111,7 @@ static void ward_planned(struct store_batch *b, int rc)
 	char text[API_TEXT_MAX], why[API_REASON_MAX];
 	int op = b->ops[0].rc ? b->ops[0].rc : b->ops[1].rc;
 
+	a->probes_planned--;
 	if (rc) {
 		api_fail_store(a, c->call.to, rc, b->why);
 		call_free(&c->call);
@@ -148,7 +152,7 @@ static void ward_plan(struct ward_call *c)
 	memcpy(w.imsi, c->bundle.card.imsi, sizeof(w.imsi));
 	len = work_pack(&w, packed, sizeof(packed));
 	row.id = p.txn.campaign = a->next_campaign++;
-	snprintf(row.name, sizeof(row.name), "probe.%s.%llu", c->bundle.card.iccid, (unsigned long long)row.id);
+	snprintf(row.name, sizeof(row.name), GW_PROBE_NAME "%s.%llu", c->bundle.card.iccid, (unsigned long long)row.id);
 	memcpy(row.profile, c->profile_name, sizeof(row.profile));
 	memcpy(p.iccid, c->bundle.card.iccid, sizeof(p.iccid));
 	c->batch = store_batch_new();
@@ -161,11 +165,25 @@ static void ward_plan(struct ward_call *c)
 	c->batch->strict = true; /* all of it or nothing */
 	c->batch->done = ward_planned;
 	c->batch->ctx = c;
+	a->probes_planned++;
 	a->deps.store->ops->commit(a->deps.store, c->batch);
+}
+
+/* Why no campaign can ask it now; NULL: one can. */
+static const char *ward_no_room(const struct ward_call *c)
+{
+	const struct api *a = c->call.a;
+
+	if (c->profile_len < 0)
+		return c->profile_why;
+	if (gw_probes_open(a->deps.gw) + a->probes_planned >= PROBES_OPEN_MAX)
+		return PROBES_FULL;
+	return gw_campaign_room(a->deps.gw) ? NULL : "there is no room for one more campaign";
 }
 
 static void ward_idle(struct ward_call *c, const char *said)
 {
+	const char *no_room = ward_no_room(c);
 	const struct txn_row *t = &c->bundle.txn;
 	struct gw_campaign_view view;
 	char text[API_TEXT_MAX];
@@ -179,14 +197,14 @@ static void ward_idle(struct ward_call *c, const char *said)
 			ward_done(c, text);
 		else
 			ward_end(c, API_REFUSED, "planned", text);
-	} else if (c->profile_len >= 0 && gw_campaign_room(c->call.a->deps.gw)) {
+	} else if (!no_room) {
 		ward_plan(c);
 	} else if (c->verb == CARD_VERB_RESYNC) {
-		snprintf(text, sizeof(text), "%s; its next command is made above it", c->said);
+		snprintf(text, sizeof(text), "%s; its next command is made above it (not asked now: %s)", c->said,
+			 no_room);
 		ward_done(c, text);
 	} else {
-		ward_end(c, API_REFUSED, "nothing-open",
-			 c->profile_len < 0 ? c->profile_why : "there is no room for one more campaign");
+		ward_end(c, API_REFUSED, "nothing-open", no_room);
 	}
 }
 

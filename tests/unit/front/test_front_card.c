@@ -510,25 +510,36 @@ static void test_prepared(void **state)
 	front_free(f);
 }
 
-/* A card that was handed over: its keys stand under version 2 alone, and the profile speaks of version 1. */
-static void test_probe_under_the_other_version(void **state)
+static void import_made_for(struct front *f, unsigned kvn, unsigned cards)
 {
-	struct front *f = front_new(PROFILE_DIR);
 	struct api_import_req r = { .n_keysets = 1, .profile = "usim-rfm" };
-	char id[32], csv[256], iccid[21];
+	char id[32], csv[16384], iccid[21];
+	int n;
 
-	r.keyset[0].kvn = 2;
+	r.keyset[0].kvn = kvn;
 	r.keyset[0].cntr = 7;
 	strcpy(r.keyset[0].alg, "3des2");
 	api_import_create(f->api, &r, front_to(f));
 	front_wait(f);
 	snprintf(id, sizeof(id), "%s", front_s(f, "id"));
-	snprintf(csv, sizeof(csv),
-		 "ICCID,IMSI,MSISDN,KIC2,KID2\n%s,001010000000000,+4915100000000," FIX_KIC "," FIX_KID "\n",
-		 fix_iccid(iccid, 0));
+	n = snprintf(csv, sizeof(csv), "ICCID,IMSI,MSISDN,KIC%u,KID%u\n", kvn, kvn);
+	for (unsigned i = 0; i < cards; i++)
+		n += snprintf(csv + n, sizeof(csv) - (size_t)n,
+			      "%s,001010000000%03u,+4915100000%03u," FIX_KIC "," FIX_KID "\n", fix_iccid(iccid, i), i,
+			      i);
 	assert_int_equal(front_import_lines(f, id, 1, csv), 200);
+	assert_int_equal(front_n(f, "accepted"), cards);
 	assert_int_equal(front_import_finish(f, id), 200);
-	assert_int_equal(order(f, iccid, CARD_VERB_RESYNC), 200);
+}
+
+/* A card that was handed over: its keys stand under version 2 alone, and the profile speaks of version 1. */
+static void test_probe_under_the_other_version(void **state)
+{
+	struct front *f = front_new(PROFILE_DIR);
+	char iccid[21];
+
+	import_made_for(f, 2, 1);
+	assert_int_equal(order(f, fix_iccid(iccid, 0), CARD_VERB_RESYNC), 200);
 	has(f->text, "the counter of key version 2 jumps to 4102; asked by campaign probe.");
 	for (int i = 0; i < 50; i++)
 		front_turn(f);
@@ -537,6 +548,23 @@ static void test_probe_under_the_other_version(void **state)
 	has(f->text, "\"state\":\"ACTIVE\"");
 	has(f->text, "\"cntr\":4103");
 	assert_int_equal(order(f, iccid, CARD_VERB_PROBE), 200);
+	front_free(f);
+}
+
+/* Questions to single cards leave places for campaigns. */
+static void test_probes_are_bounded(void **state)
+{
+	struct front *f = front_new(PROFILE_DIR);
+	char iccid[21];
+
+	import_made_for(f, 1, PROBES_OPEN_MAX + 1);
+	for (unsigned i = 0; i < PROBES_OPEN_MAX; i++)
+		assert_int_equal(order(f, fix_iccid(iccid, i), CARD_VERB_PROBE), 200);
+	assert_int_equal(order(f, fix_iccid(iccid, PROBES_OPEN_MAX), CARD_VERB_PROBE), 409);
+	has(f->text, "64 probes are under way: wait, or cancel some");
+	assert_int_equal(order(f, iccid, CARD_VERB_RESYNC), 200);
+	has(f->text, "its next command is made above it (not asked now: 64 probes are under way");
+	assert_int_equal(front_create(f, "swap1", "usim-rfm", false), 200);
 	front_free(f);
 }
 
@@ -550,6 +578,7 @@ int main(void)
 		cmocka_unit_test(test_show),
 		cmocka_unit_test(test_prepared),
 		cmocka_unit_test(test_probe_under_the_other_version),
+		cmocka_unit_test(test_probes_are_bounded),
 		cmocka_unit_test(test_keys_are_not_shown),
 	};
 
