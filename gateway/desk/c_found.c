@@ -26,7 +26,7 @@ enum phase { TAKE_SCAN, TAKE_OVER, TAKE_OVER_ENDS, TAKE_OVER_REST, TAKE_OPEN, TA
 
 struct found_entry { /* the newest that is noted of a card */
 	char iccid[ICCID_DIGITS_MAX + 1];
-	bool imsi, has_end;
+	bool has_end;
 	uint16_t file;
 	int64_t at_ms;
 	uint64_t made, end; /* where they stand */
@@ -73,23 +73,23 @@ void kept_free(struct desk *d)
 
 /* ---- the newest of each card ---- */
 
-static uint32_t hash_of(const char *iccid, bool imsi)
+static uint32_t hash_of(const char *iccid)
 {
-	uint32_t h = 2166136261u + imsi;
+	uint32_t h = 2166136261u;
 
 	for (; *iccid; iccid++)
 		h = (h ^ (uint8_t)*iccid) * 16777619u;
 	return h ^ h >> 15;
 }
 
-static uint32_t *place_of(struct kept_intake *in, const char *iccid, bool imsi)
+static uint32_t *place_of(struct kept_intake *in, const char *iccid)
 {
-	uint32_t at = hash_of(iccid, imsi) & (in->slots - 1);
+	uint32_t at = hash_of(iccid) & (in->slots - 1);
 
 	for (;; at = (at + 1) & (in->slots - 1)) {
 		const struct found_entry *e = &in->e[in->slot[at] - 1];
 
-		if (!in->slot[at] || (e->imsi == imsi && !strcmp(e->iccid, iccid)))
+		if (!in->slot[at] || !strcmp(e->iccid, iccid))
 			return &in->slot[at];
 	}
 }
@@ -109,19 +109,18 @@ static int table_grow(struct kept_intake *in)
 	in->cap = cap;
 	in->slots = 2 * cap;
 	for (unsigned i = 0; i < in->n; i++)
-		*place_of(in, in->e[i].iccid, in->e[i].imsi) = i + 1;
+		*place_of(in, in->e[i].iccid) = i + 1;
 	return 0;
 }
 
 static int noted(struct kept_intake *in, const struct kept *k, uint64_t offset)
 {
-	const bool imsi = in->f.what == CHANGE_IMSI;
 	struct found_entry *e;
 	uint32_t *slot;
 
 	if (in->n == in->cap && table_grow(in))
 		return -ENOMEM;
-	slot = place_of(in, k->iccid, imsi);
+	slot = place_of(in, k->iccid);
 	e = *slot ? &in->e[*slot - 1] : NULL;
 	if (k->kind == KEPT_END) {
 		if (e && e->file == in->at && k->at_ms >= e->at_ms) {
@@ -136,7 +135,7 @@ static int noted(struct kept_intake *in, const struct kept *k, uint64_t offset)
 		*slot = ++in->n;
 		e = &in->e[in->n - 1];
 	}
-	*e = (struct found_entry){ .imsi = imsi, .file = (uint16_t)in->at, .at_ms = k->at_ms, .made = offset };
+	*e = (struct found_entry){ .file = (uint16_t)in->at, .at_ms = k->at_ms, .made = offset };
 	memcpy(e->iccid, k->iccid, sizeof(e->iccid));
 	return 0;
 }
@@ -297,7 +296,7 @@ static int over_fill(struct kept_intake *in)
 
 		if (rc != 1)
 			return rc;
-		slot = place_of(in, k->iccid, in->f.what == CHANGE_IMSI);
+		slot = place_of(in, k->iccid);
 		if ((k->kind == KEPT_END) != (in->phase == TAKE_OVER_ENDS) || !*slot || in->e[*slot - 1].file == in->at)
 			continue;
 		while (strcmp(in->page[same].made.iccid, k->iccid))
@@ -339,7 +338,7 @@ static const char *take_card(struct desk *d, struct desk_run *r, unsigned i)
 }
 
 /* Sealed by this keystore for this card, and whole. */
-static bool opens(struct desk *d, const struct kept *m, unsigned what)
+static bool opens(struct desk *d, const struct kept *m)
 {
 	struct ks *ks = d->deps.ks;
 	struct ks_sub_spec spec;
@@ -347,8 +346,6 @@ static bool opens(struct desk *d, const struct kept *m, unsigned what)
 	uint32_t set = 0;
 	bool good;
 
-	if (what == CHANGE_IMSI)
-		return m->kind == KEPT_IMSI;
 	if (m->kind != KEPT_KEYS || change_unpack(&k, m->body, m->body_len))
 		return false;
 	good = !ks_load(ks, m->iccid, k.base_kvn, k.base, k.base_len, &set);
@@ -395,7 +392,7 @@ static void take_one(struct desk_job *j, unsigned i, const struct found_card *f)
 	}
 	if (row->row.version && known(l, row->row.step))
 		return;
-	if (!opens(d, m, j->order->o.policy)) {
+	if (!opens(d, m)) {
 		d->kept.in->damaged = true;
 		desk_alarm(
 			d, &d->kept,
@@ -423,7 +420,7 @@ static void take_one(struct desk_job *j, unsigned i, const struct found_card *f)
 	if (!l->told)
 		job_put(j, BOOK_TAKEN, l->iccid, l->order, 0, taken->row.version, "", 0);
 	line_key(key, l->order, l->iccid);
-	job_put(j, m->kind == KEPT_IMSI ? BOOK_SET : BOOK_CHANGE, key, l->order, 0, BOOK_ANY, m->body, m->body_len);
+	job_put(j, BOOK_CHANGE, key, l->order, 0, BOOK_ANY, m->body, m->body_len);
 	job_line_put(j, i, C_FOUND);
 	job_order_put(j);
 	d->kept.in->cards++;

@@ -244,7 +244,8 @@ int kept_open(struct desk *d, const char *file, struct kept_file *f, char err[DE
 			 path);
 	else if (strcmp(party, d->self))
 		snprintf(err, DESK_ERR_MAX, "%.200s: is of %s, and we are %s: take it away", path, party, d->self);
-	else if (f->number != desk_number(d->self, f->name) || !f->what || f->what > UINT8_MAX)
+	else if (f->number != desk_number(d->self, f->name) || !f->what ||
+		 f->what & ~(unsigned)(CHANGE_OTA | CHANGE_K | CHANGE_OPC))
 		snprintf(err, DESK_ERR_MAX, "%.200s: its first line is damaged: put a good copy in its place", path);
 	else
 		f->buf = malloc(KEPT_BUF);

@@ -16,7 +16,7 @@
 
 /* ---- writing, in decide() ---- */
 void kept_begin(struct desk *d);
-/* Of line i; body: what is put into BOOK_CHANGE or BOOK_SET with it. */
+/* Of line i; body: what is put into BOOK_CHANGE with it. */
 void kept_note(struct desk_job *j, unsigned i, enum kept_kind kind, const void *body, size_t len);
 /* 0: what was noted is on the disk; else a negative errno, with a sentence in j->why. */
 int kept_write(struct desk_job *j);

@@ -51,7 +51,7 @@ struct kept_intake;
 struct desk_kept {    /* files of changes at home (c_kept.c, c_found.c) */
 	uint8_t *buf; /* what the job under way notes */
 	size_t len, cap;
-	bool keys;		/* keys or IMSIs are among it */
+	bool keys;		/* keys are among it */
 	int64_t sweep_ms;	/* old files are looked for then; INT64_MAX: there are none */
 	struct kept_intake *in; /* books that were put back are told what they have forgotten; NULL: no, or done */
 };

@@ -515,5 +515,5 @@ int kept_unpack(struct kept *k, const uint8_t *body, size_t len)
 	if (!version_read(&r))
 		return -1;
 	kept_io(&(struct io){ .r = &r }, k);
-	return unpacked(&r) || k->kind < KEPT_KEYS || k->kind > KEPT_END || !*k->iccid ? -1 : 0;
+	return unpacked(&r) || (k->kind != KEPT_KEYS && k->kind != KEPT_END) || !*k->iccid ? -1 : 0;
 }

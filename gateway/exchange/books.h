@@ -300,7 +300,7 @@ int change_pack(const struct change_keys *c, uint8_t body[BOOK_BODY_MAX]); /* le
 int change_unpack(struct change_keys *c, const uint8_t *body, size_t len);
 
 /* What is noted of a card in a change's file beside the database (desk/c_kept.c). */
-enum kept_kind { KEPT_KEYS = 1, KEPT_IMSI, KEPT_END };
+enum kept_kind { KEPT_KEYS = 1, KEPT_END = 3 };
 struct kept {
 	uint8_t kind;
 	int64_t at_ms;
@@ -309,7 +309,7 @@ struct kept {
 	char old_imsi[IMSI_DIGITS_MAX + 1], old_msisdn[MSISDN_DIGITS_MAX + 1];
 	uint16_t index;
 	uint8_t kvn;
-	uint16_t body_len; /* its BOOK_CHANGE, or BOOK_SET */
+	uint16_t body_len; /* its BOOK_CHANGE */
 	uint8_t body[BOOK_BODY_MAX];
 	/* KEPT_END: what is in force */
 	uint8_t end;
