@@ -581,7 +581,7 @@ static bool begin(struct desk *d)
 	in = d->kept.in = calloc(1, sizeof(*in));
 	if (in)
 		in->page = calloc(DESK_PAGE_CARDS, sizeof(*in->page));
-	n = in && in->page ? kept_list(d, &in->name) : -ENOMEM;
+	n = in && in->page && !table_grow(in) ? kept_list(d, &in->name) : -ENOMEM;
 	if (n > 0) {
 		in->files = (unsigned)n < UINT16_MAX ? (unsigned)n : UINT16_MAX;
 		desk_log(d, LOG_WARNING, "changes at home: taken in from %d file%s, in case a backup was put back", n,

@@ -647,6 +647,25 @@ static void unreadable(void **state)
 	store_mem_disk_free(backup);
 }
 
+/* The only one, before anything of it is noted. */
+static void none_readable(void **state)
+{
+	struct bed *b = *state;
+	struct store_mem_disk *backup;
+
+	change(b, NAME, CHANGE_OTA);
+	backup = store_mem_disk_copy(b->disk);
+	for (fails_at = 1; fails_at <= 2; fails_at++) {
+		looked = 0;
+		bed_restore(b, store_mem_disk_copy(backup));
+		alarm_is(b, "a backup was put back, and the change in");
+	}
+	fails_at = 0;
+	store_mem_disk_free(backup);
+	bed_restart(b);
+	assert_non_null(desk_order_by_name(b->desk, NAME));
+}
+
 /* A stop while they are taken in: done again, with the same outcome. */
 static void with_a_stop(void **state)
 {
@@ -750,6 +769,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(card_unknown, setup, teardown),
 		cmocka_unit_test_setup_teardown(card_unknown_is_held, setup, teardown),
 		cmocka_unit_test_setup_teardown(unreadable, setup, teardown),
+		cmocka_unit_test_setup_teardown(none_readable, setup, teardown),
 		cmocka_unit_test_setup_teardown(with_a_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(swept, setup, teardown),
