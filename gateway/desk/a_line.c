@@ -115,9 +115,11 @@ void a_closed(struct desk_job *j, unsigned i)
 		job_drop(j, BOOK_SET, key, BOOK_ANY);
 		job_drop(j, BOOK_IMSI, l->imsi, BOOK_ANY);
 	}
-	if ((l->flags & (LINE_ESCROW | LINE_PROVISIONAL)) == LINE_ESCROW) {
-		/* what was not told by now never is: what it locks is of no use to anybody */
+	if (l->flags & LINE_ESCROW) {
+		/* What was not told by now never is: what it locks is of no use to anybody.  Books that were put back may have one that
+		 * was told: whether there is one or not, there is none afterwards. */
 		line_key(key, l->order, l->iccid);
+		job_put(j, BOOK_RELEASE, key, l->order, 0, BOOK_ANY, "", 0);
 		job_drop(j, BOOK_RELEASE, key, BOOK_ANY);
 	}
 	job_drop(j, BOOK_TAKEN, l->iccid, BOOK_ANY);

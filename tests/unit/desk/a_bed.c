@@ -152,6 +152,7 @@ static void boot(struct bed *b)
 	assert_non_null(b->store);
 	gw_cfg_default(&gc);
 	gc.n_links = 1;
+	gc.epoch = dc.epoch = b->epoch;
 	gd.store = dd.store = b->store;
 	dd.gw = b->gw = gw_new(&gc, &gd);
 	assert_non_null(b->gw);

@@ -53,6 +53,7 @@ struct bed {
 	struct who a, b, m, s, x; /* x: a stranger that is configured as another operator */
 	struct hlr hlr;
 	bool has_hlr;
+	uint32_t epoch; /* from the next start on: another one, and the books were put back */
 	struct hlr_op hlr_op[BED_HLR_MAX];
 	unsigned hlr_ops;
 	uint64_t campaigns;

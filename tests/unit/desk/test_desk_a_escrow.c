@@ -56,6 +56,15 @@ static void deposited(struct bed *b, unsigned n, struct ks_block *locked)
 	assert_true(bed_nothing(b, &b->b));
 }
 
+/* Its release key stands in our books. */
+static bool kept(struct bed *b, unsigned card)
+{
+	char key[BOOK_KEY_MAX];
+
+	line_key(key, bed_line(b, card)->order, b->iccid[card]);
+	return bed_book(b, BOOK_RELEASE, key);
+}
+
 /* K goes at once and closed; the one card that shows that it is staged has its key told, and no other. */
 static void test_escrow(void **state)
 {
@@ -94,10 +103,8 @@ static void test_escrow(void **state)
 	assert_string_equal(bed_value(b, 0, "state"), "failed");
 	bed_at(b, 1, A_CLOSED);
 	assert_int_equal(b->l.flags & (LINE_ESCROW | LINE_PROVISIONAL), LINE_ESCROW);
-	line_key(b->row.row.key, b->l.order, b->iccid[1]);
-	assert_false(bed_book(b, BOOK_RELEASE, b->row.row.key));
-	line_key(b->row.row.key, b->l.order, b->iccid[0]);
-	assert_false(bed_book(b, BOOK_RELEASE, b->row.row.key)); /* told: nobody needs it here any more */
+	assert_false(kept(b, 1));
+	assert_false(kept(b, 0)); /* told: nobody needs it here any more */
 }
 
 /* A stop at any place: the same release key opens what went out before, and it is told once. */
@@ -121,6 +128,26 @@ static void test_stopped(void **state)
 	bed_restart(b);
 	assert_true(bed_nothing(b, &b->b));
 	bed_at(b, 0, A_STAGED);
+}
+
+/* Our books are put back to before it was told, and the new operator confirms: nobody needs it here any more. */
+static void test_put_back(void **state)
+{
+	struct bed *b = *state;
+	struct ks_block locked[1];
+
+	deposited(b, 1, locked);
+	assert_true(kept(b, 0));
+	b->epoch += 1024;
+	bed_restart(b);
+	bed_cf(b, "o", 0, "confirmed", "E6", "");
+	bed_next(b, &b->b, "HL3a");
+	assert_string_equal(bed_value(b, 0, "state"), "done");
+	bed_pass(b, 2000);
+	bed_hlr(b, HLR_REMOVE, IMSI_OLD, HLR_OK, 0);
+	bed_at(b, 0, A_CLOSED);
+	assert_int_equal(b->l.flags & (LINE_ESCROW | LINE_PROVISIONAL), LINE_ESCROW | LINE_PROVISIONAL);
+	assert_false(kept(b, 0));
 }
 
 /* Cancelled between the two: nothing is told. */
@@ -161,7 +188,8 @@ static void test_refused(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(test_escrow), T(test_stopped), T(test_cancelled), T(test_refused) };
+	const struct CMUnitTest tests[] = { T(test_escrow), T(test_stopped), T(test_put_back), T(test_cancelled),
+					    T(test_refused) };
 
 	return cmocka_run_group_tests_name("desk: keys in escrow, at A", tests, NULL, bed_parties_end);
 }
