@@ -119,7 +119,8 @@ int gw_card_seen(struct gw *gw, const char *imsi, int64_t since_ms);
  *
  * PROBE: the card is asked what it holds, at once and under a fresh counter, in place of the command that is open: it fences it, as the
  * question would that the card's silence leads to.  RESYNC: the same beyond a jump of the counter, CNTR_JUMP_MAX wide, for a card that
- * refuses or does not answer because ours is behind; at most CNTR_JUMPS_MAX in a row without a word under the card's keys.
+ * refuses or does not answer because ours is behind; at most CNTR_JUMPS_MAX in a row without a word under the card's keys.  Jumps are
+ * counted between commands: while none has gone under these keys each RESYNC jumps.
  *
  * rc 0; -ENOENT no such card; -EACCES it may not be done now, the reason says why; -ENODATA nothing is open: nobody is asked, but RESYNC
  * has jumped.  gw_post()'s otherwise. */
