@@ -163,9 +163,9 @@ void plan_reason(char *out, size_t cap, int rc, const struct store_txn_plan *p, 
 /* 0, or -1 with a sentence. */
 int filter_parse(struct store_filter *f, const char *filter, const char *range, int64_t now_ms, char *why, size_t cap);
 
-/* Whether there is such a profile in the profile-dir; else it has been answered. */
 /* Reads the profile's text.  Length, or -1 with a sentence. */
 int profile_read(const struct api *a, const char *name, char text[PROFILE_TEXT_MAX + 1], char *why, size_t cap);
+/* Whether there is such a profile in the profile-dir; else it has been answered. */
 bool profile_known(const struct api *a, const char *name, struct api_to to);
 
 /* ---- campaigns ---- */
