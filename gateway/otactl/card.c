@@ -256,13 +256,15 @@ static int order(struct ctl *c, const struct ctl_args *a, const char *verb)
 	rc = ctl_call(c, "POST", path, "application/json", NULL, 0, &answer);
 	if (rc)
 		return rc;
-	if (c->format == CTL_JSON)
+	if (c->format == CTL_JSON) {
 		ctl_print_json(answer);
-	else if (c->format == CTL_CSV)
-		printf("iccid,state,text\n%s,%s,\"%s\"\n", js_text(answer, "name"), js_text(answer, "state"),
-		       js_text(answer, "text"));
-	else
+	} else if (c->format == CTL_CSV) {
+		printf("iccid,state,text\n%s,%s,", js_text(answer, "name"), js_text(answer, "state"));
+		ctl_csv_field(stdout, js_text(answer, "text"));
+		putchar('\n');
+	} else {
 		printf("card %s: %s\n", js_text(answer, "name"), js_text(answer, "text"));
+	}
 	json_decref(answer);
 	return CTL_OK;
 }
