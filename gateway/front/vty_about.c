@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../desk/vault.h"
 #include "../exchange/books.h"
 
 #define ERRORS_MAX	   40  /* lines of show errors */
@@ -136,29 +137,57 @@ DEFUN(show_keystore, show_keystore_cmd, "show keystore", SHOW_STR "How often key
 static void print_ledger(struct vty_ask *ask, const struct api_reply *r)
 {
 	struct vty *vty = ask->vty;
+	char at[RFC3339_MAX];
 
-	for (size_t i = 0; i < r->books->n; i++)
-		vty_out(vty, "line %s" NL, r->books->row[i].row.key);
-	if (!r->books->n)
-		vty_out(vty, "the vault's ledger is empty" NL);
-	vty_out(vty, "'otactl vault ledger --verify' walks the chain" NL);
+	for (size_t i = 0; i < r->books->n; i++) {
+		const struct store_book *b = &r->books->row[i];
+		struct ledger_line l;
+
+		if (!strcmp(b->row.key, LEDGER_HEAD))
+			continue;
+		if (ledger_unpack(&l, b->body, b->row.len)) {
+			vty_out(vty, "line %s cannot be read" NL, b->row.key);
+			continue;
+		}
+		vty_out(vty, "%" PRIu64 " %s order %s card %s index %u to %s" NL, l.n, vty_time(at, l.at_ms),
+			*l.order ? l.order : "-", l.iccid, l.index, l.to);
+	}
+	vty_out(vty, "'otactl vault ledger' lists all of it, 'otactl vault verify' walks the chain" NL);
+}
+
+/* The head says how many lines there are: the newest are wanted. */
+static void print_ledger_head(struct vty_ask *ask, const struct api_reply *r)
+{
+	struct ledger_head h;
+	char after[BOOK_KEY_MAX];
+
+	if (!r->books->n) {
+		vty_out(ask->vty, "the vault's ledger is empty" NL);
+		return;
+	}
+	if (ledger_head_unpack(&h, r->books->row[0].body, r->books->row[0].row.len)) {
+		vty_out(ask->vty, "%% the head of the vault's ledger cannot be read; see 'otactl vault verify'" NL);
+		return;
+	}
+	if (h.n > LEDGER_PAGE)
+		vty_out(ask->vty, "the last %d of %" PRIu64 " lines:" NL, LEDGER_PAGE, h.n);
+	ledger_key(after, h.n > LEDGER_PAGE ? h.n - LEDGER_PAGE : 0);
+	ask->print = print_ledger;
+	api_vault_ledger(vty_api(), after, LEDGER_PAGE, vty_ask_again(ask));
 }
 
 DEFUN(show_audit, show_audit_cmd, "show audit", SHOW_STR "The vault's ledger, hash-chained: who got which keys\n")
 {
-	api_vault_ledger(vty_api(), "", LEDGER_PAGE, vty_ask(vty, print_ledger, NULL, NULL));
+	char after[BOOK_KEY_MAX];
+
+	ledger_key(after, UINT64_MAX);
+	api_vault_ledger(vty_api(), after, 1, vty_ask(vty, print_ledger_head, NULL, NULL));
 	return CMD_SUCCESS;
 }
 
 /* ------------------------------------------------------------------------------------------------ stranded */
 
 static void stranded_orders(struct vty_ask *ask, const struct api_reply *r);
-
-/* A card without a way back that was told to go and was seen nowhere since. */
-static bool is_stranded(const struct line *l)
-{
-	return l->flags & LINE_PLAIN && l->flags & LINE_ARMED && l->end != END_DONE && !l->served_ms;
-}
 
 static void stranded_next_order(struct vty_ask *ask)
 {
@@ -173,11 +202,12 @@ static void stranded_lines(struct vty_ask *ask, const struct api_reply *r)
 	char at[RFC3339_MAX];
 
 	for (size_t i = 0; i < b->n; i++) {
-		if (line_unpack(&l, b->row[i].body, b->row[i].row.len) || !is_stranded(&l))
+		if (line_unpack(&l, b->row[i].body, b->row[i].row.len) || !line_stranded(&l))
 			continue;
 		if (ask->number++ < STRANDED_SHOWN_MAX)
-			vty_out(ask->vty, "order %s card %s: told to go %s, seen nowhere since" NL, ask->arg[0],
-				l.iccid, vty_time(at, l.armed_ms));
+			vty_out(ask->vty,
+				"order %s card %s: told to go %s, the new operator does not have its new IMSI" NL,
+				ask->arg[0], l.iccid, vty_time(at, l.armed_ms));
 	}
 	if (!--ask->left) {
 		vty_out(ask->vty, "not all was looked through; 'otactl order report' does" NL);
@@ -194,8 +224,8 @@ static void stranded_lines(struct vty_ask *ask, const struct api_reply *r)
 static void stranded_orders(struct vty_ask *ask, const struct api_reply *r)
 {
 	if (!r->books->n) {
-		vty_out(ask->vty, "%" PRIu64 " cards are without a way back and were seen nowhere%s" NL, ask->number,
-			ask->number ? ": keep them served under the old IMSI, and ask the new operator" : "");
+		vty_out(ask->vty, "%" PRIu64 " cards are stranded%s" NL, ask->number,
+			ask->number ? ": 'otactl order report' says of each what to do" : "");
 		return;
 	}
 	snprintf(ask->arg[0], sizeof(ask->arg[0]), "%s", r->books->row[0].row.key);
@@ -205,7 +235,7 @@ static void stranded_orders(struct vty_ask *ask, const struct api_reply *r)
 }
 
 DEFUN(show_stranded, show_stranded_cmd, "show stranded",
-      SHOW_STR "Cards of orders between operators that have no way back and were seen nowhere\n")
+      SHOW_STR "Cards without a way back that went where the new operator does not have their IMSI\n")
 {
 	struct api_to to = vty_ask(vty, stranded_orders, NULL, NULL);
 

@@ -135,7 +135,9 @@ static void print_links(struct vty_ask *ask, const struct api_reply *r)
 			vty_out(vty, "%% there is no smsc-link %s; 'show smsc-link' names them" NL, ask->arg[0]);
 		return;
 	}
-	for (unsigned i = 0; i < l->n_routes; i++)
+	if (!l->n_links)
+		vty_out(vty, "there is no smsc-link" NL);
+	for (unsigned i = 0; l->n_links && i < l->n_routes; i++)
 		put_route(vty, l, &l->route[i]);
 	if (l->alarm)
 		vty_out(vty, "ALARM: %s" NL, l->alarm);

@@ -214,6 +214,36 @@ static void test_vault(void **state)
 	assert_int_equal(json_array_size(json_object_get(f->json, "ledger")), 0);
 }
 
+/* The head comes after all numbers; it says how many lines there are, and so where the newest begin. */
+static void test_ledger(void **state)
+{
+	struct ledger_head h = { 0 };
+	uint8_t body[BOOK_BODY_MAX];
+	char key[BOOK_KEY_MAX];
+	const json_t *rows;
+
+	for (unsigned i = 1; i <= LINES; i++) {
+		struct ledger_line l = {
+			.at_ms = FIX_NOW, .order = "o-1", .iccid = "8988211", .index = 2, .to = "op-b"
+		};
+		int len = ledger_next(&h, &l, body);
+
+		ledger_key(key, i);
+		put(BOOK_LEDGER, key, 0, 0, body, (size_t)len);
+	}
+	put(BOOK_LEDGER, LEDGER_HEAD, 0, 0, body, (size_t)ledger_head_pack(&h, body));
+	ledger_key(key, UINT64_MAX);
+	api_vault_ledger(f->api, key, 1, front_to(f));
+	front_wait(f);
+	assert_string_equal(json_string_value(json_object_get(f->json, "next")), LEDGER_HEAD);
+	ledger_key(key, h.n - 1);
+	api_vault_ledger(f->api, key, 10, front_to(f));
+	front_wait(f);
+	rows = json_object_get(f->json, "ledger");
+	assert_int_equal(json_array_size(rows), 1);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(rows, 0), "n")), LINES);
+}
+
 /* The desk is asked and answers from one of its turns. */
 static void test_ordered(void **state)
 {
@@ -296,7 +326,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_without), cmocka_unit_test(test_orders),	cmocka_unit_test(test_show),
 		cmocka_unit_test(test_lines),	cmocka_unit_test(test_parcels), cmocka_unit_test(test_vault),
-		cmocka_unit_test(test_ordered),
+		cmocka_unit_test(test_ledger),	cmocka_unit_test(test_ordered),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
