@@ -33,6 +33,8 @@ static struct {
 	void *tall;
 	char err[CONFIG_ERR_MAX]; /* why the last line was refused, "": libosmovty did not know it */
 	FILE *out;		  /* where vty_config_write() writes */
+	/* How many the gateway has started with: they are first, and stay. */
+	unsigned links, routes, partners;
 } me;
 
 /* --------------------------------------------------------------------------------------------- commands */
@@ -45,17 +47,63 @@ int vty_refuse(struct vty *vty, const char *err)
 	return vty->type == VTY_FILE ? REFUSED : CMD_WARNING;
 }
 
+/* Where the name stands in the config; -1: nowhere. */
+static int index_of(enum config_node node, const char *name)
+{
+	unsigned n = node == CONF_LINK ? me.c->n_links : node == CONF_ROUTE ? me.c->n_routes : me.c->desk.n_partners;
+
+	for (unsigned i = 0; i < n; i++) {
+		const char *have = node == CONF_LINK  ? me.c->link[i].name :
+				   node == CONF_ROUTE ? me.c->route[i].name :
+							me.c->partner[i].name;
+
+		if (!strcmp(have, name))
+			return (int)i;
+	}
+	return -1;
+}
+
+/* Settings go to the one of this name from now on.  0, or -1: another session has taken it back. */
+static int enter(enum config_node node, const char *name)
+{
+	int i;
+
+	if (node != CONF_LINK && node != CONF_ROUTE && node != CONF_PARTNER)
+		return 0;
+	i = index_of(node, name);
+	if (i < 0)
+		return -1;
+	if (node == CONF_LINK)
+		config_link_at((unsigned)i);
+	else if (node == CONF_ROUTE)
+		config_route_at((unsigned)i);
+	else
+		config_partner_at((unsigned)i);
+	return 0;
+}
+
+/* The node that this session is in has a name, which lives as long as the session. */
+static int go_into(struct vty *vty, enum config_node node, const char *name)
+{
+	char *index = talloc_strdup(vty, name);
+
+	if (!index)
+		return vty_refuse(vty, "out of memory");
+	vty->node = NODE(node);
+	vty->index = index;
+	return CMD_SUCCESS;
+}
+
 static int on_setting(struct cmd_element *self, struct vty *vty, int argc, const char *argv[])
 {
 	const struct config_setting *s = ((struct setting_cmd *)self)->s;
 	char err[CONFIG_ERR_MAX] = "";
 
-	if (s->node == CONF_LINK)
-		config_link_at((unsigned)((struct config_link *)vty->index - me.c->link));
-	if (s->node == CONF_ROUTE)
-		config_route_at((unsigned)((struct route *)vty->index - me.c->route));
-	if (s->node == CONF_PARTNER)
-		config_partner_at((unsigned)((struct config_partner *)vty->index - me.c->partner));
+	if (enter(s->node, vty->index)) {
+		snprintf(err, sizeof(err), "%.64s was taken back meanwhile: 'exit' and open it again",
+			 (char *)vty->index);
+		return vty_refuse(vty, err);
+	}
 	if (s->set(s, me.c, argv, argc, err, sizeof(err)))
 		return vty_refuse(vty, err);
 	if (vty->type == VTY_TERM) { /* the gateway works with what it has read at its start */
@@ -85,9 +133,7 @@ DEFUN(cfg_link, cfg_link_cmd, "smsc-link NAME", "A connection to an SMSC\nIts na
 
 	if (config_link_open(me.c, argv[0], err, sizeof(err)))
 		return vty_refuse(vty, err);
-	vty->node = NODE(CONF_LINK);
-	vty->index = config_link_now(me.c);
-	return CMD_SUCCESS;
+	return go_into(vty, CONF_LINK, argv[0]);
 }
 
 DEFUN(cfg_route, cfg_route_cmd, "route NAME", "Which links cards are reached by\nIts name in logs and status\n")
@@ -96,8 +142,83 @@ DEFUN(cfg_route, cfg_route_cmd, "route NAME", "Which links cards are reached by\
 
 	if (config_route_open(me.c, argv[0], err, sizeof(err)))
 		return vty_refuse(vty, err);
-	vty->node = NODE(CONF_ROUTE);
-	vty->index = config_route_now(me.c);
+	return go_into(vty, CONF_ROUTE, argv[0]);
+}
+
+/* ---- what was opened in a session, and not meant ---- */
+
+/* CMD_SUCCESS: it may be taken back, and stands there; else it has been refused. */
+static int take_back(struct vty *vty, enum config_node node, const char *what, unsigned started, const char *name,
+		     int *at)
+{
+	char err[CONFIG_ERR_MAX];
+	int i = *at = index_of(node, name);
+
+	if (vty->type == VTY_FILE)
+		snprintf(err, sizeof(err), "a file has no \"no %s\": leave %.64s out of it", what, name);
+	else if (i < 0)
+		snprintf(err, sizeof(err), "there is no %s %.64s", what, name);
+	else if ((unsigned)i < started)
+		snprintf(err, sizeof(err),
+			 "%s %.64s is in use since the start: take it out of the file and restart otagwd", what, name);
+	else
+		return CMD_SUCCESS;
+	return vty_refuse(vty, err);
+}
+
+#define TAKE_OUT(array, n, i)                                                                        \
+	do {                                                                                         \
+		(n)--;                                                                               \
+		memmove(&(array)[i], &(array)[(i) + 1], ((n) - (unsigned)(i)) * sizeof((array)[0])); \
+		memset(&(array)[n], 0, sizeof((array)[0]));                                          \
+	} while (0)
+
+DEFUN(cfg_no_link, cfg_no_link_cmd, "no smsc-link NAME",
+      NO_STR "A connection to an SMSC\nOne that was opened since the start\n")
+{
+	int i, rc = take_back(vty, CONF_LINK, "smsc-link", me.links, argv[0], &i);
+	char err[CONFIG_ERR_MAX];
+
+	if (rc != CMD_SUCCESS)
+		return rc;
+	for (unsigned r = 0; r < me.c->n_routes; r++) {
+		for (unsigned k = 0; k < me.c->route[r].n_links; k++) {
+			if (me.c->route[r].via[k].link != i)
+				continue;
+			snprintf(err, sizeof(err), "route %s goes via %s: give it another 'via' first",
+				 me.c->route[r].name, argv[0]);
+			return vty_refuse(vty, err);
+		}
+	}
+	for (unsigned r = 0; r < me.c->n_routes; r++)
+		for (unsigned k = 0; k < me.c->route[r].n_links; k++)
+			me.c->route[r].via[k].link -= me.c->route[r].via[k].link > i;
+	TAKE_OUT(me.c->link, me.c->n_links, i);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_no_route, cfg_no_route_cmd, "no route NAME",
+      NO_STR "Which links cards are reached by\nOne that was opened since the start\n")
+{
+	int i, rc = take_back(vty, CONF_ROUTE, "route", me.routes, argv[0], &i);
+
+	if (rc != CMD_SUCCESS)
+		return rc;
+	TAKE_OUT(me.c->route, me.c->n_routes, i);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_no_partner, cfg_no_partner_cmd, "no partner NAME",
+      NO_STR "Another party to orders\nOne that was opened since the start\n")
+{
+	int i, rc = take_back(vty, CONF_PARTNER, "partner", me.partners, argv[0], &i);
+	unsigned n;
+
+	if (rc != CMD_SUCCESS)
+		return rc;
+	n = me.c->desk.n_partners; /* two arrays go together */
+	TAKE_OUT(me.c->desk.partner, n, i);
+	TAKE_OUT(me.c->partner, me.c->desk.n_partners, i);
 	return CMD_SUCCESS;
 }
 
@@ -119,9 +240,7 @@ DEFUN(cfg_partner, cfg_partner_cmd, "partner NAME", "Another party to orders\nAs
 
 	if (config_partner_open(me.c, argv[0], err, sizeof(err)))
 		return vty_refuse(vty, err);
-	vty->node = NODE(CONF_PARTNER);
-	vty->index = config_partner_now(me.c);
-	return CMD_SUCCESS;
+	return go_into(vty, CONF_PARTNER, argv[0]);
 }
 
 DEFUN(cfg_pool, cfg_pool_cmd, "pool", "What cards get that come to us\n")
@@ -375,6 +494,9 @@ int vty_config_init(struct otagw_config *c)
 	struct setting_cmd *cmd;
 
 	me.c = c;
+	me.links = c->n_links;
+	me.routes = c->n_routes;
+	me.partners = c->desk.n_partners;
 	if (me.tall)
 		return 0;
 	me.tall = talloc_named_const(NULL, 0, "otagw-vty");
@@ -386,10 +508,13 @@ int vty_config_init(struct otagw_config *c)
 	install_element(CONFIG_NODE, &cfg_otagw_cmd);
 	install_element(CONFIG_NODE, &cfg_keystore_cmd);
 	install_element(CONFIG_NODE, &cfg_link_cmd);
+	install_element(CONFIG_NODE, &cfg_no_link_cmd);
 	install_element(CONFIG_NODE, &cfg_route_cmd);
+	install_element(CONFIG_NODE, &cfg_no_route_cmd);
 	install_element(CONFIG_NODE, &cfg_retry_cmd);
 	install_element(CONFIG_NODE, &cfg_exchange_cmd);
 	install_element(CONFIG_NODE, &cfg_partner_cmd);
+	install_element(CONFIG_NODE, &cfg_no_partner_cmd);
 	install_element(CONFIG_NODE, &cfg_pool_cmd);
 	install_element(CONFIG_NODE, &cfg_hlr_cmd);
 	install_element(CONFIG_NODE, &cfg_ctrl_cmd);
