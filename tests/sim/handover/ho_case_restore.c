@@ -21,7 +21,7 @@ static const struct {
 };
 static const int64_t taken_ms[] = { 2500, 4000, 5100, 6000, 6800, 8000, 9000, 10700, 11600, 15000, 41100, 41400 };
 static const int64_t back_ms[] = { 5500, 7000, 10000, 11400, 11800, 20000, 40500, 41300, 41700, 42500, 44000, 60000 };
-static const unsigned parties[] = { HO_A, HO_M };
+static const unsigned parties[] = { HO_A, HO_M, HO_B };
 
 #define N(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -86,7 +86,7 @@ int ho_restores(unsigned step)
 				       why);
 				bad = 1;
 			}
-	printf("%-8s a backup is put back at A or the vault, %u times%s: %s\n", "restore", n, step > 1 ? " here" : "",
-	       bad ? "see above" : "as it must");
+	printf("%-8s a backup is put back at A, at B or at the vault, %u times%s: %s\n", "restore", n,
+	       step > 1 ? " here" : "", bad ? "see above" : "as it must");
 	return bad;
 }
