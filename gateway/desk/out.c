@@ -560,11 +560,20 @@ static const struct desk_run_ops start_ops = {
 	.name = "start-out", .rows = start_rows, .after = start_after, .failed = start_failed, .dry = true
 };
 
+static void take_again(struct desk *d, const char *folder, unsigned partner, uint64_t seq)
+{
+	char from[512], to[512];
+
+	out_path(d, folder, partner, seq, from);
+	out_path(d, "held", partner, seq, to);
+	if (rename(from, to))
+		desk_log(d, 4, "%s: cannot be moved to %s: %s", from, to, strerror(errno));
+}
+
 /* One file of a folder that only holds what the books know.  `out`: its number is ours. */
 static void restored_file(struct desk *d, const char *folder, const char *file, bool out)
 {
 	struct desk_engine *e = d->e;
-	char from[512], to[512];
 	unsigned partner;
 	uint64_t seq;
 
@@ -576,10 +585,19 @@ static void restored_file(struct desk *d, const char *folder, const char *file, 
 			e->seq[partner].out = seq;
 		return;
 	}
-	out_path(d, folder, partner, seq, from);
-	out_path(d, "held", partner, seq, to);
-	if (rename(from, to))
-		desk_log(d, 4, "%s: cannot be moved to %s: %s", from, to, strerror(errno));
+	take_again(d, folder, partner, seq);
+}
+
+/* The backup may have been made while the last one that it knows of was being applied: no harm is done if it was not. */
+static void restored_last(struct desk *d)
+{
+	for (unsigned p = 0; p < d->cfg.n_partners; p++) {
+		char path[512];
+
+		out_path(d, "done", p, d->e->seq[p].in, path);
+		if (!access(path, F_OK))
+			take_again(d, "done", p, d->e->seq[p].in);
+	}
 }
 
 /* A backup that was put back knows less than the folders: what had come in since is taken again, and numbers go on behind those
@@ -603,11 +621,13 @@ static void restored_look(struct desk *d)
 		if (dir)
 			closedir(dir);
 	}
-	if (d->e->restored)
+	if (d->e->restored) {
+		restored_last(d);
 		desk_log(d, 4,
 			 "%s: the books are older than these packages: a backup was put back? What came in since is "
 			 "taken again",
 			 d->cfg.dir);
+	}
 }
 
 /* True: a job was begun; false: dir/out is known. */

@@ -86,6 +86,9 @@ static void il(struct reading *g, const struct xchg_record *r)
 
 	if (!o || g->arrived)
 		return;
+	if (g->w->p[g->from].restored &&
+	    il_of(o, xchg_value(r, "imsi"))) /* books that were put back do not know of it */
+		return;
 	memcpy(o->il_id, g->head->id, sizeof(o->il_id));
 	if (il_of(o, xchg_value(r, "imsi")) || o->n_il == HO_IL_MAX) {
 		ho_find(g->w, "list", "%s: IMSI %s is listed twice, or more than %d are", o->name,
