@@ -100,7 +100,9 @@ static void done(struct gw *gw, struct card *c, const struct gw_event *ev, const
 static void quarantine(struct gw *gw, struct card *c, const struct gw_event *ev)
 {
 	const struct txn_row *t = &c->b.txn;
-	const char *open = c->b.has_txn && !txn_ended(t->state) ? "; its transaction stays open" : "";
+	const char *open = c->b.has_txn && !txn_ended(t->state) ?
+				   "; its transaction stays open until it speaks or is released" :
+				   "";
 
 	if (c->stops)
 		c->stops--;

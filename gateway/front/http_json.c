@@ -494,6 +494,7 @@ static json_t *out_cards(const struct api_cards *c)
 		json_set_s(k, "iccid", c->card[i].iccid);
 		json_set_s(k, "imsi", c->card[i].imsi);
 		json_set_s(k, "msisdn", c->card[i].msisdn);
+		json_set_time(k, "quarantine", c->card[i].quarantine_ms);
 		json_array_append_new(a, k);
 	}
 	set(o, "cards", a);

@@ -199,7 +199,8 @@ int cmd_card_list(struct ctl *c, const struct ctl_args *a)
 {
 	static const struct ctl_column columns[] = { { "iccid", "ICCID", false },
 						     { "imsi", "IMSI", false },
-						     { "msisdn", "MSISDN", false } };
+						     { "msisdn", "MSISDN", false },
+						     { "quarantine", "QUARANTINE", false } };
 	struct ctl_list l;
 	uint64_t after = 0;
 	bool more = true;
