@@ -158,11 +158,13 @@ static const char card[] =
 
 static void card_list_and_show(void **state)
 {
-	SERVE({ 200, "{\"cards\":[{\"iccid\":\"89881\",\"imsi\":\"1\",\"msisdn\":\"\"}],\"next\":null}" },
+	SERVE({ 200, "{\"cards\":[{\"iccid\":\"89881\",\"imsi\":\"1\",\"msisdn\":\"\",\"quarantine\":false},"
+		     "{\"iccid\":\"89882\",\"imsi\":\"2\",\"msisdn\":\"\",\"quarantine\":true}],\"next\":null}" },
 	      { 200, card }, { 200, card }, { 200, card });
 
 	assert_int_equal(run("card", "list", NULL), 0);
-	assert_string_equal(out, "ICCID  IMSI  MSISDN\n89881  1     \n");
+	assert_string_equal(out,
+			    "ICCID  IMSI  MSISDN  QUARANTINE\n89881  1             no\n89882  2             yes\n");
 	assert_int_equal(run("card", "show", "89881", NULL), 0);
 	assert_has(out, "card 89881\n");
 	assert_has(out, "version 1, generation 3: KIc 3des2, KID 3des2, last counter 105, proven 104");
