@@ -158,13 +158,14 @@ static const char card[] =
 
 static void card_list_and_show(void **state)
 {
-	SERVE({ 200, "{\"cards\":[{\"iccid\":\"89881\",\"imsi\":\"1\",\"msisdn\":\"\",\"quarantine\":false},"
-		     "{\"iccid\":\"89882\",\"imsi\":\"2\",\"msisdn\":\"\",\"quarantine\":true}],\"next\":null}" },
+	SERVE({ 200, "{\"cards\":[{\"iccid\":\"89881\",\"imsi\":\"1\",\"msisdn\":\"\",\"quarantine\":null},"
+		     "{\"iccid\":\"89882\",\"imsi\":\"2\",\"msisdn\":\"\",\"quarantine\":\"2026-01-01T00:00:00.000Z\"}]"
+		     ",\"next\":null}" },
 	      { 200, card }, { 200, card }, { 200, card });
 
 	assert_int_equal(run("card", "list", NULL), 0);
-	assert_string_equal(out,
-			    "ICCID  IMSI  MSISDN  QUARANTINE\n89881  1             no\n89882  2             yes\n");
+	assert_string_equal(out, "ICCID  IMSI  MSISDN  QUARANTINE\n89881  1             \n89882  2             "
+				 "2026-01-01T00:00:00.000Z\n");
 	assert_int_equal(run("card", "show", "89881", NULL), 0);
 	assert_has(out, "card 89881\n");
 	assert_has(out, "version 1, generation 3: KIc 3des2, KID 3des2, last counter 105, proven 104");
