@@ -72,15 +72,21 @@ static int cf_proves(const struct desk_rec *r, enum what what, struct desk_no *n
 	return 0;
 }
 
+/* There is something to hold a CF against; books that were put back may have given a card up before its IMSI was known again. */
+static bool planned(const struct desk_rec *r)
+{
+	return r->row->row.step >= A_STAGE && r->line->imsi[0];
+}
+
 /* Where this card stands: what does not go with it is left out, and proves nothing about the other cards of the package. */
 static int cf_allowed(const struct desk_in *in, const struct desk_rec *r, enum what what, struct desk_no *no)
 {
 	const struct line *l = r->line;
 	const bool forgot = a_forgot(in->job, l);
 
-	if (r->row->row.step < A_STAGE && !forgot)
+	if (!planned(r) && !forgot)
 		return desk_refuse(no, "not-planned", "card %s: there is no plan for it yet", l->iccid);
-	if (r->row->row.step < A_STAGE && (cf_names(in, r->r, l, no) || cf_proves(r, what, no)))
+	if (!planned(r) && (cf_names(in, r->r, l, no) || cf_proves(r, what, no)))
 		return -1;
 	if (what != CF_SERVED && what != CF_CONFIRMED)
 		return 0;
@@ -225,8 +231,7 @@ int a_cf_one(struct desk_in *in, struct desk_rec *r, struct desk_no *no)
 
 	if (!l || a_take_card(in, r, no))
 		return -1;
-	/* nothing to hold it against before there is a plan */
-	if (r->row->row.step >= A_STAGE && (cf_names(in, r->r, l, no) || cf_proves(r, what, no)))
+	if (planned(r) && (cf_names(in, r->r, l, no) || cf_proves(r, what, no)))
 		return -1;
 	if (in->dry)
 		return 0;

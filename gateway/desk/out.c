@@ -588,15 +588,20 @@ static void restored_file(struct desk *d, const char *folder, const char *file, 
 	take_again(d, folder, partner, seq);
 }
 
-/* The backup may have been made while the last one that it knows of was being applied: no harm is done if it was not. */
-static void restored_last(struct desk *d)
+/* Of the last ones that the backup knows one may have been under way, and others may have waited for their order: no harm is done to those
+ * that were through. */
+static void restored_known(struct desk *d)
 {
 	for (unsigned p = 0; p < d->cfg.n_partners; p++) {
-		char path[512];
+		const uint64_t in = d->e->seq[p].in;
 
-		out_path(d, "done", p, d->e->seq[p].in, path);
-		if (!access(path, F_OK))
-			take_again(d, "done", p, d->e->seq[p].in);
+		for (uint64_t seq = in > DESK_HELD_MAX ? in - DESK_HELD_MAX + 1 : 1; seq <= in; seq++) {
+			char path[512];
+
+			out_path(d, "done", p, seq, path);
+			if (!access(path, F_OK))
+				take_again(d, "done", p, seq);
+		}
 	}
 }
 
@@ -622,7 +627,7 @@ static void restored_look(struct desk *d)
 			closedir(dir);
 	}
 	if (d->e->restored) {
-		restored_last(d);
+		restored_known(d);
 		desk_log(d, 4,
 			 "%s: the books are older than these packages: a backup was put back? What came in since is "
 			 "taken again",
