@@ -365,9 +365,9 @@ static void card_add(struct store_batch *batch, unsigned long i)
 
 	card_iccid(in.card.iccid, i);
 	for (unsigned k = 0; k < 5; k++)
-		snprintf(key[k], sizeof(key[k]), "0123456789abcdef0123456%08lx%x", i, k);
-	snprintf(in.card.imsi, sizeof(in.card.imsi), "26201%010lu", i + 1);
-	snprintf(in.card.msisdn, sizeof(in.card.msisdn), "49151%07lu", i + 1);
+		snprintf(key[k], sizeof(key[k]), "0123456789abcdef0123456%08lx%x", i & 0xffffffff, k & 0xf);
+	snprintf(in.card.imsi, sizeof(in.card.imsi), "26201%010lu", (i + 1) % 10000000000ul);
+	snprintf(in.card.msisdn, sizeof(in.card.msisdn), "49151%07lu", (i + 1) % 10000000ul);
 	strcpy(in.card.profile, "m2m-sub");
 	in.card.created_ms = clock_ms(CLOCK_REALTIME);
 	n = ks_keyset_import(me.me->ks, in.card.iccid, &spec, key[0], key[1], key[2], in.keyset[0].sealed, err,
