@@ -261,11 +261,8 @@ void campaign_create(struct api *a, const struct api_campaign_req *req, const st
 		api_fail(to, API_BAD, "bad-retry", "%s", why);
 		return;
 	}
-	if (!gw_ready(a->deps.gw)) {
-		api_fail(to, API_NOT_READY, "starting",
-			 "the gateway is still reading its state: try again in a moment");
+	if (!api_ready(a, to))
 		return;
-	}
 	if (!req->dry_run && !gw_campaign_room(a->deps.gw)) {
 		fail_too_many(to, req->name);
 		return;

@@ -436,20 +436,23 @@ static void present_got(struct store_query *q, int rc)
 	call_free(&c->call);
 }
 
+bool card_orderable(struct api *a, const char *iccid, char digits[ICCID_DIGITS_MAX + 1], struct api_to to)
+{
+	char why[API_REASON_MAX];
+
+	if (!check_number(NUM_ICCID, iccid, digits, why, sizeof(why)))
+		return api_ready(a, to);
+	api_fail(to, API_BAD, "bad-iccid", "%s", why);
+	return false;
+}
+
 void api_card_present(struct api *a, const char *iccid, struct api_to to)
 {
-	char digits[ICCID_DIGITS_MAX + 1], why[API_REASON_MAX];
+	char digits[ICCID_DIGITS_MAX + 1];
 	struct present_call *c;
 
-	if (check_number(NUM_ICCID, iccid, digits, why, sizeof(why))) {
-		api_fail(to, API_BAD, "bad-iccid", "%s", why);
+	if (!card_orderable(a, iccid, digits, to))
 		return;
-	}
-	if (!gw_ready(a->deps.gw)) {
-		api_fail(to, API_NOT_READY, "starting",
-			 "the gateway is still reading its state: try again in a moment");
-		return;
-	}
 	c = call_new(a, sizeof(*c), to, NULL);
 	if (!c)
 		return;

@@ -159,6 +159,11 @@ void store_reason(char *out, size_t cap, int rc, const char *iccid, const char *
 /* ... and of a target. */
 void plan_reason(char *out, size_t cap, int rc, const struct store_txn_plan *p, const char *profile);
 
+/* Whether the core has read its state; else it has been answered. */
+bool api_ready(const struct api *a, struct api_to to);
+/* Whether an order to a card may be looked at: that, and an ICCID, whose digits these are; else it has been answered. */
+bool card_orderable(struct api *a, const char *iccid, char digits[ICCID_DIGITS_MAX + 1], struct api_to to);
+
 /* ---- which cards are meant (filter.c) ---- */
 /* 0, or -1 with a sentence. */
 int filter_parse(struct store_filter *f, const char *filter, const char *range, int64_t now_ms, char *why, size_t cap);

@@ -59,15 +59,20 @@ static void lookup_done(struct store_query *q, int rc)
 	call_free(&c->call);
 }
 
+bool api_ready(const struct api *a, struct api_to to)
+{
+	if (gw_ready(a->deps.gw))
+		return true;
+	api_fail(to, API_NOT_READY, "starting", "the gateway is still reading its state: try again in a moment");
+	return false;
+}
+
 void campaign_lookup_with(struct api *a, const struct lookup *arg, lookup_fn *then, struct api_to to)
 {
 	struct lookup_call *c;
 
-	if (!gw_ready(a->deps.gw)) {
-		api_fail(to, API_NOT_READY, "starting",
-			 "the gateway is still reading its state: try again in a moment");
+	if (!api_ready(a, to))
 		return;
-	}
 	if (!name_ok(arg->name, CAMPAIGN_NAME_MAX)) {
 		no_such_campaign(to, arg->name);
 		return;

@@ -281,18 +281,11 @@ static void ward_card(struct store_query *q, int rc)
 
 void api_card_order(struct api *a, const char *iccid, enum gw_card_verb verb, const char *by, struct api_to to)
 {
-	char digits[ICCID_DIGITS_MAX + 1], why[API_REASON_MAX];
+	char digits[ICCID_DIGITS_MAX + 1];
 	struct ward_call *c;
 
-	if (check_number(NUM_ICCID, iccid, digits, why, sizeof(why))) {
-		api_fail(to, API_BAD, "bad-iccid", "%s", why);
+	if (!card_orderable(a, iccid, digits, to))
 		return;
-	}
-	if (!gw_ready(a->deps.gw)) {
-		api_fail(to, API_NOT_READY, "starting",
-			 "the gateway is still reading its state: try again in a moment");
-		return;
-	}
 	c = call_new(a, sizeof(*c), to, ward_drop);
 	if (!c)
 		return;
