@@ -1,9 +1,9 @@
 /* c_found.c - a backup was put back, and the books have forgotten changes at home: they are taken in again from their files.
  * SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * At the first start of a restore epoch, before any work runs.  Of each card the newest record counts: a card is in one change at a time, so
- * whatever came before had ended, and what was in force then stands in it.  It gives the change and its line back, with the keys, and what is known of how it ended.  Where that is not
- * known, only the card can tell under which keys it is: it is asked under the new ones, told under the old, in turn, until it answers;
+ * At the first start of a restore epoch, before any work runs.  Of each card the newest record counts: a card is in one change at a
+ * time, so whatever came before had ended, and what was in force then stands in it.  It gives the change and its line back, with the
+ * keys, and what is known of how it ended.  Where that is not known, only the card can tell under which keys it is: it is asked under the new ones, told under the old, in turn, until it answers;
  * the same values may be sent any number of times.  Counters are not ours before they have skipped what may have been taken.
  */
 #include <errno.h>

@@ -189,9 +189,8 @@ void job_hlr_msisdn(struct desk_job *j, unsigned i, const char *imsi, const char
 /* After the commit: the line's open txn is settled elsewhere (gw_txn_settle()).  Lost in a crash; whoever meets STORE_R_OPEN_TXN for what
  * has been settled does it again. */
 void job_settle(struct desk_job *j, unsigned i, enum txn_state end, const char *why);
-bool change_under_way(
-	const struct card_bundle
-		*c); /* its open txn is new keys of some change at home: that may be settled by another one */
+/* The card's open txn is new keys of some change at home: that may be settled by another one. */
+bool change_under_way(const struct card_bundle *c);
 /* One look at what our HLR has of an IMSI: not durable, lost in a crash; for after().  False: too many are under way, try later. */
 bool desk_look(struct desk *d, const struct desk_look *l);
 /* The same as soon as there is room.  False: too many wait. */
